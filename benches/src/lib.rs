@@ -1,0 +1,1 @@
+//! Workloads, criterion benches and the comparison with peers.

@@ -1,0 +1,154 @@
+//! Observed views: sessions, rejections and statistics, written by edges and the engine.
+//!
+//! They are not a function of the sealed inputs, so they take no part in the state hash. Rows wait
+//! here until the collector applies them together with the next tick.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::{Diff, EventId, Row, Sym, Value};
+
+use crate::admission::Refusal;
+
+/// The rejections of one source that are kept as rows.
+pub const KEPT_REJECTIONS: usize = 100;
+
+/// The sources whose rejections are kept as rows; beyond it they are only counted.
+pub const KEPT_SOURCES: usize = 1000;
+
+/// A handle for writing observed rows. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    realm: Sym,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Vec<(ViewId, Row, Diff)>,
+    rows: FxHashMap<(ViewId, Box<[Value]>), Row>,
+    rejected: FxHashMap<Sym, i64>,
+}
+
+impl Observed {
+    /// An empty set of observed rows for a realm.
+    #[must_use]
+    pub fn new(realm: Sym) -> Observed {
+        Observed { realm, state: Arc::default() }
+    }
+
+    /// Inserts or replaces the row of `view` that has the same key as `row`.
+    pub fn upsert(&self, view: ViewId, row: Row) {
+        let mut state = self.lock();
+        state.upsert(view, row);
+    }
+
+    /// Removes the row of `view` with that key, if there is one.
+    pub fn remove(&self, view: ViewId, key: &[Value]) {
+        let mut state = self.lock();
+        state.remove(view, key);
+    }
+
+    /// Records a refused input and counts it in the metrics.
+    pub fn reject(&self, source: Sym, id: Option<&EventId>, refusal: &Refusal, at_ms: i64) {
+        metrics::counter!("worldflow_rejections_total", "realm" => self.realm.as_str(), "code" => refusal.code)
+            .increment(1);
+        let position = match id {
+            Some(EventId::Position(position)) => Value::text(&position.to_string()),
+            Some(EventId::Named(name)) => Value::Text(name.clone()),
+            None => Value::Null,
+        };
+        let mut state = self.lock();
+        if state.rejected.len() >= KEPT_SOURCES && !state.rejected.contains_key(&source) {
+            return;
+        }
+        let number = state.rejected.entry(source).or_insert(0);
+        *number += 1;
+        let number = *number;
+        let reason = if refusal.path.is_empty() {
+            refusal.reason.clone()
+        } else {
+            format!("{}: {}", refusal.path, refusal.reason)
+        };
+        let realm = Value::id(self.realm);
+        state.upsert(
+            catalog::REJECTIONS,
+            Row::from([
+                realm.clone(),
+                Value::id(source),
+                Value::Int(number),
+                position,
+                Value::Sym(refusal.code.into()),
+                Value::text(&reason),
+                Value::text(&refusal.hint),
+                Value::Int(at_ms),
+            ]),
+        );
+        let oldest = number - i64::try_from(KEPT_REJECTIONS).expect("a small constant");
+        if oldest > 0 {
+            state.remove(catalog::REJECTIONS, &[realm, Value::id(source), Value::Int(oldest)]);
+        }
+    }
+
+    /// Writes a statistic of the engine.
+    pub fn stat(&self, name: &'static str, value: f64) {
+        let value = Value::from_f64(value).unwrap_or(Value::Null);
+        self.upsert(
+            catalog::ENGINE_STATS,
+            Row::from([Value::id(self.realm), Value::Sym(name.into()), value]),
+        );
+    }
+
+    /// The changes since the last call, for the collector.
+    #[must_use]
+    pub fn drain(&self) -> Vec<(ViewId, Row, Diff)> {
+        std::mem::take(&mut self.lock().pending)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn upsert(&mut self, view: ViewId, row: Row) {
+        let key: Box<[Value]> = row.key(view.def().key).into();
+        let old = self.rows.insert((view, key), row.clone());
+        if old.as_ref() == Some(&row) {
+            return;
+        }
+        self.pending.extend(old.map(|old| (view, old, -1)));
+        self.pending.push((view, row, 1));
+    }
+
+    fn remove(&mut self, view: ViewId, key: &[Value]) {
+        if let Some(old) = self.rows.remove(&(view, key.into())) {
+            self.pending.push((view, old, -1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_rejections_are_kept_and_older_ones_go() {
+        let observed = Observed::new("realm".into());
+        let refusal = Refusal {
+            code: "unknown_kind",
+            path: "events[0].kind".to_owned(),
+            reason: "unknown kind `kil`".to_owned(),
+            hint: "did you mean `kill`?".to_owned(),
+        };
+        let most = KEPT_REJECTIONS + 5;
+        for _ in 0..most {
+            observed.reject("bots".into(), Some(&EventId::Position(7)), &refusal, 0);
+        }
+        let changes = observed.drain();
+        let net: Diff = changes.iter().map(|(_, _, diff)| diff).sum();
+        assert_eq!(net, Diff::try_from(KEPT_REJECTIONS).expect("small"));
+        assert!(observed.drain().is_empty());
+    }
+}

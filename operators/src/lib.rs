@@ -1,0 +1,7 @@
+//! The middle: pure operators from collections to collections.
+//!
+//! Nothing here reads a wall clock, draws unseeded chance or does I/O: the graph is a function from
+//! sealed input ticks to changes.
+
+pub mod machine;
+pub mod messages;

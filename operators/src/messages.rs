@@ -1,0 +1,214 @@
+//! What base operators tell each other within a tick, and across the loop that leads to the next.
+//!
+//! These are small facts about the present, not rows: whoever needs one keeps the last it was told.
+//! What a whole realm shares is broadcast; what belongs to a holder goes to the holder's worker.
+
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::{FactChange, Holder};
+use worldflow_schemas::{EventId, Sym, Tick, Value};
+
+/// The world clock from this tick on. Broadcast at every edge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClockNow {
+    /// World milliseconds since the calendar's first instant, at `since`.
+    pub world_ms: i64,
+    /// The tick of that moment.
+    pub since: Tick,
+    /// World milliseconds ...
+    pub scale_world: u32,
+    /// ... per this many real milliseconds.
+    pub scale_real: u32,
+    /// Whether world time stands still.
+    pub paused: bool,
+    /// The phase of the day.
+    pub phase: Sym,
+    /// The season.
+    pub season: Sym,
+    /// Each moon's phase, sorted by the moon's name.
+    pub moons: Vec<(Sym, Sym)>,
+}
+
+impl ClockNow {
+    /// World milliseconds at a tick not before `since`, exact, rounded down.
+    #[must_use]
+    pub fn world_ms_at(&self, tick: Tick, tick_ms: u32) -> i64 {
+        if self.paused {
+            return self.world_ms;
+        }
+        let real_ms = i128::from(tick.saturating_sub(self.since)) * i128::from(tick_ms);
+        let passed = real_ms * i128::from(self.scale_world) / i128::from(self.scale_real);
+        i64::try_from(i128::from(self.world_ms) + passed).unwrap_or(i64::MAX)
+    }
+
+    /// Minutes since midnight at a tick.
+    #[must_use]
+    pub fn minute_of_day(&self, tick: Tick, tick_ms: u32) -> u32 {
+        let minute = self.world_ms_at(tick, tick_ms).rem_euclid(86_400_000) / 60_000;
+        u32::try_from(minute).expect("a day has 1440 minutes")
+    }
+
+    /// The first tick at or after `tick` at which world time is at least `world_ms`, or `None` when
+    /// it never will be as things stand.
+    #[must_use]
+    pub fn tick_of(&self, world_ms: i64, tick_ms: u32) -> Option<Tick> {
+        let ahead = i128::from(world_ms) - i128::from(self.world_ms);
+        if ahead <= 0 {
+            return Some(self.since);
+        }
+        if self.paused {
+            return None;
+        }
+        let scale = i128::from(self.scale_world) * i128::from(tick_ms);
+        let ticks = (ahead * i128::from(self.scale_real) + scale - 1) / scale;
+        u64::try_from(ticks).ok().and_then(|ticks| self.since.checked_add(ticks))
+    }
+}
+
+/// The weather of a zone from this tick on. Broadcast at every change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ZoneWeather {
+    /// The zone.
+    pub zone: Sym,
+    /// The state.
+    pub state: Sym,
+    /// Millionths.
+    pub intensity: i64,
+    /// When the state was entered.
+    pub since: Tick,
+    /// World milliseconds at `since`.
+    pub since_world_ms: i64,
+}
+
+/// A fact from this tick on. A player's goes to the player's worker, others are broadcast.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FactNow {
+    /// Whose.
+    pub holder: Holder,
+    /// Which.
+    pub fact: Sym,
+    /// Its value, or `None` when it is at its default.
+    pub value: Option<Value>,
+}
+
+/// Where a player is and what they belong to, from this tick on. Goes to the player's worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PlayerPlace {
+    /// The region, or [`Sym::NONE`].
+    pub region: Sym,
+    /// The instance, or [`Sym::NONE`].
+    pub instance: Sym,
+    /// The party, or [`Sym::NONE`].
+    pub party: Sym,
+    /// The guild, or [`Sym::NONE`].
+    pub guild: Sym,
+    /// The account, or [`Sym::NONE`].
+    pub account: Sym,
+}
+
+/// The tags of an entity from this tick on. Broadcast.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntityTags {
+    /// The entity.
+    pub entity: Sym,
+    /// Its tags; empty when it is gone.
+    pub tags: Vec<Sym>,
+}
+
+/// A change of a fact that was concluded in the tick before. Goes through the loop to the fact's
+/// worker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FactEffect {
+    /// Its place among the effects of the tick.
+    pub order: EffectOrder,
+    /// Whose.
+    pub holder: Holder,
+    /// Which.
+    pub fact: Sym,
+    /// How.
+    pub change: FactChange,
+}
+
+/// The order of effects within a tick: updates by events first, then effects of quests.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EffectOrder {
+    /// By an event: (at, source, id), and the fact's place among the updates of that event.
+    Event {
+        /// UTC milliseconds.
+        at_ms: i64,
+        /// The producer.
+        source: Sym,
+        /// The id.
+        id: EventId,
+    },
+    /// By a quest: (quest, holder, place in the list of effects).
+    Quest {
+        /// The quest.
+        quest: Sym,
+        /// The holder.
+        holder: Holder,
+        /// Place in the list of effects.
+        place: u32,
+    },
+}
+
+impl EffectOrder {
+    /// Compares by value.
+    #[must_use]
+    pub fn cmp_order(&self, other: &EffectOrder) -> std::cmp::Ordering {
+        use std::cmp::Ordering::{Greater, Less};
+        match (self, other) {
+            (EffectOrder::Event { .. }, EffectOrder::Quest { .. }) => Less,
+            (EffectOrder::Quest { .. }, EffectOrder::Event { .. }) => Greater,
+            (
+                EffectOrder::Event { at_ms, source, id },
+                EffectOrder::Event { at_ms: at_b, source: source_b, id: id_b },
+            ) => at_ms.cmp(at_b).then_with(|| source.cmp_text(*source_b)).then_with(|| id.cmp(id_b)),
+            (
+                EffectOrder::Quest { quest, holder, place },
+                EffectOrder::Quest { quest: quest_b, holder: holder_b, place: place_b },
+            ) => (quest.cmp_text(*quest_b))
+                .then_with(|| holder.scope.cmp(&holder_b.scope))
+                .then_with(|| holder.id.cmp_text(holder_b.id))
+                .then_with(|| place.cmp(place_b)),
+        }
+    }
+}
+
+/// A player's level, concluded in the tick before. Goes through the loop to the player's worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LevelNow {
+    /// Who.
+    pub player: Sym,
+    /// Their level.
+    pub level: i64,
+}
+
+/// Where a holder that is not a player stands with a quest, concluded in the tick before. Broadcast
+/// through the loop, for conditions of players.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QuestNow {
+    /// Whose.
+    pub holder: Holder,
+    /// Which.
+    pub quest: Sym,
+    /// The state.
+    pub state: QuestState,
+    /// How many instances have been completed.
+    pub completions: u32,
+}
+
+/// Something refused by the graph: a row of `rejections`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// The producer of the input.
+    pub source: Sym,
+    /// The input's id.
+    pub id: EventId,
+    /// A stable code.
+    pub code: Sym,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}

@@ -1,0 +1,1 @@
+//! World folder to checked plan to running graph, and the command line.

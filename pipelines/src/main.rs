@@ -1,0 +1,2 @@
+//! The worldflow command line.
+fn main() {}

@@ -1,0 +1,554 @@
+//! The catalog: every view, once.
+//!
+//! A view is a view everywhere: a socket topic, a table, an Arrow stream, an HTTP snapshot, a page.
+//! Adding one is one entry in [`CATALOG`] and the operator that fills it.
+
+/// A view's place in the catalog. Not stable across versions: names are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ViewId(pub u16);
+
+impl ViewId {
+    /// The view's entry.
+    #[must_use]
+    pub fn def(self) -> &'static ViewDef {
+        &CATALOG[usize::from(self.0)]
+    }
+}
+
+/// What a column holds, and so how it is written in JSON, protobuf, Arrow and SQL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ColumnType {
+    /// True or false.
+    Bool,
+    /// A 64-bit whole number.
+    Int,
+    /// A fraction, exact to a millionth; a double on the wire.
+    Dec,
+    /// An id or free text.
+    Text,
+    /// A tick.
+    Tick,
+    /// UTC milliseconds.
+    Time,
+    /// A scalar of any kind; text in tables.
+    Any,
+    /// JSON in text: a list or a map.
+    Json,
+}
+
+/// A column of a view. Every column but the key's may be null.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name everywhere.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnType,
+    /// One line.
+    pub doc: &'static str,
+}
+
+/// A view.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewDef {
+    /// Its name everywhere.
+    pub name: &'static str,
+    /// How many leading columns are the key.
+    pub key: usize,
+    /// The columns; the first is always `realm`.
+    pub columns: &'static [Column],
+    /// Columns, besides the key's, by which a subscriber may filter.
+    pub filters: &'static [&'static str],
+    /// Whether the rows are a function of the sealed inputs, and so part of the state hash.
+    pub deterministic: bool,
+    /// One line.
+    pub doc: &'static str,
+}
+
+impl ViewDef {
+    /// The position of a column.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+/// The view of that name.
+#[must_use]
+pub fn view(name: &str) -> Option<ViewId> {
+    let place = CATALOG.iter().position(|view| view.name == name)?;
+    Some(ViewId(u16::try_from(place).expect("the catalog is short")))
+}
+
+/// Every view's id, in catalog order.
+pub fn ids() -> impl Iterator<Item = ViewId> {
+    (0u16..).map(ViewId).take(CATALOG.len())
+}
+
+const fn col(name: &'static str, kind: ColumnType, doc: &'static str) -> Column {
+    Column { name, kind, doc }
+}
+
+use ColumnType::{Any, Bool, Dec, Int, Json, Text, Time};
+
+const REALM: Column = col("realm", Text, "The realm.");
+const SCOPE: Column =
+    col("scope", Text, "What kind of holder: player, party, guild, account, region, instance, realm.");
+const HOLDER: Column = col("holder", Text, "Which holder.");
+const QUEST: Column = col("quest", Text, "The quest.");
+const INSTANCE: Column = col("instance", Int, "The instance of the quest for this holder, from 1.");
+
+/// `clock`.
+pub const CLOCK: ViewId = ViewId(0);
+/// `calendar_events`.
+pub const CALENDAR_EVENTS: ViewId = ViewId(1);
+/// `weather`.
+pub const WEATHER: ViewId = ViewId(2);
+/// `severe_weather`.
+pub const SEVERE_WEATHER: ViewId = ViewId(3);
+/// `forecast`.
+pub const FORECAST: ViewId = ViewId(4);
+/// `quest_state`.
+pub const QUEST_STATE: ViewId = ViewId(5);
+/// `objective_progress`.
+pub const OBJECTIVE_PROGRESS: ViewId = ViewId(6);
+/// `community_progress`.
+pub const COMMUNITY_PROGRESS: ViewId = ViewId(7);
+/// `contributions`.
+pub const CONTRIBUTIONS: ViewId = ViewId(8);
+/// `grants`.
+pub const GRANTS: ViewId = ViewId(9);
+/// `levels`.
+pub const LEVELS: ViewId = ViewId(10);
+/// `facts`.
+pub const FACTS: ViewId = ViewId(11);
+/// `entities`.
+pub const ENTITIES: ViewId = ViewId(12);
+/// `presence`.
+pub const PRESENCE: ViewId = ViewId(13);
+/// `npc_requests`.
+pub const NPC_REQUESTS: ViewId = ViewId(14);
+/// `npc_lines`.
+pub const NPC_LINES: ViewId = ViewId(15);
+/// `sessions`.
+pub const SESSIONS: ViewId = ViewId(16);
+/// `rejections`.
+pub const REJECTIONS: ViewId = ViewId(17);
+/// `engine_stats`.
+pub const ENGINE_STATS: ViewId = ViewId(18);
+
+/// Every view.
+pub static CATALOG: &[ViewDef] = &[
+    ViewDef {
+        name: "clock",
+        key: 1,
+        columns: &[
+            REALM,
+            col("world_ms", Int, "World milliseconds since the calendar's first instant, at tick `since`."),
+            col("since", ColumnType::Tick, "The tick at which this row became true."),
+            col("scale_world", Int, "World time runs this many milliseconds ..."),
+            col("scale_real", Int, "... per this many real milliseconds."),
+            col("paused", Bool, "Whether world time stands still."),
+            col("phase", Text, "The phase of the day: dawn, day, dusk, night, or the designer's."),
+            col("day", Int, "Days since the calendar's first day, from 1."),
+            col("year", Int, "The calendar's year."),
+            col("month", Text, "The calendar's month."),
+            col("day_of_month", Int, "From 1."),
+            col("weekday", Text, "The calendar's weekday."),
+            col("season", Text, "The season."),
+            col("moons", Json, "Each moon's phase by name."),
+            col(
+                "next_edge",
+                ColumnType::Tick,
+                "The tick of the next change of this row, if time runs on as it does.",
+            ),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "The world clock; a row changes at edges only, and world time in between is world_ms + (tick - since) x tick_ms x scale.",
+    },
+    ViewDef {
+        name: "calendar_events",
+        key: 3,
+        columns: &[
+            REALM,
+            col("event", Text, "The scheduled event."),
+            col("occurrence", Int, "Which occurrence, from 1."),
+            col("tick", ColumnType::Tick, "When it fired."),
+            col("world_ms", Int, "The world time for which it was scheduled."),
+            col("kind", Text, "What it is, as the schedule says."),
+        ],
+        filters: &["kind"],
+        deterministic: true,
+        doc: "Scheduled world events that have fired, the last few of each.",
+    },
+    ViewDef {
+        name: "weather",
+        key: 2,
+        columns: &[
+            REALM,
+            col("zone", Text, "The zone."),
+            col("state", Text, "The state: clear, rain, storm ..."),
+            col("previous", Text, "The state before, from which it fades."),
+            col("since", ColumnType::Tick, "When the state was entered."),
+            col("faded", ColumnType::Tick, "When the transition from the state before is complete."),
+            col(
+                "next_change",
+                ColumnType::Tick,
+                "When the next state will be entered, if time runs on as it does.",
+            ),
+            col("intensity", Dec, "0 to 1."),
+            col("temperature_c", Dec, "Degrees Celsius."),
+            col("wind_kmh", Dec, "Kilometres an hour."),
+            col("humidity", Dec, "0 to 1."),
+            col("visibility_m", Int, "Metres."),
+            col("severe", Bool, "Whether the severity threshold is crossed."),
+            col("wetness", Dec, "0 to 1 at `measured`."),
+            col("wetness_per_hour", Dec, "Its rate per world hour, until it reaches 0 or 1."),
+            col("snow_cm", Dec, "Snow cover in centimetres at `measured`."),
+            col("snow_cm_per_hour", Dec, "Its rate per world hour, until it reaches 0 or the most."),
+            col("measured", ColumnType::Tick, "The tick of the values above."),
+        ],
+        filters: &["state"],
+        deterministic: true,
+        doc: "The weather of each zone.",
+    },
+    ViewDef {
+        name: "severe_weather",
+        key: 3,
+        columns: &[
+            REALM,
+            col("zone", Text, "The zone."),
+            col("crossing", Int, "Which crossing in this zone, from 1."),
+            col("tick", ColumnType::Tick, "When."),
+            col("began", Bool, "True when severe weather began, false when it ended."),
+            col("state", Text, "The state then."),
+            col("intensity", Dec, "0 to 1."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Crossings of the severity threshold, each once; the last few of each zone.",
+    },
+    ViewDef {
+        name: "forecast",
+        key: 4,
+        columns: &[
+            REALM,
+            col("zone", Text, "The zone."),
+            col("hours_ahead", Int, "World hours from `issued`."),
+            col("state", Text, "A state."),
+            col("probability", Dec, "0 to 1: how often it came so among sampled futures."),
+            col("issued", ColumnType::Tick, "When the forecast was made."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Probabilities of the weather to come; made without reading the draws that will decide it.",
+    },
+    ViewDef {
+        name: "quest_state",
+        key: 4,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            INSTANCE,
+            col("state", Text, "hidden, available, active, ready, done, failed, expired, abandoned."),
+            col("stage", Text, "The open stage of an active instance."),
+            col("since", ColumnType::Tick, "When this state was entered."),
+            col("deadline", ColumnType::Tick, "When an active instance expires."),
+            col("completions", Int, "How many instances of it this holder has completed."),
+        ],
+        filters: &["state"],
+        deterministic: true,
+        doc: "Where each holder stands with each quest. A quest without prerequisites has no row before it is accepted.",
+    },
+    ViewDef {
+        name: "objective_progress",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("stage", Text, "The stage."),
+            col("objective", Text, "The objective."),
+            INSTANCE,
+            col("value", Int, "What has been counted, at most `need`."),
+            col("need", Int, "What is needed."),
+            col("done", Bool, "Whether it is complete; stays so."),
+            col("hidden", Bool, "Whether it is still hidden from the player."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "The objectives of the open stage of every active instance.",
+    },
+    ViewDef {
+        name: "community_progress",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("stage", Text, "The stage."),
+            col("objective", Text, "The objective."),
+            INSTANCE,
+            col("value", Int, "The one counter."),
+            col("need", Int, "What is needed."),
+            col("contributors", Int, "How many players have a share."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "The objectives of active quests that are held together (every scope but player).",
+    },
+    ViewDef {
+        name: "contributions",
+        key: 7,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("stage", Text, "The stage."),
+            col("objective", Text, "The objective."),
+            col("player", Text, "Who contributed."),
+            INSTANCE,
+            col("amount", Int, "How much was credited; the amounts of an objective sum to its value."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Who contributed how much to an objective held together. The share is amount / community_progress.value.",
+    },
+    ViewDef {
+        name: "grants",
+        key: 2,
+        columns: &[
+            REALM,
+            col("grant", Text, "The grant's stable id: quest/holder/instance/slot/player."),
+            QUEST,
+            SCOPE,
+            HOLDER,
+            INSTANCE,
+            col("slot", Text, "The reward slot."),
+            col("player", Text, "Who is to be given it."),
+            col("item", Text, "What: `experience` or an item."),
+            col("amount", Int, "How much."),
+            col("status", Text, "pending, delivered or refused."),
+            col("reason", Text, "Why it was refused."),
+            col("tick", ColumnType::Tick, "When it was earned."),
+        ],
+        filters: &["player", "status"],
+        deterministic: true,
+        doc: "The ledger of rewards: each row is earned once and never taken back by an edit, a late event or a crash.",
+    },
+    ViewDef {
+        name: "levels",
+        key: 2,
+        columns: &[
+            REALM,
+            col("player", Text, "Who."),
+            col("level", Int, "From 1; leaving level n costs 100 x n."),
+            col("experience", Int, "All experience earned."),
+            col("into_level", Int, "Experience since this level began."),
+            col("to_next", Int, "Experience still needed for the next level."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Experience and level, from the grants.",
+    },
+    ViewDef {
+        name: "facts",
+        key: 4,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            col("fact", Text, "The fact."),
+            col("value", Any, "Its value; a fact at its default has no row."),
+            col("version", Int, "How many times it has changed."),
+            col("expires", ColumnType::Tick, "When it goes back to its default."),
+        ],
+        filters: &["fact"],
+        deterministic: true,
+        doc: "Facts that differ from their defaults.",
+    },
+    ViewDef {
+        name: "entities",
+        key: 2,
+        columns: &[
+            REALM,
+            col("entity", Text, "The entity."),
+            col("kind", Text, "npc, object, place or player."),
+            col("tags", Json, "Its tags, sorted."),
+            col("properties", Json, "Its typed properties."),
+            col("version", Int, "How many times it has changed."),
+        ],
+        filters: &["kind", "tags"],
+        deterministic: true,
+        doc: "Entities of the world.",
+    },
+    ViewDef {
+        name: "presence",
+        key: 2,
+        columns: &[
+            REALM,
+            col("player", Text, "Who."),
+            col("server", Text, "The game server; null when away."),
+            col("region", Text, "The region."),
+            col("instance", Text, "The instance."),
+            col("party", Text, "The party."),
+            col("guild", Text, "The guild."),
+            col("account", Text, "The account."),
+            col("since", ColumnType::Tick, "When this row became true."),
+        ],
+        filters: &["server", "region", "instance", "party", "guild", "account"],
+        deterministic: true,
+        doc: "Where each player is and what they belong to.",
+    },
+    ViewDef {
+        name: "npc_requests",
+        key: 2,
+        columns: &[
+            REALM,
+            col("request", Text, "The request's stable id."),
+            col("npc", Text, "Who is to speak."),
+            col("player", Text, "To whom."),
+            col("tier", Text, "Which tier is asked."),
+            col("messages", Json, "The messages sent."),
+            col("max_tokens", Int, "The longest answer asked for."),
+            col("asked", ColumnType::Tick, "When it was asked."),
+            col("deadline", ColumnType::Tick, "When the authored bark is said instead."),
+        ],
+        filters: &["tier"],
+        deterministic: true,
+        doc: "Requests that wait for an answer: a row is demand, and a removed row is a cancelled or answered one.",
+    },
+    ViewDef {
+        name: "npc_lines",
+        key: 4,
+        columns: &[
+            REALM,
+            col("player", Text, "Who hears it."),
+            col("npc", Text, "Who says it."),
+            col("line", Int, "Which line between the two, from 1."),
+            col("text", Text, "What is said."),
+            col("provenance", Text, "model, or authored."),
+            col("why", Text, "Why it is authored: no_tier, late, failed."),
+            col("tier", Text, "The tier that answered."),
+            col("tick", ColumnType::Tick, "When it was said."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "What NPCs have said, the last few lines of each pair.",
+    },
+    ViewDef {
+        name: "sessions",
+        key: 2,
+        columns: &[
+            REALM,
+            col("session", Text, "The session."),
+            col("role", Text, "game_server, player or dashboard."),
+            col("subject", Text, "Whom the token names."),
+            col("encoding", Text, "json or protobuf."),
+            col("connected", Time, "Since when."),
+            col("subscriptions", Int, "How many views it follows."),
+            col("published", Int, "Events it has published."),
+        ],
+        filters: &["role"],
+        deterministic: false,
+        doc: "Who is connected.",
+    },
+    ViewDef {
+        name: "rejections",
+        key: 3,
+        columns: &[
+            REALM,
+            col("source", Text, "The producer."),
+            col("number", Int, "Which rejection of this source, from 1."),
+            col("position", Text, "Where in the source: an id, a line, an offset."),
+            col("code", Text, "What was wrong, as a stable code."),
+            col("reason", Text, "What was wrong, in words."),
+            col("hint", Text, "What to do."),
+            col("at", Time, "When."),
+        ],
+        filters: &["code"],
+        deterministic: false,
+        doc: "Input that was refused, the last few of each source; older ones are counted in the metrics.",
+    },
+    ViewDef {
+        name: "engine_stats",
+        key: 2,
+        columns: &[
+            REALM,
+            col("name", Text, "What is measured, with its unit."),
+            col("value", Dec, "Its value."),
+        ],
+        filters: &[],
+        deterministic: false,
+        doc: "How the engine is doing: ticks, latency, lag, memory.",
+    },
+];
+
+/// The catalog as markdown, for the docs.
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = String::new();
+    for view in CATALOG {
+        let key: Vec<&str> = view.columns[..view.key].iter().map(|column| column.name).collect();
+        out.push_str(&format!("## {}\n\n{}\n\n", view.name, view.doc));
+        out.push_str(&format!(
+            "Key: {}. {}\n\n| column | kind | what |\n|---|---|---|\n",
+            key.join(", "),
+            if view.deterministic { "Deterministic." } else { "Observed." }
+        ));
+        for column in view.columns {
+            out.push_str(&format!("| {} | {:?} | {} |\n", column.name, column.kind, column.doc));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_constant_names_its_entry() {
+        for (id, name) in [
+            (CLOCK, "clock"),
+            (CALENDAR_EVENTS, "calendar_events"),
+            (WEATHER, "weather"),
+            (SEVERE_WEATHER, "severe_weather"),
+            (FORECAST, "forecast"),
+            (QUEST_STATE, "quest_state"),
+            (OBJECTIVE_PROGRESS, "objective_progress"),
+            (COMMUNITY_PROGRESS, "community_progress"),
+            (CONTRIBUTIONS, "contributions"),
+            (GRANTS, "grants"),
+            (LEVELS, "levels"),
+            (FACTS, "facts"),
+            (ENTITIES, "entities"),
+            (PRESENCE, "presence"),
+            (NPC_REQUESTS, "npc_requests"),
+            (NPC_LINES, "npc_lines"),
+            (SESSIONS, "sessions"),
+            (REJECTIONS, "rejections"),
+            (ENGINE_STATS, "engine_stats"),
+        ] {
+            assert_eq!(id.def().name, name);
+            assert_eq!(view(name), Some(id));
+        }
+    }
+
+    #[test]
+    fn every_view_begins_with_its_realm_and_filters_name_columns() {
+        for view in CATALOG {
+            assert_eq!(view.columns[0].name, "realm", "{}", view.name);
+            assert!(view.key >= 1 && view.key <= view.columns.len());
+            for filter in view.filters {
+                assert!(view.column(filter).is_some(), "{}.{filter}", view.name);
+            }
+        }
+    }
+}

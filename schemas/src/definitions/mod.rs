@@ -1,0 +1,29 @@
+//! Definitions: what designers write, as serde types with JSON Schemas.
+//!
+//! The types say shape only. Whether names refer to something is checked where a world folder is
+//! loaded, so that every problem can be reported at its place in its file.
+
+mod climate;
+mod condition;
+mod npc;
+mod one_or_many;
+mod ordered;
+mod quest;
+mod span;
+mod world;
+
+pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
+pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
+pub use npc::{NpcDef, TierDef};
+pub use one_or_many::OneOrMany;
+pub use ordered::Ordered;
+pub use quest::{
+    Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,
+    Slot, StageDef, TurnIn, Weekday,
+};
+pub use span::Span;
+pub use world::{
+    AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
+    LifetimeDef, MonthDef, MoonDef, PhaseDef, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef, SourceDef,
+    SourceTime, WorldDef, ZoneDef,
+};

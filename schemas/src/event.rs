@@ -1,0 +1,56 @@
+//! Events: what happened in the game, as the graph sees it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sym::Sym;
+use crate::value::Value;
+
+/// The identity of an event within its source.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum EventId {
+    /// No id was given: its position in the source (byte offset, line, sequence number).
+    Position(u64),
+    /// The id the producer gave.
+    Named(Arc<str>),
+}
+
+/// One admitted event. Kind, target, region and attributes have been checked against the world.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened, UTC milliseconds.
+    pub at_ms: i64,
+    /// The producer, not the transport.
+    pub source: Sym,
+    /// Its id within the source.
+    pub id: EventId,
+    /// Who did it; [`Sym::NONE`] for an event without a player.
+    pub player: Sym,
+    /// What kind of event; declared in the world.
+    pub kind: Sym,
+    /// To what; [`Sym::NONE`] when absent.
+    pub target: Sym,
+    /// Where; [`Sym::NONE`] when absent (presence then says where the player is).
+    pub region: Sym,
+    /// How much; 1 unless said.
+    pub amount: i64,
+    /// Attributes, sorted by name text.
+    pub with: Option<Arc<[(Sym, Value)]>>,
+}
+
+impl Event {
+    /// The attribute of that name.
+    #[must_use]
+    pub fn attribute(&self, name: Sym) -> Option<&Value> {
+        self.with.as_ref()?.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// The order in which events of one tick count where order matters: (at, source, id), by value.
+    #[must_use]
+    pub fn cmp_order(&self, other: &Event) -> std::cmp::Ordering {
+        (self.at_ms.cmp(&other.at_ms))
+            .then_with(|| self.source.cmp_text(other.source))
+            .then_with(|| self.id.cmp(&other.id))
+    }
+}

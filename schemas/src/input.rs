@@ -1,0 +1,311 @@
+//! Sealed inputs: everything that enters the graph, and so everything the journal must hold.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef};
+use crate::event::{Event, EventId};
+use crate::sym::Sym;
+use crate::tick::Tick;
+use crate::value::Value;
+
+/// One input of a tick.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Input {
+    /// Something that happened in the game.
+    Event(Event),
+    /// Anything else.
+    Command(Command),
+}
+
+/// An input that is not an event of the game.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// A definition is added, replaced or removed.
+    Define(DefinitionEdit),
+    /// The world clock is changed.
+    Clock(ClockCommand),
+    /// Weather is forced in a zone.
+    Weather(WeatherCommand),
+    /// A fact is written by a game server.
+    Fact(FactWrite),
+    /// An entity is written by a game server.
+    Entity(EntityWrite),
+    /// A player comes to, moves within, or leaves the realm.
+    Presence(PresenceWrite),
+    /// A player joins or leaves a party, guild or account.
+    Membership(MembershipWrite),
+    /// A game server's answer to a grant it was offered.
+    GrantAnswer(GrantAnswer),
+    /// A tier's answer to a request.
+    Reply(Reply),
+}
+
+/// The order of a write among the writes of one tick: (at, source, id), by value.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct WriteOrder {
+    /// UTC milliseconds.
+    pub at_ms: i64,
+    /// The producer.
+    pub source: Sym,
+    /// The id within the source.
+    pub id: EventId,
+}
+
+impl WriteOrder {
+    /// Compares by value.
+    #[must_use]
+    pub fn cmp_order(&self, other: &WriteOrder) -> std::cmp::Ordering {
+        (self.at_ms.cmp(&other.at_ms))
+            .then_with(|| self.source.cmp_text(other.source))
+            .then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+/// −old +new of one definition, by its stable id. `None` removes it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum DefinitionEdit {
+    /// A quest.
+    Quest(Sym, Option<Arc<QuestDef>>),
+    /// A climate.
+    Climate(Sym, Option<Arc<ClimateDef>>),
+    /// A scheduled world event.
+    Schedule(Sym, Option<Arc<ScheduleDef>>),
+    /// An NPC that can speak.
+    Npc(Sym, Option<Arc<NpcDef>>),
+}
+
+/// A change of the world clock.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ClockCommand {
+    /// World seconds per real second, as an exact fraction; both positive.
+    SetScale {
+        /// World milliseconds ...
+        world: u32,
+        /// ... per this many real milliseconds.
+        real: u32,
+    },
+    /// World time stands still.
+    Pause,
+    /// World time goes on.
+    Resume,
+    /// World time becomes this many world milliseconds since the calendar's first instant.
+    SetTime {
+        /// World milliseconds.
+        world_ms: i64,
+    },
+    /// Written by the engine at a restart: nothing ran between these ticks. The world's
+    /// `downtime` setting says whether world time stood still.
+    Downtime {
+        /// The last tick before the stop.
+        from: Tick,
+        /// The first tick after it.
+        to: Tick,
+    },
+}
+
+/// Forces the weather of a zone until its next change, which is drawn anew.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WeatherCommand {
+    /// The zone.
+    pub zone: Sym,
+    /// The state to enter.
+    pub state: Sym,
+}
+
+/// Whose a fact is: the scope's kind and the id within it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Holder {
+    /// What kind of holder.
+    pub scope: Scope,
+    /// Which; the realm's own name for [`Scope::Realm`].
+    pub id: Sym,
+}
+
+impl Holder {
+    /// Routes the holder to a worker. A player's holder routes like the player's events.
+    #[must_use]
+    pub fn route(self) -> u64 {
+        self.id.hash64()
+    }
+}
+
+/// What a quest, fact or counter is kept for.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Debug,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One player.
+    #[default]
+    Player,
+    /// A party of players.
+    Party,
+    /// A guild.
+    Guild,
+    /// An account with several players.
+    Account,
+    /// A region of the world.
+    Region,
+    /// One instance (a dungeon copy, a match).
+    Instance,
+    /// The whole realm.
+    Realm,
+}
+
+impl Scope {
+    /// Every scope, in order.
+    pub const ALL: [Scope; 7] = [
+        Scope::Player,
+        Scope::Party,
+        Scope::Guild,
+        Scope::Account,
+        Scope::Region,
+        Scope::Instance,
+        Scope::Realm,
+    ];
+
+    /// Its name in files and rows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Player => "player",
+            Scope::Party => "party",
+            Scope::Guild => "guild",
+            Scope::Account => "account",
+            Scope::Region => "region",
+            Scope::Instance => "instance",
+            Scope::Realm => "realm",
+        }
+    }
+}
+
+/// How a fact changes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FactChange {
+    /// It becomes this value.
+    Set(Value),
+    /// This is added to it.
+    Add(Value),
+    /// It goes back to its default.
+    Clear,
+}
+
+/// A write of a fact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FactWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Whose.
+    pub holder: Holder,
+    /// Which fact.
+    pub fact: Sym,
+    /// How.
+    pub change: FactChange,
+}
+
+/// A write of an entity.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntityWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Which entity.
+    pub entity: Sym,
+    /// What is done.
+    pub change: EntityChange,
+}
+
+/// What is done to an entity.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EntityChange {
+    /// The entity becomes exactly this.
+    Upsert(EntityBody),
+    /// The named properties change (null removes one); kind and tags stay unless given.
+    Merge {
+        /// Properties to set; [`Value::Null`] removes.
+        properties: Vec<(Sym, Value)>,
+        /// Tags to add.
+        add_tags: Vec<Sym>,
+        /// Tags to remove.
+        remove_tags: Vec<Sym>,
+    },
+    /// The entity goes.
+    Delete,
+}
+
+/// What an entity is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntityBody {
+    /// `npc`, `object`, `place` or `player`.
+    pub kind: Sym,
+    /// Sorted by text, without repeats.
+    pub tags: Vec<Sym>,
+    /// Sorted by name text, without repeats.
+    pub properties: Vec<(Sym, Value)>,
+}
+
+/// Where a player is. Absent parts are [`Sym::NONE`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PresenceWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Who.
+    pub player: Sym,
+    /// The game server, or [`Sym::NONE`] when the player leaves.
+    pub server: Sym,
+    /// The region.
+    pub region: Sym,
+    /// The instance.
+    pub instance: Sym,
+}
+
+/// A change of what a player belongs to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MembershipWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Who.
+    pub player: Sym,
+    /// [`Scope::Party`], [`Scope::Guild`] or [`Scope::Account`].
+    pub scope: Scope,
+    /// The group, or [`Sym::NONE`] when the player leaves it.
+    pub group: Sym,
+}
+
+/// A game server's answer to an offered grant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GrantAnswer {
+    /// The grant's id, as in the `grants` view.
+    pub grant: Sym,
+    /// Given to the player.
+    pub delivered: bool,
+    /// Why not, when refused.
+    pub reason: Arc<str>,
+}
+
+/// A tier's answer to a request, or the news that there will be none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request's id, as in the `npc_requests` view.
+    pub request: Sym,
+    /// The tier that answered.
+    pub tier: Sym,
+    /// What it said, or why it failed.
+    pub outcome: Result<Arc<str>, Arc<str>>,
+    /// Milliseconds from sending to the last byte.
+    pub took_ms: u32,
+    /// Tokens of the answer, 0 when unknown.
+    pub tokens: u32,
+}

@@ -1,0 +1,172 @@
+//! Interned strings: ids as small integers.
+//!
+//! A [`Sym`] is equal to another exactly when their strings are equal. Its number depends on the
+//! order in which this process met the strings, so it never enters a hash, an ordering that can be
+//! seen from outside, or a file: those use the string, through [`Sym::as_str`] and [`Sym::hash128`].
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{LazyLock, RwLock};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The most strings one process interns. Admission refuses new ids beyond it.
+pub const MAX_SYMBOLS: usize = 1 << 26;
+
+/// An interned string. [`Sym::NONE`] is the empty string and stands for "absent".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Sym(u32);
+
+struct Entry {
+    text: &'static str,
+    hash: u128,
+}
+
+struct Interner {
+    by_text: FxHashMap<&'static str, u32>,
+    entries: Vec<Entry>,
+}
+
+static INTERNER: LazyLock<RwLock<Interner>> = LazyLock::new(|| {
+    let mut interner = Interner { by_text: FxHashMap::default(), entries: Vec::new() };
+    interner.add("");
+    RwLock::new(interner)
+});
+
+impl Interner {
+    fn add(&mut self, text: &str) -> u32 {
+        let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
+        let id = u32::try_from(self.entries.len()).expect("MAX_SYMBOLS is below u32::MAX");
+        self.entries.push(Entry { text, hash: xxh3_128(text.as_bytes()) });
+        self.by_text.insert(text, id);
+        id
+    }
+}
+
+fn poisoned<T>(result: Result<T, std::sync::PoisonError<T>>) -> T {
+    result.unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Sym {
+    /// The empty string: no player, no target, no region.
+    pub const NONE: Sym = Sym(0);
+
+    /// Interns `text`. Use at trusted edges; where a stranger chooses the text, use [`Sym::try_new`].
+    #[must_use]
+    pub fn new(text: &str) -> Sym {
+        Sym::try_new(text).expect("definitions and admitted ids stay below MAX_SYMBOLS")
+    }
+
+    /// Interns `text`, or returns `None` when the table is full.
+    #[must_use]
+    pub fn try_new(text: &str) -> Option<Sym> {
+        if text.is_empty() {
+            return Some(Sym::NONE);
+        }
+        if let Some(found) = Sym::find(text) {
+            return Some(found);
+        }
+        let mut interner = poisoned(INTERNER.write());
+        if let Some(&id) = interner.by_text.get(text) {
+            return Some(Sym(id));
+        }
+        (interner.entries.len() < MAX_SYMBOLS).then(|| Sym(interner.add(text)))
+    }
+
+    /// Returns the symbol of `text` if it has been interned before.
+    #[must_use]
+    pub fn find(text: &str) -> Option<Sym> {
+        poisoned(INTERNER.read()).by_text.get(text).map(|&id| Sym(id))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        poisoned(INTERNER.read()).entries[self.0 as usize].text
+    }
+
+    /// A 128-bit hash of the text, the same in every process.
+    #[must_use]
+    pub fn hash128(self) -> u128 {
+        poisoned(INTERNER.read()).entries[self.0 as usize].hash
+    }
+
+    /// A 64-bit hash of the text for routing: the same in every process.
+    #[must_use]
+    pub fn hash64(self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is the hash")]
+        let low = self.hash128() as u64;
+        low
+    }
+
+    /// Whether this is [`Sym::NONE`].
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self == Sym::NONE
+    }
+
+    /// Orders by text, as everything that can be seen from outside must.
+    #[must_use]
+    pub fn cmp_text(self, other: Sym) -> Ordering {
+        if self == other { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
+    }
+
+    /// The number, for dense tables inside one process.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Debug for Sym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl fmt::Display for Sym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for Sym {
+    fn from(text: &str) -> Sym {
+        Sym::new(text)
+    }
+}
+
+impl Serialize for Sym {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sym {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Sym, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Sym::try_new(&text).ok_or_else(|| serde::de::Error::custom("the table of ids is full"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_text_is_equal_and_ordering_is_by_text() {
+        let (b, a) = (Sym::new("sym-b"), Sym::new("sym-a"));
+        assert_eq!(b, Sym::new("sym-b"));
+        assert_eq!(a.cmp_text(b), Ordering::Less);
+        assert_eq!(b.as_str(), "sym-b");
+        assert!(Sym::new("").is_none());
+    }
+
+    #[test]
+    fn hashes_come_from_the_text() {
+        assert_eq!(Sym::new("wolf").hash128(), xxh3_128(b"wolf"));
+        assert_ne!(Sym::new("wolf").hash64(), Sym::new("bear").hash64());
+    }
+}

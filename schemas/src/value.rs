@@ -1,0 +1,214 @@
+//! Values of rows, facts and event attributes.
+//!
+//! There are no floats: a fraction is [`Value::Dec`], an integer number of millionths, so that sums,
+//! comparisons and hashes are exact everywhere.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sym::Sym;
+
+/// Millionths in one: the unit of [`Value::Dec`].
+pub const DEC_ONE: i64 = 1_000_000;
+
+/// One value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Value {
+    /// Absent.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number; also ticks and milliseconds.
+    Int(i64),
+    /// A fraction in millionths.
+    Dec(i64),
+    /// An interned id.
+    Sym(Sym),
+    /// Free text: a line an NPC says, a reason, a hint.
+    Text(Arc<str>),
+}
+
+impl Value {
+    /// An interned id, or [`Value::Null`] for [`Sym::NONE`].
+    #[must_use]
+    pub fn id(sym: Sym) -> Value {
+        if sym.is_none() { Value::Null } else { Value::Sym(sym) }
+    }
+
+    /// Free text.
+    #[must_use]
+    pub fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    /// A tick or another unsigned count; saturates at `i64::MAX`.
+    #[must_use]
+    pub fn count(n: u64) -> Value {
+        Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+    }
+
+    /// The fraction nearest to `x`, or `None` when it does not fit.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "range checked")]
+    pub fn from_f64(x: f64) -> Option<Value> {
+        let scaled = (x * DEC_ONE as f64).round();
+        (scaled.abs() < 9.0e18).then_some(Value::Dec(scaled as i64))
+    }
+
+    /// The text of an id or of free text.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Sym(sym) => Some(sym.as_str()),
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number in millionths, exact.
+    #[must_use]
+    pub fn as_millionths(&self) -> Option<i128> {
+        match self {
+            Value::Int(n) => Some(i128::from(*n) * i128::from(DEC_ONE)),
+            Value::Dec(n) => Some(i128::from(*n)),
+            _ => None,
+        }
+    }
+
+    /// Compares by value: numbers by magnitude, ids and text by text. `None` across kinds.
+    #[must_use]
+    pub fn compare(&self, other: &Value) -> Option<Ordering> {
+        if let (Some(a), Some(b)) = (self.as_millionths(), other.as_millionths()) {
+            return Some(a.cmp(&b));
+        }
+        if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
+            return Some(a.cmp(b));
+        }
+        match (self, other) {
+            (Value::Null, Value::Null) => Some(Ordering::Equal),
+            (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+            _ => None,
+        }
+    }
+
+    /// Equality by value, as [`Value::compare`].
+    #[must_use]
+    pub fn same(&self, other: &Value) -> bool {
+        self.compare(other) == Some(Ordering::Equal)
+    }
+
+    /// The value as JSON: fractions as numbers, ids and text as strings.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "JSON readers hold 53 bits")]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) => (*n).into(),
+            Value::Dec(n) => (*n as f64 / DEC_ONE as f64).into(),
+            Value::Sym(sym) => sym.as_str().into(),
+            Value::Text(text) => (&**text).into(),
+        }
+    }
+
+    /// Reads a JSON scalar; text becomes an id. `None` for lists, maps and numbers out of range.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Option<Value> {
+        match json {
+            serde_json::Value::Null => Some(Value::Null),
+            serde_json::Value::Bool(b) => Some(Value::Bool(*b)),
+            serde_json::Value::Number(n) => match n.as_i64() {
+                Some(n) => Some(Value::Int(n)),
+                None => n.as_f64().and_then(Value::from_f64),
+            },
+            serde_json::Value::String(text) => Sym::try_new(text).map(Value::id),
+            _ => None,
+        }
+    }
+
+    /// Feeds the value, not its representation, to a hasher: an id and equal text hash alike.
+    pub fn hash_into(&self, hasher: &mut xxhash_rust::xxh3::Xxh3) {
+        match self {
+            Value::Null => hasher.update(&[0]),
+            Value::Bool(b) => hasher.update(&[1, u8::from(*b)]),
+            Value::Int(n) => {
+                hasher.update(&[2]);
+                hasher.update(&n.to_le_bytes());
+            }
+            Value::Dec(n) => {
+                hasher.update(&[3]);
+                hasher.update(&n.to_le_bytes());
+            }
+            Value::Sym(sym) => {
+                hasher.update(&[4]);
+                hasher.update(&sym.hash128().to_le_bytes());
+            }
+            Value::Text(text) => {
+                hasher.update(&[4]);
+                hasher.update(&xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_le_bytes());
+            }
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Bool(b) => write!(f, "{b}"),
+            Value::Int(n) => write!(f, "{n}"),
+            Value::Dec(n) => {
+                let (sign, n) = (if *n < 0 { "-" } else { "" }, n.unsigned_abs());
+                let (whole, rest) = (n / DEC_ONE.unsigned_abs(), n % DEC_ONE.unsigned_abs());
+                if rest == 0 {
+                    return write!(f, "{sign}{whole}");
+                }
+                let rest = format!("{rest:06}");
+                write!(f, "{sign}{whole}.{}", rest.trim_end_matches('0'))
+            }
+            Value::Sym(sym) => f.write_str(sym.as_str()),
+            Value::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<Sym> for Value {
+    fn from(sym: Sym) -> Value {
+        Value::id(sym)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Value {
+        Value::Int(n)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_print_without_noise() {
+        for (n, text) in [(12_500_000, "12.5"), (-250_000, "-0.25"), (3_000_000, "3"), (1, "0.000001")] {
+            assert_eq!(Value::Dec(n).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_compare_across_kinds_and_text_with_ids() {
+        assert!(Value::Int(2).same(&Value::Dec(2_000_000)));
+        assert!(Value::text("wolf").same(&Value::Sym(Sym::new("wolf"))));
+        assert_eq!(Value::Int(1).compare(&Value::Bool(true)), None);
+    }
+}
