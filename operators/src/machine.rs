@@ -86,7 +86,12 @@ pub trait Machine: 'static {
 
     /// All pieces have been given: emits every row that this state implies, as of the end of
     /// `tick`, and everything that was concluded in `tick` for the next one. Emits no base changes.
-    fn loaded(&mut self, tick: Tick, output: &mut Output<Self::Out>);
+    ///
+    /// `inputs` are only what other operators re-emit as their state is loaded in the same tick
+    /// (clock, weather, facts, places ...): they are to be known, not acted on. Whatever the step
+    /// of the next tick would have tested because of this one must be tested there still: an
+    /// operator that keeps marks of what to test marks everything.
+    fn loaded(&mut self, tick: Tick, inputs: Vec<Self::In>, output: &mut Output<Self::Out>);
 
     /// Handles a complete tick. `inputs` are in no particular order, and may be empty at an alarm.
     fn step(&mut self, tick: Tick, inputs: Vec<Self::In>, output: &mut Output<Self::Out>);
@@ -101,7 +106,7 @@ pub trait Machine: 'static {
 pub enum Told<I> {
     /// An input of a tick.
     Input(I),
-    /// A piece of base state, in the tick of a load. A tick holds either inputs or a load.
+    /// A piece of base state, in the tick of a load.
     Load(BaseRow),
     /// The end of a load: sent to every shard, so that each emits what its state implies.
     Loaded,
@@ -195,7 +200,7 @@ fn handle<M: Machine>(machine: &mut M, tick: Tick, told: Vec<Told<M::In>>, outpu
         }
     }
     if loaded {
-        machine.loaded(tick, output);
+        machine.loaded(tick, inputs, output);
     } else {
         machine.step(tick, inputs, output);
     }
