@@ -3,5 +3,9 @@
 //! Nothing here reads a wall clock, draws unseeded chance or does I/O: the graph is a function from
 //! sealed input ticks to changes.
 
+pub mod entities;
+pub mod facts;
 pub mod machine;
 pub mod messages;
+mod piece;
+pub mod presence;

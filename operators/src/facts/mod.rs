@@ -1,0 +1,327 @@
+//! Facts: typed, scoped values with defaults, which game servers write and the graph changes.
+//!
+//! `writes, effects of the tick before ─fold per (holder, fact)→ facts ─→ FactNow`
+//!
+//! Within a tick: facts that expire, then effects, then writes. Every change that is applied counts
+//! as one for the expiry, also one that sets what is already there; the version counts those that
+//! altered the value. It does not match events: what an event does to a fact arrives as an effect.
+
+mod kind;
+
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::base::{BaseName, BaseRow};
+use worldflow_schemas::catalog;
+use worldflow_schemas::definitions::{FactKind, Span, WorldDef};
+use worldflow_schemas::input::{FactChange, FactWrite, Holder, Scope};
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
+
+use crate::machine::{Machine, Output};
+use crate::messages::{ClockNow, EffectOrder, FactEffect, FactNow, Refused};
+use crate::piece;
+
+pub use kind::{WrongType, default_of};
+
+/// What the operator of facts is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FactsIn {
+    /// The clock; for expiry in world time. Broadcast.
+    Clock(ClockNow),
+    /// Concluded in the tick before. Routed by the holder.
+    Effect(FactEffect),
+    /// Written in this tick. Routed by the holder.
+    Write(FactWrite),
+}
+
+/// What the operator of facts tells others.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FactsOut {
+    /// A fact that has changed, as of the end of the tick's writes.
+    Now(FactNow),
+    /// A write that could not be done.
+    Refused(Refused),
+}
+
+/// The facts of the holders of one shard.
+#[derive(Debug)]
+pub struct FactsMachine {
+    realm: Sym,
+    length: TickLength,
+    defs: FxHashMap<Sym, Def>,
+    facts: FxHashMap<(Holder, Sym), Fact>,
+    expiring: BTreeSet<(Tick, Holder, Sym)>,
+    clock: Option<ClockNow>,
+}
+
+#[derive(Debug)]
+struct Def {
+    scope: Scope,
+    kind: FactKind,
+    default: Value,
+    expires: Option<Span>,
+}
+
+/// What is kept of a fact that has ever changed. At its default only the version is left.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Fact {
+    value: Option<Value>,
+    version: u64,
+    expires: Option<Tick>,
+}
+
+impl FactsMachine {
+    /// The facts of `realm`, all at their defaults. A declared default of the wrong type is replaced
+    /// by the type's own (`worldflow check` refuses it).
+    #[must_use]
+    pub fn new(realm: Sym, world: &WorldDef) -> FactsMachine {
+        let defs = world.facts.iter().map(|(name, def)| {
+            let default = default_of(def);
+            (Sym::new(name), Def { scope: def.scope, kind: def.kind, default, expires: def.expires })
+        });
+        FactsMachine {
+            realm,
+            length: TickLength { tick_ms: world.tick_ms },
+            defs: defs.collect(),
+            facts: FxHashMap::default(),
+            expiring: BTreeSet::new(),
+            clock: None,
+        }
+    }
+
+    fn row(&self, holder: Holder, name: Sym, fact: &Fact) -> Option<Row> {
+        Some(Row::from([
+            Value::id(self.realm),
+            Value::Sym(holder.scope.name().into()),
+            Value::id(holder.id),
+            Value::Sym(name),
+            fact.value.clone()?,
+            Value::count(fact.version),
+            fact.expires.map_or(Value::Null, Value::count),
+        ]))
+    }
+
+    fn expire(&mut self, tick: Tick, before: &mut Before) {
+        while let Some(&(due, holder, name)) = self.expiring.first() {
+            if due > tick {
+                break;
+            }
+            self.expiring.pop_first();
+            if let Some(fact) = self.facts.get_mut(&(holder, name)) {
+                before.keep(holder, name, fact);
+                *fact = Fact { value: None, version: fact.version + 1, expires: None };
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        tick: Tick,
+        holder: Holder,
+        name: Sym,
+        change: &FactChange,
+        before: &mut Before,
+    ) -> Result<(), Wrong> {
+        let def = self.defs.get(&name).ok_or(Wrong::UnknownFact)?;
+        let misplaced = holder.scope == Scope::Realm && holder.id != self.realm;
+        if holder.scope != def.scope || holder.id.is_none() || misplaced {
+            return Err(Wrong::Scope { declared: def.scope.name() });
+        }
+        let present = self.facts.get(&(holder, name));
+        let value = present.and_then(|fact| fact.value.as_ref()).unwrap_or(&def.default);
+        let new = match change {
+            FactChange::Set(to) => kind::set(def.kind, to).map_err(Wrong::Type)?,
+            FactChange::Add(by) => kind::add(def.kind, value, by).map_err(Wrong::Type)?,
+            FactChange::Clear => def.default.clone(),
+        };
+        let altered = new != *value;
+        let expires = (new != def.default)
+            .then_some(def.expires)
+            .flatten()
+            .map(|span| tick.saturating_add(span_ticks(span, self.clock.as_ref(), self.length).max(1)));
+        if !altered && present.is_none_or(|fact| fact.expires == expires) {
+            return Ok(());
+        }
+        let value = (new != def.default).then_some(new);
+        let fact = self.facts.entry((holder, name)).or_default();
+        before.keep(holder, name, fact);
+        if let Some(due) = fact.expires {
+            self.expiring.remove(&(due, holder, name));
+        }
+        if let Some(due) = expires {
+            self.expiring.insert((due, holder, name));
+        }
+        *fact = Fact { value, version: fact.version + u64::from(altered), expires };
+        Ok(())
+    }
+}
+
+impl Machine for FactsMachine {
+    type In = FactsIn;
+    type Out = FactsOut;
+    const NAME: BaseName = "facts";
+
+    fn load(&mut self, row: BaseRow) {
+        let ((holder, name), fact): ((Holder, Sym), Fact) = piece::read(&row);
+        self.expiring.extend(fact.expires.map(|due| (due, holder, name)));
+        self.facts.insert((holder, name), fact);
+    }
+
+    fn loaded(&mut self, _: Tick, inputs: Vec<FactsIn>, output: &mut Output<FactsOut>) {
+        for input in inputs {
+            if let FactsIn::Clock(clock) = input {
+                self.clock = Some(clock);
+            }
+        }
+        for (&(holder, fact), stored) in &self.facts {
+            if let Some(row) = self.row(holder, fact, stored) {
+                output.insert(catalog::FACTS, row);
+                output.out.push(FactsOut::Now(FactNow { holder, fact, value: stored.value.clone() }));
+            }
+        }
+    }
+
+    fn step(&mut self, tick: Tick, inputs: Vec<FactsIn>, output: &mut Output<FactsOut>) {
+        let (mut effects, mut writes) = (Vec::new(), Vec::new());
+        for input in inputs {
+            match input {
+                FactsIn::Clock(clock) => self.clock = Some(clock),
+                FactsIn::Effect(effect) => effects.push(effect),
+                FactsIn::Write(write) => writes.push(write),
+            }
+        }
+        effects.sort_by(|a, b| {
+            // One event may change several facts, and one fact in several ways.
+            (a.order.cmp_order(&b.order))
+                .then_with(|| a.fact.cmp_text(b.fact))
+                .then_with(|| a.holder.scope.cmp(&b.holder.scope))
+                .then_with(|| a.holder.id.cmp_text(b.holder.id))
+                .then_with(|| kind::cmp_change(&a.change, &b.change))
+        });
+        writes.sort_by(|a, b| a.order.cmp_order(&b.order));
+        let mut before = Before::default();
+        self.expire(tick, &mut before);
+        for FactEffect { order, holder, fact, change } in effects {
+            if let Err(wrong) = self.apply(tick, holder, fact, &change, &mut before) {
+                let (source, id) = match order {
+                    EffectOrder::Event { source, id, .. } => (source, id),
+                    EffectOrder::Quest { quest, holder, .. } => {
+                        (Sym::new("quests"), EventId::Named(format!("{quest}/{}", holder.id).into()))
+                    }
+                };
+                output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));
+            }
+        }
+        for FactWrite { order, holder, fact, change } in writes {
+            if let Err(wrong) = self.apply(tick, holder, fact, &change, &mut before) {
+                output.out.push(FactsOut::Refused(wrong.refused(order.source, order.id, fact)));
+            }
+        }
+        for ((holder, fact), old) in before.0 {
+            let new = &self.facts[&(holder, fact)];
+            if *new == old {
+                continue;
+            }
+            output.replace(catalog::FACTS, self.row(holder, fact, &old), self.row(holder, fact, new));
+            output.base.push(piece::change(Self::NAME, holder.id, &(holder, fact), Some(new)));
+            if new.value != old.value {
+                output.out.push(FactsOut::Now(FactNow { holder, fact, value: new.value.clone() }));
+            }
+        }
+    }
+
+    fn alarm(&self) -> Option<Tick> {
+        self.expiring.first().map(|(due, _, _)| *due)
+    }
+}
+
+/// What was there before the tick, of the facts it touched.
+#[derive(Default)]
+struct Before(FxHashMap<(Holder, Sym), Fact>);
+
+impl Before {
+    fn keep(&mut self, holder: Holder, name: Sym, fact: &Fact) {
+        if let Entry::Vacant(vacant) = self.0.entry((holder, name)) {
+            vacant.insert(fact.clone());
+        }
+    }
+}
+
+enum Wrong {
+    UnknownFact,
+    Scope { declared: &'static str },
+    Type(WrongType),
+}
+
+impl Wrong {
+    fn refused(self, source: Sym, id: EventId, fact: Sym) -> Refused {
+        let (code, reason, hint) = match self {
+            Wrong::UnknownFact => (
+                "unknown_fact",
+                format!("unknown fact `{fact}`"),
+                "facts are declared under `facts` in world.yaml".to_owned(),
+            ),
+            Wrong::Scope { declared } => (
+                "wrong_scope",
+                format!("fact `{fact}` is not kept for such a holder"),
+                format!("it is declared with scope `{declared}`"),
+            ),
+            Wrong::Type(WrongType { reason, hint }) => {
+                ("wrong_type", format!("fact `{fact}` {reason}"), hint.to_owned())
+            }
+        };
+        Refused { source, id, code: Sym::new(code), reason, hint }
+    }
+}
+
+/// How many ticks a span takes, rounded up; a world span at the clock's present scale, paused or not.
+pub(crate) fn span_ticks(span: Span, clock: Option<&ClockNow>, length: TickLength) -> u64 {
+    let (scale_world, scale_real) = match clock {
+        Some(clock) if span.world => (clock.scale_world.max(1), clock.scale_real),
+        _ => (1, 1),
+    };
+    let real = u128::from(span.ms) * u128::from(scale_real);
+    let per_tick = u128::from(scale_world) * u128::from(length.tick_ms.max(1));
+    u64::try_from(real.div_ceil(per_tick)).unwrap_or(u64::MAX)
+}
+
+/// Facts as conditions see them: the value of a holder's fact, or its default.
+#[derive(Debug, Default)]
+pub struct KnownFacts {
+    defaults: FxHashMap<Sym, (Scope, Value)>,
+    values: FxHashMap<(Holder, Sym), Value>,
+}
+
+impl KnownFacts {
+    /// All at their defaults.
+    #[must_use]
+    pub fn new(world: &WorldDef) -> KnownFacts {
+        let defaults =
+            world.facts.iter().map(|(name, def)| (Sym::new(name), (def.scope, default_of(def)))).collect();
+        KnownFacts { defaults, values: FxHashMap::default() }
+    }
+
+    /// Takes in what the operator of facts says.
+    pub fn tell(&mut self, now: FactNow) {
+        match now.value {
+            Some(value) => drop(self.values.insert((now.holder, now.fact), value)),
+            None => drop(self.values.remove(&(now.holder, now.fact))),
+        }
+    }
+
+    /// Whose fact it is, or `None` when there is no such fact.
+    #[must_use]
+    pub fn scope(&self, fact: Sym) -> Option<Scope> {
+        self.defaults.get(&fact).map(|(scope, _)| *scope)
+    }
+
+    /// Its value for a holder, or its default; `None` when there is no such fact.
+    #[must_use]
+    pub fn get(&self, holder: Option<Holder>, fact: Sym) -> Option<&Value> {
+        let (_, default) = self.defaults.get(&fact)?;
+        Some(holder.and_then(|holder| self.values.get(&(holder, fact))).unwrap_or(default))
+    }
+}
