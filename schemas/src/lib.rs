@@ -11,6 +11,7 @@ pub mod change;
 pub mod definitions;
 pub mod event;
 pub mod input;
+pub mod proto_rows;
 pub mod row;
 pub mod sym;
 pub mod tick;
