@@ -130,6 +130,16 @@ impl Value {
         }
     }
 
+    /// A hash of the value as text, for counting different values: `3` and `"3"` are the same.
+    #[must_use]
+    pub fn text_hash128(&self) -> u128 {
+        match self {
+            Value::Sym(sym) => sym.hash128(),
+            Value::Text(text) => xxhash_rust::xxh3::xxh3_128(text.as_bytes()),
+            other => xxhash_rust::xxh3::xxh3_128(other.to_string().as_bytes()),
+        }
+    }
+
     /// Feeds the value, not its representation, to a hasher: an id and equal text hash alike.
     pub fn hash_into(&self, hasher: &mut xxhash_rust::xxh3::Xxh3) {
         match self {

@@ -9,6 +9,7 @@ mod npc;
 mod one_or_many;
 mod ordered;
 mod quest;
+mod reset;
 mod span;
 mod world;
 
@@ -21,6 +22,7 @@ pub use quest::{
     Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,
     Slot, StageDef, TurnIn, Weekday,
 };
+pub use reset::Reset;
 pub use span::Span;
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,

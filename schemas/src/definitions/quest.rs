@@ -229,6 +229,16 @@ impl ObjectiveDef {
         }
     }
 
+    /// A hash of what is counted and how, but not of how much is needed: a counter is kept as long
+    /// as this stays the same. Part of the base state's format.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let (aggregate, _) = self.aggregate();
+        let pattern = serde_json::to_string(&self.pattern()).expect("a pattern is plain data with text keys");
+        let text = format!("{aggregate:?} {:?} {:?} {:?} {pattern}", self.of, self.since, self.lifetime);
+        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+    }
+
     /// The aggregate and what is needed.
     #[must_use]
     pub fn aggregate(&self) -> (Aggregate, u32) {
