@@ -67,13 +67,50 @@ impl WriteOrder {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum DefinitionEdit {
     /// A quest.
-    Quest(Sym, Option<Arc<QuestDef>>),
+    Quest(Sym, #[serde(with = "json_text")] Option<Arc<QuestDef>>),
     /// A climate.
-    Climate(Sym, Option<Arc<ClimateDef>>),
+    Climate(Sym, #[serde(with = "json_text")] Option<Arc<ClimateDef>>),
     /// A scheduled world event.
-    Schedule(Sym, Option<Arc<ScheduleDef>>),
+    Schedule(Sym, #[serde(with = "json_text")] Option<Arc<ScheduleDef>>),
     /// An NPC that can speak.
-    Npc(Sym, Option<Arc<NpcDef>>),
+    Npc(Sym, #[serde(with = "json_text")] Option<Arc<NpcDef>>),
+    /// These are all there are: every other definition is removed. Written when a world folder is
+    /// opened, after its definitions.
+    Only {
+        /// Quests.
+        quests: Vec<Sym>,
+        /// Climates.
+        climates: Vec<Sym>,
+        /// Scheduled world events.
+        schedules: Vec<Sym>,
+        /// NPCs.
+        npcs: Vec<Sym>,
+    },
+}
+
+/// Definitions inside binary encodings are JSON in text: their defaults and untagged values cannot be
+/// read back from a form that does not describe itself.
+mod json_text {
+    use std::sync::Arc;
+
+    use serde::de::{DeserializeOwned, Error as _};
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        definition: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = definition.as_deref().map(serde_json::to_string).transpose().map_err(S::Error::custom)?;
+        text.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<T>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| serde_json::from_str(&text).map(Arc::new).map_err(D::Error::custom)).transpose()
+    }
 }
 
 /// A change of the world clock.
