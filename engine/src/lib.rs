@@ -4,6 +4,19 @@
 //! The graph is given to it by a closure.
 
 pub mod admission;
+pub mod collector;
+pub mod dedupe;
+pub mod folder;
+pub mod graph;
+pub mod intake;
+pub mod journal;
 pub mod observed;
 pub mod realm;
+pub mod runtime;
+pub mod sequencer;
+pub mod snapshot;
+mod stats;
+pub mod testing;
+pub mod tick_clock;
 pub mod view_store;
+pub mod workers;

@@ -1,0 +1,362 @@
+//! The way out: merges what the workers produce, and publishes one complete, durable tick at a time.
+//!
+//! A tick is complete when every worker's outputs have passed it, and durable when the journal holds
+//! every input up to it and reserves it. Only then do rows reach the view store, answers their
+//! sources and events their followers. It never makes the graph wait.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{broadcast, oneshot, watch};
+use tracing::error;
+use worldflow_schemas::base::BaseChange;
+use worldflow_schemas::catalog::ViewId;
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
+
+use crate::admission::{Outcome, Refusal, TickEvents};
+use crate::graph::{Produced, Refused};
+use crate::journal::Durable;
+use crate::observed::Observed;
+use crate::realm::Progress;
+use crate::snapshot::{TickBase, ToSnapshots};
+use crate::stats::Stats;
+use crate::view_store::ViewStore;
+use crate::workers::FromWorker;
+
+/// The changes of one tick.
+#[derive(Debug, Default)]
+pub struct TickOutput {
+    /// Changes of rows of views, not consolidated.
+    pub rows: Vec<(ViewId, Row, Diff)>,
+    /// Changes of base state; the last of a piece wins.
+    pub base: Vec<BaseChange>,
+    /// Refused inputs.
+    pub refusals: Vec<Refused>,
+}
+
+/// Merges the workers' reports into complete ticks.
+#[derive(Debug)]
+pub struct Merger {
+    frontiers: Vec<Tick>,
+    ticks: BTreeMap<Tick, TickOutput>,
+}
+
+impl Merger {
+    /// Nothing has come from any of `workers` yet.
+    #[must_use]
+    pub fn new(workers: usize) -> Merger {
+        Merger { frontiers: vec![0; workers.max(1)], ticks: BTreeMap::new() }
+    }
+
+    /// Takes a report in.
+    pub fn add(&mut self, worker: usize, frontier: Tick, produced: Produced) {
+        self.frontiers[worker] = self.frontiers[worker].max(frontier);
+        let mut rows = produced.rows.into_iter().peekable();
+        while let Some(((view, row), tick, diff)) = rows.next() {
+            let output = &mut self.ticks.entry(tick).or_default().rows;
+            output.push((view, row, diff));
+            while let Some(((view, row), _, diff)) = rows.next_if(|(_, next, _)| *next == tick) {
+                output.push((view, row, diff));
+            }
+        }
+        for (change, tick) in produced.base {
+            self.ticks.entry(tick).or_default().base.push(change);
+        }
+        for (refused, tick) in produced.refusals {
+            self.ticks.entry(tick).or_default().refusals.push(refused);
+        }
+    }
+
+    /// Every tick before this one is complete.
+    #[must_use]
+    pub fn frontier(&self) -> Tick {
+        self.frontiers.iter().copied().min().unwrap_or(0)
+    }
+
+    /// Takes the first tick with output, if it is before `end`.
+    pub fn next_before(&mut self, end: Tick) -> Option<(Tick, TickOutput)> {
+        let first = self.ticks.first_entry()?;
+        (*first.key() < end).then(|| first.remove_entry())
+    }
+
+    /// Ticks with output that are not taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.ticks.len()
+    }
+}
+
+/// What the sequencer tells about a tick it has released.
+#[derive(Debug)]
+pub(crate) struct Released {
+    pub(crate) tick: Tick,
+    pub(crate) items: u64,
+    /// Whether the journal must say that it is durable.
+    pub(crate) journaled: bool,
+    pub(crate) at: Instant,
+    pub(crate) events: Option<Arc<[Event]>>,
+    pub(crate) ids: Vec<(Sym, EventId)>,
+}
+
+/// An answer for a source, due when `tick` is published.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: oneshot::Sender<Vec<Outcome>>,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ToCollector {
+    Worker(FromWorker),
+    Released(Vec<Released>),
+    Durable(Durable),
+    Answer(Tick, Answer),
+    /// Tell when this tick is published.
+    Wait(Tick, oneshot::Sender<Tick>),
+    /// Ticks up to this one were published by an earlier run.
+    Recovered(Tick),
+    /// The last one; stop once it is published.
+    Finish(Tick),
+}
+
+/// Called with every published tick's consolidated changes of the graph's rows.
+pub type Recorder = Box<dyn FnMut(Tick, &[(ViewId, Row, Diff)]) + Send>;
+
+/// Why a realm stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RealmFailed {
+    /// The graph panicked.
+    #[error(
+        "worker {0} of the graph panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
+    )]
+    Worker(usize),
+    /// The journal cannot be written.
+    #[error("the journal cannot be written: {0}")]
+    Journal(String),
+}
+
+pub(crate) struct Collector {
+    pub(crate) length: TickLength,
+    pub(crate) merger: Merger,
+    pub(crate) views: Arc<ViewStore>,
+    pub(crate) observed: Observed,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) events: broadcast::Sender<TickEvents>,
+    /// Items of published ticks, for the sequencer's flow control.
+    pub(crate) published_items: watch::Sender<u64>,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) snapshots: Option<Sender<ToSnapshots>>,
+    pub(crate) stats: Stats,
+    pub(crate) released: BTreeMap<Tick, Released>,
+    pub(crate) undurable: VecDeque<Tick>,
+    /// Ticks up to this one may be published; everything, without a journal.
+    pub(crate) reserved: Tick,
+    pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
+    pub(crate) waits: BTreeMap<Tick, Vec<oneshot::Sender<Tick>>>,
+    /// Every tick before this one is published.
+    pub(crate) next: Tick,
+    pub(crate) recovered: Option<Tick>,
+    pub(crate) told_at: Instant,
+}
+
+/// Readers hear of progress at least this often.
+const TELL: Duration = Duration::from_millis(100);
+
+impl Collector {
+    /// Runs until the last tick is published.
+    pub(crate) fn run(mut self, messages: &Receiver<ToCollector>) -> Result<(), RealmFailed> {
+        let mut last = None;
+        loop {
+            let mut message = match messages.recv_timeout(TELL) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            while let Some(told) = message {
+                match told {
+                    ToCollector::Finish(tick) => last = Some(tick),
+                    other => self.hear(other)?,
+                }
+                message = messages.try_recv().ok();
+            }
+            self.publish();
+            if last.is_some_and(|last| self.next > last) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn hear(&mut self, message: ToCollector) -> Result<(), RealmFailed> {
+        match message {
+            ToCollector::Worker(FromWorker::Report { worker, frontier, produced }) => {
+                self.merger.add(worker, frontier, produced);
+            }
+            ToCollector::Worker(FromWorker::Failed { worker }) => {
+                error!(worker, "a worker of the graph panicked; the realm stops");
+                return Err(RealmFailed::Worker(worker));
+            }
+            ToCollector::Released(ticks) => {
+                for released in ticks {
+                    if released.journaled {
+                        self.undurable.push_back(released.tick);
+                    }
+                    self.released.insert(released.tick, released);
+                }
+            }
+            ToCollector::Durable(Durable::Inputs(tick)) => {
+                while self.undurable.front().is_some_and(|first| *first <= tick) {
+                    self.undurable.pop_front();
+                }
+            }
+            ToCollector::Durable(Durable::Reserved(tick)) => self.reserved = self.reserved.max(tick),
+            ToCollector::Durable(Durable::Failed(why)) => {
+                error!(%why, "the journal cannot be written; the realm stops");
+                return Err(RealmFailed::Journal(why.to_string()));
+            }
+            ToCollector::Answer(tick, answer) => self.answers.entry(tick).or_default().push(answer),
+            ToCollector::Wait(tick, waiter) => self.waits.entry(tick).or_default().push(waiter),
+            ToCollector::Recovered(tick) => {
+                self.recovered = Some(tick);
+                self.reserved = self.reserved.max(tick);
+            }
+            ToCollector::Finish(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The first tick that may not be published yet.
+    fn end(&self) -> Tick {
+        let durable = self.undurable.front().copied().unwrap_or(Tick::MAX);
+        self.merger.frontier().min(durable).min(self.reserved.saturating_add(1))
+    }
+
+    fn publish(&mut self) {
+        let end = self.end();
+        let mut changed = false;
+        if end > self.next {
+            changed = self.publish_ticks(end);
+        }
+        let waited = self.waits.first_key_value().is_some_and(|(tick, _)| *tick < self.next);
+        if self.next > 0 && (changed || waited || self.told_at.elapsed() >= TELL) {
+            self.tell();
+        }
+        while let Some(first) = self.answers.first_entry() {
+            if *first.key() >= self.next {
+                break;
+            }
+            for Answer { reply, outcomes } in first.remove() {
+                let _nobody_waits = reply.send(outcomes);
+            }
+        }
+        while let Some(first) = self.waits.first_entry() {
+            if *first.key() >= self.next {
+                break;
+            }
+            for waiter in first.remove() {
+                let _nobody_waits = waiter.send(self.next - 1);
+            }
+        }
+    }
+
+    /// Publishes the ticks before `end`; whether a view changed.
+    fn publish_ticks(&mut self, end: Tick) -> bool {
+        let mut changed = false;
+        let mut items = 0;
+        while let Some(tick) = self.first_before(end) {
+            let output = self.merger.next_before(tick + 1).map(|(_, output)| output).unwrap_or_default();
+            let released = self.released.remove(&tick);
+            let live = self.recovered.is_none_or(|recovered| tick > recovered);
+            changed |= self.publish_tick(tick, output, released, live, &mut items);
+        }
+        self.next = end;
+        if items > 0 {
+            self.published_items.send_modify(|published| *published += items);
+        }
+        changed
+    }
+
+    fn first_before(&self, end: Tick) -> Option<Tick> {
+        let output = self.merger.ticks.keys().next();
+        let released = self.released.keys().next();
+        output.into_iter().chain(released).min().copied().filter(|tick| *tick < end)
+    }
+
+    fn publish_tick(
+        &mut self,
+        tick: Tick,
+        output: TickOutput,
+        released: Option<Released>,
+        live: bool,
+        items: &mut u64,
+    ) -> bool {
+        let TickOutput { mut rows, base, refusals } = output;
+        if let Some(recorder) = &mut self.recorder {
+            consolidate(&mut rows);
+            recorder(tick, &rows);
+        }
+        let changed = !rows.is_empty() && !self.views.apply(tick, rows).is_empty();
+        if live {
+            let at_ms = self.length.utc_ms(tick);
+            for refused in refusals {
+                let refusal = Refusal {
+                    code: refused.code.as_str(),
+                    path: String::new(),
+                    reason: refused.reason,
+                    hint: refused.hint,
+                };
+                self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
+            }
+        }
+        let mut ids = Vec::new();
+        if let Some(released) = released {
+            *items += released.items;
+            ids = released.ids;
+            if live {
+                self.stats.published(released.items, released.at);
+            }
+            if let Some(events) = released.events {
+                let _nobody_follows = self.events.send(TickEvents { tick, events });
+            }
+        }
+        if let Some(snapshots) = &self.snapshots
+            && (!base.is_empty() || !ids.is_empty())
+        {
+            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids }));
+        }
+        changed
+    }
+
+    /// Lets readers see what has been published, and the observed rows with it.
+    fn tell(&mut self) {
+        let tick = self.next - 1;
+        self.told_at = Instant::now();
+        self.stats.tell(&self.observed, self.merger.waiting());
+        let now = Progress { tick, utc_ms: self.length.utc_ms(tick) };
+        if *self.progress.borrow() == now {
+            // Readers at this tick have seen it; observed rows wait for the next.
+            return;
+        }
+        let observed = self.observed.drain();
+        if !observed.is_empty() {
+            self.views.apply(tick, observed);
+        }
+        self.progress.send_replace(now);
+    }
+}
+
+/// Adds up the diffs of equal rows and drops zeros; removals come before additions in each view.
+pub fn consolidate(rows: &mut Vec<(ViewId, Row, Diff)>) {
+    rows.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    rows.dedup_by(|next, kept| {
+        let same = next.0 == kept.0 && next.1 == kept.1;
+        if same {
+            kept.2 += next.2;
+        }
+        same
+    });
+    rows.retain(|(_, _, diff)| *diff != 0);
+    rows.sort_by_key(|(view, _, diff)| (*view, *diff > 0));
+}

@@ -1,0 +1,140 @@
+//! Which inputs have been here before: (source, id) makes at-least-once exactly-once.
+//!
+//! Positions of a source come in increasing order, so a high-water mark decides them. Named ids are
+//! remembered for a stated time and number; what is older than the oldest remembered one cannot be
+//! told from a duplicate, and is refused.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::{EventId, Sym, Tick};
+
+/// How long ids are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DedupeConfig {
+    /// Named ids are remembered for at least this long, unless there are too many.
+    pub window_ms: u64,
+    /// The most named ids remembered of one source.
+    pub ids_per_source: usize,
+}
+
+impl Default for DedupeConfig {
+    fn default() -> DedupeConfig {
+        DedupeConfig { window_ms: 30 * 60 * 1000, ids_per_source: 1 << 20 }
+    }
+}
+
+/// What is known about an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It has not been here.
+    New,
+    /// It is part of this tick.
+    Duplicate(Tick),
+    /// It was here, or may have been, in a time no longer remembered.
+    Forgotten,
+}
+
+/// The most changes of tick remembered for the positions of one source.
+const RUNS: usize = 1 << 16;
+
+/// What has been accepted from one source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceIds {
+    high: Option<u64>,
+    /// From this position on, positions are part of this tick.
+    runs: VecDeque<(u64, Tick)>,
+    named: FxHashMap<Arc<str>, Tick>,
+    order: VecDeque<(Tick, Arc<str>)>,
+    /// The latest tick of a named id that is no longer remembered.
+    forgotten: Option<Tick>,
+}
+
+impl SourceIds {
+    /// What is known about `id`.
+    #[must_use]
+    pub fn known(&self, id: &EventId) -> Known {
+        match id {
+            EventId::Position(position) => {
+                if self.high.is_none_or(|high| *position > high) {
+                    return Known::New;
+                }
+                let after = self.runs.partition_point(|(first, _)| first <= position);
+                match after.checked_sub(1).and_then(|run| self.runs.get(run)) {
+                    Some((_, tick)) => Known::Duplicate(*tick),
+                    None => Known::Forgotten,
+                }
+            }
+            EventId::Named(name) => match self.named.get(name) {
+                Some(tick) => Known::Duplicate(*tick),
+                None => Known::New,
+            },
+        }
+    }
+
+    /// Remembers that `id` is part of `tick`.
+    pub fn record(&mut self, id: &EventId, tick: Tick) {
+        match id {
+            EventId::Position(position) => {
+                self.high = self.high.max(Some(*position));
+                if self.runs.back().is_none_or(|(_, last)| *last != tick) {
+                    self.runs.push_back((*position, tick));
+                    if self.runs.len() > RUNS {
+                        self.runs.pop_front();
+                    }
+                }
+            }
+            EventId::Named(name) => {
+                self.named.insert(name.clone(), tick);
+                self.order.push_back((tick, name.clone()));
+            }
+        }
+    }
+
+    /// The latest tick of a named id that is no longer remembered.
+    #[must_use]
+    pub fn forgotten(&self) -> Option<Tick> {
+        self.forgotten
+    }
+
+    /// Forgets named ids of ticks before `oldest`, and those beyond `most`.
+    pub fn forget(&mut self, oldest: Tick, most: usize) {
+        while let Some((tick, _)) = self.order.front() {
+            if *tick >= oldest && self.order.len() <= most {
+                break;
+            }
+            if let Some((tick, name)) = self.order.pop_front() {
+                self.named.remove(&name);
+                self.forgotten = self.forgotten.max(Some(tick));
+            }
+        }
+    }
+}
+
+/// What has been accepted from every source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dedupe {
+    sources: FxHashMap<Sym, SourceIds>,
+}
+
+impl Dedupe {
+    /// The ids of one source.
+    pub fn source(&mut self, source: Sym) -> &mut SourceIds {
+        self.sources.entry(source).or_default()
+    }
+
+    /// Remembers that an input is part of `tick`.
+    pub fn record(&mut self, source: Sym, id: &EventId, tick: Tick) {
+        self.source(source).record(id, tick);
+    }
+
+    /// Forgets what is outside the window that ends at `now`.
+    pub fn forget(&mut self, now: Tick, window_ticks: u64, most: usize) {
+        let oldest = now.saturating_sub(window_ticks);
+        for ids in self.sources.values_mut() {
+            ids.forget(oldest, most);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The data folder of a realm: who may use it, and what its lineage is called.
+
+use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::journal::sync_folder;
+
+/// A data folder, held by this process.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    epoch: u64,
+    _lock: File,
+}
+
+/// A data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process holds it.
+    #[error("{0}: another process is using this data folder\nhint: stop it first, or name another folder")]
+    InUse(PathBuf),
+    /// The operating system says no.
+    #[error("{path}: {error}\nhint: check that the data folder can be written")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file that names the lineage is not what it should be.
+    #[error(
+        "{0}: not the name of a journal's lineage\nhint: the data folder is damaged; restore it from a copy"
+    )]
+    Epoch(PathBuf),
+}
+
+impl DataFolder {
+    /// Makes the folder if need be, locks it, and reads or draws its epoch.
+    ///
+    /// # Errors
+    /// When another process holds it, or it cannot be written.
+    pub fn open(path: &Path) -> Result<DataFolder, FolderError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| FolderError::Io { path, error }
+        };
+        fs::create_dir_all(path).map_err(io(path))?;
+        let lock_path = path.join("lock");
+        let lock = File::create(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(FolderError::Io { path: lock_path, error }),
+        }
+        let epoch_path = path.join("epoch");
+        let epoch = match fs::read_to_string(&epoch_path) {
+            Ok(text) => {
+                u64::from_str_radix(text.trim(), 16).map_err(|_| FolderError::Epoch(epoch_path.clone()))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let epoch = draw_epoch();
+                let part = epoch_path.with_extension("part");
+                let mut file = File::create(&part).map_err(io(&part))?;
+                file.write_all(format!("{epoch:016x}\n").as_bytes()).map_err(io(&part))?;
+                file.sync_all().map_err(io(&part))?;
+                fs::rename(&part, &epoch_path).map_err(io(&epoch_path))?;
+                sync_folder(path).map_err(io(path))?;
+                epoch
+            }
+            Err(error) => return Err(FolderError::Io { path: epoch_path, error }),
+        };
+        Ok(DataFolder { path: path.to_owned(), epoch, _lock: lock })
+    }
+
+    /// Names the journal's lineage.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Where the journal lies.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    /// Where the snapshots lie.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+}
+
+/// A number nobody has drawn before: the standard library seeds its hasher from the system.
+#[must_use]
+pub(crate) fn draw_epoch() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}

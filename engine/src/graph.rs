@@ -1,0 +1,132 @@
+//! The contract between the runtime and the graph it runs.
+//!
+//! A graph is built once on every worker by [`BuildGraph`]. It takes three inputs, and hands its
+//! collections to [`WorkerOutputs`], which gathers what a step produced on this worker and how far
+//! each output's frontier has come. Outputs never block the graph.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use differential_dataflow::VecCollection;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{InputHandle, StreamVec};
+use timely::worker::Worker;
+use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::catalog::ViewId;
+use worldflow_schemas::input::Command;
+use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
+
+/// An input of the graph: vectors go in whole.
+pub type Input<D> = InputHandle<Tick, CapacityContainerBuilder<Vec<D>>>;
+
+/// The inputs of the graph on one worker.
+pub struct GraphIo {
+    /// Events of the game. Every event enters on exactly one worker, whichever.
+    pub events: Input<Event>,
+    /// Other inputs. As events.
+    pub commands: Input<Command>,
+    /// Base state given back, at the tick of the snapshot; all of it enters on worker 0.
+    pub loads: Input<BaseRow>,
+}
+
+/// Builds the graph on a worker.
+pub trait BuildGraph: Send + Sync + 'static {
+    /// Builds one copy; every worker must build the same.
+    fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo;
+}
+
+impl<F> BuildGraph for F
+where
+    F: Fn(&mut Worker, WorkerOutputs) -> GraphIo + Send + Sync + 'static,
+{
+    fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+        self(worker, outputs)
+    }
+}
+
+/// Something refused by the graph: a row of `rejections`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The producer of the input.
+    pub source: Sym,
+    /// The input's id.
+    pub id: EventId,
+    /// A stable code.
+    pub code: Sym,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// What one worker's graph has produced since it was last asked.
+#[derive(Debug, Default)]
+pub struct Produced {
+    /// Changes of rows of views.
+    pub rows: Vec<((ViewId, Row), Tick, Diff)>,
+    /// Changes of base state.
+    pub base: Vec<(BaseChange, Tick)>,
+    /// Refused inputs.
+    pub refusals: Vec<(Refused, Tick)>,
+}
+
+/// Where a graph puts its collections, on one worker. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct WorkerOutputs {
+    rows: Rc<RefCell<Vec<((ViewId, Row), Tick, Diff)>>>,
+    base: Rc<RefCell<Vec<(BaseChange, Tick)>>>,
+    refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
+    frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,
+}
+
+impl WorkerOutputs {
+    /// Publishes changes of rows of views. May be called several times.
+    pub fn rows(&self, rows: VecCollection<'_, Tick, (ViewId, Row), Diff>) {
+        self.gather("view rows", rows.inner, &self.rows);
+    }
+
+    /// Keeps changes of base state for snapshots. May be called several times.
+    pub fn base(&self, changes: StreamVec<'_, Tick, (BaseChange, Tick)>) {
+        self.gather("base changes", changes, &self.base);
+    }
+
+    /// Publishes refused inputs with their ticks. May be called several times.
+    pub fn refusals(&self, refusals: StreamVec<'_, Tick, (Refused, Tick)>) {
+        self.gather("refusals", refusals, &self.refusals);
+    }
+
+    fn gather<D: Clone + 'static>(
+        &self,
+        name: &str,
+        stream: StreamVec<'_, Tick, D>,
+        gathered: &Rc<RefCell<Vec<D>>>,
+    ) {
+        let gathered = Rc::clone(gathered);
+        let reached = Rc::new(Cell::new(0));
+        self.frontiers.borrow_mut().push(Rc::clone(&reached));
+        let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
+        let mut input = builder.new_input(stream, Pipeline);
+        builder.build(move |_| {
+            move |frontiers| {
+                input.for_each(|_, data| gathered.borrow_mut().append(data));
+                reached.set(frontiers[0].frontier().first().copied().unwrap_or(Tick::MAX));
+            }
+        });
+    }
+
+    /// The least tick at which this worker may still produce something.
+    pub(crate) fn frontier(&self) -> Tick {
+        self.frontiers.borrow().iter().map(|reached| reached.get()).min().unwrap_or(Tick::MAX)
+    }
+
+    /// How many items wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.rows.borrow().len() + self.base.borrow().len() + self.refusals.borrow().len()
+    }
+
+    pub(crate) fn take(&self) -> Produced {
+        Produced { rows: self.rows.take(), base: self.base.take(), refusals: self.refusals.take() }
+    }
+}

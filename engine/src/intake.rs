@@ -1,0 +1,265 @@
+//! What the sequencer decides about each input: new or seen, in time or refused, and in which tick.
+//!
+//! Plain state without threads or clocks. An input of an arrival source belongs to the open tick; an
+//! event of an event-time source belongs to the tick of its own time, or to the open tick when that
+//! is later, and waits until the watermarks of all such sources have passed it.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
+
+use crate::admission::{Batch, Item, Outcome, Refusal};
+use crate::dedupe::{Dedupe, DedupeConfig, Known, SourceIds};
+use crate::journal::Identified;
+
+/// How far ahead of the realm's time an event of an arrival source may say it happened.
+pub const EARLIEST_MS: i64 = 60_000;
+
+/// A source whose events belong to the ticks of their own times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTimeSource {
+    /// The producer.
+    pub source: Sym,
+    /// How late an event may come: its watermark trails its latest event by this much, unless its
+    /// batches say more. A later one counts in the open tick.
+    pub lateness_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Watermark {
+    lateness_ms: i64,
+    reached_ms: Option<i64>,
+}
+
+/// Inputs of a tick that is not sealed yet.
+#[derive(Debug, Default)]
+pub(crate) struct PendingTick {
+    pub(crate) events: Vec<Event>,
+    pub(crate) commands: Vec<Identified>,
+}
+
+impl PendingTick {
+    pub(crate) fn len(&self) -> usize {
+        self.events.len() + self.commands.len()
+    }
+}
+
+/// Something to be told to a source, once the tick is published.
+pub(crate) struct Decided {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) tick: Tick,
+    pub(crate) refused: Vec<(EventId, Refusal)>,
+}
+
+pub(crate) struct Intake {
+    length: TickLength,
+    config: DedupeConfig,
+    pub(crate) dedupe: Dedupe,
+    pending: BTreeMap<Tick, PendingTick>,
+    pending_items: usize,
+    /// Every tick before this one is sealed.
+    open: Tick,
+    event_time: FxHashMap<Sym, Watermark>,
+    /// Whether `at` of arrival sources can be compared with the realm's time.
+    wall_time: bool,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        length: TickLength,
+        config: DedupeConfig,
+        event_time: &[EventTimeSource],
+        wall_time: bool,
+    ) -> Intake {
+        let event_time = (event_time.iter())
+            .map(|source| {
+                let lateness_ms = i64::try_from(source.lateness_ms).unwrap_or(i64::MAX);
+                (source.source, Watermark { lateness_ms, reached_ms: None })
+            })
+            .collect();
+        Intake {
+            length,
+            config,
+            dedupe: Dedupe::default(),
+            pending: BTreeMap::new(),
+            pending_items: 0,
+            open: 0,
+            event_time,
+            wall_time,
+        }
+    }
+
+    pub(crate) fn open(&self) -> Tick {
+        self.open
+    }
+
+    /// Every tick before `open` is sealed; nothing may be pending there.
+    pub(crate) fn set_open(&mut self, open: Tick) {
+        self.open = self.open.max(open);
+    }
+
+    /// Whether events of that source wait for watermarks.
+    pub(crate) fn is_event_time(&self, source: Sym) -> bool {
+        self.event_time.contains_key(&source)
+    }
+
+    /// How many event-time sources there are.
+    pub(crate) fn event_time_sources(&self) -> usize {
+        self.event_time.len()
+    }
+
+    /// Items accepted and not sealed.
+    pub(crate) fn pending_items(&self) -> usize {
+        self.pending_items
+    }
+
+    /// Puts an input of the engine itself into a tick.
+    pub(crate) fn put(&mut self, tick: Tick, command: Identified) {
+        self.pending.entry(tick.max(self.open)).or_default().commands.push(command);
+        self.pending_items += 1;
+    }
+
+    /// Decides about a batch.
+    pub(crate) fn take(&mut self, batch: &mut Batch) -> Decided {
+        let Intake { length, open, .. } = *self;
+        let now_ms = length.utc_ms(open);
+        let by_event_time = self.event_time.get(&batch.source).copied();
+        let asked = batch.reply.is_some();
+        let mut decided = Decided { outcomes: Vec::new(), tick: 0, refused: Vec::new() };
+        let mut latest_ms = i64::MIN;
+        let ids = self.dedupe.source(batch.source);
+        // The last tick's vectors are kept at hand: most items go where the one before went.
+        let mut run = (open, self.pending.remove(&open).unwrap_or_default());
+        for Item { id, input } in batch.items.drain(..) {
+            let at_ms = match &input {
+                Input::Event(event) => Some(event.at_ms),
+                Input::Command(_) => None,
+            };
+            let outcome =
+                match decide(ids, &id, at_ms, by_event_time.is_some(), self.wall_time, now_ms, length) {
+                    Ok(None) => {
+                        let tick = match (by_event_time, at_ms) {
+                            (Some(_), Some(at_ms)) => {
+                                latest_ms = latest_ms.max(at_ms);
+                                length.tick_at(at_ms).max(open)
+                            }
+                            _ => open,
+                        };
+                        ids.record(&id, tick);
+                        if tick != run.0 {
+                            let next = self.pending.remove(&tick).unwrap_or_default();
+                            let (old, full) = std::mem::replace(&mut run, (tick, next));
+                            if full.len() > 0 {
+                                self.pending.insert(old, full);
+                            }
+                        }
+                        self.pending_items += 1;
+                        match input {
+                            Input::Event(event) => run.1.events.push(event),
+                            Input::Command(command) => run.1.commands.push((batch.source, id, command)),
+                        }
+                        Outcome::Accepted { tick }
+                    }
+                    Ok(Some(tick)) => Outcome::Duplicate { tick },
+                    Err(refusal) => {
+                        decided.refused.push((id, refusal.clone()));
+                        Outcome::Refused(refusal)
+                    }
+                };
+            if let Outcome::Accepted { tick } | Outcome::Duplicate { tick } = outcome {
+                decided.tick = decided.tick.max(tick);
+            }
+            if asked {
+                decided.outcomes.push(outcome);
+            }
+        }
+        if run.1.len() > 0 {
+            self.pending.insert(run.0, run.1);
+        }
+        if let Some(watermark) = self.event_time.get_mut(&batch.source) {
+            let trailing = (latest_ms > i64::MIN).then(|| latest_ms.saturating_sub(watermark.lateness_ms));
+            watermark.reached_ms = watermark.reached_ms.max(trailing).max(batch.watermark_ms);
+        }
+        decided
+    }
+
+    /// The first tick that must still wait for an event-time source; `None` when one of them has
+    /// said nothing yet, [`Tick::MAX`] when all have ended.
+    pub(crate) fn waits_from(&self) -> Option<Tick> {
+        let mut least = i64::MAX;
+        for watermark in self.event_time.values() {
+            least = least.min(watermark.reached_ms?);
+        }
+        Some(if least == i64::MAX { Tick::MAX } else { self.length.tick_at(least) })
+    }
+
+    /// Takes the first pending tick, if it is before `end`, and opens the next.
+    pub(crate) fn seal_before(&mut self, end: Tick) -> Option<(Tick, PendingTick)> {
+        let first = self.pending.first_entry()?;
+        if *first.key() >= end {
+            return None;
+        }
+        let (tick, pending) = first.remove_entry();
+        self.pending_items -= pending.len();
+        self.open = tick + 1;
+        Some((tick, pending))
+    }
+
+    /// The last tick with pending inputs.
+    pub(crate) fn last_pending(&self) -> Option<Tick> {
+        self.pending.last_key_value().map(|(tick, _)| *tick)
+    }
+
+    /// Forgets ids outside the window that ends now.
+    pub(crate) fn forget(&mut self) {
+        self.dedupe.forget(self.open, self.length.ticks(self.config.window_ms), self.config.ids_per_source);
+    }
+}
+
+fn decide(
+    ids: &SourceIds,
+    id: &EventId,
+    at_ms: Option<i64>,
+    by_event_time: bool,
+    wall_time: bool,
+    now_ms: i64,
+    length: TickLength,
+) -> Result<Option<Tick>, Refusal> {
+    match ids.known(id) {
+        Known::Duplicate(tick) => return Ok(Some(tick)),
+        Known::Forgotten => return Err(too_old(id, "its position was passed long ago")),
+        Known::New => {}
+    }
+    let Some(at_ms) = at_ms.filter(|_| wall_time && !by_event_time) else { return Ok(None) };
+    if at_ms > now_ms.saturating_add(EARLIEST_MS) {
+        return Err(Refusal {
+            code: "too_early",
+            path: "at".to_owned(),
+            reason: format!("`at` is {} ms in the future", at_ms.saturating_sub(now_ms)),
+            hint: "events happen before they are sent; check the sender's clock".to_owned(),
+        });
+    }
+    // An event says it happened at most EARLIEST_MS after it was accepted, so one that is later than
+    // the last forgotten acceptance by more than that cannot have been accepted and forgotten.
+    let forgotten = ids.forgotten().filter(|_| matches!(id, EventId::Named(_)));
+    if forgotten.is_some_and(|tick| at_ms <= length.utc_ms(tick).saturating_add(EARLIEST_MS)) {
+        return Err(too_old(id, "it is older than the ids that are remembered"));
+    }
+    Ok(None)
+}
+
+fn too_old(id: &EventId, why: &str) -> Refusal {
+    let named = match id {
+        EventId::Position(position) => position.to_string(),
+        EventId::Named(name) => name.to_string(),
+    };
+    Refusal {
+        code: "too_old",
+        path: "id".to_owned(),
+        reason: format!("`{named}` cannot be told from a duplicate: {why}"),
+        hint: "send events within the dedupe window, or, if it is certain that it is new, with a new id and time"
+            .to_owned(),
+    }
+}

@@ -1,0 +1,61 @@
+//! The journal: every sealed input, durable before anything that follows from it leaves.
+//!
+//! A thread of its own writes what has gathered as one frame and syncs it once (group commit), while
+//! the workers already compute. Empty ticks are not written; instead ticks are reserved ahead, and a
+//! restart begins after the reservation.
+
+mod reader;
+mod record;
+mod writer;
+
+use std::path::PathBuf;
+
+pub use reader::{JournalReader, Recovered};
+pub use record::Identified;
+pub(crate) use record::Inputs;
+pub use writer::{Durable, JournalConfig};
+pub(crate) use writer::{Entry, JournalWriter, sync_folder};
+
+/// The journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system says no.
+    #[error("{path}: {error}\nhint: check the disk and the permissions of the data folder")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Damage in the middle of the journal.
+    #[error(
+        "{path}: byte {offset}: {what}\nhint: the journal is damaged here, not merely cut off at its end; restore the data folder from a copy, or, to give up everything after the damage, truncate this file to {offset} bytes and remove the later segments"
+    )]
+    Corrupt {
+        /// The segment.
+        path: PathBuf,
+        /// Where the damage begins.
+        offset: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// Written by a newer version.
+    #[error(
+        "{path}: written in version {found} of the journal, and this program reads up to {known}\nhint: run the newer program"
+    )]
+    Newer {
+        /// The segment.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest this program knows.
+        known: u32,
+    },
+}
+
+impl JournalError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> JournalError {
+        let path = path.into();
+        move |error| JournalError::Io { path, error }
+    }
+}

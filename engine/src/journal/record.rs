@@ -1,0 +1,150 @@
+//! What the journal writes: groups of records in checked frames.
+//!
+//! A frame is `length, crc of the payload, crc of these eight bytes, payload`, little-endian. One
+//! group commit is one frame, so only the last frame of the last segment can be torn. Commands are
+//! JSON, so that a definition written by an older version can still be read; events are postcard.
+
+use prost::Message;
+use worldflow_schemas::input::Command;
+use worldflow_schemas::{Event, EventId, Sym, Tick};
+
+use crate::workers::SealedTick;
+
+/// The version of the records. A reader refuses a newer one.
+pub(crate) const VERSION: u32 = 1;
+
+/// The bytes before a frame's payload.
+pub(crate) const HEADER_BYTES: usize = 12;
+
+/// Records that became durable together.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Group {
+    #[prost(uint32, tag = "1")]
+    pub(crate) version: u32,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) records: Vec<Record>,
+}
+
+/// One record.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Record {
+    #[prost(oneof = "Body", tags = "1, 2, 3")]
+    pub(crate) body: Option<Body>,
+}
+
+/// What a record says.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Body {
+    /// The inputs of a tick.
+    #[prost(message, tag = "1")]
+    Inputs(Inputs),
+    /// Ticks up to this one may be published without a record of their own.
+    #[prost(uint64, tag = "2")]
+    Reserved(Tick),
+    /// A clean end: nothing after this tick was published, whatever was reserved.
+    #[prost(uint64, tag = "3")]
+    Closed(Tick),
+}
+
+/// The inputs of a tick.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Inputs {
+    #[prost(uint64, tag = "1")]
+    pub(crate) tick: Tick,
+    /// Postcard of the events.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) events: Vec<u8>,
+    /// JSON of each command.
+    #[prost(string, repeated, tag = "3")]
+    pub(crate) commands: Vec<String>,
+    /// Postcard of the commands' sources and ids.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) command_ids: Vec<u8>,
+}
+
+/// A command with its identity.
+pub type Identified = (Sym, EventId, Command);
+
+impl Inputs {
+    /// Encodes the inputs of a tick.
+    pub(crate) fn encode(tick: Tick, events: &[Event], commands: &[Identified]) -> Result<Inputs, String> {
+        let ids: Vec<(Sym, &EventId)> = commands.iter().map(|(source, id, _)| (*source, id)).collect();
+        Ok(Inputs {
+            tick,
+            events: postcard::to_stdvec(events).map_err(|error| error.to_string())?,
+            commands: (commands.iter())
+                .map(|(_, _, command)| serde_json::to_string(command).map_err(|error| error.to_string()))
+                .collect::<Result<_, _>>()?,
+            command_ids: postcard::to_stdvec(&ids).map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Decodes them.
+    pub(crate) fn decode(&self) -> Result<(SealedTick, Vec<(Sym, EventId)>), String> {
+        let events = postcard::from_bytes(&self.events).map_err(|error| format!("events: {error}"))?;
+        let commands = (self.commands.iter())
+            .map(|command| serde_json::from_str(command).map_err(|error| format!("command: {error}")))
+            .collect::<Result<_, _>>()?;
+        let ids = postcard::from_bytes(&self.command_ids).map_err(|error| format!("ids: {error}"))?;
+        Ok((SealedTick { tick: self.tick, events, commands }, ids))
+    }
+}
+
+/// A group as a frame.
+pub(crate) fn frame(group: &Group) -> Vec<u8> {
+    let mut bytes = vec![0; HEADER_BYTES];
+    group.encode(&mut bytes).expect("a vector grows as needed");
+    let payload = &bytes[HEADER_BYTES..];
+    let length = u32::try_from(payload.len()).expect("the writer closes a group long before 4 GiB");
+    let crc = crc32fast::hash(payload);
+    bytes[0..4].copy_from_slice(&length.to_le_bytes());
+    bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+    let header_crc = crc32fast::hash(&bytes[0..8]);
+    bytes[8..12].copy_from_slice(&header_crc.to_le_bytes());
+    bytes
+}
+
+/// What stands at some place of a segment.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Framed {
+    /// A good frame, and where the next begins.
+    Group(Group, usize),
+    /// The end.
+    End,
+    /// A frame whose writing was cut short: everything from here on was never durable.
+    Torn,
+    /// Damage: good data may follow.
+    Corrupt(&'static str),
+}
+
+/// Reads the frame that begins at `at`.
+pub(crate) fn read_frame(segment: &[u8], at: usize) -> Framed {
+    let rest = &segment[at..];
+    if rest.is_empty() {
+        return Framed::End;
+    }
+    // A file may have been lengthened before its data arrived: zeros to the end.
+    let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    if rest.len() < HEADER_BYTES || zeros(rest) {
+        return Framed::Torn;
+    }
+    let word =
+        |place: usize| u32::from_le_bytes([rest[place], rest[place + 1], rest[place + 2], rest[place + 3]]);
+    if crc32fast::hash(&rest[0..8]) != word(8) {
+        return Framed::Corrupt("the header of a frame does not match its checksum");
+    }
+    let end = HEADER_BYTES + word(0) as usize;
+    let Some(payload) = rest.get(HEADER_BYTES..end) else { return Framed::Torn };
+    if crc32fast::hash(payload) != word(4) {
+        let last = zeros(&rest[end..]);
+        return if last {
+            Framed::Torn
+        } else {
+            Framed::Corrupt("a frame does not match its checksum, and others follow it")
+        };
+    }
+    match Group::decode(payload) {
+        Ok(group) => Framed::Group(group, at + end),
+        Err(_) => Framed::Corrupt("a frame with a good checksum does not decode"),
+    }
+}

@@ -1,0 +1,368 @@
+//! Opens and closes realms: wires sequencer, journal, workers, collector and snapshots together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Sym, Tick};
+
+use crate::admission::Admission;
+use crate::collector::{Collector, Merger, RealmFailed, Recorder, ToCollector};
+use crate::dedupe::DedupeConfig;
+use crate::folder::{DataFolder, FolderError, draw_epoch};
+use crate::graph::BuildGraph;
+use crate::intake::{EventTimeSource, Intake};
+use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
+use crate::observed::Observed;
+use crate::realm::{Progress, Realm};
+use crate::sequencer::{Control, End, Mode, Sequencer};
+use crate::snapshot::{self, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
+use crate::stats::Stats;
+use crate::view_store::ViewStore;
+use crate::workers::{Cut, Workers};
+
+/// How a realm is run.
+pub struct RealmConfig {
+    /// Its name.
+    pub name: Sym,
+    /// The world it is an instance of.
+    pub world: Arc<WorldDef>,
+    /// Where it keeps its journal and snapshots; `None` keeps nothing.
+    pub folder: Option<PathBuf>,
+    /// Timely workers; at least one.
+    pub workers: usize,
+    /// How inputs are cut into messages.
+    pub cut: Cut,
+    /// What makes ticks pass.
+    pub mode: Mode,
+    /// Sources whose events belong to the ticks of their own times.
+    pub event_time: Vec<EventTimeSource>,
+    /// How long ids are remembered.
+    pub dedupe: DedupeConfig,
+    /// How the journal is written.
+    pub journal: JournalConfig,
+    /// When snapshots are published.
+    pub snapshots: SnapshotConfig,
+    /// How far ticks are reserved ahead in real time.
+    pub reserve_ms: u64,
+    /// Changes of each view held for readers.
+    pub held_changes: usize,
+    /// Called with every published tick's changes.
+    pub recorder: Option<Recorder>,
+}
+
+impl RealmConfig {
+    /// One worker, in memory, driven by hand from tick 1.
+    #[must_use]
+    pub fn in_memory(name: Sym, world: Arc<WorldDef>) -> RealmConfig {
+        RealmConfig {
+            name,
+            world,
+            folder: None,
+            workers: 1,
+            cut: Cut::default(),
+            mode: Mode::Manual { start: 1 },
+            event_time: Vec::new(),
+            dedupe: DedupeConfig::default(),
+            journal: JournalConfig::default(),
+            snapshots: SnapshotConfig::default(),
+            reserve_ms: 2000,
+            held_changes: ViewStore::MOST_CHANGES,
+            recorder: None,
+        }
+    }
+}
+
+/// A realm cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its journal cannot be read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Threads cannot be started.
+    #[error("threads cannot be started: {0}\nhint: check the limits on processes and memory")]
+    Threads(String),
+    /// It failed while it took back what was before.
+    #[error(transparent)]
+    Failed(#[from] RealmFailed),
+}
+
+/// A realm stopped otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// It had failed.
+    #[error(transparent)]
+    Failed(#[from] RealmFailed),
+    /// The last snapshot could not be written; the journal holds everything.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A thread of the engine panicked.
+    #[error("the {0} thread panicked\nhint: this is a bug in worldflow; the log has the details")]
+    Panicked(&'static str),
+}
+
+/// The realm has stopped; closing it says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the realm has stopped")]
+pub struct Stopped;
+
+/// A running realm and its threads. Close it: dropping it leaves the threads to end by themselves.
+pub struct RunningRealm {
+    /// What edges see.
+    pub realm: Realm,
+    control: mpsc::UnboundedSender<Control>,
+    sequencer: JoinHandle<Workers>,
+    collector: JoinHandle<Result<(), RealmFailed>>,
+    snapshots: Option<Snapshots>,
+    at_close: bool,
+    folder: Option<DataFolder>,
+}
+
+/// Followers of the event stream may be this many ticks behind.
+const EVENTS_HELD: usize = 1024;
+
+/// Starts a realm; returns when all that an earlier run left has been taken back.
+///
+/// # Errors
+/// When the data folder is in use or damaged, or threads cannot be started.
+pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<RunningRealm, OpenError> {
+    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
+    let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
+    let snapshot = folder.as_ref().and_then(|folder| snapshot::newest(&folder.snapshots()));
+    let old_journal = folder.as_ref().map(|folder| JournalReader::open(&folder.journal())).transpose()?;
+    let epoch = folder.as_ref().map_or_else(draw_epoch, DataFolder::epoch);
+
+    let (to_collector, from_all) = channel();
+    let tell = to_collector.clone();
+    let workers = Workers::start(config.workers, config.cut, graph, move |report| {
+        let _gone = tell.send(ToCollector::Worker(report));
+    })
+    .map_err(OpenError::Threads)?;
+    let snapshots = (folder.as_ref())
+        .map(|folder| {
+            let window = (config.dedupe, length.ticks(config.dedupe.window_ms));
+            Snapshots::start(folder.snapshots(), config.snapshots, window, snapshot.clone())
+        })
+        .transpose()
+        .map_err(|error| OpenError::Threads(error.to_string()))?;
+
+    let (admission, batches) = Admission::open();
+    let (control, orders) = mpsc::unbounded_channel();
+    let (progress, progress_read) = watch::channel(Progress::default());
+    let (published, published_items) = watch::channel(0);
+    let (events, _) = broadcast::channel(EVENTS_HELD);
+    let observed = Observed::new(config.name);
+    let views = Arc::new(ViewStore::new(config.held_changes));
+    let collector = Collector {
+        length,
+        merger: Merger::new(config.workers),
+        views: Arc::clone(&views),
+        observed: observed.clone(),
+        progress,
+        events: events.clone(),
+        published_items: published,
+        recorder: config.recorder,
+        snapshots: snapshots.as_ref().map(Snapshots::sender),
+        stats: Stats::new(config.name),
+        released: BTreeMap::new(),
+        undurable: VecDeque::new(),
+        reserved: if folder.is_some() { 0 } else { Tick::MAX - 1 },
+        answers: BTreeMap::new(),
+        waits: BTreeMap::new(),
+        next: 0,
+        recovered: None,
+        told_at: Instant::now(),
+    };
+    let collector = spawn("collector", move || collector.run(&from_all))?;
+    let journal = match &folder {
+        Some(folder) => {
+            let tell = to_collector.clone();
+            Some((folder.journal(), move |durable| {
+                let _gone = tell.send(ToCollector::Durable(durable));
+            }))
+        }
+        None => None,
+    };
+    let sequencer = Sequencer {
+        length,
+        intake: Intake::new(
+            length,
+            config.dedupe,
+            &config.event_time,
+            matches!(config.mode, Mode::RealTime { .. }),
+        ),
+        mode: config.mode,
+        reserve_ms: config.reserve_ms,
+        batches,
+        control: orders,
+        workers,
+        journal: None,
+        collector: to_collector,
+        published_items,
+        events: events.clone(),
+        observed: observed.clone(),
+        snapshots: snapshots.is_some(),
+        released_items: 0,
+        reserved: 0,
+        deferred: Vec::new(),
+        heard: Vec::new(),
+        started: false,
+        end: None,
+        last_input: 0,
+    };
+    let (recovered, opened) = oneshot::channel();
+    let journal_config = config.journal;
+    let open_journal =
+        move || journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, told)).transpose();
+    let sequencer =
+        spawn("sequencer", move || sequencer.run(snapshot, old_journal, open_journal, recovered))?;
+    let running = RunningRealm {
+        realm: Realm {
+            name: config.name,
+            epoch,
+            world: config.world,
+            views,
+            admission,
+            progress: progress_read,
+            events,
+            observed,
+        },
+        control,
+        sequencer,
+        collector,
+        snapshots,
+        at_close: config.snapshots.at_close,
+        folder,
+    };
+    match opened.await {
+        Ok(Ok(())) => Ok(running),
+        Ok(Err(error)) => {
+            running.abandon().await;
+            Err(error.into())
+        }
+        Err(_) => match running.close().await {
+            Err(CloseError::Failed(failed)) => Err(failed.into()),
+            Err(other) => Err(OpenError::Threads(other.to_string())),
+            Ok(()) => Err(OpenError::Threads("the sequencer ended early".to_owned())),
+        },
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, OpenError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|error| OpenError::Threads(error.to_string()))
+}
+
+impl RunningRealm {
+    /// In manual mode: seals the open tick and `ticks - 1` more, and returns the last of them once
+    /// it is published.
+    ///
+    /// # Errors
+    /// When the realm has stopped.
+    pub async fn advance(&self, ticks: u64) -> Result<Tick, Stopped> {
+        self.driver().advance(ticks).await
+    }
+
+    /// In virtual mode: waits until every event-time source has ended (a batch with the watermark
+    /// `i64::MAX`), runs on to the end, and returns its tick once it is published.
+    ///
+    /// # Errors
+    /// When the realm has stopped.
+    pub async fn run_to_end(&self, end: End) -> Result<Tick, Stopped> {
+        let (published, told) = oneshot::channel();
+        self.control.send(Control::RunToEnd(end, published)).map_err(|_| Stopped)?;
+        told.await.map_err(|_| Stopped)
+    }
+
+    /// A handle that can advance time in manual mode. Cheap to clone.
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        Driver { control: self.control.clone() }
+    }
+
+    /// Whether the realm has stopped by itself. Closing it then says why.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.collector.is_finished()
+    }
+
+    /// Takes what has been submitted, publishes it, writes a last snapshot, and ends every thread.
+    ///
+    /// # Errors
+    /// When the realm had failed, or the snapshot could not be written.
+    pub async fn close(self) -> Result<(), CloseError> {
+        let _gone = self.control.send(Control::Stop);
+        self.end(true).await
+    }
+
+    async fn abandon(self) {
+        let _failed = self.end(false).await;
+    }
+
+    async fn end(self, publish: bool) -> Result<(), CloseError> {
+        let RunningRealm { realm, control, sequencer, collector, snapshots, at_close, folder } = self;
+        drop((realm, control));
+        let joined = tokio::task::spawn_blocking(move || {
+            let workers = sequencer.join().map_err(|_| CloseError::Panicked("sequencer"));
+            let workers = match workers {
+                Ok(workers) => workers,
+                Err(panicked) => return Err(panicked),
+            };
+            // The workers are stopped only after the collector has what they were given; when it
+            // has failed, or nothing more is wanted, it ends at once.
+            let collected = collector.join().map_err(|_| CloseError::Panicked("collector"));
+            let stopped = workers.stop();
+            collected??;
+            stopped.map_err(|_| CloseError::Panicked("worker"))
+        })
+        .await
+        .map_err(|_| CloseError::Panicked("closing"))?;
+        if let Some(snapshots) = snapshots {
+            let mut published = Ok(());
+            if publish && at_close && joined.is_ok() {
+                let (done, told) = oneshot::channel();
+                let _gone = snapshots.sender().send(ToSnapshots::Publish(done));
+                published = told.await.map_err(|_| CloseError::Panicked("snapshots"))?.map(|_| ());
+            }
+            drop(snapshots);
+            joined?;
+            published?;
+        } else {
+            joined?;
+        }
+        drop(folder);
+        Ok(())
+    }
+}
+
+/// Advances time in manual mode.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    control: mpsc::UnboundedSender<Control>,
+}
+
+impl Driver {
+    /// As [`RunningRealm::advance`].
+    ///
+    /// # Errors
+    /// When the realm has stopped.
+    pub async fn advance(&self, ticks: u64) -> Result<Tick, Stopped> {
+        let (published, told) = oneshot::channel();
+        self.control.send(Control::Advance(ticks, published)).map_err(|_| Stopped)?;
+        told.await.map_err(|_| Stopped)
+    }
+}

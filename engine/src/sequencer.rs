@@ -1,0 +1,471 @@
+//! The sequencer: gathers what sources submit, seals ticks, journals them and releases them.
+//!
+//! One thread. It is the only writer of the order of inputs, and so the only place where time enters
+//! the realm: from the wall clock, from a caller, or from the events themselves.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tracing::{info, warn};
+use worldflow_schemas::input::{ClockCommand, Command};
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{EventId, Sym, Tick};
+
+use crate::admission::{Batch, TickEvents};
+use crate::collector::{Answer, Released, ToCollector};
+use crate::intake::{Intake, PendingTick};
+use crate::journal::{Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
+use crate::observed::Observed;
+use crate::snapshot::Snapshot;
+use crate::tick_clock::{TickClock, WallClock};
+use crate::workers::{SealedTick, Workers};
+
+/// What makes ticks pass.
+#[derive(Clone)]
+pub enum Mode {
+    /// The wall clock: a tick is sealed when its time has come.
+    RealTime {
+        /// UTC milliseconds.
+        wall: WallClock,
+    },
+    /// A caller, through `RunningRealm::advance`.
+    Manual {
+        /// The first tick of a fresh realm.
+        start: Tick,
+    },
+    /// The events' own times, as fast as can be: a tick is sealed when the watermarks of all
+    /// event-time sources have passed it.
+    Virtual {
+        /// The first tick of a fresh realm; `None` for that of the first event. Then inputs of
+        /// arrival sources wait for the first batch of every event-time source.
+        start: Option<Tick>,
+    },
+}
+
+/// Where a run over recordings ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// This many milliseconds after the last tick with input.
+    GraceMs(u64),
+    /// At this tick, if the last input is not later.
+    Tick(Tick),
+}
+
+/// Orders from the owner of a realm.
+pub(crate) enum Control {
+    /// Seal this many ticks; tells the last one once it is published.
+    Advance(u64, oneshot::Sender<Tick>),
+    /// When all event-time sources have ended, run to the end.
+    RunToEnd(End, oneshot::Sender<Tick>),
+    /// Take what has been submitted, seal it, and end.
+    Stop,
+}
+
+/// Items that may be released and not yet published.
+const MOST_IN_FLIGHT: u64 = 1 << 19;
+
+/// Items that are released together.
+const GROUP_ITEMS: usize = 1 << 16;
+
+/// Batches taken at once.
+const BATCHES: usize = 64;
+
+/// The engine as a source of inputs.
+const ENGINE: &str = "engine";
+
+pub(crate) struct Sequencer {
+    pub(crate) length: TickLength,
+    pub(crate) mode: Mode,
+    pub(crate) reserve_ms: u64,
+    pub(crate) intake: Intake,
+    pub(crate) batches: mpsc::Receiver<Batch>,
+    pub(crate) control: mpsc::UnboundedReceiver<Control>,
+    pub(crate) workers: Workers,
+    pub(crate) journal: Option<JournalWriter>,
+    pub(crate) collector: Sender<ToCollector>,
+    pub(crate) published_items: watch::Receiver<u64>,
+    pub(crate) events: broadcast::Sender<TickEvents>,
+    pub(crate) observed: Observed,
+    /// Whether snapshots follow the ids of inputs.
+    pub(crate) snapshots: bool,
+    pub(crate) released_items: u64,
+    pub(crate) reserved: Tick,
+    pub(crate) deferred: Vec<Batch>,
+    pub(crate) heard: Vec<Sym>,
+    pub(crate) started: bool,
+    pub(crate) end: Option<(End, oneshot::Sender<Tick>)>,
+    pub(crate) last_input: Tick,
+}
+
+/// The collector is gone: the realm has failed, and it has said why.
+struct Gone;
+
+impl Sequencer {
+    /// Gives back what an earlier run left, then runs until told to stop. Returns the workers.
+    pub(crate) fn run(
+        mut self,
+        snapshot: Option<Snapshot>,
+        journal: Option<JournalReader>,
+        open_journal: impl FnOnce() -> Result<Option<JournalWriter>, JournalError>,
+        recovered: oneshot::Sender<Result<(), JournalError>>,
+    ) -> Workers {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime without I/O needs nothing from the system");
+        runtime.block_on(async {
+            let taken_back = match self.recover(snapshot, journal).await {
+                Ok(Ok(())) => open_journal().map(|journal| self.journal = journal),
+                Ok(Err(error)) => Err(error),
+                Err(Gone) => return,
+            };
+            match taken_back {
+                Ok(()) => {
+                    // Nobody waits for it when opening was given up.
+                    let _given_up = recovered.send(Ok(()));
+                    let _failed_elsewhere = self.sequence().await;
+                }
+                Err(error) => {
+                    let _given_up = recovered.send(Err(error));
+                }
+            }
+        });
+        self.batches.close();
+        drop(self.journal.take());
+        self.workers
+    }
+
+    async fn recover(
+        &mut self,
+        snapshot: Option<Snapshot>,
+        journal: Option<JournalReader>,
+    ) -> Result<Result<(), JournalError>, Gone> {
+        let mut last = None;
+        if let Some(Snapshot { tick, rows, dedupe }) = snapshot {
+            self.intake.dedupe = dedupe;
+            self.workers.load(tick, rows);
+            self.intake.set_open(tick + 1);
+            last = Some(tick);
+        }
+        let loaded = last;
+        if let Some(mut journal) = journal {
+            let mut ticks = Vec::new();
+            loop {
+                let read = journal.next_segment(&mut |tick, ids| ticks.push((tick, ids)));
+                match read {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => return Ok(Err(error)),
+                }
+                ticks.retain(|(sealed, _)| loaded.is_none_or(|loaded| sealed.tick > loaded));
+                self.replay(std::mem::take(&mut ticks)).await?;
+            }
+            last = last.max(journal.recovered().last);
+        }
+        match last {
+            None => self.start_fresh(),
+            Some(last) => {
+                let (waiter, published) = oneshot::channel();
+                self.tell(ToCollector::Recovered(last))?;
+                self.tell(ToCollector::Wait(last, waiter))?;
+                self.intake.set_open(last + 1);
+                self.workers.feed([], last + 1);
+                published.await.map_err(|_| Gone)?;
+                self.started = true;
+                self.reserved = last;
+                info!(tick = last, "the realm goes on where it was");
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn replay(&mut self, ticks: Vec<(SealedTick, Vec<(Sym, EventId)>)>) -> Result<(), Gone> {
+        let mut group = Vec::new();
+        let mut items = 0;
+        for (sealed, command_ids) in ticks {
+            let mut ids = Vec::new();
+            for (source, id) in (sealed.events.iter().map(|event| (event.source, &event.id)))
+                .chain(command_ids.iter().map(|(source, id)| (*source, id)))
+            {
+                self.intake.dedupe.record(source, id, sealed.tick);
+                ids.push((source, id.clone()));
+            }
+            self.intake.set_open(sealed.tick + 1);
+            items += sealed.len();
+            let released = Released {
+                tick: sealed.tick,
+                items: sealed.len() as u64,
+                journaled: false,
+                at: Instant::now(),
+                events: None,
+                ids,
+            };
+            group.push((sealed, released));
+            if items > GROUP_ITEMS {
+                items = 0;
+                let next = self.intake.open();
+                self.release(std::mem::take(&mut group), next).await?;
+            }
+        }
+        let next = self.intake.open();
+        self.release(group, next).await
+    }
+
+    fn start_fresh(&mut self) {
+        let start = match &self.mode {
+            Mode::RealTime { wall } => Some(self.length.tick_at(wall()) + 1),
+            Mode::Manual { start } => Some(*start),
+            Mode::Virtual { start } => *start,
+        };
+        if let Some(start) = start {
+            self.intake.set_open(start);
+            self.started = true;
+        } else if self.intake.event_time_sources() == 0 {
+            self.started = true;
+        }
+    }
+
+    async fn sequence(&mut self) -> Result<(), Gone> {
+        let mut clock = match &self.mode {
+            Mode::RealTime { wall } => {
+                let open_ms = self.length.utc_ms(self.intake.open().saturating_sub(1));
+                Some(TickClock::new(wall.clone(), open_ms))
+            }
+            _ => None,
+        };
+        if let Some(clock) = &mut clock {
+            self.note_downtime(clock.now_ms()).await?;
+        }
+        let mut taken = Vec::with_capacity(BATCHES);
+        loop {
+            let due = match &mut clock {
+                Some(clock) => self.seal_due(clock.now_ms()).await?,
+                None => Duration::MAX,
+            };
+            tokio::select! {
+                biased;
+                order = self.control.recv() => {
+                    // What was submitted before the order is part of it.
+                    while let Ok(batch) = self.batches.try_recv() {
+                        self.take(batch)?;
+                    }
+                    match order {
+                        Some(Control::Advance(ticks, published)) => self.advance(ticks, published).await?,
+                        Some(Control::RunToEnd(end, published)) => self.end = Some((end, published)),
+                        Some(Control::Stop) | None => return self.stop().await,
+                    }
+                }
+                count = self.batches.recv_many(&mut taken, BATCHES) => {
+                    if count == 0 {
+                        return self.stop().await;
+                    }
+                    for batch in taken.drain(..) {
+                        self.take(batch)?;
+                    }
+                }
+                () = tokio::time::sleep(due), if clock.is_some() => {}
+            }
+            if matches!(self.mode, Mode::Virtual { .. }) {
+                self.seal_by_watermark().await?;
+            }
+        }
+    }
+
+    /// A restart begins after everything that may have been published, and says so to the graph.
+    async fn note_downtime(&mut self, now_ms: i64) -> Result<(), Gone> {
+        let open = self.intake.open();
+        let Some(from) = open.checked_sub(1).filter(|_| self.reserved > 0) else { return Ok(()) };
+        let to = self.length.tick_at(now_ms).max(open + 1);
+        let downtime = Command::Clock(ClockCommand::Downtime { from, to });
+        self.intake.put(open, (Sym::new(ENGINE), EventId::Position(from), downtime));
+        self.intake.dedupe.record(Sym::new(ENGINE), &EventId::Position(from), open);
+        self.seal(to).await
+    }
+
+    fn take(&mut self, batch: Batch) -> Result<(), Gone> {
+        if self.started {
+            return self.decide(batch);
+        }
+        if self.intake.is_event_time(batch.source) && !self.heard.contains(&batch.source) {
+            self.heard.push(batch.source);
+        }
+        self.deferred.push(batch);
+        if self.heard.len() < self.intake.event_time_sources() {
+            return Ok(());
+        }
+        let first = (self.deferred.iter())
+            .filter(|batch| self.intake.is_event_time(batch.source))
+            .flat_map(|batch| &batch.items)
+            .filter_map(|item| match &item.input {
+                worldflow_schemas::Input::Event(event) => Some(self.length.tick_at(event.at_ms)),
+                worldflow_schemas::Input::Command(_) => None,
+            })
+            .min();
+        self.intake.set_open(first.unwrap_or(0));
+        self.started = true;
+        for batch in std::mem::take(&mut self.deferred) {
+            self.decide(batch)?;
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, mut batch: Batch) -> Result<(), Gone> {
+        let decided = self.intake.take(&mut batch);
+        for (id, refusal) in &decided.refused {
+            let at_ms = self.length.utc_ms(self.intake.open());
+            self.observed.reject(batch.source, Some(id), refusal, at_ms);
+        }
+        match batch.reply {
+            Some(reply) => {
+                self.tell(ToCollector::Answer(decided.tick, Answer { reply, outcomes: decided.outcomes }))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Seals the ticks whose time has come; how long until the next.
+    async fn seal_due(&mut self, now_ms: i64) -> Result<Duration, Gone> {
+        // An input that comes now belongs to the first tick that begins at or after now.
+        let next = self.length.tick_at(now_ms.saturating_add(1));
+        if next > self.intake.open() {
+            self.seal(next).await?;
+        }
+        let due_ms = self.length.utc_ms(self.intake.open()).saturating_sub(now_ms);
+        Ok(Duration::from_millis(u64::try_from(due_ms).unwrap_or(0)))
+    }
+
+    async fn seal_by_watermark(&mut self) -> Result<(), Gone> {
+        if !self.started {
+            return Ok(());
+        }
+        let Some(end) = self.intake.waits_from() else { return Ok(()) };
+        if end != Tick::MAX {
+            return if end > self.intake.open() { self.seal(end).await } else { Ok(()) };
+        }
+        if self.end.is_none() && self.intake.event_time_sources() == 0 {
+            return Ok(());
+        }
+        self.seal_pending().await?;
+        if let Some((end, published)) = self.end.take() {
+            let last = match end {
+                End::GraceMs(grace_ms) => self.last_input + self.length.ticks(grace_ms),
+                End::Tick(tick) => tick,
+            };
+            let last = last.max(self.intake.open().saturating_sub(1));
+            self.seal(last + 1).await?;
+            self.tell(ToCollector::Wait(last, published))?;
+        }
+        Ok(())
+    }
+
+    async fn advance(&mut self, ticks: u64, published: oneshot::Sender<Tick>) -> Result<(), Gone> {
+        let next = self.intake.open() + ticks;
+        self.seal(next).await?;
+        self.tell(ToCollector::Wait(next.saturating_sub(1), published))
+    }
+
+    /// Seals everything that is pending, and no tick after it.
+    async fn seal_pending(&mut self) -> Result<(), Gone> {
+        let Some(last) = self.intake.last_pending() else { return Ok(()) };
+        self.seal(last + 1).await
+    }
+
+    /// Seals and releases every tick before `next`.
+    async fn seal(&mut self, next: Tick) -> Result<(), Gone> {
+        self.reserve(next);
+        let mut group = Vec::new();
+        let mut items = 0;
+        while let Some((tick, pending)) = self.intake.seal_before(next) {
+            self.last_input = tick;
+            items += pending.len();
+            group.push(self.seal_tick(tick, pending));
+            if items >= GROUP_ITEMS {
+                items = 0;
+                self.release(std::mem::take(&mut group), tick + 1).await?;
+            }
+        }
+        self.intake.set_open(next);
+        self.release(group, next).await?;
+        self.intake.forget();
+        Ok(())
+    }
+
+    /// Keeps ticks reserved ahead of `next`, so that an idle tick needs no sync.
+    fn reserve(&mut self, next: Tick) {
+        let Some(journal) = &self.journal else { return };
+        let ahead = match self.mode {
+            Mode::RealTime { .. } => self.length.ticks(self.reserve_ms),
+            Mode::Manual { .. } | Mode::Virtual { .. } => 0,
+        };
+        let last = next.saturating_sub(1);
+        if last + ahead / 2 > self.reserved || last > self.reserved {
+            self.reserved = last + ahead;
+            journal.append(Entry::Reserve(self.reserved));
+        }
+    }
+
+    fn seal_tick(&mut self, tick: Tick, pending: PendingTick) -> (SealedTick, Released) {
+        let items = pending.len() as u64;
+        let PendingTick { events, commands } = pending;
+        let mut journaled = false;
+        if let Some(journal) = &self.journal {
+            match Inputs::encode(tick, &events, &commands) {
+                Ok(inputs) => {
+                    journal.append(Entry::Inputs(inputs));
+                    journaled = true;
+                }
+                Err(why) => warn!(tick, why, "the inputs of a tick cannot be encoded for the journal"),
+            }
+        }
+        let followed = (self.events.receiver_count() > 0 && !events.is_empty()).then(|| {
+            let mut events = events.clone();
+            events.sort_by(worldflow_schemas::Event::cmp_order);
+            Arc::from(events)
+        });
+        let mut ids = Vec::new();
+        if self.snapshots {
+            ids.extend(events.iter().map(|event| (event.source, event.id.clone())));
+            ids.extend(commands.iter().map(|(source, id, _)| (*source, id.clone())));
+        }
+        let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
+        let released = Released { tick, items, journaled, at: Instant::now(), events: followed, ids };
+        (SealedTick { tick, events, commands }, released)
+    }
+
+    /// Releases sealed ticks to the collector first, then to the workers; waits while too much is
+    /// on its way.
+    async fn release(&mut self, group: Vec<(SealedTick, Released)>, next: Tick) -> Result<(), Gone> {
+        while self.released_items.saturating_sub(*self.published_items.borrow_and_update()) > MOST_IN_FLIGHT {
+            self.published_items.changed().await.map_err(|_| Gone)?;
+        }
+        let (sealed, released): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        if !released.is_empty() {
+            self.released_items += released.iter().map(|tick: &Released| tick.items).sum::<u64>();
+            self.tell(ToCollector::Released(released))?;
+        }
+        self.workers.feed(sealed, next);
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Gone> {
+        self.batches.close();
+        while let Ok(batch) = self.batches.try_recv() {
+            self.take(batch)?;
+        }
+        if self.intake.pending_items() > 0 {
+            let open = self.intake.open();
+            self.seal(open + 1).await?;
+        }
+        let last = self.intake.open().saturating_sub(1);
+        if let Some(journal) = &self.journal {
+            journal.append(Entry::Close(last));
+        }
+        self.tell(ToCollector::Finish(last))
+    }
+
+    fn tell(&self, message: ToCollector) -> Result<(), Gone> {
+        self.collector.send(message).map_err(|_| Gone)
+    }
+}

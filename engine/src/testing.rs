@@ -1,0 +1,1 @@
+//! Runs a graph on sealed ticks in this process, for golden worlds and oracles.

@@ -1,0 +1,268 @@
+//! The timely worker threads: they take sealed ticks, step the graph, and report what it produced.
+//!
+//! Nothing here waits for a reader: reports go into an unbounded channel, and the sequencer releases
+//! no more ticks than the collector has room for. An idle span is one message however long it is.
+
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use timely::worker::Worker;
+use timely::{CommunicationConfig, WorkerConfig};
+use worldflow_schemas::base::BaseRow;
+use worldflow_schemas::input::Command;
+use worldflow_schemas::{Event, Tick};
+
+use crate::graph::{BuildGraph, GraphIo, Produced, WorkerOutputs};
+
+/// How the inputs of a tick are cut into messages. Any cutting gives the same result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The most items of a tick in one message; messages go to the workers in turn.
+    pub items: usize,
+}
+
+impl Default for Cut {
+    fn default() -> Cut {
+        Cut { items: 4096 }
+    }
+}
+
+/// The complete inputs of one tick.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SealedTick {
+    /// The tick.
+    pub tick: Tick,
+    /// Its events, in any order.
+    pub events: Vec<Event>,
+    /// Its other inputs, in any order.
+    pub commands: Vec<Command>,
+}
+
+impl SealedTick {
+    /// How many inputs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len() + self.commands.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A worker's share of some ticks.
+#[derive(Debug, Default)]
+struct Share {
+    load: Option<(Tick, Vec<BaseRow>)>,
+    events: Vec<(Tick, Vec<Event>)>,
+    commands: Vec<(Tick, Vec<Command>)>,
+    /// All ticks before this one are complete.
+    next: Tick,
+}
+
+enum ToWorker {
+    Feed(Share),
+    Stop,
+}
+
+/// What a worker tells the collector.
+#[derive(Debug)]
+pub enum FromWorker {
+    /// What its graph has produced, and how far it has come.
+    Report {
+        /// Which worker.
+        worker: usize,
+        /// Nothing more will come from it at ticks before this one.
+        frontier: Tick,
+        /// What it produced.
+        produced: Produced,
+    },
+    /// It panicked.
+    Failed {
+        /// Which worker.
+        worker: usize,
+    },
+}
+
+/// Running workers.
+pub struct Workers {
+    feeds: Vec<(Sender<ToWorker>, Thread)>,
+    guards: timely::communication::WorkerGuards<()>,
+    cut: Cut,
+    turn: usize,
+}
+
+/// A worker thread has panicked; its message is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a worker of the graph has panicked")]
+pub struct WorkerPanicked;
+
+/// The longest a worker sleeps when nobody wakes it.
+const PARK: Duration = Duration::from_millis(100);
+
+impl Workers {
+    /// Starts `count` workers (at least one), each with its copy of the graph. `report` is called
+    /// on the workers' threads.
+    ///
+    /// # Errors
+    /// When threads cannot be started.
+    pub fn start<R>(count: usize, cut: Cut, graph: Arc<dyn BuildGraph>, report: R) -> Result<Workers, String>
+    where
+        R: Fn(FromWorker) + Clone + Send + Sync + 'static,
+    {
+        let count = count.max(1);
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| channel()).unzip();
+        let receivers: Mutex<Vec<Option<Receiver<ToWorker>>>> =
+            Mutex::new(receivers.into_iter().map(Some).collect());
+        let config = timely::Config {
+            communication: match count {
+                1 => CommunicationConfig::Thread,
+                _ => CommunicationConfig::Process(count),
+            },
+            worker: WorkerConfig::default(),
+        };
+        let guards = timely::execute(config, move |worker| {
+            let index = worker.index();
+            let feed = receivers.lock().unwrap_or_else(PoisonError::into_inner)[index]
+                .take()
+                .expect("timely starts each worker once");
+            let alarm = PanicAlarm { worker: index, report: &report };
+            run(worker, &*graph, &feed, &report);
+            drop(alarm);
+            // Left to itself, a dataflow with pending timers would run on to the end of time. What
+            // other workers still send to this one is discarded.
+            for dataflow in worker.installed_dataflows() {
+                worker.drop_dataflow(dataflow);
+            }
+        })?;
+        let threads = guards.guards().iter().map(|guard| guard.thread().clone());
+        let feeds = senders.into_iter().zip(threads).collect();
+        Ok(Workers { feeds, guards, cut, turn: 0 })
+    }
+
+    /// Gives base state back, as of the end of `tick`. Comes before every tick.
+    pub fn load(&mut self, tick: Tick, rows: Vec<BaseRow>) {
+        let shares = self.shares(tick + 1);
+        self.send(shares, |shares| shares[0].load = Some((tick, rows)));
+    }
+
+    /// Releases sealed ticks, in order; every tick before `next` is then complete.
+    pub fn feed(&mut self, ticks: impl IntoIterator<Item = SealedTick>, next: Tick) {
+        let workers = self.feeds.len();
+        let most = self.cut.items.max(1);
+        let mut turn = self.turn;
+        let shares = self.shares(next);
+        self.send(shares, |shares| {
+            for SealedTick { tick, events, commands } in ticks {
+                for_chunks(events, most, |chunk| {
+                    turn = (turn + 1) % workers;
+                    shares[turn].events.push((tick, chunk));
+                });
+                for_chunks(commands, most, |chunk| {
+                    turn = (turn + 1) % workers;
+                    shares[turn].commands.push((tick, chunk));
+                });
+            }
+        });
+        self.turn = turn;
+    }
+
+    fn shares(&self, next: Tick) -> Vec<Share> {
+        self.feeds.iter().map(|_| Share { next, ..Share::default() }).collect()
+    }
+
+    fn send(&self, mut shares: Vec<Share>, fill: impl FnOnce(&mut [Share])) {
+        fill(&mut shares);
+        for ((feed, thread), share) in self.feeds.iter().zip(shares) {
+            // A worker that is gone has reported why.
+            let _gone = feed.send(ToWorker::Feed(share));
+            thread.unpark();
+        }
+    }
+
+    /// Stops the workers where they are and waits for their threads. Whoever wants what they were
+    /// given to be finished waits for their reports first.
+    ///
+    /// # Errors
+    /// When a worker panicked.
+    pub fn stop(self) -> Result<(), WorkerPanicked> {
+        for (feed, thread) in &self.feeds {
+            let _gone = feed.send(ToWorker::Stop);
+            thread.unpark();
+        }
+        let ended = self.guards.join();
+        if ended.iter().all(Result::is_ok) { Ok(()) } else { Err(WorkerPanicked) }
+    }
+}
+
+fn for_chunks<D>(mut items: Vec<D>, most: usize, mut each: impl FnMut(Vec<D>)) {
+    while items.len() > most {
+        let rest = items.split_off(most);
+        each(std::mem::replace(&mut items, rest));
+    }
+    if !items.is_empty() {
+        each(items);
+    }
+}
+
+/// Reports a panic of the thread it lives on.
+struct PanicAlarm<'a, R: Fn(FromWorker)> {
+    worker: usize,
+    report: &'a R,
+}
+
+impl<R: Fn(FromWorker)> Drop for PanicAlarm<'_, R> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.report)(FromWorker::Failed { worker: self.worker });
+        }
+    }
+}
+
+/// The most items a worker gathers before it reports, though its frontier stands still.
+const MOST_WAITING: usize = 1 << 16;
+
+fn run(worker: &mut Worker, graph: &dyn BuildGraph, feed: &Receiver<ToWorker>, report: &impl Fn(FromWorker)) {
+    let outputs = WorkerOutputs::default();
+    let mut io = graph.build(worker, outputs.clone());
+    let mut reported = 0;
+    loop {
+        match feed.try_recv() {
+            Ok(ToWorker::Feed(share)) => {
+                give(&mut io, share);
+                worker.step();
+            }
+            Err(TryRecvError::Empty) => {
+                worker.step_or_park(Some(PARK));
+            }
+            Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => break,
+        }
+        let frontier = outputs.frontier();
+        if frontier > reported || outputs.waiting() > MOST_WAITING {
+            reported = frontier;
+            report(FromWorker::Report { worker: worker.index(), frontier, produced: outputs.take() });
+        }
+    }
+}
+
+fn give(io: &mut GraphIo, share: Share) {
+    if let Some((tick, mut rows)) = share.load {
+        io.loads.advance_to(tick);
+        io.loads.send_batch(&mut rows);
+    }
+    for (tick, mut events) in share.events {
+        io.events.advance_to(tick);
+        io.events.send_batch(&mut events);
+    }
+    for (tick, mut commands) in share.commands {
+        io.commands.advance_to(tick);
+        io.commands.send_batch(&mut commands);
+    }
+    io.loads.advance_to(share.next);
+    io.events.advance_to(share.next);
+    io.commands.advance_to(share.next);
+}
