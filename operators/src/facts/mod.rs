@@ -8,7 +8,6 @@
 
 mod kind;
 
-use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
@@ -23,6 +22,7 @@ use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
 use crate::machine::{Machine, Output};
 use crate::messages::{ClockNow, EffectOrder, FactEffect, FactNow, Refused};
 use crate::piece;
+use crate::timers::Timers;
 
 pub use kind::{WrongType, default_of};
 
@@ -53,7 +53,7 @@ pub struct FactsMachine {
     length: TickLength,
     defs: FxHashMap<Sym, Def>,
     facts: FxHashMap<(Holder, Sym), Fact>,
-    expiring: BTreeSet<(Tick, Holder, Sym)>,
+    expiring: Timers<(Holder, Sym)>,
     clock: Option<ClockNow>,
 }
 
@@ -87,7 +87,7 @@ impl FactsMachine {
             length: TickLength { tick_ms: world.tick_ms },
             defs: defs.collect(),
             facts: FxHashMap::default(),
-            expiring: BTreeSet::new(),
+            expiring: Timers::default(),
             clock: None,
         }
     }
@@ -105,11 +105,7 @@ impl FactsMachine {
     }
 
     fn expire(&mut self, tick: Tick, before: &mut Before) {
-        while let Some(&(due, holder, name)) = self.expiring.first() {
-            if due > tick {
-                break;
-            }
-            self.expiring.pop_first();
+        while let Some((_, (holder, name))) = self.expiring.pop_due(tick) {
             if let Some(fact) = self.facts.get_mut(&(holder, name)) {
                 before.keep(holder, name, fact);
                 *fact = Fact { value: None, version: fact.version + 1, expires: None };
@@ -148,11 +144,9 @@ impl FactsMachine {
         let value = (new != def.default).then_some(new);
         let fact = self.facts.entry((holder, name)).or_default();
         before.keep(holder, name, fact);
-        if let Some(due) = fact.expires {
-            self.expiring.remove(&(due, holder, name));
-        }
-        if let Some(due) = expires {
-            self.expiring.insert((due, holder, name));
+        match expires {
+            Some(due) => self.expiring.set((holder, name), due),
+            None => drop(self.expiring.cancel(&(holder, name))),
         }
         *fact = Fact { value, version: fact.version + u64::from(altered), expires };
         Ok(())
@@ -166,7 +160,9 @@ impl Machine for FactsMachine {
 
     fn load(&mut self, row: BaseRow) {
         let ((holder, name), fact): ((Holder, Sym), Fact) = piece::read(&row);
-        self.expiring.extend(fact.expires.map(|due| (due, holder, name)));
+        if let Some(due) = fact.expires {
+            self.expiring.set((holder, name), due);
+        }
         self.facts.insert((holder, name), fact);
     }
 
@@ -234,7 +230,7 @@ impl Machine for FactsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        self.expiring.first().map(|(due, _, _)| *due)
+        self.expiring.first()
     }
 }
 

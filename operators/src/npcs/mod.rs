@@ -1,0 +1,380 @@
+//! NPCs that speak: a talk event becomes a request, and a reply or an authored bark becomes a line.
+//!
+//! `talk events, premises ─→ npc_requests` and `replies, deadlines ─→ npc_lines`
+//!
+//! A request is a row while it waits. It goes when it is answered, when its time is up, when the
+//! player talks again, leaves, or when what the NPC's `when` asks no longer holds. Within a tick:
+//! definitions, what is known of the world, premises, replies, talk, deadlines. It calls nobody:
+//! an edge reads the rows, and its replies come back as inputs.
+
+mod condition;
+mod prompt;
+mod talk;
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::base::{BaseName, BaseRow};
+use worldflow_schemas::catalog;
+use worldflow_schemas::definitions::{NpcDef, WorldDef};
+use worldflow_schemas::input::Reply;
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Event, EventId, Sym, Tick};
+
+use crate::facts::span_ticks;
+use crate::machine::{Machine, Output};
+use crate::messages::{ClockNow, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
+use crate::presence::PlayerNow;
+use crate::timers::Timers;
+
+use condition::Known;
+use talk::{Pair, Pending, Piece, Talk, Why};
+
+/// The lines of each (player, npc) that are kept.
+pub const KEPT_LINES: u64 = 20;
+
+/// The longest line; what a tier says beyond it is cut off.
+pub const MOST_LINE_BYTES: usize = 4_000;
+
+/// What the operator of NPCs is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum NpcsIn {
+    /// An NPC is defined, or no longer. Broadcast, also in the tick of a load.
+    Define(Sym, Option<Arc<NpcDef>>),
+    /// The clock. Broadcast.
+    Clock(ClockNow),
+    /// The weather of a zone. Broadcast.
+    Weather(ZoneWeather),
+    /// A fact. A player's is routed by the player, others are broadcast.
+    Fact(FactNow),
+    /// A player's whereabouts. Routed by the player.
+    Player(PlayerNow),
+    /// A player's level. Routed by the player.
+    Level(LevelNow),
+    /// Where a holder stands with a quest. A player's is routed by the player, others are broadcast.
+    Quest(QuestNow),
+    /// An event that may address an NPC (see [`talk_kinds`]). Routed by the player.
+    Event(Event),
+    /// A tier's answer. Routed by [`reply_route`].
+    Reply(Reply),
+}
+
+/// The kinds of events that address these NPCs: the filter of events for this operator.
+#[must_use]
+pub fn talk_kinds<'a>(npcs: impl IntoIterator<Item = &'a NpcDef>) -> FxHashSet<Sym> {
+    npcs.into_iter().map(|npc| Sym::new(&npc.addressed_by)).collect()
+}
+
+/// Routes a reply to the worker that has the request: the id is `npc/player/number`.
+#[must_use]
+pub fn reply_route(request: Sym) -> u64 {
+    let player = request.as_str().split_once('/').and_then(|(_, rest)| rest.rsplit_once('/'));
+    player.and_then(|(player, _)| Sym::try_new(player)).map_or(0, Sym::hash64)
+}
+
+/// The conversations of the players of one shard.
+#[derive(Debug)]
+pub struct NpcsMachine {
+    realm: Sym,
+    length: TickLength,
+    tiers: FxHashSet<Sym>,
+    npcs: FxHashMap<Sym, Npc>,
+    known: Known,
+    talks: FxHashMap<Pair, Talk>,
+    open: FxHashMap<Sym, Pair>,
+    deadlines: Timers<Pair>,
+    now: Tick,
+}
+
+#[derive(Debug)]
+struct Npc {
+    def: Arc<NpcDef>,
+    addressed_by: Sym,
+    tier: Sym,
+    /// Whether its premise can change by time alone.
+    timed: bool,
+}
+
+impl Npc {
+    fn new(def: Arc<NpcDef>) -> Npc {
+        let tier = def.tier.as_deref().map_or(Sym::NONE, Sym::new);
+        let (addressed_by, timed) = (Sym::new(&def.addressed_by), condition::is_timed(&def.when));
+        Npc { def, addressed_by, tier, timed }
+    }
+}
+
+/// The inputs of a tick that are acted on, and whether a premise may have changed.
+#[derive(Default)]
+struct Told {
+    left: Vec<Sym>,
+    events: Vec<Event>,
+    replies: Vec<Reply>,
+    changed: bool,
+}
+
+/// What a step has produced so far.
+struct Step<'a> {
+    tick: Tick,
+    output: &'a mut Output<Refused>,
+    touched: FxHashSet<Pair>,
+}
+
+impl NpcsMachine {
+    /// Nobody has spoken, and no NPC is defined yet.
+    #[must_use]
+    pub fn new(realm: Sym, world: &WorldDef) -> NpcsMachine {
+        NpcsMachine {
+            realm,
+            length: TickLength { tick_ms: world.tick_ms },
+            tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
+            npcs: FxHashMap::default(),
+            known: Known::new(realm, world),
+            talks: FxHashMap::default(),
+            open: FxHashMap::default(),
+            deadlines: Timers::default(),
+            now: 0,
+        }
+    }
+
+    fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
+        let mut told = Told::default();
+        let mut definitions = Vec::new();
+        for input in inputs {
+            match input {
+                NpcsIn::Event(event) => {
+                    told.events.push(event);
+                    continue;
+                }
+                NpcsIn::Reply(reply) => {
+                    told.replies.push(reply);
+                    continue;
+                }
+                NpcsIn::Define(npc, def) => definitions.push((npc, def)),
+                NpcsIn::Clock(clock) => self.known.clock = Some(clock),
+                NpcsIn::Weather(weather) => drop(self.known.weather.insert(weather.zone, weather)),
+                NpcsIn::Fact(fact) => self.known.facts.tell(fact),
+                NpcsIn::Level(level) => drop(self.known.levels.insert(level.player, level.level)),
+                NpcsIn::Quest(quest) => drop(self.known.quests.insert((quest.holder, quest.quest), quest)),
+                NpcsIn::Player(now) => {
+                    let was = self.known.players.insert(now.player, now);
+                    if was.is_some_and(|was| was.present) && !now.present {
+                        told.left.push(now.player);
+                    }
+                }
+            }
+            told.changed = true;
+        }
+        // Edits of one NPC in one tick have no order of their own: the text decides.
+        definitions.sort_by_cached_key(|(npc, def)| {
+            (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))
+        });
+        for (npc, def) in definitions {
+            match def {
+                Some(def) => drop(self.npcs.insert(npc, Npc::new(def))),
+                None => drop(self.npcs.remove(&npc)),
+            }
+        }
+        told
+    }
+
+    /// Takes back the requests whose premise no longer holds.
+    fn test_premises(&mut self, told: &Told, step: &mut Step<'_>) {
+        let (npcs, known, length) = (&self.npcs, &self.known, self.length);
+        let mut over = Vec::new();
+        for &pair in self.open.values() {
+            let Some(talk) = self.talks.get_mut(&pair) else { continue };
+            let Some(pending) = &mut talk.pending else { continue };
+            if pending.follow(known.place(pair.player).region) {
+                step.touched.insert(pair);
+            }
+            let holds = npcs.get(&pair.npc).is_some_and(|npc| {
+                let around = known.around(pair.player, pending.region, step.tick, length);
+                condition::holds(&npc.def.when, &around)
+            });
+            if !holds || told.left.contains(&pair.player) {
+                over.push(pair);
+            }
+        }
+        for pair in over {
+            self.close(pair, step);
+        }
+    }
+
+    /// Takes the open request of a pair back, if there is one.
+    fn close(&mut self, pair: Pair, step: &mut Step<'_>) -> Option<Pending> {
+        let pending = self.talks.get_mut(&pair)?.pending.take()?;
+        let request = pair.request(pending.number);
+        self.open.remove(&request);
+        self.deadlines.cancel(&pair);
+        step.output.remove(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
+        step.touched.insert(pair);
+        Some(pending)
+    }
+
+    fn answer(&mut self, reply: Reply, step: &mut Step<'_>) {
+        let Some(&pair) = self.open.get(&reply.request) else {
+            step.output.out.push(late_reply(&reply));
+            return;
+        };
+        self.close(pair, step);
+        match reply.outcome.as_deref().map(prompt::line) {
+            Ok(Some(text)) => self.say(pair, text, reply.tier, None, step),
+            Ok(None) | Err(_) => self.bark(pair, Why::Failed, step),
+        }
+    }
+
+    fn talk(&mut self, event: &Event, step: &mut Step<'_>) {
+        let Some(npc) = self.npcs.get(&event.target) else { return };
+        if event.kind != npc.addressed_by || event.player.is_none() {
+            return;
+        }
+        let pair = Pair { player: event.player, npc: event.target };
+        let place = self.known.place(event.player);
+        let region = if event.region.is_none() { place.region } else { event.region };
+        let around = self.known.around(event.player, region, step.tick, self.length);
+        if !condition::holds(&npc.def.when, &around) {
+            return;
+        }
+        if !self.tiers.contains(&npc.tier) {
+            self.close(pair, step);
+            self.bark(pair, Why::NoTier, step);
+            return;
+        }
+        let patience = span_ticks(npc.def.patience, self.known.clock.as_ref(), self.length).max(1);
+        let mut pending = Pending {
+            number: 0,
+            tier: npc.tier,
+            messages: prompt::messages(&npc.def, event, &around).into(),
+            max_tokens: npc.def.max_tokens,
+            asked: step.tick,
+            deadline: step.tick.saturating_add(patience),
+            region,
+            seen_region: place.region,
+        };
+        self.close(pair, step);
+        let talk = self.talks.entry(pair).or_default();
+        talk.requests += 1;
+        pending.number = talk.requests;
+        self.open.insert(pair.request(pending.number), pair);
+        self.deadlines.set(pair, pending.deadline);
+        step.output.insert(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
+        talk.pending = Some(pending);
+        step.touched.insert(pair);
+    }
+
+    fn bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) {
+        let Some(npc) = self.npcs.get(&pair.npc) else { return };
+        let barks = npc.def.barks.as_slice();
+        let talk = self.talks.entry(pair).or_default();
+        let turn = usize::try_from(talk.barks).unwrap_or(0).checked_rem(barks.len());
+        let Some(text) = turn.and_then(|turn| prompt::line(&barks[turn])) else { return };
+        talk.barks += 1;
+        self.say(pair, text, Sym::NONE, Some(why), step);
+    }
+
+    fn say(&mut self, pair: Pair, text: String, tier: Sym, why: Option<Why>, step: &mut Step<'_>) {
+        let talk = self.talks.entry(pair).or_default();
+        talk.lines += 1;
+        let number = talk.lines;
+        let line = talk::Line { text: text.into(), tier, why, tick: step.tick };
+        step.output.insert(catalog::NPC_LINES, line.row(self.realm, pair, number));
+        step.output.base.push(pair.piece(number, Some(&Piece::Line(line.clone()))));
+        talk.said.push_back((number, line));
+        while talk.said.len() as u64 > KEPT_LINES {
+            if let Some((number, line)) = talk.said.pop_front() {
+                step.output.remove(catalog::NPC_LINES, line.row(self.realm, pair, number));
+                step.output.base.push(pair.piece(number, None));
+            }
+        }
+        step.touched.insert(pair);
+    }
+
+    fn has_timed_request(&self) -> bool {
+        self.open.values().any(|pair| self.npcs.get(&pair.npc).is_some_and(|npc| npc.timed))
+    }
+}
+
+fn late_reply(reply: &Reply) -> Refused {
+    Refused {
+        source: Sym::try_new(&format!("tier:{}", reply.tier)).unwrap_or(reply.tier),
+        id: EventId::Named(reply.request.as_str().into()),
+        code: Sym::new("late_reply"),
+        reason: format!("request `{}` is not open", reply.request),
+        hint: "it was answered, cancelled, or its time was up".to_owned(),
+    }
+}
+
+impl Machine for NpcsMachine {
+    type In = NpcsIn;
+    type Out = Refused;
+    const NAME: BaseName = "npcs";
+
+    fn load(&mut self, row: BaseRow) {
+        let (pair, piece) = talk::read(&row);
+        let talk = self.talks.entry(pair).or_default();
+        match piece {
+            (0, Piece::Talk(kept)) => {
+                talk.take_back(kept);
+                if let Some(pending) = &talk.pending {
+                    self.open.insert(pair.request(pending.number), pair);
+                    self.deadlines.set(pair, pending.deadline);
+                }
+            }
+            (number, Piece::Line(line)) => {
+                let place = talk.said.partition_point(|(other, _)| *other < number);
+                talk.said.insert(place, (number, line));
+            }
+            (number, Piece::Talk(_)) => unreachable!("a conversation is piece 0, not {number}"),
+        }
+    }
+
+    fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
+        self.now = tick;
+        self.take_in(inputs);
+        for (&pair, talk) in &self.talks {
+            for (number, line) in &talk.said {
+                output.insert(catalog::NPC_LINES, line.row(self.realm, pair, *number));
+            }
+            if let Some(pending) = &talk.pending {
+                output.insert(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
+            }
+        }
+    }
+
+    fn step(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
+        self.now = tick;
+        let mut told = self.take_in(inputs);
+        let mut step = Step { tick, output, touched: FxHashSet::default() };
+        if told.changed || self.has_timed_request() {
+            self.test_premises(&told, &mut step);
+        }
+        told.replies.sort_by(|a, b| {
+            (a.request.cmp_text(b.request))
+                .then_with(|| a.tier.cmp_text(b.tier))
+                .then_with(|| a.outcome.cmp(&b.outcome))
+        });
+        for reply in told.replies {
+            self.answer(reply, &mut step);
+        }
+        told.events.sort_by(Event::cmp_order);
+        for event in &told.events {
+            self.talk(event, &mut step);
+        }
+        while let Some((_, pair)) = self.deadlines.pop_due(tick) {
+            self.close(pair, &mut step);
+            self.bark(pair, Why::Late, &mut step);
+        }
+        for pair in step.touched {
+            let kept = self.talks.get(&pair).map(|talk| Piece::Talk(talk.kept()));
+            step.output.base.push(pair.piece(0, kept.as_ref()));
+        }
+    }
+
+    fn alarm(&self) -> Option<Tick> {
+        if self.has_timed_request() {
+            return Some(self.now + 1);
+        }
+        self.deadlines.first()
+    }
+}

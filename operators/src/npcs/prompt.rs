@@ -1,0 +1,88 @@
+//! The words: what a tier is asked, and what may be said of what it answers.
+
+use worldflow_schemas::definitions::NpcDef;
+use worldflow_schemas::{Event, Sym};
+
+use super::MOST_LINE_BYTES;
+use super::condition::Around;
+
+/// The messages of a request, as JSON: who the NPC is, then what it is asked.
+pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> String {
+    let said = Sym::find("said").and_then(|said| event.attribute(said)).map(ToString::to_string);
+    let word = |name: &str| -> Option<String> {
+        let id = |sym: Option<Sym>| Some(sym.map_or(String::new(), |sym| sym.as_str().to_owned()));
+        match name {
+            "player" => id(Some(event.player)),
+            "phase" => id(around.clock.map(|clock| clock.phase)),
+            "season" => id(around.clock.map(|clock| clock.season)),
+            "weather" => id(around.weather().map(|weather| weather.state)),
+            "region" => id(Some(around.region)),
+            "said" => Some(said.clone().unwrap_or_default()),
+            _ => None,
+        }
+    };
+    let message = |role: &str, text: &str| serde_json::json!({"role": role, "content": fill(text, word)});
+    let mut messages = Vec::new();
+    if !def.persona.is_empty() {
+        messages.push(message("system", &def.persona));
+    }
+    messages.push(message("user", &def.prompt));
+    serde_json::Value::Array(messages).to_string()
+}
+
+/// Replaces each `{name}` that `word` knows. What is put in is not looked at again, so a player
+/// cannot smuggle a replacement into what they say.
+fn fill(text: &str, word: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        match after.split_once('}').and_then(|(name, tail)| Some((word(name)?, tail))) {
+            Some((replacement, tail)) => {
+                out.push_str(&replacement);
+                rest = tail;
+            }
+            None => {
+                out.push('{');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What is said: without control characters, trimmed and within bounds; `None` when nothing is left.
+pub(super) fn line(text: &str) -> Option<String> {
+    let mut line: String =
+        text.chars().filter(|c| !c.is_control() || *c == '\n').take(MOST_LINE_BYTES).collect();
+    if line.len() > MOST_LINE_BYTES {
+        let end = (0..=MOST_LINE_BYTES).rev().find(|&end| line.is_char_boundary(end));
+        line.truncate(end.unwrap_or(0));
+    }
+    let line = line.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_in_is_not_looked_at_again() {
+        let word = |name: &str| match name {
+            "said" => Some("{phase} {".to_owned()),
+            "phase" => Some("night".to_owned()),
+            _ => None,
+        };
+        assert_eq!(fill("{phase}: {said} {other} {", word), "night: {phase} { {other} {");
+    }
+
+    #[test]
+    fn lines_are_clean_and_bounded() {
+        assert_eq!(line(" \u{7}Hail,\u{1b} friend. \n"), Some("Hail, friend.".to_owned()));
+        assert_eq!(line("\u{0} \n"), None);
+        let long = line(&"ä".repeat(MOST_LINE_BYTES));
+        assert_eq!(long.map(|line| line.len()), Some(MOST_LINE_BYTES));
+    }
+}

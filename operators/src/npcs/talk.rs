@@ -1,0 +1,168 @@
+//! What is kept of a conversation between a player and an NPC, and the rows it shows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::{Row, Sym, Tick, Value};
+
+use crate::machine::Machine;
+use crate::piece;
+
+/// A player and an NPC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Pair {
+    pub(super) player: Sym,
+    pub(super) npc: Sym,
+}
+
+impl Pair {
+    /// The id of a request.
+    pub(super) fn request(self, number: u64) -> Sym {
+        Sym::new(&format!("{}/{}/{number}", self.npc, self.player))
+    }
+
+    /// A piece of base state: 0 is the conversation itself, others are its lines.
+    pub(super) fn piece(self, number: u64, piece: Option<&Piece>) -> BaseChange {
+        piece::change(super::NpcsMachine::NAME, self.player, &(self.player, self.npc, number), piece)
+    }
+}
+
+/// A piece given back.
+pub(super) fn read(row: &BaseRow) -> (Pair, (u64, Piece)) {
+    let ((player, npc, number), piece) = piece::read(row);
+    (Pair { player, npc }, (number, piece))
+}
+
+/// A piece of base state.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Piece {
+    /// The conversation without its lines.
+    Talk(Kept),
+    /// A line.
+    Line(Line),
+}
+
+/// A conversation without its lines.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept {
+    requests: u64,
+    lines: u64,
+    barks: u64,
+    pending: Option<Pending>,
+}
+
+/// A conversation.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    /// How many requests there have been.
+    pub(super) requests: u64,
+    /// How many lines have been said.
+    pub(super) lines: u64,
+    /// How many of them were barks.
+    pub(super) barks: u64,
+    /// The request that waits.
+    pub(super) pending: Option<Pending>,
+    /// The last lines with their numbers, in order.
+    pub(super) said: VecDeque<(u64, Line)>,
+}
+
+impl Talk {
+    /// What is kept of it, besides its lines.
+    pub(super) fn kept(&self) -> Kept {
+        let Talk { requests, lines, barks, .. } = *self;
+        Kept { requests, lines, barks, pending: self.pending.clone() }
+    }
+
+    /// Takes back what was kept.
+    pub(super) fn take_back(&mut self, kept: Kept) {
+        let Kept { requests, lines, barks, pending } = kept;
+        (self.requests, self.lines, self.barks, self.pending) = (requests, lines, barks, pending);
+    }
+}
+
+/// A request that waits for an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) number: u64,
+    pub(super) tier: Sym,
+    pub(super) messages: Arc<str>,
+    pub(super) max_tokens: u32,
+    pub(super) asked: Tick,
+    pub(super) deadline: Tick,
+    /// Where the premise is tested: where the talk happened, until the player moves.
+    pub(super) region: Sym,
+    /// Where the player was by presence when that was last looked at.
+    pub(super) seen_region: Sym,
+}
+
+impl Pending {
+    /// Follows the player, and says whether they have moved.
+    pub(super) fn follow(&mut self, region: Sym) -> bool {
+        let moved = region != self.seen_region;
+        if moved {
+            (self.region, self.seen_region) = (region, region);
+        }
+        moved
+    }
+
+    /// Its row.
+    pub(super) fn row(&self, realm: Sym, pair: Pair) -> Row {
+        Row::from([
+            Value::id(realm),
+            Value::Sym(pair.request(self.number)),
+            Value::Sym(pair.npc),
+            Value::Sym(pair.player),
+            Value::Sym(self.tier),
+            Value::Text(self.messages.clone()),
+            Value::Int(self.max_tokens.into()),
+            Value::count(self.asked),
+            Value::count(self.deadline),
+        ])
+    }
+}
+
+/// Why a line is authored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Why {
+    /// The NPC has no tier, or the world does not declare it.
+    NoTier,
+    /// The answer did not come in time.
+    Late,
+    /// The tier failed.
+    Failed,
+}
+
+/// A line that was said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) text: Arc<str>,
+    /// The tier that answered, or [`Sym::NONE`].
+    pub(super) tier: Sym,
+    /// Why it is authored, when it is.
+    pub(super) why: Option<Why>,
+    pub(super) tick: Tick,
+}
+
+impl Line {
+    /// Its row.
+    pub(super) fn row(&self, realm: Sym, pair: Pair, number: u64) -> Row {
+        let why = self.why.map(|why| match why {
+            Why::NoTier => "no_tier",
+            Why::Late => "late",
+            Why::Failed => "failed",
+        });
+        Row::from([
+            Value::id(realm),
+            Value::Sym(pair.player),
+            Value::Sym(pair.npc),
+            Value::count(number),
+            Value::Text(self.text.clone()),
+            Value::Sym(Sym::new(if why.is_some() { "authored" } else { "model" })),
+            why.map_or(Value::Null, |why| Value::Sym(Sym::new(why))),
+            Value::id(self.tier),
+            Value::count(self.tick),
+        ])
+    }
+}
