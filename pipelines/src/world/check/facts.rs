@@ -1,0 +1,94 @@
+//! Facts and lifetime counters.
+
+use worldflow_schemas::definitions::FactKind;
+
+use super::Checker;
+use super::conditions::{Operand, plain};
+use crate::world::spot::Spot;
+
+impl Checker<'_> {
+    pub(super) fn check_facts(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, fact) in &world.definition.facts {
+            let spot = world.spot.key("facts").name(name);
+            self.check_id("fact", name, spot);
+            self.check_fact_value(name, fact.kind, &fact.default, spot.key("default"));
+            if fact.expires.is_some_and(|expires| expires.ms == 0) {
+                self.error(
+                    spot.key("expires"),
+                    format!("`{name}` expires at once"),
+                    "give a span such as `10m`, or remove `expires`",
+                );
+            }
+            for (index, update) in fact.on.iter().enumerate() {
+                let spot = spot.key("on").item(index);
+                self.check_pattern(&update.pattern, spot.key("pattern"));
+                match (&update.set, &update.add) {
+                    (Some(value), None) => self.check_fact_value(name, fact.kind, value, spot.key("set")),
+                    (None, Some(step)) => self.check_fact_step(name, fact.kind, step, spot.key("add")),
+                    (None, None) => self.error(
+                        spot,
+                        format!("this event does nothing to `{name}`"),
+                        "give `set` or `add`",
+                    ),
+                    (Some(_), Some(_)) => {
+                        self.error(spot.name("add"), "both `set` and `add` are given", "keep one of the two")
+                    }
+                }
+            }
+        }
+    }
+
+    /// A value that a fact is to have.
+    pub(super) fn check_fact_value(
+        &mut self,
+        name: &str,
+        kind: FactKind,
+        value: &serde_json::Value,
+        spot: Spot<'_>,
+    ) {
+        if kind == FactKind::Int && value.is_f64() {
+            let message = format!("the fact `{name}` is a whole number, not `{}`", plain(value));
+            self.error(spot, message, "round it, or declare the fact with `type: dec`");
+        } else {
+            self.check_operand(&format!("the fact `{name}`"), Operand::of_fact(kind), value, spot);
+        }
+    }
+
+    /// What is added to a fact.
+    pub(super) fn check_fact_step(
+        &mut self,
+        name: &str,
+        kind: FactKind,
+        step: &serde_json::Number,
+        spot: Spot<'_>,
+    ) {
+        if Operand::of_fact(kind) != Operand::Number {
+            self.error(
+                spot,
+                format!("nothing can be added to the fact `{name}`, which is no number"),
+                "use `set`",
+            );
+        } else if kind == FactKind::Int && step.is_f64() {
+            let message = format!("the fact `{name}` is a whole number, and `{step}` is added");
+            self.error(spot, message, "round it, or declare the fact with `type: dec`");
+        }
+    }
+
+    pub(super) fn check_lifetime(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, counter) in &world.definition.lifetime {
+            let spot = world.spot.key("lifetime").name(name);
+            self.check_id("lifetime counter", name, spot);
+            self.check_pattern(&counter.pattern, spot.key("pattern"));
+            if counter.pattern.within.is_some() {
+                let spot = spot.key("pattern").name("within");
+                self.error(
+                    spot,
+                    "`within` counts from the opening of a stage, which a lifetime counter has not",
+                    "remove it",
+                );
+            }
+        }
+    }
+}

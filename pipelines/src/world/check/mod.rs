@@ -1,0 +1,128 @@
+//! What `check` looks for beyond shape: every `check_*` runs and adds to one list.
+//!
+//! Checks walk a definition and its spot in the file side by side. They never stop at the first
+//! problem and never change a definition.
+
+mod climates;
+mod clock;
+mod conditions;
+mod facts;
+mod names;
+mod npcs;
+mod patterns;
+mod quests;
+mod unused;
+mod world;
+
+use super::collected::Definitions;
+use super::folder::Folder;
+use super::problem::{Problems, Severity, hint};
+use super::spot::Spot;
+use names::{Names, Sort};
+
+/// Runs every check.
+pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &mut Problems) {
+    let names = Names::of(definitions);
+    let mut checker = Checker { definitions, folder, names: &names, problems };
+    checker.check_files();
+    checker.check_world();
+    checker.check_clock();
+    checker.check_places();
+    checker.check_kinds();
+    checker.check_entities();
+    checker.check_facts();
+    checker.check_lifetime();
+    checker.check_tiers();
+    checker.check_sources();
+    checker.check_sinks();
+    checker.check_climates();
+    checker.check_schedules();
+    checker.check_npcs();
+    checker.check_quests();
+    checker.check_quest_cycles();
+    checker.check_unused();
+}
+
+/// The longest id.
+const MAX_ID: usize = 64;
+
+/// One run of all checks.
+struct Checker<'c> {
+    definitions: &'c Definitions<'c>,
+    folder: &'c Folder,
+    names: &'c Names<'c>,
+    problems: &'c mut Problems,
+}
+
+impl Checker<'_> {
+    fn error(&mut self, spot: Spot<'_>, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.0.push(spot.problem(Severity::Error, message.into(), Some(hint.into())));
+    }
+
+    fn warn(&mut self, spot: Spot<'_>, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.0.push(spot.problem(Severity::Warning, message.into(), Some(hint.into())));
+    }
+
+    /// Whether a name is declared; if not, that is reported.
+    fn known(&mut self, sort: Sort, name: &str, spot: Spot<'_>) -> bool {
+        let known = self.names.of_sort(sort);
+        if known.contains(name) {
+            return true;
+        }
+        // A whole file or world that could not be read makes everything look unknown.
+        if self.names.incomplete(sort) {
+            return true;
+        }
+        let hint = hint(name, known.iter().copied(), sort.declared_in());
+        self.error(spot, format!("unknown {} `{name}`", sort.label()), hint);
+        false
+    }
+
+    /// An id: lower case, digits, `_`, `.` and `-`.
+    fn check_id(&mut self, what: &str, id: &str, spot: Spot<'_>) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-');
+        self.check_name(what, id, spot, fits, "use lower-case letters, digits, `_`, `.` and `-`");
+    }
+
+    /// An id that games choose: letters of both cases, too.
+    fn check_game_id(&mut self, what: &str, id: &str, spot: Spot<'_>) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        self.check_name(what, id, spot, fits, "use letters, digits, `_`, `.` and `-`");
+    }
+
+    fn check_name(&mut self, what: &str, id: &str, spot: Spot<'_>, fits: fn(char) -> bool, rule: &str) {
+        if id.is_empty() {
+            self.error(spot, format!("a {what} has an empty id"), "give it a name");
+        } else if id.len() > MAX_ID {
+            self.error(spot, format!("the id of this {what} is longer than {MAX_ID} bytes"), "shorten it");
+        } else if let Some(wrong) = id.chars().find(|c| !fits(*c)) {
+            self.error(spot, format!("the {what} id `{id}` has a `{}` in it", wrong.escape_default()), rule);
+        }
+    }
+
+    /// A fraction from 0 to 1.
+    fn check_fraction(&mut self, what: &str, value: f64, spot: Spot<'_>) {
+        if !(0.0..=1.0).contains(&value) {
+            self.error(spot, format!("`{what}` is {value}"), "it lies between 0 and 1");
+        }
+    }
+}
+
+/// Minutes since midnight of `HH:MM`.
+fn minutes(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let digits = |part: &str| {
+        (matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse::<u32>().ok())
+            .flatten()
+    };
+    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
+/// Day and minutes of `day HH:MM`.
+fn moment(text: &str) -> Option<(u32, u32)> {
+    let (day, time) = text.trim().split_once(' ')?;
+    let day: u32 = day.parse().ok()?;
+    (day >= 1).then_some((day, minutes(time.trim())?))
+}

@@ -1,0 +1,158 @@
+//! Every name that a definition may refer to.
+
+use std::collections::BTreeSet;
+
+use worldflow_schemas::catalog;
+
+use crate::world::collected::Definitions;
+
+/// Events that every world knows; their target is a quest.
+pub(super) const QUEST_KINDS: [&str; 3] = ["quest.accept", "quest.turn_in", "quest.abandon"];
+
+/// What a name names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sort {
+    Climate,
+    Fact,
+    Kind,
+    Lifetime,
+    Moon,
+    Phase,
+    Quest,
+    Region,
+    Season,
+    State,
+    Target,
+    Tier,
+    View,
+    Zone,
+}
+
+impl Sort {
+    /// What a designer calls it.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Sort::Climate => "climate",
+            Sort::Fact => "fact",
+            Sort::Kind => "kind of event",
+            Sort::Lifetime => "lifetime counter",
+            Sort::Moon => "moon",
+            Sort::Phase => "phase of the day",
+            Sort::Quest => "quest",
+            Sort::Region => "region",
+            Sort::Season => "season",
+            Sort::State => "weather",
+            Sort::Target => "target",
+            Sort::Tier => "tier",
+            Sort::View => "view",
+            Sort::Zone => "zone",
+        }
+    }
+
+    /// Where one is declared.
+    pub(super) fn declared_in(self) -> &'static str {
+        match self {
+            Sort::Climate => "climates are declared in climates/",
+            Sort::Fact => "facts are declared in world.yaml under `facts`",
+            Sort::Kind => "kinds are declared in world.yaml under `kinds`",
+            Sort::Lifetime => "lifetime counters are declared in world.yaml under `lifetime`",
+            Sort::Moon => "moons are declared in world.yaml under `clock: calendar: moons`",
+            Sort::Phase => "phases are declared in world.yaml under `clock: phases`",
+            Sort::Quest => "quests are declared in quests/",
+            Sort::Region => "regions are declared in world.yaml under `regions`",
+            Sort::Season => "seasons are declared in world.yaml under `clock: calendar: seasons`",
+            Sort::State => "states of the weather are declared in climates/",
+            Sort::Target => "targets are declared in entities.yaml, as ids or tags",
+            Sort::Tier => "tiers are declared in world.yaml under `tiers`",
+            Sort::View => "`worldflow views` lists them",
+            Sort::Zone => "zones are declared in world.yaml under `zones`",
+        }
+    }
+}
+
+/// All names of a world.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a> {
+    climates: BTreeSet<&'a str>,
+    facts: BTreeSet<&'a str>,
+    kinds: BTreeSet<&'a str>,
+    lifetime: BTreeSet<&'a str>,
+    moons: BTreeSet<&'a str>,
+    phases: BTreeSet<&'a str>,
+    quests: BTreeSet<&'a str>,
+    regions: BTreeSet<&'a str>,
+    seasons: BTreeSet<&'a str>,
+    states: BTreeSet<&'a str>,
+    targets: BTreeSet<&'a str>,
+    tiers: BTreeSet<&'a str>,
+    views: BTreeSet<&'a str>,
+    zones: BTreeSet<&'a str>,
+    /// `world.yaml` could not be read.
+    worldless: bool,
+}
+
+fn keys<T>(map: &std::collections::BTreeMap<String, T>) -> BTreeSet<&str> {
+    map.keys().map(String::as_str).collect()
+}
+
+impl<'a> Names<'a> {
+    /// The names that these definitions declare.
+    pub(super) fn of(definitions: &'a Definitions<'a>) -> Names<'a> {
+        let mut names = Names {
+            climates: keys(&definitions.climates),
+            quests: keys(&definitions.quests),
+            targets: keys(&definitions.entities),
+            kinds: QUEST_KINDS.into_iter().collect(),
+            views: catalog::CATALOG.iter().map(|view| view.name).collect(),
+            worldless: definitions.world.as_ref().is_none_or(|world| !world.whole),
+            ..Names::default()
+        };
+        let tags = definitions.entities.values().flat_map(|placed| &placed.definition.tags);
+        names.targets.extend(tags.map(String::as_str));
+        let climates = definitions.climates.values().map(|placed| &placed.definition);
+        names.states = climates.flat_map(|climate| climate.states.keys().map(String::as_str)).collect();
+        let unreadable = definitions.unreadable.iter().map(String::as_str);
+        names.climates.extend(unreadable.clone());
+        names.quests.extend(unreadable.clone());
+        names.targets.extend(unreadable);
+        if let Some(world) = definitions.world.as_ref().map(|placed| &placed.definition) {
+            names.facts = keys(&world.facts);
+            names.kinds.extend(keys(&world.kinds));
+            names.lifetime = keys(&world.lifetime);
+            names.moons = keys(&world.clock.calendar.moons);
+            names.phases = world.clock.phases.iter().map(|(name, _)| name).collect();
+            names.regions = keys(&world.regions);
+            names.seasons = world.clock.calendar.seasons.iter().map(|season| season.name.as_str()).collect();
+            names.tiers = keys(&world.tiers);
+            names.zones = keys(&world.zones);
+        }
+        names
+    }
+
+    /// The names of a sort.
+    pub(super) fn of_sort(&self, sort: Sort) -> &BTreeSet<&'a str> {
+        match sort {
+            Sort::Climate => &self.climates,
+            Sort::Fact => &self.facts,
+            Sort::Kind => &self.kinds,
+            Sort::Lifetime => &self.lifetime,
+            Sort::Moon => &self.moons,
+            Sort::Phase => &self.phases,
+            Sort::Quest => &self.quests,
+            Sort::Region => &self.regions,
+            Sort::Season => &self.seasons,
+            Sort::State => &self.states,
+            Sort::Target => &self.targets,
+            Sort::Tier => &self.tiers,
+            Sort::View => &self.views,
+            Sort::Zone => &self.zones,
+        }
+    }
+
+    /// Whether names of this sort may be missing because the file that declares them has mistakes
+    /// of shape, which are reported already.
+    pub(super) fn incomplete(&self, sort: Sort) -> bool {
+        self.worldless
+            && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target | Sort::View)
+    }
+}

@@ -1,0 +1,78 @@
+//! NPCs that speak.
+
+use worldflow_schemas::definitions::NpcDef;
+
+use super::{Checker, Sort};
+use crate::world::problem::hint;
+use crate::world::spot::Spot;
+
+const PERSONA: [&str; 5] = ["player", "phase", "season", "weather", "region"];
+const PROMPT: [&str; 6] = ["player", "phase", "season", "weather", "region", "said"];
+
+impl Checker<'_> {
+    pub(super) fn check_npcs(&mut self) {
+        let definitions = self.definitions;
+        for (id, placed) in &definitions.npcs {
+            let (npc, spot) = (&placed.definition, placed.spot);
+            self.check_game_id("npc", id, spot);
+            if self.known(Sort::Target, id, spot)
+                && definitions.entities.get(id).is_some_and(|entity| entity.definition.kind != "npc")
+            {
+                self.error(spot, format!("the entity `{id}` is no npc"), "give the entity `kind: npc`");
+            }
+            let event = &npc.addressed_by;
+            self.known(Sort::Kind, event, spot.key("addressed_by"));
+            self.check_condition(&npc.when, spot.key("when"));
+            if let Some(tier) = &npc.tier {
+                self.known(Sort::Tier, tier, spot.key("tier"));
+            }
+            self.check_text(&npc.persona, &PERSONA, spot.key("persona"));
+            self.check_text(&npc.prompt, &PROMPT, spot.key("prompt"));
+            self.check_said(npc, spot);
+        }
+    }
+
+    fn check_said(&mut self, npc: &NpcDef, spot: Spot<'_>) {
+        if !(1..=4_096).contains(&npc.max_tokens) {
+            self.error(
+                spot.key("max_tokens"),
+                format!("an answer of {} tokens", npc.max_tokens),
+                "1 to 4096",
+            );
+        }
+        if npc.patience.ms == 0 {
+            self.error(spot.key("patience"), "`patience` is no time at all", "give a span such as `2s`");
+        }
+        let barks = npc.barks.as_slice();
+        if barks.is_empty() {
+            self.error(
+                spot.key("barks"),
+                "there is no bark",
+                "a bark is what is said when no tier answers; write at least one",
+            );
+        }
+        for (index, bark) in barks.iter().enumerate() {
+            if bark.trim().is_empty() {
+                self.error(
+                    spot.key("barks").item(index),
+                    "an empty bark",
+                    "write what is said, or remove it",
+                );
+            }
+        }
+    }
+
+    fn check_text(&mut self, text: &str, known: &[&'static str], spot: Spot<'_>) {
+        for part in text.split('{').skip(1) {
+            let Some((name, _)) = part.split_once('}') else { continue };
+            if !known.contains(&name) {
+                let otherwise = format!("{{{}}} are replaced", known.join("}, {"));
+                self.error(
+                    spot,
+                    format!("nothing replaces `{{{name}}}`"),
+                    hint(name, known.iter().copied(), &otherwise),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Quests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use worldflow_schemas::definitions::{
+    Complete, Condition, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, RewardTo, Since, StageDef,
+    TurnIn,
+};
+use worldflow_schemas::input::Scope;
+
+use super::conditions::Operand;
+use super::{Checker, Sort};
+use crate::world::collected::Placed;
+use crate::world::problem::hint;
+use crate::world::spot::Spot;
+
+impl Checker<'_> {
+    pub(super) fn check_quests(&mut self) {
+        let definitions = self.definitions;
+        for (id, placed) in &definitions.quests {
+            self.check_id("quest", id, placed.spot);
+            self.check_quest(id, placed);
+        }
+    }
+
+    fn check_quest(&mut self, id: &str, placed: &Placed<'_, QuestDef>) {
+        let (quest, spot) = (&placed.definition, placed.spot);
+        if quest.title.trim().is_empty() {
+            self.warn(spot.key("title"), format!("`{id}` has an empty title"), "players see it");
+        }
+        self.check_condition(&quest.requires, spot.key("requires"));
+        if let Some(group) = &quest.exclusive_group {
+            self.check_id("group", group, spot.key("exclusive_group"));
+        }
+        if quest.deadline.is_some_and(|deadline| deadline.ms == 0) {
+            self.error(
+                spot.key("deadline"),
+                "the deadline is no time at all",
+                "give a span such as `30m`, or remove it",
+            );
+        }
+        for (index, pattern) in quest.fail_on.iter().enumerate() {
+            self.check_pattern(pattern, spot.key("fail_on").item(index));
+        }
+        if let Some(condition) = &quest.fail_when {
+            if condition.is_empty() {
+                self.error(
+                    spot.key("fail_when"),
+                    "an empty condition always holds, so this quest always fails",
+                    "say what fails it, or remove `fail_when`",
+                );
+            }
+            self.check_condition(condition, spot.key("fail_when"));
+        }
+        self.check_repeat(quest, spot.key("repeat"));
+        if quest.stages.is_empty() && placed.whole {
+            self.error(
+                spot.key("stages"),
+                format!("`{id}` has no stages"),
+                "give at least one stage with an objective",
+            );
+        }
+        for (name, stage) in quest.stages.iter() {
+            let spot = spot.key("stages");
+            self.check_id("stage", name, spot.name(name));
+            self.check_stage(quest, name, stage, spot.name(name), placed.whole);
+        }
+        self.check_rewards(quest, spot.key("rewards"));
+        for (index, effect) in quest.effects.iter().enumerate() {
+            self.check_effect(effect, spot.key("effects").item(index));
+        }
+    }
+
+    fn check_repeat(&mut self, quest: &QuestDef, spot: Spot<'_>) {
+        match &quest.repeat {
+            Some(Repeat::Cooldown(span)) if span.ms == 0 => {
+                self.error(
+                    spot.key("cooldown"),
+                    "the cooldown is no time at all",
+                    "write `repeat: {always: {}}` for at once",
+                );
+            }
+            Some(Repeat::Daily { at, zone }) => self.check_local_time(at, zone, spot.key("daily")),
+            Some(Repeat::Weekly { at, zone, .. }) => self.check_local_time(at, zone, spot.key("weekly")),
+            _ => {}
+        }
+    }
+
+    fn check_stage(&mut self, quest: &QuestDef, name: &str, stage: &StageDef, spot: Spot<'_>, whole: bool) {
+        let needed = stage.objectives.iter().filter(|(_, objective)| !objective.optional).count();
+        if needed == 0 && whole {
+            let (message, hint) = if stage.objectives.is_empty() {
+                (format!("the stage `{name}` has no objectives"), "give at least one")
+            } else {
+                (
+                    format!("every objective of the stage `{name}` is optional"),
+                    "a stage needs one that is not",
+                )
+            };
+            self.error(spot.key("objectives"), message, hint);
+        }
+        if let Complete::AtLeast(least) = stage.complete {
+            let spot = spot.key("complete").key("at_least");
+            if least == 0 {
+                self.error(spot, "`at_least: 0` is always complete", "give at least 1");
+            } else if least as usize > needed && whole {
+                let hint = format!(
+                    "{needed} of its objectives are not optional; ask for at most {needed}, or use `complete: all`"
+                );
+                self.error(
+                    spot,
+                    format!("the stage `{name}` asks for {least} objectives and has {needed}"),
+                    hint,
+                );
+            }
+        }
+        let mut waits: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, objective) in stage.objectives.iter() {
+            let spot = spot.key("objectives").name(id);
+            self.check_id("objective", id, spot);
+            self.check_pattern(&objective.pattern(), spot);
+            self.check_aggregate(objective, spot);
+            self.check_since(quest, objective, spot);
+            self.check_hidden_until(stage, id, objective, spot.key("hidden_until"));
+            waits.insert(id, objective.hidden_until.iter().map(String::as_str).collect());
+        }
+        for cycle in cycles(&waits) {
+            let spot = spot.key("objectives").name(cycle[0]).key("hidden_until");
+            self.error(
+                spot,
+                format!("these objectives wait for each other: {}", chain(&cycle)),
+                "one of them must be visible from the start",
+            );
+        }
+    }
+
+    fn check_aggregate(&mut self, objective: &ObjectiveDef, spot: Spot<'_>) {
+        let given: Vec<(&str, u32)> = [
+            ("count", objective.count),
+            ("sum", objective.sum),
+            ("distinct", objective.distinct),
+            ("max", objective.max),
+        ]
+        .into_iter()
+        .filter_map(|(name, need)| need.map(|need| (name, need)))
+        .collect();
+        if let [(first, _), (second, _), ..] = given.as_slice() {
+            let hint =
+                "an objective adds up in one way; make two objectives, or keep one of the two".to_owned();
+            self.error(spot.name(second), format!("both `{first}` and `{second}` are given"), hint);
+        }
+        for (name, need) in &given {
+            if *need == 0 {
+                self.error(
+                    spot.key(name),
+                    format!("`{name}: 0` is done before it begins"),
+                    "give at least 1",
+                );
+            }
+        }
+        let Some(of) = &objective.of else { return };
+        if given.iter().all(|(name, _)| *name == "count") {
+            self.error(
+                spot.key("of"),
+                "`of` has no meaning for `count`",
+                "use `sum`, `distinct` or `max` with it, or remove it",
+            );
+            return;
+        }
+        let builtin = matches!((of.as_str(), objective.distinct), ("amount", None) | ("target", Some(_)));
+        if builtin {
+            return;
+        }
+        if let Some(operand) = self.check_attribute(&objective.event, of, spot.key("of"))
+            && operand != Operand::Number
+            && objective.distinct.is_none()
+        {
+            self.error(
+                spot.key("of"),
+                format!("the attribute `{of}` is not a number"),
+                "`sum` and `max` need one; `distinct` takes any",
+            );
+        }
+    }
+
+    fn check_since(&mut self, quest: &QuestDef, objective: &ObjectiveDef, spot: Spot<'_>) {
+        let lifetime = objective.lifetime.as_ref();
+        if objective.since == Since::Accept {
+            if lifetime.is_some() {
+                self.error(
+                    spot.name("lifetime"),
+                    "`lifetime` without `since` has no effect",
+                    "add `since: ever` or `since: reset`, or remove it",
+                );
+            }
+            return;
+        }
+        let since = if objective.since == Since::Ever { "ever" } else { "reset" };
+        if objective.since == Since::Reset
+            && !matches!(quest.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. }))
+        {
+            self.error(
+                spot.key("since"),
+                "`since: reset` in a quest that has no reset",
+                "add `repeat: {daily: ...}` or `repeat: {weekly: ...}`",
+            );
+        }
+        if objective.sum.or(objective.distinct).or(objective.max).is_some() {
+            self.error(
+                spot.key("since"),
+                format!("`since: {since}` counts only"),
+                "use `count`; a lifetime counter adds up amounts",
+            );
+        }
+        let Some(name) = lifetime else {
+            self.error(
+                spot.key("since"),
+                format!("`since: {since}` needs a lifetime counter"),
+                "events before acceptance are gone unless world.yaml counts them: declare it under `lifetime` and name it with `lifetime: <name>`",
+            );
+            return;
+        };
+        if !self.known(Sort::Lifetime, name, spot.key("lifetime")) {
+            return;
+        }
+        let declared = self.definitions.world.as_ref().and_then(|world| world.definition.lifetime.get(name));
+        let Some(declared) = declared else { return };
+        if declared.scope != quest.scope {
+            let message = format!(
+                "`{name}` counts for each {}, and the quest is held by a {}",
+                declared.scope.name(),
+                quest.scope.name()
+            );
+            self.error(spot.key("lifetime"), message, "give the counter and the quest the same scope");
+        }
+        if declared.pattern != objective.pattern() {
+            self.warn(
+                spot.key("lifetime"),
+                format!("`{name}` counts other events than this objective says"),
+                "with `since` only the counter's own pattern matters; make the two the same",
+            );
+        }
+    }
+
+    fn check_hidden_until(&mut self, stage: &StageDef, id: &str, objective: &ObjectiveDef, spot: Spot<'_>) {
+        for (index, other) in objective.hidden_until.iter().enumerate() {
+            let known = || stage.objectives.iter().map(|(name, _)| name).filter(|name| *name != id);
+            if other == id {
+                self.error(
+                    spot.item(index),
+                    format!("`{id}` is hidden until it is done itself"),
+                    "name another objective of the stage",
+                );
+            } else if stage.objectives.get(other).is_none() {
+                let names: Vec<&str> = known().collect();
+                let otherwise = format!("it names objectives of the same stage: {}", names.join(", "));
+                self.error(
+                    spot.item(index),
+                    format!("unknown objective `{other}`"),
+                    hint(other, known(), &otherwise),
+                );
+            }
+        }
+    }
+
+    fn check_rewards(&mut self, quest: &QuestDef, spot: Spot<'_>) {
+        let rewards = &quest.rewards;
+        if rewards.experience == Some(0) {
+            self.error(spot.key("experience"), "a reward of 0 experience", "give at least 1, or remove it");
+        }
+        for (id, slot) in &rewards.slots {
+            let spot = spot.key("slots").name(id);
+            self.check_id("reward slot", id, spot);
+            if id == "experience" {
+                self.error(
+                    spot,
+                    "the slot `experience` is taken",
+                    "give experience with `rewards: {experience: 100}`",
+                );
+            }
+            self.check_game_id("item", &slot.item, spot.key("item"));
+            if slot.amount == 0 {
+                self.error(
+                    spot.key("amount"),
+                    format!("the slot `{id}` gives 0"),
+                    "give at least 1, or remove the slot",
+                );
+            }
+        }
+        match &rewards.to {
+            Some(_) if quest.scope == Scope::Player => {
+                self.warn(
+                    spot.key("to"),
+                    "`to` has no effect on a quest of one player",
+                    "remove it, or give the quest another scope",
+                );
+            }
+            Some(RewardTo::Contributors { at_least: 0 }) => {
+                self.error(
+                    spot.key("to").key("contributors").key("at_least"),
+                    "`at_least: 0` rewards who did nothing",
+                    "give at least 1",
+                );
+            }
+            Some(RewardTo::Finisher {})
+                if quest.turn_in == TurnIn::Auto
+                    && quest.accept == worldflow_schemas::definitions::Accept::Auto => {}
+            _ => {}
+        }
+    }
+
+    fn check_effect(&mut self, effect: &Effect, spot: Spot<'_>) {
+        let (verb, fact) = match effect {
+            Effect::Set { fact, .. } => ("set", fact),
+            Effect::Add { fact, .. } => ("add", fact),
+        };
+        let spot = spot.key(verb);
+        if !self.known(Sort::Fact, fact, spot.key("fact")) {
+            return;
+        }
+        let declared = self.definitions.world.as_ref().and_then(|world| world.definition.facts.get(fact));
+        let Some(declared) = declared else { return };
+        match effect {
+            Effect::Set { to, .. } => self.check_fact_value(fact, declared.kind, to, spot.key("to")),
+            Effect::Add { by, .. } => self.check_fact_step(fact, declared.kind, by, spot.key("by")),
+        }
+    }
+
+    /// Quests that can never become available because each requires the other.
+    pub(super) fn check_quest_cycles(&mut self) {
+        let definitions = self.definitions;
+        let requires: BTreeMap<&str, Vec<&str>> = definitions
+            .quests
+            .iter()
+            .map(|(id, placed)| (id.as_str(), required(&placed.definition.requires)))
+            .collect();
+        for cycle in cycles(&requires) {
+            let Some(placed) = definitions.quests.get(cycle[0]) else { continue };
+            let message =
+                format!("these quests require each other, so none is ever available: {}", chain(&cycle));
+            self.error(placed.spot.key("requires").key("quests"), message, "remove one of the requirements");
+        }
+    }
+}
+
+/// Quests whose progress a condition cannot do without.
+fn required(condition: &Condition) -> Vec<&str> {
+    let started = |state: &QuestState| !matches!(state, QuestState::Hidden | QuestState::Available);
+    let here = condition.quests.iter();
+    let here =
+        here.filter(|(_, states)| states.as_slice().iter().all(started)).map(|(quest, _)| quest.as_str());
+    here.chain(condition.all.iter().flat_map(required)).collect()
+}
+
+/// The cycles of a graph, each once, from its first name.
+fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n str>> {
+    let mut finished: BTreeSet<&str> = BTreeSet::new();
+    let mut found = Vec::new();
+    for start in graph.keys() {
+        // Depth first with an explicit stack: a world may have thousands of quests in one chain.
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let (name, index) = (*name, *next);
+            *next += 1;
+            let following = graph.get(name).and_then(|names| names.get(index)).copied();
+            match following {
+                None => {
+                    finished.insert(name);
+                    path.pop();
+                }
+                Some(following) if finished.contains(following) || !graph.contains_key(following) => {}
+                Some(following) => match path.iter().position(|(on_path, _)| *on_path == following) {
+                    Some(first) => found.push(path[first..].iter().map(|(name, _)| *name).collect()),
+                    None => path.push((following, 0)),
+                },
+            }
+        }
+    }
+    found
+}
+
+fn chain(cycle: &[&str]) -> String {
+    let mut names: Vec<String> = cycle.iter().map(|name| format!("`{name}`")).collect();
+    names.extend(names.first().cloned());
+    names.join(" → ")
+}

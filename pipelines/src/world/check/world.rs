@@ -1,0 +1,249 @@
+//! The world file: places, kinds, entities, tiers, sources and sinks.
+
+use std::path::Path;
+
+use worldflow_schemas::definitions::{OneOrMany, SinkDef, SourceDef};
+
+use super::names::QUEST_KINDS;
+use super::{Checker, Sort};
+use crate::world::spot::Spot;
+
+impl Checker<'_> {
+    pub(super) fn check_world(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        let (definition, spot) = (&world.definition, world.spot);
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        self.check_name(
+            "world",
+            &definition.name,
+            spot.key("name"),
+            fits,
+            "use letters, digits, `-` and `_`",
+        );
+        if !(1..=1_000).contains(&definition.tick_ms) {
+            let message = format!("a tick of {} ms", definition.tick_ms);
+            self.error(
+                spot.key("tick_ms"),
+                message,
+                "a tick is 1 to 1000 milliseconds long; 10 suits most games",
+            );
+        }
+        if definition.workers > 256 {
+            let message = format!("{} workers", definition.workers);
+            self.error(spot.key("workers"), message, "at most 256; 0 means one a core");
+        }
+    }
+
+    pub(super) fn check_places(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, zone) in &world.definition.zones {
+            let spot = world.spot.key("zones").name(name);
+            self.check_id("zone", name, spot);
+            self.known(Sort::Climate, &zone.climate, spot.key("climate"));
+        }
+        for (name, region) in &world.definition.regions {
+            let spot = world.spot.key("regions").name(name);
+            self.check_id("region", name, spot);
+            if let Some(zone) = &region.zone {
+                self.known(Sort::Zone, zone, spot.key("zone"));
+            }
+        }
+    }
+
+    pub(super) fn check_kinds(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, kind) in &world.definition.kinds {
+            let spot = world.spot.key("kinds").name(name);
+            self.check_id("kind", name, spot);
+            if name.starts_with("quest.") && !QUEST_KINDS.contains(&name.as_str()) {
+                let hint =
+                    format!("kinds that begin with `quest.` are worldflow's own: {}", QUEST_KINDS.join(", "));
+                self.error(spot, format!("`{name}` cannot be declared"), hint);
+            }
+            for (key, value) in [("max_amount", kind.max_amount), ("max_per_second", kind.max_per_second)] {
+                if value == 0 {
+                    self.error(
+                        spot.key(key),
+                        format!("`{key}: 0` refuses every `{name}`"),
+                        "give at least 1",
+                    );
+                }
+            }
+            for attribute in kind.attributes.keys() {
+                let spot = spot.key("attributes").name(attribute);
+                self.check_id("attribute", attribute, spot);
+                if matches!(attribute.as_str(), "amount" | "target") {
+                    self.error(
+                        spot,
+                        format!("the attribute `{attribute}` is taken"),
+                        "every event has it; choose another name",
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_entities(&mut self) {
+        let definitions = self.definitions;
+        for (id, placed) in &definitions.entities {
+            let (entity, spot) = (&placed.definition, placed.spot);
+            self.check_game_id("entity", id, spot);
+            if !["npc", "object", "place", "player"].contains(&entity.kind.as_str()) && placed.whole {
+                let message = format!("`{id}` is of the unknown kind `{}`", entity.kind);
+                self.error(spot.key("kind"), message, "an entity is a `npc`, `object`, `place` or `player`");
+            }
+            for (index, tag) in entity.tags.iter().enumerate() {
+                let spot = spot.key("tags").item(index);
+                self.check_game_id("tag", tag, spot);
+                if let Some(named) = definitions.entities.get(tag) {
+                    let hint = format!(
+                        "an entity has that id ({}:{}); a pattern could mean either",
+                        named.spot.file, named.spot.place.line
+                    );
+                    self.warn(spot, format!("the tag `{tag}` is also an entity"), hint);
+                }
+            }
+            for (name, value) in &entity.properties {
+                if value.is_array() || value.is_object() {
+                    let spot = spot.key("properties").name(name);
+                    self.error(
+                        spot,
+                        format!("the property `{name}` is a list or a map"),
+                        "a property is a number, text, `true` or `false`",
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_tiers(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, tier) in &world.definition.tiers {
+            let spot = world.spot.key("tiers").name(name);
+            self.check_id("tier", name, spot);
+            let host = tier.url.strip_prefix("http://").or_else(|| tier.url.strip_prefix("https://"));
+            match host {
+                None if !is_reference(&tier.url) => {
+                    self.error(
+                        spot.key("url"),
+                        format!("`{}` is no address of a server", tier.url),
+                        "write `http://host:port`, or a reference such as `${TIER_URL}`",
+                    );
+                }
+                Some(host) if host.split('/').next().is_some_and(|host| host.contains('@')) => {
+                    self.error(
+                        spot.key("url"),
+                        "a password stands in this address",
+                        "give the key by reference: `key: ${TIER_KEY}`",
+                    );
+                }
+                _ => {}
+            }
+            if tier.key.as_ref().is_some_and(|key| !is_reference(key)) {
+                self.error(
+                    spot.key("key"),
+                    "a secret stands here in the clear",
+                    "give it by reference, `key: ${TIER_KEY}`, and put it in the environment",
+                );
+            }
+            if tier.model.trim().is_empty() {
+                self.error(
+                    spot.key("model"),
+                    "the model has no name",
+                    "the server lists its models at /v1/models",
+                );
+            }
+            if tier.max_in_flight == 0 {
+                self.error(spot.key("max_in_flight"), "`max_in_flight: 0` asks nothing", "give at least 1");
+            }
+            if tier.timeout.ms == 0 {
+                self.error(spot.key("timeout"), "`timeout` is no time at all", "give a span such as `10s`");
+            }
+        }
+    }
+
+    pub(super) fn check_sources(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, source) in &world.definition.sources {
+            let spot = world.spot.key("sources").name(name);
+            self.check_id("source", name, spot);
+            let SourceDef::Recording { path, map, speed, .. } = source;
+            let spot = spot.key("recording");
+            self.check_file(path, spot.key("path"));
+            if let Some(map) = map {
+                self.check_file(map, spot.key("map"));
+            }
+            if *speed == Some(0) {
+                self.error(
+                    spot.key("speed"),
+                    "`speed: 0` never begins",
+                    "give at least 1, or leave it out for as fast as possible",
+                );
+            }
+        }
+    }
+
+    fn check_file(&mut self, path: &str, spot: Spot<'_>) {
+        let there = match &self.folder.path {
+            Some(folder) => folder.join(path).is_file(),
+            None => self.folder.files.contains_key(path),
+        };
+        if !there {
+            self.error(
+                spot,
+                format!("there is no file `{path}`"),
+                "the path is relative to the world folder",
+            );
+        }
+    }
+
+    pub(super) fn check_sinks(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, sink) in &world.definition.sinks {
+            let spot = world.spot.key("sinks").name(name);
+            self.check_id("sink", name, spot);
+            let (kind, views, every) = match sink {
+                SinkDef::Sqlite { path, views, every } => {
+                    self.check_data_path(path, spot.key("sqlite").key("path"));
+                    ("sqlite", views, every)
+                }
+                SinkDef::Postgres { url, views, every } => {
+                    if !is_reference(url) {
+                        self.error(spot.key("postgres").key("url"), "a secret stands here in the clear", "give the address by reference, `url: ${WORLDFLOW_POSTGRES}`, and put it in the environment");
+                    }
+                    ("postgres", views, every)
+                }
+            };
+            let spot = spot.key(kind);
+            self.check_choice(Sort::View, views.as_ref(), spot.key("views"));
+            if views.as_ref().map(OneOrMany::as_slice).is_some_and(<[String]>::is_empty) {
+                continue;
+            }
+            if every.ms == 0 || every.world {
+                self.error(
+                    spot.key("every"),
+                    format!("`every: {every}` is no span of real time"),
+                    "give a span such as `250ms`",
+                );
+            }
+        }
+    }
+
+    fn check_data_path(&mut self, path: &str, spot: Spot<'_>) {
+        let parts = Path::new(path).components();
+        let inside = parts.into_iter().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if path.is_empty() || !inside {
+            self.error(
+                spot,
+                format!("`{path}` lies outside the data folder"),
+                "give a file name such as `world.sqlite`",
+            );
+        }
+    }
+}
+
+/// `${NAME}`: a value that is taken from the environment.
+fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+}

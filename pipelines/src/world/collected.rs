@@ -1,0 +1,147 @@
+//! Definitions gathered from all files of a world, each with its spot.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+
+use super::node::{Key, Node, NodeValue};
+use super::problem::{Problems, Severity};
+use super::shape;
+use super::spot::{Document, Spot};
+
+/// A definition and where it is written.
+#[derive(Debug)]
+pub(crate) struct Placed<'a, T> {
+    pub(crate) definition: T,
+    pub(crate) spot: Spot<'a>,
+    /// Whether all of it could be read; what could not has been reported.
+    pub(crate) whole: bool,
+}
+
+/// Definitions of one kind by id.
+pub(crate) type Collected<'a, T> = BTreeMap<String, Placed<'a, T>>;
+
+/// All definitions of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions<'a> {
+    pub(crate) world: Option<Placed<'a, WorldDef>>,
+    pub(crate) quests: Collected<'a, QuestDef>,
+    pub(crate) climates: Collected<'a, ClimateDef>,
+    pub(crate) schedules: Collected<'a, ScheduleDef>,
+    pub(crate) npcs: Collected<'a, NpcDef>,
+    pub(crate) entities: Collected<'a, EntityDef>,
+    /// Ids of definitions of which too little could be read: known, so that naming them is no
+    /// second problem.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl<'a> Definitions<'a> {
+    /// Reads every document into definitions; what does not fit is reported.
+    pub(crate) fn collect(documents: &'a [Document], problems: &mut Problems) -> Definitions<'a> {
+        let mut all = Definitions::default();
+        for document in documents {
+            let stem = document.file.trim_end_matches(".yaml").trim_end_matches(".yml");
+            let kind = stem.split_once('/').map_or(stem, |(folder, _)| folder);
+            let unreadable = &mut all.unreadable;
+            match kind {
+                "world" => all.world(document, problems),
+                "quests" => collect_map(&mut all.quests, "quest", document, unreadable, problems),
+                "climates" => collect_map(&mut all.climates, "climate", document, unreadable, problems),
+                "schedules" => collect_map(&mut all.schedules, "schedule", document, unreadable, problems),
+                "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
+                "entities" => collect_map(&mut all.entities, "entity", document, unreadable, problems),
+                // A mapping of a recording, or another tool's file.
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn world(&mut self, document: &'a Document, problems: &mut Problems) {
+        let (world, misfits) = shape::read::<WorldDef>(None, &document.root);
+        let spot = Spot::top(document);
+        report(&document.file, &misfits, problems);
+        let Some(mut definition) = world else { return };
+        let entities = spot.key("entities");
+        for (id, entity) in std::mem::take(&mut definition.entities) {
+            let placed = Placed { definition: entity, spot: entities.name(&id), whole: true };
+            add(&mut self.entities, "entity", id, placed, problems);
+        }
+        self.world = Some(Placed { definition, spot, whole: misfits.is_empty() });
+    }
+}
+
+fn collect_map<'a, T: DeserializeOwned>(
+    into: &mut Collected<'a, T>,
+    kind: &str,
+    document: &'a Document,
+    unreadable: &mut Vec<String>,
+    problems: &mut Problems,
+) {
+    let top = Spot::top(document);
+    let entries = match &document.root.value {
+        NodeValue::Map(entries) => entries,
+        NodeValue::Null => return,
+        _ => {
+            let hint = format!("a file of this kind is a map: `id: {{...}}` for each {kind}");
+            problems.0.push(top.problem(
+                Severity::Error,
+                "expected a map keyed by id".to_owned(),
+                Some(hint),
+            ));
+            return;
+        }
+    };
+    for (key, node) in entries {
+        let (definition, misfits) = shape::read::<T>(Some(key), node);
+        report(&document.file, &misfits, problems);
+        match definition {
+            Some(definition) => {
+                let whole = misfits.is_empty();
+                let placed = Placed { definition, spot: spot_of(document, key, node), whole };
+                add(into, kind, key.text.clone(), placed, problems);
+            }
+            None => unreadable.push(key.text.clone()),
+        }
+    }
+}
+
+fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
+    Spot { file: &document.file, place: key.place, node: Some(node) }
+}
+
+fn add<'a, T>(
+    into: &mut Collected<'a, T>,
+    kind: &str,
+    id: String,
+    placed: Placed<'a, T>,
+    problems: &mut Problems,
+) {
+    if let Some(first) = into.get(&id) {
+        let hint = format!(
+            "it is given first in {}:{}; ids are unique in a world, so rename one",
+            first.spot.file, first.spot.place.line
+        );
+        problems.0.push(placed.spot.problem(
+            Severity::Error,
+            format!("{kind} `{id}` is given twice"),
+            Some(hint),
+        ));
+        return;
+    }
+    into.insert(id, placed);
+}
+
+fn report(file: &str, misfits: &[shape::ShapeProblem], problems: &mut Problems) {
+    for misfit in misfits {
+        problems.0.push(super::problem::Problem {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            place: Some(misfit.place),
+            message: misfit.message.clone(),
+            hint: misfit.hint.clone(),
+            snippet: None,
+        });
+    }
+}

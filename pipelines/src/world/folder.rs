@@ -1,0 +1,113 @@
+//! A world folder as bytes: from a disk, from the binary itself, or from a test.
+//!
+//! Reading bytes is all that happens here; what they mean is the loader's business.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::greenvale;
+
+/// The largest file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// The most files of a world folder.
+pub const MAX_FILES: usize = 4096;
+
+/// The folders whose YAML files are read besides the YAML files at the top.
+pub const FOLDERS: [&str; 5] = ["climates", "entities", "npcs", "quests", "schedules"];
+
+/// The YAML files of a world.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    /// Where it lies; `None` when it is part of the binary. Paths in definitions are relative to it.
+    pub path: Option<PathBuf>,
+    /// The files by path relative to the folder, with `/` between the parts.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// A world folder that cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The folder or a file in it cannot be read.
+    #[error("{path}: {cause}", path = path.display())]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// There is no `world.yaml`.
+    #[error("{path} is not a world folder: it has no world.yaml", path = path.display())]
+    NoWorld {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file or the folder is larger than any world's.
+    #[error("{path}: too large for a world folder (at most {MAX_FILES} files of {MAX_FILE_BYTES} bytes)", path = path.display())]
+    TooLarge {
+        /// What is too large.
+        path: PathBuf,
+    },
+}
+
+impl Folder {
+    /// The demo world, which is part of the binary.
+    #[must_use]
+    pub fn greenvale() -> Folder {
+        let files = greenvale::FILES.iter();
+        Folder {
+            path: None,
+            files: files.map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect(),
+        }
+    }
+
+    /// A folder of these files, for tests.
+    #[must_use]
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Folder {
+        let files = files.into_iter();
+        Folder {
+            path: None,
+            files: files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect(),
+        }
+    }
+
+    /// Reads the folder at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, has no `world.yaml`, or is unreasonably large.
+    pub fn read(path: &Path) -> Result<Folder, FolderError> {
+        let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
+        folder.read_files(path, "")?;
+        if !folder.files.contains_key("world.yaml") {
+            return Err(FolderError::NoWorld { path: path.to_owned() });
+        }
+        for name in FOLDERS {
+            let inner = path.join(name);
+            if inner.is_dir() {
+                folder.read_files(&inner, &format!("{name}/"))?;
+            }
+        }
+        Ok(folder)
+    }
+
+    fn read_files(&mut self, path: &Path, prefix: &str) -> Result<(), FolderError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| FolderError::Unreadable { path, cause }
+        };
+        for entry in std::fs::read_dir(path).map_err(unreadable(path))? {
+            let file = entry.map_err(unreadable(path))?.path();
+            let is_yaml = file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+            let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
+            if !is_yaml || !file.is_file() {
+                continue;
+            }
+            let bytes = std::fs::metadata(&file).map_err(unreadable(&file))?.len();
+            if bytes > MAX_FILE_BYTES || self.files.len() >= MAX_FILES {
+                return Err(FolderError::TooLarge { path: file });
+            }
+            self.files.insert(format!("{prefix}{name}"), std::fs::read(&file).map_err(unreadable(&file))?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! The demo world, which is part of the binary so that it runs from any directory.
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../worlds/greenvale/", $path)))),*]
+    };
+}
+
+/// Every file of Greenvale; a test compares the list with the folder.
+pub(super) const FILES: &[(&str, &str)] = files!["world.yaml"];

@@ -1,0 +1,141 @@
+//! World folders: files to checked definitions.
+//!
+//! `folder ─parse→ trees ─shape→ definitions ─check→ LoadedWorld | every problem with its place`.
+//! Nothing here runs a world or touches a network.
+
+mod check;
+mod collected;
+mod folder;
+mod greenvale;
+mod node;
+mod problem;
+mod shape;
+mod spot;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::{Command, Sym};
+
+use collected::{Collected, Definitions};
+pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
+pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
+
+/// A world that has been read and checked: what a realm is started from.
+#[derive(Clone, Debug)]
+pub struct LoadedWorld {
+    /// What is fixed while a realm runs.
+    pub world: Arc<WorldDef>,
+    /// Quests by id.
+    pub quests: BTreeMap<String, Arc<QuestDef>>,
+    /// Climates by id.
+    pub climates: BTreeMap<String, Arc<ClimateDef>>,
+    /// Scheduled world events by id.
+    pub schedules: BTreeMap<String, Arc<ScheduleDef>>,
+    /// NPCs that speak, by id.
+    pub npcs: BTreeMap<String, Arc<NpcDef>>,
+    /// Where the folder lies; `None` for the demo world inside the binary.
+    pub path: Option<PathBuf>,
+    /// What does not stop the world but should be known.
+    pub warnings: Problems,
+}
+
+/// A world that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The definitions are wrong; every problem is listed.
+    #[error("{0}")]
+    Wrong(Problems),
+}
+
+impl LoadedWorld {
+    /// Reads and checks the folder at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with every problem in it.
+    pub fn open(path: &Path) -> Result<LoadedWorld, WorldError> {
+        LoadedWorld::load(&Folder::read(path)?)
+    }
+
+    /// The demo world, which is part of the binary.
+    ///
+    /// # Errors
+    /// With every problem in it; a test makes sure that there is none.
+    pub fn greenvale() -> Result<LoadedWorld, WorldError> {
+        LoadedWorld::load(&Folder::greenvale())
+    }
+
+    /// Parses and checks the files of a world.
+    ///
+    /// # Errors
+    /// With every problem in them.
+    pub fn load(folder: &Folder) -> Result<LoadedWorld, WorldError> {
+        let (world, problems) = load(folder);
+        match world {
+            Some(mut world) if !problems.has_errors() => {
+                world.warnings = problems;
+                Ok(world)
+            }
+            _ => Err(WorldError::Wrong(problems)),
+        }
+    }
+
+    /// Every definition as the command that adds it, by kind and id: what a fresh realm is fed.
+    #[must_use]
+    pub fn definitions(&self) -> Vec<Command> {
+        let climates = self.climates.iter();
+        let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
+        let schedules = self.schedules.iter();
+        let schedules = schedules.map(|(id, def)| DefinitionEdit::Schedule(Sym::new(id), Some(def.clone())));
+        let quests = self.quests.iter();
+        let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
+        let npcs = self.npcs.iter();
+        let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
+        climates.chain(schedules).chain(quests).chain(npcs).map(Command::Define).collect()
+    }
+}
+
+/// Every problem of a world folder, errors and warnings, by file and place.
+#[must_use]
+pub fn check(folder: &Folder) -> Problems {
+    load(folder).1
+}
+
+fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
+    let mut problems = Problems::default();
+    let documents = spot::parse_all(folder, &mut problems);
+    let mut definitions = Definitions::collect(&documents, &mut problems);
+    check::check(&definitions, folder, &mut problems);
+    for problem in &mut problems.0 {
+        problem.snippet = spot::line_of(folder, problem);
+    }
+    problems.sort();
+    let world = definitions.world.take().map(|placed| {
+        let mut world = placed.definition;
+        world.entities = defined(definitions.entities);
+        LoadedWorld {
+            world: Arc::new(world),
+            quests: shared(definitions.quests),
+            climates: shared(definitions.climates),
+            schedules: shared(definitions.schedules),
+            npcs: shared(definitions.npcs),
+            path: folder.path.clone(),
+            warnings: Problems::default(),
+        }
+    });
+    (world, problems)
+}
+
+fn defined<T>(collected: Collected<'_, T>) -> BTreeMap<String, T> {
+    collected.into_iter().map(|(id, placed)| (id, placed.definition)).collect()
+}
+
+fn shared<T>(collected: Collected<'_, T>) -> BTreeMap<String, Arc<T>> {
+    collected.into_iter().map(|(id, placed)| (id, Arc::new(placed.definition))).collect()
+}

@@ -1,0 +1,294 @@
+//! YAML as a tree in which every key and value knows its place.
+//!
+//! `YAML text ─parse→ Node ─shape→ definitions ─check→ problems`: the tree is what lets every later
+//! step say where. Budgets keep hostile files (alias bombs, deep nesting) from costing more than an
+//! error.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
+
+use super::problem::Place;
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) value: NodeValue,
+    pub(crate) place: Place,
+}
+
+/// A key and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NodeValue {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+impl Node {
+    /// The entry of a map.
+    pub(crate) fn get(&self, name: &str) -> Option<(&Key, &Node)> {
+        match &self.value {
+            NodeValue::Map(entries) => {
+                entries.iter().find(|(key, _)| key.text == name).map(|(key, node)| (key, node))
+            }
+            _ => None,
+        }
+    }
+
+    /// The item of a list.
+    pub(crate) fn item(&self, index: usize) -> Option<&Node> {
+        match &self.value {
+            NodeValue::List(items) => items.get(index),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map; none for anything else.
+    pub(crate) fn entries(&self) -> &[(Key, Node)] {
+        match &self.value {
+            NodeValue::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+}
+
+/// A file that is not YAML, or costs too much.
+#[derive(Debug)]
+pub(crate) struct NotYaml {
+    pub(crate) place: Option<Place>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// The deepest nesting of a definition file.
+const MAX_DEPTH: usize = 32;
+
+/// The most values of one file, aliases counted as often as they are used.
+const MAX_NODES: usize = 200_000;
+
+/// Parses a file.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Node, NotYaml> {
+    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
+        Ok(raw) => Ok(node(raw)),
+        Err(error) => Err(not_yaml(&error)),
+    }
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    if let Some(budget) = &mut options.budget {
+        budget.max_depth = MAX_DEPTH;
+        budget.max_nodes = MAX_NODES;
+    }
+    options.alias_limits.max_total_replayed_events = MAX_NODES;
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    options.strict_booleans = true;
+    options.with_snippet = false;
+    options
+}
+
+fn not_utf8(bytes: &[u8], valid: usize) -> NotYaml {
+    let before = String::from_utf8_lossy(&bytes[..valid]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    NotYaml {
+        place: Some(Place { line: cut(line), column: cut(column), length: 1 }),
+        message: "this is not UTF-8 text".to_owned(),
+        hint: Some("save the file as UTF-8".to_owned()),
+    }
+}
+
+fn not_yaml(error: &serde_saphyr::Error) -> NotYaml {
+    use serde_saphyr::Error;
+    let error = error.without_snippet();
+    let place = error.location().filter(|location| *location != Location::UNKNOWN).map(|l| place(&l));
+    let (message, hint) = match error {
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => (
+            "this file is nested too deeply or grows too large when its aliases are expanded".to_owned(),
+            format!(
+                "a file may nest {MAX_DEPTH} deep and hold {MAX_NODES} values; split it or write the values out"
+            ),
+        ),
+        Error::MultipleDocuments { .. } => (
+            "this file holds more than one YAML document".to_owned(),
+            "remove the line `---`, or split the file in two".to_owned(),
+        ),
+        other => (
+            plain(&other.to_string()),
+            "check the indentation and the quotes around here; text with `: ` or ` #` needs quotes"
+                .to_owned(),
+        ),
+    };
+    NotYaml { place, message: shorten(&message), hint: Some(hint) }
+}
+
+/// The parser's message without the place, which is shown in front.
+fn plain(message: &str) -> String {
+    let first = message.lines().next().unwrap_or("not YAML");
+    let cut = [" at line ", " at byte ", " (line "].iter().filter_map(|mark| first.find(mark)).min();
+    let text = first[..cut.unwrap_or(first.len())].trim_end_matches(['.', ':', ' ']);
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    format!("not YAML: {text}")
+}
+
+fn shorten(message: &str) -> String {
+    let mut short: String = message.chars().take(300).collect();
+    if short.len() < message.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn place(location: &Location) -> Place {
+    let cut = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Place {
+        line: cut(location.line()),
+        column: cut(location.column()),
+        length: cut(u64::from(location.span().len())),
+    }
+}
+
+struct Raw(NodeValue);
+
+fn node(raw: Spanned<Raw>) -> Node {
+    Node { place: place(&raw.referenced), value: raw.value.0 }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Raw, D::Error> {
+        deserializer.deserialize_any(AnyValue).map(Raw)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = NodeValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<NodeValue, E> {
+        Ok(NodeValue::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<NodeValue, E> {
+        Ok(NodeValue::Null)
+    }
+
+    fn visit_bool<E>(self, b: bool) -> Result<NodeValue, E> {
+        Ok(NodeValue::Bool(b))
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(n.into()))
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(n.into()))
+    }
+
+    fn visit_i128<E>(self, n: i128) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(n))
+    }
+
+    fn visit_u128<E: serde::de::Error>(self, n: u128) -> Result<NodeValue, E> {
+        i128::try_from(n).map(NodeValue::Int).map_err(|_| E::custom("this number is too large"))
+    }
+
+    fn visit_f64<E>(self, n: f64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Float(n))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<NodeValue, E> {
+        Ok(NodeValue::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<NodeValue, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<Spanned<Raw>>()? {
+            items.push(node(item));
+        }
+        Ok(NodeValue::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeValue, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Spanned<String>>()? {
+            if entries.len() >= MAX_NODES {
+                return Err(A::Error::custom("this map is too large"));
+            }
+            let key = Key { place: place(&key.referenced), text: key.value };
+            entries.push((key, node(map.next_value::<Spanned<Raw>>()?)));
+        }
+        Ok(NodeValue::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_and_value_knows_its_place() {
+        let root = parse(b"a:\n  b: [x, \"yy\"]\n  c: 5\n").expect("it is YAML");
+        let (key, a) = root.get("a").expect("there is an `a`");
+        assert_eq!(key.place, Place { line: 1, column: 1, length: 1 });
+        let (_, b) = a.get("b").expect("there is a `b`");
+        let item = b.item(1).expect("two items");
+        assert_eq!(item.value, NodeValue::Text("yy".to_owned()));
+        assert_eq!((item.place.line, item.place.column), (2, 10));
+        assert_eq!(a.get("c").expect("there is a `c`").1.value, NodeValue::Int(5));
+    }
+
+    #[test]
+    fn merged_keys_are_overridden_and_repeated_ones_kept_for_the_check() {
+        let root = parse(b"base: &base {a: 1, b: 2}\nuse:\n  <<: *base\n  b: 3\nc: 1\nc: 2\n").expect("YAML");
+        let merged = root.get("use").expect("there is a `use`").1;
+        let keys: Vec<&str> = merged.entries().iter().map(|(key, _)| key.text.as_str()).collect();
+        assert_eq!(keys.iter().filter(|key| **key == "b").count(), 1, "{keys:?}");
+        assert_eq!(root.entries().len(), 4);
+    }
+
+    #[test]
+    fn hostile_files_are_errors() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            let previous = format!("*a{}, ", n - 1).repeat(9);
+            bomb.push_str(&format!("a{n}: &a{n} [{previous}]\n"));
+        }
+        for (what, text) in [
+            ("alias bomb", bomb),
+            ("deep flow", "[".repeat(100_000)),
+            ("deep block", (0..5_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect()),
+            ("self reference", "a: &a [*a]\n".to_owned()),
+            ("unknown anchor", "a: *nowhere\n".to_owned()),
+            ("huge number", format!("a: [{}]\nb: {{", "9".repeat(100_000))),
+            ("tab", "a:\n\t- b\n".to_owned()),
+            ("two documents", "a: 1\n---\nb: 2\n".to_owned()),
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{what}");
+        }
+        assert!(parse(b"a: \xff\xfe").is_err());
+        assert!(parse(b"").is_ok_and(|node| node.value == NodeValue::Null));
+    }
+}

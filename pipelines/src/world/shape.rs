@@ -1,0 +1,480 @@
+//! Trees to definitions, with every problem of shape and not only the first.
+//!
+//! A definition's serde type is read from its tree. What serde refuses is noted with its place, cut
+//! out of the tree, and the rest is read again, until it fits or nothing more can be cut.
+//! Unknown keys and repeated keys are noted without stopping.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess,
+};
+use serde::de::{Unexpected, VariantAccess, Visitor};
+
+use super::node::{Key, Node, NodeValue};
+use super::problem::{Place, hint};
+
+/// The most problems of shape that are looked for in one definition.
+const MAX_PROBLEMS: usize = 50;
+
+/// Something that does not fit the type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ShapeProblem {
+    pub(crate) place: Place,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Reads `node` as a `T`. The definition is `None` when too little of it fits; what does not fit is
+/// in the list either way.
+pub(crate) fn read<T: DeserializeOwned>(key: Option<&Key>, node: &Node) -> (Option<T>, Vec<ShapeProblem>) {
+    let notes = RefCell::new(BTreeSet::new());
+    let mut tree = node.clone();
+    let mut cut_at = BTreeSet::new();
+    for _ in 0..MAX_PROBLEMS {
+        let key_place = key.map(|key| key.place);
+        match T::deserialize(At {
+            node: &tree,
+            key: key_place,
+            name: key.map_or("", |key| &key.text),
+            notes: &notes,
+        }) {
+            Ok(definition) => return (Some(definition), notes.into_inner().into_iter().collect()),
+            Err(mut error) => {
+                error.path.reverse();
+                // What is wrong because something was cut out of it is not another problem.
+                if !cut_at.contains(&error.path) {
+                    notes.borrow_mut().insert(ShapeProblem {
+                        place: error.place.or(key_place).unwrap_or(node.place),
+                        message: error.message,
+                        hint: error.hint,
+                    });
+                }
+                if !cut(&mut tree, &error.path, &mut cut_at) {
+                    break;
+                }
+            }
+        }
+    }
+    (None, notes.into_inner().into_iter().collect())
+}
+
+/// Removes the node at the path; false for the root.
+fn cut(tree: &mut Node, path: &[String], cut_at: &mut BTreeSet<Vec<String>>) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let mut node = tree;
+    for step in parents {
+        let next = match &mut node.value {
+            NodeValue::Map(entries) => {
+                entries.iter_mut().find(|(key, _)| key.text == *step).map(|(_, node)| node)
+            }
+            NodeValue::List(items) => step.parse().ok().and_then(|index: usize| items.get_mut(index)),
+            _ => None,
+        };
+        let Some(next) = next else { return false };
+        node = next;
+    }
+    cut_at.insert(parents.to_vec());
+    match &mut node.value {
+        NodeValue::Map(entries) => entries.retain(|(key, _)| key.text != *last),
+        NodeValue::List(items) => {
+            let Ok(index) = last.parse::<usize>() else { return false };
+            if index >= items.len() {
+                return false;
+            }
+            items.remove(index);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Why a node does not fit.
+#[derive(Debug)]
+struct Misfit {
+    message: String,
+    hint: Option<String>,
+    place: Option<Place>,
+    missing: bool,
+    /// From the node outwards.
+    path: Vec<String>,
+}
+
+impl Misfit {
+    fn new(message: String, hint: Option<String>) -> Misfit {
+        Misfit { message, hint, place: None, missing: false, path: Vec::new() }
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+impl serde::de::Error for Misfit {
+    fn custom<T: fmt::Display>(message: T) -> Misfit {
+        Misfit::new(message.to_string(), None)
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Misfit {
+        let (found, expected) = (found_text(found), expected_text(&expected.to_string()));
+        let quotes = expected == "text" && (found.starts_with("the number") || found.starts_with("`"));
+        let hint = quotes.then(|| "put it in quotes".to_owned());
+        Misfit::new(format!("expected {expected}, found {found}"), hint)
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Misfit {
+        serde::de::Error::invalid_type(found, expected)
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Misfit {
+        Misfit::new(format!("expected {expected}, found {length}"), None)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Misfit {
+        let names = expected.iter().copied();
+        Misfit::new(format!("unknown choice `{variant}`"), Some(hint(variant, names, &one_of(expected))))
+    }
+
+    fn missing_field(field: &'static str) -> Misfit {
+        Misfit {
+            missing: true,
+            ..Misfit::new(format!("`{field}` is missing"), Some(format!("add `{field}:` here")))
+        }
+    }
+}
+
+fn one_of(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => "nothing may be given here".to_owned(),
+        [one] => format!("it may be {one}"),
+        [most @ .., last] => format!("it may be {} or {last}", most.join(", ")),
+    }
+}
+
+fn found_text(found: Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Bool(b) => format!("`{b}`"),
+        Unexpected::Unsigned(n) => format!("the number {n}"),
+        Unexpected::Signed(n) => format!("the number {n}"),
+        Unexpected::Float(n) => format!("the number {n}"),
+        Unexpected::Str(text) => format!("the text `{}`", text.chars().take(60).collect::<String>()),
+        Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "a map".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn expected_text(expected: &str) -> String {
+    match expected {
+        "u8" => "a whole number from 0 to 255".to_owned(),
+        "u32" => "a whole number from 0 to 4294967295".to_owned(),
+        "u64" | "usize" => "a whole number, not negative".to_owned(),
+        "i64" | "i32" => "a whole number".to_owned(),
+        "f64" | "f32" => "a number".to_owned(),
+        "a string" | "string" => "text".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        other if other.starts_with("struct ") || other.contains("variant") => "a map".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// A node to be read.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    node: &'a Node,
+    /// The place of its key, if it is in a map: where missing keys are reported.
+    key: Option<Place>,
+    name: &'a str,
+    notes: &'a RefCell<BTreeSet<ShapeProblem>>,
+}
+
+impl<'a> At<'a> {
+    fn note(&self, place: Place, message: String, hint: String) {
+        self.notes.borrow_mut().insert(ShapeProblem { place, message, hint: Some(hint) });
+    }
+
+    /// Gives an error that arose here its place, and serde's own words better ones.
+    fn placed<T>(self, result: Result<T, Misfit>) -> Result<T, Misfit> {
+        result.map_err(|mut error| {
+            if error.place.is_none() {
+                error.place =
+                    Some(if error.missing { self.key.unwrap_or(self.node.place) } else { self.node.place });
+                if error.message.contains("untagged enum") {
+                    self.reword(&mut error);
+                }
+            }
+            error
+        })
+    }
+
+    fn reword(self, error: &mut Misfit) {
+        let texts = match &self.node.value {
+            NodeValue::List(items) => items.iter().collect(),
+            _ => vec![self.node],
+        };
+        error.message = "expected a name or a list of names".to_owned();
+        error.hint =
+            Some("write `wolf` or `[wolf, bear]`; a name that looks like a number needs quotes".to_owned());
+        const STATES: [&str; 8] =
+            ["hidden", "available", "active", "ready", "done", "failed", "expired", "abandoned"];
+        for node in texts {
+            if let NodeValue::Text(text) = &node.value
+                && !STATES.contains(&text.as_str())
+            {
+                // Lists of plain names take any text, so this one is a list of states of quests.
+                error.place = Some(node.place);
+                error.message = format!("unknown state of a quest `{text}`");
+                error.hint = Some(hint(text, STATES, &one_of(&STATES)));
+                return;
+            }
+        }
+    }
+
+    fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
+        At { node, key: key.map(|key| key.place), name: key.map_or("", |key| &key.text), notes: self.notes }
+    }
+
+    /// The entries without repeats, which are noted, and, where the keys are known, without others.
+    fn entries(self, fields: Option<&'static [&'static str]>) -> Vec<&'a (Key, Node)> {
+        let mut kept: Vec<&(Key, Node)> = Vec::new();
+        let mut seen: std::collections::HashMap<&str, u32> = std::collections::HashMap::new();
+        for entry in self.node.entries() {
+            let key = &entry.0;
+            if let Some(first) = seen.get(key.text.as_str()) {
+                let hint = format!("it is given first in line {first}; keep one of the two");
+                self.note(key.place, format!("`{}` is given twice", key.text), hint);
+                continue;
+            }
+            seen.insert(&key.text, key.place.line);
+            match fields {
+                Some(fields) if !fields.contains(&key.text.as_str()) => {
+                    let hint = hint(&key.text, fields.iter().copied(), &one_of(fields));
+                    self.note(key.place, format!("unknown key `{}`", key.text), hint);
+                }
+                _ => kept.push(entry),
+            }
+        }
+        kept
+    }
+
+    fn map<'de, V: Visitor<'de>>(
+        self,
+        fields: Option<&'static [&'static str]>,
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        let entries = self.entries(fields).into_iter();
+        self.placed(visitor.visit_map(Entries { at: self, entries, value: None }))
+    }
+}
+
+struct Entries<'a, I> {
+    at: At<'a>,
+    entries: I,
+    value: Option<&'a (Key, Node)>,
+}
+
+impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a, I> {
+    type Error = Misfit;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
+        self.value = self.entries.next();
+        let Some((key, _)) = self.value else { return Ok(None) };
+        let key_text: StrDeserializer<'_, Misfit> = StrDeserializer::new(&key.text);
+        seed.deserialize(key_text).map(Some).map_err(|mut error| {
+            error.place.get_or_insert(key.place);
+            error.path.push(key.text.clone());
+            error
+        })
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
+        let (key, node) = self.value.take().expect("serde asks for a value after its key");
+        seed.deserialize(self.at.child(node, Some(key))).map_err(|mut error| {
+            error.place.get_or_insert(node.place);
+            error.path.push(key.text.clone());
+            error
+        })
+    }
+}
+
+struct Items<'a> {
+    at: At<'a>,
+    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        let Some((index, node)) = self.items.next() else { return Ok(None) };
+        seed.deserialize(self.at.child(node, None)).map(Some).map_err(|mut error| {
+            error.place.get_or_insert(node.place);
+            error.path.push(index.to_string());
+            error
+        })
+    }
+}
+
+impl<'de> Deserializer<'de> for At<'_> {
+    type Error = Misfit;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        let result = match &self.node.value {
+            NodeValue::Null => visitor.visit_unit(),
+            NodeValue::Bool(b) => visitor.visit_bool(*b),
+            NodeValue::Int(n) => match (i64::try_from(*n), u64::try_from(*n)) {
+                (Ok(n), _) => visitor.visit_i64(n),
+                (_, Ok(n)) => visitor.visit_u64(n),
+                _ => Err(Misfit::new(format!("the number {n} is too large"), None)),
+            },
+            NodeValue::Float(n) => visitor.visit_f64(*n),
+            NodeValue::Text(text) => visitor.visit_str(text),
+            NodeValue::List(items) => visitor.visit_seq(Items { at: self, items: items.iter().enumerate() }),
+            NodeValue::Map(_) => return self.map(None, visitor),
+        };
+        self.placed(result)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.node.value {
+            NodeValue::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            NodeValue::Map(_) => self.map(Some(fields), visitor),
+            // `moon:` with nothing after it is an empty map.
+            NodeValue::Null => self.map(Some(fields), visitor),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            NodeValue::Map(_) | NodeValue::Null => self.map(None, visitor),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        let result = match &self.node.value {
+            NodeValue::Text(name) => visitor.visit_enum(Variant { at: self, name, content: None }),
+            NodeValue::Map(entries) => match entries.as_slice() {
+                [(key, content)] => {
+                    let place = key.place;
+                    let choice = Variant { at: self, name: &key.text, content: Some((key, content)) };
+                    visitor.visit_enum(choice).map_err(|mut error| {
+                        error.place.get_or_insert(place);
+                        error
+                    })
+                }
+                _ => Err(Misfit::new("expected exactly one key here".to_owned(), Some(one_of(variants)))),
+            },
+            _ => Err(Misfit::new("expected a choice".to_owned(), Some(one_of(variants)))),
+        };
+        self.placed(result)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct identifier ignored_any
+    }
+}
+
+struct Variant<'a> {
+    at: At<'a>,
+    name: &'a str,
+    content: Option<(&'a Key, &'a Node)>,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Misfit;
+    type Variant = Variant<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Misfit> {
+        let name: StrDeserializer<'_, Misfit> = StrDeserializer::new(self.name);
+        seed.deserialize(name).map(|variant| (variant, self))
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn content(self) -> Result<At<'a>, Misfit> {
+        match self.content {
+            Some((key, node)) => Ok(self.at.child(node, Some(key))),
+            None => Err(Misfit::new(
+                format!("`{}` needs more", self.name),
+                Some(format!("write it as a key with its settings: `{{{}: ...}}`", self.name)),
+            )),
+        }
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_> {
+    type Error = Misfit;
+
+    fn unit_variant(self) -> Result<(), Misfit> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => Err(Misfit::new(
+                format!("`{}` stands alone", self.name),
+                Some(format!("write `{}: {}`", self.at.name, self.name)),
+            )),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+        let name = self.name.to_owned();
+        self.content().and_then(|at| in_variant(name, seed.deserialize(at)))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
+        let name = self.name.to_owned();
+        self.content().and_then(|at| in_variant(name, at.deserialize_any(visitor)))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        let name = self.name.to_owned();
+        self.content().and_then(|at| in_variant(name, at.deserialize_struct("", fields, visitor)))
+    }
+}
+
+fn in_variant<T>(name: String, result: Result<T, Misfit>) -> Result<T, Misfit> {
+    result.map_err(|mut error| {
+        error.path.push(name);
+        error
+    })
+}
