@@ -1,1 +1,5 @@
 //! Sources: one file each, one list.
+
+pub mod check;
+pub mod recording;
+pub mod tokens;

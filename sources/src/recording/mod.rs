@@ -1,0 +1,160 @@
+//! Recordings: events from a file, as NDJSON (gzip or plain, any field layout) or in worldflow's own
+//! binary form.
+//!
+//! A recording turns into [`Block`]s of inputs in the order of their times. It reads and maps; it
+//! does not know a world, so whether a kind or a target exists is checked by whoever admits.
+
+mod binary;
+mod line;
+mod map_def;
+mod mapping;
+mod ndjson;
+mod play;
+mod rules;
+
+use std::path::{Path, PathBuf};
+
+use worldflow_schemas::{Command, Event, EventId, Sym};
+
+pub use binary::{BinaryReader, BinaryWriter};
+pub use map_def::{Expr, GridDef, LookupDef, MapDef, PresenceDef, Rule, StreamsDef, TimeDef};
+pub use mapping::{MapProblem, Mapping};
+pub use ndjson::{read_ndjson, read_ndjson_from};
+pub use play::{Play, play};
+pub use rules::Rules;
+
+/// A stretch of a recording, sorted by time.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// Events, by time and then by place in the file.
+    pub events: Vec<Event>,
+    /// Other inputs, by time and then by place in the file.
+    pub commands: Vec<Dated>,
+    /// Lines that could not be read or mapped.
+    pub bad: Vec<BadLine>,
+    /// Lines that the mapping says to leave out.
+    pub skipped: u64,
+}
+
+/// An input that is not an event, with its time and identity.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Dated {
+    /// UTC milliseconds.
+    pub at_ms: i64,
+    /// The producer.
+    pub source: Sym,
+    /// Its id within the source.
+    pub id: EventId,
+    /// The input.
+    pub command: Command,
+}
+
+/// A line that could not be read or mapped: a row of `rejections`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// From 1.
+    pub line: u64,
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Why a recording cannot be read any further.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be opened or read.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is not what its first bytes say, or is damaged.
+    #[error("{path}: {reason}\nhint: {hint}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+impl RecordingError {
+    fn io(path: &Path, error: std::io::Error) -> RecordingError {
+        RecordingError::Io { path: path.to_owned(), error }
+    }
+
+    fn damaged(path: &Path, reason: impl Into<String>) -> RecordingError {
+        RecordingError::Damaged {
+            path: path.to_owned(),
+            reason: reason.into(),
+            hint: "convert the recording again from its source",
+        }
+    }
+}
+
+/// An open recording.
+#[derive(Debug)]
+pub enum Recording {
+    /// The binary form, read block by block.
+    Binary(BinaryReader),
+    /// NDJSON, read and sorted as a whole.
+    Ndjson(Option<Block>),
+}
+
+impl Recording {
+    /// Opens a recording; the first bytes say which form it has.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub fn open(path: &Path, mapping: Option<&Mapping>) -> Result<Recording, RecordingError> {
+        if BinaryReader::is_binary(path)? {
+            return Ok(Recording::Binary(BinaryReader::open(path)?));
+        }
+        Ok(Recording::Ndjson(Some(read_ndjson(path, mapping)?)))
+    }
+
+    /// How many events it says it holds, when it says so.
+    #[must_use]
+    pub fn expected_events(&self) -> Option<u64> {
+        match self {
+            Recording::Binary(reader) => reader.expected_events(),
+            Recording::Ndjson(block) => block.as_ref().map(|block| block.events.len() as u64),
+        }
+    }
+
+    /// The next stretch, or `None` at the end. Blocks follow each other in time.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn next_block(&mut self) -> Result<Option<Block>, RecordingError> {
+        match self {
+            Recording::Binary(reader) => reader.next_block(),
+            Recording::Ndjson(block) => Ok(block.take()),
+        }
+    }
+}
+
+/// Writes what `from` holds in the binary form to `path`. Returns how many events, commands and
+/// bad lines there were.
+///
+/// # Errors
+/// When either file cannot be read or written.
+pub fn convert(from: &mut Recording, path: &Path) -> Result<(u64, u64, Vec<BadLine>), RecordingError> {
+    let mut writer = BinaryWriter::create(path)?;
+    let (mut events, mut commands, mut bad) = (0, 0, Vec::new());
+    while let Some(block) = from.next_block()? {
+        events += block.events.len() as u64;
+        commands += block.commands.len() as u64;
+        bad.extend(block.bad);
+        writer.write(&block.events, &block.commands)?;
+    }
+    writer.finish()?;
+    Ok((events, commands, bad))
+}

@@ -1,0 +1,121 @@
+//! Plays a recording into a running realm, as fast as it takes it or at a given speed.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use worldflow_engine::admission::{Admission, Batch, Item, Refusal};
+use worldflow_engine::observed::Observed;
+use worldflow_schemas::{Input, Sym};
+
+use super::{BadLine, Block, Mapping, Recording, RecordingError};
+
+/// The most items handed over at once.
+const BATCH_ITEMS: usize = 4096;
+/// How long it sleeps at most before it looks whether to stop.
+const NAP: Duration = Duration::from_millis(100);
+
+/// How a recording is played.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Play {
+    /// Times the recorded speed; as fast as possible when absent.
+    pub speed: Option<u32>,
+    /// Whether events keep their recorded times and the source promises that none earlier follows.
+    pub event_time: bool,
+}
+
+/// Plays a recording until its end, until the realm closes or until `stop` is set. Blocks; give it a
+/// thread of its own. `check` says what is wrong with an input in this world, if anything.
+///
+/// # Errors
+/// When the file cannot be read or is damaged.
+pub fn play(
+    path: &Path,
+    mapping: Option<&Mapping>,
+    play: Play,
+    to: (&Admission, &Observed),
+    check: &dyn Fn(&Input) -> Result<(), Refusal>,
+    stop: &AtomicBool,
+) -> Result<(), RecordingError> {
+    let (admission, observed) = to;
+    let mut recording = Recording::open(path, mapping)?;
+    let began = Instant::now();
+    let mut first_ms = None;
+    while let Some(block) = recording.next_block()? {
+        for bad in &block.bad {
+            observed.reject(source_of(path, mapping), None, &refusal(bad), 0);
+        }
+        let mut items = in_order(block).into_iter().peekable();
+        while let Some((at_ms, _, _)) = items.peek() {
+            let (at_ms, start_ms) = (*at_ms, *first_ms.get_or_insert(*at_ms));
+            if !wait(began, at_ms - start_ms, play.speed, stop) {
+                return Ok(());
+            }
+            let mut batch = Batch { source: Sym::NONE, items: Vec::new(), watermark_ms: None, reply: None };
+            while let Some((item_ms, source, _)) = items.peek() {
+                let (item_ms, source) = (*item_ms, *source);
+                let full = batch.items.len() >= BATCH_ITEMS;
+                let other = !batch.items.is_empty() && source != batch.source;
+                if full || other || play.speed.is_some() && item_ms > at_ms {
+                    break;
+                }
+                let Some((_, _, item)) = items.next() else { break };
+                batch.source = source;
+                if play.event_time {
+                    batch.watermark_ms = Some(item_ms);
+                }
+                match check(&item.input) {
+                    Ok(()) => batch.items.push(item),
+                    Err(refusal) => observed.reject(source, Some(&item.id), &refusal, item_ms),
+                }
+            }
+            if admission.submit_blocking(batch).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rejection of a line that could not be read or mapped.
+fn refusal(bad: &BadLine) -> Refusal {
+    Refusal {
+        code: bad.code,
+        path: format!("line {}", bad.line),
+        reason: bad.reason.clone(),
+        hint: bad.hint.clone(),
+    }
+}
+
+fn source_of(path: &Path, mapping: Option<&Mapping>) -> Sym {
+    let name = || path.file_stem().and_then(|name| name.to_str()).unwrap_or("recording");
+    mapping.map_or_else(|| Sym::new(name()), Mapping::source)
+}
+
+fn in_order(block: Block) -> Vec<(i64, Sym, Item)> {
+    let commands = block.commands.into_iter().map(|dated| {
+        (dated.at_ms, dated.source, Item { id: dated.id, input: Input::Command(dated.command) })
+    });
+    let events = block
+        .events
+        .into_iter()
+        .map(|event| (event.at_ms, event.source, Item { id: event.id.clone(), input: Input::Event(event) }));
+    let mut items: Vec<_> = commands.chain(events).collect();
+    items.sort_by_key(|(at_ms, _, _)| *at_ms);
+    items
+}
+
+/// Waits until `offset_ms` of recorded time are due; false when it is time to stop.
+fn wait(began: Instant, offset_ms: i64, speed: Option<u32>, stop: &AtomicBool) -> bool {
+    let Some(speed) = speed else { return !stop.load(Ordering::Relaxed) };
+    let offset = Duration::from_millis(u64::try_from(offset_ms).unwrap_or(0)) / speed.max(1);
+    while !stop.load(Ordering::Relaxed) {
+        let left = offset.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return true;
+        }
+        thread::sleep(left.min(NAP));
+    }
+    false
+}
