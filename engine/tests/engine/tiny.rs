@@ -1,0 +1,206 @@
+//! A small graph: counts events by player, and rings timers.
+//!
+//! An event of kind `ring` sets a timer `amount` ticks ahead; the player's count then jumps by 100.
+//! Everything is base state. An event of kind `refuse` is refused, one of kind `panic` panics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use differential_dataflow::AsCollection;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Capability, Concatenate};
+use timely::worker::Worker;
+use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
+use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::catalog::{LEVELS, ViewId};
+use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::input::{ClockCommand, Command};
+use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick, Value};
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+enum Told {
+    Event(Event),
+    Command(Command),
+    Load(BaseRow),
+}
+
+pub(crate) fn graph() -> Arc<dyn BuildGraph> {
+    Arc::new(build)
+}
+
+pub(crate) fn world() -> Arc<WorldDef> {
+    let world = serde_json::json!({"name": "tiny", "seed": 1, "tick_ms": 10});
+    Arc::new(serde_json::from_value(world).expect("a world needs no more"))
+}
+
+pub(crate) fn event(player: &str, kind: &str, at_ms: i64, id: EventId) -> Event {
+    Event {
+        at_ms,
+        source: "test".into(),
+        id,
+        player: player.into(),
+        kind: kind.into(),
+        target: Sym::NONE,
+        region: Sym::NONE,
+        amount: 1,
+        with: None,
+    }
+}
+
+pub(crate) fn level_row(player: Sym, count: i64) -> Row {
+    let zero = Value::Int(0);
+    Row::from([Value::Sym("tiny".into()), player.into(), count.into(), zero.clone(), zero.clone(), zero])
+}
+
+/// Counts of players, and pending rings.
+#[derive(Default)]
+struct Counts {
+    counts: BTreeMap<Sym, i64>,
+    rings: BTreeSet<(Tick, Sym)>,
+}
+
+#[derive(Default)]
+struct Out {
+    rows: Vec<((ViewId, Row), Diff)>,
+    base: Vec<BaseChange>,
+    refused: Vec<Refused>,
+}
+
+impl Counts {
+    fn add(&mut self, player: Sym, amount: i64, out: &mut Out) {
+        let count = self.counts.entry(player).or_insert(0);
+        if *count > 0 {
+            out.rows.push(((LEVELS, level_row(player, *count)), -1));
+        }
+        *count += amount;
+        out.rows.push(((LEVELS, level_row(player, *count)), 1));
+        out.base.push(piece(player, b"count", Some(*count)));
+    }
+
+    fn step(&mut self, tick: Tick, told: Vec<Told>, out: &mut Out) {
+        let mut load = false;
+        for told in told {
+            match told {
+                Told::Event(event) if event.kind == "refuse".into() => out.refused.push(Refused {
+                    source: event.source,
+                    id: event.id,
+                    code: "refused".into(),
+                    reason: "asked to".to_owned(),
+                    hint: String::new(),
+                }),
+                Told::Event(event) if event.kind == "ring".into() => {
+                    let at = tick + event.amount.unsigned_abs();
+                    self.rings.insert((at, event.player));
+                    out.base.push(piece(event.player, &at.to_le_bytes(), Some(0)));
+                }
+                Told::Event(event) => {
+                    assert!(event.kind != "panic".into(), "asked to");
+                    self.add(event.player, event.amount, out);
+                }
+                // Downtime shows as a count, so that tests see when it comes.
+                Told::Command(Command::Clock(ClockCommand::Downtime { from, to })) => {
+                    let gap = i64::try_from(to - from).expect("small");
+                    self.add("downtime".into(), gap, out);
+                }
+                Told::Command(_) => self.add("commands".into(), 1, out),
+                Told::Load(row) if row.key.as_ref() == b"count" => {
+                    let count = i64::from_le_bytes(row.value.as_ref().try_into().expect("eight bytes"));
+                    self.counts.insert(row.route, count);
+                    load = true;
+                }
+                Told::Load(row) => {
+                    let at = Tick::from_le_bytes(row.key.as_ref().try_into().expect("eight bytes"));
+                    self.rings.insert((at, row.route));
+                    load = true;
+                }
+            }
+        }
+        if load {
+            let rows = self.counts.iter().map(|(player, count)| ((LEVELS, level_row(*player, *count)), 1));
+            out.rows.extend(rows);
+            return;
+        }
+        while let Some((at, player)) = self.rings.first().copied().filter(|(at, _)| *at <= tick) {
+            self.rings.pop_first();
+            out.base.push(piece(player, &at.to_le_bytes(), None));
+            self.add(player, 100, out);
+        }
+    }
+}
+
+fn piece(route: Sym, key: &[u8], value: Option<i64>) -> BaseChange {
+    let value = value.map(|value| Arc::from(value.to_le_bytes().as_slice()));
+    BaseChange { operator: "counts", route, key: key.into(), value }
+}
+
+fn route(told: &Told) -> u64 {
+    match told {
+        Told::Event(event) => event.player.hash64(),
+        Told::Command(Command::Clock(ClockCommand::Downtime { .. })) => Sym::new("downtime").hash64(),
+        Told::Command(_) => Sym::new("commands").hash64(),
+        Told::Load(row) => row.route.hash64(),
+    }
+}
+
+type Vecs<D> = CapacityContainerBuilder<Vec<D>>;
+
+fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+    let mut io = GraphIo { events: InputHandle::new(), commands: InputHandle::new(), loads: InputHandle::new() };
+    worker.dataflow::<Tick, _, _>(|scope| {
+        let events = io.events.to_stream(scope).map(Told::Event);
+        let commands = io.commands.to_stream(scope).map(Told::Command);
+        let loads = io.loads.to_stream(scope).map(Told::Load);
+        let told = scope.concatenate([events, commands, loads]);
+
+        let mut builder = OperatorBuilder::new("counts".to_owned(), scope);
+        let mut input = builder.new_input(told, Exchange::new(route));
+        let (rows_out, rows) = builder.new_output();
+        let (base_out, base) = builder.new_output();
+        let (refused_out, refused) = builder.new_output();
+        let mut rows_out = OutputBuilder::<Tick, Vecs<((ViewId, Row), Tick, Diff)>>::from(rows_out);
+        let mut base_out = OutputBuilder::<Tick, Vecs<(BaseChange, Tick)>>::from(base_out);
+        let mut refused_out = OutputBuilder::<Tick, Vecs<(Refused, Tick)>>::from(refused_out);
+        builder.build(move |_| {
+            let mut waiting: BTreeMap<Tick, (Vec<Told>, [Capability<Tick>; 3])> = BTreeMap::new();
+            let mut counts = Counts::default();
+            move |frontiers| {
+                input.for_each(|capability, data| {
+                    let tick = *capability.least().expect("a message has a time");
+                    let (told, _) = waiting
+                        .entry(tick)
+                        .or_insert_with(|| (Vec::new(), [0, 1, 2].map(|port| capability.delayed(&tick, port))));
+                    told.append(data);
+                });
+                while let Some(entry) = waiting.first_entry() {
+                    let tick = *entry.key();
+                    if frontiers[0].less_equal(&tick) {
+                        break;
+                    }
+                    let (told, capabilities) = entry.remove();
+                    let mut out = Out::default();
+                    counts.step(tick, told, &mut out);
+                    if let Some((ring, _)) = counts.rings.first() {
+                        waiting
+                            .entry(*ring)
+                            .or_insert_with(|| (Vec::new(), [0, 1, 2].map(|port| capabilities[port].delayed(ring))));
+                    }
+                    let rows = out.rows.into_iter().map(|(row, diff)| (row, tick, diff));
+                    rows_out.activate().session(&capabilities[0]).give_iterator(rows);
+                    let base = out.base.into_iter().map(|change| (change, tick));
+                    base_out.activate().session(&capabilities[1]).give_iterator(base);
+                    let refused = out.refused.into_iter().map(|refused| (refused, tick));
+                    refused_out.activate().session(&capabilities[2]).give_iterator(refused);
+                }
+            }
+        });
+        outputs.rows(rows.as_collection());
+        outputs.base(base);
+        outputs.refusals(refused);
+    });
+    io
+}
