@@ -299,8 +299,8 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
         let (key, node) = self.value.take().expect("serde asks for a value after its key");
-        seed.deserialize(self.at.child(node, Some(key))).map_err(|mut error| {
-            error.place.get_or_insert(node.place);
+        let at = self.at.child(node, Some(key));
+        at.placed(seed.deserialize(at)).map_err(|mut error| {
             error.path.push(key.text.clone());
             error
         })
@@ -317,8 +317,8 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
         let Some((index, node)) = self.items.next() else { return Ok(None) };
-        seed.deserialize(self.at.child(node, None)).map(Some).map_err(|mut error| {
-            error.place.get_or_insert(node.place);
+        let at = self.at.child(node, None);
+        at.placed(seed.deserialize(at)).map(Some).map_err(|mut error| {
             error.path.push(index.to_string());
             error
         })

@@ -122,7 +122,8 @@ impl Checker<'_> {
             self.check_aggregate(objective, spot);
             self.check_since(quest, objective, spot);
             self.check_hidden_until(stage, id, objective, spot.key("hidden_until"));
-            waits.insert(id, objective.hidden_until.iter().map(String::as_str).collect());
+            let others = objective.hidden_until.iter().map(String::as_str).filter(|other| *other != id);
+            waits.insert(id, others.collect());
         }
         for cycle in cycles(&waits) {
             let spot = spot.key("objectives").name(cycle[0]).key("hidden_until");
