@@ -3,13 +3,18 @@
 //! Nothing here reads a wall clock, draws unseeded chance or does I/O: the graph is a function from
 //! sealed input ticks to changes.
 
-pub mod definitions;
 pub mod clock;
+pub mod community;
+pub mod definitions;
 pub mod entities;
 pub mod facts;
+pub mod graph;
+pub mod levels;
 pub mod machine;
 pub mod messages;
 pub mod npcs;
 mod piece;
 pub mod presence;
+pub mod quests;
 pub mod timers;
+pub mod weather;

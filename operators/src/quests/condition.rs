@@ -1,0 +1,232 @@
+//! Conditions, compiled: names are resolved once per edit of a definition, not once per test.
+//!
+//! A condition is tested for an [`Actor`] against what is known as of a tick. It changes nothing,
+//! and nothing it lacks is an error: a missing operand is a default or does not hold.
+
+use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
+use worldflow_schemas::input::Scope;
+use worldflow_schemas::{Sym, Value};
+
+use super::context::{Actor, Context};
+use super::plan::{Ix, Plan};
+
+/// What a condition depends on, as bits: what must change before it can change.
+pub(super) mod depends {
+    /// Phase, season, moon.
+    pub(crate) const CLOCK: u16 = 1;
+    /// Hours and spans of weather, which come true between edges.
+    pub(crate) const TIME: u16 = 2;
+    /// Weather.
+    pub(crate) const WEATHER: u16 = 4;
+    /// Where the player is and what they belong to.
+    pub(crate) const PLACE: u16 = 8;
+    /// Facts.
+    pub(crate) const FACTS: u16 = 16;
+    /// Where holders stand with quests.
+    pub(crate) const QUESTS: u16 = 32;
+    /// The level.
+    pub(crate) const LEVEL: u16 = 64;
+    /// Everything.
+    pub(crate) const ALL: u16 = u16::MAX;
+}
+
+/// A compiled condition.
+#[derive(Clone, Debug)]
+pub(super) enum Cond {
+    Phase(Vec<Sym>),
+    Hours(definitions::Hours),
+    Season(Vec<Sym>),
+    Moon(Sym, Vec<Sym>),
+    Weather { kinds: Option<Vec<Sym>>, intensity: Option<Test>, lasting: Option<Span> },
+    Region(Vec<Sym>),
+    Fact(Sym, Test),
+    Quest(Ix, Vec<QuestState>),
+    Level(Test),
+    All(Vec<Cond>),
+    Any(Vec<Cond>),
+    Not(Box<Cond>),
+}
+
+fn syms(names: &definitions::OneOrMany<String>) -> Vec<Sym> {
+    names.as_slice().iter().map(|name| Sym::new(name)).collect()
+}
+
+impl Cond {
+    /// Compiles; quests get their place in the plan, defined or not.
+    pub(super) fn new(def: &definitions::Condition, plan: &mut Plan) -> Cond {
+        let mut all = Vec::new();
+        all.extend(def.phase.as_ref().map(|names| Cond::Phase(syms(names))));
+        all.extend(def.hours.map(Cond::Hours));
+        all.extend(def.season.as_ref().map(|names| Cond::Season(syms(names))));
+        all.extend(def.moon.iter().map(|(moon, phases)| Cond::Moon(Sym::new(moon), syms(phases))));
+        all.extend(def.weather.as_ref().map(|test| Cond::Weather {
+            kinds: test.kind.as_ref().map(syms),
+            intensity: test.intensity.as_ref().map(Test::new),
+            lasting: test.lasting,
+        }));
+        all.extend(def.region.as_ref().map(|names| Cond::Region(syms(names))));
+        all.extend(def.facts.iter().map(|(fact, test)| Cond::Fact(Sym::new(fact), Test::new(test))));
+        for (quest, states) in &def.quests {
+            all.push(Cond::Quest(plan.ix(Sym::new(quest)), states.as_slice().to_vec()));
+        }
+        all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
+        all.extend(def.all.iter().map(|inner| Cond::new(inner, plan)));
+        if !def.any.is_empty() {
+            all.push(Cond::Any(def.any.iter().map(|inner| Cond::new(inner, plan)).collect()));
+        }
+        all.extend(def.not.as_ref().map(|inner| Cond::Not(Box::new(Cond::new(inner, plan)))));
+        Cond::All(all)
+    }
+
+    /// What it depends on.
+    pub(super) fn depends(&self) -> u16 {
+        match self {
+            Cond::Phase(_) | Cond::Season(_) | Cond::Moon(..) => depends::CLOCK,
+            Cond::Hours(_) => depends::TIME | depends::CLOCK,
+            Cond::Weather { .. } => depends::WEATHER | depends::PLACE | depends::TIME | depends::CLOCK,
+            Cond::Region(_) => depends::PLACE,
+            Cond::Fact(..) => depends::FACTS | depends::PLACE,
+            Cond::Quest(..) => depends::QUESTS | depends::PLACE,
+            Cond::Level(_) => depends::LEVEL,
+            Cond::All(of) | Cond::Any(of) => of.iter().fold(0, |bits, cond| bits | cond.depends()),
+            Cond::Not(of) => of.depends(),
+        }
+    }
+
+    /// Calls `visit` for every condition within, this one included.
+    pub(super) fn visit(&self, visit: &mut impl FnMut(&Cond)) {
+        visit(self);
+        match self {
+            Cond::All(of) | Cond::Any(of) => of.iter().for_each(|cond| cond.visit(visit)),
+            Cond::Not(of) => of.visit(visit),
+            _ => {}
+        }
+    }
+
+    /// Whether it holds.
+    pub(super) fn holds(&self, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+        let clock = context.clock.as_ref();
+        match self {
+            Cond::Phase(names) => clock.is_some_and(|clock| names.contains(&clock.phase)),
+            Cond::Season(names) => clock.is_some_and(|clock| names.contains(&clock.season)),
+            Cond::Moon(moon, names) => clock
+                .and_then(|clock| clock.moons.iter().find(|(name, _)| name == moon))
+                .is_some_and(|(_, phase)| names.contains(phase)),
+            Cond::Hours(hours) => clock.is_some_and(|clock| {
+                let minute = clock.minute_of_day(context.now, context.length.tick_ms);
+                let (from, to) = (hours.from_min, hours.to_min);
+                if from < to { from <= minute && minute < to } else { minute >= from || minute < to }
+            }),
+            Cond::Weather { kinds, intensity, lasting } => {
+                let Some(weather) = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone))
+                else {
+                    return false;
+                };
+                kinds.as_ref().is_none_or(|kinds| kinds.contains(&weather.state))
+                    && intensity.as_ref().is_none_or(|test| test.holds(Some(&Value::Dec(weather.intensity))))
+                    && lasting.is_none_or(|span| context.lasted(weather, span))
+            }
+            Cond::Region(names) => !actor.region.is_none() && names.contains(&actor.region),
+            Cond::Fact(fact, test) => {
+                let holder =
+                    context.facts.scope(*fact).and_then(|scope| actor.holder_of(scope, context.realm));
+                test.holds(context.facts.get(holder, *fact))
+            }
+            Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
+            Cond::Level(test) => {
+                let player = actor.holder_of(Scope::Player, context.realm);
+                let level = player.and_then(|player| context.levels.get(&player.id)).copied().unwrap_or(1);
+                test.holds(Some(&Value::Int(level)))
+            }
+            Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
+            Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
+            Cond::Not(of) => !of.holds(plan, context, actor),
+        }
+    }
+}
+
+fn holds_quest(ix: Ix, states: &[QuestState], plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+    let Some(quest) = plan.get(ix) else { return false };
+    let Some(holder) = actor.holder_of(quest.scope, context.realm) else { return false };
+    let seen = |ix: Ix| actor.seen(holder, ix, context);
+    let (state, completions) = seen(ix).unwrap_or_else(|| {
+        let taken = |other: &Ix| {
+            *other != ix
+                && seen(*other).is_some_and(|(state, completions)| state.is_open() || completions > 0)
+        };
+        let hidden = quest.requires.is_some() || plan.rivals(quest.exclusive).iter().any(taken);
+        (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
+    });
+    states.iter().any(|wanted| match wanted {
+        QuestState::Done => completions > 0,
+        other => *other == state,
+    })
+}
+
+/// A compiled comparison: all must hold.
+#[derive(Clone, Debug)]
+pub(super) struct Test(Vec<Compare>);
+
+#[derive(Clone, Debug)]
+enum Compare {
+    AtLeast(i128),
+    AtMost(i128),
+    Above(i128),
+    Below(i128),
+    Is(Value),
+    IsNot(Value),
+    OneOf(Vec<Value>),
+    Never,
+}
+
+impl Test {
+    pub(super) fn new(def: &definitions::Test) -> Test {
+        let is = |json, make: fn(Value) -> Compare| Value::from_json(json).map_or(Compare::Never, make);
+        let range = match def {
+            definitions::Test::Is(json) => return Test(vec![is(json, Compare::Is)]),
+            definitions::Test::Range(range) => range,
+        };
+        let TestRange { at_least, at_most, above, below, is: equal, is_not, one_of } = range;
+        let mut all = Vec::new();
+        for (bound, make) in [
+            (at_least, Compare::AtLeast as fn(i128) -> Compare),
+            (at_most, Compare::AtMost),
+            (above, Compare::Above),
+            (below, Compare::Below),
+        ] {
+            let Some(bound) = bound else { continue };
+            let value = Value::from_json(&bound.clone().into());
+            all.push(value.and_then(|value| value.as_millionths()).map_or(Compare::Never, make));
+        }
+        all.extend(equal.as_ref().map(|json| is(json, Compare::Is)));
+        all.extend(is_not.as_ref().map(|json| is(json, Compare::IsNot)));
+        all.extend(
+            one_of.as_ref().map(|list| Compare::OneOf(list.iter().filter_map(Value::from_json).collect())),
+        );
+        Test(all)
+    }
+
+    /// Whether a value passes; an absent one does not.
+    pub(super) fn holds(&self, value: Option<&Value>) -> bool {
+        let Some(value) = value else { return false };
+        let number = || value.as_millionths();
+        self.0.iter().all(|compare| match compare {
+            Compare::AtLeast(bound) => number().is_some_and(|n| n >= *bound),
+            Compare::AtMost(bound) => number().is_some_and(|n| n <= *bound),
+            Compare::Above(bound) => number().is_some_and(|n| n > *bound),
+            Compare::Below(bound) => number().is_some_and(|n| n < *bound),
+            Compare::Is(other) => same(value, other),
+            Compare::IsNot(other) => !same(value, other),
+            Compare::OneOf(others) => others.iter().any(|other| same(value, other)),
+            Compare::Never => false,
+        })
+    }
+}
+
+/// As [`Value::same`], without looking up the text of two ids.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Sym(a), Value::Sym(b)) => a == b,
+        _ => a.same(b),
+    }
+}

@@ -1,0 +1,263 @@
+//! The holders of one shard and the work of a tick, shared by both halves of quests.
+//!
+//! Keeps lists of what a tick must look at (touched, soon, timers, marks), so that an idle holder
+//! costs nothing. What is done with them is in `lifecycle`, `counting`, `edits` and `rows`.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::base::BaseName;
+use worldflow_schemas::definitions::{QuestState, WorldDef};
+use worldflow_schemas::input::{Holder, Scope};
+use worldflow_schemas::{EventId, Sym, Tick};
+
+use super::condition::depends;
+use super::context::Context;
+use super::holder::{HolderState, Record};
+use super::ledger::Ledger;
+use super::messages::{Asked, Conclusion};
+use super::plan::{Ix, Plan};
+use super::rows::Names;
+use super::saved::PieceKey;
+use crate::machine::Output;
+use crate::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
+use crate::piece;
+
+/// A holder's place in the list.
+pub(super) type At = u32;
+
+/// Both halves of quests are this with different inputs.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) name: BaseName,
+    pub(super) plan: Plan,
+    pub(super) context: Context,
+    pub(super) names: Names,
+    pub(super) holders: Vec<HolderState>,
+    by_holder: FxHashMap<Holder, At>,
+    pub(super) timers: BTreeSet<(Tick, At, Ix)>,
+    /// Quests whose `since: reset` counters begin anew, with the next time.
+    pub(super) resets: BTreeSet<(Tick, Ix)>,
+    /// What this tick must look at because of the tick before: stages to open, objectives to reveal.
+    pub(super) soon: Vec<(At, Ix)>,
+    /// Holders of which a quest changed its state in this tick.
+    pub(super) moved: Vec<At>,
+    /// Holders with marks of what to test in this tick.
+    pub(super) marked: Vec<At>,
+    /// What to test for every holder in this tick.
+    pub(super) global: u16,
+    /// What this tick has changed.
+    pub(super) touched: Vec<(At, Ix)>,
+    /// What phase 7 must look at.
+    pub(super) counted: Vec<(At, Ix)>,
+    pub(super) expiring: Vec<(At, Ix)>,
+    /// Lifetime counters that this tick has changed.
+    pub(super) lived: Vec<(At, u16)>,
+    edge: Option<Tick>,
+    pub(super) ledger: Ledger,
+    pub(super) out: Output<Conclusion>,
+    /// Which holders are known without being named: regions and the realm, where they belong here.
+    standing: Vec<Holder>,
+}
+
+impl Core {
+    pub(super) fn new(name: BaseName, world: &WorldDef, realm: Sym, standing: Vec<Holder>) -> Core {
+        Core {
+            name,
+            plan: Plan::new(world),
+            context: Context::new(world, realm),
+            names: Names::new(realm),
+            holders: Vec::new(),
+            by_holder: FxHashMap::default(),
+            timers: BTreeSet::new(),
+            resets: BTreeSet::new(),
+            soon: Vec::new(),
+            moved: Vec::new(),
+            marked: Vec::new(),
+            global: 0,
+            touched: Vec::new(),
+            counted: Vec::new(),
+            expiring: Vec::new(),
+            lived: Vec::new(),
+            edge: None,
+            ledger: Ledger::default(),
+            out: Output::default(),
+            standing,
+        }
+    }
+
+    /// Begins a tick.
+    pub(super) fn begin(&mut self, tick: Tick) {
+        self.context.now = tick;
+        for holder in std::mem::take(&mut self.standing) {
+            self.know(holder);
+        }
+        for at in std::mem::take(&mut self.moved) {
+            self.holders[at as usize].moved = false;
+            self.mark(at, depends::QUESTS);
+        }
+        if self.edge.is_some_and(|edge| edge <= tick) {
+            self.global |= depends::TIME;
+        }
+    }
+
+    /// After a load nothing is known of what the tick before would have had tested.
+    pub(super) fn test_all(&mut self) {
+        self.global = depends::ALL;
+    }
+
+    /// The place of a known holder.
+    #[inline]
+    pub(super) fn at(&self, holder: Holder) -> Option<At> {
+        self.by_holder.get(&holder).copied()
+    }
+
+    /// The place of a holder, which is known from now on.
+    #[inline]
+    pub(super) fn know(&mut self, holder: Holder) -> At {
+        match self.at(holder) {
+            Some(at) => at,
+            None => {
+                let at = self.add(holder);
+                self.out.base.push(piece::change(self.name, holder.id, &PieceKey::Known(holder), Some(&())));
+                self.mark(at, depends::ALL);
+                at
+            }
+        }
+    }
+
+    /// Adds a holder without saying so.
+    pub(super) fn add(&mut self, holder: Holder) -> At {
+        let at = At::try_from(self.holders.len()).expect("a shard has fewer holders than there are ids");
+        self.holders.push(HolderState::new(holder));
+        self.by_holder.insert(holder, at);
+        at
+    }
+
+    pub(super) fn mark(&mut self, at: At, bits: u16) {
+        let holder = &mut self.holders[at as usize];
+        if holder.dirty == 0 {
+            self.marked.push(at);
+        }
+        holder.dirty |= bits;
+    }
+
+    pub(super) fn tell_clock(&mut self, clock: ClockNow) {
+        self.global |= depends::CLOCK | depends::TIME;
+        self.context.clock = Some(clock);
+    }
+
+    pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {
+        self.global |= depends::WEATHER;
+        self.context.weather.insert(weather.zone, weather);
+    }
+
+    pub(super) fn tell_fact(&mut self, fact: FactNow) {
+        if fact.holder.scope != Scope::Player {
+            self.global |= depends::FACTS;
+        } else if let Some(at) = self.at(fact.holder) {
+            self.mark(at, depends::FACTS);
+        }
+        self.context.facts.tell(fact);
+    }
+
+    pub(super) fn tell_level(&mut self, level: LevelNow) {
+        self.context.levels.insert(level.player, level.level);
+        if let Some(at) = self.at(Holder { scope: Scope::Player, id: level.player }) {
+            self.mark(at, depends::LEVEL);
+        }
+    }
+
+    pub(super) fn tell_stands(&mut self, stands: QuestNow) {
+        self.global |= depends::QUESTS;
+        let ix = self.plan.ix(stands.quest);
+        self.context.stands.insert((stands.holder, ix), (stands.state, stands.completions));
+    }
+
+    pub(super) fn tell_place(&mut self, player: Sym, place: PlayerPlace) -> At {
+        let at = self.know(Holder { scope: Scope::Player, id: player });
+        self.holders[at as usize].place = place;
+        self.mark(at, depends::PLACE);
+        at
+    }
+
+    /// The record of a quest, made if there is none.
+    pub(super) fn record(&mut self, at: At, ix: Ix) -> &mut Record {
+        self.holders[at as usize].records.entry(ix).or_insert_with(Record::new)
+    }
+
+    /// Says that a quest of a holder has changed, so that rows and base state follow.
+    pub(super) fn touch(&mut self, at: At, ix: Ix) {
+        let record = self.record(at, ix);
+        if !record.touched {
+            record.touched = true;
+            self.touched.push((at, ix));
+        }
+    }
+
+    /// Enters a state. What it was before this tick is what conditions of this tick see.
+    pub(super) fn enter(&mut self, at: At, ix: Ix, state: QuestState) {
+        let now = self.context.now;
+        self.cancel(at, ix);
+        let record = self.record(at, ix);
+        if record.changed != now {
+            record.before = record.stands();
+            record.changed = now;
+        }
+        record.state = state;
+        record.since = now;
+        self.touch(at, ix);
+        let holder = &mut self.holders[at as usize];
+        if !holder.moved {
+            holder.moved = true;
+            self.moved.push(at);
+        }
+    }
+
+    /// Wakes a quest at a tick after this one.
+    pub(super) fn wake(&mut self, at: At, ix: Ix, tick: Tick) {
+        self.cancel(at, ix);
+        self.record(at, ix).wake = Some(tick);
+        self.timers.insert((tick, at, ix));
+    }
+
+    pub(super) fn cancel(&mut self, at: At, ix: Ix) {
+        if let Some(tick) = self.record(at, ix).wake.take() {
+            self.timers.remove(&(tick, at, ix));
+        }
+    }
+
+    /// Refuses what was asked.
+    pub(super) fn refuse(&mut self, asked: &Asked, code: &str, reason: String, hint: &str) {
+        let (source, id) = (asked.order.source, asked.order.id.clone());
+        self.refused(source, id, code, reason, hint);
+    }
+
+    pub(super) fn refused(&mut self, source: Sym, id: EventId, code: &str, reason: String, hint: &str) {
+        self.out.out.push(Conclusion::Refused(Refused {
+            source,
+            id,
+            code: Sym::new(code),
+            reason,
+            hint: hint.to_owned(),
+        }));
+    }
+
+    /// Ends a tick: when conditions must be tested again without being told.
+    pub(super) fn end(&mut self) {
+        for at in std::mem::take(&mut self.marked) {
+            self.holders[at as usize].dirty = 0;
+        }
+        if std::mem::take(&mut self.global) != 0 {
+            self.edge = self.context.next_edge(&self.plan);
+        }
+    }
+
+    /// The next tick with work that is not told.
+    pub(super) fn alarm(&self) -> Option<Tick> {
+        let next = !self.soon.is_empty() || !self.moved.is_empty() || self.global != 0;
+        let timer = self.timers.first().map(|(tick, ..)| *tick);
+        let reset = self.resets.first().map(|(tick, _)| *tick);
+        (next.then(|| self.context.now + 1).into_iter()).chain(timer).chain(reset).chain(self.edge).min()
+    }
+}

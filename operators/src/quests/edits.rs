@@ -1,0 +1,131 @@
+//! Phase 1: a definition is added, replaced or removed, and what holders keep of it.
+//!
+//! A counter lives as long as its objective's pattern and aggregate stay the same. What was decided
+//! stays: completions and grants outlive the definition.
+
+use std::sync::Arc;
+
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat};
+
+use super::condition::depends;
+use super::core::{At, Core};
+use super::holder::{Counter, Instance};
+use super::plan::{Ix, QuestPlan};
+
+impl Core {
+    /// Takes an edit and carries the holders of the quest over.
+    pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) {
+        let ix = self.plan.ix(quest);
+        let old = self.plan.get(ix).cloned();
+        let holders: Vec<At> = (0..)
+            .zip(&self.holders)
+            .filter(|(_, holder)| holder.records.contains_key(&ix))
+            .map(|(at, _)| at)
+            .collect();
+        for at in &holders {
+            self.hide_objectives(*at, ix);
+            self.hide_state(*at, ix);
+        }
+        let scope = def.map(|def| def.scope);
+        for at in &holders {
+            if scope != Some(self.holders[*at as usize].holder.scope) {
+                self.forget(*at, ix);
+            }
+        }
+        self.plan.define(quest, def);
+        self.resets.retain(|(_, other)| *other != ix);
+        let new = self.plan.get(ix).cloned();
+        if let Some(new) = &new {
+            self.plan_reset(ix, new);
+        }
+        for at in holders {
+            if let (Some(old), Some(new)) = (&old, &new)
+                && scope == Some(self.holders[at as usize].holder.scope)
+            {
+                self.carry_over(at, ix, old, new);
+            }
+            self.touch(at, ix);
+        }
+        self.global = depends::ALL;
+    }
+
+    /// The definition is gone for this holder: an open instance is abandoned, what was completed
+    /// is kept.
+    fn forget(&mut self, at: At, ix: Ix) {
+        match self.holders[at as usize].state(ix) {
+            Some(state) if state.is_open() => self.close(at, ix, QuestState::Abandoned),
+            Some(QuestState::Available) if self.record(at, ix).instance == 0 => {
+                self.enter(at, ix, QuestState::Hidden);
+            }
+            _ => {}
+        }
+        self.drop_baselines(at, ix);
+    }
+
+    fn carry_over(&mut self, at: At, ix: Ix, old: &Arc<QuestPlan>, new: &Arc<QuestPlan>) {
+        if old.repeat != new.repeat && self.holders[at as usize].state(ix) == Some(QuestState::Done) {
+            self.cancel(at, ix);
+            let since = self.record(at, ix).since;
+            self.plan_reopening(at, ix, new, since);
+        }
+        if !matches!(new.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })) {
+            self.drop_baselines(at, ix);
+        }
+        let Some(open) = self.holders[at as usize].instance(ix) else { return };
+        let old_stage = &old.stages[usize::from(open.stage)];
+        let Some(stage) = new.stage_of(old_stage.key) else {
+            self.restart(at, ix);
+            return;
+        };
+        let new_stage = &new.stages[usize::from(stage)];
+        // Where each objective of the new stage was in the old one, if its counter is the same.
+        let kept: Vec<Option<usize>> = (new_stage.objectives.iter())
+            .map(|objective| {
+                old_stage
+                    .objectives
+                    .iter()
+                    .position(|was| was.name == objective.name && was.identity == objective.identity)
+            })
+            .collect();
+        let stays = |name: Sym| {
+            new_stage
+                .objectives
+                .iter()
+                .zip(&kept)
+                .any(|(objective, kept)| objective.name == name && kept.is_some())
+        };
+        let gone = |key: &(Sym, Sym, Sym)| key.0 == new_stage.name && !stays(key.1);
+        self.hide_shares(at, ix, gone);
+        self.drop_shares(at, ix, gone);
+        self.move_seen(at, ix, &kept);
+        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        open.stage = stage;
+        open.counters = (new_stage.objectives.iter().zip(&kept))
+            .map(|(objective, kept)| {
+                let was = kept.map(|place| open.counters[place]);
+                let count = was.map_or(0, |counter| counter.count);
+                Counter {
+                    count,
+                    done: count >= objective.need,
+                    hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
+                        counter.hidden && !objective.hidden_until.is_empty()
+                    }),
+                    shown: None,
+                }
+            })
+            .collect();
+        self.count_on(at, ix);
+    }
+
+    /// The open stage is no longer there: the instance begins again at the first.
+    fn restart(&mut self, at: At, ix: Ix) {
+        self.hide_shares(at, ix, |_| true);
+        self.drop_shares(at, ix, |_| true);
+        if let Some(open) = self.holders[at as usize].instance_mut(ix) {
+            let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new() };
+            *open = Instance { extra: open.extra.take(), ..fresh };
+        }
+        self.open_stage(at, ix, 0);
+    }
+}

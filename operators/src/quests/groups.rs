@@ -1,0 +1,164 @@
+//! Quests that are held together: by a party, guild, account, region, instance or the realm.
+//!
+//! `contributions ─in order→ counters and shares ─→ progress, credits, grants`
+//!
+//! Sharded by holder. Events have been matched by the players' half; what is asked comes from there
+//! too. It sees no event.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::base::{BaseName, BaseRow};
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
+use worldflow_schemas::{Sym, Tick};
+
+use super::core::Core;
+use super::counting::{Counted, Now};
+use super::messages::{Asked, Conclusion, Contribution, HitOn, Verb};
+use crate::machine::{Machine, Output};
+use crate::messages::{ClockNow, FactNow, QuestNow, ZoneWeather};
+
+/// What the groups' half is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum GroupsIn {
+    /// A quest is added, replaced or removed. Broadcast.
+    Define(Sym, Option<Arc<QuestDef>>),
+    /// The clock. Broadcast.
+    Clock(ClockNow),
+    /// The weather of a zone. Broadcast.
+    Weather(ZoneWeather),
+    /// A fact whose holder is not a player. Broadcast.
+    Fact(FactNow),
+    /// Where a group stands, from the tick before. Broadcast.
+    Stands(QuestNow),
+    /// An answer to a grant whose holder is a group. By the holder.
+    Answer(GrantAnswer),
+    /// A group is named. By the holder.
+    Known(Holder),
+    /// An event counts for a group. By the holder.
+    Contribution(Contribution),
+    /// Something is asked of a group's quest. By the holder.
+    Asked(Asked),
+}
+
+/// The groups of one shard.
+#[derive(Debug)]
+pub struct GroupsMachine {
+    core: Core,
+    pieces: Vec<BaseRow>,
+}
+
+impl GroupsMachine {
+    /// Knows the realm and the declared regions, as far as they belong to shard `index` of `peers`.
+    #[must_use]
+    pub fn new(world: Arc<WorldDef>, realm: Sym, index: usize, peers: usize) -> GroupsMachine {
+        let regions = world.regions.keys().map(|name| Holder { scope: Scope::Region, id: Sym::new(name) });
+        let peers = u64::try_from(peers.max(1)).unwrap_or(u64::MAX);
+        let here = |holder: &Holder| usize::try_from(holder.route() % peers) == Ok(index);
+        let standing = regions.chain([Holder { scope: Scope::Realm, id: realm }]).filter(here).collect();
+        GroupsMachine { core: Core::new(Self::NAME, &world, realm, standing), pieces: Vec::new() }
+    }
+
+    /// Phase 6: contributions in the order of their events.
+    fn count(&mut self, mut contributions: Vec<Contribution>) {
+        contributions.sort_by(|a, b| a.order.cmp_order(&b.order));
+        let mut event = 0;
+        let mut last = None;
+        for contribution in &contributions {
+            if last.is_some_and(|last: &Contribution| last.order != contribution.order) {
+                event += 1;
+            }
+            last = Some(contribution);
+            let at = self.core.know(contribution.holder);
+            for hit in &contribution.hits {
+                let (quest, pattern, within) = match hit.on {
+                    HitOn::Quest { quest, pattern, within } => (quest, pattern, within),
+                    HitOn::Lifetime(lifetime) => {
+                        self.core.count_lifetime(at, lifetime, hit.gain.amount);
+                        continue;
+                    }
+                };
+                let Some(ix) = self.core.plan.find(quest) else { continue };
+                let Some(plan) = self.core.plan.get(ix) else { continue };
+                let Some(pattern) = plan.patterns.get(usize::from(pattern)) else { continue };
+                let used = pattern.used;
+                if self.core.may_count(at, ix, used, || within) != Now::Never {
+                    let (player, gain) = (contribution.player, hit.gain);
+                    self.core.count(Counted { at, ix, used, event, player, gain });
+                }
+            }
+        }
+        self.core.lifetimes_phase();
+    }
+}
+
+/// A tick's inputs by kind.
+#[derive(Default)]
+struct Sorted {
+    contributions: Vec<Contribution>,
+    asked: Vec<Asked>,
+    answers: Vec<GrantAnswer>,
+}
+
+fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for input in inputs {
+        match input {
+            GroupsIn::Define(quest, def) => core.define(quest, def.as_deref()),
+            GroupsIn::Clock(clock) => core.tell_clock(clock),
+            GroupsIn::Weather(weather) => core.tell_weather(weather),
+            GroupsIn::Fact(fact) => core.tell_fact(fact),
+            GroupsIn::Stands(stands) => core.tell_stands(stands),
+            GroupsIn::Known(holder) => drop(core.know(holder)),
+            GroupsIn::Answer(answer) => sorted.answers.push(answer),
+            GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
+            GroupsIn::Asked(asked) => sorted.asked.push(asked),
+        }
+    }
+    sorted.asked.sort_by(|a, b| a.order.cmp_order(&b.order));
+    // Whoever is named in a tick is known before anything is tested in it.
+    for contribution in &sorted.contributions {
+        core.know(contribution.holder);
+    }
+    for asked in &sorted.asked {
+        core.know(asked.holder);
+    }
+    sorted
+}
+
+impl Machine for GroupsMachine {
+    type In = GroupsIn;
+    type Out = Conclusion;
+    const NAME: BaseName = "quests_of_groups";
+
+    fn load(&mut self, row: BaseRow) {
+        self.pieces.push(row);
+    }
+
+    fn loaded(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
+        self.core.context.now = tick;
+        drop(tell(&mut self.core, inputs));
+        self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.core.drain(output, |conclusion| conclusion);
+    }
+
+    fn step(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
+        self.core.begin(tick);
+        let Sorted { contributions, asked, answers } = tell(&mut self.core, inputs);
+        self.core.answer(answers);
+        self.core.open_phase();
+        self.core.asked(&asked, Verb::Accept);
+        self.count(contributions);
+        self.core.complete_phase();
+        self.core.asked(&asked, Verb::TurnIn);
+        self.core.fail_phase();
+        self.core.asked(&asked, Verb::Abandon);
+        self.core.close_tick();
+        self.core.drain(output, |conclusion| conclusion);
+    }
+
+    fn alarm(&self) -> Option<Tick> {
+        self.core.alarm()
+    }
+}

@@ -1,0 +1,203 @@
+//! One holder's quests: records of the present or last instance, open instances and their counters.
+//!
+//! Plain state with small steps; what happens when is in `lifecycle`. Closing an instance drops its
+//! counters, shares and sets.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::Holder;
+use worldflow_schemas::{Sym, Tick};
+
+use super::plan::Ix;
+use crate::messages::PlayerPlace;
+
+/// A holder that is known.
+#[derive(Debug)]
+pub(super) struct HolderState {
+    pub(super) holder: Holder,
+    /// Where the holder is, when it is a player.
+    pub(super) place: PlayerPlace,
+    pub(super) records: FxHashMap<Ix, Record>,
+    /// The quests of `open`, in the same order.
+    pub(super) open_ix: SmallVec<[Ix; 8]>,
+    pub(super) open: Vec<Instance>,
+    /// Lifetime counters by their place in the world's list.
+    pub(super) lifetimes: FxHashMap<u16, u64>,
+    /// Lifetime counters as they stood at a quest's last reset.
+    pub(super) baselines: FxHashMap<(Ix, u16), u64>,
+    /// What must be tested again in this tick; see `depends`.
+    pub(super) dirty: u16,
+    /// Whether a quest of this holder changed its state in this tick.
+    pub(super) moved: bool,
+}
+
+/// Where a holder stands with a quest.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) state: QuestState,
+    pub(super) instance: u32,
+    pub(super) completions: u32,
+    pub(super) since: Tick,
+    /// The deadline while active; the tick of reopening while done.
+    pub(super) wake: Option<Tick>,
+    /// When `state` or `completions` last changed, and what they were before that tick.
+    pub(super) changed: Tick,
+    pub(super) before: Option<(QuestState, u32)>,
+    pub(super) touched: bool,
+    pub(super) shown: Option<Shown>,
+    pub(super) key: Option<Arc<[u8]>>,
+}
+
+impl Record {
+    pub(super) fn new() -> Record {
+        Record {
+            state: QuestState::Hidden,
+            instance: 0,
+            completions: 0,
+            since: 0,
+            wake: None,
+            changed: Tick::MAX,
+            before: None,
+            touched: false,
+            shown: None,
+            key: None,
+        }
+    }
+
+    /// Whether it says nothing: never accepted and not available.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.instance == 0 && self.state == QuestState::Hidden
+    }
+
+    pub(super) fn stands(&self) -> Option<(QuestState, u32)> {
+        (!self.is_nothing()).then_some((self.state, self.completions))
+    }
+}
+
+/// The row of `quest_state` that was last emitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shown {
+    pub(super) instance: u32,
+    pub(super) state: QuestState,
+    pub(super) stage: Sym,
+    pub(super) since: Tick,
+    pub(super) deadline: Option<Tick>,
+    pub(super) completions: u32,
+}
+
+/// An open instance.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) stage: u16,
+    pub(super) active: bool,
+    /// Its stage is done and the next opens in the next tick.
+    pub(super) stage_done: bool,
+    pub(super) stage_opened: Tick,
+    pub(super) touched: bool,
+    pub(super) failed: bool,
+    /// Who completed the stage in this tick.
+    pub(super) finisher: Option<Sym>,
+    /// The event that last completed a step of a sequence: it counts for no other.
+    pub(super) step_by: Option<u32>,
+    pub(super) counters: SmallVec<[Counter; 3]>,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// One objective's counter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counter {
+    pub(super) count: u32,
+    pub(super) done: bool,
+    pub(super) hidden: bool,
+    /// What was last emitted, if anything.
+    pub(super) shown: Option<(u32, bool, bool)>,
+}
+
+/// What only some instances have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    /// Different values by objective of the open stage.
+    pub(super) seen: FxHashSet<(u16, u128)>,
+    pub(super) new_seen: Vec<(u16, u128)>,
+    /// Credits by (stage, objective, player), over all stages.
+    pub(super) shares: FxHashMap<ShareKey, Share>,
+    pub(super) new_shares: Vec<ShareKey>,
+}
+
+/// Stage, objective, player.
+pub(super) type ShareKey = (Sym, Sym, Sym);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Share {
+    pub(super) amount: i64,
+    pub(super) shown: Option<i64>,
+}
+
+impl HolderState {
+    pub(super) fn new(holder: Holder) -> HolderState {
+        HolderState {
+            holder,
+            place: PlayerPlace::default(),
+            records: FxHashMap::default(),
+            open_ix: SmallVec::new(),
+            open: Vec::new(),
+            lifetimes: FxHashMap::default(),
+            baselines: FxHashMap::default(),
+            dirty: 0,
+            moved: false,
+        }
+    }
+
+    /// Where the holder stood with a quest at the end of the tick before `now`.
+    pub(super) fn seen(&self, quest: Ix, now: Tick) -> Option<(QuestState, u32)> {
+        let record = self.records.get(&quest)?;
+        if record.changed == now { record.before } else { record.stands() }
+    }
+
+    /// The place of a quest's open instance.
+    pub(super) fn place_of(&self, quest: Ix) -> Option<usize> {
+        self.open_ix.iter().position(|ix| *ix == quest)
+    }
+
+    pub(super) fn instance(&self, quest: Ix) -> Option<&Instance> {
+        self.place_of(quest).map(|place| &self.open[place])
+    }
+
+    pub(super) fn instance_mut(&mut self, quest: Ix) -> Option<&mut Instance> {
+        self.place_of(quest).map(|place| &mut self.open[place])
+    }
+
+    pub(super) fn state(&self, quest: Ix) -> Option<QuestState> {
+        self.records.get(&quest).map(|record| record.state)
+    }
+}
+
+impl Instance {
+    pub(super) fn new() -> Instance {
+        Instance {
+            stage: 0,
+            active: true,
+            stage_done: false,
+            stage_opened: 0,
+            touched: false,
+            failed: false,
+            finisher: None,
+            step_by: None,
+            counters: SmallVec::new(),
+            extra: None,
+        }
+    }
+
+    /// What each player was credited over all objectives; without events that had no player.
+    pub(super) fn credits(&self) -> FxHashMap<Sym, i64> {
+        let mut credits = FxHashMap::default();
+        for ((_, _, player), share) in self.extra.iter().flat_map(|extra| &extra.shares) {
+            if !player.is_none() {
+                *credits.entry(*player).or_default() += share.amount;
+            }
+        }
+        credits
+    }
+}

@@ -1,0 +1,489 @@
+//! What happens to a quest of a holder, phase by phase: available, accepted, staged, done, failed.
+//!
+//! Each phase looks only at what something has marked for it. Nothing here counts events.
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::definitions::{Complete, QuestState, Repeat, RewardTo, Since, TurnIn};
+use worldflow_schemas::input::Scope;
+use worldflow_schemas::{Sym, Tick};
+
+use super::condition::depends;
+use super::context::Actor;
+use super::core::{At, Core};
+use super::holder::{Counter, Instance};
+use super::ledger::{Grant, Status};
+use super::messages::{Asked, Conclusion, Verb, grant_id};
+use super::plan::{Ix, QuestPlan, StagePlan};
+use super::saved::PieceKey;
+use crate::messages::{EffectOrder, FactEffect};
+use crate::piece;
+
+impl Core {
+    /// Phase 4: resets, next stages, objectives revealed, reopened quests, availability, automatic
+    /// acceptance.
+    pub(super) fn open_phase(&mut self) {
+        self.reset_counters();
+        for (at, ix) in std::mem::take(&mut self.soon) {
+            self.go_on(at, ix);
+        }
+        while let Some(&(tick, at, ix)) = self.timers.first()
+            && tick <= self.context.now
+        {
+            self.timers.pop_first();
+            match self.holders[at as usize].state(ix) {
+                Some(QuestState::Active) => self.expiring.push((at, ix)),
+                Some(QuestState::Done) => self.reopen(at, ix),
+                _ => {}
+            }
+        }
+        self.test_phase();
+    }
+
+    /// The next stage of an instance, and objectives whose time has come.
+    fn go_on(&mut self, at: At, ix: Ix) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        if open.stage_done {
+            open.stage_done = false;
+            if usize::from(open.stage) + 1 < quest.stages.len() {
+                let next = open.stage + 1;
+                self.open_stage(at, ix, next);
+            } else {
+                self.count_on(at, ix);
+            }
+            return;
+        }
+        let stage = &quest.stages[usize::from(open.stage)];
+        let reveal: Vec<usize> = to_reveal(stage, open).collect();
+        for place in &reveal {
+            open.counters[*place].hidden = false;
+        }
+        if !reveal.is_empty() {
+            self.touch(at, ix);
+            self.count_on(at, ix);
+        }
+    }
+
+    /// Has phase 7 look at an open instance.
+    pub(super) fn count_on(&mut self, at: At, ix: Ix) {
+        if let Some(open) = self.holders[at as usize].instance_mut(ix)
+            && !open.touched
+        {
+            open.touched = true;
+            self.counted.push((at, ix));
+        }
+    }
+
+    fn reset_counters(&mut self) {
+        let now = self.context.now;
+        while let Some(&(tick, ix)) = self.resets.first()
+            && tick <= now
+        {
+            self.resets.pop_first();
+            let Some(quest) = self.plan.get(ix).cloned() else { continue };
+            for at in self.holders_of(quest.scope) {
+                for lifetime in &quest.since_reset {
+                    let holder = &mut self.holders[at as usize];
+                    let Some(count) = holder.lifetimes.get(lifetime).copied() else { continue };
+                    holder.baselines.insert((ix, *lifetime), count);
+                    let (id, name) = (holder.holder, self.plan.lifetimes[usize::from(*lifetime)].name);
+                    let key = PieceKey::Baseline(id, quest.quest, name);
+                    self.out.base.push(piece::change(self.name, id.id, &key, Some(&count)));
+                }
+                self.count_on(at, ix);
+            }
+            self.plan_reset(ix, &quest);
+        }
+    }
+
+    /// Sets the next tick at which `since: reset` counters of a quest begin anew.
+    pub(super) fn plan_reset(&mut self, ix: Ix, quest: &QuestPlan) {
+        if quest.since_reset.is_empty() {
+            return;
+        }
+        if let Some(tick) = self.next_reset(quest) {
+            self.resets.insert((tick, ix));
+        }
+    }
+
+    fn next_reset(&self, quest: &QuestPlan) -> Option<Tick> {
+        let length = self.context.length;
+        let at_ms = quest.reset.as_ref()?.next_after(length.utc_ms(self.context.now))?;
+        Some(length.tick_at(at_ms).max(self.context.now + 1))
+    }
+
+    pub(super) fn holders_of(&self, scope: Scope) -> Vec<At> {
+        (0..)
+            .zip(&self.holders)
+            .filter(|(_, holder)| holder.holder.scope == scope)
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// A done quest can be accepted again.
+    fn reopen(&mut self, at: At, ix: Ix) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let available = self.is_open_to(at, ix, &quest);
+        if available && quest.auto {
+            self.accept(at, ix, &quest);
+        } else {
+            self.enter(at, ix, if available { QuestState::Available } else { QuestState::Hidden });
+        }
+    }
+
+    /// Whether nothing but its own state keeps a holder from a quest.
+    fn is_open_to(&self, at: At, ix: Ix, quest: &QuestPlan) -> bool {
+        let holder = &self.holders[at as usize];
+        let taken = |other: &Ix| {
+            *other != ix
+                && (holder.records.get(other))
+                    .is_some_and(|record| record.state.is_open() || record.completions > 0)
+        };
+        quest.scope == holder.holder.scope
+            && !self.plan.rivals(quest.exclusive).iter().any(taken)
+            && (quest.requires.as_ref())
+                .is_none_or(|cond| cond.holds(&self.plan, &self.context, &Actor::of(holder)))
+    }
+
+    /// Tests availability wherever something that it depends on has changed.
+    fn test_phase(&mut self) {
+        if self.plan.tested.is_empty() {
+            return;
+        }
+        let every = self.global;
+        let tests: Vec<(Ix, u16, Scope)> = (self.plan.tested.iter())
+            .filter_map(|ix| self.plan.get(*ix).map(|quest| (*ix, quest.depends, quest.scope)))
+            .collect();
+        if tests.iter().any(|(_, depends, _)| depends & every != 0) || every == depends::ALL {
+            for at in 0..self.holders.len() {
+                let bits = every | self.holders[at].dirty;
+                self.test_holder(At::try_from(at).expect("holders are counted in this type"), bits, &tests);
+            }
+            return;
+        }
+        for at in self.marked.clone() {
+            self.test_holder(at, self.holders[at as usize].dirty, &tests);
+        }
+    }
+
+    fn test_holder(&mut self, at: At, bits: u16, tests: &[(Ix, u16, Scope)]) {
+        let scope = self.holders[at as usize].holder.scope;
+        for (ix, depends, of) in tests {
+            if *of == scope && (depends & bits != 0 || bits == depends::ALL) {
+                self.test(at, *ix);
+            }
+        }
+    }
+
+    fn test(&mut self, at: At, ix: Ix) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let record = self.holders[at as usize].records.get(&ix);
+        let (state, instance) =
+            record.map_or((QuestState::Hidden, 0), |record| (record.state, record.instance));
+        if !matches!(state, QuestState::Hidden | QuestState::Available) {
+            return;
+        }
+        let available = self.is_open_to(at, ix, &quest);
+        if available && quest.auto {
+            self.accept(at, ix, &quest);
+        } else if available && state == QuestState::Hidden && (instance > 0 || quest.requires.is_some()) {
+            self.enter(at, ix, QuestState::Available);
+        } else if !available && state == QuestState::Available {
+            self.enter(at, ix, QuestState::Hidden);
+        }
+    }
+
+    fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+        self.enter(at, ix, QuestState::Active);
+        self.record(at, ix).instance += 1;
+        if let Some(span) = quest.deadline {
+            let deadline = self.context.now.saturating_add(self.context.ticks(span));
+            self.wake(at, ix, deadline);
+            if deadline <= self.context.now {
+                self.expiring.push((at, ix));
+            }
+        }
+        let holder = &mut self.holders[at as usize];
+        holder.open_ix.push(ix);
+        holder.open.push(Instance::new());
+        self.open_stage(at, ix, 0);
+    }
+
+    /// Opens a stage; the rows of the one before go.
+    pub(super) fn open_stage(&mut self, at: At, ix: Ix, stage: u16) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        self.hide_objectives(at, ix);
+        self.drop_seen(at, ix);
+        let now = self.context.now;
+        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        open.stage = stage;
+        open.stage_opened = now;
+        open.finisher = None;
+        open.counters = (quest.stages[usize::from(stage)].objectives.iter())
+            .map(|objective| Counter {
+                done: objective.need == 0,
+                hidden: !objective.hidden_until.is_empty(),
+                ..Counter::default()
+            })
+            .collect();
+        self.touch(at, ix);
+        self.count_on(at, ix);
+    }
+
+    /// Phases 5 and 8: what was asked, in order.
+    pub(super) fn asked(&mut self, asked: &[Asked], verb: Verb) {
+        for asked in asked.iter().filter(|asked| asked.verb == verb) {
+            let known = self.plan.find(asked.quest).and_then(|ix| Some((ix, self.plan.get(ix)?.clone())));
+            let Some((ix, quest)) = known else {
+                let reason = format!("there is no quest `{}`", asked.quest);
+                self.refuse(asked, "unknown_quest", reason, "name a quest of the world as the target");
+                continue;
+            };
+            let at = self.know(asked.holder);
+            let state = self.holders[at as usize].state(ix);
+            match verb {
+                Verb::Accept => {
+                    let reachable = !state.is_some_and(|state| state.is_open() || state == QuestState::Done);
+                    if reachable && self.is_open_to(at, ix, &quest) {
+                        self.accept(at, ix, &quest);
+                    } else {
+                        let reason = format!("quest `{}` is not available", asked.quest);
+                        self.refuse(asked, "not_available", reason, "see its state in `quest_state`");
+                    }
+                }
+                Verb::TurnIn if state == Some(QuestState::Ready) => self.finish(at, ix, Some(asked.player)),
+                Verb::TurnIn => {
+                    let reason = format!("quest `{}` is not ready to be turned in", asked.quest);
+                    self.refuse(asked, "not_ready", reason, "turn it in when its state is `ready`");
+                }
+                Verb::Abandon if state.is_some_and(QuestState::is_open) => {
+                    self.close(at, ix, QuestState::Abandoned);
+                }
+                Verb::Abandon => {
+                    let reason = format!("quest `{}` is not active", asked.quest);
+                    self.refuse(
+                        asked,
+                        "not_active",
+                        reason,
+                        "only an active or ready quest can be abandoned",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Phase 7: what is done by now.
+    pub(super) fn complete_phase(&mut self) {
+        for place in 0..self.counted.len() {
+            let (at, ix) = self.counted[place];
+            let Some(quest) = self.plan.get(ix).cloned() else { continue };
+            self.read_lifetimes(at, ix, &quest);
+            let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
+            let stage = &quest.stages[usize::from(open.stage)];
+            if open.active && !open.stage_done && is_complete(stage, &open.counters) {
+                let finisher = open.finisher;
+                if usize::from(open.stage) + 1 < quest.stages.len() {
+                    open.stage_done = true;
+                    self.soon.push((at, ix));
+                    self.touch(at, ix);
+                } else if quest.turn_in == TurnIn::Auto {
+                    self.finish(at, ix, finisher);
+                } else {
+                    open.active = false;
+                    self.enter(at, ix, QuestState::Ready);
+                }
+            } else if open.active && to_reveal(stage, open).next().is_some() {
+                self.soon.push((at, ix));
+            }
+        }
+    }
+
+    /// Objectives over lifetime counters.
+    fn read_lifetimes(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+        let holder = &mut self.holders[at as usize];
+        let Some(place) = holder.place_of(ix) else { return };
+        let open = &mut holder.open[place];
+        let stage = &quest.stages[usize::from(open.stage)];
+        if !open.active || open.stage_done || !stage.reads_lifetime {
+            return;
+        }
+        let mut changed = false;
+        for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
+            if let (Some(lifetime), false, false) = (objective.lifetime, counter.done, counter.hidden)
+                && objective.since != Since::Accept
+            {
+                let all = holder.lifetimes.get(&lifetime).copied().unwrap_or(0);
+                let before = match objective.since {
+                    Since::Reset => holder.baselines.get(&(ix, lifetime)).copied().unwrap_or(0),
+                    _ => 0,
+                };
+                let count = u32::try_from(all - before).unwrap_or(u32::MAX).min(objective.need);
+                changed |= count != counter.count;
+                counter.count = count;
+                counter.done = count >= objective.need;
+            }
+            if stage.complete == Complete::Sequence && !counter.done {
+                break;
+            }
+        }
+        if changed {
+            self.touch(at, ix);
+        }
+    }
+
+    /// Phase 8, between turn-ins and abandons: failures, then deadlines.
+    pub(super) fn fail_phase(&mut self) {
+        for (at, ix) in std::mem::take(&mut self.counted) {
+            let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
+            open.touched = false;
+            open.step_by = None;
+            if open.failed {
+                self.close(at, ix, QuestState::Failed);
+            } else {
+                self.test_failure(at, ix);
+            }
+        }
+        if !self.plan.failing.is_empty() {
+            for ix in self.plan.failing.clone() {
+                let Some(quest) = self.plan.get(ix).cloned() else { continue };
+                if quest.fail_depends & self.global != 0 || self.global == depends::ALL {
+                    self.holders_of(quest.scope).into_iter().for_each(|at| self.test_failure(at, ix));
+                } else {
+                    for at in self.marked.clone() {
+                        if quest.fail_depends & self.holders[at as usize].dirty != 0 {
+                            self.test_failure(at, ix);
+                        }
+                    }
+                }
+            }
+        }
+        for (at, ix) in std::mem::take(&mut self.expiring) {
+            if self.holders[at as usize].state(ix) == Some(QuestState::Active) {
+                self.close(at, ix, QuestState::Expired);
+            }
+        }
+    }
+
+    fn test_failure(&mut self, at: At, ix: Ix) {
+        let holder = &self.holders[at as usize];
+        let Some(quest) = self.plan.get(ix) else { return };
+        if let Some(cond) = &quest.fail_when
+            && holder.instance(ix).is_some()
+            && cond.holds(&self.plan, &self.context, &Actor::of(holder))
+        {
+            self.close(at, ix, QuestState::Failed);
+        }
+    }
+
+    /// Completes an instance: grants now, effects in the next tick.
+    fn finish(&mut self, at: At, ix: Ix, finisher: Option<Sym>) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let holder = &self.holders[at as usize];
+        let id = holder.holder;
+        let credits = holder.instance(ix).map_or_else(FxHashMap::default, Instance::credits);
+        let players: Vec<Sym> = match &quest.to {
+            _ if id.scope == Scope::Player => vec![id.id],
+            RewardTo::Finisher {} => finisher.into_iter().filter(|player| !player.is_none()).collect(),
+            RewardTo::Contributors { at_least } => (credits.into_iter())
+                .filter(|(_, amount)| *amount >= i64::from(*at_least))
+                .map(|(player, _)| player)
+                .collect(),
+        };
+        self.close(at, ix, QuestState::Done);
+        let record = self.record(at, ix);
+        record.completions += 1;
+        let instance = record.instance;
+        for player in players {
+            for (slot, item, amount) in &quest.rewards {
+                let (slot, item, amount) = (*slot, *item, *amount);
+                let status = Status::Pending;
+                let tick = self.context.now;
+                let grant = Grant {
+                    quest: quest.quest,
+                    holder: id,
+                    instance,
+                    slot,
+                    player,
+                    item,
+                    amount,
+                    status,
+                    tick,
+                };
+                self.grant(grant_id(quest.quest, id, instance, slot, player), grant);
+            }
+        }
+        self.give_effects(at, ix);
+        self.plan_reopening(at, ix, &quest, self.context.now);
+    }
+
+    /// Effects of a completion in this tick.
+    pub(super) fn give_effects(&mut self, at: At, ix: Ix) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let holder = &self.holders[at as usize];
+        for (place, (fact, change)) in (0..).zip(&quest.effects) {
+            let Some(scope) = self.context.facts.scope(*fact) else { continue };
+            let Some(whose) = Actor::of(holder).holder_of(scope, self.context.realm) else { continue };
+            let order = EffectOrder::Quest { quest: quest.quest, holder: holder.holder, place };
+            let effect = FactEffect { order, holder: whose, fact: *fact, change: change.clone() };
+            self.out.out.push(Conclusion::Effect(effect));
+        }
+    }
+
+    /// Sets the tick at which a quest that is done reopens.
+    pub(super) fn plan_reopening(&mut self, at: At, ix: Ix, quest: &QuestPlan, done: Tick) {
+        let next = self.context.now + 1;
+        let tick = match &quest.repeat {
+            None => return,
+            Some(Repeat::Always {}) => Some(next),
+            Some(Repeat::Cooldown(span)) => Some(done.saturating_add(self.context.ticks(*span))),
+            Some(Repeat::Daily { .. } | Repeat::Weekly { .. }) => (quest.reset.as_ref())
+                .and_then(|reset| reset.next_after(self.context.length.utc_ms(done)))
+                .map(|at_ms| self.context.length.tick_at(at_ms)),
+        };
+        if let Some(tick) = tick {
+            self.wake(at, ix, tick.max(next));
+        }
+    }
+
+    /// Ends an open instance; its counters, shares and sets are freed.
+    pub(super) fn close(&mut self, at: At, ix: Ix, state: QuestState) {
+        self.hide_objectives(at, ix);
+        self.hide_shares(at, ix, |_| true);
+        self.drop_seen(at, ix);
+        self.drop_shares(at, ix, |_| true);
+        self.enter(at, ix, state);
+        let holder = &mut self.holders[at as usize];
+        if let Some(place) = holder.place_of(ix) {
+            holder.open_ix.remove(place);
+            holder.open.remove(place);
+        }
+    }
+
+    /// Phase 9, not of the world but of the books: rows and base state of what has changed.
+    pub(super) fn close_tick(&mut self) {
+        for (at, ix) in std::mem::take(&mut self.touched) {
+            self.show(at, ix);
+            self.keep(at, ix);
+        }
+        self.end();
+    }
+}
+
+/// Whether a stage is done.
+pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter]) -> bool {
+    let needed = || counters.iter().zip(&stage.objectives).filter(|(_, objective)| !objective.optional);
+    let done = || needed().filter(|(counter, _)| counter.done).count();
+    match stage.complete {
+        Complete::All | Complete::Sequence => done() == needed().count(),
+        Complete::Any => done() > 0,
+        Complete::AtLeast(n) => done() >= n as usize,
+    }
+}
+
+/// The objectives that are hidden and need not be any longer.
+fn to_reveal<'a>(stage: &'a StagePlan, open: &'a Instance) -> impl Iterator<Item = usize> + 'a {
+    stage.objectives.iter().enumerate().filter_map(|(place, objective)| {
+        let until = || objective.hidden_until.iter().all(|named| open.counters[usize::from(*named)].done);
+        (open.counters[place].hidden && until()).then_some(place)
+    })
+}

@@ -1,0 +1,27 @@
+//! Quests: from events to progress, completion and grants, for players and for groups.
+//!
+//! `events ─PlayersMachine→ player progress, grants ┬─ contributions ─GroupsMachine→ group progress, grants`
+//! `                                                └─ updates of facts`
+//!
+//! Two machines share one state machine of a holder (`core` and its neighbours): the players' half
+//! matches every event as of its tick, the groups' half counts what was matched. Both take base
+//! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
+
+mod condition;
+mod context;
+mod core;
+mod counting;
+mod edits;
+mod groups;
+mod holder;
+mod ledger;
+mod lifecycle;
+mod messages;
+mod plan;
+mod players;
+mod rows;
+mod saved;
+
+pub use groups::{GroupsIn, GroupsMachine};
+pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
+pub use players::{PlayersIn, PlayersMachine, PlayersOut};

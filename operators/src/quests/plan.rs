@@ -1,0 +1,484 @@
+//! Quests compiled: once per edit of a definition, so that an event meets only integers.
+//!
+//! `(kind, target)` leads to the patterns that may accept an event; the lists are made when first
+//! asked for and thrown away when a definition or the target's tags change. The plan decides
+//! nothing about holders.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::definitions::{
+    Accept, Aggregate, Complete, Condition, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, Reset, RewardTo,
+    Since, Span, TurnIn, WorldDef,
+};
+use worldflow_schemas::input::{FactChange, Scope};
+use worldflow_schemas::{Event, Sym, Value};
+
+use super::condition::{Cond, Test, depends};
+use super::context::{Actor, Context};
+use super::messages::Gain;
+
+/// A quest's place in the plan; stays the same while the process runs, also across edits.
+pub(super) type Ix = u32;
+
+/// The most lists of candidates kept: targets may be chosen by strangers.
+const MOST_LISTS: usize = 1 << 16;
+
+/// Everything compiled.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    ix_of: FxHashMap<Sym, Ix>,
+    names: Vec<Sym>,
+    quests: Vec<Option<Arc<QuestPlan>>>,
+    rivals: FxHashMap<Sym, Vec<Ix>>,
+    zones: FxHashMap<Sym, Sym>,
+    tags: FxHashMap<Sym, Vec<Sym>>,
+    index: FxHashMap<(Sym, Sym), Candidates>,
+    pub(super) lifetimes: Vec<LifetimePlan>,
+    updates: Vec<UpdatePlan>,
+    /// Quests whose availability is tested, in order of their names.
+    pub(super) tested: Vec<Ix>,
+    /// Quests with `fail_when`, in order of their names.
+    pub(super) failing: Vec<Ix>,
+    /// Bounds of hours and spans of weather in prerequisites and failure conditions.
+    pub(super) minutes: BTreeSet<u32>,
+    pub(super) spans: BTreeSet<Span>,
+}
+
+/// A quest.
+#[derive(Debug)]
+pub(super) struct QuestPlan {
+    pub(super) quest: Sym,
+    pub(super) scope: Scope,
+    pub(super) auto: bool,
+    pub(super) turn_in: TurnIn,
+    pub(super) requires: Option<Cond>,
+    pub(super) exclusive: Sym,
+    pub(super) depends: u16,
+    pub(super) deadline: Option<Span>,
+    pub(super) fail_when: Option<Cond>,
+    pub(super) fail_depends: u16,
+    pub(super) repeat: Option<Repeat>,
+    pub(super) reset: Option<Reset>,
+    pub(super) stages: Vec<StagePlan>,
+    pub(super) patterns: Vec<PatternPlan>,
+    /// Slot, item, amount; in order of the slots' names.
+    pub(super) rewards: Vec<(Sym, Sym, u32)>,
+    pub(super) to: RewardTo,
+    pub(super) effects: Vec<(Sym, FactChange)>,
+    /// Lifetime counters that are read from the last reset on.
+    pub(super) since_reset: Vec<u16>,
+}
+
+/// A stage.
+#[derive(Debug)]
+pub(super) struct StagePlan {
+    pub(super) name: Sym,
+    /// The hash of its name, in base state.
+    pub(super) key: u64,
+    pub(super) complete: Complete,
+    pub(super) objectives: Vec<ObjectivePlan>,
+    pub(super) reads_lifetime: bool,
+}
+
+/// An objective.
+#[derive(Debug)]
+pub(super) struct ObjectivePlan {
+    pub(super) name: Sym,
+    pub(super) identity: u64,
+    pub(super) aggregate: Aggregate,
+    pub(super) need: u32,
+    pub(super) of: Option<Sym>,
+    pub(super) optional: bool,
+    pub(super) hidden_until: Vec<u16>,
+    pub(super) since: Since,
+    pub(super) lifetime: Option<u16>,
+}
+
+/// What a pattern is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    Objective { stage: u16, objective: u16 },
+    Fail,
+}
+
+/// A pattern with what it is for.
+#[derive(Debug)]
+pub(super) struct PatternPlan {
+    pub(super) used: Use,
+    pub(super) matcher: Matcher,
+}
+
+/// A lifetime counter.
+#[derive(Debug)]
+pub(super) struct LifetimePlan {
+    pub(super) name: Sym,
+    pub(super) scope: Scope,
+    pub(super) matcher: Matcher,
+}
+
+/// An update of a fact by events.
+#[derive(Debug)]
+pub(super) struct UpdatePlan {
+    pub(super) fact: Sym,
+    pub(super) scope: Scope,
+    pub(super) matcher: Matcher,
+    set: Option<Value>,
+    add: Option<Value>,
+}
+
+/// What an event must be like.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    kind: Sym,
+    targets: Option<Vec<Sym>>,
+    regions: Option<Vec<Sym>>,
+    attributes: Vec<(Sym, Test)>,
+    when: Option<Cond>,
+    pub(super) within: Option<Span>,
+    /// Whether kind and target say all.
+    plain: bool,
+}
+
+/// The patterns that may accept events of one kind and target.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    pub(super) players: Vec<(Ix, u16, Use)>,
+    pub(super) groups: Vec<(Ix, u16)>,
+    pub(super) lifetimes: Vec<u16>,
+    pub(super) updates: Vec<u16>,
+}
+
+fn small(n: usize) -> u16 {
+    u16::try_from(n).expect("the check of a world bounds the parts of a quest far below 65536")
+}
+
+impl Plan {
+    pub(super) fn new(world: &WorldDef) -> Plan {
+        let mut plan = Plan::default();
+        for (name, region) in &world.regions {
+            if let Some(zone) = &region.zone {
+                plan.zones.insert(Sym::new(name), Sym::new(zone));
+            }
+        }
+        for (name, entity) in &world.entities {
+            plan.tags.insert(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
+        }
+        for (name, def) in &world.lifetime {
+            let matcher = Matcher::new(&def.pattern, &mut plan);
+            plan.lifetimes.push(LifetimePlan { name: Sym::new(name), scope: def.scope, matcher });
+        }
+        for (name, def) in &world.facts {
+            for update in &def.on {
+                let matcher = Matcher::new(&update.pattern, &mut plan);
+                plan.updates.push(UpdatePlan {
+                    fact: Sym::new(name),
+                    scope: def.scope,
+                    matcher,
+                    set: update.set.as_ref().and_then(Value::from_json),
+                    add: update.add.as_ref().and_then(|by| Value::from_json(&by.clone().into())),
+                });
+            }
+        }
+        plan
+    }
+
+    /// The place of a quest, defined or not.
+    pub(super) fn ix(&mut self, quest: Sym) -> Ix {
+        let next = Ix::try_from(self.names.len()).expect("fewer quests than ids");
+        let ix = *self.ix_of.entry(quest).or_insert(next);
+        if ix == next {
+            self.names.push(quest);
+            self.quests.push(None);
+        }
+        ix
+    }
+
+    pub(super) fn find(&self, quest: Sym) -> Option<Ix> {
+        self.ix_of.get(&quest).copied().filter(|ix| self.get(*ix).is_some())
+    }
+
+    /// The places of all quests, defined or not.
+    pub(super) fn all(&self) -> std::ops::Range<Ix> {
+        0..Ix::try_from(self.names.len()).expect("fewer quests than ids")
+    }
+
+    pub(super) fn name(&self, ix: Ix) -> Sym {
+        self.names[ix as usize]
+    }
+
+    pub(super) fn get(&self, ix: Ix) -> Option<&Arc<QuestPlan>> {
+        self.quests[ix as usize].as_ref()
+    }
+
+    /// The quests of an exclusive group.
+    pub(super) fn rivals(&self, group: Sym) -> &[Ix] {
+        if group.is_none() { &[] } else { self.rivals.get(&group).map_or(&[], Vec::as_slice) }
+    }
+
+    pub(super) fn zone(&self, region: Sym) -> Option<Sym> {
+        self.zones.get(&region).copied()
+    }
+
+    pub(super) fn update(&self, update: u16) -> &UpdatePlan {
+        &self.updates[usize::from(update)]
+    }
+
+    /// Compiles a definition, or takes it away.
+    pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
+        let ix = self.ix(quest);
+        let compiled = def.map(|def| Arc::new(QuestPlan::new(quest, def, self)));
+        self.quests[ix as usize] = compiled;
+        self.index.clear();
+        self.rivals.clear();
+        self.tested.clear();
+        self.failing.clear();
+        self.minutes.clear();
+        self.spans.clear();
+        let mut by_name: Vec<Ix> = self.ix_of.values().copied().collect();
+        by_name.sort_by(|a, b| self.names[*a as usize].cmp_text(self.names[*b as usize]));
+        for ix in by_name {
+            let Some(plan) = self.quests[ix as usize].clone() else { continue };
+            if !plan.exclusive.is_none() {
+                self.rivals.entry(plan.exclusive).or_default().push(ix);
+            }
+            if plan.auto || plan.requires.is_some() || !plan.exclusive.is_none() {
+                self.tested.push(ix);
+            }
+            if plan.fail_when.is_some() {
+                self.failing.push(ix);
+            }
+            for cond in plan.requires.iter().chain(&plan.fail_when) {
+                cond.visit(&mut |cond| match cond {
+                    Cond::Hours(hours) => {
+                        self.minutes.extend([hours.from_min % 1440, hours.to_min % 1440]);
+                    }
+                    Cond::Weather { lasting: Some(span), .. } => {
+                        self.spans.insert(*span);
+                    }
+                    _ => {}
+                });
+            }
+        }
+        ix
+    }
+
+    /// The tags of an entity have changed.
+    pub(super) fn tag(&mut self, entity: Sym, tags: Vec<Sym>) {
+        self.index.retain(|(_, target), _| *target != entity);
+        if tags.is_empty() { drop(self.tags.remove(&entity)) } else { drop(self.tags.insert(entity, tags)) }
+    }
+
+    /// Makes sure that [`Plan::candidates`] has the list of a kind and target.
+    pub(super) fn prepare(&mut self, kind: Sym, target: Sym) {
+        if self.index.contains_key(&(kind, target)) {
+            return;
+        }
+        if self.index.len() >= MOST_LISTS {
+            self.index.clear();
+        }
+        let tags = self.tags.get(&target).map_or(&[][..], Vec::as_slice);
+        let fits = |matcher: &Matcher| matcher.fits(kind, target, tags);
+        let mut found = Candidates::default();
+        for (ix, plan) in (0..).zip(&self.quests) {
+            let Some(plan) = plan else { continue };
+            for (place, pattern) in plan.patterns.iter().enumerate().filter(|(_, p)| fits(&p.matcher)) {
+                if plan.scope == Scope::Player {
+                    found.players.push((ix, small(place), pattern.used));
+                } else {
+                    found.groups.push((ix, small(place)));
+                }
+            }
+        }
+        let places = |fits: Vec<bool>| -> Vec<u16> {
+            fits.iter().enumerate().filter(|(_, fits)| **fits).map(|(place, _)| small(place)).collect()
+        };
+        found.lifetimes = places(self.lifetimes.iter().map(|counter| fits(&counter.matcher)).collect());
+        found.updates = places(self.updates.iter().map(|update| fits(&update.matcher)).collect());
+        self.index.insert((kind, target), found);
+    }
+
+    /// The patterns that may accept an event of a kind and target, after [`Plan::prepare`].
+    pub(super) fn candidates(&self, kind: Sym, target: Sym) -> Option<&Candidates> {
+        self.index.get(&(kind, target))
+    }
+}
+
+impl QuestPlan {
+    fn new(quest: Sym, def: &QuestDef, plan: &mut Plan) -> QuestPlan {
+        let cond = |def: Option<&Condition>, plan: &mut Plan| {
+            def.filter(|def| !def.is_empty()).map(|def| Cond::new(def, plan))
+        };
+        let requires = cond(Some(&def.requires), plan);
+        let fail_when = def.fail_when.as_ref().map(|def| Cond::new(def, plan));
+        let mut patterns = Vec::new();
+        let mut stages = Vec::new();
+        for (place, (name, stage)) in def.stages.iter().enumerate() {
+            let ids: Vec<&str> = stage.objectives.iter().map(|(id, _)| id).collect();
+            let mut objectives = Vec::new();
+            for (objective, (id, def)) in stage.objectives.iter().enumerate() {
+                objectives.push(ObjectivePlan::new(id, def, &ids, plan));
+                if def.since.is_accept() {
+                    let used = Use::Objective { stage: small(place), objective: small(objective) };
+                    patterns.push(PatternPlan { used, matcher: Matcher::new(&def.pattern(), plan) });
+                }
+            }
+            let name = Sym::new(name);
+            stages.push(StagePlan {
+                name,
+                key: name.hash64(),
+                complete: stage.complete,
+                reads_lifetime: objectives.iter().any(|objective| objective.since != Since::Accept),
+                objectives,
+            });
+        }
+        for pattern in &def.fail_on {
+            patterns.push(PatternPlan { used: Use::Fail, matcher: Matcher::new(pattern, plan) });
+        }
+        let exclusive = def.exclusive_group.as_deref().map_or(Sym::NONE, Sym::new);
+        let mut depends = requires.as_ref().map_or(0, Cond::depends);
+        if !exclusive.is_none() {
+            depends |= depends::QUESTS;
+        }
+        let since_reset: BTreeSet<u16> = (stages.iter().flat_map(|stage: &StagePlan| &stage.objectives))
+            .filter(|objective| objective.since == Since::Reset)
+            .filter_map(|objective| objective.lifetime)
+            .collect();
+        QuestPlan {
+            quest,
+            scope: def.scope,
+            auto: def.accept == Accept::Auto,
+            turn_in: def.turn_in,
+            exclusive,
+            depends,
+            requires,
+            deadline: def.deadline,
+            fail_depends: fail_when.as_ref().map_or(0, Cond::depends),
+            fail_when,
+            reset: def.repeat.as_ref().and_then(|repeat| Reset::new(repeat).ok().flatten()),
+            repeat: def.repeat.clone(),
+            stages,
+            patterns,
+            rewards: rewards(def),
+            to: def.rewards.to.clone().unwrap_or(RewardTo::Contributors { at_least: 1 }),
+            effects: def.effects.iter().filter_map(effect).collect(),
+            since_reset: since_reset.into_iter().collect(),
+        }
+    }
+
+    /// The place of a stage.
+    pub(super) fn stage_of(&self, key: u64) -> Option<u16> {
+        self.stages.iter().position(|stage| stage.key == key).map(small)
+    }
+}
+
+fn rewards(def: &QuestDef) -> Vec<(Sym, Sym, u32)> {
+    let experience = Sym::new("experience");
+    let mut all: Vec<(Sym, Sym, u32)> =
+        def.rewards.experience.into_iter().map(|amount| (experience, experience, amount)).collect();
+    all.extend(
+        (def.rewards.slots.iter()).map(|(id, slot)| (Sym::new(id), Sym::new(&slot.item), slot.amount)),
+    );
+    all
+}
+
+fn effect(def: &Effect) -> Option<(Sym, FactChange)> {
+    Some(match def {
+        Effect::Set { fact, to } => (Sym::new(fact), FactChange::Set(Value::from_json(to)?)),
+        Effect::Add { fact, by } => (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?)),
+    })
+}
+
+impl ObjectivePlan {
+    fn new(id: &str, def: &ObjectiveDef, ids: &[&str], plan: &Plan) -> ObjectivePlan {
+        let (aggregate, need) = def.aggregate();
+        let place = |name: &String| ids.iter().position(|id| id == name).map(small);
+        let lifetime = def.lifetime.as_deref().map(Sym::new);
+        ObjectivePlan {
+            name: Sym::new(id),
+            identity: def.identity(),
+            aggregate,
+            need,
+            of: def.of.as_deref().map(Sym::new),
+            optional: def.optional,
+            hidden_until: def.hidden_until.iter().filter_map(place).collect(),
+            since: def.since,
+            lifetime: lifetime
+                .and_then(|name| plan.lifetimes.iter().position(|counter| counter.name == name))
+                .map(small),
+        }
+    }
+
+    /// What an accepted event adds; `None` when it adds nothing.
+    pub(super) fn gain(&self, event: &Event) -> Option<Gain> {
+        let amount = match (self.of, self.aggregate) {
+            (None, Aggregate::Distinct) => {
+                let item = (!event.target.is_none()).then(|| event.target.hash128())?;
+                return Some(Gain { amount: 1, item });
+            }
+            (Some(of), Aggregate::Distinct) => {
+                let item = event.attribute(of).filter(|value| **value != Value::Null)?.text_hash128();
+                return Some(Gain { amount: 1, item });
+            }
+            (Some(of), Aggregate::Sum | Aggregate::Max) => {
+                let millionths = event.attribute(of)?.as_millionths()?;
+                i64::try_from(millionths / i128::from(worldflow_schemas::value::DEC_ONE)).ok()?
+            }
+            _ => event.amount,
+        };
+        (amount > 0).then_some(Gain { amount, item: 0 })
+    }
+}
+
+impl Matcher {
+    fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
+        let syms = |names: &worldflow_schemas::definitions::OneOrMany<String>| -> Vec<Sym> {
+            names.as_slice().iter().map(|name| Sym::new(name)).collect()
+        };
+        let when = def.when.as_ref().filter(|when| !when.is_empty()).map(|when| Cond::new(when, plan));
+        Matcher {
+            kind: Sym::new(&def.event),
+            targets: def.target.as_ref().map(syms),
+            regions: def.region.as_ref().map(syms),
+            attributes: def.attributes.iter().map(|(name, test)| (Sym::new(name), Test::new(test))).collect(),
+            plain: def.region.is_none() && def.attributes.is_empty() && when.is_none(),
+            when,
+            within: def.within,
+        }
+    }
+
+    fn fits(&self, kind: Sym, target: Sym, tags: &[Sym]) -> bool {
+        self.kind == kind
+            && self
+                .targets
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|name| *name == target || tags.contains(name)))
+    }
+
+    /// Whether an event of a fitting kind and target is accepted, `within` aside.
+    #[inline]
+    pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+        self.plain || self.accepts_details(event, plan, context, actor)
+    }
+
+    fn accepts_details(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+        self.regions.as_ref().is_none_or(|names| names.contains(&actor.region))
+            && self.attributes.iter().all(|(name, test)| test.holds(event.attribute(*name)))
+            && self.when.as_ref().is_none_or(|when| when.holds(plan, context, actor))
+    }
+}
+
+impl UpdatePlan {
+    /// What an accepted event does to the fact.
+    pub(super) fn change(&self, amount: i64) -> Option<FactChange> {
+        if let Some(value) = &self.set {
+            return Some(FactChange::Set(value.clone()));
+        }
+        Some(FactChange::Add(match self.add.as_ref()? {
+            Value::Int(by) => Value::Int(by.saturating_mul(amount)),
+            Value::Dec(by) => Value::Dec(by.saturating_mul(amount)),
+            _ => return None,
+        }))
+    }
+}

@@ -1,0 +1,444 @@
+//! Quests of players, and the matching of every event.
+//!
+//! `events ─match as of the tick→ hits ─count→ progress of the player's quests`
+//! `                              └──→ contributions to groups, updates of facts`
+//!
+//! Sharded by player; an event without one comes by its region, or by the realm. The hot path: one
+//! look-up of the player, one of (kind, target), and a short scan of what the player has open.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use worldflow_schemas::base::{BaseName, BaseRow};
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
+use worldflow_schemas::{Event, Sym, Tick};
+
+use super::context::Actor;
+use super::core::{At, Core};
+use super::counting::{Counted, Now};
+use super::messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
+use super::plan::{Candidates, Ix, Use};
+use super::saved::PieceKey;
+use crate::machine::{Machine, Output};
+use crate::messages::{
+    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather,
+};
+use crate::piece;
+
+/// What the players' half is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PlayersIn {
+    /// A quest is added, replaced or removed. Broadcast.
+    Define(Sym, Option<Arc<QuestDef>>),
+    /// The clock. Broadcast.
+    Clock(ClockNow),
+    /// The weather of a zone. Broadcast.
+    Weather(ZoneWeather),
+    /// A fact: a player's by the player, others broadcast.
+    Fact(FactNow),
+    /// Where a player is. By the player.
+    Place(Sym, PlayerPlace),
+    /// The tags of an entity. Broadcast.
+    Tags(EntityTags),
+    /// A player's level, from the tick before. By the player.
+    Level(LevelNow),
+    /// Where a group stands, from the tick before. Broadcast.
+    Stands(QuestNow),
+    /// An answer to a grant whose holder is a player, or to what is no grant's id. By the holder.
+    Answer(GrantAnswer),
+    /// An event: by its player, else by its region, else by the realm.
+    Event(Event),
+}
+
+/// What the players' half tells others.
+#[derive(Clone, PartialEq, Debug)]
+pub enum PlayersOut {
+    /// An event counts for a group. To the groups' half, by the holder.
+    Contribution(Contribution),
+    /// Something is asked of a group's quest. To the groups' half, by the holder.
+    Asked(Asked),
+    /// A group is named. To the groups' half, by the holder.
+    Known(Holder),
+    /// What has been concluded.
+    Conclusion(Conclusion),
+}
+
+/// The players of one shard.
+#[derive(Debug)]
+pub struct PlayersMachine {
+    core: Core,
+    kinds: Kinds,
+    pieces: Vec<BaseRow>,
+    /// Groups that the groups' half has been told of.
+    named: FxHashSet<Holder>,
+    /// Where pieces of updates were kept in the last tick.
+    updated: Vec<Holder>,
+    told: Vec<PlayersOut>,
+    /// Reused between ticks.
+    ordered: Vec<Counted>,
+    loose: Vec<Counted>,
+}
+
+/// The kinds of events that ask something of a quest.
+#[derive(Debug)]
+struct Kinds {
+    accept: Sym,
+    turn_in: Sym,
+    abandon: Sym,
+}
+
+impl Kinds {
+    fn verb(&self, kind: Sym) -> Option<Verb> {
+        if kind == self.accept {
+            Some(Verb::Accept)
+        } else if kind == self.turn_in {
+            Some(Verb::TurnIn)
+        } else if kind == self.abandon {
+            Some(Verb::Abandon)
+        } else {
+            None
+        }
+    }
+}
+
+/// An event with whom it is of.
+struct Of<'a> {
+    event: &'a Event,
+    number: u32,
+    at: Option<At>,
+    place: PlayerPlace,
+    region: Sym,
+}
+
+impl Of<'_> {
+    fn actor<'a>(&self, core: &'a Core) -> Actor<'a> {
+        let own = self.at.map(|at| &core.holders[at as usize]);
+        Actor { holder: own.map(|own| own.holder), place: self.place, region: self.region, own }
+    }
+}
+
+impl PlayersMachine {
+    /// No one is known yet.
+    #[must_use]
+    pub fn new(world: Arc<WorldDef>, realm: Sym) -> PlayersMachine {
+        PlayersMachine {
+            core: Core::new(Self::NAME, &world, realm, Vec::new()),
+            kinds: Kinds {
+                accept: Sym::new("quest.accept"),
+                turn_in: Sym::new("quest.turn_in"),
+                abandon: Sym::new("quest.abandon"),
+            },
+            pieces: Vec::new(),
+            named: FxHashSet::default(),
+            updated: Vec::new(),
+            told: Vec::new(),
+            ordered: Vec::new(),
+            loose: Vec::new(),
+        }
+    }
+
+    /// Takes in what is not an event; gives events and answers back.
+    fn tell(&mut self, input: PlayersIn, events: &mut Vec<Event>, answers: &mut Vec<GrantAnswer>) {
+        let core = &mut self.core;
+        match input {
+            PlayersIn::Event(event) => events.push(event),
+            PlayersIn::Define(quest, def) => core.define(quest, def.as_deref()),
+            PlayersIn::Clock(clock) => core.tell_clock(clock),
+            PlayersIn::Weather(weather) => core.tell_weather(weather),
+            PlayersIn::Fact(fact) => core.tell_fact(fact),
+            PlayersIn::Place(player, place) => {
+                core.tell_place(player, place);
+                self.name_groups(place);
+            }
+            PlayersIn::Tags(tags) => core.plan.tag(tags.entity, tags.tags),
+            PlayersIn::Level(level) => core.tell_level(level),
+            PlayersIn::Stands(stands) => core.tell_stands(stands),
+            PlayersIn::Answer(answer) => answers.push(answer),
+        }
+    }
+
+    fn name_groups(&mut self, place: PlayerPlace) {
+        for (scope, id) in [
+            (Scope::Party, place.party),
+            (Scope::Guild, place.guild),
+            (Scope::Account, place.account),
+            (Scope::Instance, place.instance),
+        ] {
+            let holder = Holder { scope, id };
+            if !id.is_none() && self.named.insert(holder) {
+                self.told.push(PlayersOut::Known(holder));
+            }
+        }
+    }
+
+    /// Finds the players of events, who are known from now on, and what is asked.
+    fn sort_out<'a>(&mut self, events: &'a [Event], asked: &mut Vec<Asked>) -> Vec<Of<'a>> {
+        let mut all = Vec::with_capacity(events.len());
+        for (number, event) in (0..).zip(events) {
+            let at = (!event.player.is_none())
+                .then(|| self.core.know(Holder { scope: Scope::Player, id: event.player }));
+            let place = at.map_or_else(PlayerPlace::default, |at| self.core.holders[at as usize].place);
+            let region = if event.region.is_none() { place.region } else { event.region };
+            let of = Of { event, number, at, place, region };
+            match self.kinds.verb(event.kind) {
+                Some(verb) => self.ask(&of, verb, asked),
+                None => all.push(of),
+            }
+        }
+        asked.sort_by(|a, b| a.order.cmp_order(&b.order));
+        all
+    }
+
+    fn ask(&mut self, of: &Of<'_>, verb: Verb, asked: &mut Vec<Asked>) {
+        let event = of.event;
+        let (quest, player, order) = (event.target, event.player, order_of(event));
+        let plan = self.core.plan.find(quest).and_then(|ix| self.core.plan.get(ix));
+        let scope = plan.map_or(Scope::Player, |plan| plan.scope);
+        let whose = of.actor(&self.core).holder_of(scope, self.core.context.realm);
+        let unknown = plan.is_none();
+        let holder = whose.unwrap_or(Holder { scope, id: player });
+        let asked_for = Asked { holder, quest, verb, player, order };
+        if unknown {
+            let reason = format!("there is no quest `{quest}`");
+            self.core.refuse(&asked_for, "unknown_quest", reason, "name a quest of the world as the target");
+        } else if whose.is_none() {
+            let reason = format!("quest `{quest}` is held by a {}, and there is none here", scope.name());
+            let hint = "name a player who belongs to one, or send presence and membership first";
+            self.core.refuse(&asked_for, "no_holder", reason, hint);
+        } else if scope == Scope::Player {
+            asked.push(asked_for);
+        } else {
+            self.told.push(PlayersOut::Asked(asked_for));
+        }
+    }
+
+    /// Phase 6.
+    fn match_events(&mut self, events: &[Of<'_>]) {
+        let mut ordered = std::mem::take(&mut self.ordered);
+        let mut loose = std::mem::take(&mut self.loose);
+        let mut updates: FxHashMap<Holder, Vec<FactEffect>> = FxHashMap::default();
+        let mut lived: Vec<(At, u16, i64)> = Vec::new();
+        for of in events {
+            let (kind, target) = (of.event.kind, of.event.target);
+            self.core.plan.prepare(kind, target);
+            let Some(candidates) = self.core.plan.candidates(kind, target) else { continue };
+            if let Some(at) = of.at
+                && !candidates.players.is_empty()
+            {
+                match_player(&self.core, of, at, &candidates.players, &mut loose, &mut ordered);
+                for hit in loose.drain(..) {
+                    self.core.count(hit);
+                }
+            }
+            let Some(candidates) = self.core.plan.candidates(kind, target) else { continue };
+            if !candidates.groups.is_empty() || !candidates.lifetimes.is_empty() {
+                contribute(&self.core, of, candidates, &mut self.told, &mut lived);
+            }
+            if !candidates.updates.is_empty() {
+                update_facts(&self.core, of, &candidates.updates, &mut updates);
+            }
+        }
+        ordered.sort_by(|a, b| {
+            let event = |hit: &Counted| events.binary_search_by_key(&hit.event, |of| of.number);
+            let (Ok(a), Ok(b)) = (event(a), event(b)) else { return std::cmp::Ordering::Equal };
+            events[a].event.cmp_order(events[b].event)
+        });
+        for hit in ordered.drain(..) {
+            self.core.count(hit);
+        }
+        (self.ordered, self.loose) = (ordered, loose);
+        for (at, lifetime, amount) in lived {
+            self.core.count_lifetime(at, lifetime, amount);
+        }
+        self.core.lifetimes_phase();
+        self.keep_updates(updates);
+    }
+
+    /// Tells what events do to facts, and keeps it until it has been done in the next tick.
+    fn keep_updates(&mut self, updates: FxHashMap<Holder, Vec<FactEffect>>) {
+        let name = Self::NAME;
+        for holder in std::mem::take(&mut self.updated) {
+            if !updates.contains_key(&holder) {
+                let key = PieceKey::Updates(holder);
+                self.core.out.base.push(piece::change::<_, ()>(name, holder.id, &key, None));
+            }
+        }
+        for (holder, effects) in updates {
+            let value = (self.core.context.now, effects);
+            let key = PieceKey::Updates(holder);
+            self.core.out.base.push(piece::change(name, holder.id, &key, Some(&value)));
+            self.updated.push(holder);
+            self.core.out.out.extend(value.1.into_iter().map(Conclusion::Effect));
+        }
+    }
+}
+
+/// The hits of an event on its player's own quests.
+#[inline]
+fn match_player(
+    core: &Core,
+    of: &Of<'_>,
+    at: At,
+    candidates: &[(Ix, u16, Use)],
+    loose: &mut Vec<Counted>,
+    ordered: &mut Vec<Counted>,
+) {
+    if core.holders[at as usize].open_ix.is_empty() {
+        return;
+    }
+    for (ix, pattern, used) in candidates {
+        let Some(quest) = core.plan.get(*ix) else { continue };
+        let matcher = &quest.patterns[usize::from(*pattern)].matcher;
+        let within = || matcher.within.map(|span| core.context.ticks(span));
+        let now = core.may_count(at, *ix, *used, within);
+        if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
+            continue;
+        }
+        let gain = match *used {
+            Use::Fail => Some(Gain::default()),
+            Use::Objective { stage, objective } => {
+                quest.stages[usize::from(stage)].objectives[usize::from(objective)].gain(of.event)
+            }
+        };
+        let Some(gain) = gain else { continue };
+        let hit = Counted { at, ix: *ix, used: *used, event: of.number, player: of.event.player, gain };
+        if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
+    }
+}
+
+/// What an event adds to quests and lifetime counters of groups, and to the player's lifetime.
+fn contribute(
+    core: &Core,
+    of: &Of<'_>,
+    candidates: &Candidates,
+    told: &mut Vec<PlayersOut>,
+    lived: &mut Vec<(At, u16, i64)>,
+) {
+    let actor = of.actor(core);
+    let realm = core.context.realm;
+    let mut by_holder: SmallVec<[(Holder, SmallVec<[Hit; 2]>); 4]> = SmallVec::new();
+    let mut add = |holder: Holder, hit: Hit| match by_holder.iter_mut().find(|(other, _)| *other == holder) {
+        Some((_, hits)) => hits.push(hit),
+        None => by_holder.push((holder, SmallVec::from_iter([hit]))),
+    };
+    for (ix, pattern) in &candidates.groups {
+        let Some(quest) = core.plan.get(*ix) else { continue };
+        let Some(holder) = actor.holder_of(quest.scope, realm) else { continue };
+        let PatternPlanRef { used, matcher } = PatternPlanRef::of(quest, *pattern);
+        if !matcher.accepts(of.event, &core.plan, &core.context, &actor) {
+            continue;
+        }
+        let gain = match used {
+            Use::Fail => Some(Gain::default()),
+            Use::Objective { stage, objective } => {
+                quest.stages[usize::from(stage)].objectives[usize::from(objective)].gain(of.event)
+            }
+        };
+        let within = matcher.within.map(|span| core.context.ticks(span));
+        if let Some(gain) = gain {
+            add(holder, Hit { on: HitOn::Quest { quest: quest.quest, pattern: *pattern, within }, gain });
+        }
+    }
+    for lifetime in &candidates.lifetimes {
+        let counter = &core.plan.lifetimes[usize::from(*lifetime)];
+        let Some(holder) = actor.holder_of(counter.scope, realm) else { continue };
+        if of.event.amount <= 0 || !counter.matcher.accepts(of.event, &core.plan, &core.context, &actor) {
+            continue;
+        }
+        match of.at.filter(|_| counter.scope == Scope::Player) {
+            Some(at) => lived.push((at, *lifetime, of.event.amount)),
+            None => {
+                let gain = Gain { amount: of.event.amount, item: 0 };
+                add(holder, Hit { on: HitOn::Lifetime(*lifetime), gain });
+            }
+        }
+    }
+    told.extend(by_holder.into_iter().map(|(holder, hits)| {
+        let player = of.event.player;
+        PlayersOut::Contribution(Contribution { holder, order: order_of(of.event), player, hits })
+    }));
+}
+
+/// A pattern of a quest by its place.
+struct PatternPlanRef<'a> {
+    used: Use,
+    matcher: &'a super::plan::Matcher,
+}
+
+impl<'a> PatternPlanRef<'a> {
+    fn of(quest: &'a super::plan::QuestPlan, place: u16) -> PatternPlanRef<'a> {
+        let pattern = &quest.patterns[usize::from(place)];
+        PatternPlanRef { used: pattern.used, matcher: &pattern.matcher }
+    }
+}
+
+/// What an event does to facts.
+fn update_facts(
+    core: &Core,
+    of: &Of<'_>,
+    candidates: &[u16],
+    updates: &mut FxHashMap<Holder, Vec<FactEffect>>,
+) {
+    let actor = of.actor(core);
+    for place in candidates {
+        let update = core.plan.update(*place);
+        let Some(whose) = actor.holder_of(update.scope, core.context.realm) else { continue };
+        if !update.matcher.accepts(of.event, &core.plan, &core.context, &actor) {
+            continue;
+        }
+        let Some(change) = update.change(of.event.amount) else { continue };
+        let event = of.event;
+        let order = EffectOrder::Event { at_ms: event.at_ms, source: event.source, id: event.id.clone() };
+        let by = actor.holder.unwrap_or(whose);
+        updates.entry(by).or_default().push(FactEffect { order, holder: whose, fact: update.fact, change });
+    }
+}
+
+impl Machine for PlayersMachine {
+    type In = PlayersIn;
+    type Out = PlayersOut;
+    const NAME: BaseName = "quests_of_players";
+
+    fn load(&mut self, row: BaseRow) {
+        self.pieces.push(row);
+    }
+
+    fn loaded(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
+        self.core.context.now = tick;
+        for input in inputs {
+            self.tell(input, &mut Vec::new(), &mut Vec::new());
+        }
+        self.told.clear();
+        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.core.drain(output, PlayersOut::Conclusion);
+    }
+
+    fn step(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
+        self.core.begin(tick);
+        let mut events = Vec::with_capacity(inputs.len());
+        let mut answers = Vec::new();
+        let mut asked = Vec::new();
+        for input in inputs {
+            self.tell(input, &mut events, &mut answers);
+        }
+        self.core.answer(answers);
+        let events = self.sort_out(&events, &mut asked);
+        self.core.open_phase();
+        self.core.asked(&asked, Verb::Accept);
+        self.match_events(&events);
+        self.core.complete_phase();
+        self.core.asked(&asked, Verb::TurnIn);
+        self.core.fail_phase();
+        self.core.asked(&asked, Verb::Abandon);
+        self.core.close_tick();
+        output.out.append(&mut self.told);
+        self.core.drain(output, PlayersOut::Conclusion);
+    }
+
+    fn alarm(&self) -> Option<Tick> {
+        if self.updated.is_empty() { self.core.alarm() } else { Some(self.core.context.now + 1) }
+    }
+}

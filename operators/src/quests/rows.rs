@@ -1,0 +1,250 @@
+//! Rows of `quest_state`, `objective_progress` and `contributions`: at the end of a tick, the
+//! difference between what was shown and what is.
+
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::{Holder, Scope};
+use worldflow_schemas::{Row, Sym, Value, catalog};
+
+use super::core::{At, Core};
+use super::holder::{Counter, HolderState, Record, ShareKey, Shown};
+use super::messages::Conclusion;
+use super::plan::{Ix, QuestPlan};
+use crate::machine::Output;
+use crate::messages::QuestNow;
+
+/// Words that stand in rows, interned once.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) realm: Sym,
+    scopes: [Sym; 7],
+    states: [Sym; 8],
+    pub(super) pending: Sym,
+    pub(super) delivered: Sym,
+    pub(super) refused: Sym,
+}
+
+const STATES: [QuestState; 8] = [
+    QuestState::Hidden,
+    QuestState::Available,
+    QuestState::Active,
+    QuestState::Ready,
+    QuestState::Done,
+    QuestState::Failed,
+    QuestState::Expired,
+    QuestState::Abandoned,
+];
+
+impl Names {
+    pub(super) fn new(realm: Sym) -> Names {
+        Names {
+            realm,
+            scopes: Scope::ALL.map(|scope| Sym::new(scope.name())),
+            states: STATES.map(|state| Sym::new(state.name())),
+            pending: Sym::new("pending"),
+            delivered: Sym::new("delivered"),
+            refused: Sym::new("refused"),
+        }
+    }
+
+    pub(super) fn scope(&self, scope: Scope) -> Value {
+        Value::id(self.scopes[scope as usize])
+    }
+
+    fn state_row(&self, holder: Holder, quest: Sym, shown: &Shown) -> Row {
+        Row::from([
+            Value::id(self.realm),
+            self.scope(holder.scope),
+            Value::id(holder.id),
+            Value::id(quest),
+            Value::Int(shown.instance.into()),
+            Value::id(self.states[shown.state as usize]),
+            Value::id(shown.stage),
+            Value::count(shown.since),
+            shown.deadline.map_or(Value::Null, Value::count),
+            Value::Int(shown.completions.into()),
+        ])
+    }
+
+    fn objective_row(&self, line: &Line<'_>, shown: (u32, bool, bool)) -> Row {
+        let (value, done, hidden) = shown;
+        Row::from([
+            Value::id(self.realm),
+            self.scope(line.holder.scope),
+            Value::id(line.holder.id),
+            Value::id(line.quest.quest),
+            Value::id(line.stage),
+            Value::id(line.objective),
+            Value::Int(line.instance.into()),
+            Value::Int(value.into()),
+            Value::Int(line.need.into()),
+            Value::Bool(done),
+            Value::Bool(hidden),
+        ])
+    }
+
+    fn share_row(&self, holder: Holder, quest: Sym, key: ShareKey, instance: u32, amount: i64) -> Row {
+        let (stage, objective, player) = key;
+        Row::from([
+            Value::id(self.realm),
+            self.scope(holder.scope),
+            Value::id(holder.id),
+            Value::id(quest),
+            Value::id(stage),
+            Value::id(objective),
+            Value::id(player),
+            Value::Int(instance.into()),
+            Value::Int(amount),
+        ])
+    }
+}
+
+/// What does not change of an objective's row while its stage is open.
+struct Line<'a> {
+    holder: Holder,
+    quest: &'a QuestPlan,
+    stage: Sym,
+    objective: Sym,
+    instance: u32,
+    need: u32,
+}
+
+/// The state row a record implies.
+fn implied(record: &Record, holder: &HolderState, ix: Ix, quest: &QuestPlan) -> Option<Shown> {
+    if record.is_nothing() || quest.scope != holder.holder.scope {
+        return None;
+    }
+    let stage = holder.instance(ix).map_or(Sym::NONE, |open| quest.stages[usize::from(open.stage)].name);
+    Some(Shown {
+        instance: record.instance,
+        state: record.state,
+        stage,
+        since: record.since,
+        deadline: if record.state == QuestState::Active { record.wake } else { None },
+        completions: record.completions,
+    })
+}
+
+fn shown_now(counter: &Counter, need: u32) -> (u32, bool, bool) {
+    (counter.count.min(need), counter.done, counter.hidden)
+}
+
+impl Core {
+    /// Brings the rows of a holder's quest up to date with its state.
+    pub(super) fn show(&mut self, at: At, ix: Ix) {
+        let Core { plan, holders, names, out, context, .. } = self;
+        let Some(quest) = plan.get(ix) else { return };
+        let holder = &mut holders[at as usize];
+        let id = holder.holder;
+        let Some(record) = holder.records.get(&ix) else { return };
+        let shown = implied(record, holder, ix, quest);
+        let record = holder.records.get_mut(&ix).expect("just found");
+        let instance = record.instance;
+        if record.shown != shown {
+            let old = record.shown.as_ref().map(|shown| names.state_row(id, quest.quest, shown));
+            let new = shown.as_ref().map(|shown| names.state_row(id, quest.quest, shown));
+            out.replace(catalog::QUEST_STATE, old, new);
+            record.shown = shown;
+        }
+        if id.scope != Scope::Player && record.changed == context.now {
+            let (state, completions) = record.stands().unwrap_or((QuestState::Hidden, 0));
+            let stands = QuestNow { holder: id, quest: quest.quest, state, completions };
+            out.out.push(Conclusion::Stands(stands));
+        }
+        if quest.scope != id.scope {
+            return;
+        }
+        let Some(place) = holder.place_of(ix) else { return };
+        let open = &mut holder.open[place];
+        let stage = &quest.stages[usize::from(open.stage)];
+        for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
+            let now = shown_now(counter, objective.need);
+            if counter.shown == Some(now) {
+                continue;
+            }
+            let line = Line {
+                holder: id,
+                quest,
+                stage: stage.name,
+                objective: objective.name,
+                instance,
+                need: objective.need,
+            };
+            if let Some(old) = counter.shown {
+                out.remove(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, old));
+            }
+            out.insert(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, now));
+            counter.shown = Some(now);
+        }
+        let Some(extra) = &mut open.extra else { return };
+        for key in &extra.new_shares {
+            let Some(share) = extra.shares.get_mut(key) else { continue };
+            if share.shown == Some(share.amount) {
+                continue;
+            }
+            let row = |amount| names.share_row(id, quest.quest, *key, instance, amount);
+            out.replace(catalog::CONTRIBUTIONS, share.shown.map(row), Some(row(share.amount)));
+            share.shown = Some(share.amount);
+        }
+    }
+
+    /// Removes the objectives' rows of the open stage, before the stage, the instance or the
+    /// definition goes.
+    pub(super) fn hide_objectives(&mut self, at: At, ix: Ix) {
+        let Core { plan, holders, names, out, .. } = self;
+        let Some(quest) = plan.get(ix) else { return };
+        let holder = &mut holders[at as usize];
+        let id = holder.holder;
+        let instance = holder.records.get(&ix).map_or(0, |record| record.instance);
+        let Some(open) = holder.instance_mut(ix) else { return };
+        let stage = &quest.stages[usize::from(open.stage)];
+        for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
+            let Some(shown) = counter.shown.take() else { continue };
+            let line = Line {
+                holder: id,
+                quest,
+                stage: stage.name,
+                objective: objective.name,
+                instance,
+                need: objective.need,
+            };
+            out.remove(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, shown));
+        }
+    }
+
+    /// Removes the rows of contributions of one instance, or of those that `gone` names.
+    pub(super) fn hide_shares(&mut self, at: At, ix: Ix, gone: impl Fn(&ShareKey) -> bool) {
+        let quest = self.plan.name(ix);
+        let Core { holders, names, out, .. } = self;
+        let holder = &mut holders[at as usize];
+        let id = holder.holder;
+        let instance = holder.records.get(&ix).map_or(0, |record| record.instance);
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        for (key, share) in &mut extra.shares {
+            if !gone(key) {
+                continue;
+            }
+            if let Some(amount) = share.shown.take() {
+                out.remove(catalog::CONTRIBUTIONS, names.share_row(id, quest, *key, instance, amount));
+            }
+        }
+    }
+
+    /// Removes the row of `quest_state`.
+    pub(super) fn hide_state(&mut self, at: At, ix: Ix) {
+        let quest = self.plan.name(ix);
+        let Core { holders, names, out, .. } = self;
+        let holder = &mut holders[at as usize];
+        let id = holder.holder;
+        let shown = holder.records.get_mut(&ix).and_then(|record| record.shown.take());
+        if let Some(shown) = shown {
+            out.remove(catalog::QUEST_STATE, names.state_row(id, quest, &shown));
+        }
+    }
+
+    /// Takes what has been produced.
+    pub(super) fn drain<O>(&mut self, output: &mut Output<O>, wrap: impl Fn(Conclusion) -> O) {
+        output.rows.append(&mut self.out.rows);
+        output.base.append(&mut self.out.base);
+        output.out.extend(self.out.out.drain(..).map(wrap));
+    }
+}

@@ -1,0 +1,322 @@
+//! Base state of quests as pieces: what is kept of each holder, quest, share, set and grant.
+//!
+//! Ids are kept as text and objectives by the hash of their pattern, so that a piece means the same
+//! in every process. Rows are not kept: they follow.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::{Holder, Scope};
+use worldflow_schemas::{Sym, Tick, catalog};
+
+use super::core::{At, Core};
+use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
+use super::ledger::Grant;
+use super::messages::Conclusion;
+use super::plan::Ix;
+use crate::messages::{FactEffect, QuestNow};
+use crate::piece;
+
+/// Which piece.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum PieceKey {
+    /// The holder is known: `()`.
+    Known(Holder),
+    /// Where a holder stands with a quest: [`SavedQuest`].
+    Quest(Holder, Sym),
+    /// A credit of the open instance, by stage, objective and player: `i64`.
+    Share(Holder, Sym, ShareKey),
+    /// A value that a distinct objective of the open stage, by its place there, has seen: `()`.
+    Seen(Holder, Sym, u16, u128),
+    /// A lifetime counter: `u64`.
+    Lifetime(Holder, Sym),
+    /// A lifetime counter at a quest's last reset: `u64`.
+    Baseline(Holder, Sym, Sym),
+    /// A grant: [`Grant`].
+    Grant(Sym),
+    /// Changes of facts that events of the last tick have caused: `(Tick, Vec<FactEffect>)`.
+    Updates(Holder),
+}
+
+/// A record and its open instance.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedQuest {
+    state: QuestState,
+    instance: u32,
+    completions: u32,
+    since: Tick,
+    wake: Option<Tick>,
+    open: Option<SavedInstance>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedInstance {
+    stage: u64,
+    stage_done: bool,
+    stage_opened: Tick,
+    counters: SmallVec<[SavedCounter; 3]>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct SavedCounter {
+    count: u32,
+    done: bool,
+    hidden: bool,
+}
+
+impl Core {
+    /// Says what has changed of a holder's quest.
+    pub(super) fn keep(&mut self, at: At, ix: Ix) {
+        let quest = self.plan.name(ix);
+        let plan = self.plan.get(ix).cloned();
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let open = holder.instance(ix).zip(plan.as_ref()).map(|(open, plan)| SavedInstance {
+            stage: plan.stages[usize::from(open.stage)].key,
+            stage_done: open.stage_done,
+            stage_opened: open.stage_opened,
+            counters: (open.counters.iter())
+                .map(|&Counter { count, done, hidden, .. }| SavedCounter { count, done, hidden })
+                .collect(),
+        });
+        let Some(record) = holder.records.get_mut(&ix) else { return };
+        record.touched = false;
+        let key = record.key.get_or_insert_with(|| {
+            piece::change(self.name, id.id, &PieceKey::Quest(id, quest), Some(&())).key
+        });
+        let key = key.clone();
+        let value = (!record.is_nothing()).then(|| SavedQuest {
+            state: record.state,
+            instance: record.instance,
+            completions: record.completions,
+            since: record.since,
+            wake: record.wake,
+            open,
+        });
+        let value = value.map(|value| {
+            postcard::to_stdvec(&value).expect("plain data in memory can always be written").into()
+        });
+        let change = BaseChange { operator: self.name, route: id.id, key, value };
+        self.out.base.push(change);
+        self.keep_extra(at, ix);
+    }
+
+    fn keep_extra(&mut self, at: At, ix: Ix) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(open) = holder.instance_mut(ix) else { return };
+        let Some(extra) = &mut open.extra else { return };
+        extra.new_shares.sort_unstable();
+        extra.new_shares.dedup();
+        for key in extra.new_shares.drain(..) {
+            let amount = extra.shares.get(&key).map(|share| share.amount);
+            let key = PieceKey::Share(id, quest, key);
+            self.out.base.push(piece::change(self.name, id.id, &key, amount.as_ref()));
+        }
+        for (number, item) in extra.new_seen.drain(..) {
+            let key = PieceKey::Seen(id, quest, number, item);
+            self.out.base.push(piece::change(self.name, id.id, &key, Some(&())));
+        }
+    }
+
+    /// Forgets the distinct values of the open stage.
+    pub(super) fn drop_seen(&mut self, at: At, ix: Ix) {
+        self.move_seen(at, ix, &[]);
+    }
+
+    /// Carries distinct values over to new places of their objectives; the others are forgotten.
+    pub(super) fn move_seen(&mut self, at: At, ix: Ix, kept: &[Option<usize>]) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        extra.new_seen.clear();
+        for (number, item) in std::mem::take(&mut extra.seen) {
+            let key = PieceKey::Seen(id, quest, number, item);
+            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+            let place = kept.iter().position(|was| *was == Some(usize::from(number)));
+            if let Some(place) = place.and_then(|place| u16::try_from(place).ok()) {
+                extra.seen.insert((place, item));
+                extra.new_seen.push((place, item));
+            }
+        }
+    }
+
+    /// Forgets credits that `gone` names.
+    pub(super) fn drop_shares(&mut self, at: At, ix: Ix, gone: impl Fn(&ShareKey) -> bool) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        let keys: Vec<ShareKey> = extra.shares.keys().filter(|key| gone(key)).copied().collect();
+        for key in keys {
+            extra.shares.remove(&key);
+            let key = PieceKey::Share(id, quest, key);
+            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+        }
+    }
+
+    /// Forgets what lifetime counters were at a quest's last reset.
+    pub(super) fn drop_baselines(&mut self, at: At, ix: Ix) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let gone: Vec<u16> =
+            holder.baselines.keys().filter(|(of, _)| *of == ix).map(|(_, lifetime)| *lifetime).collect();
+        for lifetime in gone {
+            holder.baselines.remove(&(ix, lifetime));
+            let key = PieceKey::Baseline(id, quest, self.plan.lifetimes[usize::from(lifetime)].name);
+            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+        }
+    }
+
+    /// Builds the state from its pieces, and emits what it implies at the end of `tick`. Returns
+    /// whose pieces of updates the next tick must remove.
+    pub(super) fn restore(&mut self, tick: Tick, pieces: Vec<BaseRow>) -> Vec<Holder> {
+        let mut updated = Vec::new();
+        self.context.now = tick;
+        self.begin(tick);
+        self.out.base.clear();
+        let mut extras: Vec<(PieceKey, BaseRow)> = Vec::new();
+        for row in pieces {
+            let key = read_key(&row);
+            match key {
+                PieceKey::Known(holder) => drop(self.restored(holder)),
+                PieceKey::Quest(holder, quest) => {
+                    let at = self.restored(holder);
+                    let (_, saved): (PieceKey, SavedQuest) = piece::read(&row);
+                    let ix = self.plan.ix(quest);
+                    self.restore_quest(at, ix, saved);
+                }
+                PieceKey::Lifetime(holder, lifetime) => {
+                    let at = self.restored(holder);
+                    let (_, count): (PieceKey, u64) = piece::read(&row);
+                    if let Some(place) = self.lifetime_of(lifetime) {
+                        self.holders[at as usize].lifetimes.insert(place, count);
+                    }
+                }
+                PieceKey::Baseline(holder, quest, lifetime) => {
+                    let at = self.restored(holder);
+                    let (_, count): (PieceKey, u64) = piece::read(&row);
+                    let ix = self.plan.ix(quest);
+                    if let Some(place) = self.lifetime_of(lifetime) {
+                        self.holders[at as usize].baselines.insert((ix, place), count);
+                    }
+                }
+                PieceKey::Grant(id) => {
+                    let (_, grant): (PieceKey, Grant) = piece::read(&row);
+                    self.out.insert(catalog::GRANTS, self.grant_row(id, &grant));
+                    self.ledger.grants.insert(id, grant);
+                }
+                PieceKey::Updates(holder) => {
+                    updated.push(holder);
+                    let (_, (_, effects)): (PieceKey, (Tick, Vec<FactEffect>)) = piece::read(&row);
+                    self.out.out.extend(effects.into_iter().map(Conclusion::Effect));
+                }
+                PieceKey::Share(..) | PieceKey::Seen(..) => extras.push((key, row)),
+            }
+        }
+        for (key, row) in extras {
+            self.restore_extra(key, &row);
+        }
+        self.imply(tick);
+        updated
+    }
+
+    fn lifetime_of(&self, name: Sym) -> Option<u16> {
+        let place = self.plan.lifetimes.iter().position(|counter| counter.name == name)?;
+        u16::try_from(place).ok()
+    }
+
+    /// The place of a holder that was known before.
+    fn restored(&mut self, holder: Holder) -> At {
+        self.at(holder).unwrap_or_else(|| self.add(holder))
+    }
+
+    fn restore_quest(&mut self, at: At, ix: Ix, saved: SavedQuest) {
+        let SavedQuest { state, instance, completions, since, wake, open } = saved;
+        let record = Record { state, instance, completions, since, wake, ..Record::new() };
+        if let Some(tick) = wake {
+            self.timers.insert((tick, at, ix));
+        }
+        let stage = open.as_ref().zip(self.plan.get(ix)).and_then(|(open, quest)| quest.stage_of(open.stage));
+        let holder = &mut self.holders[at as usize];
+        holder.records.insert(ix, record);
+        if let (Some(open), Some(stage)) = (open, stage) {
+            let SavedInstance { stage_done, stage_opened, counters, .. } = open;
+            let counters = (counters.iter())
+                .map(|&SavedCounter { count, done, hidden }| Counter { count, done, hidden, shown: None })
+                .collect();
+            let active = state == QuestState::Active;
+            let instance = Instance { stage, active, stage_done, stage_opened, counters, ..Instance::new() };
+            holder.open_ix.push(ix);
+            holder.open.push(instance);
+        }
+    }
+
+    fn restore_extra(&mut self, key: PieceKey, row: &BaseRow) {
+        let (holder, quest) = match key {
+            PieceKey::Share(holder, quest, _) | PieceKey::Seen(holder, quest, ..) => (holder, quest),
+            _ => return,
+        };
+        let ix = self.plan.ix(quest);
+        let Some(at) = self.at(holder) else { return };
+        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
+        match key {
+            PieceKey::Share(_, _, key) => {
+                let (_, amount): (PieceKey, i64) = piece::read(row);
+                extra.shares.insert(key, Share { amount, shown: None });
+                extra.new_shares.push(key);
+            }
+            PieceKey::Seen(_, _, number, item) => {
+                drop(extra.seen.insert((number, item)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Rows, conclusions of `tick` for the next one, and the work of the next one.
+    fn imply(&mut self, tick: Tick) {
+        for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
+            let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
+            for ix in quests {
+                self.show(at, ix);
+                let holder = &mut self.holders[at as usize];
+                if let Some(open) = holder.instance_mut(ix) {
+                    if let Some(extra) = &mut open.extra {
+                        extra.new_shares.clear();
+                    }
+                    self.soon.push((at, ix));
+                }
+                let holder = &self.holders[at as usize];
+                let record = &holder.records[&ix];
+                if record.state == QuestState::Done && record.since == tick {
+                    self.give_effects(at, ix);
+                }
+                let holder = &self.holders[at as usize];
+                let stands = holder.records[&ix].stands();
+                let Some((state, completions)) = stands.filter(|_| holder.holder.scope != Scope::Player)
+                else {
+                    continue;
+                };
+                let stands =
+                    QuestNow { holder: holder.holder, quest: self.plan.name(ix), state, completions };
+                self.out.out.push(Conclusion::Stands(stands));
+            }
+        }
+        for ix in self.plan.all() {
+            if let Some(quest) = self.plan.get(ix).cloned() {
+                self.plan_reset(ix, &quest);
+            }
+        }
+        self.out.base.clear();
+        self.test_all();
+    }
+}
+
+fn read_key(row: &BaseRow) -> PieceKey {
+    postcard::from_bytes(&row.key).expect("the engine checks a snapshot's sums before it gives pieces back")
+}
