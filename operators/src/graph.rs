@@ -1,0 +1,455 @@
+//! The graph of a realm: every operator, and who tells whom.
+//!
+//! ```text
+//! definitions ─▶ all                        ┌──────────── levels, effects, standings of tick T ──────────┐
+//! clock ─▶ weather, facts, players, groups  ▼ (at T+1)                                                   │
+//! facts, entities, presence ─▶ players ─▶ groups ─▶ quest_state, objective_progress, grants ... ─▶ levels ┘
+//! ```
+//!
+//! Only wiring lives here. Inputs are routed to the worker that owns their key, or broadcast as one
+//! copy a worker; what an operator concludes for the next tick goes through the one loop.
+
+use std::sync::Arc;
+
+use differential_dataflow::VecCollection;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+use timely::ExchangeData;
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::vec::{Filter, Map};
+use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
+use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::{Command, DefinitionEdit, Holder, Scope};
+use worldflow_schemas::{Diff, Event, Sym, Tick};
+
+use crate::clock::{Calendar, ClockIn, ClockMachine};
+use crate::community::community_progress;
+use crate::definitions::DefinitionsMachine;
+use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
+use crate::facts::{FactsIn, FactsMachine, FactsOut};
+use crate::levels::levels;
+use crate::machine::{Machine, Produced, Told, ViewRow, operate};
+use crate::messages::{ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
+use crate::npcs::{NpcsIn, NpcsMachine, reply_route};
+use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
+use crate::quests::{
+    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
+};
+use crate::weather::{WeatherIn, WeatherMachine};
+
+/// What enters the graph on one worker.
+pub struct Inputs<'scope> {
+    /// Events of the game.
+    pub events: StreamVec<'scope, Tick, Event>,
+    /// Everything else that is sealed.
+    pub commands: StreamVec<'scope, Tick, Command>,
+    /// Base state given back, all in one tick, before every other input.
+    pub loads: StreamVec<'scope, Tick, BaseRow>,
+}
+
+/// What leaves the graph.
+pub struct Outputs<'scope> {
+    /// Changes of the rows of every deterministic view.
+    pub rows: VecCollection<'scope, Tick, ViewRow, Diff>,
+    /// Changes of base state.
+    pub base: StreamVec<'scope, Tick, (BaseChange, Tick)>,
+    /// Refused inputs.
+    pub refused: StreamVec<'scope, Tick, Refused>,
+}
+
+/// What acts in the next tick.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Concluded {
+    Effect(FactEffect),
+    Level(LevelNow),
+    Stands(QuestNow),
+}
+
+type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
+
+/// Builds the graph of a realm in a scope. Every worker builds the same.
+pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) -> Outputs<'scope> {
+    let Inputs { events, commands, loads } = inputs;
+    let scope = events.scope();
+    let (index, peers) = (scope.index(), scope.peers());
+    let (loop_handle, concluded) = scope.feedback::<Vec<Concluded>>(1);
+    let loads = Loads { rows: loads, peers };
+
+    let definitions = loads.operate(
+        vec![commands.clone().flat_map(|command| match command {
+            Command::Define(edit) => Some((0, edit)),
+            _ => None,
+        })],
+        DefinitionsMachine::default(),
+    );
+    let defined = definitions.out.clone();
+    let begins = commands
+        .clone()
+        .flat_map(|command| matches!(command, Command::Define(DefinitionEdit::Only { .. })).then_some(()));
+
+    let calendar = Calendar::compile(&world.clock).expect("a world is checked before it runs");
+    let calendar = Arc::new(calendar);
+    let clock = loads.operate(
+        vec![
+            commands.clone().flat_map(|command| match command {
+                Command::Clock(command) => Some((0, ClockIn::Command(command))),
+                _ => None,
+            }),
+            begins.clone().map(|()| (0, ClockIn::Start)),
+            defined.clone().flat_map(|edit| match edit {
+                DefinitionEdit::Schedule(id, def) => Some((0, ClockIn::Schedule(id, def))),
+                _ => None,
+            }),
+        ],
+        ClockMachine::new(realm, world.tick_ms, Arc::clone(&calendar)),
+    );
+    let clock_now = clock.out.clone();
+
+    let weather = loads.operate(
+        vec![
+            broadcast(clock_now.clone(), peers, WeatherIn::Clock),
+            broadcast(
+                defined.clone().flat_map(|edit| match edit {
+                    DefinitionEdit::Climate(id, def) => Some((id, def)),
+                    _ => None,
+                }),
+                peers,
+                |(id, def)| WeatherIn::Climate(id, def),
+            ),
+            commands.clone().flat_map(|command| match command {
+                Command::Weather(command) => Some((command.zone.hash64(), WeatherIn::Command(command))),
+                _ => None,
+            }),
+        ],
+        WeatherMachine::new(realm, world.seed, world.tick_ms, calendar, &world.zones, (index, peers)),
+    );
+    let weather_now = weather.out.clone();
+
+    let facts = loads.operate(
+        vec![
+            broadcast(clock_now.clone(), peers, FactsIn::Clock),
+            commands.clone().flat_map(|command| match command {
+                Command::Fact(write) => Some((write.holder.route(), FactsIn::Write(write))),
+                _ => None,
+            }),
+            concluded.clone().flat_map(|concluded| match concluded {
+                Concluded::Effect(effect) => Some((effect.holder.route(), FactsIn::Effect(effect))),
+                _ => None,
+            }),
+        ],
+        FactsMachine::new(realm, world),
+    );
+    let fact_now = facts.out.clone().flat_map(|out| match out {
+        FactsOut::Now(now) => Some(now),
+        FactsOut::Refused(_) => None,
+    });
+
+    let entities = loads.operate(
+        vec![
+            broadcast(begins, peers, |()| EntitiesIn::Begin),
+            commands.clone().flat_map(|command| match command {
+                Command::Entity(write) => Some((write.entity.hash64(), EntitiesIn::Write(write))),
+                _ => None,
+            }),
+        ],
+        EntitiesMachine::new(realm, world, index, peers),
+    );
+    let tags_now = entities.out.clone().flat_map(|out| match out {
+        EntitiesOut::Tags(tags) => Some(tags),
+        EntitiesOut::Refused(_) => None,
+    });
+
+    let presence = loads.operate(
+        vec![commands.clone().flat_map(|command| match command {
+            Command::Presence(write) => Some((write.player.hash64(), PresenceIn::Presence(write))),
+            Command::Membership(write) => Some((write.player.hash64(), PresenceIn::Membership(write))),
+            _ => None,
+        })],
+        PresenceMachine::new(realm),
+    );
+    let player_now = presence.out.clone().flat_map(|out| match out {
+        PresenceOut::Now(now) => Some(now),
+        PresenceOut::Refused(_) => None,
+    });
+
+    let shared = Shared { realm, world, loads: &loads, peers, index };
+    let known = Known {
+        clock: clock_now,
+        weather: weather_now,
+        facts: fact_now,
+        tags: tags_now,
+        players: player_now,
+    };
+    let entered = Entered { events, commands, defined, concluded };
+    let players = shared.players(&entered, &known);
+    let groups = shared.groups(&entered, &known, &players.out);
+    let npcs = shared.npcs(&entered, &known);
+
+    let quest_rows = players.rows.concat(groups.rows);
+    let levels = levels(realm, quest_rows.clone());
+    let community = community_progress(quest_rows.clone());
+
+    let conclusions = players.out.flat_map(|out| match out {
+        PlayersOut::Conclusion(conclusion) => Some(conclusion),
+        _ => None,
+    });
+    let conclusions = conclusions.concat(groups.out);
+    let next = conclusions.clone().flat_map(|conclusion| match conclusion {
+        Conclusion::Effect(effect) => Some(Concluded::Effect(effect)),
+        Conclusion::Stands(now) => Some(Concluded::Stands(now)),
+        Conclusion::Refused(_) => None,
+    });
+    next.concat(levels.now.map(Concluded::Level)).connect_loop(loop_handle);
+
+    Outputs {
+        rows: differential_dataflow::collection::concatenate(
+            scope,
+            [
+                clock.rows,
+                weather.rows,
+                facts.rows,
+                entities.rows,
+                presence.rows,
+                quest_rows,
+                npcs.rows,
+                levels.rows,
+                community,
+            ],
+        ),
+        base: scope.concatenate([
+            definitions.base,
+            clock.base,
+            weather.base,
+            facts.base,
+            entities.base,
+            presence.base,
+            players.base,
+            groups.base,
+            npcs.base,
+        ]),
+        refused: scope.concatenate([
+            facts.out.flat_map(|out| match out {
+                FactsOut::Refused(refused) => Some(refused),
+                FactsOut::Now(_) => None,
+            }),
+            entities.out.flat_map(|out| match out {
+                EntitiesOut::Refused(refused) => Some(refused),
+                EntitiesOut::Tags(_) => None,
+            }),
+            presence.out.flat_map(|out| match out {
+                PresenceOut::Refused(refused) => Some(refused),
+                PresenceOut::Now(_) => None,
+            }),
+            conclusions.flat_map(|conclusion| match conclusion {
+                Conclusion::Refused(refused) => Some(refused),
+                Conclusion::Effect(_) | Conclusion::Stands(_) => None,
+            }),
+            npcs.out,
+        ]),
+    }
+}
+
+/// What enters from outside and through the loop.
+struct Entered<'scope> {
+    events: Stream<'scope, Event>,
+    commands: Stream<'scope, Command>,
+    defined: Stream<'scope, DefinitionEdit>,
+    concluded: Stream<'scope, Concluded>,
+}
+
+/// What conditions and patterns are tested against, as it changes.
+struct Known<'scope> {
+    clock: Stream<'scope, ClockNow>,
+    weather: Stream<'scope, ZoneWeather>,
+    facts: Stream<'scope, FactNow>,
+    tags: Stream<'scope, EntityTags>,
+    players: Stream<'scope, PlayerNow>,
+}
+
+/// Base state on its way back to the operators.
+struct Loads<'scope> {
+    rows: Stream<'scope, BaseRow>,
+    peers: usize,
+}
+
+impl<'scope> Loads<'scope> {
+    /// Runs a machine over its routed inputs and its own pieces of base state.
+    fn operate<M: Machine>(
+        &self,
+        inputs: Vec<Stream<'scope, (u64, M::In)>>,
+        machine: M,
+    ) -> Produced<'scope, M::Out> {
+        let scope = self.rows.scope();
+        let pieces = self.rows.clone().filter(|row| &*row.operator == M::NAME);
+        let pieces = pieces.map(|row| (row.route.hash64(), Told::Load(row)));
+        let peers = self.peers as u64;
+        // All pieces enter in one tick; the first of them, whosever it is, announces the load.
+        let mut announced = false;
+        let loaded = self.rows.clone().flat_map(move |_| {
+            let workers = if announced { 0..0 } else { 0..peers };
+            announced = true;
+            workers.map(|worker| (worker, Told::Loaded))
+        });
+        let inputs = scope.concatenate(inputs).map(|(route, input)| (route, Told::Input(input)));
+        operate(scope.concatenate([inputs, pieces, loaded]), machine)
+    }
+}
+
+/// One copy for every worker.
+fn broadcast<'scope, D: Clone + 'static, I: ExchangeData + Clone>(
+    stream: Stream<'scope, D>,
+    peers: usize,
+    make: impl Fn(D) -> I + 'static,
+) -> Stream<'scope, (u64, I)> {
+    let peers = peers as u64;
+    stream.flat_map(move |item| {
+        let input = make(item);
+        (0..peers).map(move |worker| (worker, input.clone()))
+    })
+}
+
+/// What the machines of quests and NPCs are made from.
+struct Shared<'a, 'scope> {
+    realm: Sym,
+    world: &'a Arc<WorldDef>,
+    loads: &'a Loads<'scope>,
+    index: usize,
+    peers: usize,
+}
+
+/// A player's go to the player's worker; the realm's and the regions' are broadcast.
+fn by_player_or_all<I: Clone>(scope: Scope, route: u64, peers: usize, input: I) -> Vec<(u64, I)> {
+    match scope {
+        Scope::Player => vec![(route, input)],
+        _ => (0..peers as u64).map(|worker| (worker, input.clone())).collect(),
+    }
+}
+
+impl<'scope> Shared<'_, 'scope> {
+    fn quest_edits<I: ExchangeData + Clone>(
+        &self,
+        entered: &Entered<'scope>,
+        make: fn(Sym, Option<Arc<QuestDef>>) -> I,
+    ) -> Stream<'scope, (u64, I)> {
+        let edits = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Quest(id, def) => Some((id, def)),
+            _ => None,
+        });
+        broadcast(edits, self.peers, move |(id, def)| make(id, def))
+    }
+
+    fn players(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, PlayersOut> {
+        let (peers, realm) = (self.peers, self.realm);
+        let events = entered.events.clone().map(move |event| {
+            let owner = [event.player, event.region].into_iter().find(|key| !key.is_none()).unwrap_or(realm);
+            (owner.hash64(), PlayersIn::Event(event))
+        });
+        let facts = known.facts.clone().flat_map(move |now| {
+            by_player_or_all(now.holder.scope, now.holder.route(), peers, PlayersIn::Fact(now))
+        });
+        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
+            Concluded::Level(now) => vec![(now.player.hash64(), PlayersIn::Level(now))],
+            Concluded::Stands(now) => {
+                (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
+            }
+            Concluded::Effect(_) => Vec::new(),
+        });
+        let answers = entered.commands.clone().flat_map(|command| match command {
+            Command::GrantAnswer(answer) => match grant_holder(answer.grant) {
+                Some(holder) if holder.scope != Scope::Player => None,
+                holder => Some((holder.map_or(0, Holder::route), PlayersIn::Answer(answer))),
+            },
+            _ => None,
+        });
+        let places = known.players.clone();
+        let inputs = vec![
+            events,
+            self.quest_edits(entered, PlayersIn::Define),
+            broadcast(known.clock.clone(), peers, PlayersIn::Clock),
+            broadcast(known.weather.clone(), peers, PlayersIn::Weather),
+            broadcast(known.tags.clone(), peers, PlayersIn::Tags),
+            facts,
+            places.map(|now| (now.player.hash64(), PlayersIn::Place(now.player, now.place))),
+            concluded,
+            answers,
+        ];
+        self.loads.operate(inputs, PlayersMachine::new(Arc::clone(self.world), realm))
+    }
+
+    fn groups(
+        &self,
+        entered: &Entered<'scope>,
+        known: &Known<'scope>,
+        players: &Stream<'scope, PlayersOut>,
+    ) -> Produced<'scope, Conclusion> {
+        let peers = self.peers;
+        let told = players.clone().flat_map(|out| match out {
+            PlayersOut::Contribution(counted) => {
+                Some((counted.holder.route(), GroupsIn::Contribution(counted)))
+            }
+            PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
+            PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
+            PlayersOut::Conclusion(_) => None,
+        });
+        let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
+        let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
+            Concluded::Stands(now) => Some(now),
+            Concluded::Effect(_) | Concluded::Level(_) => None,
+        });
+        let answers = entered.commands.clone().flat_map(|command| match command {
+            Command::GrantAnswer(answer) => {
+                let holder = grant_holder(answer.grant).filter(|holder| holder.scope != Scope::Player);
+                holder.map(|holder| (holder.route(), GroupsIn::Answer(answer)))
+            }
+            _ => None,
+        });
+        let inputs = vec![
+            told,
+            self.quest_edits(entered, GroupsIn::Define),
+            broadcast(known.clock.clone(), peers, GroupsIn::Clock),
+            broadcast(known.weather.clone(), peers, GroupsIn::Weather),
+            broadcast(facts, peers, GroupsIn::Fact),
+            broadcast(stands, peers, GroupsIn::Stands),
+            answers,
+        ];
+        self.loads.operate(inputs, GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers))
+    }
+
+    fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, Refused> {
+        let peers = self.peers;
+        let edits = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Npc(id, def) => Some((id, def)),
+            _ => None,
+        });
+        // Whoever can be talked to is a declared entity, so most events are passed over here.
+        let speakers = self.world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
+        let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
+        let talk = entered.events.clone().filter(move |event| speakers.contains(&event.target));
+        let facts = known.facts.clone().flat_map(move |now| {
+            by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Fact(now))
+        });
+        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
+            Concluded::Level(now) => vec![(now.player.hash64(), NpcsIn::Level(now))],
+            Concluded::Stands(now) => {
+                by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
+            }
+            Concluded::Effect(_) => Vec::new(),
+        });
+        let replies = entered.commands.clone().flat_map(|command| match command {
+            Command::Reply(reply) => Some((reply_route(reply.request), NpcsIn::Reply(reply))),
+            _ => None,
+        });
+        let inputs = vec![
+            broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
+            broadcast(known.clock.clone(), peers, NpcsIn::Clock),
+            broadcast(known.weather.clone(), peers, NpcsIn::Weather),
+            facts,
+            known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
+            concluded,
+            talk.map(|event| (event.player.hash64(), NpcsIn::Event(event))),
+            replies,
+        ];
+        self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world))
+    }
+}
