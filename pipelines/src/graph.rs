@@ -1,0 +1,49 @@
+//! Plugs the graph of the operators into the runtime of the engine.
+
+use std::sync::Arc;
+
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Input as _;
+use timely::dataflow::operators::generic::Operator;
+use timely::worker::Worker;
+use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
+use worldflow_operators::graph::{Inputs, build};
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::WorldDef;
+
+/// The graph of a realm, to be built on every worker.
+pub struct WorldGraph {
+    /// The realm.
+    pub realm: Sym,
+    /// Its world.
+    pub world: Arc<WorldDef>,
+}
+
+impl BuildGraph for WorldGraph {
+    fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+        worker.dataflow(|scope| {
+            let (events, event_stream) = scope.new_input();
+            let (commands, command_stream) = scope.new_input();
+            let (loads, load_stream) = scope.new_input();
+            let inputs = Inputs { events: event_stream, commands: command_stream, loads: load_stream };
+            let graph = build(self.realm, &self.world, inputs);
+            outputs.rows(graph.rows);
+            outputs.base(graph.base);
+            // A refusal is told with its tick, so that a recovery does not tell it again.
+            outputs.refusals(graph.refused.unary(Pipeline, "refused at", |_, _| {
+                move |input, output| {
+                    input.for_each(|capability, refused| {
+                        let tick = *capability.least().expect("a message has a time");
+                        let refused = refused.drain(..).map(|refused| {
+                            let worldflow_operators::messages::Refused { source, id, code, reason, hint } =
+                                refused;
+                            (Refused { source, id, code, reason, hint }, tick)
+                        });
+                        output.session(&capability).give_iterator(refused);
+                    });
+                }
+            }));
+            GraphIo { events, commands, loads }
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! A loaded world becomes a running realm.
+//!
+//! Opens the engine on the data folder and writes the world's definitions into it, as inputs: what
+//! has not changed since the last run changes nothing, and what the folder no longer has is removed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use worldflow_engine::admission::{Batch, Item, Outcome};
+use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
+use worldflow_engine::sequencer::Mode;
+use worldflow_engine::tick_clock::system_wall_clock;
+use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Command, EventId, Input, Sym};
+
+use crate::graph::WorldGraph;
+use crate::world::LoadedWorld;
+
+/// How a realm is opened.
+pub struct OpenConfig {
+    /// The realm's name.
+    pub realm: Sym,
+    /// Its world.
+    pub world: LoadedWorld,
+    /// Where it keeps its journal and snapshots; `None` keeps nothing.
+    pub folder: Option<PathBuf>,
+    /// Timely workers; the world's own number, or one a core, when absent.
+    pub workers: Option<usize>,
+    /// Ticks pass by the wall clock, or by `advance` alone.
+    pub manual: bool,
+}
+
+/// A realm cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The engine cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The realm stopped before it had its definitions.
+    #[error("the realm stopped before it had its definitions\nhint: the log says why")]
+    Stopped,
+    /// A definition was refused.
+    #[error("a definition was refused: {0}")]
+    Refused(String),
+}
+
+/// Starts a realm; returns when it has its definitions and can be used.
+///
+/// # Errors
+/// When the engine cannot be opened, or stops at once.
+pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> {
+    let OpenConfig { realm, world, folder, workers, manual } = config;
+    let length = TickLength { tick_ms: world.world.tick_ms };
+    let wall = system_wall_clock();
+    let mode = if manual { Mode::Manual { start: length.tick_at(wall()) } } else { Mode::RealTime { wall } };
+    let graph = WorldGraph { realm, world: Arc::clone(&world.world) };
+    let engine = RealmConfig {
+        folder,
+        workers: workers.unwrap_or_else(|| worker_count(world.world.workers)),
+        mode,
+        ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
+    };
+    let running = open(engine, Arc::new(graph)).await?;
+    define(&running, &world, manual).await?;
+    Ok(running)
+}
+
+/// The world's own number of workers, or one a core.
+fn worker_count(declared: u32) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match usize::try_from(declared) {
+        Ok(0) | Err(_) => cores,
+        Ok(count) => count,
+    }
+}
+
+async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Result<(), StartError> {
+    let items = definition_items(world, system_wall_clock()());
+    let (reply, outcomes) = oneshot::channel();
+    let batch = Batch { source: Sym::new("world"), items, watermark_ms: None, reply: Some(reply) };
+    running.realm.admission.submit(batch).await.map_err(|_| StartError::Stopped)?;
+    if manual {
+        running.advance(1).await.map_err(|_| StartError::Stopped)?;
+    }
+    for outcome in outcomes.await.map_err(|_| StartError::Stopped)? {
+        if let Outcome::Refused(refusal) = outcome {
+            return Err(StartError::Refused(refusal.reason));
+        }
+    }
+    Ok(())
+}
+
+/// The world's definitions as inputs: all of them, and that there are no others.
+#[must_use]
+pub fn definition_items(world: &LoadedWorld, now_ms: i64) -> Vec<Item> {
+    let only = Command::Define(DefinitionEdit::Only {
+        quests: world.quests.keys().map(|id| Sym::new(id)).collect(),
+        climates: world.climates.keys().map(|id| Sym::new(id)).collect(),
+        schedules: world.schedules.keys().map(|id| Sym::new(id)).collect(),
+        npcs: world.npcs.keys().map(|id| Sym::new(id)).collect(),
+    });
+    let commands = world.definitions().into_iter().chain([only]);
+    commands
+        .enumerate()
+        .map(|(place, command)| Item {
+            // Each start writes its definitions anew, so their ids carry the start's time.
+            id: EventId::Named(format!("{now_ms}-{place}").into()),
+            input: Input::Command(command),
+        })
+        .collect()
+}
