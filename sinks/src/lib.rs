@@ -1,1 +1,9 @@
 //! Sinks: one file each, one list.
+
+pub mod arrow;
+pub mod health;
+pub mod http_views;
+pub mod live_page;
+pub mod sql;
+pub mod tiers;
+pub mod view_at;

@@ -1,0 +1,131 @@
+//! Which views go to which database, and how often.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::definitions::{OneOrMany, SinkDef};
+
+use super::error::SqlError;
+
+/// Where the tables are. Printing it shows no password.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// An SQLite file; it is made when it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(PostgresAddress),
+}
+
+/// The address of a PostgreSQL database. Printing it shows no password.
+#[derive(Clone)]
+pub struct PostgresAddress {
+    pub(super) options: PgConnectOptions,
+}
+
+impl PostgresAddress {
+    /// Reads `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// When it is not such an address; the error does not repeat it.
+    pub fn parse(sink: &str, url: &str) -> Result<PostgresAddress, SqlError> {
+        let address = |reason: String| SqlError::Address { sink: sink.to_owned(), reason };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(address("it does not begin with postgres://".to_owned()));
+        }
+        let options = url.parse::<PgConnectOptions>().map_err(|error| address(error.to_string()))?;
+        Ok(PostgresAddress { options })
+    }
+}
+
+impl fmt::Display for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        write!(f, "postgres://{host}:{port}/{}", self.options.get_database().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Target::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
+/// A sink of views in SQL tables.
+#[derive(Clone, Debug)]
+pub struct SqlSinkConfig {
+    /// Its name in the world, in metrics and on the live page.
+    pub name: String,
+    /// The database.
+    pub target: Target,
+    /// The views; each becomes a table of its name.
+    pub views: Vec<ViewId>,
+    /// How often the tables are brought up to date, when something has changed.
+    pub every: Duration,
+}
+
+impl SqlSinkConfig {
+    /// A sink of a world. `folder` is what an SQLite path is relative to; references to the
+    /// environment in `url` have been resolved by the caller.
+    ///
+    /// # Errors
+    /// For an unknown view or a bad address.
+    pub fn parse(name: &str, def: &SinkDef, folder: &Path) -> Result<SqlSinkConfig, SqlError> {
+        let (target, views, every) = match def {
+            SinkDef::Sqlite { path, views, every } => (Target::Sqlite(folder.join(path)), views, every),
+            SinkDef::Postgres { url, views, every } => {
+                (Target::Postgres(PostgresAddress::parse(name, url)?), views, every)
+            }
+        };
+        let every = Duration::from_millis(every.ms);
+        Ok(SqlSinkConfig { name: name.to_owned(), target, views: parse_views(name, views.as_ref())?, every })
+    }
+
+    /// Every deterministic view: what a sink holds that names none.
+    #[must_use]
+    pub fn all_views() -> Vec<ViewId> {
+        catalog::ids().filter(|view| view.def().deterministic).collect()
+    }
+}
+
+fn parse_views(sink: &str, names: Option<&OneOrMany<String>>) -> Result<Vec<ViewId>, SqlError> {
+    let Some(names) = names else { return Ok(SqlSinkConfig::all_views()) };
+    let unknown = |view: &String| SqlError::UnknownView { sink: sink.to_owned(), view: view.clone() };
+    let mut views: Vec<ViewId> = names
+        .as_slice()
+        .iter()
+        .map(|name| catalog::view(name).ok_or_else(|| unknown(name)))
+        .collect::<Result<_, _>>()?;
+    views.sort_unstable();
+    views.dedup();
+    Ok(views)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_never_prints_its_password() {
+        let address =
+            PostgresAddress::parse("db", "postgres://me:s3cret@db.example:5433/world").expect("valid");
+        let target = Target::Postgres(address);
+        assert_eq!(target.to_string(), "postgres://db.example:5433/world");
+        assert_eq!(format!("{target:?}"), "Postgres(postgres://db.example:5433/world)");
+        for bad in ["mysql://me:s3cret@host/world", "postgres://me:s3cret@host:notaport/world"] {
+            let error = PostgresAddress::parse("db", bad).expect_err("invalid");
+            assert!(!format!("{error} {error:?}").contains("s3cret"));
+        }
+    }
+}

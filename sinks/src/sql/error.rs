@@ -1,0 +1,81 @@
+//! What can go wrong between a sink and its database.
+
+/// Why a flush, or the opening of a sink, failed. Never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The address is not one.
+    #[error("sinks.{sink}: not a PostgreSQL address: {reason}")]
+    Address {
+        /// The sink.
+        sink: String,
+        /// Why, without the address: it may hold a password.
+        reason: String,
+    },
+    /// A view in the configuration does not exist.
+    #[error("sinks.{sink}: unknown view `{view}`")]
+    UnknownView {
+        /// The sink.
+        sink: String,
+        /// The name.
+        view: String,
+    },
+    /// No connection could be made.
+    #[error("cannot connect to {target}: {source}")]
+    Connect {
+        /// The database, without its password.
+        target: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A table could not be made or changed.
+    #[error("cannot make the table `{table}`: {source}")]
+    Table {
+        /// The table.
+        table: &'static str,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A statement failed.
+    #[error("{0}")]
+    Statement(#[from] sqlx::Error),
+    /// The database did not answer.
+    #[error("no answer from {target} within {seconds} s")]
+    Silent {
+        /// The database.
+        target: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The database is ahead of the realm: the realm is still catching up.
+    #[error("the tables are at tick {stored} and the realm only at {tick}")]
+    Behind {
+        /// The tick of the tables.
+        stored: u64,
+        /// The tick of the realm.
+        tick: u64,
+    },
+}
+
+impl SqlError {
+    pub(crate) fn table(table: &'static str, source: sqlx::Error) -> SqlError {
+        SqlError::Table { table, source }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            SqlError::Address { .. } => "it looks like postgres://user:password@host:5432/database",
+            SqlError::UnknownView { .. } => "`worldflow views` lists them",
+            SqlError::Connect { .. } | SqlError::Silent { .. } => {
+                "the sink tries again by itself; is the database up, and its address right?"
+            }
+            SqlError::Table { .. } => {
+                "worldflow changes no table that it did not make; give it a database or a schema of its own \
+                 (?options[search_path]=worldflow), and drop what depends on the table"
+            }
+            SqlError::Statement(_) => "the sink tries again by itself",
+            SqlError::Behind { .. } => "it goes on when the realm is there",
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! One flush: a transaction that takes the tables of a realm from one closed tick to a later one.
+//!
+//! The frontier is read from the database at the start of each flush, under the lock that keeps
+//! other flushes out. So it does not matter whether the flush before was committed, lost or cut off
+//! half-way, or by which process: the tables say themselves where they are.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use worldflow_engine::realm::{Progress, Realm};
+use worldflow_engine::view_store::{Delta, Filter};
+use worldflow_schemas::catalog::{ViewDef, ViewId};
+use worldflow_schemas::{Row, Tick};
+
+use super::cell::{Cell, Cells, cells};
+use super::connection::{Connection, Frontier};
+use super::error::SqlError;
+use crate::view_at::{deltas_between, rows_at};
+
+/// Rows that are turned into cells at once.
+const CHUNK_ROWS: usize = 2000;
+/// How long the first statement of a flush may take. It waits for locks, but does no work.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long everything else in it may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What a flush did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flushed {
+    /// Where all tables are now.
+    pub(super) to: Progress,
+    /// Rows written or removed.
+    pub(super) rows: u64,
+}
+
+/// Keeps the tables of one realm. Remembers nothing that the database does not say better, but for
+/// the ticks from which on this process's view store knows every change.
+pub(super) struct Flush {
+    pub(super) realm: Realm,
+    pub(super) views: Vec<ViewId>,
+    pub(super) target: String,
+    /// By view, the tick at which its table was first compared with the view in this process. The
+    /// view store was filled by then, so from there on its deltas are complete.
+    joined: FxHashMap<ViewId, Tick>,
+}
+
+/// What is to be done to one table.
+enum Plan {
+    /// The table is at a tick from which the changes are known: the last value of each key.
+    Change(FxHashMap<Cells, Option<Row>>),
+    /// It is anywhere: these are the rows it shall have.
+    Reconcile(FxHashMap<Cells, Row>),
+}
+
+impl Flush {
+    pub(super) fn new(realm: Realm, views: Vec<ViewId>, target: String) -> Flush {
+        Flush { realm, views, target, joined: FxHashMap::default() }
+    }
+
+    /// Brings the tables to the realm's present tick. After an error the connection is of no use.
+    pub(super) async fn run(&mut self, connection: &mut Connection) -> Result<Flushed, SqlError> {
+        let name = self.realm.name.as_str();
+        let begun = async {
+            connection.begin(name).await?;
+            connection.frontiers(name).await
+        };
+        let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
+        let (to, plans) = self.plan(&frontiers).await?;
+        let written = async {
+            let mut rows = 0;
+            for (view, plan) in plans {
+                rows += match plan {
+                    Plan::Change(changes) => change(connection, view.def(), changes).await?,
+                    Plan::Reconcile(wanted) => reconcile(connection, view.def(), name, wanted).await?,
+                };
+                connection.advance(name, view.def(), self.realm.epoch, to).await?;
+            }
+            connection.commit().await?;
+            Ok(rows)
+        };
+        let rows = within(WRITE_TIMEOUT, &self.target, written).await?;
+        for view in &self.views {
+            self.joined.entry(*view).or_insert(to.tick);
+        }
+        Ok(Flushed { to, rows })
+    }
+
+    /// Decides for each view what is to be done, all of them at one tick. Off the runtime's threads:
+    /// a reconciliation looks at every row.
+    async fn plan(
+        &self,
+        frontiers: &FxHashMap<String, Frontier>,
+    ) -> Result<(Progress, Vec<(ViewId, Plan)>), SqlError> {
+        let mut progress = self.realm.progress.clone();
+        let from: Vec<(ViewId, Option<Tick>)> = self
+            .views
+            .iter()
+            .map(|view| {
+                let frontier = frontiers.get(view.def().name).filter(|f| f.epoch == self.realm.epoch);
+                let joined = self.joined.get(view).copied().unwrap_or(Tick::MAX);
+                (*view, frontier.map(|f| f.tick).filter(|tick| *tick >= joined))
+            })
+            .collect();
+        let ours = frontiers.values().filter(|frontier| frontier.epoch == self.realm.epoch);
+        let stored = ours.map(|frontier| frontier.tick).max().unwrap_or(0);
+        loop {
+            let to = *progress.borrow_and_update();
+            if to.tick < stored {
+                return Err(SqlError::Behind { stored, tick: to.tick });
+            }
+            let (store, from) = (Arc::clone(&self.realm.views), from.clone());
+            let planned = tokio::task::spawn_blocking(move || {
+                let plan = |(view, from): (ViewId, Option<Tick>)| {
+                    let deltas = from.and_then(|from| deltas_between(&store, view, from, to.tick));
+                    let plan = match deltas {
+                        Some(deltas) => Plan::Change(last_values(view.def(), &deltas)),
+                        None => {
+                            let rows = rows_at(&store, view, &Filter::all(), to.tick)?;
+                            Plan::Reconcile(by_key(view.def(), rows))
+                        }
+                    };
+                    Some((view, plan))
+                };
+                from.into_iter().map(plan).collect::<Option<Vec<_>>>()
+            });
+            match planned.await.expect("planning neither panics nor is cancelled") {
+                Some(plans) => return Ok((to, plans)),
+                // The store has moved on too far; so has the realm, or it is about to.
+                None if progress.changed().await.is_err() => {
+                    return Err(SqlError::Behind { stored, tick: to.tick });
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    target: &str,
+    work: impl Future<Output = Result<T, SqlError>>,
+) -> Result<T, SqlError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(SqlError::Silent { target: target.to_owned(), seconds: limit.as_secs() }),
+    }
+}
+
+fn last_values(view: &ViewDef, deltas: &[Arc<Delta>]) -> FxHashMap<Cells, Option<Row>> {
+    let mut last = FxHashMap::default();
+    for (row, diff) in deltas.iter().flat_map(|delta| &delta.changes) {
+        last.insert(cells(view, row.key(view.key)), (*diff > 0).then(|| row.clone()));
+    }
+    last
+}
+
+fn by_key(view: &ViewDef, rows: Vec<Row>) -> FxHashMap<Cells, Row> {
+    rows.into_iter().map(|row| (cells(view, row.key(view.key)), row)).collect()
+}
+
+async fn change(
+    connection: &mut Connection,
+    view: &ViewDef,
+    changes: FxHashMap<Cells, Option<Row>>,
+) -> Result<u64, SqlError> {
+    let (mut gone, mut here) = (Vec::new(), Vec::new());
+    for (key, row) in changes {
+        match row {
+            Some(row) => here.push(row),
+            None => gone.push(key),
+        }
+    }
+    write(connection, view, &gone, &here).await
+}
+
+async fn reconcile(
+    connection: &mut Connection,
+    view: &ViewDef,
+    realm: &str,
+    mut wanted: FxHashMap<Cells, Row>,
+) -> Result<u64, SqlError> {
+    let mut gone = Vec::new();
+    let mut compare = |stored: Cells| {
+        let same = |row: &Row| {
+            let columns = view.columns.iter().zip(cells(view, row)).zip(&stored);
+            columns.into_iter().all(|((column, wanted), stored)| Cell::same(column.kind, &wanted, stored))
+        };
+        match wanted.entry(stored[..view.key].to_vec()) {
+            Entry::Occupied(row) if same(row.get()) => drop(row.remove()),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(key) => gone.push(key.into_key()),
+        }
+    };
+    connection.read(view, realm, &mut compare).await?;
+    let here: Vec<Row> = wanted.into_values().collect();
+    write(connection, view, &gone, &here).await
+}
+
+async fn write(
+    connection: &mut Connection,
+    view: &ViewDef,
+    gone: &[Cells],
+    here: &[Row],
+) -> Result<u64, SqlError> {
+    connection.delete(view, gone).await?;
+    for rows in here.chunks(CHUNK_ROWS) {
+        let rows: Vec<Cells> = rows.iter().map(|row| cells(view, row)).collect();
+        connection.upsert(view, &rows).await?;
+    }
+    Ok((gone.len() + here.len()) as u64)
+}

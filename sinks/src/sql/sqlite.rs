@@ -1,0 +1,129 @@
+//! SQLite: one file, write-ahead log, several rows a statement.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _};
+use worldflow_schemas::catalog::{Column, ColumnType, ViewDef};
+
+use super::cell::{Cell, Cells};
+use super::table::{Dialect, list, on_conflict, quoted};
+
+/// The rows of one statement: few sizes, so that few statements are prepared.
+const BATCH_ROWS: [usize; 3] = [64, 8, 1];
+
+pub(super) async fn open(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    // With a write-ahead log and `synchronous = normal` a loss of power may lose the last
+    // transactions, but rows and frontier together; the next start reconciles them.
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(10))
+        .connect()
+        .await
+}
+
+pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    Ok(())
+}
+
+pub(super) async fn read(
+    connection: &mut SqliteConnection,
+    view: &ViewDef,
+    realm: &str,
+    each: &mut (dyn FnMut(Cells) + Send),
+) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(Dialect::Sqlite.select(view));
+    let mut rows = sqlx::query(sql).bind(realm.to_owned()).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let cells: Result<Cells, sqlx::Error> =
+            view.columns.iter().enumerate().map(|(place, column)| cell(&row, place, column)).collect();
+        each(cells?);
+    }
+    Ok(())
+}
+
+fn cell(row: &SqliteRow, place: usize, column: &Column) -> Result<Cell, sqlx::Error> {
+    Ok(match column.kind {
+        ColumnType::Bool => row.try_get::<Option<i64>, _>(place)?.map(|n| Cell::Bool(n != 0)),
+        ColumnType::Int | ColumnType::Tick | ColumnType::Time => {
+            row.try_get::<Option<i64>, _>(place)?.map(Cell::Int)
+        }
+        ColumnType::Dec => row.try_get::<Option<f64>, _>(place)?.map(Cell::float),
+        ColumnType::Text | ColumnType::Any | ColumnType::Json => {
+            row.try_get::<Option<String>, _>(place)?.map(|text| Cell::Text(text.into()))
+        }
+    }
+    .unwrap_or(Cell::Null))
+}
+
+pub(super) async fn upsert(
+    connection: &mut SqliteConnection,
+    view: &ViewDef,
+    rows: &[Cells],
+) -> Result<(), sqlx::Error> {
+    in_batches(connection, rows, |count| {
+        let rows = vec![tuple(view.columns.len()); count].join(", ");
+        let (name, columns) = (quoted(view.name), list(view.columns));
+        format!("INSERT INTO {name} ({columns}) VALUES {rows} {}", on_conflict(view))
+    })
+    .await
+}
+
+pub(super) async fn delete(
+    connection: &mut SqliteConnection,
+    view: &ViewDef,
+    keys: &[Cells],
+) -> Result<(), sqlx::Error> {
+    in_batches(connection, keys, |count| {
+        let keys = vec![tuple(view.key); count].join(", ");
+        format!(
+            "DELETE FROM {} WHERE ({}) IN (VALUES {keys})",
+            quoted(view.name),
+            list(&view.columns[..view.key])
+        )
+    })
+    .await
+}
+
+fn tuple(columns: usize) -> String {
+    format!("({})", vec!["?"; columns].join(", "))
+}
+
+async fn in_batches(
+    connection: &mut SqliteConnection,
+    mut rows: &[Cells],
+    statement: impl Fn(usize) -> String,
+) -> Result<(), sqlx::Error> {
+    for size in BATCH_ROWS {
+        if rows.len() < size {
+            continue;
+        }
+        let sql = statement(size);
+        while let Some((batch, rest)) = rows.split_at_checked(size) {
+            let query = sqlx::query(AssertSqlSafe(sql.clone()));
+            batch.iter().flatten().fold(query, bind).execute(&mut *connection).await?;
+            rows = rest;
+        }
+    }
+    Ok(())
+}
+
+fn bind<'q>(query: Query<'q, Sqlite, SqliteArguments>, cell: &Cell) -> Query<'q, Sqlite, SqliteArguments> {
+    match cell {
+        Cell::Null => query.bind(None::<i64>),
+        Cell::Bool(b) => query.bind(i64::from(*b)),
+        Cell::Int(n) => query.bind(*n),
+        Cell::Float(bits) => query.bind(f64::from_bits(*bits)),
+        Cell::Text(text) => query.bind(text.clone().into_owned()),
+    }
+}

@@ -1,0 +1,307 @@
+//! Views, health and the live page over HTTP, through a real socket.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
+use arrow::ipc::reader::StreamReader;
+use axum::Router;
+use serde_json::Value as Json;
+use support::{Chance, Fake, VIEWS, http::Server, int, random_write, sym};
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::{Row, Value};
+use worldflow_sinks::health::{Health, Pace, health_router, install_metrics};
+use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
+use worldflow_sinks::live_page::{LivePage, live_page_router};
+
+/// `Bearer all` reads everything, `Bearer <realm>` that realm, and nothing else reads anything.
+fn authorize() -> Authorize {
+    Arc::new(|headers, _| {
+        let token = headers.get("authorization").and_then(|header| header.to_str().ok());
+        match token.and_then(|token| token.strip_prefix("Bearer ")) {
+            Some("all") => Ok(Scope::AllRealms),
+            Some(realm) => Ok(Scope::Realm(realm.into())),
+            None => Err(HttpError::unauthorized()),
+        }
+    })
+}
+
+fn open() -> Authorize {
+    Arc::new(|_, _| Ok(Scope::AllRealms))
+}
+
+/// A realm with many random rows at tick 200, and a store that is one tick ahead of its progress.
+fn random_realm() -> Fake {
+    let mut fake = Fake::new("greenvale", 1);
+    let mut chance = Chance::new(3);
+    for tick in 1..=200 {
+        let (view, key, row) = random_write(&mut chance, fake.realm.name, tick);
+        fake.apply(tick, vec![(view, key, row)]);
+    }
+    let ahead = Row::from([Value::id(fake.realm.name), sym("wolf"), sym("npc"), Value::Null, Value::Null, int(1)]);
+    fake.realm.views.apply(201, [(catalog::ENTITIES, ahead, 1)]);
+    fake
+}
+
+fn text(json: &Json) -> String {
+    match json {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn from_json(view: ViewId, rows: &[Json]) -> Vec<Vec<String>> {
+    let columns = view.def().columns;
+    rows.iter().map(|row| columns.iter().map(|column| text(&row[column.name])).collect()).collect()
+}
+
+/// Text that is JSON, as JSON writes it here.
+fn normal(view: ViewId, mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    for row in &mut rows {
+        for (column, cell) in view.def().columns.iter().zip(row) {
+            if column.kind == catalog::ColumnType::Json && !cell.is_empty() {
+                *cell = serde_json::from_str::<Json>(cell).expect("JSON").to_string();
+            }
+        }
+    }
+    rows
+}
+
+fn from_csv(body: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut csv = csv::Reader::from_reader(body);
+    let header = csv.headers().expect("a header").iter().map(str::to_owned).collect();
+    let rows = csv.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect());
+    (header, rows.collect())
+}
+
+fn from_arrow(body: &[u8]) -> Vec<Vec<String>> {
+    let reader = StreamReader::try_new(body, None).expect("a stream");
+    let batches: Vec<RecordBatch> = reader.map(|batch| batch.expect("a batch")).collect();
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| arrow_row(batch, row))).collect()
+}
+
+fn arrow_row(batch: &RecordBatch, row: usize) -> Vec<String> {
+    let cell = |column: &arrow::array::ArrayRef| {
+        if column.is_null(row) {
+            return String::new();
+        }
+        match column.data_type() {
+            DataType::Boolean => column.as_boolean().value(row).to_string(),
+            DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+            DataType::Timestamp(..) => column.as_primitive::<TimestampMillisecondType>().value(row).to_string(),
+            DataType::Float64 => Json::from(column.as_primitive::<Float64Type>().value(row)).to_string(),
+            DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
+            other => panic!("no column is {other}"),
+        }
+    };
+    batch.columns().iter().map(cell).collect()
+}
+
+/// Fractions as a double prints them.
+fn doubles(view: ViewId, mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    for row in &mut rows {
+        for (column, cell) in view.def().columns.iter().zip(row) {
+            if column.kind == catalog::ColumnType::Dec && !cell.is_empty() {
+                *cell = Json::from(cell.parse::<f64>().expect("a number")).to_string();
+            }
+        }
+    }
+    rows
+}
+
+#[tokio::test]
+async fn every_format_lists_the_rows_of_one_tick() {
+    let fake = random_realm();
+    let server = Server::start(views_router(vec![fake.realm.clone()], open())).await;
+    for view in VIEWS {
+        let name = view.def().name;
+        let json = server.get(&format!("/v1/views/{name}")).await;
+        assert_eq!((json.status, json.header("x-worldflow-tick")), (200, Some("200")));
+        let body = json.json();
+        assert_eq!(body["tick"], 200);
+        let listed = from_json(view, body["rows"].as_array().expect("rows"));
+        let known: BTreeMap<_, _> = fake.state.iter().filter(|((of, _), _)| *of == view).collect();
+        assert_eq!(listed.len(), known.len(), "{name}");
+        assert!(!listed.is_empty(), "{name} has rows");
+
+        let ndjson = server.get(&format!("/v1/views/{name}?format=ndjson")).await;
+        let lines: Vec<Json> = ndjson.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(from_json(view, &lines), listed, "{name} as NDJSON");
+
+        let (header, rows) = from_csv(&server.get(&format!("/v1/views/{name}?format=csv")).await.body);
+        assert_eq!(header, view.def().columns.iter().map(|column| column.name).collect::<Vec<_>>());
+        assert_eq!(doubles(view, normal(view, rows)), listed, "{name} as CSV");
+
+        let arrow = server.get(&format!("/v1/views/{name}?format=arrow")).await;
+        assert_eq!(normal(view, from_arrow(&arrow.body)), listed, "{name} as Arrow");
+    }
+    assert_eq!(from_arrow(&server.get("/v1/views/levels?format=arrow").await.body).len(), 0, "an empty view has a schema");
+}
+
+#[tokio::test]
+async fn parameters_narrow_the_rows() {
+    let mut fake = Fake::new("greenvale", 1);
+    let entity = |name: &str, kind: &str, tags: &str| {
+        let realm = sym("greenvale");
+        Row::from([realm, sym(name), sym(kind), Value::text(tags), Value::Null, int(1)])
+    };
+    let rows = [
+        entity("wolf", "npc", r#"["beast"]"#),
+        entity("bear", "npc", r#"["beast","large"]"#),
+        entity("door", "object", "[]"),
+    ];
+    for (row, tick) in rows.into_iter().zip(1..) {
+        fake.put(tick, catalog::ENTITIES, row);
+    }
+    let server = Server::start(views_router(vec![fake.realm.clone()], open())).await;
+    for (query, names) in [
+        ("", &["bear", "door", "wolf"][..]),
+        ("entity=wolf", &["wolf"]),
+        ("entity=wolf&entity=door", &["door", "wolf"]),
+        ("kind=npc&entity=wolf&entity=door", &["wolf"]),
+        ("tags=large", &["bear"]),
+        ("entity=never-seen-before", &[]),
+        ("realm=greenvale&kind=object", &["door"]),
+    ] {
+        let body = server.get(&format!("/v1/views/entities?{query}")).await.json();
+        let listed: Vec<&str> =
+            body["rows"].as_array().expect("rows").iter().filter_map(|row| row["entity"].as_str()).collect();
+        assert_eq!(listed, names, "{query}");
+    }
+    for (path, status, code) in [
+        ("/v1/views/entitys", 404, "unknown_view"),
+        ("/v1/views/entities?version=1", 400, "unknown_filter"),
+        ("/v1/views/entities?format=xml", 400, "unknown_format"),
+        ("/v1/views/entities?realm=other", 404, "unknown_realm"),
+        ("/v1/views/quest_state?holder=%ff", 400, "bad_query"),
+        ("/v1/views/rejections?number=many", 400, "bad_value"),
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        let error = answer.json();
+        assert_eq!(error["code"], code, "{path}");
+        assert!(error["message"].is_string() && error["hint"].is_string(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_reads_its_realm_only() {
+    let realms = [Fake::new("north", 1), Fake::new("south", 1)];
+    let routes = views_router(realms.iter().map(|fake| fake.realm.clone()).collect(), authorize());
+    let server = Server::start(routes).await;
+    for (token, path, status, code) in [
+        (None, "/v1/views", 401, Some("unauthorized")),
+        (None, "/v1/views/clock", 401, Some("unauthorized")),
+        (Some("all"), "/v1/views", 200, None),
+        (Some("all"), "/v1/views/clock", 400, Some("realm_needed")),
+        (Some("all"), "/v1/views/clock?realm=south", 200, None),
+        (Some("north"), "/v1/views/clock", 200, None),
+        (Some("north"), "/v1/views/clock?realm=south", 404, Some("unknown_realm")),
+        (Some("west"), "/v1/views/clock", 403, Some("forbidden")),
+    ] {
+        let answer = server.get_as(path, token).await;
+        assert_eq!(answer.status, status, "{token:?} {path}: {}", answer.text());
+        if let Some(code) = code {
+            assert_eq!(answer.json()["code"], code, "{token:?} {path}");
+        }
+    }
+    let catalog = server.get_as("/v1/views", Some("all")).await.json();
+    let views = catalog["views"].as_array().expect("views");
+    assert_eq!(views.len(), catalog::CATALOG.len());
+    assert_eq!(views[0]["name"], "clock");
+    assert_eq!(views[0]["columns"][1]["kind"], "int");
+}
+
+fn health(fake: &Fake, pace: Pace) -> Router {
+    health_router(Health {
+        realms: vec![(fake.realm.clone(), pace)],
+        sinks: Vec::new(),
+        metrics: None,
+        authorize: authorize(),
+    })
+}
+
+#[tokio::test]
+async fn ready_means_that_ticks_go_on() {
+    let fake = Fake::new("greenvale", 1);
+    let server = Server::start(health(&fake, Pace::RealTime)).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let still = server.get("/readyz").await;
+    assert_eq!(still.status, 503);
+    let why = still.json()["realms"][0]["why"].as_str().expect("a reason").to_owned();
+    assert!(why.contains("tick 0 has stood still for 2 s"), "{why}");
+
+    let progress = fake.progress.clone();
+    let moving = tokio::spawn(async move {
+        let mut every = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            every.tick().await;
+            progress.send_modify(|progress| progress.tick += 1);
+        }
+    });
+    let ready = server.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &Json::Bool(true)));
+    moving.abort();
+    assert_eq!(server.get("/metrics").await.status, 401);
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_prometheus() {
+    let fake = Fake::new("greenvale", 1);
+    let metrics = install_metrics().expect("the first in this process");
+    metrics::counter!("worldflow_test_total", "realm" => "greenvale").increment(3);
+    let health = Health {
+        realms: vec![(fake.realm.clone(), Pace::Manual)],
+        sinks: Vec::new(),
+        metrics: Some(metrics),
+        authorize: open(),
+    };
+    let server = Server::start(health_router(health)).await;
+    let text = server.get("/metrics").await.text();
+    assert!(text.contains("worldflow_test_total{realm=\"greenvale\"} 3"), "{text}");
+}
+
+#[tokio::test]
+async fn the_live_page_follows_the_world() {
+    let mut fake = Fake::new("greenvale", 1);
+    let quest = |holder: &str, state: &str| {
+        let start = ["greenvale", "player", holder, "wolves"].map(sym);
+        let rest = [int(1), sym(state), Value::Null, int(1), Value::Null, int(u64::from(state == "done"))];
+        Row::new(start.into_iter().chain(rest).collect::<Vec<_>>())
+    };
+    fake.put(1, catalog::QUEST_STATE, quest("ann", "active"));
+    fake.put(2, catalog::QUEST_STATE, quest("bob", "active"));
+    let page = LivePage { realms: vec![fake.realm.clone()], sinks: Vec::new(), authorize: None };
+    let server = Server::start(live_page_router(page)).await;
+
+    let html = server.get("/").await;
+    assert_eq!(html.status, 200);
+    assert!(html.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    for asset in ["/assets/live.js", "/assets/live.css"] {
+        assert!(html.text().contains(asset));
+        assert_eq!(server.get(asset).await.status, 200);
+    }
+    assert!(!html.text().contains("://"), "nothing comes from elsewhere");
+    assert_eq!(server.get("/live?realm=other").await.status, 404);
+
+    let mut events = server.events("/live").await;
+    let first = events.next().await;
+    assert_eq!(first["quests"], serde_json::json!([{"quest": "wolves", "active": 2, "completions": 0}]));
+    fake.put(3, catalog::QUEST_STATE, quest("bob", "done"));
+    loop {
+        let later = events.next().await;
+        if later["tick"] == 3 {
+            let expected = serde_json::json!([{"quest": "wolves", "active": 1, "done": 1, "completions": 1}]);
+            assert_eq!(later["quests"], expected);
+            break;
+        }
+    }
+    // The realm ends: so does the stream, and nothing holds up the server's shutdown.
+    drop(fake);
+    events.end().await;
+}

@@ -1,0 +1,37 @@
+//! The SQLite sink, against a file.
+
+mod support;
+
+use support::database::Database;
+use support::scenarios;
+
+fn file(folder: &tempfile::TempDir) -> Database {
+    Database::Sqlite(folder.path().join("sub").join("world.db"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_the_views_at_a_closed_tick_wherever_the_sink_is_killed() {
+    for seed in 1..=4 {
+        let folder = tempfile::tempdir().expect("a folder");
+        println!("seed {seed}");
+        scenarios::killed_at_random(&file(&folder), seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_realms_share_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::two_realms(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::older_tables(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn awkward_values_do_not_stop_the_sink() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::awkward_values(&file(&folder)).await;
+}

@@ -1,0 +1,125 @@
+//! A PostgreSQL server for tests: its own throwaway cluster, on a free port of the loopback.
+//!
+//! PostgreSQL refuses to run as root; then it runs as `postgres`, or `nobody`. A machine without it
+//! fails the test: `./test` installs it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running server. Dropping it stops it and removes the cluster.
+pub struct Postgres {
+    folder: tempfile::TempDir,
+    programs: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts its server.
+    pub fn start() -> Postgres {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("worldflow-postgres-").tempdir().expect("a folder");
+        let user = other_user(folder.path());
+        if let Some((uid, gid)) = user {
+            chown(folder.path(), Some(uid), Some(gid)).expect("root may give a folder away");
+        }
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let mut postgres = Postgres { folder, programs, user, port, server: None };
+        let made = postgres
+            .command("initdb")
+            .args(["-U", "worldflow", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            .stdout(Stdio::null())
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        postgres.start_again();
+        postgres
+    }
+
+    /// The address of its database.
+    pub fn url(&self) -> String {
+        format!("postgres://worldflow:not-a-secret@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts the server of an existing cluster, and waits until it takes connections.
+    pub fn start_again(&mut self) {
+        let mut server = self
+            .command("postgres")
+            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=16MB"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("postgres runs");
+        let mut log = BufReader::new(server.stderr.take().expect("piped")).lines();
+        let mut said = Vec::new();
+        loop {
+            let Some(Ok(line)) = log.next() else {
+                panic!("postgres ended at its start: {}", said.join("\n"));
+            };
+            if line.contains("database system is ready to accept connections") {
+                break;
+            }
+            said.push(line);
+        }
+        // Its log must be read, or the server would block on a full pipe.
+        std::thread::spawn(move || log.for_each(drop));
+        self.server = Some(server);
+    }
+
+    /// Stops the server at once, as a crash does: sessions are cut off, nothing is flushed.
+    pub fn crash(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        let pid = server.id().to_string();
+        let told = Command::new("kill").args(["-QUIT", &pid]).status().expect("kill runs");
+        assert!(told.success(), "postgres had ended by itself");
+        server.wait().expect("a child can be waited for");
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir(self.folder.path()).arg("-D").arg(self.folder.path().join("data"));
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
+
+/// The folder of `initdb` and `postgres`: the newest of Debian's, or one on the path.
+fn programs() -> PathBuf {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
+    folders.sort_by_key(|folder| {
+        let version = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        std::cmp::Reverse(version.and_then(|version| version.parse::<u32>().ok()))
+    });
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let found = folders.into_iter().find(|f| f.join("initdb").exists() && f.join("postgres").exists());
+    found.expect("this test needs a PostgreSQL server (initdb and postgres); `./test` installs it")
+}
+
+/// As whom the server runs, when this is root: the owner of the folder says who this is.
+fn other_user(folder: &Path) -> Option<(u32, u32)> {
+    if std::fs::metadata(folder).expect("just made").uid() != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("a Unix has users");
+    let find = |name: &str| {
+        let fields: Vec<&str> =
+            users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f[0] == name)?;
+        Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
+    };
+    Some(find("postgres").or_else(|| find("nobody")).expect("root needs another user for the server"))
+}
