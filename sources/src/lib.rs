@@ -1,5 +1,7 @@
 //! Sources: one file each, one list.
 
 pub mod check;
+pub mod game_socket;
+mod http_events;
 pub mod recording;
 pub mod tokens;

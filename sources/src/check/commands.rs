@@ -1,0 +1,403 @@
+//! The rules for writes of the world's state, the clock and answers to grants: game servers only.
+
+use std::collections::BTreeMap;
+
+use worldflow_engine::admission::Refusal;
+use worldflow_proto::v1;
+use worldflow_proto::v1::scalar::Kind;
+use worldflow_schemas::definitions::FactKind;
+use worldflow_schemas::input::{
+    ClockCommand, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+};
+use worldflow_schemas::{Command, EventId, Sym, Value};
+
+use super::{Checker, Field, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, suggest};
+use crate::tokens::Role;
+
+/// The most tags, and the most properties, of an entity.
+const MOST_PARTS: usize = 64;
+
+/// The longest id of a grant: it is made of five ids.
+const MOST_GRANT_BYTES: usize = 512;
+
+const ENTITY_KINDS: [&str; 4] = ["npc", "object", "place", "player"];
+
+impl Checker {
+    /// Turns a proposed write into a command and its identity.
+    ///
+    /// # Errors
+    /// The first rule it breaks; the refusal's path is relative to the item.
+    pub fn write(
+        &self,
+        item: &v1::WriteItem,
+        sender: &Sender,
+        position: u64,
+        now_ms: i64,
+    ) -> Result<(EventId, Command), Refusal> {
+        game_server(sender)?;
+        let id = event_id(item.id.as_deref(), position)?;
+        let at_ms = at_ms(&item.at.as_ref().map_or(Field::Absent, Field::from), Some(now_ms))?;
+        let order = WriteOrder { at_ms, source: sender.source, id: id.clone() };
+        let command = match item {
+            v1::WriteItem {
+                fact: Some(fact),
+                entity: None,
+                presence: None,
+                membership: None,
+                weather: None,
+                ..
+            } => Command::Fact(self.fact(fact, order).map_err(|refusal| under("fact", refusal))?),
+            v1::WriteItem {
+                fact: None,
+                entity: Some(entity),
+                presence: None,
+                membership: None,
+                weather: None,
+                ..
+            } => Command::Entity(self.entity(entity, order).map_err(|refusal| under("entity", refusal))?),
+            v1::WriteItem {
+                fact: None,
+                entity: None,
+                presence: Some(presence),
+                membership: None,
+                weather: None,
+                ..
+            } => {
+                let write = self.presence(presence, sender, order);
+                Command::Presence(write.map_err(|refusal| under("presence", refusal))?)
+            }
+            v1::WriteItem {
+                fact: None,
+                entity: None,
+                presence: None,
+                membership: Some(membership),
+                weather: None,
+                ..
+            } => Command::Membership(
+                self::membership(membership, order).map_err(|refusal| under("membership", refusal))?,
+            ),
+            v1::WriteItem {
+                fact: None,
+                entity: None,
+                presence: None,
+                membership: None,
+                weather: Some(weather),
+                ..
+            } => Command::Weather(self.weather(weather).map_err(|refusal| under("weather", refusal))?),
+            _ => {
+                return Err(refuse(
+                    "not_one",
+                    "",
+                    "a write is exactly one of fact, entity, presence, membership and weather",
+                    "send several items for several writes",
+                ));
+            }
+        };
+        Ok((id, command))
+    }
+
+    /// Turns a proposed change of the clock into a command and its identity.
+    ///
+    /// # Errors
+    /// The first rule it breaks.
+    pub fn clock(
+        &self,
+        clock: &v1::Clock,
+        sender: &Sender,
+        position: u64,
+    ) -> Result<(EventId, Command), Refusal> {
+        game_server(sender)?;
+        let id = event_id(clock.id.as_deref(), position)?;
+        let command = match (&clock.set_scale, clock.pause, clock.resume, clock.set_time) {
+            (Some(scale), false, false, None) if scale.world == 0 || scale.real == 0 => {
+                return Err(refuse(
+                    "not_positive",
+                    "set_scale",
+                    "both parts of the scale are at least 1",
+                    "use pause to stop world time",
+                ));
+            }
+            (Some(scale), false, false, None) => {
+                ClockCommand::SetScale { world: scale.world, real: scale.real }
+            }
+            (None, true, false, None) => ClockCommand::Pause,
+            (None, false, true, None) => ClockCommand::Resume,
+            (None, false, false, Some(world_ms)) if world_ms < 0 => {
+                return Err(refuse(
+                    "not_positive",
+                    "set_time",
+                    "world time begins at 0",
+                    "it counts world milliseconds since the calendar's first instant",
+                ));
+            }
+            (None, false, false, Some(world_ms)) => ClockCommand::SetTime { world_ms },
+            _ => {
+                return Err(refuse(
+                    "not_one",
+                    "",
+                    "a change of the clock is exactly one of set_scale, pause, resume and set_time",
+                    "send several frames for several changes",
+                ));
+            }
+        };
+        Ok((id, Command::Clock(command)))
+    }
+
+    /// Turns an answer to a grant into a command. Its identity is the grant's: an answer counts once.
+    ///
+    /// # Errors
+    /// The first rule it breaks; the refusal's path is relative to the answer.
+    pub fn grant_answer(
+        &self,
+        answer: &v1::GrantAnswer,
+        sender: &Sender,
+    ) -> Result<(EventId, Command), Refusal> {
+        game_server(sender)?;
+        let key = [Value::id(self.realm), Value::id(Sym::find(&answer.grant).unwrap_or_default())];
+        let known = self.views.read(worldflow_schemas::catalog::GRANTS).get(&key).is_some();
+        if !known || answer.grant.len() > MOST_GRANT_BYTES {
+            let reason = format!("there is no grant {}", quote(&answer.grant));
+            return Err(refuse(
+                "unknown_grant",
+                "grant",
+                reason,
+                "answer with the id of the row of `grants`",
+            ));
+        }
+        let reason = match &answer.reason {
+            Some(reason) => long_text("reason", reason)?,
+            None => "",
+        };
+        let id = EventId::Named(format!("answer/{}", answer.grant).into());
+        let grant = intern(&answer.grant)?;
+        let command = GrantAnswer { grant, delivered: answer.delivered, reason: reason.into() };
+        Ok((id, Command::GrantAnswer(command)))
+    }
+
+    fn fact(&self, write: &v1::FactWrite, order: WriteOrder) -> Result<FactWrite, Refusal> {
+        let declared = Sym::find(&write.fact).and_then(|fact| self.facts.get(&fact).map(|def| (fact, def)));
+        let Some((fact, def)) = declared else {
+            let hint = self.suggest(&write.fact, self.facts.keys(), "facts are declared in world.yaml");
+            return Err(refuse("unknown_fact", "fact", format!("unknown fact {}", quote(&write.fact)), hint));
+        };
+        let scope = scope(&write.scope)?;
+        if scope != def.scope {
+            let reason = format!("`{fact}` belongs to a {}, not to a {}", def.scope.name(), scope.name());
+            return Err(refuse("wrong_scope", "scope", reason, "use the scope that world.yaml declares"));
+        }
+        let id = match (scope, write.holder.as_deref()) {
+            (Scope::Realm, None) => self.realm,
+            (Scope::Realm, Some(name)) if name == self.realm.as_str() => self.realm,
+            (Scope::Realm, Some(_)) => {
+                return Err(refuse("unknown_holder", "holder", "is another realm", "leave it out"));
+            }
+            (Scope::Region, Some(name)) => self.region("holder", name)?,
+            (_, Some(name)) if !name.is_empty() => intern(holder_text("holder", name)?)?,
+            _ => {
+                let hint = format!("say which {}", scope.name());
+                return Err(refuse("missing_holder", "holder", "a fact needs a holder", hint));
+            }
+        };
+        let change = match (&write.set, &write.add, write.clear) {
+            (Some(value), None, false) => FactChange::Set(fact_value("set", def.kind, value)?),
+            (None, Some(value), false) if matches!(def.kind, FactKind::Int | FactKind::Dec) => {
+                FactChange::Add(fact_value("add", def.kind, value)?)
+            }
+            (None, Some(_), false) => {
+                let reason = format!("`{fact}` is not a number");
+                return Err(refuse("wrong_type", "add", reason, "use `set`"));
+            }
+            (None, None, true) => FactChange::Clear,
+            _ => {
+                return Err(refuse(
+                    "not_one",
+                    "",
+                    "a write of a fact is exactly one of set, add and clear",
+                    "send several items for several writes",
+                ));
+            }
+        };
+        Ok(FactWrite { order, holder: Holder { scope, id }, fact, change })
+    }
+
+    fn entity(&self, write: &v1::EntityWrite, order: WriteOrder) -> Result<EntityWrite, Refusal> {
+        let entity = required("entity", &write.entity)?;
+        let change = match (&write.upsert, &write.merge, write.delete) {
+            (Some(body), None, false) => {
+                if !ENTITY_KINDS.contains(&body.kind.as_str()) {
+                    let about = "an entity is an npc, object, place or player";
+                    let hint = suggest(&body.kind, ENTITY_KINDS.into_iter(), about);
+                    let reason = format!("unknown kind of entity {}", quote(&body.kind));
+                    return Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint));
+                }
+                EntityChange::Upsert(EntityBody {
+                    kind: intern(&body.kind)?,
+                    tags: tags("upsert.tags", &body.tags)?,
+                    properties: properties("upsert.properties", &body.properties)?,
+                })
+            }
+            (None, Some(merge), false) => EntityChange::Merge {
+                properties: properties("merge.properties", &merge.properties)?,
+                add_tags: tags("merge.add_tags", &merge.add_tags)?,
+                remove_tags: tags("merge.remove_tags", &merge.remove_tags)?,
+            },
+            (None, None, true) => EntityChange::Delete,
+            _ => {
+                return Err(refuse(
+                    "not_one",
+                    "",
+                    "a write of an entity is exactly one of upsert, merge and delete",
+                    "send several items for several writes",
+                ));
+            }
+        };
+        Ok(EntityWrite { order, entity: intern(entity)?, change })
+    }
+
+    fn presence(
+        &self,
+        write: &v1::PresenceWrite,
+        sender: &Sender,
+        order: WriteOrder,
+    ) -> Result<PresenceWrite, Refusal> {
+        let player = required("player", &write.player)?;
+        holder_text("player", player)?;
+        if write.away {
+            let player = intern(player)?;
+            return Ok(PresenceWrite {
+                order,
+                player,
+                server: Sym::NONE,
+                region: Sym::NONE,
+                instance: Sym::NONE,
+            });
+        }
+        let server = match write.server.as_deref().filter(|server| !server.is_empty()) {
+            Some(server) => intern(id_text("server", server)?)?,
+            None => sender.subject,
+        };
+        let region = match write.region.as_deref().filter(|region| !region.is_empty()) {
+            Some(region) => self.region("region", region)?,
+            None => Sym::NONE,
+        };
+        let instance = intern(holder_text("instance", write.instance.as_deref().unwrap_or_default())?)?;
+        Ok(PresenceWrite { order, player: intern(player)?, server, region, instance })
+    }
+
+    fn weather(&self, write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
+        let Some(zone) = Sym::find(&write.zone).filter(|zone| self.zones.contains(zone)) else {
+            let hint = self.suggest(&write.zone, self.zones.iter(), "zones are declared in world.yaml");
+            return Err(refuse("unknown_zone", "zone", format!("unknown zone {}", quote(&write.zone)), hint));
+        };
+        Ok(WeatherCommand { zone, state: intern(required("state", &write.state)?)? })
+    }
+}
+
+fn game_server(sender: &Sender) -> Result<(), Refusal> {
+    if sender.role == Role::GameServer {
+        return Ok(());
+    }
+    Err(refuse(
+        "not_allowed",
+        "",
+        format!("a {}'s token may not do this", sender.role.name()),
+        "use a game server's token",
+    ))
+}
+
+fn under(part: &str, mut refusal: Refusal) -> Refusal {
+    refusal.path = if refusal.path.is_empty() { part.to_owned() } else { format!("{part}.{}", refusal.path) };
+    refusal
+}
+
+fn event_id(id: Option<&str>, position: u64) -> Result<EventId, Refusal> {
+    match id.filter(|id| !id.is_empty()) {
+        Some(id) => Ok(EventId::Named(id_text("id", id)?.into())),
+        None => Ok(EventId::Position(position)),
+    }
+}
+
+fn required<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
+    if text.is_empty() {
+        return Err(refuse("missing_id", path, "is missing", "say which"));
+    }
+    id_text(path, text)
+}
+
+fn scope(name: &str) -> Result<Scope, Refusal> {
+    Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
+        let names = Scope::ALL.into_iter().map(Scope::name);
+        let hint = suggest(name, names, "player, party, guild, account, region, instance or realm");
+        refuse("unknown_scope", "scope", format!("unknown scope {}", quote(name)), hint)
+    })
+}
+
+fn membership(write: &v1::MembershipWrite, order: WriteOrder) -> Result<MembershipWrite, Refusal> {
+    let player = required("player", &write.player)?;
+    holder_text("player", player)?;
+    let scope = scope(&write.scope)?;
+    if !matches!(scope, Scope::Party | Scope::Guild | Scope::Account) {
+        let reason = format!("nobody is a member of a {}", scope.name());
+        return Err(refuse("wrong_scope", "scope", reason, "party, guild or account"));
+    }
+    let group = intern(holder_text("group", write.group.as_deref().unwrap_or_default())?)?;
+    Ok(MembershipWrite { order, player: intern(player)?, scope, group })
+}
+
+fn fact_value(path: &str, holds: FactKind, value: &v1::Scalar) -> Result<Value, Refusal> {
+    let wanted = match (holds, &value.kind) {
+        (FactKind::Bool, Some(Kind::Bool(value))) => return Ok(Value::Bool(*value)),
+        (FactKind::Bool, _) => "true or false",
+        (FactKind::Int, Some(Kind::Int(value))) => return Ok(Value::Int(*value)),
+        (FactKind::Int, _) => "a whole number",
+        (FactKind::Dec, Some(Kind::Int(value))) => match value.checked_mul(worldflow_schemas::value::DEC_ONE)
+        {
+            Some(millionths) => return Ok(Value::Dec(millionths)),
+            None => "a number within 9e12",
+        },
+        (FactKind::Dec, Some(Kind::Dec(value))) => match Value::from_f64(*value) {
+            Some(value) => return Ok(value),
+            None => "a number within 9e12",
+        },
+        (FactKind::Dec, _) => "a number",
+        (FactKind::Text, Some(Kind::Text(text))) => return Ok(Value::id(intern(id_text(path, text)?)?)),
+        (FactKind::Text, _) => "an id",
+    };
+    Err(refuse("wrong_type", path, "is of another type than the fact", format!("it must be {wanted}")))
+}
+
+fn tags(path: &str, tags: &[String]) -> Result<Vec<Sym>, Refusal> {
+    if tags.len() > MOST_PARTS {
+        return Err(refuse("too_many_tags", path, format!("more than {MOST_PARTS} tags"), "use a property"));
+    }
+    let mut known = tags.iter().map(|tag| intern(required(path, tag)?)).collect::<Result<Vec<_>, _>>()?;
+    known.sort_by(|a, b| a.cmp_text(*b));
+    known.dedup();
+    Ok(known)
+}
+
+fn properties(path: &str, properties: &BTreeMap<String, v1::Scalar>) -> Result<Vec<(Sym, Value)>, Refusal> {
+    if properties.len() > MOST_PARTS {
+        let reason = format!("more than {MOST_PARTS} properties");
+        return Err(refuse("too_many_properties", path, reason, "keep what quests and conditions use"));
+    }
+    let property = |(name, value): (&String, &v1::Scalar)| {
+        let path = format!("{path}.{}", super::shorten(name));
+        let value = match &value.kind {
+            None => Value::Null,
+            Some(Kind::Bool(value)) => Value::Bool(*value),
+            Some(Kind::Int(value)) => Value::Int(*value),
+            Some(Kind::Dec(value)) => Value::from_f64(*value).ok_or_else(|| {
+                refuse("out_of_range", &path, "the number is too large", "stay within 9e12")
+            })?,
+            Some(Kind::Text(text)) if text.len() <= super::MOST_ID_BYTES => {
+                Value::id(intern(id_text(&path, text)?)?)
+            }
+            Some(Kind::Text(text)) => Value::text(long_text(&path, text)?),
+        };
+        Ok((intern(required(&path, name)?)?, value))
+    };
+    // A map is sorted by name already.
+    properties.iter().map(property).collect()
+}

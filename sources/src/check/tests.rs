@@ -1,0 +1,187 @@
+//! Every refusal of an event, and what is let through.
+
+use expect_test::{Expect, expect};
+use worldflow_schemas::Row;
+
+use super::*;
+
+const NOW_MS: i64 = 1_800_000_000_000;
+
+fn checker() -> Checker {
+    let world = serde_json::json!({
+        "name": "test", "seed": 1,
+        "regions": {"moor": {}, "woods": {}},
+        "kinds": {
+            "kill": {"max_amount": 10, "max_per_second": 3, "attributes": {"weapon": "id", "damage": "number", "crit": "bool"}},
+            "say": {"from": "player", "known_targets": false, "attributes": {"words": "text"}}
+        },
+        "entities": {"wolf": {"tags": ["beast"]}, "bear": {}}
+    });
+    let world: WorldDef = serde_json::from_value(world).expect("a world");
+    let views = Arc::new(ViewStore::new(100));
+    let added = Row::from([
+        Value::Sym("realm".into()),
+        Value::Sym("dragon".into()),
+        Value::Sym("npc".into()),
+        Value::text("[]"),
+        Value::text("{}"),
+        Value::Int(1),
+    ]);
+    views.apply(1, [(catalog::ENTITIES, added, 1)]);
+    Checker::new("realm".into(), &world, views)
+}
+
+fn sender(role: Role, subject: &str) -> Sender {
+    Sender::bearer(&Claims { role, realm: "realm".into(), subject: subject.into() })
+}
+
+fn outcome(checker: &Checker, sender: &Sender, json: &str) -> String {
+    let event: Proposed<'_> = serde_json::from_str(json).expect("any JSON is a proposed event");
+    match checker.event(&event, sender, 7, Some(NOW_MS)) {
+        Ok(event) => format!(
+            "ok {:?} at +{} {:?} {:?} {} x{} in {:?} with {:?}",
+            event.id,
+            event.at_ms - NOW_MS,
+            event.player,
+            event.kind,
+            event.target,
+            event.amount,
+            event.region,
+            event.with
+        ),
+        Err(refusal) => format!("{} {}: {} ({})", refusal.code, refusal.path, refusal.reason, refusal.hint),
+    }
+}
+
+fn table(role: Role, cases: &[&str], expected: &Expect) {
+    let checker = checker();
+    let sender = sender(role, if role == Role::Player { "ana" } else { "server-1" });
+    let lines: Vec<String> = cases.iter().map(|case| outcome(&checker, &sender, case)).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn a_game_server_speaks_for_players() {
+    table(
+        Role::GameServer,
+        &[
+            r#"{"id": "e1", "player": "ana", "kind": "kill", "target": "wolf", "amount": 2, "region": "moor", "with": {"weapon": "bow", "damage": 2.5, "crit": true}}"#,
+            r#"{"kind": "kill", "target": "dragon", "at": 1800000000500}"#,
+            r#"{"kind": "kill", "target": null, "at": "2027-01-15T08:00:00.250Z"}"#,
+            r#"{"kind": "quest.accept", "player": "ana", "target": "wolves"}"#,
+        ],
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn each_wrong_event_has_its_answer() {
+    table(
+        Role::GameServer,
+        &[
+            "[]",
+            "3",
+            "{}",
+            r#"{"kind": "kil", "target": "wolf"}"#,
+            r#"{"kind": 7}"#,
+            r#"{"kind": "kill", "target": "wolfs"}"#,
+            r#"{"kind": "kill", "region": "moors"}"#,
+            r#"{"kind": "kill", "amount": 0}"#,
+            r#"{"kind": "kill", "amount": -3}"#,
+            r#"{"kind": "kill", "amount": 11}"#,
+            r#"{"kind": "kill", "amount": 1e300}"#,
+            r#"{"kind": "kill", "amount": 99999999999999999999}"#,
+            r#"{"kind": "kill", "amount": 1.5}"#,
+            r#"{"kind": "kill", "amount": "three"}"#,
+            r#"{"kind": "kill", "at": "yesterday"}"#,
+            r#"{"kind": "kill", "at": 5}"#,
+            r#"{"kind": "kill", "at": 1900000000000}"#,
+            r#"{"kind": "kill", "at": 9223372036854775807}"#,
+            r#"{"kind": "kill", "at": [1]}"#,
+            r#"{"kind": "kill", "player": "a\u0000b"}"#,
+            r#"{"kind": "kill", "player": "a/b"}"#,
+            r#"{"kind": "kill", "player": " a"}"#,
+            r#"{"kind": "kill", "id": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#,
+            r#"{"kind": "kill", "with": {"wepon": "bow"}}"#,
+            r#"{"kind": "kill", "with": {"weapon": 3}}"#,
+            r#"{"kind": "kill", "with": {"damage": "much"}}"#,
+            r#"{"kind": "kill", "with": {"damage": 1e100}}"#,
+            r#"{"kind": "kill", "with": {"crit": {"deep": [1]}}}"#,
+            r#"{"kind": "kill", "with": {"crit": true, "crit": false}}"#,
+            r#"{"kind": "kill", "with": 3}"#,
+            r#"{"kind": "kill", "amout": 3}"#,
+            r#"{"kind": "kill", "kind": "say"}"#,
+            r#"{"kind": "quest.accept", "player": "ana"}"#,
+        ],
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn a_player_speaks_for_itself_in_kinds_that_allow_it() {
+    table(
+        Role::Player,
+        &[
+            r#"{"kind": "say", "with": {"words": "hail"}}"#,
+            r#"{"kind": "say", "player": "ana"}"#,
+            r#"{"kind": "say", "player": "bo"}"#,
+            r#"{"kind": "kill", "target": "wolf"}"#,
+            r#"{"kind": "quest.turn_in", "target": "wolves"}"#,
+            r#"{"kind": "say", "with": {"words": "\u0007"}}"#,
+        ],
+        &expect![[""]],
+    );
+    table(Role::Dashboard, &[r#"{"kind": "say"}"#], &expect![[""]]);
+}
+
+#[test]
+fn a_text_is_at_most_500_bytes() {
+    let (checker, ana) = (checker(), sender(Role::Player, "ana"));
+    let say = |bytes: usize| format!(r#"{{"kind": "say", "with": {{"words": "{}"}}}}"#, "x".repeat(bytes));
+    assert!(outcome(&checker, &ana, &say(500)).starts_with("ok"));
+    assert!(outcome(&checker, &ana, &say(501)).starts_with("text_too_long with.words"));
+}
+
+#[test]
+fn the_rate_of_a_kind_is_per_player_and_second() {
+    let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
+    let kill: Proposed<'_> = serde_json::from_str(r#"{"kind": "kill", "player": "ana"}"#).expect("JSON");
+    let at =
+        |now_ms| checker.event(&kill, &server, 1, Some(now_ms)).map(|_| ()).map_err(|refusal| refusal.code);
+    for now_ms in [NOW_MS, NOW_MS, NOW_MS + 999] {
+        assert_eq!(at(now_ms), Ok(()));
+    }
+    assert_eq!(at(NOW_MS + 999), Err("rate_limited"));
+    assert_eq!(at(NOW_MS + 1_000), Ok(()));
+}
+
+#[test]
+fn a_recording_needs_times_and_may_have_any() {
+    let (checker, file) = (checker(), Sender::trusted("file".into()));
+    let check = |json: &str| {
+        let event: Proposed<'_> = serde_json::from_str(json).expect("JSON");
+        checker.event(&event, &file, 1, None).map(|event| event.at_ms).map_err(|refusal| refusal.code)
+    };
+    assert_eq!(check(r#"{"kind": "kill", "at": 5}"#), Ok(5));
+    assert_eq!(check(r#"{"kind": "kill"}"#), Err("missing_time"));
+}
+
+#[test]
+fn patterns_of_kinds() {
+    for (pattern, kind, expected) in [
+        ("*", "kill", true),
+        ("kill", "kill", true),
+        ("kill", "killed", false),
+        ("quest.*", "quest.accept", true),
+        ("quest.*", "quest", false),
+        ("*.accept", "quest.accept", true),
+        ("q*t.*pt", "quest.accept", true),
+        ("q*x*", "quest.accept", false),
+        ("a*a", "a", false),
+        ("", "", true),
+    ] {
+        assert_eq!(matches(pattern, kind), expected, "{pattern} {kind}");
+    }
+    assert_eq!(checker().kind_pattern("quest.*"), Ok(()));
+    assert_eq!(checker().kind_pattern("kil").map_err(|refusal| refusal.hint.contains("`kill`")), Err(true));
+}

@@ -1,0 +1,366 @@
+//! Who follows what in one realm: each tick's changes are looked at once and handed to those who want
+//! them.
+//!
+//! Without it every session would look at every change of every tick. The hub is at one tick at a
+//! time; subscribing, changing a subscription and taking a snapshot happen between two ticks, so that a
+//! snapshot and the deltas after it neither miss nor repeat anything.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::broadcast::error::RecvError;
+use worldflow_engine::admission::TickEvents;
+use worldflow_engine::realm::Realm;
+use worldflow_engine::view_store::{Delta, Filter, StoredView};
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::{Row, Sym, Tick, Value};
+
+use super::access::Wanted;
+use super::inbox::Inbox;
+use crate::check::matches;
+
+/// Names a session within the hub.
+pub(super) type SessionId = u64;
+
+#[derive(Debug)]
+struct Entry {
+    inbox: Arc<Inbox>,
+    wanted: Wanted,
+    filter: Filter,
+    /// It has had its snapshot, so changes are for it.
+    live: bool,
+}
+
+type EntryId = (SessionId, u32);
+
+/// Those who follow one view.
+#[derive(Debug, Default)]
+struct Followers {
+    entries: FxHashMap<EntryId, Entry>,
+    /// By the one column of each that selects most.
+    by_value: Vec<(usize, FxHashMap<Value, Vec<EntryId>>)>,
+    /// Those that no column selects.
+    others: Vec<EntryId>,
+}
+
+impl Followers {
+    fn insert(&mut self, view: ViewId, id: EntryId, entry: Entry) {
+        self.remove(view, id);
+        match entry.wanted.selective(view) {
+            None => self.others.push(id),
+            Some((column, values)) => {
+                let place = match self.by_value.iter().position(|(other, _)| *other == column) {
+                    Some(place) => place,
+                    None => {
+                        self.by_value.push((column, FxHashMap::default()));
+                        self.by_value.len() - 1
+                    }
+                };
+                let index = &mut self.by_value[place].1;
+                for value in values {
+                    index.entry(value.clone()).or_default().push(id);
+                }
+            }
+        }
+        self.entries.insert(id, entry);
+    }
+
+    fn remove(&mut self, view: ViewId, id: EntryId) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        match entry.wanted.selective(view) {
+            None => self.others.retain(|other| *other != id),
+            Some((column, values)) => {
+                let index = self.by_value.iter_mut().find(|(other, _)| *other == column);
+                let Some((_, index)) = index else { return Some(entry) };
+                for value in values {
+                    if let Some(ids) = index.get_mut(value) {
+                        ids.retain(|other| *other != id);
+                        if ids.is_empty() {
+                            index.remove(value);
+                        }
+                    }
+                }
+            }
+        }
+        self.by_value.retain(|(_, index)| !index.is_empty());
+        Some(entry)
+    }
+
+    fn candidates<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a EntryId> {
+        let selected =
+            self.by_value.iter().filter_map(|(column, index)| index.get(row.get(*column)?)).flatten();
+        self.others.iter().chain(selected)
+    }
+}
+
+#[derive(Debug)]
+struct Follow {
+    inbox: Arc<Inbox>,
+    kinds: Vec<String>,
+    /// Only this player's events.
+    player: Option<Sym>,
+}
+
+#[derive(Debug)]
+struct State {
+    tick: Tick,
+    views: Vec<Followers>,
+    follows: BTreeMap<EntryId, Follow>,
+    /// For each kind that has been seen, who follows it; forgotten when a follow comes or goes.
+    by_kind: FxHashMap<Sym, Vec<EntryId>>,
+}
+
+/// The hub of one realm.
+#[derive(Debug)]
+pub(super) struct Hub {
+    realm: Realm,
+    state: Mutex<State>,
+}
+
+impl Hub {
+    /// A hub, and the tasks that drive it. They end with the realm, or when the hub is dropped.
+    pub(super) fn open(realm: Realm) -> Arc<Hub> {
+        let tick = realm.progress.borrow().tick;
+        let views = catalog::ids().map(|_| Followers::default()).collect();
+        let state = State { tick, views, follows: BTreeMap::new(), by_kind: FxHashMap::default() };
+        let hub = Arc::new(Hub { realm, state: Mutex::new(state) });
+        tokio::spawn(follow_progress(Arc::downgrade(&hub)));
+        tokio::spawn(follow_events(Arc::downgrade(&hub)));
+        hub
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Subscribes a session, which is owed a snapshot. Returns how many now follow the view.
+    pub(super) fn subscribe(&self, id: EntryId, view: ViewId, wanted: Wanted, inbox: &Arc<Inbox>) -> usize {
+        let mut state = self.lock();
+        let followers = &mut state.views[usize::from(view.0)];
+        let filter = wanted.filter();
+        followers.insert(view, id, Entry { inbox: Arc::clone(inbox), wanted, filter, live: false });
+        followers.entries.len()
+    }
+
+    /// Ends a subscription. Returns how many still follow the view.
+    pub(super) fn unsubscribe(&self, id: EntryId, view: ViewId) -> usize {
+        let mut state = self.lock();
+        let followers = &mut state.views[usize::from(view.0)];
+        followers.remove(view, id);
+        followers.entries.len()
+    }
+
+    /// What a subscription wants now.
+    pub(super) fn wanted(&self, id: EntryId, view: ViewId) -> Option<Wanted> {
+        self.lock().views[usize::from(view.0)].entries.get(&id).map(|entry| entry.wanted.clone())
+    }
+
+    /// Changes what a subscription wants. One that has its rows is sent the difference.
+    pub(super) fn change(&self, id: EntryId, view: ViewId, wanted: Wanted) {
+        let mut state = self.lock();
+        let Some(old) = state.views[usize::from(view.0)].remove(view, id) else { return };
+        let filter = wanted.filter();
+        let (live, inbox) = (old.live, Arc::clone(&old.inbox));
+        if live {
+            let mut rows = rows_at(&self.realm, view, &filter, state.tick);
+            let mut removed = rows_at(&self.realm, view, &old.filter, state.tick);
+            rows.retain(|row| !old.filter.passes(row));
+            removed.retain(|row| !filter.passes(row));
+            inbox.reframe(id.1, state.tick, rows, removed);
+        }
+        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, filter, live });
+    }
+
+    /// The rows of a subscription, and their tick; from then on changes are for it.
+    pub(super) fn snapshot(&self, id: EntryId, view: ViewId) -> Option<(Tick, Vec<Row>)> {
+        let mut state = self.lock();
+        let tick = state.tick;
+        let entry = state.views[usize::from(view.0)].entries.get_mut(&id)?;
+        entry.live = true;
+        Some((tick, rows_at(&self.realm, view, &entry.filter, tick)))
+    }
+
+    /// Follows events. Returns how many follow them now.
+    pub(super) fn follow(
+        &self,
+        id: EntryId,
+        kinds: Vec<String>,
+        player: Option<Sym>,
+        inbox: &Arc<Inbox>,
+    ) -> usize {
+        let mut state = self.lock();
+        state.follows.insert(id, Follow { inbox: Arc::clone(inbox), kinds, player });
+        state.by_kind.clear();
+        state.follows.len()
+    }
+
+    /// Ends the following of events. Returns how many still follow them.
+    pub(super) fn unfollow(&self, id: EntryId) -> usize {
+        let mut state = self.lock();
+        state.follows.remove(&id);
+        state.by_kind.clear();
+        state.follows.len()
+    }
+
+    /// How many follow each view that is followed, and `events`.
+    pub(super) fn counts(&self) -> BTreeMap<String, u32> {
+        let state = self.lock();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let views = catalog::ids().zip(&state.views).filter(|(_, followers)| !followers.entries.is_empty());
+        let mut counts: BTreeMap<String, u32> = views
+            .map(|(view, followers)| (view.def().name.to_owned(), count(followers.entries.len())))
+            .collect();
+        if !state.follows.is_empty() {
+            counts.insert("events".to_owned(), count(state.follows.len()));
+        }
+        counts
+    }
+
+    /// Hands out the changes up to `tick`.
+    fn dispatch(&self, tick: Tick) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let mut woken: FxHashMap<SessionId, Arc<Inbox>> = FxHashMap::default();
+        let mut behind: FxHashSet<SessionId> = FxHashSet::default();
+        for (view, followers) in catalog::ids().zip(&mut state.views) {
+            if followers.entries.is_empty() {
+                continue;
+            }
+            let deltas = self.realm.views.read(view).since(state.tick);
+            let Some(deltas) = deltas else {
+                // More changed than the store holds: nobody's deltas can be whole.
+                for ((session, sub), entry) in &mut followers.entries {
+                    entry.live = false;
+                    entry.inbox.owe(*sub);
+                    woken.entry(*session).or_insert_with(|| Arc::clone(&entry.inbox));
+                }
+                continue;
+            };
+            for delta in deltas.iter().filter(|delta| delta.tick <= tick) {
+                hand_out(followers, delta, &mut woken, &mut behind);
+            }
+        }
+        for session in behind {
+            for followers in &mut state.views {
+                let entries = followers.entries.iter_mut().filter(|((owner, _), _)| *owner == session);
+                entries.for_each(|(_, entry)| entry.live = false);
+            }
+            metrics::counter!("worldflow_socket_resnapshots_total").increment(1);
+        }
+        state.tick = tick;
+        for inbox in woken.values() {
+            inbox.ready.notify_one();
+        }
+    }
+
+    fn dispatch_events(&self, batch: &TickEvents) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.follows.is_empty() {
+            return;
+        }
+        let mut woken: FxHashMap<SessionId, &Arc<Inbox>> = FxHashMap::default();
+        for event in batch.events.iter() {
+            let followers = state.by_kind.entry(event.kind).or_insert_with(|| {
+                let kind = event.kind.as_str();
+                let wants = |follow: &Follow| follow.kinds.iter().any(|pattern| matches(pattern, kind));
+                state.follows.iter().filter(|(_, follow)| wants(follow)).map(|(id, _)| *id).collect()
+            });
+            for id in followers {
+                let Some(follow) = state.follows.get(id) else { continue };
+                if follow.player.is_some_and(|player| player != event.player) {
+                    continue;
+                }
+                follow.inbox.push_event(id.1, batch.tick, event);
+                woken.insert(id.0, &follow.inbox);
+            }
+        }
+        for inbox in woken.values() {
+            inbox.ready.notify_one();
+        }
+    }
+
+    fn events_missed(&self, at_least: u64) {
+        for ((_, id), follow) in &self.lock().follows {
+            follow.inbox.missed(*id, at_least);
+            follow.inbox.ready.notify_one();
+        }
+    }
+}
+
+fn hand_out(
+    followers: &mut Followers,
+    delta: &Delta,
+    woken: &mut FxHashMap<SessionId, Arc<Inbox>>,
+    behind: &mut FxHashSet<SessionId>,
+) {
+    for (row, diff) in &delta.changes {
+        for id in followers.candidates(row) {
+            let Some(entry) = followers.entries.get(id) else { continue };
+            if !entry.live || behind.contains(&id.0) || !entry.filter.passes(row) {
+                continue;
+            }
+            if !entry.inbox.push(id.1, delta.tick, row, *diff) {
+                behind.insert(id.0);
+            }
+            woken.entry(id.0).or_insert_with(|| Arc::clone(&entry.inbox));
+        }
+    }
+}
+
+/// The rows that pass, as of `tick`. The store may be ahead, in the middle of the next one: what it
+/// has applied since is taken back.
+fn rows_at(realm: &Realm, view: ViewId, filter: &Filter, tick: Tick) -> Vec<Row> {
+    let stored = realm.views.read(view);
+    let since = stored.since(tick).unwrap_or_default();
+    if since.is_empty() {
+        stored.rows(filter).cloned().collect()
+    } else {
+        rolled_back(&stored, filter, &since)
+    }
+}
+
+fn rolled_back(stored: &StoredView, filter: &Filter, since: &[Arc<Delta>]) -> Vec<Row> {
+    let mut rows: FxHashSet<Row> = stored.rows(filter).cloned().collect();
+    for (row, diff) in since.iter().rev().flat_map(|delta| delta.changes.iter().rev()) {
+        if *diff > 0 {
+            rows.remove(row);
+        } else if filter.passes(row) {
+            rows.insert(row.clone());
+        }
+    }
+    rows.into_iter().collect()
+}
+
+async fn follow_progress(hub: Weak<Hub>) {
+    let Some(mut progress) = hub.upgrade().map(|hub| hub.realm.progress.clone()) else { return };
+    loop {
+        // The wait is cut so that a hub nobody holds does not outlive its realm's quiet hours.
+        let changed = tokio::time::timeout(Duration::from_secs(1), progress.changed()).await;
+        let Some(hub) = hub.upgrade() else { return };
+        match changed {
+            Ok(Ok(())) => {
+                let tick = progress.borrow_and_update().tick;
+                hub.dispatch(tick);
+            }
+            Ok(Err(_)) => return,
+            Err(_) => {}
+        }
+    }
+}
+
+async fn follow_events(hub: Weak<Hub>) {
+    let Some(mut events) = hub.upgrade().map(|hub| hub.realm.events.subscribe()) else { return };
+    loop {
+        let received = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
+        let Some(hub) = hub.upgrade() else { return };
+        match received {
+            Ok(Ok(batch)) => hub.dispatch_events(&batch),
+            Ok(Err(RecvError::Lagged(ticks))) => hub.events_missed(ticks),
+            Ok(Err(RecvError::Closed)) => return,
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The game socket: WebSocket sessions that publish events, write the world's state and follow views.
+//!
+//! A session sees its realm through admission, the view store and the hub; it never touches the graph,
+//! and no session waits for another. What it may do follows from its token alone. The frames are
+//! described in `proto/worldflow/v1/socket.proto` and `docs/wire.md`.
+
+mod access;
+mod frames;
+mod hub;
+mod inbox;
+mod session;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tokio::sync::watch;
+use worldflow_engine::admission::Refusal;
+use worldflow_engine::realm::Realm;
+use worldflow_schemas::Sym;
+
+use self::frames::Encoding;
+use self::hub::Hub;
+use crate::check::{Checker, quote, refuse};
+use crate::tokens::{Claims, Tokens, random_hex};
+
+/// How much one session, and all together, may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sessions of all realms together.
+    pub sessions: u32,
+    /// Views and event streams that one session follows.
+    pub subscriptions: u32,
+    /// The largest frame of a client.
+    pub frame_bytes: usize,
+    /// Events, writes or answers in one frame.
+    pub items: usize,
+    /// The longest line of NDJSON.
+    pub line_bytes: usize,
+    /// Frames that cannot be read before a session ends.
+    pub bad_frames: u32,
+    /// How often a silent connection is asked whether it is still there; it ends after 2.5 times this.
+    pub heartbeat: Duration,
+    /// How long a client may take to say hello.
+    pub hello: Duration,
+    /// How long a client may leave a frame unread.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            sessions: 20_000,
+            subscriptions: 64,
+            frame_bytes: 1 << 20,
+            items: 10_000,
+            line_bytes: 64 << 10,
+            bad_frames: 100,
+            heartbeat: Duration::from_secs(15),
+            hello: Duration::from_secs(5),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What "now" is for an event that does not say when it happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Now {
+    /// The machine's clock.
+    #[default]
+    Wall,
+    /// As far as the realm has come: its clock is driven by hand.
+    Realm,
+}
+
+/// The realms that edges serve, and who may use them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Realms {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    rooms: BTreeMap<&'static str, Arc<Room>>,
+    tokens: Tokens,
+    limits: Limits,
+    now: Now,
+    sessions: AtomicU32,
+    next_session: AtomicU64,
+    next_position: AtomicU64,
+    closing: watch::Sender<bool>,
+}
+
+/// One realm as its sessions share it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) realm: Realm,
+    pub(crate) checker: Checker,
+    hub: Arc<Hub>,
+    sessions: AtomicU32,
+}
+
+impl Realms {
+    /// Serves these realms. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn open(realms: impl IntoIterator<Item = Realm>, tokens: Tokens, limits: Limits, now: Now) -> Realms {
+        let rooms = realms.into_iter().map(|realm| {
+            let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views));
+            let hub = Hub::open(realm.clone());
+            (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
+        });
+        // Positions go on where an earlier process left off, as long as no clock is set back: 2^20 a
+        // millisecond are more than a process can hand out.
+        let started_ms = u64::try_from(wall_ms()).unwrap_or(0);
+        Realms {
+            shared: Arc::new(Shared {
+                rooms: rooms.collect(),
+                tokens,
+                limits,
+                now,
+                sessions: AtomicU32::new(0),
+                next_session: AtomicU64::new(0),
+                next_position: AtomicU64::new(started_ms << 20),
+                closing: watch::channel(false).0,
+            }),
+        }
+    }
+
+    /// Ends every session with a goodbye and takes no new ones.
+    pub fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> u32 {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// The tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Room for `n` ids of those who give none: the first of them.
+    pub(crate) fn positions(&self, n: usize) -> u64 {
+        self.shared.next_position.fetch_add(n as u64, Ordering::Relaxed)
+    }
+
+    pub(crate) fn now_ms(&self, realm: &Realm) -> i64 {
+        match self.shared.now {
+            Now::Wall => wall_ms(),
+            Now::Realm => realm.progress.borrow().utc_ms,
+        }
+    }
+
+    /// The realm of a token, which must be the one that the path names, if it names one.
+    pub(crate) fn room(&self, claims: &Claims, path: Option<&str>) -> Result<Arc<Room>, Refusal> {
+        if let Some(path) = path.filter(|path| *path != claims.realm.as_str()) {
+            let reason = format!("the token is not for realm {}", quote(path));
+            return Err(refuse("not_allowed", "realm", reason, "use /v1/socket, or a token of that realm"));
+        }
+        self.shared.rooms.get(claims.realm.as_str()).cloned().ok_or_else(|| {
+            refuse("unknown_realm", "realm", "the token's realm does not run here", "ask the operator")
+        })
+    }
+
+    /// The room that a path names, when it runs here: where a refused stranger is recorded.
+    fn named_room(&self, path: Option<&str>) -> Option<Arc<Room>> {
+        match path {
+            Some(path) => self.shared.rooms.get(path).cloned(),
+            None if self.shared.rooms.len() == 1 => self.shared.rooms.values().next().cloned(),
+            None => None,
+        }
+    }
+
+    /// Who a token names.
+    pub(crate) fn bearer(&self, token: &str) -> Result<Claims, Refusal> {
+        self.shared.tokens.claims(token).ok_or_else(|| {
+            refuse(
+                "unauthenticated",
+                "token",
+                "the token is not good",
+                "pass it as `Authorization: Bearer`, as `?token=`, or in hello",
+            )
+        })
+    }
+
+    /// Records that somebody without a good token was turned away.
+    pub(crate) fn turned_away(&self, path: Option<&str>, refusal: &Refusal) {
+        if let Some(room) = self.named_room(path) {
+            room.realm.observed.reject(Sym::new("unauthenticated"), None, refusal, wall_ms());
+        }
+    }
+}
+
+/// The socket and the HTTP ways in, to be merged into the server's router.
+pub fn router(realms: Realms) -> Router {
+    Router::new()
+        .route("/v1/socket", get(upgrade))
+        .route("/v1/realms/{realm}/socket", get(upgrade))
+        .route("/v1/events", post(crate::http_events::publish))
+        .route("/v1/realms/{realm}/events", post(crate::http_events::publish))
+        .with_state(realms)
+}
+
+/// The realm in a request's path, when it has one.
+pub(crate) type RealmPath = Option<Path<String>>;
+
+/// The token of a request: `Authorization: Bearer`, or `?token=`.
+pub(crate) fn request_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = header.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    });
+    // Tokens are hexadecimal digits, so the query needs no unescaping.
+    let query = || uri.query()?.split('&').find_map(|part| part.strip_prefix("token=")).map(str::to_owned);
+    bearer.or_else(query)
+}
+
+/// A refusal as an HTTP answer, with the same error as on the socket.
+pub(crate) fn refused(status: StatusCode, refusal: &Refusal) -> Response {
+    (status, Json(serde_json::json!({ "error": frames::error(refusal, None) }))).into_response()
+}
+
+async fn upgrade(
+    State(realms): State<Realms>,
+    path: RealmPath,
+    headers: HeaderMap,
+    uri: Uri,
+    request: axum::extract::Request,
+) -> Response {
+    let path = path.map(|Path(realm)| realm);
+    let claims = match request_token(&headers, &uri).map(|token| realms.bearer(&token)) {
+        None => None,
+        Some(Ok(claims)) => Some(claims),
+        Some(Err(refusal)) => {
+            realms.turned_away(path.as_deref(), &refusal);
+            return refused(StatusCode::UNAUTHORIZED, &refusal);
+        }
+    };
+    if let Some(Err(refusal)) = claims.map(|claims| realms.room(&claims, path.as_deref())) {
+        realms.turned_away(path.as_deref(), &refusal);
+        return refused(StatusCode::FORBIDDEN, &refusal);
+    }
+    let Some(seat) = Seat::take(&realms) else {
+        let reason = format!("{} sessions are connected, and no more are taken", realms.limits().sessions);
+        let refusal = refuse("too_many_sessions", "", reason, "try again later");
+        return refused(StatusCode::SERVICE_UNAVAILABLE, &refusal);
+    };
+    let (mut parts, _) = request.into_parts();
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let upgrade = upgrade.protocols(Encoding::ALL.map(Encoding::subprotocol));
+    let selected = upgrade.selected_protocol().and_then(|chosen| chosen.to_str().ok());
+    let encoding = Encoding::ALL.into_iter().find(|encoding| selected == Some(encoding.subprotocol()));
+    let encoding = match encoding {
+        Some(encoding) => encoding,
+        None if upgrade.requested_protocols().next().is_none() => Encoding::Json,
+        None => {
+            let hint = "ask for the subprotocol worldflow.v1.json or worldflow.v1.proto";
+            let refusal = refuse("unknown_subprotocol", "", "none of the subprotocols is spoken here", hint);
+            return refused(StatusCode::BAD_REQUEST, &refusal);
+        }
+    };
+    // A little above the limit, so that a frame just over it is answered and not cut off.
+    let most = realms.limits().frame_bytes + (64 << 10);
+    upgrade
+        .max_message_size(most)
+        .max_frame_size(most)
+        .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
+}
+
+/// One of the sessions that may be: given back when dropped.
+struct Seat {
+    realms: Realms,
+}
+
+impl Seat {
+    fn take(realms: &Realms) -> Option<Seat> {
+        let most = realms.limits().sessions;
+        let taken = realms.shared.sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sessions| {
+            (sessions < most).then_some(sessions + 1)
+        });
+        taken.ok().map(|_| Seat { realms: realms.clone() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.realms.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A name for a session that no other process of the realm has given.
+fn session_name() -> String {
+    random_hex::<8>().unwrap_or_else(|_| format!("{:016x}", wall_ms()))
+}
+
+/// UTC milliseconds of the machine's clock: an edge may look at it.
+pub(crate) fn wall_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

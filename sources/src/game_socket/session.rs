@@ -1,0 +1,649 @@
+//! One connection, from hello to goodbye: what a client says, and what is done about it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::{mpsc, oneshot};
+use worldflow_engine::admission::{Batch, Item, Refusal};
+use worldflow_proto::v1;
+use worldflow_proto::v1::client_frame::Frame as ClientFrame;
+use worldflow_proto::v1::server_frame::Frame as ServerFrame;
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::{Command, EventId, Input, Row, Value};
+
+use super::access::{self, Wanted};
+use super::frames::{self, Encoding, Incoming};
+use super::inbox::Inbox;
+use super::writer::{Outgoing, Unacked, Writer};
+use super::{Realms, Room, Seat, session_name, wall_ms};
+use crate::check::{Proposed, Sender, clip, quote, refuse};
+use crate::tokens::{Claims, Role};
+
+/// The one version of the protocol.
+const VERSION: u32 = 1;
+
+/// Frames that wait to be written, and publishes that wait to be acked; then the client waits.
+const QUEUE: usize = 64;
+
+/// How long the last frame of a session may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The connection is gone; there is nobody to tell.
+    Gone,
+    /// The client is told this.
+    Told(v1::Goodbye),
+}
+
+impl End {
+    pub(super) fn because(code: &str, reason: impl Into<String>, retryable: bool) -> End {
+        End::Told(v1::Goodbye { code: code.to_owned(), reason: reason.into(), retryable })
+    }
+
+    pub(super) fn shutting_down() -> End {
+        End::because("shutting_down", "the realm is shutting down", true)
+    }
+
+    pub(super) fn too_slow(stall: Duration) -> End {
+        End::because("too_slow", format!("a frame was not read for {} s", stall.as_secs_f32()), true)
+    }
+}
+
+/// Runs a session on a new connection.
+pub(super) async fn run(
+    socket: WebSocket,
+    realms: Realms,
+    seat: Seat,
+    path: Option<String>,
+    claims: Option<Claims>,
+    encoding: Encoding,
+) {
+    let _seat = seat;
+    let (mut sink, mut stream) = socket.split();
+    let mut writer = frames::Writer { encoding, epoch: String::new() };
+    let hello = tokio::time::timeout(realms.limits().hello, hello(&mut stream, encoding, &realms));
+    let opened = match hello.await {
+        Ok(Ok(hello)) => admit(&realms, path.as_deref(), claims, &hello),
+        Ok(Err(refusal)) => Err(refusal),
+        Err(_) => Err(Some(refuse("no_hello", "", "no hello came in time", "the first frame is hello"))),
+    };
+    let (room, claims) = match opened {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            if let Some(refusal) = refusal {
+                realms.turned_away(path.as_deref(), &refusal);
+                let _ = tokio::time::timeout(
+                    FAREWELL,
+                    sink.send(writer.plain(&ServerFrame::Error(frames::error(&refusal, None)))),
+                )
+                .await;
+                farewell(&mut sink, &writer, End::because(refusal.code, refusal.reason, false)).await;
+            }
+            return;
+        }
+    };
+    writer.epoch = format!("{:016x}", room.realm.epoch);
+    let mut session = Session::open(realms, room, claims, encoding);
+    let end = session.talk(&mut sink, &mut stream, &writer).await;
+    session.close();
+    farewell(&mut sink, &writer, end).await;
+}
+
+async fn hello(
+    stream: &mut SplitStream<WebSocket>,
+    encoding: Encoding,
+    realms: &Realms,
+) -> Result<v1::Hello, Option<Refusal>> {
+    loop {
+        let message = match stream.next().await {
+            None => return Err(None),
+            Some(Err(error)) => return Err(Some(bad_frame(&error))),
+            Some(Ok(message)) => message,
+        };
+        let frame = match (&message, encoding) {
+            (Message::Close(_), _) => return Err(None),
+            (Message::Ping(_) | Message::Pong(_), _) => continue,
+            _ if size(&message) > realms.limits().frame_bytes => Err(too_large(realms.limits().frame_bytes)),
+            (Message::Text(text), Encoding::Json) => frames::from_json(text).map(|frame| match frame {
+                Incoming::Other(frame) => Some(frame),
+                Incoming::Publish { .. } => None,
+            }),
+            (Message::Binary(bytes), Encoding::Protobuf) => frames::from_protobuf(bytes).map(Some),
+            _ => Err(frames::not_this_encoding(encoding)),
+        };
+        return match frame? {
+            Some(ClientFrame::Hello(hello)) => Ok(hello),
+            _ => Err(Some(refuse("no_hello", "", "the first frame is not hello", "say hello first"))),
+        };
+    }
+}
+
+fn admit(
+    realms: &Realms,
+    path: Option<&str>,
+    claims: Option<Claims>,
+    hello: &v1::Hello,
+) -> Result<(Arc<Room>, Claims), Option<Refusal>> {
+    if hello.version < VERSION {
+        let reason = format!("version {} of the protocol is not spoken here", hello.version);
+        return Err(Some(refuse("unknown_version", "hello.version", reason, "version 1 is")));
+    }
+    let claims = match (&hello.token, claims) {
+        (Some(token), None) => realms.bearer(token).map_err(|mut refusal| {
+            refusal.path = "hello.token".to_owned();
+            refusal
+        })?,
+        (_, Some(claims)) => claims,
+        (None, None) => {
+            let hint = "pass it as `Authorization: Bearer`, as `?token=`, or in hello";
+            return Err(Some(refuse("unauthenticated", "hello.token", "a token is needed", hint)));
+        }
+    };
+    let room = realms.room(&claims, path)?;
+    Ok((room, claims))
+}
+
+async fn farewell(sink: &mut SplitSink<WebSocket, Message>, writer: &frames::Writer, end: End) {
+    let End::Told(goodbye) = end else { return };
+    let code = match goodbye.code.as_str() {
+        "bye" => 1000,
+        "shutting_down" => 1001,
+        _ => 1008,
+    };
+    // A close frame holds 125 bytes, two of them the code.
+    let reason = goodbye.code.clone();
+    let told = async {
+        sink.send(writer.plain(&ServerFrame::Goodbye(goodbye))).await?;
+        sink.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await
+    };
+    // Whoever does not read it has been told as well as can be.
+    let _ = tokio::time::timeout(FAREWELL, told).await;
+}
+
+fn size(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+fn bad_frame(error: &axum::Error) -> Refusal {
+    let hint = "text is UTF-8, frames are masked and whole, and no message is larger than max_frame_bytes";
+    refuse("bad_frame", "", clip(&error.to_string()), hint)
+}
+
+fn too_large(most: usize) -> Refusal {
+    let reason = format!("the frame is larger than {most} bytes");
+    refuse("frame_too_large", "", reason, "send several smaller ones; welcome.max_frame_bytes says how large")
+}
+
+struct Session {
+    realms: Realms,
+    room: Arc<Room>,
+    claims: Claims,
+    sender: Sender,
+    encoding: Encoding,
+    id: u64,
+    name: String,
+    connected_ms: i64,
+    inbox: Arc<Inbox>,
+    views: FxHashMap<u32, ViewId>,
+    follows: FxHashSet<u32>,
+    published: i64,
+    told_published_ms: i64,
+    bad_frames: u32,
+}
+
+/// Where the reader leaves what the writer is to write.
+struct Out {
+    frames: mpsc::Sender<ServerFrame>,
+    acks: mpsc::Sender<Unacked>,
+}
+
+impl Out {
+    async fn frame(&self, frame: ServerFrame) {
+        // The writer is gone only when the session is.
+        let _ = self.frames.send(frame).await;
+    }
+
+    async fn error(&self, refusal: &Refusal, about: Option<u64>) {
+        self.frame(ServerFrame::Error(frames::error(refusal, about))).await;
+    }
+}
+
+impl Session {
+    fn open(realms: Realms, room: Arc<Room>, claims: Claims, encoding: Encoding) -> Session {
+        room.sessions.fetch_add(1, Ordering::Relaxed);
+        let id = realms.shared.next_session.fetch_add(1, Ordering::Relaxed);
+        let session = Session {
+            sender: Sender::bearer(&claims),
+            claims,
+            encoding,
+            id,
+            name: session_name(),
+            connected_ms: wall_ms(),
+            inbox: Arc::default(),
+            views: FxHashMap::default(),
+            follows: FxHashSet::default(),
+            published: 0,
+            told_published_ms: 0,
+            bad_frames: 0,
+            realms,
+            room,
+        };
+        session.show();
+        metrics::gauge!("worldflow_sessions", "realm" => session.room.realm.name.as_str()).increment(1.0);
+        session
+    }
+
+    fn close(&self) {
+        for (sub, view) in &self.views {
+            self.room.hub.unsubscribe((self.id, *sub), *view);
+        }
+        for id in &self.follows {
+            self.room.hub.unfollow((self.id, *id));
+        }
+        let key = [Value::id(self.room.realm.name), Value::text(&self.name)];
+        self.room.realm.observed.remove(catalog::SESSIONS, &key);
+        self.room.sessions.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("worldflow_sessions", "realm" => self.room.realm.name.as_str()).decrement(1.0);
+    }
+
+    /// Brings the session's row up to date.
+    fn show(&self) {
+        let subscriptions = self.views.len() + self.follows.len();
+        let row = Row::from([
+            Value::id(self.room.realm.name),
+            Value::text(&self.name),
+            Value::Sym(self.claims.role.name().into()),
+            Value::id(self.claims.subject),
+            Value::Sym(self.encoding.name().into()),
+            Value::Int(self.connected_ms),
+            Value::count(subscriptions as u64),
+            Value::Int(self.published),
+        ]);
+        self.room.realm.observed.upsert(catalog::SESSIONS, row);
+    }
+
+    async fn talk(
+        &mut self,
+        sink: &mut SplitSink<WebSocket, Message>,
+        stream: &mut SplitStream<WebSocket>,
+        frames: &frames::Writer,
+    ) -> End {
+        let (frames_out, frames_queue) = mpsc::channel(QUEUE);
+        let (acks_out, acks_queue) = mpsc::channel(QUEUE);
+        let out = Out { frames: frames_out, acks: acks_out };
+        out.frame(ServerFrame::Welcome(self.welcome(&frames.epoch))).await;
+        let (room, inbox, limits) = (Arc::clone(&self.room), Arc::clone(&self.inbox), *self.realms.limits());
+        let (progress, closing) = (room.realm.progress.clone(), self.realms.shared.closing.subscribe());
+        let mut writer = Writer {
+            sink,
+            frames,
+            hub: &room.hub,
+            inbox: &inbox,
+            session: self.id,
+            stall: limits.stall,
+            heartbeat: limits.heartbeat,
+            delivered: FxHashMap::default(),
+        };
+        let outgoing = Outgoing { frames: frames_queue, acks: acks_queue };
+        let said = tokio::select! {
+            end = writer.run(outgoing, progress, closing) => return end,
+            end = self.listen(stream, out) => end,
+        };
+        said
+    }
+
+    fn welcome(&self, epoch: &str) -> v1::Welcome {
+        let (realm, limits) = (&self.room.realm, self.realms.limits());
+        let bytes = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        v1::Welcome {
+            version: VERSION,
+            session: self.name.clone(),
+            realm: realm.name.as_str().to_owned(),
+            epoch: epoch.to_owned(),
+            tick: realm.progress.borrow().tick,
+            tick_ms: realm.world.tick_ms,
+            role: self.claims.role.name().to_owned(),
+            subject: self.claims.subject.as_str().to_owned(),
+            heartbeat_s: u32::try_from(limits.heartbeat.as_secs().max(1)).unwrap_or(u32::MAX),
+            max_frame_bytes: bytes(limits.frame_bytes),
+            max_items: bytes(limits.items),
+            max_subscriptions: limits.subscriptions,
+            views: access::views_of(&self.claims),
+            sessions: self.room.sessions.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads until the session ends, and says why.
+    async fn listen(&mut self, stream: &mut SplitStream<WebSocket>, out: Out) -> End {
+        let silence = self.realms.limits().heartbeat.mul_f64(2.5);
+        loop {
+            let message = match tokio::time::timeout(silence, stream.next()).await {
+                Err(_) => {
+                    let reason = format!("nothing was heard for {} s", silence.as_secs_f32());
+                    return End::because("silent", reason, true);
+                }
+                Ok(None) => return End::Gone,
+                Ok(Some(Err(error))) => {
+                    let refusal = bad_frame(&error);
+                    self.reject(None, &refusal);
+                    return End::because(refusal.code, refusal.reason, true);
+                }
+                Ok(Some(Ok(message))) => message,
+            };
+            match self.hear(&message, &out).await {
+                Ok(None) => {}
+                Ok(Some(end)) => return end,
+                Err(refusal) => {
+                    self.reject(None, &refusal);
+                    out.error(&refusal, None).await;
+                    self.bad_frames += 1;
+                    if self.bad_frames > self.realms.limits().bad_frames {
+                        let reason =
+                            format!("more than {} frames could not be read", self.realms.limits().bad_frames);
+                        return End::because("too_many_errors", reason, false);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: &Message, out: &Out) -> Result<Option<End>, Refusal> {
+        let most = self.realms.limits().frame_bytes;
+        match message {
+            Message::Ping(_) | Message::Pong(_) => return Ok(None),
+            Message::Close(_) => return Ok(Some(End::Gone)),
+            message if size(message) > most => return Err(too_large(most)),
+            _ => {}
+        }
+        match (message, self.encoding) {
+            (Message::Text(text), Encoding::Json) => match frames::from_json(text)? {
+                Incoming::Publish { seq, events } => self.publish(seq, &events, out).await,
+                Incoming::Other(frame) => self.act(frame, out).await,
+            },
+            (Message::Binary(bytes), Encoding::Protobuf) => match frames::from_protobuf(bytes)? {
+                ClientFrame::Publish(publish) => {
+                    let events: Vec<Proposed<'_>> = publish.events.iter().map(Proposed::from_proto).collect();
+                    self.publish(publish.seq, &events, out).await
+                }
+                frame => self.act(frame, out).await,
+            },
+            _ => Err(frames::not_this_encoding(self.encoding)),
+        }
+    }
+
+    async fn act(&mut self, frame: ClientFrame, out: &Out) -> Result<Option<End>, Refusal> {
+        let about = match &frame {
+            ClientFrame::Subscribe(frame) => Some(frame.id),
+            ClientFrame::Change(frame) => Some(frame.id),
+            ClientFrame::Follow(frame) => Some(frame.id),
+            ClientFrame::Unsubscribe(frame) => Some(frame.id),
+            _ => None,
+        };
+        let done = match frame {
+            ClientFrame::Hello(_) => Err(refuse("already_open", "hello", "hello was said before", "")),
+            ClientFrame::Write(write) => return self.write(&write, out).await,
+            ClientFrame::Clock(clock) => return self.clock(&clock, out).await,
+            ClientFrame::GrantAnswers(answers) => return self.grant_answers(&answers, out).await,
+            ClientFrame::Subscribe(subscribe) => self.subscribe(&subscribe, out).await,
+            ClientFrame::Change(change) => self.change(&change, out).await,
+            ClientFrame::Follow(follow) => self.follow(&follow, out).await,
+            ClientFrame::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe.id, out).await,
+            ClientFrame::Stats(_) => {
+                let sessions = self.room.sessions.load(Ordering::Relaxed);
+                let stats = v1::StatsReply { sessions, subscriber_counts: self.room.hub.counts() };
+                out.frame(ServerFrame::Stats(stats)).await;
+                Ok(())
+            }
+            ClientFrame::Ping(ping) => {
+                let progress = *self.room.realm.progress.borrow();
+                let pong = v1::Pong { nonce: ping.nonce, tick: progress.tick, utc_ms: progress.utc_ms };
+                out.frame(ServerFrame::Pong(pong)).await;
+                Ok(())
+            }
+            ClientFrame::Goodbye(_) => return Ok(Some(End::because("bye", "goodbye", true))),
+            ClientFrame::Publish(_) => Err(refuse("malformed", "publish", "is not read here", "")),
+        };
+        if let Err(refusal) = done {
+            self.reject(None, &refusal);
+            out.error(&refusal, about.map(u64::from)).await;
+        }
+        Ok(None)
+    }
+
+    async fn publish(
+        &mut self,
+        seq: u64,
+        events: &[Proposed<'_>],
+        out: &Out,
+    ) -> Result<Option<End>, Refusal> {
+        self.count("publish.events", events.len())?;
+        let now_ms = self.realms.now_ms(&self.room.realm);
+        let first = self.realms.positions(events.len());
+        let checked = (first..).zip(events).map(|(position, event)| {
+            let checked = self.room.checker.event(event, &self.sender, position, Some(now_ms));
+            match checked {
+                Ok(event) => Ok((event.id.clone(), Input::Event(event))),
+                Err(refusal) => Err((event.id_text().map(Arc::from), refusal)),
+            }
+        });
+        let (items, unacked, reply) = sort(seq, "events", checked.collect());
+        self.published += i64::try_from(items.len()).unwrap_or(i64::MAX);
+        if now_ms > self.told_published_ms + 1_000 {
+            self.told_published_ms = now_ms;
+            self.show();
+        }
+        self.submit(items, unacked, reply, out).await
+    }
+
+    async fn write(&mut self, write: &v1::Write, out: &Out) -> Result<Option<End>, Refusal> {
+        self.count("write.items", write.items.len())?;
+        let now_ms = self.realms.now_ms(&self.room.realm);
+        let first = self.realms.positions(write.items.len());
+        let checked = (first..).zip(&write.items).map(|(position, item)| {
+            let checked = self.room.checker.write(item, &self.sender, position, now_ms);
+            command(checked, item.id.as_deref())
+        });
+        let (items, unacked, reply) = sort(write.seq, "items", checked.collect());
+        self.submit(items, unacked, reply, out).await
+    }
+
+    async fn clock(&mut self, clock: &v1::Clock, out: &Out) -> Result<Option<End>, Refusal> {
+        let checked = self.room.checker.clock(clock, &self.sender, self.realms.positions(1));
+        let (items, unacked, reply) = sort(clock.seq, "clock", vec![command(checked, clock.id.as_deref())]);
+        self.submit(items, unacked, reply, out).await
+    }
+
+    async fn grant_answers(&mut self, answers: &v1::GrantAnswers, out: &Out) -> Result<Option<End>, Refusal> {
+        self.count("grant_answers.answers", answers.answers.len())?;
+        let checked = answers
+            .answers
+            .iter()
+            .map(|answer| command(self.room.checker.grant_answer(answer, &self.sender), None));
+        let (items, unacked, reply) = sort(answers.seq, "answers", checked.collect());
+        self.submit(items, unacked, reply, out).await
+    }
+
+    fn count(&self, path: &str, items: usize) -> Result<(), Refusal> {
+        let most = self.realms.limits().items;
+        if items <= most {
+            return Ok(());
+        }
+        let reason = format!("{items} items where at most {most} may be");
+        Err(refuse("too_many_items", path, reason, "send several frames; welcome.max_items says how many"))
+    }
+
+    /// Hands items to admission, which may make the client wait, and leaves the ack to the writer.
+    async fn submit(
+        &self,
+        items: Vec<Item>,
+        mut unacked: Unacked,
+        reply: oneshot::Sender<Vec<worldflow_engine::admission::Outcome>>,
+        out: &Out,
+    ) -> Result<Option<End>, Refusal> {
+        for (_, id, refusal) in &unacked.refused {
+            self.reject(id.as_ref().map(|id| EventId::Named(Arc::clone(id))).as_ref(), refusal);
+        }
+        if items.is_empty() {
+            unacked.reply = None;
+        } else {
+            let source = self.sender.source;
+            let batch = Batch { source, items, watermark_ms: None, reply: Some(reply) };
+            if self.room.realm.admission.submit(batch).await.is_err() {
+                return Ok(Some(End::shutting_down()));
+            }
+        }
+        let _ = out.acks.send(unacked).await;
+        Ok(None)
+    }
+
+    async fn subscribe(&mut self, frame: &v1::Subscribe, out: &Out) -> Result<(), Refusal> {
+        let view = access::view(&self.claims, &frame.view)?;
+        let wanted = Wanted::new(&self.claims, view, &frame.r#where)?;
+        let period = period(frame.max_hz)?;
+        self.may_open(frame.id)?;
+        self.views.insert(frame.id, view);
+        let count = self.room.hub.subscribe((self.id, frame.id), view, wanted, &self.inbox);
+        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
+            .await;
+        // Only now is a snapshot owed, so that Subscribed comes before it.
+        self.inbox.open(frame.id, view, period);
+        self.show();
+        Ok(())
+    }
+
+    async fn change(&mut self, frame: &v1::ChangeSubscription, _out: &Out) -> Result<(), Refusal> {
+        let known = self.views.get(&frame.id).copied();
+        let known = known.and_then(|view| Some((view, self.room.hub.wanted((self.id, frame.id), view)?)));
+        let Some((view, wanted)) = known else { return Err(not_open(frame.id)) };
+        let wanted = wanted.changed(&self.claims, view, frame)?;
+        if frame.max_hz.is_some() {
+            self.inbox.pace(frame.id, period(frame.max_hz)?);
+        }
+        self.room.hub.change((self.id, frame.id), view, wanted);
+        Ok(())
+    }
+
+    async fn follow(&mut self, frame: &v1::Follow, out: &Out) -> Result<(), Refusal> {
+        const MOST_PATTERNS: usize = 64;
+        if frame.kinds.is_empty() || frame.kinds.len() > MOST_PATTERNS {
+            let reason = format!("{} patterns where 1 to {MOST_PATTERNS} may be", frame.kinds.len());
+            return Err(refuse("bad_patterns", "kinds", reason, "`*` stands for every kind"));
+        }
+        for pattern in &frame.kinds {
+            self.room.checker.kind_pattern(pattern)?;
+        }
+        self.may_open(frame.id)?;
+        self.follows.insert(frame.id);
+        self.inbox.follow(frame.id);
+        let player = (self.claims.role == Role::Player).then_some(self.claims.subject);
+        let count = self.room.hub.follow((self.id, frame.id), frame.kinds.clone(), player, &self.inbox);
+        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
+            .await;
+        self.show();
+        Ok(())
+    }
+
+    async fn unsubscribe(&mut self, id: u32, out: &Out) -> Result<(), Refusal> {
+        let left = if let Some(view) = self.views.remove(&id) {
+            self.room.hub.unsubscribe((self.id, id), view)
+        } else if self.follows.remove(&id) {
+            self.room.hub.unfollow((self.id, id))
+        } else {
+            return Err(not_open(id));
+        };
+        self.inbox.close(id);
+        out.frame(ServerFrame::Unsubscribed(v1::Unsubscribed { id, subscriber_count: short(left) })).await;
+        self.show();
+        Ok(())
+    }
+
+    fn may_open(&self, id: u32) -> Result<(), Refusal> {
+        if self.views.contains_key(&id) || self.follows.contains(&id) {
+            let reason = format!("subscription {id} is open already");
+            return Err(refuse("duplicate_subscription", "id", reason, "use another number, or change it"));
+        }
+        let most = self.realms.limits().subscriptions;
+        if self.views.len() + self.follows.len() >= most as usize {
+            let reason = format!("{most} subscriptions are open, and no more may be");
+            return Err(refuse("too_many_subscriptions", "id", reason, "subscribe once with more values"));
+        }
+        Ok(())
+    }
+
+    fn reject(&self, id: Option<&EventId>, refusal: &Refusal) {
+        self.room.realm.observed.reject(self.sender.source, id, refusal, wall_ms());
+    }
+}
+
+/// An item that passed, or the id and the reason of one that did not.
+type Checked = Result<(EventId, Input), (Option<Arc<str>>, Refusal)>;
+
+fn command(checked: Result<(EventId, Command), Refusal>, id: Option<&str>) -> Checked {
+    match checked {
+        Ok((id, command)) => Ok((id, Input::Command(command))),
+        Err(refusal) => Err((id.map(|id| crate::check::shorten(id).into()), refusal)),
+    }
+}
+
+/// Parts what is handed to admission from what is refused, whose paths become those of the frame.
+fn sort(
+    seq: u64,
+    list: &str,
+    checked: Vec<Checked>,
+) -> (Vec<Item>, Unacked, oneshot::Sender<Vec<worldflow_engine::admission::Outcome>>) {
+    let (reply, outcomes) = oneshot::channel();
+    let mut unacked = Unacked { seq, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes) };
+    let mut items = Vec::with_capacity(checked.len());
+    for (index, checked) in (0..).zip(checked) {
+        match checked {
+            Ok((id, input)) => {
+                let named = match &id {
+                    EventId::Named(name) => Some(Arc::clone(name)),
+                    EventId::Position(_) => None,
+                };
+                unacked.sent.push((index, named));
+                items.push(Item { id, input });
+            }
+            Err((id, mut refusal)) => {
+                let dot = if refusal.path.is_empty() { "" } else { "." };
+                refusal.path = match list {
+                    "clock" => format!("clock{dot}{}", refusal.path),
+                    list => format!("{list}[{index}]{dot}{}", refusal.path),
+                };
+                unacked.refused.push((index, id, refusal));
+            }
+        }
+    }
+    (items, unacked, reply)
+}
+
+fn short(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn not_open(id: u32) -> Refusal {
+    refuse("unknown_subscription", "id", format!("there is no subscription {id}"), "subscribe first")
+}
+
+/// The least time between deltas.
+fn period(max_hz: Option<f64>) -> Result<Option<Duration>, Refusal> {
+    match max_hz {
+        None => Ok(None),
+        Some(hz) if (0.001..=1_000.0).contains(&hz) => Ok(Some(Duration::from_secs_f64(1.0 / hz))),
+        Some(hz) => {
+            let reason = format!("{} deltas a second", quote(&hz.to_string()));
+            Err(refuse("out_of_range", "max_hz", reason, "it is between 0.001 and 1000"))
+        }
+    }
+}

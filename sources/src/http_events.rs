@@ -1,0 +1,210 @@
+//! Events by HTTP: `POST /v1/events`, one JSON event a line.
+//!
+//! The body is read as it comes and handed on in batches, so its length does not matter; its lines have
+//! the rules of the socket's events. The answer comes when all of it is durable.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use serde::Serialize;
+use worldflow_engine::admission::{Item, Outcome, Refusal};
+use worldflow_schemas::{EventId, Input, Tick};
+
+use crate::check::{Proposed, Sender, clip, refuse};
+use crate::game_socket::{RealmPath, Realms, Room, refused, request_token, wall_ms};
+
+/// Lines that are handed to admission at once.
+const BATCH: usize = 1_000;
+
+/// Refused lines that the answer lists; more are counted.
+const MOST_LISTED: usize = 1_000;
+
+/// What became of the lines of a body.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    /// Lines that are not empty.
+    lines: u64,
+    accepted: u64,
+    duplicates: u64,
+    refused: u64,
+    /// The first and the last tick of accepted lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_tick: Option<Tick>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_tick: Option<Tick>,
+    /// The first refused lines.
+    errors: Vec<LineError>,
+}
+
+#[derive(Debug, Serialize)]
+struct LineError {
+    /// Counted from 1.
+    line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Arc<str>>,
+    code: &'static str,
+    path: String,
+    reason: String,
+    hint: String,
+}
+
+/// `POST /v1/events` and `POST /v1/realms/{realm}/events`.
+pub(crate) async fn publish(
+    State(realms): State<Realms>,
+    path: RealmPath,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Response {
+    let path = path.map(|Path(realm)| realm);
+    let claims = match realms.bearer(&request_token(&headers, &uri).unwrap_or_default()) {
+        Ok(claims) => claims,
+        Err(refusal) => {
+            realms.turned_away(path.as_deref(), &refusal);
+            return refused(StatusCode::UNAUTHORIZED, &refusal);
+        }
+    };
+    let room = match realms.room(&claims, path.as_deref()) {
+        Ok(room) => room,
+        Err(refusal) => {
+            realms.turned_away(path.as_deref(), &refusal);
+            return refused(StatusCode::FORBIDDEN, &refusal);
+        }
+    };
+    let sender = Sender::bearer(&claims);
+    let mut lines = Lines { realms, room, sender, number: 0, batch: Vec::new(), summary: Summary::default() };
+    match lines.read(body).await {
+        Ok(()) => (StatusCode::OK, Json(lines.summary)).into_response(),
+        Err((status, refusal)) => {
+            lines.room.realm.observed.reject(sender.source, None, &refusal, wall_ms());
+            refused(status, &refusal)
+        }
+    }
+}
+
+struct Lines {
+    realms: Realms,
+    room: Arc<Room>,
+    sender: Sender,
+    number: u64,
+    batch: Vec<(u64, Item)>,
+    summary: Summary,
+}
+
+type Failed = (StatusCode, Refusal);
+
+impl Lines {
+    async fn read(&mut self, body: Body) -> Result<(), Failed> {
+        let mut stream = body.into_data_stream();
+        let mut rest: Vec<u8> = Vec::new();
+        // The rest of a line that is too long is skipped, not kept.
+        let mut skipping = false;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| {
+                let refusal =
+                    refuse("bad_body", "", clip(&error.to_string()), "lines before it have been taken");
+                (StatusCode::BAD_REQUEST, refusal)
+            })?;
+            let mut chunk: &[u8] = &chunk;
+            while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+                self.part(&mut rest, &chunk[..end], &mut skipping);
+                chunk = &chunk[end + 1..];
+                self.end_line(&mut rest, &mut skipping).await?;
+            }
+            self.part(&mut rest, chunk, &mut skipping);
+        }
+        if !rest.is_empty() || skipping {
+            self.end_line(&mut rest, &mut skipping).await?;
+        }
+        self.flush().await
+    }
+
+    fn part(&self, rest: &mut Vec<u8>, part: &[u8], skipping: &mut bool) {
+        if rest.len() + part.len() > self.realms.limits().line_bytes {
+            *skipping = true;
+            rest.clear();
+        }
+        if !*skipping {
+            rest.extend_from_slice(part);
+        }
+    }
+
+    async fn end_line(&mut self, rest: &mut Vec<u8>, skipping: &mut bool) -> Result<(), Failed> {
+        self.number += 1;
+        if std::mem::take(skipping) {
+            let most = self.realms.limits().line_bytes;
+            let reason = format!("the line is longer than {most} bytes");
+            self.refuse(None, refuse("line_too_long", "", reason, "an event is much shorter"));
+            self.summary.lines += 1;
+            return Ok(());
+        }
+        if !rest.trim_ascii().is_empty() {
+            self.summary.lines += 1;
+            self.line(rest);
+        }
+        rest.clear();
+        if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let event: Proposed<'_> = match serde_json::from_slice(line) {
+            Ok(event) => event,
+            Err(error) => {
+                let hint = "each line is one event as JSON: {\"kind\": \"kill\", \"target\": \"wolf\"}";
+                return self.refuse(None, refuse("malformed", "", clip(&error.to_string()), hint));
+            }
+        };
+        let now_ms = self.realms.now_ms(&self.room.realm);
+        let position = self.realms.positions(1);
+        match self.room.checker.event(&event, &self.sender, position, Some(now_ms)) {
+            Ok(event) => {
+                self.batch.push((self.number, Item { id: event.id.clone(), input: Input::Event(event) }));
+            }
+            Err(refusal) => self.refuse(event.id_text().map(Arc::from), refusal),
+        }
+    }
+
+    fn refuse(&mut self, id: Option<Arc<str>>, refusal: Refusal) {
+        let position = id.clone().map_or(EventId::Position(self.number), EventId::Named);
+        self.room.realm.observed.reject(self.sender.source, Some(&position), &refusal, wall_ms());
+        self.list(self.number, id, refusal);
+    }
+
+    fn list(&mut self, line: u64, id: Option<Arc<str>>, refusal: Refusal) {
+        self.summary.refused += 1;
+        if self.summary.errors.len() < MOST_LISTED {
+            let Refusal { code, path, reason, hint } = refusal;
+            self.summary.errors.push(LineError { line, id, code, path, reason, hint });
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Failed> {
+        let (numbers, items): (Vec<u64>, Vec<Item>) = self.batch.drain(..).unzip();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let outcomes =
+            self.room.realm.admission.publish(self.sender.source, items).await.map_err(|closed| {
+                let refusal =
+                    refuse("shutting_down", "", closed.to_string(), "send it all again later, with ids");
+                (StatusCode::SERVICE_UNAVAILABLE, refusal)
+            })?;
+        for (line, outcome) in numbers.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Accepted { tick } => {
+                    self.summary.accepted += 1;
+                    self.summary.first_tick.get_or_insert(tick);
+                    self.summary.last_tick = Some(tick);
+                }
+                Outcome::Duplicate { .. } => self.summary.duplicates += 1,
+                Outcome::Refused(refusal) => self.list(line, None, refusal),
+            }
+        }
+        Ok(())
+    }
+}
