@@ -118,7 +118,7 @@ pub(crate) enum ToCollector {
     Wait(Tick, oneshot::Sender<Tick>),
     /// Ticks up to this one were published by an earlier run.
     Recovered(Tick),
-    /// The last one; stop once it is published.
+    /// Stop once every tick before this one is published.
     Finish(Tick),
 }
 
@@ -166,9 +166,9 @@ pub(crate) struct Collector {
 const TELL: Duration = Duration::from_millis(100);
 
 impl Collector {
-    /// Runs until the last tick is published.
+    /// Runs until it is told to finish.
     pub(crate) fn run(mut self, messages: &Receiver<ToCollector>) -> Result<(), RealmFailed> {
-        let mut last = None;
+        let mut finish = None;
         loop {
             let mut message = match messages.recv_timeout(TELL) {
                 Ok(message) => Some(message),
@@ -177,13 +177,13 @@ impl Collector {
             };
             while let Some(told) = message {
                 match told {
-                    ToCollector::Finish(tick) => last = Some(tick),
+                    ToCollector::Finish(next) => finish = Some(next),
                     other => self.hear(other)?,
                 }
                 message = messages.try_recv().ok();
             }
             self.publish();
-            if last.is_some_and(|last| self.next > last) {
+            if finish.is_some_and(|finish| self.next >= finish) {
                 return Ok(());
             }
         }

@@ -1,8 +1,9 @@
 //! What the sequencer decides about each input: new or seen, in time or refused, and in which tick.
 //!
 //! Plain state without threads or clocks. An input of an arrival source belongs to the open tick; an
-//! event of an event-time source belongs to the tick of its own time, or to the open tick when that
-//! is later, and waits until the watermarks of all such sources have passed it.
+//! input of an event-time source belongs to the tick of its own time (one that has none, to that of
+//! its batch's watermark), or to the open tick when that is later, and waits until the watermarks of
+//! all such sources have passed it.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +136,7 @@ impl Intake {
         for Item { id, input } in batch.items.drain(..) {
             let at_ms = match &input {
                 Input::Event(event) => Some(event.at_ms),
-                Input::Command(_) => None,
+                Input::Command(command) => by_event_time.and_then(|_| command.at_ms().or(batch.watermark_ms)),
             };
             let outcome =
                 match decide(ids, &id, at_ms, by_event_time.is_some(), self.wall_time, now_ms, length) {

@@ -129,6 +129,7 @@ impl Sequencer {
                 }
                 Err(error) => {
                     let _given_up = recovered.send(Err(error));
+                    let _failed_elsewhere = self.tell(ToCollector::Finish(0));
                 }
             }
         });
@@ -297,11 +298,12 @@ impl Sequencer {
         }
         let first = (self.deferred.iter())
             .filter(|batch| self.intake.is_event_time(batch.source))
-            .flat_map(|batch| &batch.items)
-            .filter_map(|item| match &item.input {
-                worldflow_schemas::Input::Event(event) => Some(self.length.tick_at(event.at_ms)),
-                worldflow_schemas::Input::Command(_) => None,
+            .flat_map(|batch| batch.items.iter().map(|item| (item, batch.watermark_ms)))
+            .filter_map(|(item, watermark_ms)| match &item.input {
+                worldflow_schemas::Input::Event(event) => Some(event.at_ms),
+                worldflow_schemas::Input::Command(command) => command.at_ms().or(watermark_ms),
             })
+            .map(|at_ms| self.length.tick_at(at_ms))
             .min();
         self.intake.set_open(first.unwrap_or(0));
         self.started = true;
@@ -454,15 +456,13 @@ impl Sequencer {
         while let Ok(batch) = self.batches.try_recv() {
             self.take(batch)?;
         }
-        if self.intake.pending_items() > 0 {
-            let open = self.intake.open();
-            self.seal(open + 1).await?;
-        }
-        let last = self.intake.open().saturating_sub(1);
+        // Without anything to seal this only lets the ticks before the open one be published.
+        let next = self.intake.open() + u64::from(self.intake.pending_items() > 0);
+        self.seal(next).await?;
         if let Some(journal) = &self.journal {
-            journal.append(Entry::Close(last));
+            journal.append(Entry::Close(next.saturating_sub(1)));
         }
-        self.tell(ToCollector::Finish(last))
+        self.tell(ToCollector::Finish(next))
     }
 
     fn tell(&self, message: ToCollector) -> Result<(), Gone> {

@@ -215,6 +215,7 @@ fn compare(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Vec<String>
 #[must_use]
 pub fn show(view: ViewId, row: &Row, diff: Diff) -> String {
     let def = &catalog::CATALOG[usize::from(view.0)];
-    let columns = def.columns.iter().zip(row.iter()).map(|(column, value)| format!("{}={value}", column.name));
+    let columns =
+        def.columns.iter().zip(row.iter()).map(|(column, value)| format!("{}={value}", column.name));
     format!("{diff:+} {} {}", def.name, columns.collect::<Vec<_>>().join(" "))
 }

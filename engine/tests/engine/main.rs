@@ -1,4 +1,8 @@
 //! The runtime around a small graph: time, duplicates, journal, restarts, shutdown.
 
 mod graph_runs;
+mod journal_faults;
+mod realms;
+mod restarts;
+mod time;
 mod tiny;

@@ -150,7 +150,8 @@ fn route(told: &Told) -> u64 {
 type Vecs<D> = CapacityContainerBuilder<Vec<D>>;
 
 fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-    let mut io = GraphIo { events: InputHandle::new(), commands: InputHandle::new(), loads: InputHandle::new() };
+    let mut io =
+        GraphIo { events: InputHandle::new(), commands: InputHandle::new(), loads: InputHandle::new() };
     worker.dataflow::<Tick, _, _>(|scope| {
         let events = io.events.to_stream(scope).map(Told::Event);
         let commands = io.commands.to_stream(scope).map(Told::Command);
@@ -171,9 +172,9 @@ fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
             move |frontiers| {
                 input.for_each(|capability, data| {
                     let tick = *capability.least().expect("a message has a time");
-                    let (told, _) = waiting
-                        .entry(tick)
-                        .or_insert_with(|| (Vec::new(), [0, 1, 2].map(|port| capability.delayed(&tick, port))));
+                    let (told, _) = waiting.entry(tick).or_insert_with(|| {
+                        (Vec::new(), [0, 1, 2].map(|port| capability.delayed(&tick, port)))
+                    });
                     told.append(data);
                 });
                 while let Some(entry) = waiting.first_entry() {
@@ -185,9 +186,9 @@ fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
                     let mut out = Out::default();
                     counts.step(tick, told, &mut out);
                     if let Some((ring, _)) = counts.rings.first() {
-                        waiting
-                            .entry(*ring)
-                            .or_insert_with(|| (Vec::new(), [0, 1, 2].map(|port| capabilities[port].delayed(ring))));
+                        waiting.entry(*ring).or_insert_with(|| {
+                            (Vec::new(), [0, 1, 2].map(|port| capabilities[port].delayed(ring)))
+                        });
                     }
                     let rows = out.rows.into_iter().map(|(row, diff)| (row, tick, diff));
                     rows_out.activate().session(&capabilities[0]).give_iterator(rows);

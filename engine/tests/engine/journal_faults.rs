@@ -1,0 +1,105 @@
+//! A journal that was cut off is mended; one that is damaged is refused with the place.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use worldflow_engine::runtime::{RealmConfig, open};
+use worldflow_engine::snapshot::SnapshotConfig;
+
+use crate::realms::{config_in, count, named, publish};
+use crate::tiny::graph;
+
+fn without_snapshots(folder: &Path) -> RealmConfig {
+    let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
+    RealmConfig { snapshots, ..config_in(folder) }
+}
+
+/// The one segment that holds ticks.
+async fn written(folder: &Path, ticks: usize) -> PathBuf {
+    let running = open(without_snapshots(folder), graph()).await.expect("opens");
+    for tick in 0..ticks {
+        publish(&running, vec![named("ada", "kill", &tick.to_string())]).await;
+    }
+    running.close().await.expect("closes");
+    folder.join("journal/000000000001.journal")
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_at_the_last_whole_frame() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let segment = written(folder.path(), 3).await;
+    let whole = fs::read(&segment).expect("readable");
+    for tail in [&whole[..7], &whole[..20], &[0; 100][..]] {
+        let mut file = OpenOptions::new().append(true).open(&segment).expect("writable");
+        file.write_all(tail).expect("writable");
+        drop(file);
+        let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
+        assert_eq!(count(&running, "ada"), Some(3));
+        assert_eq!(fs::read(&segment).expect("readable"), whole);
+        running.close().await.expect("closes");
+        // The next tail is again that of the last segment.
+        for later in fs::read_dir(folder.path().join("journal")).expect("a folder") {
+            let later = later.expect("readable").path();
+            if later != segment {
+                fs::remove_file(later).expect("removable");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_last_frame_that_does_not_match_its_checksum_is_torn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let segment = written(folder.path(), 3).await;
+    let mut bytes = fs::read(&segment).expect("readable");
+    // The last frame is the note of the clean end; without it the state is the same.
+    *bytes.last_mut().expect("not empty") ^= 0xff;
+    fs::write(&segment, &bytes).expect("writable");
+    let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
+    assert_eq!(count(&running, "ada"), Some(3));
+    running.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_is_refused_with_its_place() {
+    for place in [2, 20] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let segment = written(folder.path(), 3).await;
+        let mut bytes = fs::read(&segment).expect("readable");
+        bytes[place] ^= 0xff;
+        fs::write(&segment, &bytes).expect("writable");
+        let refused =
+            open(without_snapshots(folder.path()), graph()).await.err().expect("refused").to_string();
+        assert!(refused.contains("000000000001.journal: byte 0:"), "{refused}");
+        assert!(refused.contains("hint: the journal is damaged here"), "{refused}");
+        // The folder is free again, and untouched.
+        assert_eq!(fs::read(&segment).expect("readable"), bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_passed_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for run in 0..2 {
+        let running = open(config_in(folder.path()), graph()).await.expect("opens");
+        publish(&running, vec![named("ada", "kill", &run.to_string())]).await;
+        running.close().await.expect("closes");
+    }
+    let snapshots = folder.path().join("snapshots");
+    let mut files: Vec<PathBuf> = fs::read_dir(&snapshots)
+        .expect("a folder")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "snapshot"))
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 2);
+    for damaged in files.iter().rev() {
+        let mut bytes = fs::read(damaged).expect("readable");
+        bytes[3] ^= 0xff;
+        fs::write(damaged, bytes).expect("writable");
+        let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
+        assert_eq!(count(&running, "ada"), Some(2));
+        running.close().await.expect("closes");
+    }
+}
