@@ -70,7 +70,11 @@ fn a_game_server_speaks_for_players() {
             r#"{"kind": "kill", "target": null, "at": "2027-01-15T08:00:00.250Z"}"#,
             r#"{"kind": "quest.accept", "player": "ana", "target": "wolves"}"#,
         ],
-        &expect![[""]],
+        &expect![[r#"
+            ok Named("e1") at +0 "ana" "kill" wolf x2 in "moor" with Some([("crit", Bool(true)), ("damage", Dec(2500000)), ("weapon", Sym("bow"))])
+            ok Position(7) at +500 "" "kill" dragon x1 in "" with None
+            ok Position(7) at +250 "" "kill"  x1 in "" with None
+            ok Position(7) at +0 "ana" "quest.accept" wolves x1 in "" with None"#]],
     );
 }
 
@@ -113,7 +117,40 @@ fn each_wrong_event_has_its_answer() {
             r#"{"kind": "kill", "kind": "say"}"#,
             r#"{"kind": "quest.accept", "player": "ana"}"#,
         ],
-        &expect![[""]],
+        &expect![[r#"
+            wrong_type : an event is an object (an event is {id?, at?, player?, kind, target?, amount?, region?, with?})
+            wrong_type : an event is an object (an event is {id?, at?, player?, kind, target?, amount?, region?, with?})
+            missing_kind kind: an event needs a kind (kinds are declared in world.yaml)
+            unknown_kind kind: unknown kind `kil` (did you mean `kill`? kinds are declared in world.yaml)
+            wrong_type kind: is a number (it must be text)
+            unknown_target target: unknown target `wolfs` (did you mean `wolf`? targets are entities: declared in world.yaml, or written by a game server)
+            unknown_region region: unknown region `moors` (did you mean `moor`? regions are declared in world.yaml)
+            not_positive amount: an amount is at least 1 (what is taken back is an event of another kind)
+            not_positive amount: an amount is at least 1 (what is taken back is an event of another kind)
+            amount_too_large amount: an event of kind `kill` may have an amount of at most 10 (raise max_amount of the kind in world.yaml, or send several events)
+            amount_too_large amount: an event of kind `kill` may have an amount of at most 10 (raise max_amount of the kind in world.yaml, or send several events)
+            amount_too_large amount: an event of kind `kill` may have an amount of at most 10 (raise max_amount of the kind in world.yaml, or send several events)
+            wrong_type amount: is a fraction (it must be a whole number, at least 1)
+            wrong_type amount: text (it must be a whole number, at least 1)
+            bad_time at: `yesterday` is not a time (write RFC 3339, "2026-03-01T12:00:00Z", or UTC milliseconds as a whole number)
+            too_old at: happened 1799999999 s ago, and at most 86400 s may be (replay older events from a recording)
+            too_far_ahead at: is 100000000 s in the future, and at most 60 s may be (check the sender's clock, or leave `at` out)
+            bad_time at: 9223372036854775807 ms is beyond the calendar (write RFC 3339, "2026-03-01T12:00:00Z", or UTC milliseconds as a whole number)
+            bad_time at: is a list or a map (write RFC 3339, "2026-03-01T12:00:00Z", or UTC milliseconds as a whole number)
+            invalid_characters player: `a\0b` has control characters, or space around it (letters, digits and `- _ . :` are always fine)
+            invalid_characters player: `a/b` has a `/`, which separates the parts of a grant's id (letters, digits and `- _ . :` are always fine)
+            invalid_characters player: ` a` has control characters, or space around it (letters, digits and `- _ . :` are always fine)
+            id_too_long id: 65 bytes where at most 64 may be (use a short stable id, not a text)
+            unknown_attribute with.wepon: unknown attribute `wepon` (did you mean `weapon`? attributes of `kill` are declared in world.yaml)
+            wrong_type with.weapon: is a number (it must be an id)
+            wrong_type with.damage: is text (it must be a number)
+            out_of_range with.damage: the number is too large (stay within 9e12)
+            wrong_type with.crit: is a list or a map (it must be true or false)
+            duplicate_field with.crit: is given twice (give each attribute once)
+            wrong_type with: attributes are an object (write {"with": {"weapon": "bow"}})
+            unknown_field amout: events have no field `amout` (did you mean `amount`? attributes go into `with`)
+            duplicate_field kind: is given twice (give each field once)
+            missing_target target: an event of kind `quest.accept` needs a target (the target is the quest's id)"#]],
     );
 }
 
@@ -129,9 +166,21 @@ fn a_player_speaks_for_itself_in_kinds_that_allow_it() {
             r#"{"kind": "quest.turn_in", "target": "wolves"}"#,
             r#"{"kind": "say", "with": {"words": "\u0007"}}"#,
         ],
-        &expect![[""]],
+        &expect![[r#"
+            ok Position(7) at +0 "ana" "say"  x1 in "" with Some([("words", Text("hail"))])
+            ok Position(7) at +0 "ana" "say"  x1 in "" with None
+            not_allowed player: this token speaks for `ana`, not for `bo` (leave `player` out)
+            not_allowed kind: a player's token may not send `kill` (a game server sends it, unless world.yaml says `from: player` for the kind)
+            ok Position(7) at +0 "ana" "quest.turn_in" wolves x1 in "" with None
+            invalid_characters with.words: has control characters (strip them before it is sent)"#]],
     );
-    table(Role::Dashboard, &[r#"{"kind": "say"}"#], &expect![[""]]);
+    table(
+        Role::Dashboard,
+        &[r#"{"kind": "say"}"#],
+        &expect![
+            "not_allowed : a dashboard's token sends nothing (use a game server's token, or a player's)"
+        ],
+    );
 }
 
 #[test]

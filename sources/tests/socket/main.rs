@@ -1,0 +1,5 @@
+//! The game socket over real loopback connections, in both encodings.
+
+mod client;
+mod realm;
+mod speaking;
