@@ -28,6 +28,13 @@ impl Core {
             self.hide_state(*at, ix);
         }
         let scope = def.map(|def| def.scope);
+        let resets =
+            def.is_some_and(|def| matches!(def.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
+        for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
+            if !resets || scope != Some(self.holders[at as usize].holder.scope) {
+                self.drop_baselines(at, ix);
+            }
+        }
         for at in &holders {
             if scope != Some(self.holders[*at as usize].holder.scope) {
                 self.forget(*at, ix);
@@ -40,10 +47,14 @@ impl Core {
             self.plan_reset(ix, new);
         }
         for at in holders {
-            if let (Some(old), Some(new)) = (&old, &new)
+            if let Some(new) = &new
                 && scope == Some(self.holders[at as usize].holder.scope)
             {
-                self.carry_over(at, ix, old, new);
+                let old = old.as_ref().filter(|old| old.scope == new.scope);
+                self.plan_again(at, ix, old, new);
+                if let Some(old) = old {
+                    self.carry_over(at, ix, old, new);
+                }
             }
             self.touch(at, ix);
         }
@@ -58,20 +69,22 @@ impl Core {
             Some(QuestState::Available) if self.record(at, ix).instance == 0 => {
                 self.enter(at, ix, QuestState::Hidden);
             }
-            _ => {}
+            _ => self.cancel(at, ix),
         }
-        self.drop_baselines(at, ix);
     }
 
-    fn carry_over(&mut self, at: At, ix: Ix, old: &Arc<QuestPlan>, new: &Arc<QuestPlan>) {
-        if old.repeat != new.repeat && self.holders[at as usize].state(ix) == Some(QuestState::Done) {
+    /// A quest that is done reopens when the new definition says.
+    fn plan_again(&mut self, at: At, ix: Ix, old: Option<&Arc<QuestPlan>>, new: &QuestPlan) {
+        if old.is_none_or(|old| old.repeat != new.repeat)
+            && self.holders[at as usize].state(ix) == Some(QuestState::Done)
+        {
             self.cancel(at, ix);
             let since = self.record(at, ix).since;
             self.plan_reopening(at, ix, new, since);
         }
-        if !matches!(new.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })) {
-            self.drop_baselines(at, ix);
-        }
+    }
+
+    fn carry_over(&mut self, at: At, ix: Ix, old: &Arc<QuestPlan>, new: &Arc<QuestPlan>) {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
         let old_stage = &old.stages[usize::from(open.stage)];
         let Some(stage) = new.stage_of(old_stage.key) else {

@@ -103,9 +103,10 @@ struct Sorted {
 
 fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
     let mut sorted = Sorted::default();
+    let mut edits = Vec::new();
     for input in inputs {
         match input {
-            GroupsIn::Define(quest, def) => core.define(quest, def.as_deref()),
+            GroupsIn::Define(quest, def) => edits.push((quest, def)),
             GroupsIn::Clock(clock) => core.tell_clock(clock),
             GroupsIn::Weather(weather) => core.tell_weather(weather),
             GroupsIn::Fact(fact) => core.tell_fact(fact),
@@ -115,6 +116,9 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
             GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
         }
+    }
+    for (quest, def) in edits {
+        core.define(quest, def.as_deref());
     }
     sorted.asked.sort_by(|a, b| a.order.cmp_order(&b.order));
     // Whoever is named in a tick is known before anything is tested in it.

@@ -140,12 +140,28 @@ impl PlayersMachine {
         }
     }
 
-    /// Takes in what is not an event; gives events and answers back.
-    fn tell(&mut self, input: PlayersIn, events: &mut Vec<Event>, answers: &mut Vec<GrantAnswer>) {
+    /// Takes in what is to be known, and edits last: they are carried out with the clock of this
+    /// tick. Returns events and answers.
+    fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
+        let (mut events, mut answers, mut edits) = (Vec::with_capacity(inputs.len()), Vec::new(), Vec::new());
+        for input in inputs {
+            match input {
+                PlayersIn::Event(event) => events.push(event),
+                PlayersIn::Answer(answer) => answers.push(answer),
+                PlayersIn::Define(quest, def) => edits.push((quest, def)),
+                other => self.tell_one(other),
+            }
+        }
+        for (quest, def) in edits {
+            self.core.define(quest, def.as_deref());
+        }
+        (events, answers)
+    }
+
+    fn tell_one(&mut self, input: PlayersIn) {
         let core = &mut self.core;
         match input {
-            PlayersIn::Event(event) => events.push(event),
-            PlayersIn::Define(quest, def) => core.define(quest, def.as_deref()),
+            PlayersIn::Event(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
@@ -156,7 +172,6 @@ impl PlayersMachine {
             PlayersIn::Tags(tags) => core.plan.tag(tags.entity, tags.tags),
             PlayersIn::Level(level) => core.tell_level(level),
             PlayersIn::Stands(stands) => core.tell_stands(stands),
-            PlayersIn::Answer(answer) => answers.push(answer),
         }
     }
 
@@ -408,9 +423,7 @@ impl Machine for PlayersMachine {
 
     fn loaded(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
         self.core.context.now = tick;
-        for input in inputs {
-            self.tell(input, &mut Vec::new(), &mut Vec::new());
-        }
+        drop(self.tell(inputs));
         self.told.clear();
         self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
         self.core.drain(output, PlayersOut::Conclusion);
@@ -418,12 +431,8 @@ impl Machine for PlayersMachine {
 
     fn step(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
         self.core.begin(tick);
-        let mut events = Vec::with_capacity(inputs.len());
-        let mut answers = Vec::new();
+        let (events, answers) = self.tell(inputs);
         let mut asked = Vec::new();
-        for input in inputs {
-            self.tell(input, &mut events, &mut answers);
-        }
         self.core.answer(answers);
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();

@@ -272,7 +272,7 @@ impl Core {
                 extra.new_shares.push(key);
             }
             PieceKey::Seen(_, _, number, item) => {
-                drop(extra.seen.insert((number, item)));
+                extra.seen.insert((number, item));
             }
             _ => {}
         }
