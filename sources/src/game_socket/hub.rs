@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use worldflow_engine::admission::TickEvents;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::{Delta, Filter, StoredView};
@@ -117,6 +118,7 @@ struct State {
 pub(super) struct Hub {
     realm: Realm,
     state: Mutex<State>,
+    gone: watch::Sender<bool>,
 }
 
 impl Hub {
@@ -125,7 +127,7 @@ impl Hub {
         let tick = realm.progress.borrow().tick;
         let views = catalog::ids().map(|_| Followers::default()).collect();
         let state = State { tick, views, follows: BTreeMap::new(), by_kind: FxHashMap::default() };
-        let hub = Arc::new(Hub { realm, state: Mutex::new(state) });
+        let hub = Arc::new(Hub { realm, state: Mutex::new(state), gone: watch::channel(false).0 });
         tokio::spawn(follow_progress(Arc::downgrade(&hub)));
         tokio::spawn(follow_events(Arc::downgrade(&hub)));
         hub
@@ -133,6 +135,11 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Becomes true when the realm has shut down.
+    pub(super) fn gone(&self) -> watch::Receiver<bool> {
+        self.gone.subscribe()
     }
 
     /// Subscribes a session, which is owed a snapshot. Returns how many now follow the view.
@@ -162,7 +169,11 @@ impl Hub {
         let mut state = self.lock();
         let Some(old) = state.views[usize::from(view.0)].remove(view, id) else { return };
         let filter = wanted.filter();
-        let (live, inbox) = (old.live, Arc::clone(&old.inbox));
+        let inbox = Arc::clone(&old.inbox);
+        let live = old.live && !inbox.crowded();
+        if old.live && !live {
+            inbox.owe(id.1);
+        }
         if live {
             let mut rows = rows_at(&self.realm, view, &filter, state.tick);
             let mut removed = rows_at(&self.realm, view, &old.filter, state.tick);
@@ -345,7 +356,10 @@ async fn follow_progress(hub: Weak<Hub>) {
                 let tick = progress.borrow_and_update().tick;
                 hub.dispatch(tick);
             }
-            Ok(Err(_)) => return,
+            Ok(Err(_)) => {
+                hub.gone.send_replace(true);
+                return;
+            }
             Err(_) => {}
         }
     }

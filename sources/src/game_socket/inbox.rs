@@ -20,6 +20,9 @@ pub(super) const MOST_CHANGES: usize = 16_384;
 /// Events that wait for one session before the oldest are passed over.
 pub(super) const MOST_EVENTS: usize = 16_384;
 
+/// Changed subscriptions that wait for one session before they are owed a whole snapshot instead.
+const MOST_REFRAMES: usize = 8;
+
 /// A change of a subscription.
 pub(super) type Change = (Tick, Row, Diff);
 
@@ -76,6 +79,7 @@ struct State {
     reframes: Vec<Reframe>,
     followed: BTreeMap<u32, Followed>,
     changes: usize,
+    events: usize,
 }
 
 /// One session's inbox.
@@ -105,7 +109,9 @@ impl Inbox {
             state.changes -= waiting.changes.len();
         }
         state.reframes.retain(|reframe| reframe.sub != sub);
-        state.followed.remove(&sub);
+        if let Some(followed) = state.followed.remove(&sub) {
+            state.events -= followed.events.len();
+        }
     }
 
     /// Changes the least time between deltas of a subscription.
@@ -136,6 +142,7 @@ impl Inbox {
             return true;
         }
         state.changes = 0;
+        state.reframes.clear();
         for waiting in state.subs.values_mut() {
             waiting.changes.clear();
             waiting.owed = true;
@@ -150,6 +157,14 @@ impl Inbox {
         waiting.owed = true;
         let dropped = std::mem::take(&mut waiting.changes).len();
         state.changes -= dropped;
+        state.reframes.retain(|reframe| reframe.sub != sub);
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Whether so many changed subscriptions wait that the next is to be owed a snapshot instead.
+    pub(super) fn crowded(&self) -> bool {
+        self.lock().reframes.len() >= MOST_REFRAMES
     }
 
     /// Adds what a changed subscription is to be sent, after what waits for it.
@@ -171,10 +186,15 @@ impl Inbox {
     /// Adds an event for a follower.
     pub(super) fn push_event(&self, id: u32, tick: Tick, event: &Event) {
         let mut state = self.lock();
+        let state = &mut *state;
         let Some(followed) = state.followed.get_mut(&id) else { return };
-        if followed.events.len() >= MOST_EVENTS {
-            followed.events.pop_front();
+        if state.events < MOST_EVENTS {
+            state.events += 1;
+        } else {
             followed.missed += 1;
+            if followed.events.pop_front().is_none() {
+                return;
+            }
         }
         followed.events.push_back((tick, event.clone()));
     }
@@ -212,6 +232,7 @@ impl Inbox {
             taken.changes.push((*sub, waiting.view, changes));
         }
         state.changes -= sent;
+        state.events = 0;
         for (id, followed) in &mut state.followed {
             if !followed.events.is_empty() || followed.missed > 0 {
                 let missed = std::mem::take(&mut followed.missed);

@@ -221,7 +221,7 @@ pub fn router(realms: Realms) -> Router {
 pub(crate) type RealmPath = Option<Path<String>>;
 
 /// The token of a request: `Authorization: Bearer`, or `?token=`.
-pub(crate) fn request_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub fn request_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = header.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;

@@ -284,7 +284,7 @@ impl Session {
         let out = Out { frames: frames_out, acks: acks_out };
         out.frame(ServerFrame::Welcome(self.welcome(&frames.epoch))).await;
         let (room, inbox, limits) = (Arc::clone(&self.room), Arc::clone(&self.inbox), *self.realms.limits());
-        let (progress, closing) = (room.realm.progress.clone(), self.realms.shared.closing.subscribe());
+        let (gone, closing) = (room.hub.gone(), self.realms.shared.closing.subscribe());
         let mut writer = Writer {
             sink,
             frames,
@@ -296,11 +296,17 @@ impl Session {
             delivered: FxHashMap::default(),
         };
         let outgoing = Outgoing { frames: frames_queue, acks: acks_queue };
-        let said = tokio::select! {
-            end = writer.run(outgoing, progress, closing) => return end,
+        let writing = writer.run(outgoing, gone, closing);
+        tokio::pin!(writing);
+        let end = tokio::select! {
+            end = &mut writing => return end,
             end = self.listen(stream, out) => end,
         };
-        said
+        // What was asked for before the end is still answered, if the client listens.
+        if let End::Told(_) = end {
+            let _ = tokio::time::timeout(FAREWELL, writing).await;
+        }
+        end
     }
 
     fn welcome(&self, epoch: &str) -> v1::Welcome {

@@ -13,7 +13,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use worldflow_engine::admission::{Outcome, Refusal};
-use worldflow_engine::realm::Progress;
 use worldflow_proto::v1;
 use worldflow_proto::v1::server_frame::Frame;
 use worldflow_schemas::catalog::ViewId;
@@ -65,24 +64,33 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes until the session ends, and says why.
+    /// Writes until the session ends, and says why; when the reader has ended, until nothing is left
+    /// of what it asked for.
     pub(super) async fn run(
         &mut self,
         mut outgoing: Outgoing,
-        mut progress: watch::Receiver<Progress>,
+        mut gone: watch::Receiver<bool>,
         mut closing: watch::Receiver<bool>,
     ) -> End {
         let mut heartbeat = tokio::time::interval(self.heartbeat);
         let mut waiting: Option<Unacked> = None;
         let mut due: Option<Instant> = None;
-        loop {
+        let (mut frames_open, mut acks_open) = (true, true);
+        while frames_open || acks_open || waiting.is_some() {
             let wrote = tokio::select! {
                 biased;
-                () = told_to_close(&mut closing) => return End::shutting_down(),
-                () = closed(&mut progress) => return End::shutting_down(),
-                Some(frame) = outgoing.frames.recv() => self.plain(&frame).await,
-                Some(next) = outgoing.acks.recv(), if waiting.is_none() => {
-                    waiting = Some(next);
+                () = turned_true(&mut closing) => return End::shutting_down(),
+                () = turned_true(&mut gone) => return End::shutting_down(),
+                frame = outgoing.frames.recv(), if frames_open => match frame {
+                    Some(frame) => self.plain(&frame).await,
+                    None => {
+                        frames_open = false;
+                        Ok(())
+                    }
+                },
+                next = outgoing.acks.recv(), if acks_open && waiting.is_none() => {
+                    acks_open = next.is_some();
+                    waiting = next;
                     Ok(())
                 }
                 outcomes = outcomes(&mut waiting) => match waiting.take().map(|unacked| ack(unacked, outcomes)) {
@@ -98,6 +106,7 @@ impl Writer<'_> {
                 return end;
             }
         }
+        End::Gone
     }
 
     async fn plain(&mut self, frame: &Frame) -> Result<(), End> {
@@ -255,16 +264,10 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// Waits until all sessions are told to end.
-async fn told_to_close(closing: &mut watch::Receiver<bool>) {
-    if closing.wait_for(|closing| *closing).await.is_err() {
+async fn turned_true(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|set| *set).await.is_err() {
         std::future::pending().await
     }
-}
-
-/// Waits until the realm has gone.
-async fn closed(progress: &mut watch::Receiver<Progress>) {
-    while progress.changed().await.is_ok() {}
 }
 
 /// What became of the items; `None` when the realm went away before it was known.

@@ -1,7 +1,7 @@
 //! worldflow's own binary form: a dictionary of strings and columns of fixed width.
 //!
 //! `magic version, then sections: kind u8, length u32, crc32 u32, payload`, all little-endian. The
-//! first section says how much there is; a strings section adds to the dictionary, an events section
+//! first section says how much there is and of which producer; a strings section adds to the dictionary, an events section
 //! holds up to [`EVENTS_PER_SECTION`] events by column, a commands section the other inputs, and the
 //! last one is the end. A file without an end is cut off. Interned numbers never enter the file.
 
@@ -27,7 +27,7 @@ const END: u8 = 5;
 const EVENTS_PER_SECTION: usize = 8192;
 /// No section is longer; a length beyond it means damage, and is not allocated.
 const MOST_SECTION_BYTES: u32 = 1 << 28;
-const EVENT_BYTES: usize = 44;
+const EVENT_BYTES: usize = 40;
 const SECTIONS_FROM: u64 = 8;
 
 type Attributes = Vec<(u32, Vec<(u32, Value)>)>;
@@ -39,28 +39,28 @@ pub struct BinaryWriter {
     file: BufWriter<File>,
     numbers: FxHashMap<Sym, u32>,
     new_strings: Vec<&'static str>,
+    source: Sym,
     events: u64,
     commands: u64,
     last_ms: i64,
-    sorted: bool,
 }
 
 impl BinaryWriter {
-    /// Creates the file, replacing what was there.
+    /// Creates the file for the inputs of one producer, replacing what was there.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(path: &Path) -> Result<BinaryWriter, RecordingError> {
+    pub fn create(path: &Path, source: Sym) -> Result<BinaryWriter, RecordingError> {
         let file = File::create(path).map_err(|error| RecordingError::io(path, error))?;
         let mut writer = BinaryWriter {
             path: path.to_owned(),
             file: BufWriter::with_capacity(1 << 20, file),
             numbers: FxHashMap::default(),
             new_strings: Vec::new(),
+            source,
             events: 0,
             commands: 0,
             last_ms: i64::MIN,
-            sorted: true,
         };
         writer.number(Sym::NONE);
         writer.raw(MAGIC)?;
@@ -69,28 +69,47 @@ impl BinaryWriter {
         Ok(writer)
     }
 
-    /// Adds events and other inputs. Blocks should follow each other in time; the file notes
-    /// whether they do.
+    /// Adds events and other inputs, both in the order of their times and not before what was
+    /// added earlier.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn write(&mut self, events: &[Event], commands: &[Dated]) -> Result<(), RecordingError> {
-        if !commands.is_empty() {
-            self.commands += commands.len() as u64;
-            let payload = postcard::to_stdvec(commands).expect("commands have no unserializable part");
-            self.section(COMMANDS, &payload)?;
-        }
+    /// When they are out of order, or the file cannot be written.
+    pub fn write(&mut self, events: &[Event], mut commands: &[Dated]) -> Result<(), RecordingError> {
         for chunk in events.chunks(EVENTS_PER_SECTION) {
-            self.events += chunk.len() as u64;
-            let payload = self.events_payload(chunk);
-            if !self.new_strings.is_empty() {
-                let strings = std::mem::take(&mut self.new_strings);
-                let strings = postcard::to_stdvec(&strings).expect("strings serialize");
-                self.section(STRINGS, &strings)?;
-            }
-            self.section(EVENTS, &payload)?;
+            let last_ms = chunk.last().map_or(i64::MAX, |event| event.at_ms);
+            let with_chunk = commands.partition_point(|dated| dated.at_ms <= last_ms);
+            let (now, later) = commands.split_at(with_chunk);
+            self.commands_section(now)?;
+            commands = later;
+            self.events_section(chunk)?;
         }
-        Ok(())
+        self.commands_section(commands)
+    }
+
+    fn commands_section(&mut self, commands: &[Dated]) -> Result<(), RecordingError> {
+        if commands.is_empty() {
+            return Ok(());
+        }
+        self.commands += commands.len() as u64;
+        let payload = postcard::to_stdvec(commands).expect("commands have no unserializable part");
+        self.section(COMMANDS, &payload)
+    }
+
+    fn events_section(&mut self, events: &[Event]) -> Result<(), RecordingError> {
+        if events.iter().any(|event| std::mem::replace(&mut self.last_ms, event.at_ms) > event.at_ms) {
+            return Err(RecordingError::damaged(
+                &self.path,
+                "events are written out of the order of their times",
+            ));
+        }
+        self.events += events.len() as u64;
+        let payload = self.events_payload(events);
+        if !self.new_strings.is_empty() {
+            let strings = std::mem::take(&mut self.new_strings);
+            let strings = postcard::to_stdvec(&strings).expect("strings serialize");
+            self.section(STRINGS, &strings)?;
+        }
+        self.section(EVENTS, &payload)
     }
 
     /// Completes the file.
@@ -106,10 +125,10 @@ impl BinaryWriter {
     }
 
     fn totals(&mut self) -> Result<(), RecordingError> {
-        let mut payload = [0; 17];
-        payload[..8].copy_from_slice(&self.events.to_le_bytes());
-        payload[8..16].copy_from_slice(&self.commands.to_le_bytes());
-        payload[16] = u8::from(self.sorted);
+        let mut payload = Vec::new();
+        payload.extend(self.events.to_le_bytes());
+        payload.extend(self.commands.to_le_bytes());
+        payload.extend(self.source.as_str().as_bytes());
         self.section(TOTALS, &payload)
     }
 
@@ -126,8 +145,6 @@ impl BinaryWriter {
         let mut out = Vec::with_capacity(4 + EVENT_BYTES * events.len() + 64);
         out.extend(count.to_le_bytes());
         for event in events {
-            self.sorted &= event.at_ms >= self.last_ms;
-            self.last_ms = event.at_ms;
             out.extend(event.at_ms.to_le_bytes());
         }
         for event in events {
@@ -137,8 +154,7 @@ impl BinaryWriter {
         for event in events {
             out.extend(event.amount.to_le_bytes());
         }
-        let columns: [fn(&Event) -> Sym; 5] =
-            [|e| e.source, |e| e.player, |e| e.kind, |e| e.target, |e| e.region];
+        let columns: [fn(&Event) -> Sym; 4] = [|e| e.player, |e| e.kind, |e| e.target, |e| e.region];
         for column in columns {
             for event in events {
                 out.extend(self.number(column(event)).to_le_bytes());
@@ -181,8 +197,8 @@ pub struct BinaryReader {
     file: BufReader<File>,
     syms: Vec<Sym>,
     buffer: Vec<u8>,
+    source: Sym,
     events: u64,
-    sorted: bool,
     ended: bool,
 }
 
@@ -219,63 +235,58 @@ impl BinaryReader {
             file,
             syms: Vec::new(),
             buffer: Vec::new(),
+            source: Sym::NONE,
             events: 0,
-            sorted: true,
             ended: false,
         };
-        if reader.section()? != TOTALS || reader.buffer.len() != 17 {
+        let kind = reader.section()?;
+        let source = reader.buffer.get(16..).and_then(|name| std::str::from_utf8(name).ok());
+        let Some(source) = source.filter(|_| kind == TOTALS).and_then(Sym::try_new) else {
             return Err(reader.damaged("the totals are missing"));
-        }
+        };
+        reader.source = source;
         reader.events = u64_at(&reader.buffer, 0);
-        reader.sorted = reader.buffer[16] == 1;
         Ok(reader)
     }
 
-    /// How many events the file holds, if it was completed.
+    /// The producer of everything in the file.
     #[must_use]
-    pub fn expected_events(&self) -> Option<u64> {
-        Some(self.events)
+    pub fn source(&self) -> Sym {
+        self.source
     }
 
-    /// The next block. A file whose blocks do not follow each other in time is read as a whole.
+    /// How many events the file says it holds.
+    #[must_use]
+    pub fn expected_events(&self) -> u64 {
+        self.events
+    }
+
+    /// The next block: events of one section, and the other inputs up to the last of them.
     ///
     /// # Errors
     /// When the file is damaged or cut off.
     pub fn next_block(&mut self) -> Result<Option<Block>, RecordingError> {
-        if self.sorted {
-            return self.read_block();
-        }
-        let mut whole = Block::default();
-        while let Some(block) = self.read_block()? {
-            whole.events.extend(block.events);
-            whole.commands.extend(block.commands);
-        }
-        whole.events.sort_by_key(|event| event.at_ms);
-        whole.commands.sort_by_key(|dated| dated.at_ms);
-        Ok((!whole.events.is_empty() || !whole.commands.is_empty()).then_some(whole))
-    }
-
-    fn read_block(&mut self) -> Result<Option<Block>, RecordingError> {
+        let mut block = Block::default();
         while !self.ended {
             match self.section()? {
                 END => self.ended = true,
                 STRINGS => self.strings()?,
                 EVENTS => {
-                    let events = self
+                    block.events = self
                         .decode_events()
-                        .ok_or_else(|| self.damaged("an events block does not add up"))?;
-                    return Ok(Some(Block { events, ..Block::default() }));
+                        .ok_or_else(|| self.damaged("an events section does not add up"))?;
+                    return Ok(Some(block));
                 }
                 COMMANDS => {
-                    let commands = postcard::from_bytes(&self.buffer).map_err(|error| {
-                        self.damaged(&format!("a commands block does not add up: {error}"))
+                    let commands: Vec<Dated> = postcard::from_bytes(&self.buffer).map_err(|error| {
+                        self.damaged(&format!("a commands section does not add up: {error}"))
                     })?;
-                    return Ok(Some(Block { commands, ..Block::default() }));
+                    block.commands.extend(commands);
                 }
-                kind => return Err(self.damaged(&format!("a block of the unknown kind {kind}"))),
+                kind => return Err(self.damaged(&format!("a section of the unknown kind {kind}"))),
             }
         }
-        Ok(None)
+        Ok((!block.commands.is_empty()).then_some(block))
     }
 
     fn strings(&mut self) -> Result<(), RecordingError> {
@@ -296,18 +307,17 @@ impl BinaryReader {
             return None;
         }
         let (wide, rest) = rest.split_at_checked(24 * count)?;
-        let (narrow, sparse) = rest.split_at_checked(20 * count)?;
+        let (narrow, sparse) = rest.split_at_checked(16 * count)?;
         let wide = |column: usize| wide[8 * count * column..][..8 * count].as_chunks::<8>().0;
         let narrow = |column: usize| narrow[4 * count * column..][..4 * count].as_chunks::<4>().0;
         let (at, position, amount) = (wide(0), wide(1), wide(2));
-        let (source, player, kind) = (narrow(0), narrow(1), narrow(2));
-        let (target, region) = (narrow(3), narrow(4));
+        let (player, kind, target, region) = (narrow(0), narrow(1), narrow(2), narrow(3));
         let sym = |bytes: [u8; 4]| self.syms.get(u32::from_le_bytes(bytes) as usize).copied();
         let mut events = Vec::with_capacity(count);
         for n in 0..count {
             events.push(Event {
                 at_ms: i64::from_le_bytes(at[n]),
-                source: sym(source[n])?,
+                source: self.source,
                 id: EventId::Position(u64::from_le_bytes(position[n])),
                 player: sym(player[n])?,
                 kind: sym(kind[n])?,
@@ -382,7 +392,7 @@ mod tests {
     fn written(events: &[Event]) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wfr");
-        let mut writer = BinaryWriter::create(&path).unwrap();
+        let mut writer = BinaryWriter::create(&path, "bots".into()).unwrap();
         let pause = Dated {
             at_ms: 0,
             source: "s".into(),
@@ -411,19 +421,19 @@ mod tests {
         let events = events(20_000);
         let (_dir, path) = written(&events);
         assert!(BinaryReader::is_binary(&path).unwrap());
-        assert_eq!(BinaryReader::open(&path).unwrap().expected_events(), Some(20_000));
+        assert_eq!(BinaryReader::open(&path).unwrap().expected_events(), 20_000);
         let (read, commands) = read(&path).unwrap();
         assert!(read == events, "every field of every event comes back");
         assert_eq!(commands, 1);
     }
 
     #[test]
-    fn an_unsorted_file_is_sorted_by_its_reader() {
-        let mut events = events(10_000);
+    fn events_out_of_order_are_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = BinaryWriter::create(&dir.path().join("a.wfr"), "bots".into()).unwrap();
+        let mut events = events(10);
         events.reverse();
-        let (_dir, path) = written(&events);
-        events.sort_by_key(|event| event.at_ms);
-        assert!(read(&path).unwrap().0 == events);
+        assert!(writer.write(&events, &[]).is_err());
     }
 
     #[test]

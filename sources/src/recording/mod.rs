@@ -14,7 +14,8 @@ mod rules;
 
 use std::path::{Path, PathBuf};
 
-use worldflow_schemas::{Command, Event, EventId, Sym};
+use worldflow_engine::admission::{Item, Refusal};
+use worldflow_schemas::{Command, Event, EventId, Input, Sym};
 
 pub use binary::{BinaryReader, BinaryWriter};
 pub use map_def::{Expr, GridDef, LookupDef, MapDef, PresenceDef, Rule, StreamsDef, TimeDef};
@@ -23,7 +24,7 @@ pub use ndjson::{read_ndjson, read_ndjson_from};
 pub use play::{Play, play};
 pub use rules::Rules;
 
-/// A stretch of a recording, sorted by time.
+/// A stretch of a recording, sorted by time. At equal times other inputs come before events.
 #[derive(Debug, Default)]
 pub struct Block {
     /// Events, by time and then by place in the file.
@@ -34,6 +35,22 @@ pub struct Block {
     pub bad: Vec<BadLine>,
     /// Lines that the mapping says to leave out.
     pub skipped: u64,
+}
+
+impl Block {
+    /// Everything in it as items for admission, with their times.
+    pub fn into_items(self) -> impl Iterator<Item = (i64, Item)> {
+        let mut commands = self.commands.into_iter().peekable();
+        let mut events = self.events.into_iter().peekable();
+        std::iter::from_fn(move || {
+            let event_ms = events.peek().map_or(i64::MAX, |event| event.at_ms);
+            if let Some(dated) = commands.next_if(|dated| dated.at_ms <= event_ms) {
+                return Some((dated.at_ms, Item { id: dated.id, input: Input::Command(dated.command) }));
+            }
+            let event = events.next()?;
+            Some((event.at_ms, Item { id: event.id.clone(), input: Input::Event(event) }))
+        })
+    }
 }
 
 /// An input that is not an event, with its time and identity.
@@ -60,6 +77,19 @@ pub struct BadLine {
     pub reason: String,
     /// What to do.
     pub hint: String,
+}
+
+impl BadLine {
+    /// The rejection of the line.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal {
+            code: self.code,
+            path: format!("line {}", self.line),
+            reason: self.reason.clone(),
+            hint: self.hint.clone(),
+        }
+    }
 }
 
 /// Why a recording cannot be read any further.
@@ -101,10 +131,16 @@ impl RecordingError {
 
 /// An open recording.
 #[derive(Debug)]
-pub enum Recording {
-    /// The binary form, read block by block.
+pub struct Recording {
+    source: Sym,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// Read block by block.
     Binary(BinaryReader),
-    /// NDJSON, read and sorted as a whole.
+    /// Read and sorted as a whole.
     Ndjson(Option<Block>),
 }
 
@@ -115,17 +151,25 @@ impl Recording {
     /// When the file cannot be read, or is damaged.
     pub fn open(path: &Path, mapping: Option<&Mapping>) -> Result<Recording, RecordingError> {
         if BinaryReader::is_binary(path)? {
-            return Ok(Recording::Binary(BinaryReader::open(path)?));
+            let reader = BinaryReader::open(path)?;
+            return Ok(Recording { source: reader.source(), form: Form::Binary(reader) });
         }
-        Ok(Recording::Ndjson(Some(read_ndjson(path, mapping)?)))
+        let block = read_ndjson(path, mapping)?;
+        Ok(Recording { source: ndjson::source_of(path, mapping), form: Form::Ndjson(Some(block)) })
+    }
+
+    /// The producer of everything in it.
+    #[must_use]
+    pub fn source(&self) -> Sym {
+        self.source
     }
 
     /// How many events it says it holds, when it says so.
     #[must_use]
     pub fn expected_events(&self) -> Option<u64> {
-        match self {
-            Recording::Binary(reader) => reader.expected_events(),
-            Recording::Ndjson(block) => block.as_ref().map(|block| block.events.len() as u64),
+        match &self.form {
+            Form::Binary(reader) => Some(reader.expected_events()),
+            Form::Ndjson(block) => block.as_ref().map(|block| block.events.len() as u64),
         }
     }
 
@@ -134,9 +178,9 @@ impl Recording {
     /// # Errors
     /// When the file is damaged.
     pub fn next_block(&mut self) -> Result<Option<Block>, RecordingError> {
-        match self {
-            Recording::Binary(reader) => reader.next_block(),
-            Recording::Ndjson(block) => Ok(block.take()),
+        match &mut self.form {
+            Form::Binary(reader) => reader.next_block(),
+            Form::Ndjson(block) => Ok(block.take()),
         }
     }
 }
@@ -147,7 +191,7 @@ impl Recording {
 /// # Errors
 /// When either file cannot be read or written.
 pub fn convert(from: &mut Recording, path: &Path) -> Result<(u64, u64, Vec<BadLine>), RecordingError> {
-    let mut writer = BinaryWriter::create(path)?;
+    let mut writer = BinaryWriter::create(path, from.source())?;
     let (mut events, mut commands, mut bad) = (0, 0, Vec::new());
     while let Some(block) = from.next_block()? {
         events += block.events.len() as u64;

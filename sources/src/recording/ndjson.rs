@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use worldflow_schemas::Sym;
+use worldflow_schemas::{EventId, Sym};
 
 use super::mapping::Pass;
 use super::{BadLine, Block, Mapping, RecordingError, line};
@@ -15,8 +15,7 @@ use super::{BadLine, Block, Mapping, RecordingError, line};
 /// The longest line that is read; a longer one is reported and passed over.
 const MOST_LINE_BYTES: u64 = 64 * 1024;
 
-/// Reads a file. Without a mapping its lines are worldflow's own, and the source is the file's name
-/// without its endings.
+/// Reads a file. Without a mapping its lines are worldflow's own.
 ///
 /// # Errors
 /// When the file cannot be read; a line that is wrong is a [`BadLine`].
@@ -24,13 +23,18 @@ pub fn read_ndjson(path: &Path, mapping: Option<&Mapping>) -> Result<Block, Reco
     let io = |error| RecordingError::io(path, error);
     let mut file = BufReader::new(File::open(path).map_err(io)?);
     let gzip = file.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
-    let source = Sym::new(name.split('.').next().unwrap_or(name));
+    let source = source_of(path, mapping);
     if gzip {
         read_ndjson_from(BufReader::new(MultiGzDecoder::new(file)), source, mapping).map_err(io)
     } else {
         read_ndjson_from(file, source, mapping).map_err(io)
     }
+}
+
+/// The producer of a file: its mapping says, or else it is the file's name without its endings.
+pub(super) fn source_of(path: &Path, mapping: Option<&Mapping>) -> Sym {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
+    mapping.map_or_else(|| Sym::new(name.split('.').next().unwrap_or(name)), Mapping::source)
 }
 
 /// Reads lines from anywhere.
@@ -64,7 +68,31 @@ pub fn read_ndjson_from(
     }
     block.events.sort_by_key(|event| event.at_ms);
     block.commands.sort_by_key(|dated| dated.at_ms);
+    number(&mut block);
     Ok(block)
+}
+
+/// Gives every input without a name its place in the order of times as its position, because the
+/// positions of a source must increase: other inputs first, then events, and equal times by line.
+fn number(block: &mut Block) {
+    let (mut position, mut commands) = (0, block.commands.iter_mut().peekable());
+    let mut next = |id: &mut EventId| {
+        position += 1;
+        if let EventId::Position(place) = id {
+            *place = position;
+        }
+    };
+    for event in &mut block.events {
+        while let Some(dated) = commands.next_if(|dated| dated.at_ms <= event.at_ms) {
+            next(&mut dated.id);
+            dated.command.set_id(&dated.id);
+        }
+        next(&mut event.id);
+    }
+    for dated in commands {
+        next(&mut dated.id);
+        dated.command.set_id(&dated.id);
+    }
 }
 
 fn read_line(
@@ -90,7 +118,7 @@ fn bad(line: u64, code: &'static str, reason: String) -> BadLine {
 mod tests {
     use std::io::Write;
 
-    use worldflow_schemas::{Command, EventId};
+    use worldflow_schemas::Command;
 
     use super::*;
 
@@ -107,8 +135,9 @@ mod tests {
     fn own_lines_are_sorted_by_time_and_wrong_ones_reported() {
         let block = read_ndjson_from(LINES.as_bytes(), "bots".into(), None).unwrap();
         let ids: Vec<_> = block.events.iter().map(|event| event.id.clone()).collect();
-        assert_eq!(ids, [EventId::Named("k1".into()), EventId::Position(1)]);
-        assert!(matches!(block.commands[0].command, Command::Membership(_)));
+        assert_eq!(ids, [EventId::Named("k1".into()), EventId::Position(3)]);
+        assert!(matches!(&block.commands[0].command, Command::Membership(write)
+            if write.order.id == EventId::Position(1)));
         let bad: Vec<_> = block.bad.iter().map(|bad| (bad.line, bad.code)).collect();
         assert_eq!(bad, [(5, "bad_line"), (6, "bad_line"), (7, "bad_time")]);
     }

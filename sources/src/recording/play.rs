@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use worldflow_engine::admission::{Admission, Batch, Item, Refusal};
 use worldflow_engine::observed::Observed;
-use worldflow_schemas::{Input, Sym};
+use worldflow_schemas::Input;
 
-use super::{BadLine, Block, Mapping, Recording, RecordingError};
+use super::{Mapping, Recording, RecordingError};
 
 /// The most items handed over at once.
 const BATCH_ITEMS: usize = 4096;
@@ -42,26 +42,21 @@ pub fn play(
     let mut recording = Recording::open(path, mapping)?;
     let began = Instant::now();
     let mut first_ms = None;
+    let source = recording.source();
     while let Some(block) = recording.next_block()? {
         for bad in &block.bad {
-            observed.reject(source_of(path, mapping), None, &refusal(bad), 0);
+            observed.reject(source, None, &bad.refusal(), 0);
         }
-        let mut items = in_order(block).into_iter().peekable();
-        while let Some((at_ms, _, _)) = items.peek() {
+        let mut items = block.into_items().peekable();
+        while let Some((at_ms, _)) = items.peek() {
             let (at_ms, start_ms) = (*at_ms, *first_ms.get_or_insert(*at_ms));
             if !wait(began, at_ms - start_ms, play.speed, stop) {
                 return Ok(());
             }
-            let mut batch = Batch { source: Sym::NONE, items: Vec::new(), watermark_ms: None, reply: None };
-            while let Some((item_ms, source, _)) = items.peek() {
-                let (item_ms, source) = (*item_ms, *source);
-                let full = batch.items.len() >= BATCH_ITEMS;
-                let other = !batch.items.is_empty() && source != batch.source;
-                if full || other || play.speed.is_some() && item_ms > at_ms {
-                    break;
-                }
-                let Some((_, _, item)) = items.next() else { break };
-                batch.source = source;
+            let mut batch = Batch { source, items: Vec::new(), watermark_ms: None, reply: None };
+            while batch.items.len() < BATCH_ITEMS {
+                let due = |(item_ms, _): &(i64, Item)| play.speed.is_none() || *item_ms <= at_ms;
+                let Some((item_ms, item)) = items.next_if(due) else { break };
                 if play.event_time {
                     batch.watermark_ms = Some(item_ms);
                 }
@@ -76,34 +71,6 @@ pub fn play(
         }
     }
     Ok(())
-}
-
-/// The rejection of a line that could not be read or mapped.
-fn refusal(bad: &BadLine) -> Refusal {
-    Refusal {
-        code: bad.code,
-        path: format!("line {}", bad.line),
-        reason: bad.reason.clone(),
-        hint: bad.hint.clone(),
-    }
-}
-
-fn source_of(path: &Path, mapping: Option<&Mapping>) -> Sym {
-    let name = || path.file_stem().and_then(|name| name.to_str()).unwrap_or("recording");
-    mapping.map_or_else(|| Sym::new(name()), Mapping::source)
-}
-
-fn in_order(block: Block) -> Vec<(i64, Sym, Item)> {
-    let commands = block.commands.into_iter().map(|dated| {
-        (dated.at_ms, dated.source, Item { id: dated.id, input: Input::Command(dated.command) })
-    });
-    let events = block
-        .events
-        .into_iter()
-        .map(|event| (event.at_ms, event.source, Item { id: event.id.clone(), input: Input::Event(event) }));
-    let mut items: Vec<_> = commands.chain(events).collect();
-    items.sort_by_key(|(at_ms, _, _)| *at_ms);
-    items
 }
 
 /// Waits until `offset_ms` of recorded time are due; false when it is time to stop.
