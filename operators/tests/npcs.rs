@@ -1,0 +1,344 @@
+//! NPCs: requests, replies, barks, premises, and the law of base state.
+
+mod support;
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::json;
+use support::{Script, changes, check_law, drive, world};
+use worldflow_operators::machine::ViewRow;
+use worldflow_operators::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather};
+use worldflow_operators::npcs::{KEPT_LINES, MOST_LINE_BYTES, NpcsIn, NpcsMachine, reply_route, talk_kinds};
+use worldflow_operators::presence::PlayerNow;
+use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
+use worldflow_schemas::definitions::{NpcDef, QuestState, WorldDef};
+use worldflow_schemas::input::{Holder, Reply, Scope};
+use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+
+fn village() -> WorldDef {
+    world(json!({
+        "name": "npcs", "seed": 1, "tick_ms": 10,
+        "zones": {"valley": {"climate": "mild"}},
+        "regions": {"village": {"zone": "valley"}, "moor": {}},
+        "facts": {"mood": {"type": "int", "default": 5}},
+        "tiers": {"gold": {"url": "http://127.0.0.1:1", "model": "tiny"}},
+    }))
+}
+
+fn machine() -> NpcsMachine {
+    NpcsMachine::new(Sym::new("realm"), &village())
+}
+
+fn define(npc: &str, when: serde_json::Value, tier: Option<&str>) -> NpcsIn {
+    let def: NpcDef = serde_json::from_value(json!({
+        "persona": "You are the smith at {phase} in {region}, in {weather}.",
+        "prompt": "{player}: {said}",
+        "patience": "50ms",
+        "barks": ["Hm.", "Busy."],
+        "tier": tier,
+        "when": when,
+    }))
+    .expect("an npc");
+    NpcsIn::Define(Sym::new(npc), Some(Arc::new(def)))
+}
+
+fn talk(id: u64, player: &str, said: &str) -> NpcsIn {
+    NpcsIn::Event(Event {
+        at_ms: 0,
+        source: Sym::new("server"),
+        id: EventId::Position(id),
+        player: Sym::new(player),
+        kind: Sym::new("talk"),
+        target: Sym::new("smith"),
+        region: Sym::NONE,
+        amount: 1,
+        with: Some(Arc::from([(Sym::new("said"), Value::text(said))])),
+    })
+}
+
+fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
+    NpcsIn::Reply(Reply {
+        request: Sym::new(request),
+        tier: Sym::new("gold"),
+        outcome: outcome.map(Arc::from).map_err(Arc::from),
+        took_ms: 7,
+        tokens: 3,
+    })
+}
+
+fn clock(phase: &str, world_ms: i64, since: Tick) -> NpcsIn {
+    NpcsIn::Clock(ClockNow {
+        world_ms,
+        since,
+        scale_world: 60,
+        scale_real: 1,
+        paused: false,
+        phase: Sym::new(phase),
+        season: Sym::new("spring"),
+        moons: Vec::new(),
+    })
+}
+
+fn player(region: &str, present: bool) -> NpcsIn {
+    let place = PlayerPlace { region: Sym::new(region), ..PlayerPlace::default() };
+    NpcsIn::Player(PlayerNow { player: Sym::new("ada"), place, present })
+}
+
+fn mood(value: Option<i64>) -> NpcsIn {
+    let holder = Holder { scope: Scope::Player, id: Sym::new("ada") };
+    NpcsIn::Fact(FactNow { holder, fact: Sym::new("mood"), value: value.map(Value::Int) })
+}
+
+/// Talks to a smith with this `when` at tick 2, tells this at tick 4, and says whether the request
+/// is still there then.
+fn survives(when: serde_json::Value, before: Vec<NpcsIn>, then: Vec<NpcsIn>) -> bool {
+    let first = [define("smith", when, Some("gold"))].into_iter().chain(before).collect();
+    let script = Script::from([(1, first), (2, vec![talk(1, "ada", "hi")]), (4, then)]);
+    let run = drive(&mut machine(), &script, 0, 4);
+    assert_eq!(changes(&run, 2).len(), 1, "the talk makes a request");
+    let rows = support::rows(&run);
+    assert!(rows.iter().all(|(view, _)| *view == NPC_REQUESTS), "nothing is said when a premise goes");
+    !rows.is_empty()
+}
+
+#[test]
+fn a_talk_becomes_a_request_and_its_reply_a_line() {
+    let weather = ZoneWeather {
+        zone: Sym::new("valley"),
+        state: Sym::new("rain"),
+        intensity: 500_000,
+        since: 1,
+        since_world_ms: 0,
+    };
+    let script = Script::from([
+        (
+            1,
+            vec![
+                define("smith", json!({}), Some("gold")),
+                clock("dusk", 0, 1),
+                player("village", true),
+                NpcsIn::Weather(weather),
+            ],
+        ),
+        (2, vec![talk(1, "ada", "a {phase} \"sword\"")]),
+        (4, vec![reply("smith/ada/1", Ok(" Aye.\u{1b} "))]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 20);
+    assert_eq!(
+        changes(&run, 2),
+        [concat!(
+            "+1 smith/ada/1 smith ada gold ",
+            r#"[{"content":"You are the smith at dusk in village, in rain.","role":"system"},"#,
+            r#"{"content":"ada: a {phase} \"sword\"","role":"user"}] 64 2 7"#
+        )]
+    );
+    assert_eq!(changes(&run, 4)[1], "+1 ada smith 1 Aye. model - gold 4");
+    assert_eq!(run.keys().copied().collect::<Vec<_>>(), [1, 2, 4], "and no deadline follows");
+}
+
+#[test]
+fn without_a_tier_the_barks_are_said_by_turns() {
+    for tier in [None, Some("silver")] {
+        let script = Script::from([
+            (1, vec![define("smith", json!({}), tier)]),
+            (2, vec![talk(1, "ada", "hi"), talk(2, "ada", "hi?"), talk(3, "bo", "hi")]),
+            (3, vec![talk(4, "ada", "hello?")]),
+        ]);
+        let run = drive(&mut machine(), &script, 0, 20);
+        assert_eq!(
+            changes(&run, 2),
+            [
+                "+1 ada smith 1 Hm. authored no_tier - 2",
+                "+1 ada smith 2 Busy. authored no_tier - 2",
+                "+1 bo smith 1 Hm. authored no_tier - 2",
+            ]
+        );
+        assert_eq!(changes(&run, 3), ["+1 ada smith 3 Hm. authored no_tier - 3"]);
+    }
+}
+
+#[test]
+fn a_late_and_a_failed_reply_give_the_bark_marked_as_such() {
+    let script = Script::from([
+        (1, vec![define("smith", json!({}), Some("gold"))]),
+        (2, vec![talk(1, "ada", "hi")]),
+        (8, vec![reply("smith/ada/1", Ok("Too late."))]),
+        (9, vec![talk(2, "ada", "hi"), talk(1, "bo", "hi")]),
+        (10, vec![reply("smith/ada/2", Err("the server answered 500")), reply("smith/bo/1", Ok(" \u{7} "))]),
+        (20, vec![talk(3, "ada", "hi")]),
+        (25, vec![reply("smith/ada/3", Ok("Just in time."))]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 40);
+    assert_eq!(changes(&run, 7)[1], "+1 ada smith 1 Hm. authored late - 7");
+    assert!(run[&8].rows.is_empty() && run[&8].out[0].contains("late_reply"), "{:?}", run[&8]);
+    assert_eq!(
+        changes(&run, 10)[2..],
+        ["+1 ada smith 2 Busy. authored failed - 10", "+1 bo smith 1 Hm. authored failed - 10"]
+    );
+    assert_eq!(changes(&run, 25)[1], "+1 ada smith 3 Just in time. model - gold 25");
+}
+
+#[test]
+fn talking_again_supersedes_the_request() {
+    let script = Script::from([
+        (1, vec![define("smith", json!({}), Some("gold"))]),
+        (2, vec![talk(1, "ada", "one"), talk(2, "ada", "two")]),
+        (4, vec![talk(3, "ada", "three")]),
+        (5, vec![reply("smith/ada/2", Ok("To two.")), reply("smith/ada/3", Ok("To three."))]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 20);
+    assert!(changes(&run, 2)[0].starts_with("+1 smith/ada/2 ") && run[&2].rows.len() == 1);
+    assert!(changes(&run, 4)[0].starts_with("-1 smith/ada/2 ") && run[&4].rows.len() == 2);
+    assert_eq!(changes(&run, 5)[1], "+1 ada smith 1 To three. model - gold 5");
+    assert!(run[&5].out.len() == 1 && run[&5].out[0].contains("smith/ada/2"));
+}
+
+#[test]
+fn a_premise_that_goes_takes_the_request_with_it() {
+    let here = || vec![player("village", true), clock("dusk", 0, 1)];
+    assert!(survives(json!({}), here(), vec![]));
+    assert!(!survives(json!({}), here(), vec![player("", false)]), "the player leaves");
+    assert!(survives(json!({"region": "village"}), here(), vec![player("village", true)]));
+    assert!(!survives(json!({"region": "village"}), here(), vec![player("moor", true)]));
+    assert!(!survives(json!({"phase": ["dusk"]}), here(), vec![clock("night", 0, 4)]));
+    assert!(!survives(json!({"facts": {"mood": {"at_least": 3}}}), vec![], vec![mood(Some(2))]));
+    assert!(survives(json!({"facts": {"mood": {"at_least": 3}}}), vec![], vec![mood(Some(3))]));
+    assert!(!survives(json!({"facts": {"mood": 7}}), vec![mood(Some(7))], vec![mood(None)]));
+    let level = |level| NpcsIn::Level(LevelNow { player: Sym::new("ada"), level });
+    assert!(!survives(json!({"level": {"below": 3}}), vec![], vec![level(3)]));
+    let quest = |scope, holder: &str, state| {
+        let holder = Holder { scope, id: Sym::new(holder) };
+        NpcsIn::Quest(QuestNow { holder, quest: Sym::new("wolves"), state, completions: 0 })
+    };
+    let active = || vec![quest(Scope::Realm, "realm", QuestState::Active)];
+    let when = || json!({"quests": {"wolves": "active"}});
+    assert!(!survives(when(), active(), vec![quest(Scope::Realm, "realm", QuestState::Failed)]));
+    assert!(survives(when(), active(), vec![quest(Scope::Region, "village", QuestState::Failed)]));
+    let rain = |state: &str, since_world_ms| {
+        let (zone, state) = (Sym::new("valley"), Sym::new(state));
+        NpcsIn::Weather(ZoneWeather { zone, state, intensity: 500_000, since: 1, since_world_ms })
+    };
+    let wet = || vec![player("village", true), clock("dusk", 0, 1), rain("rain", 0)];
+    assert!(!survives(json!({"weather": {"kind": "rain"}}), wet(), vec![rain("clear", 0)]));
+    assert!(survives(json!({"weather": {"kind": "rain", "intensity": {"at_least": 0.5}}}), wet(), vec![]));
+    assert!(!survives(json!({}), vec![], vec![NpcsIn::Define(Sym::new("smith"), None)]));
+}
+
+#[test]
+fn time_alone_ends_a_premise_at_its_tick() {
+    // A tick of 10 ms is 600 ms of world time: the minute 01:00 begins 100 ticks after 00:59.
+    let script = Script::from([
+        (
+            1,
+            vec![
+                define("smith", json!({"hours": "00:00-01:00"}), Some("gold")),
+                clock("night", 3_540_000, 1),
+            ],
+        ),
+        (99, vec![talk(1, "ada", "hi")]),
+        (200, vec![talk(2, "ada", "hi")]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 300);
+    let last = run.iter().rev().find(|(_, changed)| !changed.rows.is_empty()).map(|(tick, _)| *tick);
+    assert_eq!(last, Some(101));
+    assert_eq!(changes(&run, 101).len(), 1, "taken back, and nothing said; later talk finds no answer");
+}
+
+#[test]
+fn the_last_lines_are_kept_and_numbers_go_on() {
+    let mut script = Script::from([(1, vec![define("smith", json!({}), None)])]);
+    for tick in 2..30 {
+        script.insert(tick, vec![talk(tick, "ada", "hi")]);
+    }
+    let run = drive(&mut machine(), &script, 0, 40);
+    let rows: Vec<ViewRow> = support::rows(&run).into_iter().collect();
+    let numbers: Vec<&Value> = rows.iter().map(|(_, row)| &row[3]).collect();
+    let wanted: Vec<Value> = (9..=28).map(Value::Int).collect();
+    assert_eq!(numbers, wanted.iter().collect::<Vec<_>>());
+    assert_eq!(rows.len() as u64, KEPT_LINES);
+}
+
+#[test]
+fn a_long_answer_is_cut_and_a_reply_finds_the_worker_of_its_player() {
+    let script = Script::from([
+        (1, vec![define("smith", json!({}), Some("gold"))]),
+        (2, vec![talk(1, "guild/ada", "hi")]),
+        (3, vec![reply("smith/guild/ada/1", Ok(&"ha".repeat(MOST_LINE_BYTES)))]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 9);
+    let said = support::rows(&run).into_iter().find(|(view, _)| *view == NPC_LINES).expect("a line");
+    assert_eq!(said.1[4].as_str().map(str::len), Some(MOST_LINE_BYTES));
+    assert_eq!(reply_route(Sym::new("smith/guild/ada/1")), Sym::new("guild/ada").hash64());
+    for junk in ["", "/", "smith", "smith/1"] {
+        let _ = reply_route(Sym::new(junk));
+    }
+}
+
+#[test]
+fn the_filter_of_events_is_the_kinds_that_address_npcs() {
+    let def: NpcDef =
+        serde_json::from_value(json!({"addressed_by": "greet", "barks": "Hm."})).expect("an npc");
+    assert!(talk_kinds([&def]).contains(&Sym::new("greet")));
+}
+
+/// What other operators re-emit in the tick of a load: the last of each kind.
+fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
+    let mut last = std::collections::BTreeMap::new();
+    for input in inputs {
+        let key = match input {
+            NpcsIn::Define(npc, _) => format!("define {npc}"),
+            NpcsIn::Clock(_) => "clock".to_owned(),
+            NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
+            NpcsIn::Fact(fact) => format!("fact {:?} {}", fact.holder, fact.fact),
+            NpcsIn::Player(now) => format!("player {}", now.player),
+            NpcsIn::Level(level) => format!("level {}", level.player),
+            NpcsIn::Quest(quest) => format!("quest {:?} {}", quest.holder, quest.quest),
+            NpcsIn::Event(_) | NpcsIn::Reply(_) => continue,
+        };
+        last.insert(key, input.clone());
+    }
+    last.into_values().collect()
+}
+
+fn input() -> impl Strategy<Value = NpcsIn> {
+    let who = || prop::sample::select(vec!["ada", "bo"]);
+    let outcome = prop::sample::select(vec![Ok("Aye."), Err("down")]);
+    let when = prop::sample::select(vec![
+        json!({}),
+        json!({"region": "village"}),
+        json!({"facts": {"mood": {"at_least": 3}}}),
+        json!({"hours": "00:00-00:02"}),
+        json!({"phase": "dusk", "not": {"region": "moor"}}),
+    ]);
+    let tier = prop::sample::select(vec![Some("gold"), Some("gold"), None]);
+    prop_oneof![
+        6 => (0_u64..99, who(), "[a-z]{0,3}").prop_map(|(id, who, said)| talk(id, who, &said)),
+        4 => (who(), 1_u64..4, outcome).prop_map(|(who, n, outcome)| reply(&format!("smith/{who}/{n}"), outcome)),
+        2 => (when, tier).prop_map(|(when, tier)| define("smith", when, tier)),
+        1 => (prop::sample::select(vec!["dusk", "night"]), 0_i64..2).prop_map(|(p, h)| clock(p, h * 60_000, 0)),
+        2 => (prop::sample::select(vec!["village", "moor", ""]), any::<bool>()).prop_map(|(r, p)| player(r, p)),
+        1 => prop::option::of(0_i64..6).prop_map(mood),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn load_and_journal_equal_the_uninterrupted_run(
+        ticks in prop::collection::btree_map(2_u64..30, prop::collection::vec(input(), 1..4), 1..12)
+    ) {
+        let mut script: Script<NpcsIn> = ticks.into_iter().map(|(tick, inputs)| (tick, one_of_each(inputs))).collect();
+        script.insert(1, vec![define("smith", json!({}), Some("gold")), clock("dusk", 0, 1)]);
+        let run = check_law(machine, &script, 45, told);
+        let open = support::rows(&run).into_iter().filter(|(view, _)| *view == NPC_REQUESTS).count();
+        prop_assert_eq!(open, 0, "every request ends by its deadline");
+    }
+}
+
+/// Other operators say each thing once a tick.
+fn one_of_each(inputs: Vec<NpcsIn>) -> Vec<NpcsIn> {
+    let acted = inputs.iter().filter(|input| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_))).cloned();
+    acted.chain(told(&inputs)).collect()
+}
