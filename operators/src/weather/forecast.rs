@@ -184,6 +184,9 @@ impl<'a> Law<'a> {
         }
         let mut left = vec![0u64; self.entered.len()];
         for (state, entered) in self.entered.iter_mut().enumerate() {
+            if entered.iter().all(|&mass| mass == 0) {
+                continue;
+            }
             let leaving = self.climate.leaving(season, state, self.clock);
             let stays = &mut self.stays.1[state];
             for age in stays.len()..=self.strides {

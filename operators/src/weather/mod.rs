@@ -331,13 +331,12 @@ fn show_list(
     if *shown == rows {
         return;
     }
-    for old in shown.iter().filter(|old| !rows.contains(old)) {
-        output.remove(view, old.clone());
+    for old in std::mem::replace(shown, rows) {
+        output.remove(view, old);
     }
-    for new in rows.iter().filter(|new| !shown.contains(new)) {
+    for new in shown.iter() {
         output.insert(view, new.clone());
     }
-    *shown = rows;
 }
 
 fn row(realm: Sym, weather: &Weather, scene: &Scene<'_>) -> Row {
