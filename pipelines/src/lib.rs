@@ -1,5 +1,8 @@
 //! World folder to checked plan to running graph, and the command line.
 
+pub mod bots;
+pub mod cli;
 pub mod graph;
 pub mod open;
+pub mod replay;
 pub mod world;

@@ -1,2 +1,7 @@
 //! The worldflow command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    worldflow::cli::main()
+}

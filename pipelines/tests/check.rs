@@ -24,20 +24,19 @@ entities:
   elder: {kind: npc}
 ";
 
-const CLIMATES: &str = "\
-mild:
-  states:
-    clear: {intensity: 0, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
-    rain: {intensity: 0.5, wind_kmh: 20, humidity: 0.9, visibility_m: 4000}
-  seasons:
-    spring: &chain {start: clear, temperature_c: [8, 18], next: {clear: 3, rain: 1}}
-    summer: *chain
-    fall: *chain
-    winter: *chain
+const CLIMATE: &str = "\
+states:
+  clear: {intensity: 0, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
+  rain: {intensity: 0.5, wind_kmh: 20, humidity: 0.9, visibility_m: 4000}
+seasons:
+  spring: &chain {start: clear, temperature_c: [8, 18], next: {clear: 3, rain: 1}}
+  summer: *chain
+  fall: *chain
+  winter: *chain
 ";
 
 fn problems(files: &[(&str, &str)]) -> String {
-    let mut all = vec![("world.yaml", WORLD), ("climates/mild.yaml", CLIMATES)];
+    let mut all = vec![("world.yaml", WORLD), ("climates/mild.yaml", CLIMATE)];
     all.retain(|(path, _)| !files.iter().any(|(other, _)| other == path));
     all.extend(files);
     check(&Folder::of(all)).to_string()
@@ -656,63 +655,63 @@ fn ids_are_unique_across_files_and_plain() {
 #[test]
 fn climates_npcs_and_schedules() {
     expect![[r#"
-        error: climates/mild.yaml:3:24: `intensity` is 3
+        error: climates/mild.yaml:2:22: `intensity` is 3
           |
-        3 | clear: {intensity: 3, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
+        2 | clear: {intensity: 3, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
           |                    ^
         hint: it lies between 0 and 1
 
-        error: climates/mild.yaml:4:11: `change` is 5
+        error: climates/mild.yaml:3:9: `change` is 5
           |
-        4 | change: 5
+        3 | change: 5
           |         ^
         hint: it lies between 0 and 1
 
-        error: climates/mild.yaml:5:3: the season `fall` has no weather
+        error: climates/mild.yaml:4:1: the season `fall` has no weather
           |
-        5 | seasons:
+        4 | seasons:
           | ^^^^^^^
         hint: every season of the calendar needs its chain
 
-        error: climates/mild.yaml:5:3: the season `summer` has no weather
+        error: climates/mild.yaml:4:1: the season `summer` has no weather
           |
-        5 | seasons:
+        4 | seasons:
           | ^^^^^^^
         hint: every season of the calendar needs its chain
 
-        error: climates/mild.yaml:5:3: the season `winter` has no weather
+        error: climates/mild.yaml:4:1: the season `winter` has no weather
           |
-        5 | seasons:
+        4 | seasons:
           | ^^^^^^^
         hint: every season of the calendar needs its chain
 
-        error: climates/mild.yaml:6:21: unknown state `claer`
+        error: climates/mild.yaml:5:19: unknown state `claer`
           |
-        6 | spring: {start: claer, temperature_c: [18, 8], next: {}}
+        5 | spring: {start: claer, temperature_c: [18, 8], next: {}}
           |                 ^^^^^
         hint: did you mean `clear`? states are declared above, under `states`
 
-        error: climates/mild.yaml:6:28: temperatures from 18 to 8 °C
+        error: climates/mild.yaml:5:26: temperatures from 18 to 8 °C
           |
-        6 | spring: {start: claer, temperature_c: [18, 8], next: {}}
+        5 | spring: {start: claer, temperature_c: [18, 8], next: {}}
           |                        ^^^^^^^^^^^^^
         hint: the lowest comes first; -100 to 100
 
-        error: climates/mild.yaml:6:52: no state has a weight
+        error: climates/mild.yaml:5:50: no state has a weight
           |
-        6 | spring: {start: claer, temperature_c: [18, 8], next: {}}
+        5 | spring: {start: claer, temperature_c: [18, 8], next: {}}
           |                                                ^^^^
         hint: give at least one state a weight of 1 or more
 
-        error: climates/mild.yaml:7:5: unknown season `sumer`
+        error: climates/mild.yaml:6:3: unknown season `sumer`
           |
-        7 | sumer: {start: clear, temperature_c: [8, 18], next: {clear: 1}}
+        6 | sumer: {start: clear, temperature_c: [8, 18], next: {clear: 1}}
           | ^^^^^
         hint: did you mean `summer`? seasons are declared in world.yaml under `clock: calendar: seasons`
 
-        error: climates/mild.yaml:8:26: unknown state `fog`
+        error: climates/mild.yaml:7:24: unknown state `fog`
           |
-        8 | phases: {dusk: {state: fog, chance: 0.5}}
+        7 | phases: {dusk: {state: fog, chance: 0.5}}
           |                        ^^^
         hint: states are declared above, under `states`
 
@@ -765,14 +764,13 @@ fn climates_npcs_and_schedules() {
     .assert_eq(&problems(&[
         (
             "climates/mild.yaml",
-            "mild:
-  states:
-    clear: {intensity: 3, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
-  change: 5
-  seasons:
-    spring: {start: claer, temperature_c: [18, 8], next: {}}
-    sumer: {start: clear, temperature_c: [8, 18], next: {clear: 1}}
-  phases: {dusk: {state: fog, chance: 0.5}}
+            "states:
+  clear: {intensity: 3, wind_kmh: 5, humidity: 0.4, visibility_m: 20000}
+change: 5
+seasons:
+  spring: {start: claer, temperature_c: [18, 8], next: {}}
+  sumer: {start: clear, temperature_c: [8, 18], next: {clear: 1}}
+phases: {dusk: {state: fog, chance: 0.5}}
 ",
         ),
         (
@@ -842,7 +840,7 @@ fn hostile_files_are_errors_and_neither_hang_nor_panic() {
     for text in [&bomb, &deep, &number, &wide] {
         let problems = check(&Folder::of([
             ("world.yaml", WORLD),
-            ("climates/mild.yaml", CLIMATES),
+            ("climates/mild.yaml", CLIMATE),
             ("quests/x.yaml", text),
         ]));
         assert!(problems.has_errors());

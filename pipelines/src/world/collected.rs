@@ -47,6 +47,8 @@ impl<'a> Definitions<'a> {
             match kind {
                 "world" => all.world(document, problems),
                 "quests" => collect_map(&mut all.quests, "quest", document, unreadable, problems),
+                // A climate is long, so each has its own file, named by its id.
+                "climates" if stem != kind => all.climate(document, problems),
                 "climates" => collect_map(&mut all.climates, "climate", document, unreadable, problems),
                 "schedules" => collect_map(&mut all.schedules, "schedule", document, unreadable, problems),
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
@@ -56,6 +58,20 @@ impl<'a> Definitions<'a> {
             }
         }
         all
+    }
+
+    fn climate(&mut self, document: &'a Document, problems: &mut Problems) {
+        let (climate, misfits) = shape::read::<ClimateDef>(None, &document.root);
+        report(&document.file, &misfits, problems);
+        let name = document.file.rsplit('/').next().unwrap_or_default();
+        let id = name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
+        match climate {
+            Some(definition) => {
+                let placed = Placed { definition, spot: Spot::top(document), whole: misfits.is_empty() };
+                add(&mut self.climates, "climate", id, placed, problems);
+            }
+            None => self.unreadable.push(id),
+        }
     }
 
     fn world(&mut self, document: &'a Document, problems: &mut Problems) {

@@ -7,4 +7,15 @@ macro_rules! files {
 }
 
 /// Every file of Greenvale; a test compares the list with the folder.
-pub(super) const FILES: &[(&str, &str)] = files!["world.yaml"];
+pub(super) const FILES: &[(&str, &str)] = files![
+    "climates/coastal.yaml",
+    "climates/highland.yaml",
+    "climates/temperate.yaml",
+    "entities.yaml",
+    "npcs.yaml",
+    "quests/beginnings.yaml",
+    "quests/together.yaml",
+    "quests/trades.yaml",
+    "schedules.yaml",
+    "world.yaml",
+];

@@ -7,6 +7,7 @@ mod check;
 mod collected;
 mod folder;
 mod greenvale;
+mod json_schemas;
 mod node;
 mod problem;
 mod shape;
@@ -22,6 +23,7 @@ use worldflow_schemas::{Command, Sym};
 
 use collected::{Collected, Definitions};
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
+pub use json_schemas::json_schemas;
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 
 /// A world that has been read and checked: what a realm is started from.

@@ -121,7 +121,7 @@ pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -
 
 /// A hint: the near name if there is one, then `otherwise`.
 #[must_use]
-pub fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
+pub(super) fn hint<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
     match did_you_mean(wrong, known) {
         Some(name) if otherwise.is_empty() => format!("did you mean `{name}`?"),
         Some(name) => format!("did you mean `{name}`? {otherwise}"),

@@ -22,6 +22,7 @@ impl Checker<'_> {
             if file.contains('/')
                 || FILES.contains(&stem)
                 || maps.contains(file.as_str())
+                || stem.ends_with("map")
                 || stem.ends_with("mapping")
             {
                 continue;

@@ -1,0 +1,84 @@
+//! The command line: one file a verb, each with its arguments and what it does.
+//!
+//! A verb is added by its file, its variant in [`Verb`] and its arm in [`Verb::run`].
+
+mod bots;
+mod check;
+mod convert;
+mod log;
+mod replay;
+pub mod schema;
+mod views;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// A game world's clock, weather, players, quests and NPCs as one live dataflow.
+#[derive(Debug, Parser)]
+#[command(
+    name = "worldflow",
+    version,
+    after_help = "\
+A world is a folder: world.yaml names seed, clock, zones, kinds of events, facts and sinks; quests/,
+climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
+
+  worldflow check my_world       every problem at once, with file, line and a hint
+  worldflow views                what can be subscribed to
+  worldflow schema --dir schemas what editors need to complete and check the YAML
+  RUST_LOG=worldflow=debug       more of what happens, on any verb"
+)]
+struct Cli {
+    /// How logs are written.
+    #[arg(long, global = true, value_enum, default_value_t = log::LogFormat::Text)]
+    log_format: log::LogFormat,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::CheckArgs),
+    Bots(bots::BotsArgs),
+    Replay(replay::ReplayArgs),
+    Convert(convert::ConvertArgs),
+    Views(views::ViewsArgs),
+    Schema(schema::SchemaArgs),
+}
+
+impl Verb {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Verb::Check(args) => check::run(&args),
+            Verb::Bots(args) => bots::run(args),
+            Verb::Replay(args) => replay::run(args),
+            Verb::Convert(args) => convert::run(&args),
+            Verb::Views(args) => views::run(&args),
+            Verb::Schema(args) => schema::run(&args),
+        }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log::init(cli.log_format);
+    let result = match cli.verb {
+        Some(verb) => verb.run(),
+        None => show(&Cli::command().render_long_help().to_string()),
+    };
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes what was asked for. A reader that closes the pipe early, such as `head`, is no error.
+fn show(text: &str) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

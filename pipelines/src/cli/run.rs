@@ -1,0 +1,155 @@
+//! `worldflow run`: serves worlds until told to stop.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use worldflow_sources::tokens::Role;
+
+use crate::serve::{RealmChoice, ServeConfig, Serving};
+use crate::world::LoadedWorld;
+
+/// Serves one or more worlds until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  worldflow run worlds/greenvale
+  worldflow run worlds/greenvale --realm eu=worlds/greenvale --realm us=worlds/greenvale
+  worldflow run worlds/greenvale --postgres postgres://me@localhost/game
+  worldflow run worlds/greenvale --manual-clock --development
+      then: curl -X POST -H \"Authorization: Bearer $TOKEN\" -d '{\"ms\": 60000}' \\
+            http://127.0.0.1:7777/v1/clock/advance
+
+Started again on the same data folder, it goes on where it was.")]
+pub(super) struct RunArgs {
+    /// World folders; each is a realm of the world's own name.
+    worlds: Vec<PathBuf>,
+    /// A realm of another name: NAME=FOLDER. May be given several times.
+    #[arg(long = "realm", value_name = "NAME=FOLDER")]
+    realms: Vec<String>,
+    #[command(flatten)]
+    serve: ServeArgs,
+    /// Time passes only by `POST /v1/clock/advance`; needs --development.
+    #[arg(long, requires = "development")]
+    manual_clock: bool,
+    /// Says that this is no live game: allows --manual-clock.
+    #[arg(long)]
+    development: bool,
+}
+
+/// Where a server listens and keeps its data.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 7777)]
+    pub(super) port: u16,
+    /// The address; the loopback only.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub(super) host: IpAddr,
+    /// The data folder: journal, snapshots, SQLite files.
+    #[arg(long, default_value = ".data")]
+    pub(super) data: PathBuf,
+    /// Also writes every view to this PostgreSQL, for example postgres://me@localhost/game.
+    #[arg(long, value_name = "URL")]
+    pub(super) postgres: Option<String>,
+    /// Timely workers a realm; as the world says, or one a core, when absent.
+    #[arg(long)]
+    pub(super) workers: Option<usize>,
+}
+
+impl ServeArgs {
+    pub(super) fn config(self, realms: Vec<RealmChoice>, manual: bool) -> ServeConfig {
+        ServeConfig {
+            realms,
+            data: self.data,
+            listen: SocketAddr::new(self.host, self.port),
+            postgres: self.postgres,
+            workers: self.workers,
+            manual,
+        }
+    }
+}
+
+/// The realms that were asked for, each name once.
+fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
+    let mut chosen: Vec<RealmChoice> = Vec::new();
+    let named = args.realms.iter().map(|realm| {
+        let (name, folder) = realm.split_once('=').ok_or_else(|| {
+            anyhow::anyhow!("--realm {realm}: not NAME=FOLDER\nhint: for example --realm eu=worlds/greenvale")
+        })?;
+        anyhow::Ok((Some(name.to_owned()), PathBuf::from(folder)))
+    });
+    for choice in args.worlds.iter().map(|folder| Ok((None, folder.clone()))).chain(named) {
+        let (name, folder) = choice?;
+        let world = LoadedWorld::open(&folder)?;
+        let name = name.unwrap_or_else(|| world.world.name.clone());
+        crate::world::check_name(&name).map_err(|problem| anyhow::anyhow!("realm `{name}`: {problem}"))?;
+        if chosen.iter().any(|other| other.name == name) {
+            anyhow::bail!("realm `{name}` is given twice\nhint: name one with --realm NAME=FOLDER");
+        }
+        chosen.push(RealmChoice { name, world });
+    }
+    if chosen.is_empty() {
+        anyhow::bail!("no world is given\nhint: `worldflow run worlds/greenvale`, or `worldflow demo`");
+    }
+    Ok(chosen)
+}
+
+pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let choices = choices(&args)?;
+    let manual = args.manual_clock;
+    let config = args.serve.config(choices, manual);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
+        let names: Vec<String> = config.realms.iter().map(|realm| realm.name.clone()).collect();
+        let serving = Serving::open(config).await?;
+        let mut text = format!("worldflow listens on http://{}\n", serving.address);
+        for name in &names {
+            text.push_str(&format!("\nrealm {name}; development tokens, good until it stops:\n"));
+            for (role, subject) in [
+                (Role::GameServer, "game-server"),
+                (Role::Player, "player-1"),
+                (Role::Dashboard, "dashboard"),
+            ] {
+                let token = serving.token(name, role, subject)?;
+                text.push_str(&format!("  {:<12} {subject:<12} {token}\n", role.name()));
+            }
+        }
+        text.push_str("\nCtrl-C stops it.\n");
+        std::io::stdout().write_all(text.as_bytes())?;
+        let failed = until_stopped(&serving).await;
+        let closed = serving.close().await;
+        closed?;
+        anyhow::ensure!(!failed, "a realm has stopped\nhint: the log says why");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Waits for Ctrl-C, for the signal that service managers send, or for a realm to stop by itself.
+/// Returns whether the last.
+pub(super) async fn until_stopped(serving: &Serving) -> bool {
+    tokio::select! {
+        () = stop_signal() => false,
+        () = serving.failed() => true,
+    }
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,30 @@
+//! The JSON Schemas of the files of a world, for editors: completion, docs and red underlines.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, schema_for};
+use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+
+/// Every schema: the file's name and its text.
+#[must_use]
+pub fn json_schemas() -> Vec<(&'static str, String)> {
+    vec![
+        ("climates.schema.json", text("A climate of a worldflow world", schema_for!(ClimateDef))),
+        ("entities.schema.json", map_of::<EntityDef>("Entities of a worldflow world, by id")),
+        ("npcs.schema.json", map_of::<NpcDef>("NPCs of a worldflow world that speak, by id")),
+        ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
+        ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
+        ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),
+    ]
+}
+
+fn map_of<T: JsonSchema>(title: &str) -> String {
+    text(title, schema_for!(BTreeMap<String, T>))
+}
+
+fn text(title: &str, mut schema: Schema) -> String {
+    schema.insert("title".to_owned(), title.into());
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,134 @@
+//! The worlds of this folder: right, complete, and part of the binary.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use worldflow::world::{Folder, LoadedWorld, check};
+use worldflow_schemas::definitions::{Complete, Repeat, Since};
+use worldflow_schemas::input::Scope;
+
+fn worlds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds")
+}
+
+#[test]
+fn every_world_is_right() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(worlds()).expect("the worlds are there") {
+        let path = entry.expect("the folder can be listed").path();
+        let problems = check(&Folder::read(&path).expect("a world folder"));
+        assert_eq!(problems.to_string(), "", "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 1);
+}
+
+#[test]
+fn the_binary_holds_every_file_of_greenvale() {
+    let on_disk = Folder::read(&worlds().join("greenvale")).expect("Greenvale is there").files;
+    let inside = Folder::greenvale().files;
+    assert_eq!(on_disk.keys().collect::<Vec<_>>(), inside.keys().collect::<Vec<_>>());
+    assert!(on_disk == inside, "a file differs; build again");
+}
+
+#[test]
+fn greenvale_shows_the_whole_quest_language() {
+    let world = LoadedWorld::greenvale().expect("Greenvale is right");
+    assert!(world.world.zones.len() >= 6 && world.world.regions.len() >= 10);
+    assert!(world.world.entities.len() >= 40 && world.world.kinds.len() >= 12);
+    assert!(world.quests.len() >= 15 && world.npcs.len() >= 3);
+    assert_eq!(
+        world.definitions().len(),
+        world.quests.len() + world.npcs.len() + world.climates.len() + world.schedules.len()
+    );
+
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for quest in world.quests.values() {
+        used.insert(format!("scope {}", quest.scope.name()));
+        let text = serde_json::to_string(quest).expect("a quest is plain data");
+        for key in [
+            "weather",
+            "phase",
+            "hours",
+            "season",
+            "moon",
+            "facts",
+            "quests",
+            "level",
+            "any",
+            "not",
+            "deadline",
+            "fail_on",
+            "fail_when",
+            "exclusive_group",
+            "hidden_until",
+            "optional",
+            "within",
+            "where",
+            "sum",
+            "distinct",
+            "max",
+            "finisher",
+            "contributors",
+            "effects",
+        ] {
+            if text.contains(&format!("\"{key}\":")) {
+                used.insert(key.to_owned());
+            }
+        }
+        match &quest.repeat {
+            Some(Repeat::Always {}) => used.insert("always".to_owned()),
+            Some(Repeat::Cooldown(_)) => used.insert("cooldown".to_owned()),
+            Some(Repeat::Daily { .. }) => used.insert("daily".to_owned()),
+            Some(Repeat::Weekly { .. }) => used.insert("weekly".to_owned()),
+            None => false,
+        };
+        for (_, stage) in quest.stages.iter() {
+            used.insert(format!("{:?}", stage.complete).split('(').next().unwrap_or_default().to_owned());
+            for (_, objective) in
+                stage.objectives.iter().filter(|(_, objective)| objective.since != Since::Accept)
+            {
+                used.insert(format!("since {:?}", objective.since));
+            }
+        }
+    }
+    let wanted = [
+        "weather",
+        "phase",
+        "hours",
+        "season",
+        "moon",
+        "facts",
+        "quests",
+        "level",
+        "any",
+        "not",
+        "deadline",
+        "fail_on",
+        "fail_when",
+        "exclusive_group",
+        "hidden_until",
+        "optional",
+        "within",
+        "where",
+        "sum",
+        "distinct",
+        "max",
+        "finisher",
+        "contributors",
+        "effects",
+        "always",
+        "cooldown",
+        "daily",
+        "weekly",
+        "since Ever",
+        "since Reset",
+    ];
+    let completes = [Complete::All, Complete::Any, Complete::AtLeast(1), Complete::Sequence]
+        .map(|complete| format!("{complete:?}").split('(').next().unwrap_or_default().to_owned());
+    let scopes = [Scope::Player, Scope::Party, Scope::Guild, Scope::Region, Scope::Realm]
+        .map(|scope| format!("scope {}", scope.name()));
+    for wanted in wanted.map(str::to_owned).into_iter().chain(completes).chain(scopes) {
+        assert!(used.contains(&wanted), "no quest uses {wanted}");
+    }
+}
