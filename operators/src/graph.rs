@@ -90,15 +90,17 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
 
     let calendar = Calendar::compile(&world.clock).expect("a world is checked before it runs");
     let calendar = Arc::new(calendar);
+    // Where the clock's base state goes back to.
+    let clock_route = realm.hash64();
     let clock = loads.operate(
         vec![
-            commands.clone().flat_map(|command| match command {
-                Command::Clock(command) => Some((0, ClockIn::Command(command))),
+            commands.clone().flat_map(move |command| match command {
+                Command::Clock(command) => Some((clock_route, ClockIn::Command(command))),
                 _ => None,
             }),
-            begins.clone().map(|()| (0, ClockIn::Start)),
-            defined.clone().flat_map(|edit| match edit {
-                DefinitionEdit::Schedule(id, def) => Some((0, ClockIn::Schedule(id, def))),
+            begins.clone().map(move |()| (clock_route, ClockIn::Start)),
+            defined.clone().flat_map(move |edit| match edit {
+                DefinitionEdit::Schedule(id, def) => Some((clock_route, ClockIn::Schedule(id, def))),
                 _ => None,
             }),
         ],
