@@ -53,7 +53,7 @@ fn entered(run: &Run) -> BTreeMap<String, Vec<(Tick, String)>> {
             .iter()
             .map(|(_, row)| {
                 let Value::Int(since) = row[4] else { panic!("since is a tick") };
-                (u64::try_from(since).unwrap(), row[2].to_string())
+                (u64::try_from(since).expect("small numbers fit"), row[2].to_string())
             })
             .collect();
         states.dedup();
@@ -124,8 +124,8 @@ fn a_million_steps_change_as_often_as_the_formula_says() {
 #[test]
 fn dawn_brings_fog_and_dusk_brings_storms_as_often_as_the_climate_says() {
     let def = climate(CLIMATES[0].1);
-    // Ten seconds a world hour: twenty years of 112 days.
-    let until = 20 * 112 * 240;
+    // Ten seconds a world hour: twelve years of 112 days.
+    let until = 12 * 112 * 240;
     let clock = clock_script(10, "1 00:00", until, &[]);
     let script = with_climate(clock.clone(), &def);
     let run = drive(&mut machine(10, "1 00:00", 5, (0, 1)), &script, 0, until);
@@ -155,7 +155,7 @@ fn dawn_brings_fog_and_dusk_brings_storms_as_often_as_the_climate_says() {
     }
     assert_eq!(impossible, 0, "a season without the state never has it");
     for (state, count) in counts {
-        assert!(count.variance > 500.0, "{state}");
+        assert!(count.variance > 400.0, "{state}");
         assert!(count.sigmas().abs() < 3.0, "{state}: {} seen, {:.1} expected", count.seen, count.expected);
     }
 }
@@ -213,7 +213,7 @@ fn forecasts_beat_climatology_and_mean_what_they_say() {
                 }
             }
             for ((zone, ahead), forecast) in issued {
-                let then = tick + u64::try_from(ahead).unwrap() * HOUR_TICKS;
+                let then = tick + u64::try_from(ahead).expect("small numbers fit") * HOUR_TICKS;
                 if then >= DAYS * 24 * HOUR_TICKS {
                     continue;
                 }
