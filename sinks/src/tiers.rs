@@ -97,6 +97,12 @@ impl Run {
     async fn run(mut self) {
         let mut progress = self.realm.progress.clone();
         progress.mark_changed();
+        let mut closing = self.closing.clone();
+        let closing = async move {
+            // An error means that the handle has gone.
+            let _ = closing.wait_for(|closing| *closing).await;
+        };
+        tokio::pin!(closing);
         loop {
             tokio::select! {
                 changed = progress.changed() => {
@@ -112,8 +118,7 @@ impl Run {
                         self.ended(tier, request);
                     }
                 }
-                // An error means that the handle has gone.
-                _ = self.closing.wait_for(|closing| *closing) => break,
+                () = &mut closing => break,
             }
             self.start();
         }
