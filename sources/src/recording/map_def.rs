@@ -9,8 +9,10 @@
 //!     kind: kill
 //!     player: "{match}:{killer}"
 //!     target: "{unit}"
-//!     region: {grid: {x: x, y: y, columns: [88], rows: [80], names: [[sw, se], [nw, ne]]}}
+//!     region: {grid: {"x": x, "y": "y", columns: [88], rows: [80], names: [[sw, se], [nw, ne]]}}
 //! ```
+//!
+//! `y` alone is a truth value in YAML; quote it.
 
 use std::collections::BTreeMap;
 

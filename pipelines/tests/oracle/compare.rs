@@ -1,0 +1,159 @@
+//! Runs the graph and the evaluator on the same sealed ticks and says where they differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use worldflow::graph::WorldGraph;
+use worldflow_engine::graph::BuildGraph;
+use worldflow_engine::testing::{Plan, Ran, run};
+use worldflow_engine::workers::SealedTick;
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::{Command, Input, Sym, Tick, Value};
+
+use super::{Oracle, Seen, WeatherRow};
+
+pub const REALM: &str = "realm";
+const COMPARED: [&str; 4] = ["quest_state", "objective_progress", "contributions", "grants"];
+
+/// A world and what happens in it.
+pub struct Case {
+    pub world: WorldDef,
+    pub quests: BTreeMap<String, Arc<QuestDef>>,
+    /// What happens in each tick.
+    pub inputs: BTreeMap<Tick, Vec<Input>>,
+    pub until: Tick,
+}
+
+impl Case {
+    /// The ticks as the graph is given them: the definitions come with the first.
+    pub fn sealed(&self, definitions: &[Command]) -> Vec<SealedTick> {
+        let mut ticks = Vec::new();
+        for (place, (tick, inputs)) in self.inputs.iter().enumerate() {
+            let mut sealed = SealedTick { tick: *tick, ..SealedTick::default() };
+            if place == 0 {
+                sealed.commands.extend_from_slice(definitions);
+            }
+            for input in inputs {
+                match input {
+                    Input::Event(event) => sealed.events.push(event.clone()),
+                    Input::Command(command) => sealed.commands.push(command.clone()),
+                }
+            }
+            ticks.push(sealed);
+        }
+        ticks
+    }
+
+    /// The quests as commands.
+    pub fn definitions(&self) -> Vec<Command> {
+        let quests = self.quests.iter();
+        quests
+            .map(|(id, def)| Command::Define(DefinitionEdit::Quest(Sym::new(id), Some(def.clone()))))
+            .collect()
+    }
+
+    pub fn graph(&self) -> Arc<dyn BuildGraph> {
+        Arc::new(WorldGraph { realm: Sym::new(REALM), world: Arc::new(self.world.clone()) })
+    }
+
+    pub fn run(&self, definitions: &[Command], plan: &Plan) -> Ran {
+        run(&self.graph(), &self.sealed(definitions), &Plan { until: self.until, ..plan.clone() })
+    }
+
+    /// The quests that a difference names, and the inputs around its tick.
+    pub fn around(&self, difference: &str) -> String {
+        let mut text = String::new();
+        for (name, quest) in &self.quests {
+            if difference.contains(&format!("\"{name}\"")) {
+                text.push_str(&format!("  {name}: {}\n", serde_json::json!(quest)));
+            }
+        }
+        let digits = difference.split("tick ").nth(1).unwrap_or_default();
+        let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        let tick: Tick = digits.parse().unwrap_or(0);
+        for (tick, inputs) in self.inputs.range(tick.saturating_sub(12)..=tick) {
+            for input in inputs {
+                text.push_str(&format!("  {tick} {input:?}\n"));
+            }
+        }
+        text
+    }
+
+    /// What the evaluator says.
+    pub fn evaluate(&self, exhaustive: bool, weather: Vec<WeatherRow>) -> Vec<Seen> {
+        let origin = *self.inputs.keys().next().expect("something happens");
+        let quests = self.quests.iter().map(|(id, def)| (id.clone(), (**def).clone())).collect();
+        let mut oracle = Oracle::new(&self.world, quests, Sym::new(REALM), origin);
+        oracle.exhaustive = exhaustive;
+        oracle.weather = weather;
+        oracle.run(&self.inputs, self.until)
+    }
+}
+
+/// The changes of the compared views, as the evaluator writes them.
+pub fn seen(ran: &Ran) -> Vec<Seen> {
+    let mut all = Vec::new();
+    for (tick, changes) in &ran.changes {
+        for (view, row, diff) in changes {
+            if COMPARED.contains(&view.def().name) {
+                all.push((view.def().name, row.iter().map(Value::to_json).collect(), *tick, *diff));
+            }
+        }
+    }
+    all.sort_by_cached_key(|change: &Seen| format!("{:020} {change:?}", change.2));
+    all
+}
+
+/// The weather as the graph had it.
+pub fn weather(ran: &Ran) -> Vec<WeatherRow> {
+    let mut rows = Vec::new();
+    for (tick, changes) in &ran.changes {
+        for (view, row, diff) in changes {
+            let column = |name: &str| row[view.def().column(name).expect("a column")].clone();
+            if view.def().name == "weather" && *diff > 0 {
+                let Value::Int(since) = column("since") else { panic!("a tick") };
+                rows.push(WeatherRow {
+                    tick: *tick,
+                    zone: column("zone").to_string(),
+                    state: column("state").to_string(),
+                    intensity: column("intensity"),
+                    since: u64::try_from(since).expect("not negative"),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// What is wrong, if anything: the first tick at which the two differ.
+pub fn differences(expected: &[Seen], found: &[Seen]) -> Option<String> {
+    let by_tick = |changes: &[Seen]| {
+        let mut ticks: BTreeMap<Tick, BTreeMap<String, i64>> = BTreeMap::new();
+        for change in changes {
+            let text = format!("{:+} {} {}", change.3, change.0, serde_json::json!(change.1));
+            *ticks.entry(change.2).or_default().entry(text).or_insert(0) += 1;
+        }
+        ticks
+    };
+    let (expected, found) = (by_tick(expected), by_tick(found));
+    let ticks: BTreeSet<Tick> = expected.keys().chain(found.keys()).copied().collect();
+    let none = BTreeMap::new();
+    for tick in ticks {
+        let (wanted, got) = (expected.get(&tick).unwrap_or(&none), found.get(&tick).unwrap_or(&none));
+        if wanted == got {
+            continue;
+        }
+        let mut text = format!("first different at tick {tick}");
+        let missing = wanted.iter().filter(|(change, n)| got.get(*change) != Some(n));
+        for (change, n) in missing.take(10) {
+            text.push_str(&format!("\n  the evaluator says {n} x {change}"));
+        }
+        let extra = got.iter().filter(|(change, n)| wanted.get(*change) != Some(n));
+        for (change, n) in extra.take(10) {
+            text.push_str(&format!("\n  the graph says     {n} x {change}"));
+        }
+        return Some(text);
+    }
+    None
+}

@@ -1,0 +1,354 @@
+//! Small random worlds and what happens in them, each from a seed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use worldflow_schemas::chance;
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::{
+    EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite,
+    Scope, WriteOrder,
+};
+use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
+
+use super::compare::{Case, REALM};
+
+const TICK_MS: u64 = 100;
+/// 2024-01-01T03:59:40Z: twenty seconds before the daily reset.
+const START_MS: u64 = 1_704_081_580_000;
+const PLAYERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "eve"];
+const TARGETS: [&str; 5] = ["wolf", "bear", "rat", "bandit", "rock"];
+const KINDS: [&str; 3] = ["kill", "gather", "talk"];
+const SCOPES: [&str; 7] = ["player", "party", "guild", "account", "region", "instance", "realm"];
+
+/// Draws from a seed, one after the other.
+struct Draws {
+    seed: u64,
+    at: u64,
+}
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.at += 1;
+        chance::below(self.seed, "random", "case", self.at, bound)
+    }
+
+    fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[usize::try_from(self.below(list.len() as u64)).expect("small")]
+    }
+}
+
+/// A world with up to six quests and a few hundred inputs.
+pub fn case(seed: u64) -> Case {
+    let mut draws = Draws { seed, at: 0 };
+    let world = world();
+    let count = 2 + draws.below(5);
+    let names: Vec<String> = (0..count).map(|n| format!("q{n}")).collect();
+    let mut quests = BTreeMap::new();
+    for name in &names {
+        let quest = quest(&mut draws, &names);
+        let quest: QuestDef =
+            serde_json::from_value(quest.clone()).unwrap_or_else(|error| panic!("{error}: {quest}"));
+        quests.insert(name.clone(), Arc::new(quest));
+    }
+    let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
+    let mut tick = START_MS / TICK_MS;
+    let mut number = 0;
+    for _ in 0..60 + draws.below(60) {
+        let count = 1 + draws.below(6);
+        let given = inputs.entry(tick).or_default();
+        for _ in 0..count {
+            number += 1;
+            given.push(input(&mut draws, &quests, tick, number));
+        }
+        tick += match draws.below(10) {
+            0..6 => 1,
+            6..9 => 1 + draws.below(20),
+            _ => 1 + draws.below(120),
+        };
+    }
+    Case { world, quests, inputs, until: tick + 300 }
+}
+
+fn world() -> WorldDef {
+    let world = json!({
+        "name": "random", "seed": 1, "tick_ms": TICK_MS,
+        "clock": {"real_seconds_per_hour": 1, "start": "1 03:00"},
+        "regions": {"moor": {}, "town": {}},
+        "kinds": {"kill": {}, "gather": {}, "talk": {}},
+        "entities": {
+            "wolf": {"kind": "npc", "tags": ["beast"]}, "bear": {"kind": "npc", "tags": ["beast", "big"]},
+            "rat": {"kind": "npc", "tags": ["vermin", "beast"]}, "bandit": {"kind": "npc", "tags": ["human"]},
+            "rock": {"kind": "object"}
+        },
+        "facts": {
+            "mood": {"scope": "realm", "type": "int", "default": 0,
+                     "on": [{"pattern": {"event": "kill", "target": "beast"}, "add": 1},
+                            {"pattern": {"event": "talk", "where": {"damage": {"at_least": 8}}}, "set": 0}]},
+            "alarmed": {"scope": "player", "type": "bool", "default": false, "expires": "3s",
+                        "on": [{"pattern": {"event": "talk", "target": "bandit"}, "set": true}]},
+            "fame": {"scope": "player", "type": "int", "default": 0},
+            "renown": {"scope": "party", "type": "int", "default": 0,
+                       "on": [{"pattern": {"event": "gather"}, "add": 2}]}
+        },
+        "lifetime": {
+            "kills": {"scope": "player", "pattern": {"event": "kill"}},
+            "guild_kills": {"scope": "guild", "pattern": {"event": "kill", "target": "beast"}}
+        }
+    });
+    serde_json::from_value(world).expect("a world")
+}
+
+fn test(draws: &mut Draws) -> Json {
+    let bound = draws.below(10);
+    match draws.below(5) {
+        0 => json!({"at_least": bound}),
+        1 => json!({"at_most": bound}),
+        2 => json!({"above": bound, "below": bound + 5}),
+        3 => json!({"is_not": bound}),
+        _ => json!({"one_of": [bound, bound + 1, 2.5]}),
+    }
+}
+
+fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
+    let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
+    let bound = draws.below(6);
+    match draws.below(if depth > 0 { 13 } else { 10 }) {
+        0 => json!({"phase": draws.of(&["dawn", "day", "dusk", "night"])}),
+        1 => json!({"hours": draws.of(&["06:00-14:00", "20:00-04:30", "12:30-13:30"])}),
+        2 => json!({"facts": {"mood": {"at_least": bound}}}),
+        3 => json!({"facts": {"alarmed": draws.percent(50)}}),
+        4 => json!({"facts": {"fame": {"at_most": bound}}}),
+        5 => json!({"facts": {"renown": {"at_least": bound}}}),
+        6 => json!({"quests": {other: draws.of(&["done", "active", "available", "failed", "hidden"])}}),
+        7 => json!({"level": {"at_least": 1 + bound % 3}}),
+        8 => json!({"region": draws.of(&["moor", "town"])}),
+        9 => json!({"moon": {"moon": ["new", "waxing_crescent"]}, "season": "spring"}),
+        10 => json!({"not": condition(draws, names, depth - 1)}),
+        11 => json!({"any": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
+        _ => json!({"all": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
+    }
+}
+
+fn pattern(draws: &mut Draws, names: &[String]) -> Json {
+    let mut pattern = json!({"event": draws.of(&KINDS)});
+    if draws.percent(50) {
+        pattern["target"] = json!(draws.of(&["wolf", "rat", "beast", "human", "big"]));
+    }
+    if draws.percent(10) {
+        pattern["region"] = json!(draws.of(&["moor", "town"]));
+    }
+    if draws.percent(15) {
+        pattern["where"] = json!({"damage": test(draws)});
+    }
+    if draws.percent(15) {
+        pattern["when"] = condition(draws, names, 1);
+    }
+    pattern
+}
+
+fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> Json {
+    let mut objective = pattern(draws, names);
+    let need = 1 + draws.below(5);
+    if draws.percent(10) {
+        objective["within"] = json!(draws.of(&["2s", "20s", "4h world"]));
+    }
+    match draws.below(7) {
+        0 => objective["sum"] = json!(need * 5),
+        1 => objective["distinct"] = json!(1 + need % 3),
+        2 => objective["max"] = json!(need + 4),
+        _ => objective["count"] = json!(need),
+    }
+    if objective.get("count").is_none() && draws.percent(60) {
+        objective["of"] = json!(draws.of(&["damage", "weapon"]));
+    }
+    let lifetime = match scope {
+        "player" => Some("kills"),
+        "guild" => Some("guild_kills"),
+        _ => None,
+    };
+    if let Some(lifetime) = lifetime.filter(|_| draws.percent(15)) {
+        let since = if daily { "reset" } else { "ever" };
+        return json!({"event": "kill", "count": need * 3, "since": since, "lifetime": lifetime});
+    }
+    objective
+}
+
+fn quest(draws: &mut Draws, names: &[String]) -> Json {
+    let scope = if draws.percent(40) { "player" } else { draws.of(&SCOPES) };
+    let mut quest = json!({"title": "a quest", "scope": scope});
+    quest["accept"] = json!(draws.of(&["auto", "manual"]));
+    quest["turn_in"] = json!(draws.of(&["auto", "auto", "manual"]));
+    if draws.percent(35) {
+        quest["requires"] = condition(draws, names, 2);
+    }
+    if draws.percent(25) {
+        quest["exclusive_group"] = json!(draws.of(&["g", "h"]));
+    }
+    if draws.percent(30) {
+        quest["deadline"] = json!(draws.of(&["1s", "7s", "30s", "12h world"]));
+    }
+    if draws.percent(20) {
+        quest["fail_on"] = json!([pattern(draws, names)]);
+    }
+    if draws.percent(15) {
+        quest["fail_when"] = condition(draws, names, 1);
+    }
+    let repeat = draws.below(5);
+    match repeat {
+        0 => quest["repeat"] = json!({"always": {}}),
+        1 => quest["repeat"] = json!({"cooldown": draws.of(&["100ms", "5s", "6h world"])}),
+        2 => quest["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}}),
+        _ => {}
+    }
+    let mut stages = serde_json::Map::new();
+    for stage in 0..1 + draws.below(3) {
+        let mut objectives = serde_json::Map::new();
+        let complete = draws.below(4);
+        let count = 1 + draws.below(3);
+        for n in 0..count {
+            let mut objective = objective(draws, names, scope, repeat == 2);
+            if complete != 3 && n > 0 && draws.percent(15) {
+                objective["optional"] = json!(true);
+            }
+            if complete != 3 && n > 0 && draws.percent(20) {
+                objective["hidden_until"] = json!(["o0"]);
+            }
+            objectives.insert(format!("o{n}"), objective);
+        }
+        let complete = match complete {
+            0 => json!("any"),
+            1 => json!({"at_least": 1}),
+            2 => json!("all"),
+            _ => json!("sequence"),
+        };
+        stages.insert(format!("s{stage}"), json!({"objectives": objectives, "complete": complete}));
+    }
+    quest["stages"] = Json::Object(stages);
+    quest["rewards"] =
+        json!({"experience": draws.of(&[0, 30, 120]), "slots": {"loot": {"item": "coin", "amount": 2}}});
+    if quest["rewards"]["experience"] == 0 {
+        quest["rewards"].as_object_mut().expect("an object").remove("experience");
+    }
+    match draws.below(3) {
+        0 => quest["rewards"]["to"] = json!({"finisher": {}}),
+        1 => quest["rewards"]["to"] = json!({"contributors": {"at_least": 1 + draws.below(3)}}),
+        _ => {}
+    }
+    if draws.percent(30) {
+        quest["effects"] = json!([{"add": {"fact": "mood", "by": 2}}]);
+        if scope == "player" {
+            quest["effects"] =
+                json!([{"add": {"fact": "fame", "by": 1}}, {"set": {"fact": "mood", "to": 3}}]);
+        }
+    }
+    quest
+}
+
+fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick, number: u64) -> Input {
+    // Events of a tick have times up to it; ids are not in the order of times.
+    let at_ms = i64::try_from(tick * TICK_MS - draws.below(TICK_MS)).expect("in range");
+    let (source, id) = (Sym::new(draws.of(&["s1", "s2"])), EventId::Position(number * 7919 % 10_007));
+    let order = WriteOrder { at_ms, source, id: id.clone() };
+    let player = Sym::new(draws.of(&PLAYERS));
+    let none_or = |draws: &mut Draws, names: &[&'static str], percent| {
+        if draws.percent(percent) { Sym::NONE } else { Sym::new(draws.of(names)) }
+    };
+    match draws.below(20) {
+        0..10 => {
+            let mut with =
+                vec![(Sym::new("damage"), Value::Int(i64::try_from(draws.below(12)).expect("small")))];
+            if draws.percent(20) {
+                with[0].1 = Value::Dec(2_500_000);
+            }
+            if draws.percent(60) {
+                with.push((Sym::new("weapon"), Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"])))));
+            }
+            let nobody = draws.percent(8);
+            Input::Event(Event {
+                at_ms,
+                source,
+                id,
+                player: if nobody { Sym::NONE } else { player },
+                kind: Sym::new(draws.of(&KINDS)),
+                target: none_or(draws, &TARGETS, 10),
+                region: none_or(draws, &["moor", "town"], 60),
+                amount: i64::try_from(1 + draws.below(3)).expect("small"),
+                with: (!draws.percent(30)).then(|| with.into()),
+            })
+        }
+        10..15 => {
+            let names: Vec<&String> = quests.keys().collect();
+            let verb = draws.of(&[
+                "quest.accept",
+                "quest.accept",
+                "quest.accept",
+                "quest.turn_in",
+                "quest.turn_in",
+                "quest.abandon",
+            ]);
+            Input::Event(Event {
+                at_ms,
+                source,
+                id,
+                player,
+                kind: verb.into(),
+                target: Sym::new(names[usize::try_from(draws.below(names.len() as u64)).expect("small")]),
+                region: none_or(draws, &["moor", "town"], 60),
+                amount: 1,
+                with: None,
+            })
+        }
+        15 | 16 => {
+            let away = draws.percent(15);
+            let server = if away { Sym::NONE } else { "server".into() };
+            let (region, instance) = if away {
+                (Sym::NONE, Sym::NONE)
+            } else {
+                (none_or(draws, &["moor", "town"], 20), none_or(draws, &["i1", "i2"], 30))
+            };
+            Input::Command(Command::Presence(PresenceWrite { order, player, server, region, instance }))
+        }
+        17 => {
+            let (scope, groups) = draws.of(&[
+                (Scope::Party, ["red", "blue"]),
+                (Scope::Guild, ["oak", "elm"]),
+                (Scope::Account, ["a1", "a2"]),
+            ]);
+            let group = none_or(draws, &groups, 25);
+            Input::Command(Command::Membership(MembershipWrite { order, player, scope, group }))
+        }
+        18 => {
+            let (fact, holder) = if draws.percent(50) {
+                ("mood", Holder { scope: Scope::Realm, id: Sym::new(REALM) })
+            } else {
+                ("fame", Holder { scope: Scope::Player, id: player })
+            };
+            let by = Value::Int(i64::try_from(draws.below(5)).expect("small"));
+            let change = if draws.percent(50) { FactChange::Set(by) } else { FactChange::Add(by) };
+            Input::Command(Command::Fact(FactWrite { order, holder, fact: fact.into(), change }))
+        }
+        _ if draws.percent(50) => {
+            let change = EntityChange::Merge {
+                properties: Vec::new(),
+                add_tags: vec![Sym::new(draws.of(&["big", "human", "beast"]))],
+                remove_tags: vec![Sym::new(draws.of(&["vermin", "none"]))],
+            };
+            let entity = Sym::new(draws.of(&TARGETS));
+            Input::Command(Command::Entity(EntityWrite { order, entity, change }))
+        }
+        _ => {
+            let names: Vec<&String> = quests.keys().collect();
+            let quest = names[usize::try_from(draws.below(names.len() as u64)).expect("small")];
+            let grant = Sym::new(&format!("{quest}/player:{player}/1/loot/{player}"));
+            let delivered = draws.percent(60);
+            let reason = if delivered { "" } else { "bag_full" };
+            Input::Command(Command::GrantAnswer(GrantAnswer { grant, delivered, reason: reason.into() }))
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The evaluator's rows: what the four views hold for a holder, and the differences between ticks.
+
+use serde_json::{Value as Json, json};
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::Holder;
+use worldflow_schemas::{Diff, Sym, Tick};
+
+use super::{Held, Oracle};
+
+fn text(sym: Sym) -> Json {
+    if sym.is_none() { Json::Null } else { sym.as_str().into() }
+}
+
+impl Oracle {
+    /// Compares a holder's rows with what they were and notes the changes.
+    pub fn note_changes(&mut self, tick: Tick, holder: Holder) {
+        let new = self.rows_of(holder);
+        let old = self.rows.remove(&holder).unwrap_or_default();
+        for (view, row) in old.iter().filter(|row| !new.contains(row)) {
+            self.changes.push((view, row.clone(), tick, -1));
+        }
+        for (view, row) in new.iter().filter(|row| !old.contains(row)) {
+            self.changes.push((view, row.clone(), tick, 1));
+        }
+        if !new.is_empty() {
+            self.rows.insert(holder, new);
+        }
+    }
+
+    pub fn note_grant(&mut self, tick: Tick, row: &[Json], diff: Diff) {
+        self.changes.push(("grants", row.to_vec(), tick, diff));
+    }
+
+    fn rows_of(&self, holder: Holder) -> Vec<(&'static str, Vec<Json>)> {
+        let mut rows = Vec::new();
+        let Some(quests) = self.held.get(&holder) else { return rows };
+        for (quest, held) in quests {
+            let def = &self.quests[quest];
+            let shown =
+                held.instance > 0 || (held.state == QuestState::Available && !def.requires.is_empty());
+            if !shown {
+                continue;
+            }
+            let lead =
+                [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(quest)];
+            let active = held.state == QuestState::Active;
+            let (stage, stage_def) = &def.stages.0[held.stage];
+            let mut row = lead.to_vec();
+            row.extend([
+                json!(held.instance),
+                json!(held.state.name()),
+                if active { json!(stage) } else { Json::Null },
+                json!(held.since),
+                held.deadline.filter(|_| active).map_or(Json::Null, |at| json!(at)),
+                json!(held.completions),
+            ]);
+            rows.push(("quest_state", row));
+            if held.state.is_open() {
+                for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
+                    let mut row = lead.to_vec();
+                    row.extend([json!(stage), json!(objective), json!(held.instance), json!(progress.value)]);
+                    row.extend([json!(def.aggregate().1), json!(progress.done), json!(progress.hidden)]);
+                    rows.push(("objective_progress", row));
+                }
+                rows.extend(self.credit_rows(&lead, held));
+            }
+        }
+        rows
+    }
+
+    fn credit_rows(&self, lead: &[Json], held: &Held) -> Vec<(&'static str, Vec<Json>)> {
+        let row = |((stage, objective, player), amount): (&(String, String, Sym), &i64)| {
+            let mut row = lead.to_vec();
+            row.extend([json!(stage), json!(objective), text(*player), json!(held.instance), json!(amount)]);
+            ("contributions", row)
+        };
+        held.credits.iter().map(row).collect()
+    }
+}
