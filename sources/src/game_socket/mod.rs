@@ -8,6 +8,8 @@ mod access;
 mod frames;
 mod hub;
 mod inbox;
+#[cfg(test)]
+mod mutations;
 mod session;
 mod writer;
 

@@ -84,7 +84,8 @@ pub(super) async fn run(
                     sink.send(writer.plain(&ServerFrame::Error(frames::error(&refusal, None)))),
                 )
                 .await;
-                farewell(&mut sink, &writer, End::because(refusal.code, refusal.reason, false)).await;
+                let end = End::because(refusal.code, refusal.reason, false);
+                farewell(&mut sink, &mut stream, &writer, end).await;
             }
             return;
         }
@@ -93,7 +94,7 @@ pub(super) async fn run(
     let mut session = Session::open(realms, room, claims, encoding);
     let end = session.talk(&mut sink, &mut stream, &writer).await;
     session.close();
-    farewell(&mut sink, &writer, end).await;
+    farewell(&mut sink, &mut stream, &writer, end).await;
 }
 
 async fn hello(
@@ -150,7 +151,12 @@ fn admit(
     Ok((room, claims))
 }
 
-async fn farewell(sink: &mut SplitSink<WebSocket, Message>, writer: &frames::Writer, end: End) {
+async fn farewell(
+    sink: &mut SplitSink<WebSocket, Message>,
+    stream: &mut SplitStream<WebSocket>,
+    writer: &frames::Writer,
+    end: End,
+) {
     let End::Told(goodbye) = end else { return };
     let code = match goodbye.code.as_str() {
         "bye" => 1000,
@@ -161,7 +167,10 @@ async fn farewell(sink: &mut SplitSink<WebSocket, Message>, writer: &frames::Wri
     let reason = goodbye.code.clone();
     let told = async {
         sink.send(writer.plain(&ServerFrame::Goodbye(goodbye))).await?;
-        sink.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await
+        sink.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+        // A connection that is dropped with something unread takes what was written with it.
+        while let Some(Ok(_)) = stream.next().await {}
+        Ok::<(), axum::Error>(())
     };
     // Whoever does not read it has been told as well as can be.
     let _ = tokio::time::timeout(FAREWELL, told).await;

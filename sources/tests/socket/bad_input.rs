@@ -1,0 +1,172 @@
+//! Any bytes: a typed error or a close with a reason, a row of `rejections`, and the server goes on.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use worldflow_sources::game_socket::Limits;
+
+use crate::client::{JsonClient, SOON, connect};
+use crate::realm::{Server, start};
+
+/// Sends one message on a session of its own and returns the code of the error that comes back.
+async fn answer(server: &Server, subprotocol: &str, message: Message) -> String {
+    let raw = connect(server, "/v1/socket", Some(subprotocol), Some(&server.game_server)).await;
+    let mut client = JsonClient { raw: raw.expect("connects"), welcome: Value::Null };
+    if subprotocol == "worldflow.v1.json" {
+        client.send(json!({"hello": {"version": 1}})).await;
+        client.expect("welcome").await;
+    }
+    client.raw.send(message).await.expect("open");
+    match client.next().await {
+        (name, body) if name == "error" || name == "goodbye" => {
+            body["code"].as_str().expect("a code").to_owned()
+        }
+        (name, body) => format!("{name}: {body}"),
+    }
+}
+
+#[tokio::test]
+async fn each_bad_message_has_its_answer() {
+    let server = start(Limits { frame_bytes: 4_096, items: 10, ..Limits::default() }).await;
+    let big = "x".repeat(5_000);
+    let many = json!({"publish": {"events": vec![json!({"kind": "kill"}); 11]}}).to_string();
+    let invalid = Frame::message(vec![0xc3, 0x28], OpCode::Data(Data::Text), true);
+    for (message, code) in [
+        (Message::text(""), "malformed"),
+        (Message::text("null"), "malformed"),
+        (Message::text("{}"), "malformed"),
+        (Message::text(r#"{"publish": {"events": 3}}"#), "malformed"),
+        (Message::text(r#"{"publish": {"seq": -1}}"#), "malformed"),
+        (Message::text(r#"{"publsh": {}}"#), "malformed"),
+        (Message::text(r#"{"ping": {}, "stats": {}}"#), "malformed"),
+        (Message::text(r#"{"ping": {"nonce": 1"#), "malformed"),
+        (
+            Message::text(r#"{"subscribe": {"id": 1, "view": "levels", "where": {"player": {"a": 1}}}}"#),
+            "malformed",
+        ),
+        (Message::text(r#"{"hello": {"version": 1}}"#), "already_open"),
+        (Message::text(many), "too_many_items"),
+        (Message::text(big), "frame_too_large"),
+        (Message::binary(vec![0, 1, 2]), "wrong_encoding"),
+        (Message::Frame(invalid), "bad_frame"),
+        (Message::text("y".repeat(100_000)), "bad_frame"),
+    ] {
+        let shown = format!("{message:?}").chars().take(80).collect::<String>();
+        assert_eq!(answer(&server, "worldflow.v1.json", message).await, code, "{shown}");
+    }
+    // Each left a row: none was dropped in silence.
+    JsonClient::open(&server, &server.ana).await;
+    let deadline = tokio::time::Instant::now() + SOON;
+    for code in
+        ["malformed", "already_open", "too_many_items", "frame_too_large", "wrong_encoding", "bad_frame"]
+    {
+        while !server.rejections().iter().any(|row| row == code) {
+            assert!(tokio::time::Instant::now() < deadline, "no row for {code}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_where() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    client.send(json!({"write": {"seq": 3, "items": [{"fact": {"scope": "realm", "fact": 7}}]}})).await;
+    let error = client.expect("error").await;
+    assert_eq!(error["path"], "write.items[0].fact.fact", "{error}");
+    client
+        .send(json!({"write": {"seq": 3, "items": [
+            {"fact": {"scope": "realm", "fact": "mod", "set": 1}},
+            {"fact": {"scope": "realm", "fact": "mood", "set": "high"}},
+            {"fact": {"scope": "realm", "fact": "mood", "set": 1}, "weather": {}},
+            {"fact": {"scope": "realm", "fact": "mood", "add": 2}},
+            {"presence": {"player": "ana", "region": "mor"}},
+            {"entity": {"entity": "smith", "upsert": {"kind": "npc", "tags": ["trader"]}}},
+        ]}}))
+        .await;
+    let ack = client.expect("ack").await;
+    let refused: Vec<String> = ack["outcomes"]
+        .as_array()
+        .expect("outcomes")
+        .iter()
+        .map(|outcome| format!("{} {}", outcome["error"]["code"], outcome["error"]["path"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            "unknown_fact items[0].fact.fact",
+            "wrong_type items[1].fact.set",
+            "not_one items[2]",
+            "unknown_region items[4].presence.region"
+        ]
+    );
+    assert_eq!((&ack["accepted"], &ack["refused"]), (&json!(2), &json!(4)));
+}
+
+#[tokio::test]
+async fn too_many_bad_frames_end_a_session_but_no_other() {
+    let server = start(Limits { bad_frames: 5, ..Limits::default() }).await;
+    let mut good = JsonClient::open(&server, &server.game_server).await;
+    let mut bad = JsonClient::open(&server, &server.game_server).await;
+    for _ in 0..6 {
+        bad.send(json!({"nonsense": 1})).await;
+    }
+    for _ in 0..6 {
+        bad.expect("error").await;
+    }
+    assert_eq!(bad.expect("goodbye").await["code"], "too_many_errors");
+    good.send(json!({"ping": {"nonce": 1}})).await;
+    good.expect("pong").await;
+}
+
+/// Bytes that are not HTTP, not WebSocket, or stop half way.
+#[tokio::test]
+async fn raw_bytes_on_the_port_hang_nothing() {
+    let server = start(Limits::default()).await;
+    let upgrade = format!(
+        "GET /v1/socket?token={} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        server.ana
+    );
+    let mut seed = 1_u64;
+    for n in 0..200 {
+        let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+        let mut bytes = if n % 2 == 0 { upgrade.clone().into_bytes() } else { Vec::new() };
+        for _ in 0..(n % 50) {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bytes.push((seed >> 56) as u8);
+        }
+        let _ = socket.write_all(&bytes).await;
+        let _ = socket.shutdown().await;
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(SOON, socket.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "connection {n} hangs");
+    }
+    let mut good = JsonClient::open(&server, &server.game_server).await;
+    good.send(json!({"ping": {"nonce": 1}})).await;
+    good.expect("pong").await;
+}
+
+/// Random garbage on a live session is answered frame by frame.
+#[tokio::test]
+async fn garbage_on_a_live_session_is_answered_frame_by_frame() {
+    let server = start(Limits { bad_frames: u32::MAX, ..Limits::default() }).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    let good = json!({"publish": {"seq": 1, "events": [{"kind": "kill", "player": "ana", "amount": 2}]}})
+        .to_string();
+    let mut seed = 3_u64;
+    for _ in 0..2_000 {
+        let mut text: Vec<char> = good.chars().collect();
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = usize::try_from(seed >> 33).expect("31 bits") % text.len();
+        text[at] = char::from(u8::try_from(32 + (seed >> 8) % 95).expect("printable"));
+        client.raw.send(Message::text(text.into_iter().collect::<String>())).await.expect("open");
+        let (name, body) = client.next().await;
+        assert!(name == "ack" || name == "error", "{name} {body}");
+    }
+    let _ = client.raw.close(None).await;
+    while let Some(Ok(_)) = client.raw.next().await {}
+}

@@ -1,0 +1,83 @@
+//! Events by HTTP, one JSON object a line.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use worldflow_sources::game_socket::Limits;
+
+use crate::realm::{Server, start};
+
+/// A plain HTTP/1.1 request: its status and the JSON of its answer.
+async fn post(server: &Server, token: &str, body: &[u8]) -> (u16, Value) {
+    let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let (mut read, mut write) = socket.split();
+    let send = async {
+        // The server may answer and hang up before it has read everything.
+        let _ = write.write_all(head.as_bytes()).await;
+        let _ = write.write_all(body).await;
+    };
+    let mut answer = Vec::new();
+    let receive = async { read.read_to_end(&mut answer).await.expect("an answer") };
+    tokio::join!(send, receive);
+    let answer = String::from_utf8(answer).expect("text");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+    let (_, json) = answer.split_once("\r\n\r\n").expect("a body");
+    (status, serde_json::from_str(json).expect("JSON"))
+}
+
+#[tokio::test]
+async fn each_line_is_taken_or_refused_with_its_number() {
+    let server = start(Limits { line_bytes: 200, ..Limits::default() }).await;
+    let mut body = Vec::new();
+    body.extend_from_slice(
+        b"{\"id\": \"1\", \"kind\": \"kill\", \"player\": \"ana\", \"target\": \"wolf\"}\n\r\n\n",
+    );
+    body.extend_from_slice(
+        b"{\"id\": \"1\", \"kind\": \"kill\", \"player\": \"ana\", \"target\": \"wolf\"}\n",
+    );
+    body.extend_from_slice(b"{\"id\": \"x\", \"kind\": \"kil\"}\n{\"kind\": \n\xc3\x28\n");
+    body.extend_from_slice(
+        format!("{{\"kind\": \"kill\", \"player\": \"{}\"}}\n", "x".repeat(300)).as_bytes(),
+    );
+    body.extend_from_slice(b"{\"kind\": \"kill\"}");
+    let (status, summary) = post(&server, &server.game_server, &body).await;
+    assert_eq!(status, 200);
+    let counts = ["lines", "accepted", "duplicates", "refused"].map(|name| summary[name].as_i64());
+    assert_eq!(counts, [7, 2, 1, 4].map(Some), "{summary}");
+    let errors: Vec<(i64, &str)> = summary["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|error| (error["line"].as_i64().expect("a number"), error["code"].as_str().expect("a code")))
+        .collect();
+    assert_eq!(errors, [(5, "unknown_kind"), (6, "malformed"), (7, "malformed"), (8, "line_too_long")]);
+    assert_eq!(summary["errors"][0]["id"], "x");
+    assert!(summary["errors"][0]["hint"].as_str().is_some_and(|hint| hint.contains("`kill`")));
+}
+
+#[tokio::test]
+async fn a_long_body_is_taken_in_batches() {
+    let server = start(Limits::default()).await;
+    let lines: String = (0..25_000)
+        .map(|n| format!("{{\"id\":\"{n}\",\"kind\":\"kill\",\"player\":\"p{}\"}}\n", n % 50))
+        .collect();
+    let (status, summary) = post(&server, &server.game_server, lines.as_bytes()).await;
+    assert_eq!((status, &summary["accepted"], &summary["refused"]), (200, &json!(25_000), &json!(0)));
+    let (_, again) = post(&server, &server.game_server, lines.as_bytes()).await;
+    assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(25_000)));
+}
+
+#[tokio::test]
+async fn a_token_is_needed() {
+    let server = start(Limits::default()).await;
+    for token in ["", "0000", "é"] {
+        let (status, answer) = post(&server, token, b"{\"kind\": \"kill\"}").await;
+        assert_eq!((status, &answer["error"]["code"]), (401, &json!("unauthenticated")), "{token}");
+    }
+    let (status, answer) = post(&server, &server.ana, b"{\"kind\": \"kill\"}").await;
+    assert_eq!((status, &answer["errors"][0]["code"]), (200, &json!("not_allowed")));
+}
