@@ -36,7 +36,8 @@ const QUESTS: [(&str, [i64; 8]); 7] = [
     ("full_moon_hunt", [90, 20, 15, 1, 8, 3, 0, 2]),
     ("the_very_long_winded_tale_of_the_seven_brothers", [0, 5, 9, 2, 31, 0, 0, 0]),
 ];
-const STATES: [&str; 8] = ["hidden", "available", "active", "ready", "done", "failed", "expired", "abandoned"];
+const STATES: [&str; 8] =
+    ["hidden", "available", "active", "ready", "done", "failed", "expired", "abandoned"];
 
 fn sym(text: &str) -> Value {
     Value::Sym(text.into())
@@ -108,7 +109,9 @@ async fn run(realm: Realm, progress: watch::Sender<Progress>) {
         if count % 100 == 0 {
             let wave = (count as f64 / 900.0).sin();
             realm.observed.stat("inputs_per_s", 4_200.0 + 900.0 * wave + (count * 7919 % 613) as f64);
-            realm.observed.stat("tick_latency_p99_ms", 5.5 + 1.5 * wave + (count * 104_729 % 100) as f64 / 60.0);
+            realm
+                .observed
+                .stat("tick_latency_p99_ms", 5.5 + 1.5 * wave + (count * 104_729 % 100) as f64 / 60.0);
         }
         changes.extend(realm.observed.drain());
         let tick = tick.unsigned_abs();
@@ -226,5 +229,10 @@ fn reject(realm: &Realm, tick: i64) {
         reason: "unknown target `wolfs`".to_owned(),
         hint: "did you mean `wolf`? targets are declared in entities.yaml".to_owned(),
     };
-    realm.observed.reject("game-server-1".into(), Some(&EventId::Position(tick.unsigned_abs())), &refusal, tick * 10);
+    realm.observed.reject(
+        "game-server-1".into(),
+        Some(&EventId::Position(tick.unsigned_abs())),
+        &refusal,
+        tick * 10,
+    );
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 use worldflow_engine::realm::Progress;
 use worldflow_schemas::catalog::{ColumnType, ViewDef};
-use worldflow_schemas::{Row, Sym, Value};
+use worldflow_schemas::{Row, Sym};
 
 use crate::arrow::Stream;
 
@@ -28,12 +28,8 @@ pub enum Format {
 
 impl Format {
     /// Every format by name.
-    pub const ALL: [(&'static str, Format); 4] = [
-        ("json", Format::Json),
-        ("ndjson", Format::Ndjson),
-        ("csv", Format::Csv),
-        ("arrow", Format::Arrow),
-    ];
+    pub const ALL: [(&'static str, Format); 4] =
+        [("json", Format::Json), ("ndjson", Format::Ndjson), ("csv", Format::Csv), ("arrow", Format::Arrow)];
 
     pub(super) fn content_type(self) -> &'static str {
         match self {
@@ -51,13 +47,9 @@ pub fn row_json(view: &ViewDef, row: &Row) -> Map<String, Json> {
     let columns = view.columns.iter().zip(row.iter());
     columns
         .map(|(column, value)| {
-            let json = match (column.kind, value) {
-                (ColumnType::Json, Value::Text(text)) => {
-                    serde_json::from_str(text).unwrap_or_else(|_| value.to_json())
-                }
-                _ => value.to_json(),
-            };
-            (column.name.to_owned(), json)
+            let text = value.as_str().filter(|_| column.kind == ColumnType::Json);
+            let json = text.and_then(|text| serde_json::from_str(text).ok());
+            (column.name.to_owned(), json.unwrap_or_else(|| value.to_json()))
         })
         .collect()
 }

@@ -117,7 +117,8 @@ async fn rows(
         sort_rows(&mut rows);
         Listing { view: view.def(), realm: realm.name, at, rows }
     });
-    let internal = |_| HttpError::unavailable("internal", "the listing failed".to_owned(), "try again".to_owned());
+    let internal =
+        |_| HttpError::unavailable("internal", "the listing failed".to_owned(), "try again".to_owned());
     let listing = listing.await.map_err(internal)?;
     let tick = listing.at.tick;
     let pieces = Pieces::new(listing, format)

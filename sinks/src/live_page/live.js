@@ -139,7 +139,7 @@ function moveHand() {
 }
 
 // ---- Sections
-function drawZones(zones, tick, tickMs) {
+function drawZones(zones) {
   const zone = (z) => h("article", { class: z.severe ? "zone severe" : "zone" },
     h("div", { class: "zone-head" }, icon(z.state),
       h("div", {}, h("h3", { title: z.zone }, words(z.zone)), h("p", { class: "state" }, words(z.state), z.severe ? h("span", {}, " ", h("span", { class: "badge bad" }, "severe")) : null)),
@@ -153,6 +153,14 @@ function drawZones(zones, tick, tickMs) {
       h("div", { class: "hour", title: `in ${hour.hours} h: ${words(hour.state)}, ${hour.percent} %` },
         icon(hour.state), h("div", { class: "sure" }, wide(h("i", {}), hour.percent)), `${hour.hours} h`))) : null);
   byId("zones").replaceChildren(...(zones.length ? zones.map(zone) : [h("p", { class: "empty" }, "no zones in this world")]));
+  spread();
+}
+// As many columns as fit, but rows of equal length: six zones are never five and one.
+function spread() {
+  const grid = byId("zones");
+  const zones = grid.children.length;
+  const rows = Math.ceil(zones / Math.max(1, Math.floor((grid.clientWidth + 12) / 217)));
+  grid.style.gridTemplateColumns = `repeat(${Math.ceil(zones / rows)}, minmax(0, 1fr))`;
 }
 function countDown(data) {
   for (const node of document.querySelectorAll(".changes")) {
@@ -196,12 +204,12 @@ function drawEngine(data) {
     gauge("events a second", data.sparks.inputs_per_s, count),
     gauge("tick latency, p99", data.sparks.tick_latency_p99_ms, (x) => `${round(x, 1)} ms`),
     h("div", { class: "tallies" }, tally("players", data.players), tally("sessions", data.sessions),
-      tally("grants pending", data.grants.pending), tally("delivered", data.grants.delivered), tally("refused", data.grants.refused)));
+      tally("grants due", data.grants.pending), tally("delivered", data.grants.delivered), tally("refused", data.grants.refused)));
 }
 
 function drawSinks(sinks) {
   const sink = (k) => h("div", { class: "sink" }, h("div", { class: "sink-head" }, h("b", {}, k.sink),
-    k.error ? h("span", { class: "badge bad" }, "behind") : h("span", { class: k.lag_ms > 5000 ? "badge warn" : "badge good" }, k.tick === null ? "starting" : `${span(k.lag_ms)} behind`)),
+    k.error ? h("span", { class: "badge bad" }, "behind") : h("span", { class: k.lag_ms > 5000 ? "badge warn" : "badge good" }, k.tick === null ? "starting" : k.lag_ms < 2000 ? "up to date" : `${span(k.lag_ms)} behind`)),
     h("small", {}, k.target), k.error ? h("small", { class: "error" }, k.error) : null);
   byId("sink-list").replaceChildren(...(sinks.length ? sinks.map(sink) : [h("p", { class: "empty" }, "no SQL sinks")]));
 }
@@ -267,4 +275,5 @@ function connect() {
   };
 }
 connect();
+addEventListener("resize", spread);
 setInterval(moveHand, 100);

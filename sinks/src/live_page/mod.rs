@@ -59,7 +59,8 @@ pub fn live_page_router(page: LivePage) -> Router {
     let names: Vec<Sym> = page.realms.iter().map(|realm| realm.name).collect();
     let feed = |realm: Realm| {
         let name = realm.name;
-        let sinks = page.sinks.iter().filter(|(realm, _)| *realm == name).map(|(_, sink)| sink.clone()).collect();
+        let sinks =
+            page.sinks.iter().filter(|(realm, _)| *realm == name).map(|(_, sink)| sink.clone()).collect();
         (name, feed::open(realm, names.clone(), sinks))
     };
     let feeds = page.realms.iter().cloned().map(feed).collect();
@@ -67,7 +68,10 @@ pub fn live_page_router(page: LivePage) -> Router {
     Router::new()
         .route("/", get(html))
         .route("/live", get(live))
-        .route("/assets/live.js", get(async || asset("text/javascript; charset=utf-8", include_str!("live.js"))))
+        .route(
+            "/assets/live.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("live.js"))),
+        )
         .route("/assets/live.css", get(async || asset("text/css; charset=utf-8", include_str!("live.css"))))
         .with_state(Arc::new(Pages { feeds, authorize: page.authorize, viewers }))
 }

@@ -24,7 +24,8 @@ pub(super) fn clock(realm: &Realm, tick: Tick) -> Json {
         let place = phases.iter().position(|named| Some(named.as_str()) == phase.as_str());
         json!({"name": name, "phase": phase, "place": place, "of": phases.len()})
     };
-    let moons: Vec<Json> = clock.get("moons").and_then(Json::as_object).into_iter().flatten().map(moon).collect();
+    let moons: Vec<Json> =
+        clock.get("moons").and_then(Json::as_object).into_iter().flatten().map(moon).collect();
     clock.insert("moons".to_owned(), moons.into());
     clock.insert("phases".to_owned(), phases.into());
     Json::Object(clock)
@@ -39,9 +40,7 @@ pub(super) fn zones(realm: &Realm, tick: Tick) -> Json {
     let zone = |row: &Row| {
         let mut zone = row_json(WEATHER.def(), row);
         let hours = likeliest.get(row[1].as_str().unwrap_or_default());
-        let hour = |(ahead, (chance, state)): (&i64, &(i64, &str))| {
-            json!({"hours": ahead, "state": state, "percent": chance / 10_000})
-        };
+        let hour = |(ahead, (chance, state)): (&i64, &(i64, &str))| json!({"hours": ahead, "state": state, "percent": chance / 10_000});
         let hours: Vec<Json> = hours.into_iter().flatten().map(hour).collect();
         zone.insert("forecast".to_owned(), hours.into());
         Json::Object(zone)
