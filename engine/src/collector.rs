@@ -99,6 +99,7 @@ pub(crate) struct Released {
     pub(crate) at: Instant,
     pub(crate) events: Option<Arc<[Event]>>,
     pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) floors: Vec<(Sym, u64)>,
 }
 
 /// An answer for a source, due when `tick` is published.
@@ -310,10 +311,10 @@ impl Collector {
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
             }
         }
-        let mut ids = Vec::new();
+        let (mut ids, mut floors) = (Vec::new(), Vec::new());
         if let Some(released) = released {
             *items += released.items;
-            ids = released.ids;
+            (ids, floors) = (released.ids, released.floors);
             if live {
                 self.stats.published(released.items, released.at);
             }
@@ -324,7 +325,7 @@ impl Collector {
         if let Some(snapshots) = &self.snapshots
             && (!base.is_empty() || !ids.is_empty())
         {
-            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids }));
+            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids, floors }));
         }
         changed
     }

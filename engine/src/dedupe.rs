@@ -1,10 +1,11 @@
 //! Which inputs have been here before: (source, id) makes at-least-once exactly-once.
 //!
-//! Positions of a source come in increasing order, so a high-water mark decides them. Named ids are
-//! remembered for a stated time and number; what is older than the oldest remembered one cannot be
-//! told from a duplicate, and is refused.
+//! Positions of a source come in increasing order, so a high-water mark decides them; where a crash
+//! lost positions that waited for their ticks, those near the mark are remembered one by one. Named
+//! ids are remembered for a stated time and number; what is older than the oldest remembered one
+//! cannot be told from a duplicate, and is refused.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -46,6 +47,10 @@ pub struct SourceIds {
     high: Option<u64>,
     /// From this position on, positions are part of this tick.
     runs: VecDeque<(u64, Tick)>,
+    /// Positions from here to `high` are part of a tick only if `apart` says so: others were taken
+    /// in an earlier run, and lost before their ticks were sealed.
+    floor: Option<u64>,
+    apart: BTreeMap<u64, Tick>,
     named: FxHashMap<Arc<str>, Tick>,
     order: VecDeque<(Tick, Arc<str>)>,
     /// The latest tick of a named id that is no longer remembered.
@@ -57,16 +62,7 @@ impl SourceIds {
     #[must_use]
     pub fn known(&self, id: &EventId) -> Known {
         match id {
-            EventId::Position(position) => {
-                if self.high.is_none_or(|high| *position > high) {
-                    return Known::New;
-                }
-                let after = self.runs.partition_point(|(first, _)| first <= position);
-                match after.checked_sub(1).and_then(|run| self.runs.get(run)) {
-                    Some((_, tick)) => Known::Duplicate(*tick),
-                    None => Known::Forgotten,
-                }
-            }
+            EventId::Position(position) => self.known_position(*position),
             EventId::Named(name) => match self.named.get(name) {
                 Some(tick) => Known::Duplicate(*tick),
                 None => Known::New,
@@ -74,23 +70,80 @@ impl SourceIds {
         }
     }
 
-    /// Remembers that `id` is part of `tick`.
-    pub fn record(&mut self, id: &EventId, tick: Tick) {
+    fn known_position(&self, position: u64) -> Known {
+        if self.high.is_none_or(|high| position > high) {
+            return Known::New;
+        }
+        if self.floor.is_some_and(|floor| position >= floor) {
+            return self.apart.get(&position).map_or(Known::New, |tick| Known::Duplicate(*tick));
+        }
+        let after = self.runs.partition_point(|(first, _)| *first <= position);
+        match after.checked_sub(1).and_then(|run| self.runs.get(run)) {
+            Some((_, tick)) => Known::Duplicate(*tick),
+            None => Known::Forgotten,
+        }
+    }
+
+    /// A new id is taken as part of `tick`, in the order of its source.
+    pub fn take(&mut self, id: &EventId, tick: Tick) {
         match id {
+            EventId::Position(position) if self.high.is_none_or(|high| *position > high) => {
+                // A source that goes beyond the mark has sent again all that was lost before it.
+                if self.floor.is_some() {
+                    self.settle(None);
+                }
+                self.push(*position, tick);
+            }
+            EventId::Position(position) => {
+                self.apart.insert(*position, tick);
+            }
+            EventId::Named(name) => self.name(name, tick),
+        }
+    }
+
+    /// An id is part of a sealed tick. Ticks come in order, positions need not; `floor` is the first
+    /// position that was taken and not sealed at that time.
+    pub fn sealed(&mut self, id: &EventId, tick: Tick, floor: Option<u64>) {
+        match id {
+            EventId::Position(position) if floor.is_none() && self.floor.is_none() => {
+                self.push(*position, tick);
+            }
             EventId::Position(position) => {
                 self.high = self.high.max(Some(*position));
-                if self.runs.back().is_none_or(|(_, last)| *last != tick) {
-                    self.runs.push_back((*position, tick));
-                    if self.runs.len() > RUNS {
-                        self.runs.pop_front();
-                    }
-                }
+                self.apart.insert(*position, tick);
             }
-            EventId::Named(name) => {
-                self.named.insert(name.clone(), tick);
-                self.order.push_back((tick, name.clone()));
+            EventId::Named(name) => self.name(name, tick),
+        }
+    }
+
+    /// All ids of a tick are noted, and every position below `floor` is decided.
+    pub fn settle(&mut self, floor: Option<u64>) {
+        let open = floor.map_or_else(BTreeMap::new, |floor| self.apart.split_off(&floor));
+        for (position, tick) in std::mem::replace(&mut self.apart, open) {
+            self.push(position, tick);
+        }
+        self.floor = floor;
+    }
+
+    /// The first position that may be new although others after it are not.
+    #[must_use]
+    pub fn floor(&self) -> Option<u64> {
+        self.floor
+    }
+
+    fn push(&mut self, position: u64, tick: Tick) {
+        self.high = self.high.max(Some(position));
+        if self.runs.back().is_none_or(|(_, last)| *last != tick) {
+            self.runs.push_back((position, tick));
+            if self.runs.len() > RUNS {
+                self.runs.pop_front();
             }
         }
+    }
+
+    fn name(&mut self, name: &Arc<str>, tick: Tick) {
+        self.named.insert(name.clone(), tick);
+        self.order.push_back((tick, name.clone()));
     }
 
     /// The latest tick of a named id that is no longer remembered.
@@ -125,9 +178,29 @@ impl Dedupe {
         self.sources.entry(source).or_default()
     }
 
-    /// Remembers that an input is part of `tick`.
-    pub fn record(&mut self, source: Sym, id: &EventId, tick: Tick) {
-        self.source(source).record(id, tick);
+    /// Notes the ids of a sealed tick. `floors` holds the first position of a source that was taken
+    /// and not sealed at that time, for sources with any.
+    pub fn sealed<'a>(
+        &mut self,
+        tick: Tick,
+        ids: impl IntoIterator<Item = (Sym, &'a EventId)>,
+        floors: &[(Sym, u64)],
+    ) {
+        let floor = |wanted| floors.iter().find(|(source, _)| *source == wanted).map(|(_, floor)| *floor);
+        for (source, id) in ids {
+            self.source(source).sealed(id, tick, floor(source));
+        }
+        for (source, ids) in &mut self.sources {
+            let floor = floor(*source);
+            if floor != ids.floor {
+                ids.settle(floor);
+            }
+        }
+    }
+
+    /// The sources with positions that were lost in an earlier run and have not been sent again.
+    pub fn floors(&self) -> impl Iterator<Item = (Sym, u64)> {
+        self.sources.iter().filter_map(|(source, ids)| Some((*source, ids.floor()?)))
     }
 
     /// Forgets what is outside the window that ends at `now`.

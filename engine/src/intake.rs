@@ -39,6 +39,8 @@ struct Watermark {
 pub(crate) struct PendingTick {
     pub(crate) events: Vec<Event>,
     pub(crate) commands: Vec<Identified>,
+    /// The first position of each event-time source in this tick.
+    pub(crate) first: Vec<(Sym, u64)>,
 }
 
 impl PendingTick {
@@ -148,7 +150,7 @@ impl Intake {
                             }
                             _ => open,
                         };
-                        ids.record(&id, tick);
+                        ids.take(&id, tick);
                         if tick != run.0 {
                             let next = self.pending.remove(&tick).unwrap_or_default();
                             let (old, full) = std::mem::replace(&mut run, (tick, next));
@@ -157,6 +159,9 @@ impl Intake {
                             }
                         }
                         self.pending_items += 1;
+                        if let (Some(_), EventId::Position(position)) = (by_event_time, &id) {
+                            note_least(&mut run.1.first, batch.source, *position);
+                        }
                         match input {
                             Input::Event(event) => run.1.events.push(event),
                             Input::Command(command) => run.1.commands.push((batch.source, id, command)),
@@ -208,6 +213,15 @@ impl Intake {
         Some((tick, pending))
     }
 
+    /// The first position of each source that is taken and not sealed.
+    pub(crate) fn floors(&self) -> Vec<(Sym, u64)> {
+        let mut floors: Vec<(Sym, u64)> = self.dedupe.floors().collect();
+        for (source, position) in self.pending.values().flat_map(|pending| &pending.first) {
+            note_least(&mut floors, *source, *position);
+        }
+        floors
+    }
+
     /// The last tick with pending inputs.
     pub(crate) fn last_pending(&self) -> Option<Tick> {
         self.pending.last_key_value().map(|(tick, _)| *tick)
@@ -216,6 +230,14 @@ impl Intake {
     /// Forgets ids outside the window that ends now.
     pub(crate) fn forget(&mut self) {
         self.dedupe.forget(self.open, self.length.ticks(self.config.window_ms), self.config.ids_per_source);
+    }
+}
+
+/// Keeps the least position of each source.
+pub(crate) fn note_least(floors: &mut Vec<(Sym, u64)>, source: Sym, position: u64) {
+    match floors.iter_mut().find(|(noted, _)| *noted == source) {
+        Some((_, least)) => *least = position.min(*least),
+        None => floors.push((source, position)),
     }
 }
 

@@ -15,8 +15,8 @@ use worldflow_schemas::{EventId, Sym, Tick};
 
 use crate::admission::{Batch, TickEvents};
 use crate::collector::{Answer, Released, ToCollector};
-use crate::intake::{Intake, PendingTick};
-use crate::journal::{Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
+use crate::intake::{Intake, PendingTick, note_least};
+use crate::journal::{Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter, JournaledTick};
 use crate::observed::Observed;
 use crate::snapshot::Snapshot;
 use crate::tick_clock::{TickClock, WallClock};
@@ -154,13 +154,13 @@ impl Sequencer {
         if let Some(mut journal) = journal {
             let mut ticks = Vec::new();
             loop {
-                let read = journal.next_segment(&mut |tick, ids| ticks.push((tick, ids)));
+                let read = journal.next_segment(&mut |tick| ticks.push(tick));
                 match read {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => return Ok(Err(error)),
                 }
-                ticks.retain(|(sealed, _)| loaded.is_none_or(|loaded| sealed.tick > loaded));
+                ticks.retain(|tick| loaded.is_none_or(|loaded| tick.sealed.tick > loaded));
                 self.replay(std::mem::take(&mut ticks)).await?;
             }
             last = last.max(journal.recovered().last);
@@ -182,28 +182,24 @@ impl Sequencer {
         Ok(Ok(()))
     }
 
-    async fn replay(&mut self, ticks: Vec<(SealedTick, Vec<(Sym, EventId)>)>) -> Result<(), Gone> {
+    async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
         let mut group = Vec::new();
         let mut items = 0;
-        for (sealed, command_ids) in ticks {
-            let mut ids = Vec::new();
-            for (source, id) in (sealed.events.iter().map(|event| (event.source, &event.id)))
-                .chain(command_ids.iter().map(|(source, id)| (*source, id)))
-            {
-                self.intake.dedupe.record(source, id, sealed.tick);
-                ids.push((source, id.clone()));
-            }
-            self.intake.set_open(sealed.tick + 1);
-            items += sealed.len();
+        for journaled in ticks {
+            let tick = journaled.sealed.tick;
+            self.intake.dedupe.sealed(tick, journaled.ids(), &journaled.floors);
+            self.intake.set_open(tick + 1);
+            items += journaled.sealed.len();
             let released = Released {
-                tick: sealed.tick,
-                items: sealed.len() as u64,
+                tick,
+                items: journaled.sealed.len() as u64,
                 journaled: false,
                 at: Instant::now(),
                 events: None,
-                ids,
+                ids: journaled.ids().map(|(source, id)| (source, id.clone())).collect(),
+                floors: journaled.floors,
             };
-            group.push((sealed, released));
+            group.push((journaled.sealed, released));
             if items > GROUP_ITEMS {
                 items = 0;
                 let next = self.intake.open();
@@ -281,7 +277,6 @@ impl Sequencer {
         let to = self.length.tick_at(now_ms).max(open + 1);
         let downtime = Command::Clock(ClockCommand::Downtime { from, to });
         self.intake.put(open, (Sym::new(ENGINE), EventId::Position(from), downtime));
-        self.intake.dedupe.record(Sym::new(ENGINE), &EventId::Position(from), open);
         self.seal(to).await
     }
 
@@ -377,21 +372,42 @@ impl Sequencer {
     /// Seals and releases every tick before `next`.
     async fn seal(&mut self, next: Tick) -> Result<(), Gone> {
         self.reserve(next);
-        let mut group = Vec::new();
-        let mut items = 0;
-        while let Some((tick, pending)) = self.intake.seal_before(next) {
-            self.last_input = tick;
-            items += pending.len();
-            group.push(self.seal_tick(tick, pending));
-            if items >= GROUP_ITEMS {
-                items = 0;
-                self.release(std::mem::take(&mut group), tick + 1).await?;
+        loop {
+            let mut ticks = Vec::new();
+            let mut items = 0;
+            while items < GROUP_ITEMS
+                && let Some((tick, pending)) = self.intake.seal_before(next)
+            {
+                items += pending.len();
+                ticks.push((tick, pending));
+            }
+            let full = items >= GROUP_ITEMS;
+            let released_to = if full { self.intake.open() } else { next };
+            let group = self.seal_ticks(ticks);
+            self.intake.set_open(released_to);
+            self.release(group, released_to).await?;
+            if !full {
+                break;
             }
         }
-        self.intake.set_open(next);
-        self.release(group, next).await?;
         self.intake.forget();
         Ok(())
+    }
+
+    fn seal_ticks(&mut self, ticks: Vec<(Tick, PendingTick)>) -> Vec<(SealedTick, Released)> {
+        let mut floors = vec![Vec::new(); ticks.len()];
+        if self.journal.is_some() && !ticks.is_empty() && self.intake.event_time_sources() > 0 {
+            // What is pending as of each tick: what is pending now, and what the later ones took.
+            let mut least = self.intake.floors();
+            for (at, (_, pending)) in floors.iter_mut().zip(&ticks).rev() {
+                at.clone_from(&least);
+                for (source, position) in &pending.first {
+                    note_least(&mut least, *source, *position);
+                }
+            }
+        }
+        let sealed = ticks.into_iter().zip(floors);
+        sealed.map(|((tick, pending), floors)| self.seal_tick(tick, pending, floors)).collect()
     }
 
     /// Keeps ticks reserved ahead of `next`, so that an idle tick needs no sync.
@@ -408,12 +424,18 @@ impl Sequencer {
         }
     }
 
-    fn seal_tick(&mut self, tick: Tick, pending: PendingTick) -> (SealedTick, Released) {
+    fn seal_tick(
+        &mut self,
+        tick: Tick,
+        pending: PendingTick,
+        floors: Vec<(Sym, u64)>,
+    ) -> (SealedTick, Released) {
+        self.last_input = tick;
         let items = pending.len() as u64;
-        let PendingTick { events, commands } = pending;
+        let PendingTick { events, commands, first: _ } = pending;
         let mut journaled = false;
         if let Some(journal) = &self.journal {
-            match Inputs::encode(tick, &events, &commands) {
+            match Inputs::encode(tick, &events, &commands, &floors) {
                 Ok(inputs) => {
                     journal.append(Entry::Inputs(inputs));
                     journaled = true;
@@ -432,7 +454,7 @@ impl Sequencer {
             ids.extend(commands.iter().map(|(source, id, _)| (*source, id.clone())));
         }
         let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
-        let released = Released { tick, items, journaled, at: Instant::now(), events: followed, ids };
+        let released = Released { tick, items, journaled, at: Instant::now(), events: followed, ids, floors };
         (SealedTick { tick, events, commands }, released)
     }
 

@@ -241,6 +241,7 @@ pub(crate) struct TickBase {
     pub(crate) tick: Tick,
     pub(crate) base: Vec<BaseChange>,
     pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) floors: Vec<(Sym, u64)>,
 }
 
 pub(crate) enum ToSnapshots {
@@ -332,8 +333,9 @@ impl Kept {
         for change in tick.base {
             self.base.apply(change);
         }
-        for (source, id) in tick.ids {
-            self.dedupe.record(source, &id, tick.tick);
+        if !tick.ids.is_empty() {
+            let ids = tick.ids.iter().map(|(source, id)| (*source, id));
+            self.dedupe.sealed(tick.tick, ids, &tick.floors);
         }
     }
 

@@ -81,6 +81,7 @@ pub struct StoredView {
     deltas: VecDeque<Arc<Delta>>,
     held_changes: usize,
     complete_since: Tick,
+    last_change: Tick,
     hash: u128,
 }
 
@@ -92,6 +93,7 @@ impl StoredView {
             deltas: VecDeque::new(),
             held_changes: 0,
             complete_since: 0,
+            last_change: 0,
             hash: 0,
         }
     }
@@ -119,6 +121,13 @@ impl StoredView {
         self.rows.is_empty()
     }
 
+    /// The tick of the last change. Rows read under the same lock are as of this tick, which may be
+    /// later than the realm's progress: a reader goes on with the deltas since the later of the two.
+    #[must_use]
+    pub fn last_change(&self) -> Tick {
+        self.last_change
+    }
+
     /// The deltas after `tick`, oldest first, or `None` when some are no longer held.
     #[must_use]
     pub fn since(&self, tick: Tick) -> Option<Vec<Arc<Delta>>> {
@@ -144,6 +153,7 @@ impl StoredView {
                     if *diff < 0 { self.hash.wrapping_sub(term) } else { self.hash.wrapping_add(term) };
             }
         }
+        self.last_change = tick;
         self.held_changes += changes.len();
         self.deltas.push_back(Arc::new(Delta { tick, changes }));
         while self.held_changes > most_changes && self.deltas.len() > 1 {

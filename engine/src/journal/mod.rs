@@ -11,8 +11,8 @@ mod writer;
 use std::path::PathBuf;
 
 pub use reader::{JournalReader, Recovered};
-pub use record::Identified;
 pub(crate) use record::Inputs;
+pub use record::{Identified, JournaledTick};
 pub use writer::{Durable, JournalConfig};
 pub(crate) use writer::{Entry, JournalWriter, sync_folder};
 

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
-use worldflow_schemas::{EventId, Sym, Tick};
+use worldflow_schemas::Tick;
 
 use super::JournalError;
-use super::record::{Body, Framed, VERSION, read_frame};
-use crate::workers::SealedTick;
+use super::record::{Body, Framed, JournaledTick, VERSION, read_frame};
 
 /// What the journal says about ticks in general, known when it has been read to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,15 +41,11 @@ impl JournalReader {
         self.state
     }
 
-    /// Calls `each` with every tick of the next segment and with the sources and ids of its
-    /// commands. Returns false after the last segment.
+    /// Calls `each` with every tick of the next segment. Returns false after the last segment.
     ///
     /// # Errors
     /// When a segment cannot be read, or is damaged.
-    pub fn next_segment(
-        &mut self,
-        each: &mut dyn FnMut(SealedTick, Vec<(Sym, EventId)>),
-    ) -> Result<bool, JournalError> {
+    pub fn next_segment(&mut self, each: &mut dyn FnMut(JournaledTick)) -> Result<bool, JournalError> {
         let Some(path) = self.segments.next() else { return Ok(false) };
         let last_segment = self.segments.len() == 0;
         let bytes = fs::read(&path).map_err(JournalError::io(&path))?;
@@ -78,9 +73,9 @@ impl JournalReader {
                     for record in group.records {
                         match record.body {
                             Some(Body::Inputs(inputs)) => {
-                                let (tick, ids) = inputs.decode().map_err(|what| corrupt(&what))?;
-                                self.state.last = self.state.last.max(Some(tick.tick));
-                                each(tick, ids);
+                                let tick = inputs.decode().map_err(|what| corrupt(&what))?;
+                                self.state.last = self.state.last.max(Some(tick.sealed.tick));
+                                each(tick);
                             }
                             Some(Body::Reserved(through)) => {
                                 self.state.last = self.state.last.max(Some(through))

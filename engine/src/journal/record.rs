@@ -60,6 +60,28 @@ pub(crate) struct Inputs {
     /// Postcard of the commands' sources and ids.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) command_ids: Vec<u8>,
+    /// Postcard of sources and the first of their positions that are taken and not sealed.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) floors: Vec<u8>,
+}
+
+/// A tick as the journal holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournaledTick {
+    /// Its inputs.
+    pub sealed: SealedTick,
+    /// The sources and ids of its commands; events carry their own.
+    pub command_ids: Vec<(Sym, EventId)>,
+    /// Sources and the first of their positions that was taken and not sealed at that time.
+    pub floors: Vec<(Sym, u64)>,
+}
+
+impl JournaledTick {
+    /// Sources and ids of everything in it.
+    pub fn ids(&self) -> impl Iterator<Item = (Sym, &EventId)> {
+        let events = self.sealed.events.iter().map(|event| (event.source, &event.id));
+        events.chain(self.command_ids.iter().map(|(source, id)| (*source, id)))
+    }
 }
 
 /// A command with its identity.
@@ -67,7 +89,12 @@ pub type Identified = (Sym, EventId, Command);
 
 impl Inputs {
     /// Encodes the inputs of a tick.
-    pub(crate) fn encode(tick: Tick, events: &[Event], commands: &[Identified]) -> Result<Inputs, String> {
+    pub(crate) fn encode(
+        tick: Tick,
+        events: &[Event],
+        commands: &[Identified],
+        floors: &[(Sym, u64)],
+    ) -> Result<Inputs, String> {
         let ids: Vec<(Sym, &EventId)> = commands.iter().map(|(source, id, _)| (*source, id)).collect();
         Ok(Inputs {
             tick,
@@ -76,17 +103,19 @@ impl Inputs {
                 .map(|(_, _, command)| serde_json::to_string(command).map_err(|error| error.to_string()))
                 .collect::<Result<_, _>>()?,
             command_ids: postcard::to_stdvec(&ids).map_err(|error| error.to_string())?,
+            floors: postcard::to_stdvec(floors).map_err(|error| error.to_string())?,
         })
     }
 
     /// Decodes them.
-    pub(crate) fn decode(&self) -> Result<(SealedTick, Vec<(Sym, EventId)>), String> {
+    pub(crate) fn decode(&self) -> Result<JournaledTick, String> {
         let events = postcard::from_bytes(&self.events).map_err(|error| format!("events: {error}"))?;
         let commands = (self.commands.iter())
             .map(|command| serde_json::from_str(command).map_err(|error| format!("command: {error}")))
             .collect::<Result<_, _>>()?;
-        let ids = postcard::from_bytes(&self.command_ids).map_err(|error| format!("ids: {error}"))?;
-        Ok((SealedTick { tick: self.tick, events, commands }, ids))
+        let command_ids = postcard::from_bytes(&self.command_ids).map_err(|error| format!("ids: {error}"))?;
+        let floors = postcard::from_bytes(&self.floors).map_err(|error| format!("floors: {error}"))?;
+        Ok(JournaledTick { sealed: SealedTick { tick: self.tick, events, commands }, command_ids, floors })
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use worldflow_engine::admission::Outcome;
+use worldflow_engine::admission::{Batch, Outcome};
+use worldflow_engine::intake::EventTimeSource;
 use worldflow_engine::runtime::{OpenError, RealmConfig, open};
-use worldflow_engine::sequencer::Mode;
+use worldflow_engine::sequencer::{End, Mode};
 use worldflow_engine::snapshot::SnapshotConfig;
 use worldflow_schemas::EventId;
 
-use crate::realms::{config, config_in, count, item, named, publish, rejection_codes};
+use crate::realms::{batch, config, config_in, count, item, named, publish, rejection_codes};
 use crate::tiny::graph;
 
 /// Copies a data folder as a crash would leave it.
@@ -108,32 +109,76 @@ async fn a_restart_begins_after_the_reservation_and_tells_the_graph() {
         RealmConfig { mode, reserve_ms: 2000, ..config_in(folder) }
     };
     let running = open(real_time(folder.path()), graph()).await.expect("opens");
+    let mut progress = running.realm.progress.clone();
     let admission = running.realm.admission.clone();
-    let published =
-        tokio::spawn(async move { admission.publish("test".into(), vec![named("ada", "kill", "1")]).await });
-    tokio::task::yield_now().await;
-    now_ms.fetch_add(50, Ordering::Relaxed);
+    let items = vec![named("ada", "kill", "1")];
+    let published = tokio::spawn(async move { admission.publish("test".into(), items).await });
+    while !published.is_finished() {
+        now_ms.fetch_add(10, Ordering::Relaxed);
+        progress.changed().await.expect("runs");
+    }
     let outcomes = published.await.expect("no panic").expect("runs");
-    assert!(matches!(outcomes[..], [Outcome::Accepted { tick: 100_000..=100_006 }]), "{outcomes:?}");
+    assert!(matches!(outcomes[..], [Outcome::Accepted { tick: 100_001..100_100 }]), "{outcomes:?}");
+    let stopped = running.realm.progress.borrow().tick;
     crash_copy(folder.path(), copy.path());
     running.close().await.expect("closes");
 
     now_ms.fetch_add(3_600_000, Ordering::Relaxed);
     let again = open(real_time(copy.path()), graph()).await.expect("opens");
-    let mut progress = again.realm.progress.clone();
+    progress = again.realm.progress.clone();
     progress.wait_for(|progress| progress.tick > 400_000).await.expect("runs");
     assert_eq!(count(&again, "ada"), Some(1));
     let gap = count(&again, "downtime").expect("the graph was told");
-    // An hour less the reservation of two seconds, which may have been used.
-    assert!((359_700..=359_910).contains(&gap), "{gap}");
+    // Less the reservation of at most two seconds, which may have been used.
+    let to = i64::try_from(progress.borrow().tick - stopped).expect("small");
+    assert!((to - 220..=to - 90).contains(&gap), "{gap} of {to}");
     again.close().await.expect("closes");
 
     // After a clean end nothing is reserved any more.
     now_ms.fetch_add(3_600_000, Ordering::Relaxed);
     let again = open(real_time(folder.path()), graph()).await.expect("opens");
-    let mut progress = again.realm.progress.clone();
+    progress = again.realm.progress.clone();
     progress.wait_for(|progress| progress.tick > 800_000).await.expect("runs");
     let gap = count(&again, "downtime").expect("the graph was told");
-    assert!((719_990..=720_010).contains(&gap), "{gap}");
+    let to = i64::try_from(progress.borrow().tick - stopped).expect("small");
+    assert!((to - 10..=to).contains(&gap), "{gap} of {to}");
     again.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn positions_that_waited_for_their_tick_at_a_crash_are_taken_again() {
+    let (folder, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let config = |folder: &Path| RealmConfig {
+        mode: Mode::Virtual { start: None },
+        event_time: vec![EventTimeSource { source: "test".into(), lateness_ms: 500 }],
+        ..config_in(folder)
+    };
+    let at = |at_ms, position| item("ada", "kill", at_ms, EventId::Position(position));
+    let items = || vec![at(1000, 1), at(2000, 2), at(1600, 3), at(2150, 4)];
+    let running = open(config(folder.path()), graph()).await.expect("opens");
+    running.realm.admission.submit(batch("test", items())).await.expect("runs");
+    let mut progress = running.realm.progress.clone();
+    progress.wait_for(|progress| progress.tick == 164).await.expect("runs");
+    assert_eq!(count(&running, "ada"), Some(2));
+    crash_copy(folder.path(), copy.path());
+    running.close().await.expect("closes");
+
+    let again = open(config(copy.path()), graph()).await.expect("opens");
+    let (reply, outcomes) = tokio::sync::oneshot::channel();
+    let resent = Batch { reply: Some(reply), watermark_ms: Some(i64::MAX), ..batch("test", items()) };
+    again.realm.admission.submit(resent).await.expect("runs");
+    again.run_to_end(End::GraceMs(0)).await.expect("runs");
+    let (accepted, duplicate) = (|tick| Outcome::Accepted { tick }, |tick| Outcome::Duplicate { tick });
+    let expected = [duplicate(100), accepted(200), duplicate(160), accepted(215)];
+    assert_eq!(outcomes.await.expect("runs"), expected);
+    assert_eq!(count(&again, "ada"), Some(4));
+    again.close().await.expect("closes");
+
+    let last = open(config(copy.path()), graph()).await.expect("opens");
+    let (reply, outcomes) = tokio::sync::oneshot::channel();
+    let resent = Batch { reply: Some(reply), watermark_ms: Some(i64::MAX), ..batch("test", items()) };
+    last.realm.admission.submit(resent).await.expect("runs");
+    let expected = [100, 200, 160, 215].map(duplicate);
+    assert_eq!(outcomes.await.expect("runs"), expected);
+    last.close().await.expect("closes");
 }
