@@ -93,7 +93,9 @@ impl Core {
             self.know(holder);
         }
         for at in std::mem::take(&mut self.moved) {
-            self.holders[at as usize].moved = false;
+            let holder = &mut self.holders[at as usize];
+            holder.moved = false;
+            holder.records.retain(|_, record| !record.is_nothing());
             self.mark(at, depends::QUESTS);
         }
         if self.edge.is_some_and(|edge| edge <= tick) {
@@ -153,7 +155,9 @@ impl Core {
     }
 
     pub(super) fn tell_fact(&mut self, fact: FactNow) {
-        if fact.holder.scope != Scope::Player {
+        if !self.plan.facts_named.contains(&fact.fact) {
+            // No prerequisite and no failure condition asks.
+        } else if fact.holder.scope != Scope::Player {
             self.global |= depends::FACTS;
         } else if let Some(at) = self.at(fact.holder) {
             self.mark(at, depends::FACTS);
@@ -169,9 +173,17 @@ impl Core {
     }
 
     pub(super) fn tell_stands(&mut self, stands: QuestNow) {
-        self.global |= depends::QUESTS;
         let ix = self.plan.ix(stands.quest);
-        self.context.stands.insert((stands.holder, ix), (stands.state, stands.completions));
+        if self.plan.quests_named.contains(&ix) {
+            self.global |= depends::QUESTS;
+        }
+        // What is hidden and was never done has no record, as after a load.
+        let stood = &mut self.context.stands;
+        if stands.state == QuestState::Hidden && stands.completions == 0 {
+            stood.remove(&(stands.holder, ix));
+        } else {
+            stood.insert((stands.holder, ix), (stands.state, stands.completions));
+        }
     }
 
     pub(super) fn tell_place(&mut self, player: Sym, place: PlayerPlace) -> At {

@@ -16,6 +16,8 @@ use super::plan::{Ix, QuestPlan};
 impl Core {
     /// Takes an edit and carries the holders of the quest over.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) {
+        // Without a stage there is nothing to hold; the check of a world says so.
+        let def = def.filter(|def| !def.stages.is_empty());
         let ix = self.plan.ix(quest);
         let old = self.plan.get(ix).cloned();
         let holders: Vec<At> = (0..)
@@ -52,6 +54,10 @@ impl Core {
             {
                 let old = old.as_ref().filter(|old| old.scope == new.scope);
                 self.plan_again(at, ix, old, new);
+                let never = self.record(at, ix).instance == 0;
+                if never && new.requires.is_none() {
+                    self.enter(at, ix, QuestState::Hidden);
+                }
                 if let Some(old) = old {
                     self.carry_over(at, ix, old, new);
                 }
@@ -124,6 +130,7 @@ impl Core {
                     hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
                         counter.hidden && !objective.hidden_until.is_empty()
                     }),
+                    ripe: was.is_some_and(|counter| counter.ripe),
                     shown: None,
                 }
             })

@@ -111,6 +111,8 @@ pub(super) struct Counter {
     pub(super) count: u32,
     pub(super) done: bool,
     pub(super) hidden: bool,
+    /// Hidden, and to be revealed in the next tick.
+    pub(super) ripe: bool,
     /// What was last emitted, if anything.
     pub(super) shown: Option<(u32, bool, bool)>,
 }

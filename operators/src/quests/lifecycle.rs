@@ -53,15 +53,11 @@ impl Core {
             }
             return;
         }
-        let stage = &quest.stages[usize::from(open.stage)];
-        let reveal: Vec<usize> = to_reveal(stage, open).collect();
-        for place in &reveal {
-            open.counters[*place].hidden = false;
+        for counter in open.counters.iter_mut().filter(|counter| counter.ripe) {
+            (counter.hidden, counter.ripe) = (false, false);
         }
-        if !reveal.is_empty() {
-            self.touch(at, ix);
-            self.count_on(at, ix);
-        }
+        self.touch(at, ix);
+        self.count_on(at, ix);
     }
 
     /// Has phase 7 look at an open instance.
@@ -147,10 +143,10 @@ impl Core {
 
     /// Tests availability wherever something that it depends on has changed.
     fn test_phase(&mut self) {
-        if self.plan.tested.is_empty() {
+        let every = self.global;
+        if self.plan.tested.is_empty() || (every == 0 && self.marked.is_empty()) {
             return;
         }
-        let every = self.global;
         let tests: Vec<(Ix, u16, Scope)> = (self.plan.tested.iter())
             .filter_map(|ix| self.plan.get(*ix).map(|quest| (*ix, quest.depends, quest.scope)))
             .collect();
@@ -292,7 +288,7 @@ impl Core {
                     open.active = false;
                     self.enter(at, ix, QuestState::Ready);
                 }
-            } else if open.active && to_reveal(stage, open).next().is_some() {
+            } else if open.active && ripen(stage, open) {
                 self.soon.push((at, ix));
             }
         }
@@ -480,10 +476,15 @@ pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter]) -> bool {
     }
 }
 
-/// The objectives that are hidden and need not be any longer.
-fn to_reveal<'a>(stage: &'a StagePlan, open: &'a Instance) -> impl Iterator<Item = usize> + 'a {
-    stage.objectives.iter().enumerate().filter_map(|(place, objective)| {
-        let until = || objective.hidden_until.iter().all(|named| open.counters[usize::from(*named)].done);
-        (open.counters[place].hidden && until()).then_some(place)
-    })
+/// Marks the hidden objectives that are revealed in the next tick; whether there is one.
+pub(super) fn ripen(stage: &StagePlan, open: &mut Instance) -> bool {
+    let mut any = false;
+    for (place, objective) in stage.objectives.iter().enumerate() {
+        let done = || objective.hidden_until.iter().all(|named| open.counters[usize::from(*named)].done);
+        if open.counters[place].hidden && done() {
+            open.counters[place].ripe = true;
+            any = true;
+        }
+    }
+    any
 }

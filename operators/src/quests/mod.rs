@@ -16,6 +16,7 @@ mod groups;
 mod holder;
 mod ledger;
 mod lifecycle;
+mod matcher;
 mod messages;
 mod plan;
 mod players;

@@ -7,16 +7,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{
-    Accept, Aggregate, Complete, Condition, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, Reset, RewardTo,
-    Since, Span, TurnIn, WorldDef,
+    Accept, Aggregate, Complete, Condition, Effect, ObjectiveDef, QuestDef, Repeat, Reset, RewardTo, Since,
+    Span, TurnIn, WorldDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
-use super::condition::{Cond, Test, depends};
-use super::context::{Actor, Context};
+use super::condition::{Cond, depends};
+use super::matcher::Matcher;
 use super::messages::Gain;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
@@ -44,6 +44,9 @@ pub(super) struct Plan {
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
     pub(super) minutes: BTreeSet<u32>,
     pub(super) spans: BTreeSet<Span>,
+    /// Facts and quests that they name; a change of any other has nothing tested again.
+    pub(super) facts_named: FxHashSet<Sym>,
+    pub(super) quests_named: FxHashSet<Ix>,
 }
 
 /// A quest.
@@ -126,19 +129,6 @@ pub(super) struct UpdatePlan {
     pub(super) matcher: Matcher,
     set: Option<Value>,
     add: Option<Value>,
-}
-
-/// What an event must be like.
-#[derive(Debug)]
-pub(super) struct Matcher {
-    kind: Sym,
-    targets: Option<Vec<Sym>>,
-    regions: Option<Vec<Sym>>,
-    attributes: Vec<(Sym, Test)>,
-    when: Option<Cond>,
-    pub(super) within: Option<Span>,
-    /// Whether kind and target say all.
-    plain: bool,
 }
 
 /// The patterns that may accept events of one kind and target.
@@ -236,6 +226,8 @@ impl Plan {
         self.failing.clear();
         self.minutes.clear();
         self.spans.clear();
+        self.facts_named.clear();
+        self.quests_named.clear();
         let mut by_name: Vec<Ix> = self.ix_of.values().copied().collect();
         by_name.sort_by(|a, b| self.names[*a as usize].cmp_text(self.names[*b as usize]));
         for ix in by_name {
@@ -257,8 +249,20 @@ impl Plan {
                     Cond::Weather { lasting: Some(span), .. } => {
                         self.spans.insert(*span);
                     }
+                    Cond::Fact(fact, _) => {
+                        self.facts_named.insert(*fact);
+                    }
+                    Cond::Quest(named, _) => {
+                        self.quests_named.insert(*named);
+                    }
                     _ => {}
                 });
+            }
+        }
+        // Whether a quest is hidden or available may hang on the others of its exclusive group.
+        for group in self.rivals.values() {
+            if group.iter().any(|ix| self.quests_named.contains(ix)) {
+                self.quests_named.extend(group);
             }
         }
         ix
@@ -367,6 +371,16 @@ impl QuestPlan {
         }
     }
 
+    /// What an event adds where one of the quest's patterns has accepted it.
+    pub(super) fn gain(&self, used: Use, event: &Event) -> Option<Gain> {
+        match used {
+            Use::Fail => Some(Gain::default()),
+            Use::Objective { stage, objective } => {
+                self.stages[usize::from(stage)].objectives[usize::from(objective)].gain(event)
+            }
+        }
+    }
+
     /// The place of a stage.
     pub(super) fn stage_of(&self, key: u64) -> Option<u16> {
         self.stages.iter().position(|stage| stage.key == key).map(small)
@@ -428,44 +442,6 @@ impl ObjectivePlan {
             _ => event.amount,
         };
         (amount > 0).then_some(Gain { amount, item: 0 })
-    }
-}
-
-impl Matcher {
-    fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
-        let syms = |names: &worldflow_schemas::definitions::OneOrMany<String>| -> Vec<Sym> {
-            names.as_slice().iter().map(|name| Sym::new(name)).collect()
-        };
-        let when = def.when.as_ref().filter(|when| !when.is_empty()).map(|when| Cond::new(when, plan));
-        Matcher {
-            kind: Sym::new(&def.event),
-            targets: def.target.as_ref().map(syms),
-            regions: def.region.as_ref().map(syms),
-            attributes: def.attributes.iter().map(|(name, test)| (Sym::new(name), Test::new(test))).collect(),
-            plain: def.region.is_none() && def.attributes.is_empty() && when.is_none(),
-            when,
-            within: def.within,
-        }
-    }
-
-    fn fits(&self, kind: Sym, target: Sym, tags: &[Sym]) -> bool {
-        self.kind == kind
-            && self
-                .targets
-                .as_ref()
-                .is_none_or(|names| names.iter().any(|name| *name == target || tags.contains(name)))
-    }
-
-    /// Whether an event of a fitting kind and target is accepted, `within` aside.
-    #[inline]
-    pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
-        self.plain || self.accepts_details(event, plan, context, actor)
-    }
-
-    fn accepts_details(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
-        self.regions.as_ref().is_none_or(|names| names.contains(&actor.region))
-            && self.attributes.iter().all(|(name, test)| test.holds(event.attribute(*name)))
-            && self.when.as_ref().is_none_or(|when| when.holds(plan, context, actor))
     }
 }
 

@@ -20,7 +20,7 @@ use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
 use super::messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
-use super::plan::{Candidates, Ix, Use};
+use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
 use crate::machine::{Machine, Output};
 use crate::messages::{
@@ -244,11 +244,7 @@ impl PlayersMachine {
                 && !candidates.players.is_empty()
             {
                 match_player(&self.core, of, at, &candidates.players, &mut loose, &mut ordered);
-                for hit in loose.drain(..) {
-                    self.core.count(hit);
-                }
             }
-            let Some(candidates) = self.core.plan.candidates(kind, target) else { continue };
             if !candidates.groups.is_empty() || !candidates.lifetimes.is_empty() {
                 contribute(&self.core, of, candidates, &mut self.told, &mut lived);
             }
@@ -261,7 +257,7 @@ impl PlayersMachine {
             let (Ok(a), Ok(b)) = (event(a), event(b)) else { return std::cmp::Ordering::Equal };
             events[a].event.cmp_order(events[b].event)
         });
-        for hit in ordered.drain(..) {
+        for hit in loose.drain(..).chain(ordered.drain(..)) {
             self.core.count(hit);
         }
         (self.ordered, self.loose) = (ordered, loose);
@@ -312,13 +308,7 @@ fn match_player(
         if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
             continue;
         }
-        let gain = match *used {
-            Use::Fail => Some(Gain::default()),
-            Use::Objective { stage, objective } => {
-                quest.stages[usize::from(stage)].objectives[usize::from(objective)].gain(of.event)
-            }
-        };
-        let Some(gain) = gain else { continue };
+        let Some(gain) = quest.gain(*used, of.event) else { continue };
         let hit = Counted { at, ix: *ix, used: *used, event: of.number, player: of.event.player, gain };
         if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
     }
@@ -342,16 +332,11 @@ fn contribute(
     for (ix, pattern) in &candidates.groups {
         let Some(quest) = core.plan.get(*ix) else { continue };
         let Some(holder) = actor.holder_of(quest.scope, realm) else { continue };
-        let PatternPlanRef { used, matcher } = PatternPlanRef::of(quest, *pattern);
+        let PatternPlan { used, matcher } = &quest.patterns[usize::from(*pattern)];
         if !matcher.accepts(of.event, &core.plan, &core.context, &actor) {
             continue;
         }
-        let gain = match used {
-            Use::Fail => Some(Gain::default()),
-            Use::Objective { stage, objective } => {
-                quest.stages[usize::from(stage)].objectives[usize::from(objective)].gain(of.event)
-            }
-        };
+        let gain = quest.gain(*used, of.event);
         let within = matcher.within.map(|span| core.context.ticks(span));
         if let Some(gain) = gain {
             add(holder, Hit { on: HitOn::Quest { quest: quest.quest, pattern: *pattern, within }, gain });
@@ -377,19 +362,6 @@ fn contribute(
     }));
 }
 
-/// A pattern of a quest by its place.
-struct PatternPlanRef<'a> {
-    used: Use,
-    matcher: &'a super::plan::Matcher,
-}
-
-impl<'a> PatternPlanRef<'a> {
-    fn of(quest: &'a super::plan::QuestPlan, place: u16) -> PatternPlanRef<'a> {
-        let pattern = &quest.patterns[usize::from(place)];
-        PatternPlanRef { used: pattern.used, matcher: &pattern.matcher }
-    }
-}
-
 /// What an event does to facts.
 fn update_facts(
     core: &Core,
@@ -407,7 +379,11 @@ fn update_facts(
         let Some(change) = update.change(of.event.amount) else { continue };
         let event = of.event;
         let order = EffectOrder::Event { at_ms: event.at_ms, source: event.source, id: event.id.clone() };
-        let by = actor.holder.unwrap_or(whose);
+        // Whom the event was routed by: no other shard keeps a piece under that name.
+        let by = actor.holder.unwrap_or(match event.region.is_none() {
+            true => Holder { scope: Scope::Realm, id: core.context.realm },
+            false => Holder { scope: Scope::Region, id: event.region },
+        });
         updates.entry(by).or_default().push(FactEffect { order, holder: whose, fact: update.fact, change });
     }
 }

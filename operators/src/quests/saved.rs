@@ -13,6 +13,7 @@ use worldflow_schemas::{Sym, Tick, catalog};
 use super::core::{At, Core};
 use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
 use super::ledger::Grant;
+use super::lifecycle::ripen;
 use super::messages::Conclusion;
 use super::plan::Ix;
 use crate::messages::{FactEffect, QuestNow};
@@ -247,7 +248,12 @@ impl Core {
         if let (Some(open), Some(stage)) = (open, stage) {
             let SavedInstance { stage_done, stage_opened, counters, .. } = open;
             let counters = (counters.iter())
-                .map(|&SavedCounter { count, done, hidden }| Counter { count, done, hidden, shown: None })
+                .map(|&SavedCounter { count, done, hidden }| Counter {
+                    count,
+                    done,
+                    hidden,
+                    ..Counter::default()
+                })
                 .collect();
             let active = state == QuestState::Active;
             let instance = Instance { stage, active, stage_done, stage_opened, counters, ..Instance::new() };
@@ -284,13 +290,7 @@ impl Core {
             let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
             for ix in quests {
                 self.show(at, ix);
-                let holder = &mut self.holders[at as usize];
-                if let Some(open) = holder.instance_mut(ix) {
-                    if let Some(extra) = &mut open.extra {
-                        extra.new_shares.clear();
-                    }
-                    self.soon.push((at, ix));
-                }
+                self.imply_next(at, ix);
                 let holder = &self.holders[at as usize];
                 let record = &holder.records[&ix];
                 if record.state == QuestState::Done && record.since == tick {
@@ -314,6 +314,20 @@ impl Core {
         }
         self.out.base.clear();
         self.test_all();
+    }
+
+    /// What the next tick opens and reveals.
+    fn imply_next(&mut self, at: At, ix: Ix) {
+        let plan = self.plan.get(ix).cloned();
+        let open = self.holders[at as usize].instance_mut(ix);
+        let (Some(quest), Some(open)) = (plan, open) else { return };
+        if let Some(extra) = &mut open.extra {
+            extra.new_shares.clear();
+        }
+        let stage = &quest.stages[usize::from(open.stage)];
+        if open.stage_done || (open.active && ripen(stage, open)) {
+            self.soon.push((at, ix));
+        }
     }
 }
 

@@ -1,0 +1,64 @@
+//! Patterns of events, compiled.
+//!
+//! Kind and target are looked up before; what remains is tested here. It does not know what a
+//! pattern is for.
+
+use worldflow_schemas::definitions::{OneOrMany, Pattern, Span};
+use worldflow_schemas::{Event, Sym};
+
+use super::condition::{Cond, Test};
+use super::context::{Actor, Context};
+use super::plan::Plan;
+
+/// What an event must be like.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    kind: Sym,
+    targets: Option<Vec<Sym>>,
+    regions: Option<Vec<Sym>>,
+    attributes: Vec<(Sym, Test)>,
+    when: Option<Cond>,
+    pub(super) within: Option<Span>,
+    /// Whether kind and target say all.
+    plain: bool,
+}
+
+impl Matcher {
+    /// Compiles a pattern.
+    pub(super) fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
+        let syms = |names: &OneOrMany<String>| -> Vec<Sym> {
+            names.as_slice().iter().map(|name| Sym::new(name)).collect()
+        };
+        let when = def.when.as_ref().filter(|when| !when.is_empty()).map(|when| Cond::new(when, plan));
+        Matcher {
+            kind: Sym::new(&def.event),
+            targets: def.target.as_ref().map(syms),
+            regions: def.region.as_ref().map(syms),
+            attributes: def.attributes.iter().map(|(name, test)| (Sym::new(name), Test::new(test))).collect(),
+            plain: def.region.is_none() && def.attributes.is_empty() && when.is_none(),
+            when,
+            within: def.within,
+        }
+    }
+
+    /// Whether kind and target, or one of the target's tags, are among those named.
+    pub(super) fn fits(&self, kind: Sym, target: Sym, tags: &[Sym]) -> bool {
+        self.kind == kind
+            && self
+                .targets
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|name| *name == target || tags.contains(name)))
+    }
+
+    /// Whether an event of a fitting kind and target is accepted, `within` aside.
+    #[inline]
+    pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+        self.plain || self.accepts_details(event, plan, context, actor)
+    }
+
+    fn accepts_details(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+        self.regions.as_ref().is_none_or(|names| names.contains(&actor.region))
+            && self.attributes.iter().all(|(name, test)| test.holds(event.attribute(*name)))
+            && self.when.as_ref().is_none_or(|when| when.holds(plan, context, actor))
+    }
+}

@@ -1,0 +1,26 @@
+//! Quests, rule by rule, as `docs/semantics.md` states them.
+
+mod edits;
+mod groups;
+mod harness;
+mod law;
+mod players;
+
+/// A world with what the tests name.
+const WORLD: &str = r#"{
+    "name": "t", "seed": 1, "tick_ms": 10,
+    "zones": {"coast": {"climate": "mild"}},
+    "regions": {"moor": {"zone": "coast"}, "fen": {}},
+    "kinds": {"kill": {}, "gather": {}, "craft": {}},
+    "entities": {"wolf": {"kind": "npc", "tags": ["beast"]}, "bear": {"kind": "npc", "tags": ["beast"]}},
+    "facts": {
+        "mood": {"scope": "realm", "type": "int", "default": 0},
+        "fame": {"scope": "player", "type": "int", "default": 0},
+        "banner": {"scope": "guild", "type": "text", "default": "none"},
+        "slain": {"scope": "realm", "type": "int", "default": 0, "on": [{"pattern": {"event": "kill", "target": "beast"}, "add": 1}]}
+    },
+    "lifetime": {
+        "kills": {"pattern": {"event": "kill"}},
+        "guild_kills": {"scope": "guild", "pattern": {"event": "kill"}}
+    }
+}"#;
