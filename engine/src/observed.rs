@@ -38,6 +38,12 @@ impl Observed {
         Observed { realm, state: Arc::default() }
     }
 
+    /// The realm.
+    #[must_use]
+    pub fn realm(&self) -> Sym {
+        self.realm
+    }
+
     /// Inserts or replaces the row of `view` that has the same key as `row`.
     pub fn upsert(&self, view: ViewId, row: Row) {
         let mut state = self.lock();

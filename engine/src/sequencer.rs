@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tracing::{info, warn};
+use tracing::info;
 use worldflow_schemas::input::{ClockCommand, Command};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Sym, Tick};
@@ -16,7 +16,9 @@ use worldflow_schemas::{EventId, Sym, Tick};
 use crate::admission::{Batch, TickEvents};
 use crate::collector::{Answer, Released, ToCollector};
 use crate::intake::{Intake, PendingTick, note_least};
-use crate::journal::{Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter, JournaledTick};
+use crate::journal::{
+    Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter, JournaledTick,
+};
 use crate::observed::Observed;
 use crate::snapshot::Snapshot;
 use crate::tick_clock::{TickClock, WallClock};
@@ -391,7 +393,17 @@ impl Sequencer {
             }
         }
         self.intake.forget();
+        self.measure();
         Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "statistics")]
+    fn measure(&self) {
+        let realm = self.observed.realm().as_str();
+        let in_flight = self.released_items.saturating_sub(*self.published_items.borrow());
+        metrics::gauge!("worldflow_queued_batches", "realm" => realm).set(self.batches.len() as f64);
+        metrics::gauge!("worldflow_waiting_inputs", "realm" => realm).set(self.intake.pending_items() as f64);
+        metrics::gauge!("worldflow_inputs_in_flight", "realm" => realm).set(in_flight as f64);
     }
 
     fn seal_ticks(&mut self, ticks: Vec<(Tick, PendingTick)>) -> Vec<(SealedTick, Released)> {
@@ -433,14 +445,15 @@ impl Sequencer {
         self.last_input = tick;
         let items = pending.len() as u64;
         let PendingTick { events, commands, first: _ } = pending;
-        let mut journaled = false;
+        let journaled = self.journal.is_some();
         if let Some(journal) = &self.journal {
             match Inputs::encode(tick, &events, &commands, &floors) {
-                Ok(inputs) => {
-                    journal.append(Entry::Inputs(inputs));
-                    journaled = true;
+                Ok(inputs) => journal.append(Entry::Inputs(inputs)),
+                // What cannot be journaled must not be published: the realm stops here.
+                Err(what) => {
+                    let failed = Durable::Failed(JournalError::Encode { tick, what });
+                    let _failed_elsewhere = self.tell(ToCollector::Durable(failed));
                 }
-                Err(why) => warn!(tick, why, "the inputs of a tick cannot be encoded for the journal"),
             }
         }
         let followed = (self.events.receiver_count() > 0 && !events.is_empty()).then(|| {

@@ -39,6 +39,14 @@ pub enum JournalError {
         /// What is wrong.
         what: String,
     },
+    /// The inputs of a tick cannot be written down.
+    #[error("the inputs of tick {tick} cannot be encoded: {what}\nhint: this is a bug in worldflow")]
+    Encode {
+        /// The tick.
+        tick: worldflow_schemas::Tick,
+        /// Why.
+        what: String,
+    },
     /// Written by a newer version.
     #[error(
         "{path}: written in version {found} of the journal, and this program reads up to {known}\nhint: run the newer program"
