@@ -1,4 +1,6 @@
-//! One connection, from hello to goodbye: what a client says, and what is done about it.
+//! One connection, from hello to goodbye. What is done about each frame is in `requests`.
+
+mod requests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,21 +10,21 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::{mpsc, oneshot};
-use worldflow_engine::admission::{Batch, Item, Refusal};
+use tokio::sync::mpsc;
+use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::{Command, EventId, Input, Row, Value};
+use worldflow_schemas::{EventId, Row, Value};
 
-use super::access::{self, Wanted};
+use super::access;
 use super::frames::{self, Encoding, Incoming};
 use super::inbox::Inbox;
 use super::writer::{Outgoing, Unacked, Writer};
 use super::{Realms, Room, Seat, session_name, wall_ms};
-use crate::check::{Proposed, Sender, clip, quote, refuse};
-use crate::tokens::{Claims, Role};
+use crate::check::{Proposed, Sender, clip, refuse};
+use crate::tokens::Claims;
 
 /// The one version of the protocol.
 const VERSION: u32 = 1;
@@ -397,268 +399,7 @@ impl Session {
         }
     }
 
-    async fn act(&mut self, frame: ClientFrame, out: &Out) -> Result<Option<End>, Refusal> {
-        let about = match &frame {
-            ClientFrame::Subscribe(frame) => Some(frame.id),
-            ClientFrame::Change(frame) => Some(frame.id),
-            ClientFrame::Follow(frame) => Some(frame.id),
-            ClientFrame::Unsubscribe(frame) => Some(frame.id),
-            _ => None,
-        };
-        let done = match frame {
-            ClientFrame::Hello(_) => Err(refuse("already_open", "hello", "hello was said before", "")),
-            ClientFrame::Write(write) => return self.write(&write, out).await,
-            ClientFrame::Clock(clock) => return self.clock(&clock, out).await,
-            ClientFrame::GrantAnswers(answers) => return self.grant_answers(&answers, out).await,
-            ClientFrame::Subscribe(subscribe) => self.subscribe(&subscribe, out).await,
-            ClientFrame::Change(change) => self.change(&change, out).await,
-            ClientFrame::Follow(follow) => self.follow(&follow, out).await,
-            ClientFrame::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe.id, out).await,
-            ClientFrame::Stats(_) => {
-                let sessions = self.room.sessions.load(Ordering::Relaxed);
-                let stats = v1::StatsReply { sessions, subscriber_counts: self.room.hub.counts() };
-                out.frame(ServerFrame::Stats(stats)).await;
-                Ok(())
-            }
-            ClientFrame::Ping(ping) => {
-                let progress = *self.room.realm.progress.borrow();
-                let pong = v1::Pong { nonce: ping.nonce, tick: progress.tick, utc_ms: progress.utc_ms };
-                out.frame(ServerFrame::Pong(pong)).await;
-                Ok(())
-            }
-            ClientFrame::Goodbye(_) => return Ok(Some(End::because("bye", "goodbye", true))),
-            ClientFrame::Publish(_) => Err(refuse("malformed", "publish", "is not read here", "")),
-        };
-        if let Err(refusal) = done {
-            self.reject(None, &refusal);
-            out.error(&refusal, about.map(u64::from)).await;
-        }
-        Ok(None)
-    }
-
-    async fn publish(
-        &mut self,
-        seq: u64,
-        events: &[Proposed<'_>],
-        out: &Out,
-    ) -> Result<Option<End>, Refusal> {
-        self.count("publish.events", events.len())?;
-        let now_ms = self.realms.now_ms(&self.room.realm);
-        let first = self.realms.positions(events.len());
-        let checked = (first..).zip(events).map(|(position, event)| {
-            let checked = self.room.checker.event(event, &self.sender, position, Some(now_ms));
-            match checked {
-                Ok(event) => Ok((event.id.clone(), Input::Event(event))),
-                Err(refusal) => Err((event.id_text().map(Arc::from), refusal)),
-            }
-        });
-        let (items, unacked, reply) = sort(seq, "events", checked.collect());
-        self.published += i64::try_from(items.len()).unwrap_or(i64::MAX);
-        if now_ms > self.told_published_ms + 1_000 {
-            self.told_published_ms = now_ms;
-            self.show();
-        }
-        self.submit(items, unacked, reply, out).await
-    }
-
-    async fn write(&mut self, write: &v1::Write, out: &Out) -> Result<Option<End>, Refusal> {
-        self.count("write.items", write.items.len())?;
-        let now_ms = self.realms.now_ms(&self.room.realm);
-        let first = self.realms.positions(write.items.len());
-        let checked = (first..).zip(&write.items).map(|(position, item)| {
-            let checked = self.room.checker.write(item, &self.sender, position, now_ms);
-            command(checked, item.id.as_deref())
-        });
-        let (items, unacked, reply) = sort(write.seq, "items", checked.collect());
-        self.submit(items, unacked, reply, out).await
-    }
-
-    async fn clock(&mut self, clock: &v1::Clock, out: &Out) -> Result<Option<End>, Refusal> {
-        let checked = self.room.checker.clock(clock, &self.sender, self.realms.positions(1));
-        let (items, unacked, reply) = sort(clock.seq, "clock", vec![command(checked, clock.id.as_deref())]);
-        self.submit(items, unacked, reply, out).await
-    }
-
-    async fn grant_answers(&mut self, answers: &v1::GrantAnswers, out: &Out) -> Result<Option<End>, Refusal> {
-        self.count("grant_answers.answers", answers.answers.len())?;
-        let checked = answers
-            .answers
-            .iter()
-            .map(|answer| command(self.room.checker.grant_answer(answer, &self.sender), None));
-        let (items, unacked, reply) = sort(answers.seq, "answers", checked.collect());
-        self.submit(items, unacked, reply, out).await
-    }
-
-    fn count(&self, path: &str, items: usize) -> Result<(), Refusal> {
-        let most = self.realms.limits().items;
-        if items <= most {
-            return Ok(());
-        }
-        let reason = format!("{items} items where at most {most} may be");
-        Err(refuse("too_many_items", path, reason, "send several frames; welcome.max_items says how many"))
-    }
-
-    /// Hands items to admission, which may make the client wait, and leaves the ack to the writer.
-    async fn submit(
-        &self,
-        items: Vec<Item>,
-        mut unacked: Unacked,
-        reply: oneshot::Sender<Vec<worldflow_engine::admission::Outcome>>,
-        out: &Out,
-    ) -> Result<Option<End>, Refusal> {
-        for (_, id, refusal) in &unacked.refused {
-            self.reject(id.as_ref().map(|id| EventId::Named(Arc::clone(id))).as_ref(), refusal);
-        }
-        if items.is_empty() {
-            unacked.reply = None;
-        } else {
-            let source = self.sender.source;
-            let batch = Batch { source, items, watermark_ms: None, reply: Some(reply) };
-            if self.room.realm.admission.submit(batch).await.is_err() {
-                return Ok(Some(End::shutting_down()));
-            }
-        }
-        let _ = out.acks.send(unacked).await;
-        Ok(None)
-    }
-
-    async fn subscribe(&mut self, frame: &v1::Subscribe, out: &Out) -> Result<(), Refusal> {
-        let view = access::view(&self.claims, &frame.view)?;
-        let wanted = Wanted::new(&self.claims, view, &frame.r#where)?;
-        let period = period(frame.max_hz)?;
-        self.may_open(frame.id)?;
-        self.views.insert(frame.id, view);
-        let count = self.room.hub.subscribe((self.id, frame.id), view, wanted, &self.inbox);
-        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
-            .await;
-        // Only now is a snapshot owed, so that Subscribed comes before it.
-        self.inbox.open(frame.id, view, period);
-        self.show();
-        Ok(())
-    }
-
-    async fn change(&mut self, frame: &v1::ChangeSubscription, _out: &Out) -> Result<(), Refusal> {
-        let known = self.views.get(&frame.id).copied();
-        let known = known.and_then(|view| Some((view, self.room.hub.wanted((self.id, frame.id), view)?)));
-        let Some((view, wanted)) = known else { return Err(not_open(frame.id)) };
-        let wanted = wanted.changed(&self.claims, view, frame)?;
-        if frame.max_hz.is_some() {
-            self.inbox.pace(frame.id, period(frame.max_hz)?);
-        }
-        self.room.hub.change((self.id, frame.id), view, wanted);
-        Ok(())
-    }
-
-    async fn follow(&mut self, frame: &v1::Follow, out: &Out) -> Result<(), Refusal> {
-        const MOST_PATTERNS: usize = 64;
-        if frame.kinds.is_empty() || frame.kinds.len() > MOST_PATTERNS {
-            let reason = format!("{} patterns where 1 to {MOST_PATTERNS} may be", frame.kinds.len());
-            return Err(refuse("bad_patterns", "kinds", reason, "`*` stands for every kind"));
-        }
-        for pattern in &frame.kinds {
-            self.room.checker.kind_pattern(pattern)?;
-        }
-        self.may_open(frame.id)?;
-        self.follows.insert(frame.id);
-        self.inbox.follow(frame.id);
-        let player = (self.claims.role == Role::Player).then_some(self.claims.subject);
-        let count = self.room.hub.follow((self.id, frame.id), frame.kinds.clone(), player, &self.inbox);
-        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
-            .await;
-        self.show();
-        Ok(())
-    }
-
-    async fn unsubscribe(&mut self, id: u32, out: &Out) -> Result<(), Refusal> {
-        let left = if let Some(view) = self.views.remove(&id) {
-            self.room.hub.unsubscribe((self.id, id), view)
-        } else if self.follows.remove(&id) {
-            self.room.hub.unfollow((self.id, id))
-        } else {
-            return Err(not_open(id));
-        };
-        self.inbox.close(id);
-        out.frame(ServerFrame::Unsubscribed(v1::Unsubscribed { id, subscriber_count: short(left) })).await;
-        self.show();
-        Ok(())
-    }
-
-    fn may_open(&self, id: u32) -> Result<(), Refusal> {
-        if self.views.contains_key(&id) || self.follows.contains(&id) {
-            let reason = format!("subscription {id} is open already");
-            return Err(refuse("duplicate_subscription", "id", reason, "use another number, or change it"));
-        }
-        let most = self.realms.limits().subscriptions;
-        if self.views.len() + self.follows.len() >= most as usize {
-            let reason = format!("{most} subscriptions are open, and no more may be");
-            return Err(refuse("too_many_subscriptions", "id", reason, "subscribe once with more values"));
-        }
-        Ok(())
-    }
-
     fn reject(&self, id: Option<&EventId>, refusal: &Refusal) {
         self.room.realm.observed.reject(self.sender.source, id, refusal, wall_ms());
-    }
-}
-
-/// An item that passed, or the id and the reason of one that did not.
-type Checked = Result<(EventId, Input), (Option<Arc<str>>, Refusal)>;
-
-fn command(checked: Result<(EventId, Command), Refusal>, id: Option<&str>) -> Checked {
-    match checked {
-        Ok((id, command)) => Ok((id, Input::Command(command))),
-        Err(refusal) => Err((id.map(|id| crate::check::shorten(id).into()), refusal)),
-    }
-}
-
-/// Parts what is handed to admission from what is refused, whose paths become those of the frame.
-fn sort(
-    seq: u64,
-    list: &str,
-    checked: Vec<Checked>,
-) -> (Vec<Item>, Unacked, oneshot::Sender<Vec<worldflow_engine::admission::Outcome>>) {
-    let (reply, outcomes) = oneshot::channel();
-    let mut unacked = Unacked { seq, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes) };
-    let mut items = Vec::with_capacity(checked.len());
-    for (index, checked) in (0..).zip(checked) {
-        match checked {
-            Ok((id, input)) => {
-                let named = match &id {
-                    EventId::Named(name) => Some(Arc::clone(name)),
-                    EventId::Position(_) => None,
-                };
-                unacked.sent.push((index, named));
-                items.push(Item { id, input });
-            }
-            Err((id, mut refusal)) => {
-                let dot = if refusal.path.is_empty() { "" } else { "." };
-                refusal.path = match list {
-                    "clock" => format!("clock{dot}{}", refusal.path),
-                    list => format!("{list}[{index}]{dot}{}", refusal.path),
-                };
-                unacked.refused.push((index, id, refusal));
-            }
-        }
-    }
-    (items, unacked, reply)
-}
-
-fn short(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-fn not_open(id: u32) -> Refusal {
-    refuse("unknown_subscription", "id", format!("there is no subscription {id}"), "subscribe first")
-}
-
-/// The least time between deltas.
-fn period(max_hz: Option<f64>) -> Result<Option<Duration>, Refusal> {
-    match max_hz {
-        None => Ok(None),
-        Some(hz) if (0.001..=1_000.0).contains(&hz) => Ok(Some(Duration::from_secs_f64(1.0 / hz))),
-        Some(hz) => {
-            let reason = format!("{} deltas a second", quote(&hz.to_string()));
-            Err(refuse("out_of_range", "max_hz", reason, "it is between 0.001 and 1000"))
-        }
     }
 }
