@@ -22,7 +22,7 @@ pub enum Target {
 /// The address of a PostgreSQL database. Printing it shows no password.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    pub(super) options: PgConnectOptions,
+    pub(super) options: Box<PgConnectOptions>,
 }
 
 impl PostgresAddress {
@@ -36,7 +36,7 @@ impl PostgresAddress {
             return Err(address("it does not begin with postgres://".to_owned()));
         }
         let options = url.parse::<PgConnectOptions>().map_err(|error| address(error.to_string()))?;
-        Ok(PostgresAddress { options })
+        Ok(PostgresAddress { options: Box::new(options) })
     }
 }
 
