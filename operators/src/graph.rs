@@ -78,7 +78,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
 
     let definitions = loads.operate(
         vec![commands.clone().flat_map(|command| match command {
-            Command::Define(edit) => Some((0, edit)),
+            Command::Define(edit) => Some((Sym::NONE.hash64(), edit)),
             _ => None,
         })],
         DefinitionsMachine::default(),

@@ -1,8 +1,11 @@
 //! World folder to checked plan to running graph, and the command line.
 
+pub mod advance;
 pub mod bots;
 pub mod cli;
 pub mod graph;
 pub mod open;
 pub mod replay;
+pub mod secrets;
+pub mod serve;
 pub mod world;

@@ -2,14 +2,19 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::watch;
 use worldflow_sources::tokens::Role;
 
 use super::run::{ServeArgs, until_stopped};
-use crate::bots::{self, BotsConfig};
+use crate::bots::{self, BotsConfig, WatchConfig};
 use crate::serve::{RealmChoice, Serving};
 use crate::world::LoadedWorld;
+
+/// The player that the onlooker is: one of the bots.
+const ONLOOKER: &str = "bot-001";
 
 /// Runs the demo world Greenvale (what `worldflow` without a verb does)
 #[derive(Debug, Args)]
@@ -27,6 +32,7 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let world = LoadedWorld::greenvale()?;
     let name = world.world.name.clone();
+    let played = Arc::new(world.clone());
     let realm = RealmChoice { name: name.clone(), world };
     let (bot_count, seed) = (args.bots, args.seed);
     let data = args.serve.data.clone();
@@ -35,7 +41,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         let serving = Serving::open(config).await?;
         let address = serving.address;
         let server = serving.token(&name, Role::GameServer, "bots")?;
-        let player = serving.token(&name, Role::Player, &bots::onlooker_name())?;
+        let player = serving.token(&name, Role::Player, ONLOOKER)?;
         let dashboard = serving.token(&name, Role::Dashboard, "demo")?;
         let text = format!(
             "\
@@ -56,22 +62,36 @@ Ctrl-C stops it; started again, it goes on where it was.
             data = data.display(),
         );
         std::io::stdout().write_all(text.as_bytes())?;
-        let config =
-            BotsConfig::new(format!("ws://{address}"), server, bot_count, seed).with_onlooker(player);
-        let bots = tokio::spawn(bots::run(config));
-        let abort = bots.abort_handle();
-        let failed = tokio::select! {
-            failed = until_stopped(&serving) => failed,
-            ended = bots => {
-                // The bots run until they are stopped: their end is a fault of theirs or ours.
-                ended??;
-                true
-            }
+        let (stopping, stop) = watch::channel(false);
+        let url = format!("ws://{address}");
+        let onlooker = WatchConfig { url: url.clone(), token: player, stop: stop.clone(), duration: None };
+        let play = BotsConfig {
+            url,
+            token: server,
+            world: played,
+            players: bot_count,
+            seed,
+            speed: 1.0,
+            stop,
+            duration: None,
         };
-        abort.abort();
+        let mut onlooker = tokio::spawn(bots::watch_realm(onlooker));
+        let mut play = tokio::spawn(bots::run(play));
+        // The clients run until they are told to stop: an earlier end is a fault of theirs or ours.
+        let fault = tokio::select! {
+            failed = until_stopped(&serving) => failed.then(|| "a realm has stopped".to_owned()),
+            ended = &mut play => Some(format!("the game server has stopped: {:?}", ended?.err())),
+            ended = &mut onlooker => Some(format!("the onlooker has stopped: {:?}", ended?.err())),
+        };
         std::io::stdout().write_all(b"\nstopping ...\n")?;
+        let _gone = stopping.send(true);
+        for client in [play.abort_handle(), onlooker.abort_handle()] {
+            client.abort();
+        }
         serving.close().await?;
-        anyhow::ensure!(!failed, "the demo has stopped by itself\nhint: the log says why");
-        Ok(ExitCode::SUCCESS)
+        match fault {
+            Some(fault) => anyhow::bail!("{fault}\nhint: the log says why"),
+            None => Ok(ExitCode::SUCCESS),
+        }
     })
 }

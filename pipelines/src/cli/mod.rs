@@ -5,25 +5,30 @@
 mod bots;
 mod check;
 mod convert;
+mod demo;
 mod log;
 mod replay;
+mod run;
 pub mod schema;
 mod views;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 /// A game world's clock, weather, players, quests and NPCs as one live dataflow.
 #[derive(Debug, Parser)]
 #[command(
     name = "worldflow",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "\
 A world is a folder: world.yaml names seed, clock, zones, kinds of events, facts and sinks; quests/,
 climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
 
+  worldflow                      the demo world Greenvale, with bots
+  worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
@@ -35,10 +40,14 @@ struct Cli {
     log_format: log::LogFormat,
     #[command(subcommand)]
     verb: Option<Verb>,
+    #[command(flatten)]
+    demo: demo::DemoArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Bots(bots::BotsArgs),
     Replay(replay::ReplayArgs),
@@ -50,6 +59,8 @@ enum Verb {
 impl Verb {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Verb::Run(args) => run::run(args),
+            Verb::Demo(args) => demo::run(args),
             Verb::Check(args) => check::run(&args),
             Verb::Bots(args) => bots::run(args),
             Verb::Replay(args) => replay::run(args),
@@ -67,7 +78,7 @@ pub fn main() -> ExitCode {
     log::init(cli.log_format);
     let result = match cli.verb {
         Some(verb) => verb.run(),
-        None => show(&Cli::command().render_long_help().to_string()),
+        None => demo::run(cli.demo),
     };
     result.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");

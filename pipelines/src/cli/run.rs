@@ -72,6 +72,16 @@ impl ServeArgs {
     }
 }
 
+/// A realm's name is also the name of its folder.
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    anyhow::ensure!(
+        (1..=64).contains(&name.len()) && name.chars().all(plain),
+        "realm `{name}`: not a name\nhint: use a to z, 0 to 9, - and _, at most 64 of them"
+    );
+    Ok(())
+}
+
 /// The realms that were asked for, each name once.
 fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
     let mut chosen: Vec<RealmChoice> = Vec::new();
@@ -85,7 +95,7 @@ fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
         let (name, folder) = choice?;
         let world = LoadedWorld::open(&folder)?;
         let name = name.unwrap_or_else(|| world.world.name.clone());
-        crate::world::check_name(&name).map_err(|problem| anyhow::anyhow!("realm `{name}`: {problem}"))?;
+        check_name(&name)?;
         if chosen.iter().any(|other| other.name == name) {
             anyhow::bail!("realm `{name}` is given twice\nhint: name one with --realm NAME=FOLDER");
         }

@@ -1,0 +1,258 @@
+//! Realms and their edges in one process: sockets, HTTP, SQL sinks, GPU tiers, the live page.
+//!
+//! `worlds ─open→ realms ─▶ one listener for all of them, and each realm's own sinks`
+//!
+//! Closing goes the way of the data: sources first, then realms, then sinks.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, Uri};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use worldflow_engine::realm::Realm;
+use worldflow_engine::runtime::RunningRealm;
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::SinkDef;
+use worldflow_sinks::health::{Health, Pace, health_router};
+use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
+use worldflow_sinks::live_page::{LivePage, live_page_router};
+use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
+use worldflow_sinks::tiers::Tiers;
+use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router};
+use worldflow_sources::tokens::{Claims, Role, Tokens};
+
+use crate::advance::advance_router;
+use crate::open::{OpenConfig, open_realm};
+use crate::secrets::resolve;
+use crate::world::LoadedWorld;
+
+/// A realm to serve.
+pub struct RealmChoice {
+    /// Its name.
+    pub name: String,
+    /// Its world.
+    pub world: LoadedWorld,
+}
+
+/// What is served, and where.
+pub struct ServeConfig {
+    /// The realms, each with its own workers, journal and sinks.
+    pub realms: Vec<RealmChoice>,
+    /// The data folder; each realm has a folder of its own in it.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Writes every deterministic view of every realm to this PostgreSQL as well.
+    pub postgres: Option<String>,
+    /// Timely workers a realm, when not as the world says.
+    pub workers: Option<usize>,
+    /// Time passes only by `POST /v1/clock/advance`.
+    pub manual: bool,
+}
+
+/// A server that runs.
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The tokens that are good; more can be issued.
+    pub tokens: Tokens,
+    realms: Vec<RunningRealm>,
+    edges: Realms,
+    sinks: Vec<SqlSink>,
+    tiers: Vec<Tiers>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Serving {
+    /// Opens the realms and starts everything around them.
+    ///
+    /// # Errors
+    /// When the port is taken, a data folder is in use or damaged, or a sink's or tier's settings
+    /// cannot be used. What had been started is stopped again.
+    pub async fn open(config: ServeConfig) -> anyhow::Result<Serving> {
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr()?;
+        let metrics = worldflow_sinks::health::install_metrics().ok();
+        let mut realms = Vec::new();
+        let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
+        let mut tiers = Vec::new();
+        for RealmChoice { name, world } in config.realms {
+            let name = Sym::new(&name);
+            let folder = config.data.join(name.as_str());
+            let running = open_realm(OpenConfig {
+                realm: name,
+                world,
+                folder: Some(folder.clone()),
+                workers: config.workers,
+                manual: config.manual,
+            })
+            .await?;
+            let realm = running.realm.clone();
+            for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
+                sinks.push((name, SqlSink::open(sink, realm.clone())));
+            }
+            if !realm.world.tiers.is_empty() {
+                tiers.push(Tiers::open(realm, |name| std::env::var(name).ok())?);
+            }
+            realms.push(running);
+        }
+        let tokens = Tokens::new();
+        let now = if config.manual { Now::Realm } else { Now::Wall };
+        let edges = Realms::open(
+            realms.iter().map(|running| running.realm.clone()),
+            tokens.clone(),
+            Limits::default(),
+            now,
+        );
+        let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
+        let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual);
+        let (stop, stopping) = watch::channel(false);
+        let server = tokio::spawn(serve(listener, app, stopping));
+        let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
+        Ok(Serving { address, tokens, realms, edges, sinks, tiers, stop, server })
+    }
+
+    /// Issues a token for a realm.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn token(&self, realm: &str, role: Role, subject: &str) -> std::io::Result<String> {
+        self.tokens.issue(Claims { role, realm: Sym::new(realm), subject: Sym::new(subject) })
+    }
+
+    /// The realms that run.
+    #[must_use]
+    pub fn realms(&self) -> Vec<Realm> {
+        self.realms.iter().map(|running| running.realm.clone()).collect()
+    }
+
+    /// Returns when a realm has stopped by itself.
+    pub async fn failed(&self) {
+        let mut check = tokio::time::interval(std::time::Duration::from_millis(500));
+        while !self.realms.iter().any(RunningRealm::has_failed) {
+            check.tick().await;
+        }
+    }
+
+    /// Says goodbye to every session, takes what has been sent, writes it out, and ends.
+    ///
+    /// # Errors
+    /// When a realm had failed or could not write its last snapshot.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.edges.close();
+        for tiers in self.tiers {
+            tiers.close().await;
+        }
+        let _gone = self.stop.send(true);
+        let served = self.server.await;
+        let mut result = Ok(());
+        for running in self.realms {
+            if let Err(error) = running.close().await {
+                result = Err(error.into());
+            }
+        }
+        for sink in self.sinks {
+            sink.close().await;
+        }
+        served??;
+        result
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    if !address.ip().is_loopback() {
+        anyhow::bail!(
+            "refusing to listen on {address}: only the loopback is served without TLS and real keys\n\
+             hint: use 127.0.0.1, and a proxy with TLS in front of it"
+        );
+    }
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {} on {} is in use\nhint: choose another with --port, or --port 0 for a free one",
+            address.port(),
+            address.ip()
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+    })
+}
+
+fn sql_sinks(realm: &Realm, folder: &Path, postgres: Option<&str>) -> anyhow::Result<Vec<SqlSinkConfig>> {
+    let mut sinks = Vec::new();
+    for (name, def) in &realm.world.sinks {
+        let mut def = def.clone();
+        if let SinkDef::Postgres { url, .. } = &mut def {
+            *url = resolve(url, &format!("sinks.{name}.url"))?;
+        }
+        sinks.push(SqlSinkConfig::parse(name, &def, folder)?);
+    }
+    if let Some(url) = postgres {
+        let every = worldflow_schemas::definitions::Span { ms: 250, world: false };
+        let def = SinkDef::Postgres { url: url.to_owned(), views: None, every };
+        sinks.push(SqlSinkConfig::parse("postgres", &def, folder)?);
+    }
+    Ok(sinks)
+}
+
+fn app(
+    realms: &[RunningRealm],
+    edges: &Realms,
+    statuses: Vec<(Sym, watch::Receiver<SinkStatus>)>,
+    metrics: Option<worldflow_sinks::health::PrometheusHandle>,
+    ip: IpAddr,
+    manual: bool,
+) -> Router {
+    let seen: Vec<Realm> = realms.iter().map(|running| running.realm.clone()).collect();
+    let pace = if manual { Pace::Manual } else { Pace::RealTime };
+    let authorize = authorize(edges.tokens().clone());
+    let health = Health {
+        realms: seen.iter().map(|realm| (realm.clone(), pace)).collect(),
+        sinks: statuses.iter().map(|(_, status)| status.clone()).collect(),
+        metrics,
+        authorize: Arc::clone(&authorize),
+    };
+    // The page is open on the loopback: whoever is there can read the data folder too.
+    let page_authorize = (!ip.is_loopback()).then(|| Arc::clone(&authorize));
+    let page = LivePage { realms: seen.clone(), sinks: statuses, authorize: page_authorize };
+    let mut app = router(edges.clone())
+        .merge(views_router(seen, authorize))
+        .merge(health_router(health))
+        .merge(live_page_router(page));
+    if manual {
+        let drivers = realms.iter().map(|running| (running.realm.clone(), running.driver())).collect();
+        app = app.merge(advance_router(drivers, edges.tokens().clone()));
+    }
+    app
+}
+
+/// Who may read views: a game server or a dashboard its realm. A player uses the socket, which
+/// shows each one their own.
+fn authorize(tokens: Tokens) -> Authorize {
+    Arc::new(move |headers: &HeaderMap, uri: &Uri| {
+        let token = request_token(headers, uri);
+        let claims = token.and_then(|token| tokens.claims(&token)).ok_or_else(HttpError::unauthorized)?;
+        match claims.role {
+            Role::GameServer | Role::Dashboard => Ok(Scope::Realm(claims.realm)),
+            Role::Player => Err(HttpError::forbidden(
+                "a player's token does not read whole views".to_owned(),
+                "subscribe on the socket, or use a dashboard's token".to_owned(),
+            )),
+        }
+    })
+}
+
+async fn serve(
+    listener: TcpListener,
+    app: Router,
+    mut stopping: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let stopped = async move {
+        // A sender that is gone stops the server too.
+        let _gone = stopping.wait_for(|stop| *stop).await;
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stopped).await
+}

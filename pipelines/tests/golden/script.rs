@@ -1,0 +1,193 @@
+//! A small language for golden worlds: one input a line, `TICK VERB ...`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use worldflow::graph::WorldGraph;
+use worldflow::open::definition_items;
+use worldflow::world::{Folder, LoadedWorld};
+use worldflow_engine::graph::BuildGraph;
+use worldflow_engine::testing::{Plan, Ran, law, run, show};
+use worldflow_engine::workers::{Cut, SealedTick};
+use worldflow_schemas::input::{
+    ClockCommand, Command, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope,
+    WriteOrder,
+};
+use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
+
+/// A golden world: its files and what happens in it.
+pub(crate) struct Golden {
+    graph: Arc<dyn BuildGraph>,
+    ticks: Vec<SealedTick>,
+    until: Tick,
+}
+
+const REALM: &str = "golden";
+
+impl Golden {
+    /// Reads `files` (path and text) and a script. The definitions enter at tick 1.
+    pub(crate) fn new(files: &[(&str, &str)], script: &str) -> Golden {
+        let folder = Folder::of(files.iter().copied());
+        let world = LoadedWorld::load(&folder).unwrap_or_else(|error| panic!("{error}"));
+        let mut ticks: BTreeMap<Tick, SealedTick> = BTreeMap::new();
+        let mut until = 0;
+        for item in definition_items(&world, 0) {
+            push(&mut ticks, 1, item.input);
+        }
+        for (number, line) in script.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let tick = words[0].parse().unwrap_or_else(|_| panic!("{line}: the first word is a tick"));
+            until = until.max(tick);
+            if let Some(input) = input(tick, number, &words[1..], line) {
+                push(&mut ticks, tick, input);
+            }
+        }
+        let graph = Arc::new(WorldGraph { realm: Sym::new(REALM), world: world.world });
+        Golden { graph, ticks: ticks.into_values().collect(), until }
+    }
+
+    fn plan(&self, workers: usize, items: usize) -> Plan {
+        Plan { workers, cut: Cut { items }, load: None, until: self.until }
+    }
+
+    /// Runs the script on one worker.
+    pub(crate) fn run(&self) -> Ran {
+        run(&self.graph, &self.ticks, &self.plan(1, 4096))
+    }
+
+    /// The changes of some views, a line each, with refusals.
+    pub(crate) fn changes(&self, views: &[&str]) -> String {
+        let ran = self.run();
+        let mut lines = String::new();
+        for (tick, changes) in &ran.changes {
+            let changes = changes.iter().filter(|(view, _, _)| views.contains(&view.def().name));
+            let mut shown: Vec<(String, String)> = changes
+                .map(|(view, row, diff)| {
+                    let line = show(*view, row, *diff).replace(&format!(" realm={REALM}"), "");
+                    (line[3..].to_owned(), line)
+                })
+                .collect();
+            // Rows have no order of their own: by text, without the sign.
+            shown.sort();
+            lines.extend(shown.into_iter().map(|(_, line)| format!("{tick}: {line}\n")));
+        }
+        for (tick, refused) in &ran.refusals {
+            lines.push_str(&format!("{tick}: refused {}: {}\n", refused.code, refused.reason));
+        }
+        lines
+    }
+
+    /// Checks that workers and cuts make no difference, and the law of base state at every tick
+    /// from the first to the last.
+    pub(crate) fn check_laws(&self) {
+        let one = self.run();
+        for (workers, items) in [(1, 1), (2, 4096), (2, 3), (4, 1)] {
+            let other = run(&self.graph, &self.ticks, &self.plan(workers, items));
+            assert_eq!(one.changes, other.changes, "{workers} workers, {items} items a message");
+            assert_eq!(one.state_hash(), other.state_hash());
+        }
+        for workers in [1, 2] {
+            let snapshots = 1..=self.until;
+            if let Err(broken) = law(&self.graph, &self.ticks, &self.plan(workers, 4096), snapshots) {
+                panic!("{broken}");
+            }
+        }
+        for (view, rows) in catalog::ids().map(|view| (view, one.rows(view))) {
+            assert!(rows.iter().all(|row| row[0] == Value::id(Sym::new(REALM))), "{}", view.def().name);
+        }
+    }
+}
+
+fn push(ticks: &mut BTreeMap<Tick, SealedTick>, tick: Tick, input: Input) {
+    let sealed = ticks.entry(tick).or_insert_with(|| SealedTick { tick, ..SealedTick::default() });
+    match input {
+        Input::Event(event) => sealed.events.push(event),
+        Input::Command(command) => sealed.commands.push(command),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str, line: &str) -> T {
+    word.parse().unwrap_or_else(|_| panic!("{line}: `{word}` is not a number"))
+}
+
+fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> {
+    let at_ms = i64::try_from(tick * 10).expect("ticks of a script are small");
+    let id = EventId::Position(place as u64);
+    let order = WriteOrder { at_ms, source: "script".into(), id: id.clone() };
+    let command = match words {
+        ["wait"] => return None,
+        ["event", kind, rest @ ..] => {
+            let mut event = Event {
+                at_ms,
+                source: "script".into(),
+                id,
+                player: Sym::NONE,
+                kind: Sym::new(kind),
+                target: Sym::NONE,
+                region: Sym::NONE,
+                amount: 1,
+                with: None,
+            };
+            let mut with = Vec::new();
+            for word in rest {
+                match word.split_once('=').unwrap_or_else(|| panic!("{line}: `{word}` is not key=value")) {
+                    ("player", name) => event.player = Sym::new(name),
+                    ("target", name) => event.target = Sym::new(name),
+                    ("region", name) => event.region = Sym::new(name),
+                    ("amount", amount) => event.amount = number(amount, line),
+                    (name, value) => with.push((Sym::new(name), scalar(value))),
+                }
+            }
+            with.sort_by(|(a, _), (b, _)| a.cmp_text(*b));
+            event.with = (!with.is_empty()).then(|| with.into());
+            return Some(Input::Event(event));
+        }
+        ["fact", scope, holder, fact, value] => Command::Fact(FactWrite {
+            order,
+            holder: Holder { scope: scope_of(scope, line), id: Sym::new(holder) },
+            fact: Sym::new(fact),
+            change: FactChange::Set(scalar(value)),
+        }),
+        ["presence", player, server, region, instance] => {
+            let part = |word: &str| if word == "-" { Sym::NONE } else { Sym::new(word) };
+            let (server, region, instance) = (part(server), part(region), part(instance));
+            Command::Presence(PresenceWrite { order, player: Sym::new(player), server, region, instance })
+        }
+        ["member", player, scope, group] => Command::Membership(MembershipWrite {
+            order,
+            player: Sym::new(player),
+            scope: scope_of(scope, line),
+            group: if *group == "-" { Sym::NONE } else { Sym::new(group) },
+        }),
+        ["clock", "scale", world, real] => {
+            Command::Clock(ClockCommand::SetScale { world: number(world, line), real: number(real, line) })
+        }
+        ["clock", "pause"] => Command::Clock(ClockCommand::Pause),
+        ["clock", "resume"] => Command::Clock(ClockCommand::Resume),
+        ["clock", "set", world_ms] => {
+            Command::Clock(ClockCommand::SetTime { world_ms: number(world_ms, line) })
+        }
+        ["answer", grant, "delivered"] => {
+            Command::GrantAnswer(GrantAnswer { grant: Sym::new(grant), delivered: true, reason: "".into() })
+        }
+        ["answer", grant, "refused", reason] => Command::GrantAnswer(GrantAnswer {
+            grant: Sym::new(grant),
+            delivered: false,
+            reason: (*reason).into(),
+        }),
+        _ => panic!("{line}: unknown verb"),
+    };
+    Some(Input::Command(command))
+}
+
+fn scope_of(name: &str, line: &str) -> Scope {
+    *Scope::ALL.iter().find(|scope| scope.name() == name).unwrap_or_else(|| panic!("{line}: scope `{name}`"))
+}
+
+fn scalar(text: &str) -> Value {
+    match text.parse::<i64>() {
+        Ok(number) => Value::Int(number),
+        Err(_) if text == "true" || text == "false" => Value::Bool(text == "true"),
+        Err(_) => Value::Sym(Sym::new(text)),
+    }
+}
