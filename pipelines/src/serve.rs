@@ -2,11 +2,12 @@
 //!
 //! `worlds ─open→ realms ─▶ one listener for all of them, and each realm's own sinks`
 //!
-//! Closing goes the way of the data: sources first, then realms, then sinks.
+//! Closing goes the way of the data: sessions first, then realms, then sinks.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, Uri};
@@ -133,7 +134,7 @@ impl Serving {
 
     /// Returns when a realm has stopped by itself.
     pub async fn failed(&self) {
-        let mut check = tokio::time::interval(std::time::Duration::from_millis(500));
+        let mut check = tokio::time::interval(Duration::from_millis(500));
         while !self.realms.iter().any(RunningRealm::has_failed) {
             check.tick().await;
         }
@@ -149,7 +150,6 @@ impl Serving {
             tiers.close().await;
         }
         let _gone = self.stop.send(true);
-        let served = self.server.await;
         let mut result = Ok(());
         for running in self.realms {
             if let Err(error) = running.close().await {
@@ -159,10 +159,18 @@ impl Serving {
         for sink in self.sinks {
             sink.close().await;
         }
-        served??;
+        // Streams of live pages end with their realms; a client that still does not hang up is cut.
+        let abort = self.server.abort_handle();
+        match tokio::time::timeout(LAST_CONNECTIONS, self.server).await {
+            Ok(served) => served??,
+            Err(_) => abort.abort(),
+        }
         result
     }
 }
+
+/// How long connections may take to end once everything else has.
+const LAST_CONNECTIONS: Duration = Duration::from_secs(2);
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     if !address.ip().is_loopback() {

@@ -290,7 +290,6 @@ pub enum Since {
 impl Since {
     /// Whether it is the default.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub fn is_accept(&self) -> bool {
         *self == Since::Accept
     }
