@@ -61,11 +61,14 @@ pub struct Refused {
     pub hint: String,
 }
 
+/// A change of a row of a view.
+pub type RowChange = ((ViewId, Row), Tick, Diff);
+
 /// What one worker's graph has produced since it was last asked.
 #[derive(Debug, Default)]
 pub struct Produced {
     /// Changes of rows of views.
-    pub rows: Vec<((ViewId, Row), Tick, Diff)>,
+    pub rows: Vec<RowChange>,
     /// Changes of base state.
     pub base: Vec<(BaseChange, Tick)>,
     /// Refused inputs.
@@ -75,7 +78,7 @@ pub struct Produced {
 /// Where a graph puts its collections, on one worker. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct WorkerOutputs {
-    rows: Rc<RefCell<Vec<((ViewId, Row), Tick, Diff)>>>,
+    rows: Rc<RefCell<Vec<RowChange>>>,
     base: Rc<RefCell<Vec<(BaseChange, Tick)>>>,
     refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
     frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,

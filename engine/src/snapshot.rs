@@ -48,10 +48,13 @@ pub struct Snapshot {
     pub dedupe: Dedupe,
 }
 
+/// Operator, route and key.
+type PieceKey = (Arc<str>, Sym, Arc<[u8]>);
+
 /// The last value of every piece of base state.
 #[derive(Clone, Debug, Default)]
 pub struct BaseState {
-    pieces: BTreeMap<(Arc<str>, Sym, Arc<[u8]>), Arc<[u8]>>,
+    pieces: BTreeMap<PieceKey, Arc<[u8]>>,
 }
 
 impl BaseState {
