@@ -83,8 +83,7 @@ impl Case {
     /// What the evaluator says.
     pub fn evaluate(&self, exhaustive: bool, weather: Vec<WeatherRow>) -> Vec<Seen> {
         let origin = *self.inputs.keys().next().expect("something happens");
-        let quests = self.quests.iter().map(|(id, def)| (id.clone(), (**def).clone())).collect();
-        let mut oracle = Oracle::new(&self.world, quests, Sym::new(REALM), origin);
+        let mut oracle = Oracle::new(&self.world, &self.quests, Sym::new(REALM), origin);
         oracle.exhaustive = exhaustive;
         oracle.weather = weather;
         oracle.run(&self.inputs, self.until)

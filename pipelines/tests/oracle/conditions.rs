@@ -57,6 +57,9 @@ impl Oracle {
     }
 
     pub fn holds(&self, tick: Tick, condition: &Condition, asked: Asked) -> bool {
+        if *condition == Condition::default() {
+            return true;
+        }
         let now = self.clock.now(tick);
         if condition.phase.as_ref().is_some_and(|list| !one_of(list, &now.phase)) {
             return false;

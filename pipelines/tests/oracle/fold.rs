@@ -1,6 +1,7 @@
 //! One tick of the evaluator, phase by phase.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
@@ -85,27 +86,29 @@ impl Oracle {
         }
         self.effects.extend(std::mem::take(&mut self.quest_effects).into_values());
         let after = self.states(&touched);
-        for (holder, states) in &after {
-            let states = states.iter().map(|(quest, now)| (quest.clone(), (now.0, now.1))).collect();
-            self.seen.insert(*holder, states);
+        for holder in &touched {
+            let Some(quests) = self.held.get(holder) else { continue };
+            let seen = self.seen.entry(*holder).or_default();
+            for (quest, held) in quests {
+                let now = (held.state, held.completions);
+                if seen.get(quest) != Some(&now) {
+                    seen.insert(Arc::clone(quest), now);
+                }
+            }
         }
         states_before != after || !self.effects.is_empty()
     }
 
     /// What could matter to the next tick: states, completions, and how many objectives are done.
-    #[expect(clippy::type_complexity, reason = "compared as a whole, nothing else")]
-    fn states(
-        &self,
-        holders: &BTreeSet<Holder>,
-    ) -> BTreeMap<Holder, BTreeMap<String, (QuestState, i64, usize, usize, bool)>> {
-        let mut all = BTreeMap::new();
+    fn states(&self, holders: &BTreeSet<Holder>) -> Vec<(Holder, QuestState, i64, usize, usize, bool)> {
+        let mut all = Vec::new();
         for holder in holders {
-            let Some(quests) = self.held.get(holder) else { continue };
-            let states = quests.iter().map(|(quest, held)| {
-                let done = held.objectives.iter().filter(|progress| progress.done).count();
-                (quest.clone(), (held.state, held.completions, held.stage, done, held.goes_on))
-            });
-            all.insert(*holder, states.collect());
+            for held in self.held.get(holder).into_iter().flat_map(BTreeMap::values) {
+                if (held.state, held.instance) != (QuestState::Hidden, 0) {
+                    let done = held.objectives.iter().filter(|progress| progress.done).count();
+                    all.push((*holder, held.state, held.completions, held.stage, done, held.goes_on));
+                }
+            }
         }
         all
     }
@@ -158,20 +161,24 @@ impl Oracle {
         self.note_grant(tick, &new, 1);
     }
 
-    fn quests_of(&self, holder: Holder) -> Vec<String> {
+    fn quests_of(&self, holder: Holder) -> Vec<Arc<str>> {
         let of_scope = self.quests.iter().filter(|(_, def)| def.scope == holder.scope);
         of_scope.map(|(quest, _)| quest.clone()).collect()
     }
 
     fn held(&mut self, holder: Holder, quest: &str) -> &mut Held {
-        self.held.entry(holder).or_default().entry(quest.to_owned()).or_insert_with(unheld)
+        let quests = self.held.entry(holder).or_default();
+        if !quests.contains_key(quest) {
+            quests.insert(Arc::from(quest), unheld());
+        }
+        quests.get_mut(quest).expect("it has been inserted")
     }
 
     fn exclusive_free(&self, holder: Holder, quest: &str) -> bool {
         let Some(group) = &self.quests[quest].exclusive_group else { return true };
         let Some(quests) = self.held.get(&holder) else { return true };
         !quests.iter().any(|(other, held)| {
-            other != quest
+            **other != *quest
                 && self.quests[other].exclusive_group.as_ref() == Some(group)
                 && (held.state.is_open() || held.completions > 0)
         })
@@ -296,13 +303,14 @@ impl Oracle {
 
     /// Phase 6 for one event.
     fn count_event(&mut self, tick: Tick, event: &Event) {
-        for (name, def) in self.world.lifetime.clone() {
+        let world = Arc::clone(&self.world);
+        for (name, def) in &world.lifetime {
             let Some(holder) = self.holder_for(def.scope, event) else { continue };
             if event.amount > 0 && self.accepts(tick, &def.pattern, event, holder, tick) {
-                self.lifetime.entry((holder, name)).or_default().push((tick, event.amount));
+                self.lifetime.entry((holder, name.clone())).or_default().push((tick, event.amount));
             }
         }
-        for (name, def) in self.world.facts.clone() {
+        for (name, def) in &world.facts {
             let Some(holder) = self.holder_for(def.scope, event) else { continue };
             for update in &def.on {
                 if self.accepts(tick, &update.pattern, event, holder, tick) {

@@ -16,6 +16,7 @@ pub mod random;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use clock::Clock;
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, Repeat, WorldDef};
@@ -95,8 +96,8 @@ pub struct Grant {
 }
 
 pub struct Oracle {
-    pub world: WorldDef,
-    pub quests: BTreeMap<String, QuestDef>,
+    pub world: Arc<WorldDef>,
+    pub quests: BTreeMap<Arc<str>, Arc<QuestDef>>,
     pub realm: Sym,
     pub clock: Clock,
     pub length: TickLength,
@@ -110,12 +111,12 @@ pub struct Oracle {
     pub effects: Vec<Effect>,
     /// Effects of quests by (quest, holder, place).
     pub quest_effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
-    pub held: BTreeMap<Holder, BTreeMap<String, Held>>,
+    pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
     pub experience: BTreeMap<&'static str, i64>,
     pub levels_seen: BTreeMap<&'static str, i64>,
-    pub seen: BTreeMap<Holder, BTreeMap<String, (QuestState, i64)>>,
+    pub seen: BTreeMap<Holder, BTreeMap<Arc<str>, (QuestState, i64)>>,
     pub grants: BTreeMap<String, Grant>,
     pub timers: BTreeSet<Tick>,
     pub rows: BTreeMap<Holder, Vec<(&'static str, Vec<serde_json::Value>)>>,
@@ -125,13 +126,18 @@ pub struct Oracle {
 
 impl Oracle {
     /// An evaluator of a world whose clock begins at `origin`.
-    pub fn new(world: &WorldDef, quests: BTreeMap<String, QuestDef>, realm: Sym, origin: Tick) -> Oracle {
+    pub fn new(
+        world: &WorldDef,
+        quests: &BTreeMap<String, Arc<QuestDef>>,
+        realm: Sym,
+        origin: Tick,
+    ) -> Oracle {
         let tags = world.entities.iter().map(|(id, entity)| (id.clone(), entity.tags.clone())).collect();
         Oracle {
             clock: Clock::new(&world.clock, origin, world.tick_ms),
             length: TickLength { tick_ms: world.tick_ms },
-            world: world.clone(),
-            quests,
+            world: Arc::new(world.clone()),
+            quests: quests.iter().map(|(id, def)| (Arc::from(id.as_str()), Arc::clone(def))).collect(),
             realm,
             weather: Vec::new(),
             exhaustive: false,

@@ -42,7 +42,7 @@ impl Oracle {
                 continue;
             }
             let lead =
-                [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(quest)];
+                [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(**quest)];
             let active = held.state == QuestState::Active;
             let (stage, stage_def) = &def.stages.0[held.stage];
             let mut row = lead.to_vec();
