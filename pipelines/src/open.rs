@@ -11,9 +11,8 @@ use worldflow_engine::admission::{Batch, Item, Outcome};
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
 use worldflow_engine::sequencer::Mode;
 use worldflow_engine::tick_clock::system_wall_clock;
-use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Command, EventId, Input, Sym};
+use worldflow_schemas::{EventId, Input, Sym};
 
 use crate::graph::WorldGraph;
 use crate::world::LoadedWorld;
@@ -92,17 +91,12 @@ async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Re
     Ok(())
 }
 
-/// The world's definitions as inputs: all of them, and that there are no others.
+/// The world's definitions as inputs.
 #[must_use]
 pub fn definition_items(world: &LoadedWorld, now_ms: i64) -> Vec<Item> {
-    let only = Command::Define(DefinitionEdit::Only {
-        quests: world.quests.keys().map(|id| Sym::new(id)).collect(),
-        climates: world.climates.keys().map(|id| Sym::new(id)).collect(),
-        schedules: world.schedules.keys().map(|id| Sym::new(id)).collect(),
-        npcs: world.npcs.keys().map(|id| Sym::new(id)).collect(),
-    });
-    let commands = world.definitions().into_iter().chain([only]);
-    commands
+    world
+        .definitions()
+        .into_iter()
         .enumerate()
         .map(|(place, command)| Item {
             // Each start writes its definitions anew, so their ids carry the start's time.

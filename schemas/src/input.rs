@@ -42,6 +42,32 @@ pub enum Command {
     Reply(Reply),
 }
 
+impl Command {
+    /// When it was written, UTC milliseconds; only writes say so.
+    #[must_use]
+    pub fn at_ms(&self) -> Option<i64> {
+        match self {
+            Command::Fact(write) => Some(write.order.at_ms),
+            Command::Entity(write) => Some(write.order.at_ms),
+            Command::Presence(write) => Some(write.order.at_ms),
+            Command::Membership(write) => Some(write.order.at_ms),
+            _ => None,
+        }
+    }
+
+    /// Gives a write another id, for a source that numbers its inputs anew.
+    pub fn set_id(&mut self, id: &EventId) {
+        let order = match self {
+            Command::Fact(write) => &mut write.order,
+            Command::Entity(write) => &mut write.order,
+            Command::Presence(write) => &mut write.order,
+            Command::Membership(write) => &mut write.order,
+            _ => return,
+        };
+        order.id = id.clone();
+    }
+}
+
 /// The order of a write among the writes of one tick: (at, source, id), by value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct WriteOrder {

@@ -88,9 +88,17 @@ impl LoadedWorld {
         }
     }
 
-    /// Every definition as the command that adds it, by kind and id: what a fresh realm is fed.
+    /// Every definition as the command that adds it, by kind and id, and that there are no others:
+    /// what a realm is fed at every start. It also begins a fresh realm.
     #[must_use]
     pub fn definitions(&self) -> Vec<Command> {
+        let ids = |names: Vec<&String>| names.into_iter().map(|id| Sym::new(id)).collect();
+        let only = DefinitionEdit::Only {
+            quests: ids(self.quests.keys().collect()),
+            climates: ids(self.climates.keys().collect()),
+            schedules: ids(self.schedules.keys().collect()),
+            npcs: ids(self.npcs.keys().collect()),
+        };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
         let schedules = self.schedules.iter();
@@ -99,7 +107,7 @@ impl LoadedWorld {
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
         let npcs = self.npcs.iter();
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).map(Command::Define).collect()
+        climates.chain(schedules).chain(quests).chain(npcs).chain([only]).map(Command::Define).collect()
     }
 }
 
