@@ -1,0 +1,21 @@
+//! The built binary, from outside: started as a process, spoken to with a WebSocket client that is
+//! not ours, and read back from its databases.
+//!
+//! Nothing here sees the inside of a realm. Whatever happens in another process is awaited by its
+//! frames, its output or its end; only databases and HTTP, which tell nobody, are asked again.
+
+mod bots;
+mod client;
+mod clock;
+mod databases;
+mod http;
+mod npcs;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
+#[path = "../../../sinks/tests/support/postgres.rs"]
+mod postgres;
+mod process;
+mod realms;
+mod refusals;
+mod restart;
+mod rows;
+mod worlds;
