@@ -55,26 +55,54 @@ async fn complete(
     ([(CONNECTION, "close")], Json(answered.await.expect("the test answers")))
 }
 
-fn says(id: &str, said: &'static str) -> Deed {
-    Deed { said: Some(said), ..deed(id, "player-1", "talk", "maren") }
+fn says(id: &str, npc: &'static str, said: &'static str) -> Deed {
+    Deed { said: Some(said), ..deed(id, "player-1", "talk", npc) }
+}
+
+/// Maren waits for the model, Pell hardly, and Bram asks nobody.
+const NPCS: &str = "\
+maren:
+  tier: gold
+  patience: 50s
+  persona: You are Maren.
+  prompt: \"{player} says: {said}\"
+  barks: [Sit down.]
+pell: {tier: gold, patience: 500ms, barks: [Half of double.]}
+bram: {barks: [Mind the sparks.]}
+";
+
+/// The small world with these NPCs and a tier that waits longer than they do.
+fn world_with(model: &Model) -> tempfile::TempDir {
+    let folder = worlds::small();
+    let speakers = "entities:\n  pell: {kind: npc}\n  bram: {kind: npc}\n";
+    let tier = format!("tiers:\n  gold: {{url: \"{}\", model: bard, timeout: 5m}}\n", model.url);
+    let world = worlds::WORLD.replace("entities:\n", speakers) + &tier;
+    worlds::write(&folder.path().join("world"), &[("world.yaml", &world), ("npcs.yaml", NPCS)]);
+    folder
+}
+
+/// Waits for a line and tells its words, where they are from, and why not from the model.
+async fn line(player: &mut Client, npc: &str, number: u32) -> [Option<String>; 3] {
+    let line = player.until_row("npc_lines", json!({"npc": npc, "line": number})).await;
+    ["text", "provenance", "why"].map(|column| line[column].as_str().map(str::to_owned))
+}
+
+fn spoken<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<Option<String>> {
+    words.into_iter().map(|word| Some(word.to_owned())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_player_is_answered_by_the_model_or_by_the_bark() {
     let mut model = Model::start().await;
-    let folder = worlds::small();
-    let world = folder.path().join("world");
-    let tiers = format!("{}tiers:\n  gold: {{url: \"{}\", model: bard}}\n", worlds::WORLD, model.url);
-    let npcs = "maren:\n  tier: gold\n  patience: 30s\n  persona: You are Maren.\n  \
-                prompt: \"{player} says: {said}\"\n  barks: [Sit down.]\n";
-    worlds::write(&world, &[("world.yaml", &tiers), ("npcs.yaml", npcs)]);
-    let server = Server::run(&world, &folder.path().join("data"), &[]);
+    let folder = world_with(&model);
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let server = Server::run(&world, &data, &[]);
     let mut player = Client::open(&server, server.token("player"), Encoding::Protobuf).await;
     player.subscribe(&["npc_lines"]).await;
     let mut operator = Client::open(&server, server.token("dashboard"), Encoding::Json).await;
     operator.subscribe(&["npc_requests"]).await;
 
-    let ack = player.publish(&[says("1", "what of the wolves")]).await;
+    let ack = player.publish(&[says("1", "maren", "what of the wolves")]).await;
     assert_eq!(ack["accepted"], 1, "{ack}");
     let (body, answer) = model.call().await;
     assert_eq!(body["model"], "bard");
@@ -85,22 +113,33 @@ async fn a_player_is_answered_by_the_model_or_by_the_bark() {
     assert_eq!(player.table("npc_lines").len(), 0, "nothing is said before the answer");
     let choice = json!({"message": {"role": "assistant", "content": "They are loud tonight."}});
     answer.send(json!({"choices": [choice]})).expect("the tier waits");
-    let line = player.until_row("npc_lines", json!({"npc": "maren", "line": 1})).await;
-    let wanted = ("They are loud tonight.", "model", "gold");
-    assert_eq!(
-        (&line["text"], &line["provenance"], &line["tier"]),
-        (&json!(wanted.0), &json!(wanted.1), &json!(wanted.2))
-    );
-    assert_eq!(line.get("why"), None, "{line}");
+    let [text, from, why] = line(&mut player, "maren", 1).await;
+    assert_eq!(vec![text, from], spoken(["They are loud tonight.", "model"]));
+    assert_eq!(why, None);
     operator.until("answered request", |operator| operator.table("npc_requests").is_empty()).await;
 
-    model.stop().await;
-    player.publish(&[says("2", "and the bears")]).await;
-    let line = player.until_row("npc_lines", json!({"npc": "maren", "line": 2})).await;
-    let wanted = ("Sit down.", "authored", "failed");
+    // Too late: the bark is said, and the request is taken back.
+    player.publish(&[says("2", "pell", "what does it cost")]).await;
+    let (_, mut late) = model.call().await;
+    assert_eq!(line(&mut player, "pell", 1).await.to_vec(), spoken(["Half of double.", "authored", "late"]));
+    timeout(DEADLINE, late.closed()).await.expect("the connection is dropped");
+    player.publish(&[says("3", "bram", "hello")]).await;
     assert_eq!(
-        (&line["text"], &line["provenance"], &line["why"]),
-        (&json!(wanted.0), &json!(wanted.1), &json!(wanted.2))
+        line(&mut player, "bram", 1).await.to_vec(),
+        spoken(["Mind the sparks.", "authored", "no_tier"])
     );
+
+    // What was said is remembered, not asked again.
+    let lines = player.table("npc_lines").clone();
+    server.crash();
+    let server = Server::run(&world, &data, &[]);
+    let mut player = Client::open(&server, server.token("player"), Encoding::Json).await;
+    player.subscribe(&["npc_lines"]).await;
+    assert_eq!(*player.table("npc_lines"), lines);
+    assert!(model.calls.is_empty(), "a restart asks nobody");
+
+    model.stop().await;
+    player.publish(&[says("4", "maren", "and the bears")]).await;
+    assert_eq!(line(&mut player, "maren", 2).await.to_vec(), spoken(["Sit down.", "authored", "failed"]));
     server.stop();
 }
