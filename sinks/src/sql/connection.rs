@@ -57,7 +57,7 @@ impl Connection {
                 continue;
             }
             for statement in self.dialect().migrate(old, view) {
-                tracing::info!(view = view.name, statement, "changing a table");
+                tracing::debug!(view = view.name, statement, "changing a table");
                 self.execute(statement).await.map_err(|error| SqlError::table(view.name, error))?;
             }
             // Whoever writes this table next must compare it with the view, row by row.
