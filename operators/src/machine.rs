@@ -128,7 +128,7 @@ pub fn operate<'scope, M: Machine>(
     mut machine: M,
 ) -> Produced<'scope, M::Out> {
     let scope = inputs.scope();
-    let mut builder = OperatorBuilder::new(M::NAME.to_owned(), scope.clone());
+    let mut builder = OperatorBuilder::new(M::NAME.to_owned(), scope);
     let mut input = builder.new_input(inputs, Exchange::new(|(route, _): &(u64, Told<M::In>)| *route));
     builder.set_notify_for(0, FrontierInterest::IfCapability);
     let (rows_out, rows) = builder.new_output();

@@ -90,7 +90,9 @@ fn the_middle_reads_no_wall_clock_and_draws_no_unseeded_chance() {
     assert!(files.len() > 5, "the operators are found");
     for file in files {
         let text = read(&file);
-        for forbidden in ["Instant::now", "SystemTime", "Timestamp::now", "Zoned::now", "std::fs", "std::net", "rand::"] {
+        for forbidden in
+            ["Instant::now", "SystemTime", "Timestamp::now", "Zoned::now", "std::fs", "std::net", "rand::"]
+        {
             assert!(!text.contains(forbidden), "{}: {forbidden} in the pure middle", file.display());
         }
     }
@@ -102,7 +104,12 @@ fn nothing_is_left_unfinished_or_switched_off() {
     for room in ["proto", "schemas", "operators", "engine", "sources", "sinks", "pipelines", "benches"] {
         rust_files(&root().join(room), &mut files);
     }
-    let marks = [concat!("to", "do!("), concat!("unimplemented", "!("), concat!("#[", "ignore"), concat!("FIX", "ME")];
+    let marks = [
+        concat!("to", "do!("),
+        concat!("unimplemented", "!("),
+        concat!("#[", "ignore"),
+        concat!("FIX", "ME"),
+    ];
     for file in files {
         let text = read(&file);
         for mark in marks {

@@ -236,7 +236,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("zone", Text, "The zone."),
             col("hours_ahead", Int, "World hours from `issued`."),
             col("state", Text, "A state."),
-            col("probability", Dec, "0 to 1: the climate's own law, given the present state and its age; 0.01 and above."),
+            col(
+                "probability",
+                Dec,
+                "0 to 1: the climate's own law, given the present state and its age; 0.01 and above.",
+            ),
             col("issued", ColumnType::Tick, "When the forecast was made."),
         ],
         filters: &[],

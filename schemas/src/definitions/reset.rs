@@ -58,7 +58,8 @@ impl Reset {
             return ambiguous.compatible().ok();
         };
         // With the offset before the gap the local time lies within an hour or so after its end.
-        let behind = before.to_timestamp(local).ok()?.checked_add(jiff::SignedDuration::from_nanos(1)).ok()?;
+        let behind =
+            before.to_timestamp(local).ok()?.checked_add(jiff::SignedDuration::from_nanos(1)).ok()?;
         let end = self.zone.preceding(behind).next()?;
         Some(end.timestamp())
     }
@@ -107,15 +108,19 @@ mod tests {
 
     #[test]
     fn a_weekly_reset_waits_for_its_day() {
-        let repeat =
-            Repeat::Weekly { day: Weekday::Monday, at: "00:00".to_owned(), zone: "America/New_York".to_owned() };
+        let repeat = Repeat::Weekly {
+            day: Weekday::Monday,
+            at: "00:00".to_owned(),
+            zone: "America/New_York".to_owned(),
+        };
         assert_eq!(next(&repeat, "2026-06-01T03:59:59Z"), "2026-06-01T04:00:00Z");
         assert_eq!(next(&repeat, "2026-06-01T04:00:00Z"), "2026-06-08T04:00:00Z");
     }
 
     #[test]
     fn wrong_times_and_zones_say_so() {
-        for (at, zone, word) in [("25:00", "UTC", "25:00"), ("4", "UTC", "`4`"), ("04:00", "Atlantis/Poseidonis", "IANA")]
+        for (at, zone, word) in
+            [("25:00", "UTC", "25:00"), ("4", "UTC", "`4`"), ("04:00", "Atlantis/Poseidonis", "IANA")]
         {
             let error = Reset::new(&daily(at, zone)).expect_err("wrong");
             assert!(error.contains(word), "{error}");
