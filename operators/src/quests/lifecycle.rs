@@ -3,6 +3,7 @@
 //! Each phase looks only at what something has marked for it. Nothing here counts events.
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use worldflow_schemas::definitions::{Complete, QuestState, Repeat, RewardTo, Since, TurnIn};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
@@ -164,29 +165,37 @@ impl Core {
 
     fn test_holder(&mut self, at: At, bits: u16, tests: &[(Ix, u16, Scope)]) {
         let scope = self.holders[at as usize].holder.scope;
-        for (ix, depends, of) in tests {
-            if *of == scope && (depends & bits != 0 || bits == depends::ALL) {
-                self.test(at, *ix);
+        // Groups of which a quest has been accepted here: it keeps the later ones from being available.
+        let mut taken: SmallVec<[Sym; 2]> = SmallVec::new();
+        for (ix, depends, _) in tests.iter().filter(|(_, _, of)| *of == scope) {
+            let group = self.plan.get(*ix).map_or(Sym::NONE, |quest| quest.exclusive);
+            if depends & bits != 0 || bits == depends::ALL || taken.contains(&group) {
+                let accepted = self.test(at, *ix);
+                taken.extend((accepted && !group.is_none()).then_some(group));
             }
         }
     }
 
-    fn test(&mut self, at: At, ix: Ix) {
-        let Some(quest) = self.plan.get(ix).cloned() else { return };
+    /// Tests availability. Whether the quest has been accepted.
+    fn test(&mut self, at: At, ix: Ix) -> bool {
+        let Some(quest) = self.plan.get(ix).cloned() else { return false };
         let record = self.holders[at as usize].records.get(&ix);
         let (state, instance) =
             record.map_or((QuestState::Hidden, 0), |record| (record.state, record.instance));
         if !matches!(state, QuestState::Hidden | QuestState::Available) {
-            return;
+            return false;
         }
         let available = self.is_open_to(at, ix, &quest);
         if available && quest.auto {
             self.accept(at, ix, &quest);
-        } else if available && state == QuestState::Hidden && (instance > 0 || quest.requires.is_some()) {
+            return true;
+        }
+        if available && state == QuestState::Hidden && (instance > 0 || quest.requires.is_some()) {
             self.enter(at, ix, QuestState::Available);
         } else if !available && state == QuestState::Available {
             self.enter(at, ix, QuestState::Hidden);
         }
+        false
     }
 
     fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {

@@ -45,12 +45,17 @@ impl Case {
         ticks
     }
 
-    /// The quests as commands.
+    /// The quests as commands, as a realm begins.
     pub fn definitions(&self) -> Vec<Command> {
+        let only = DefinitionEdit::Only {
+            quests: self.quests.keys().map(|id| Sym::new(id)).collect(),
+            climates: Vec::new(),
+            schedules: Vec::new(),
+            npcs: Vec::new(),
+        };
         let quests = self.quests.iter();
-        quests
-            .map(|(id, def)| Command::Define(DefinitionEdit::Quest(Sym::new(id), Some(def.clone()))))
-            .collect()
+        let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
+        quests.chain([only]).map(Command::Define).collect()
     }
 
     pub fn graph(&self) -> Arc<dyn BuildGraph> {

@@ -8,17 +8,16 @@ use worldflow_schemas::definitions::{
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick, Value};
 
-use super::Oracle;
 use super::clock::within_hours;
+use super::{Oracle, Place};
 
-/// For whom a condition is asked.
+/// For whom a condition is tested.
 #[derive(Clone, Copy)]
-pub struct Asked {
-    pub holder: Holder,
-    /// Who acts: the player of an event, or the holder itself when it is a player.
-    pub player: Sym,
-    /// Where: the event's region, or the holder's.
-    pub region: Sym,
+pub struct Actor {
+    /// The holder by itself, or the acting player.
+    itself: Option<Holder>,
+    place: Place,
+    region: Sym,
 }
 
 fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
@@ -26,41 +25,54 @@ fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
 }
 
 impl Oracle {
-    /// The holder itself, outside any event.
-    pub fn asked_by_holder(&self, holder: Holder) -> Asked {
-        match holder.scope {
-            Scope::Player => Asked { holder, player: holder.id, region: self.place(holder.id).region },
-            Scope::Region => Asked { holder, player: Sym::NONE, region: holder.id },
-            _ => Asked { holder, player: Sym::NONE, region: Sym::NONE },
-        }
+    /// Who acts in an event.
+    pub fn actor_of(&self, event: &Event) -> Actor {
+        let player = (!event.player.is_none()).then_some(event.player);
+        let place = player.map(|player| self.place(player)).unwrap_or_default();
+        let itself = player.map(|id| Holder { scope: Scope::Player, id });
+        let region = if event.region.is_none() { place.region } else { event.region };
+        Actor { itself, place, region }
     }
 
-    /// The holder of a scope that an asker means, if there is one.
-    fn holder_of(&self, scope: Scope, asked: Asked) -> Option<Holder> {
-        if scope == Scope::Realm {
-            return Some(Holder { scope, id: self.realm });
+    /// A holder by itself.
+    pub fn by_itself(&self, holder: Holder) -> Actor {
+        let place = if holder.scope == Scope::Player { self.place(holder.id) } else { Place::default() };
+        let region = if holder.scope == Scope::Region { holder.id } else { place.region };
+        Actor { itself: Some(holder), place, region }
+    }
+
+    /// The actor's holder of a scope, if there is one.
+    pub fn holder_of(&self, scope: Scope, actor: &Actor) -> Option<Holder> {
+        if actor.itself.is_some_and(|holder| holder.scope == scope) {
+            return actor.itself;
         }
-        if asked.player.is_none() {
-            return (asked.holder.scope == scope).then_some(asked.holder);
-        }
-        let place = self.place(asked.player);
         let id = match scope {
-            Scope::Player => asked.player,
-            Scope::Party => place.party,
-            Scope::Guild => place.guild,
-            Scope::Account => place.account,
-            Scope::Region => asked.region,
-            Scope::Instance => place.instance,
+            Scope::Player => Sym::NONE,
+            Scope::Party => actor.place.party,
+            Scope::Guild => actor.place.guild,
+            Scope::Account => actor.place.account,
+            Scope::Region => actor.region,
+            Scope::Instance => actor.place.instance,
             Scope::Realm => self.realm,
         };
         (!id.is_none()).then_some(Holder { scope, id })
     }
 
-    pub fn holds(&self, tick: Tick, condition: &Condition, asked: Asked) -> bool {
+    /// For whom an event counts.
+    pub fn holders_of(&self, event: &Event) -> Vec<Holder> {
+        let actor = self.actor_of(event);
+        Scope::ALL.into_iter().filter_map(|scope| self.holder_of(scope, &actor)).collect()
+    }
+
+    pub fn holder_for(&self, scope: Scope, event: &Event) -> Option<Holder> {
+        self.holder_of(scope, &self.actor_of(event))
+    }
+
+    pub fn holds(&self, tick: Tick, condition: &Condition, actor: &Actor) -> bool {
         if *condition == Condition::default() {
             return true;
         }
-        let now = self.clock.now(tick);
+        let now = &self.now;
         if condition.phase.as_ref().is_some_and(|list| !one_of(list, &now.phase)) {
             return false;
         }
@@ -76,32 +88,32 @@ impl Oracle {
                 return false;
             }
         }
-        if condition.region.as_ref().is_some_and(|list| !one_of(list, asked.region.as_str())) {
+        if condition.region.as_ref().is_some_and(|list| !one_of(list, actor.region.as_str())) {
             return false;
         }
-        if condition.weather.as_ref().is_some_and(|test| !self.weather_holds(tick, test, asked.region)) {
+        if condition.weather.as_ref().is_some_and(|test| !self.weather_holds(tick, test, actor.region)) {
             return false;
         }
         for (fact, test) in &condition.facts {
-            if !test_holds(test, &self.fact_value(fact, asked)) {
+            if !test_holds(test, self.fact_value(fact, actor).as_ref()) {
                 return false;
             }
         }
         for (quest, states) in &condition.quests {
-            if !self.quest_holds(quest, states, asked) {
+            if !self.quest_holds(quest, states, actor) {
                 return false;
             }
         }
         if let Some(test) = &condition.level {
-            let player = if asked.holder.scope == Scope::Player { asked.holder.id } else { asked.player };
-            let level = self.levels_seen.get(player.as_str()).copied().unwrap_or(1);
-            if !test_holds(test, &Value::Int(level)) {
+            let player = self.holder_of(Scope::Player, actor);
+            let level = player.and_then(|player| self.levels_seen.get(&player.id).copied()).unwrap_or(1);
+            if !test_holds(test, Some(&Value::Int(level))) {
                 return false;
             }
         }
-        condition.all.iter().all(|inner| self.holds(tick, inner, asked))
-            && (condition.any.is_empty() || condition.any.iter().any(|inner| self.holds(tick, inner, asked)))
-            && !condition.not.as_ref().is_some_and(|inner| self.holds(tick, inner, asked))
+        condition.all.iter().all(|inner| self.holds(tick, inner, actor))
+            && (condition.any.is_empty() || condition.any.iter().any(|inner| self.holds(tick, inner, actor)))
+            && !condition.not.as_ref().is_some_and(|inner| self.holds(tick, inner, actor))
     }
 
     fn weather_holds(&self, tick: Tick, test: &WeatherTest, region: Sym) -> bool {
@@ -120,19 +132,20 @@ impl Oracle {
         });
         lasted
             && test.kind.as_ref().is_none_or(|list| one_of(list, &row.state))
-            && test.intensity.as_ref().is_none_or(|test| test_holds(test, &row.intensity))
+            && test.intensity.as_ref().is_none_or(|test| test_holds(test, Some(&row.intensity)))
     }
 
-    fn fact_value(&self, fact: &str, asked: Asked) -> Value {
-        let def = &self.world.facts[fact];
-        let default = Value::from_json(&def.default).expect("a scalar");
-        let Some(holder) = self.holder_of(def.scope, asked) else { return default };
-        self.facts.get(&(holder, fact.to_owned())).map_or(default, |held| held.value.clone())
+    fn fact_value(&self, fact: &str, actor: &Actor) -> Option<Value> {
+        let def = self.world.facts.get(fact)?;
+        let held = self
+            .holder_of(def.scope, actor)
+            .and_then(|holder| self.facts.get(&(holder, fact.to_owned())).map(|held| held.value.clone()));
+        held.or_else(|| Value::from_json(&def.default))
     }
 
-    fn quest_holds(&self, quest: &str, states: &OneOrMany<QuestState>, asked: Asked) -> bool {
+    fn quest_holds(&self, quest: &str, states: &OneOrMany<QuestState>, actor: &Actor) -> bool {
         let Some(def) = self.quests.get(quest) else { return false };
-        let Some(holder) = self.holder_of(def.scope, asked) else { return false };
+        let Some(holder) = self.holder_of(def.scope, actor) else { return false };
         let (state, completions) = self.state_seen(holder, quest);
         states.as_slice().iter().any(|wanted| match wanted {
             QuestState::Done => completions >= 1,
@@ -140,15 +153,8 @@ impl Oracle {
         })
     }
 
-    /// Whether a pattern accepts an event for a holder; `opened` is when its stage opened.
-    pub fn accepts(
-        &self,
-        tick: Tick,
-        pattern: &Pattern,
-        event: &Event,
-        holder: Holder,
-        opened: Tick,
-    ) -> bool {
+    /// Whether a pattern accepts an event; `opened` is when its stage opened.
+    pub fn accepts(&self, tick: Tick, pattern: &Pattern, event: &Event, opened: Tick) -> bool {
         if pattern.event != event.kind.as_str() {
             return false;
         }
@@ -162,21 +168,19 @@ impl Oracle {
                 return false;
             }
         }
-        let region = self.region_of(event);
-        if pattern.region.as_ref().is_some_and(|list| !one_of(list, region.as_str())) {
+        let actor = self.actor_of(event);
+        if pattern.region.as_ref().is_some_and(|list| !one_of(list, actor.region.as_str())) {
             return false;
         }
         for (name, test) in &pattern.attributes {
-            let value = event.attribute(Sym::new(name)).cloned().unwrap_or_default();
-            if !test_holds(test, &value) {
+            if !test_holds(test, event.attribute(Sym::new(name))) {
                 return false;
             }
         }
         if pattern.within.is_some_and(|span| tick - opened > self.clock.ticks(span)) {
             return false;
         }
-        let asked = Asked { holder, player: event.player, region };
-        pattern.when.as_ref().is_none_or(|condition| self.holds(tick, condition, asked))
+        pattern.when.as_ref().is_none_or(|condition| self.holds(tick, condition, &actor))
     }
 }
 
@@ -184,7 +188,9 @@ fn json(json: &serde_json::Value) -> Value {
     Value::from_json(json).expect("checked: a scalar")
 }
 
-pub fn test_holds(test: &Test, value: &Value) -> bool {
+/// Whether a value passes; one that is missing does not.
+pub fn test_holds(test: &Test, value: Option<&Value>) -> bool {
+    let Some(value) = value else { return false };
     let range = match test {
         Test::Is(wanted) => return value.same(&json(wanted)),
         Test::Range(range) => range,

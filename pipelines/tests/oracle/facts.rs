@@ -1,20 +1,31 @@
 //! The evaluator's phase of writes: facts, entities, presence, membership.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::FactKind;
-use worldflow_schemas::input::{EntityChange, FactChange, Holder, Scope, WriteOrder};
+use worldflow_schemas::input::{
+    EntityChange, FactChange, Holder, MembershipWrite, PresenceWrite, Scope, WriteOrder,
+};
 use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Effect, HeldFact, Oracle};
 
 impl Oracle {
-    /// Phase 3: conclusions of the tick before, then the writes of this one. Whether a fact changed.
-    pub fn writes(&mut self, tick: Tick, given: &[Input]) -> bool {
-        let before: Vec<_> = self.facts.iter().map(|(key, held)| (key.clone(), held.value.clone())).collect();
-        self.facts.retain(|_, held| held.expires.is_none_or(|at| at > tick));
-        for Effect { holder, fact, change } in std::mem::take(&mut self.effects) {
-            self.write_fact(tick, holder, &fact, &change);
+    /// Phase 3: conclusions of the tick before, then the writes of this one. Notes in `touched`
+    /// for whom a condition may have changed.
+    pub fn writes(&mut self, tick: Tick, given: &[Input], touched: &mut BTreeSet<Holder>) {
+        let expired: Vec<_> = (self.facts.iter())
+            .filter(|(_, held)| held.expires.is_some_and(|at| at <= tick))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (holder, fact) in expired {
+            self.facts.remove(&(holder, fact.clone()));
+            self.fact_changed(tick, holder, &fact, touched);
+        }
+        let updates = std::mem::take(&mut self.updates);
+        let effects = std::mem::take(&mut self.effects);
+        for Effect { holder, fact, change } in updates.into_iter().chain(effects.into_values()) {
+            self.write_fact(tick, holder, &fact, &change, touched);
         }
         let mut commands: Vec<(&WriteOrder, &Command)> = Vec::new();
         for input in given {
@@ -29,24 +40,59 @@ impl Oracle {
             commands.push((order, command));
         }
         commands.sort_by(|(a, _), (b, _)| a.cmp_order(b));
+        let mut before = BTreeMap::new();
         for (_, command) in commands {
-            self.write(tick, command);
+            if let Command::Presence(PresenceWrite { player, .. })
+            | Command::Membership(MembershipWrite { player, .. }) = command
+            {
+                before.entry(*player).or_insert(self.place(*player));
+            }
+            self.write(tick, command, touched);
         }
-        let after: Vec<_> = self.facts.iter().map(|(key, held)| (key.clone(), held.value.clone())).collect();
-        before != after
+        for (player, old) in before {
+            let new = self.place(player);
+            if new == old {
+                continue;
+            }
+            touched.insert(Holder { scope: Scope::Player, id: player });
+            for (scope, id) in [
+                (Scope::Party, new.party),
+                (Scope::Guild, new.guild),
+                (Scope::Account, new.account),
+                (Scope::Instance, new.instance),
+            ] {
+                touched.extend((!id.is_none()).then_some(Holder { scope, id }));
+            }
+        }
+        self.known.extend(touched.iter().copied());
     }
 
-    fn write(&mut self, tick: Tick, command: &Command) {
+    /// A fact that a prerequisite or a failure condition names is another.
+    fn fact_changed(&mut self, tick: Tick, holder: Holder, fact: &str, touched: &mut BTreeSet<Holder>) {
+        if !self.facts_named.contains(fact) {
+            return;
+        }
+        if holder.scope == Scope::Player {
+            touched.extend(self.known.get(&holder));
+        } else {
+            self.sweeps.insert(tick);
+        }
+    }
+
+    fn write(&mut self, tick: Tick, command: &Command, touched: &mut BTreeSet<Holder>) {
         match command {
-            Command::Fact(write) => self.write_fact(tick, write.holder, write.fact.as_str(), &write.change),
+            Command::Fact(write) => {
+                self.write_fact(tick, write.holder, write.fact.as_str(), &write.change, touched);
+            }
             Command::Presence(write) => {
-                let place = self.places.entry(write.player.as_str()).or_default();
+                let place = self.places.entry(write.player).or_default();
                 let away = write.server.is_none();
+                place.server = write.server;
                 place.region = if away { Sym::NONE } else { write.region };
                 place.instance = if away { Sym::NONE } else { write.instance };
             }
             Command::Membership(write) => {
-                let place = self.places.entry(write.player.as_str()).or_default();
+                let place = self.places.entry(write.player).or_default();
                 match write.scope {
                     Scope::Party => place.party = write.group,
                     Scope::Guild => place.guild = write.group,
@@ -74,7 +120,14 @@ impl Oracle {
         }
     }
 
-    fn write_fact(&mut self, tick: Tick, holder: Holder, fact: &str, change: &FactChange) {
+    fn write_fact(
+        &mut self,
+        tick: Tick,
+        holder: Holder,
+        fact: &str,
+        change: &FactChange,
+        touched: &mut BTreeSet<Holder>,
+    ) {
         let Some(def) = self.world.facts.get(fact).cloned() else { return };
         let default = Value::from_json(&def.default).expect("a scalar");
         let key = (holder, fact.to_owned());
@@ -93,15 +146,17 @@ impl Oracle {
                 }
             }
         };
-        if new.same(&old) {
-            return;
+        if !new.same(&old) {
+            self.fact_changed(tick, holder, fact, touched);
         }
         if new.same(&default) {
             self.facts.remove(&key);
             return;
         }
-        let expires = def.expires.map(|span| tick + self.clock.ticks(span));
-        self.timers.extend(expires);
+        let expires = def.expires.map(|span| tick + self.clock.ticks(span).max(1));
+        if let Some(at) = expires {
+            self.look.entry(at).or_default();
+        }
         self.facts.insert(key, HeldFact { value: new, expires });
     }
 }

@@ -10,6 +10,7 @@
 mod clock;
 pub mod compare;
 mod conditions;
+mod counting;
 mod facts;
 mod fold;
 pub mod random;
@@ -18,11 +19,11 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use clock::Clock;
+use clock::{Clock, ClockNow};
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, Repeat, WorldDef};
 use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Diff, Event, Input, Sym, Tick, Value};
+use worldflow_schemas::{Diff, Input, Sym, Tick, Value};
 
 /// A change of a row: view, columns as JSON, tick, diff.
 pub type Seen = (&'static str, Vec<serde_json::Value>, Tick, Diff);
@@ -37,8 +38,9 @@ pub struct WeatherRow {
     pub since: Tick,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub struct Place {
+    pub server: Sym,
     pub region: Sym,
     pub instance: Sym,
     pub party: Sym,
@@ -80,8 +82,8 @@ pub struct Held {
     pub objectives: Vec<Progress>,
     /// Credits by (stage, objective, player).
     pub credits: BTreeMap<(String, String, Sym), i64>,
-    pub finisher: Sym,
-    pub stage_complete: bool,
+    /// The player with whose event the open stage was first done.
+    pub finisher: Option<Sym>,
     /// The next stage opens at the next tick.
     pub goes_on: bool,
     pub failing: bool,
@@ -100,25 +102,37 @@ pub struct Oracle {
     pub quests: BTreeMap<Arc<str>, Arc<QuestDef>>,
     pub realm: Sym,
     pub clock: Clock,
+    /// The clock as of the tick.
+    pub now: ClockNow,
     pub length: TickLength,
     pub weather: Vec<WeatherRow>,
-    /// Look at every holder at every tick, not only at those that something may have changed for.
+    /// Look at every holder at every tick, not only where something may have changed.
     pub exhaustive: bool,
     pub tags: BTreeMap<String, Vec<String>>,
-    pub places: BTreeMap<&'static str, Place>,
+    pub places: BTreeMap<Sym, Place>,
     pub known: BTreeSet<Holder>,
     pub facts: BTreeMap<(Holder, String), HeldFact>,
-    pub effects: Vec<Effect>,
-    /// Effects of quests by (quest, holder, place).
-    pub quest_effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
+    /// Updates by events, in their order, and effects of quests: for the next tick.
+    pub updates: Vec<Effect>,
+    pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
-    pub experience: BTreeMap<&'static str, i64>,
-    pub levels_seen: BTreeMap<&'static str, i64>,
+    pub experience: BTreeMap<Sym, i64>,
+    /// Who earned experience in this tick.
+    pub earned: Vec<Sym>,
+    /// Levels as of the end of the tick before.
+    pub levels_seen: BTreeMap<Sym, i64>,
+    /// Records as of the end of the tick before.
     pub seen: BTreeMap<Holder, BTreeMap<Arc<str>, (QuestState, i64)>>,
     pub grants: BTreeMap<String, Grant>,
-    pub timers: BTreeSet<Tick>,
+    /// Whom to look at, and when.
+    pub look: BTreeMap<Tick, BTreeSet<Holder>>,
+    /// When to look at everyone.
+    pub sweeps: BTreeSet<Tick>,
+    /// Facts and quests that prerequisites and failure conditions name.
+    pub facts_named: BTreeSet<String>,
+    pub quests_named: BTreeSet<String>,
     pub rows: BTreeMap<Holder, Vec<(&'static str, Vec<serde_json::Value>)>>,
     pub changes: Vec<Seen>,
     pub refused: u64,
@@ -133,8 +147,10 @@ impl Oracle {
         origin: Tick,
     ) -> Oracle {
         let tags = world.entities.iter().map(|(id, entity)| (id.clone(), entity.tags.clone())).collect();
-        Oracle {
-            clock: Clock::new(&world.clock, origin, world.tick_ms),
+        let clock = Clock::new(&world.clock, origin, world.tick_ms);
+        let mut oracle = Oracle {
+            now: clock.now(origin),
+            clock,
             length: TickLength { tick_ms: world.tick_ms },
             world: Arc::new(world.clone()),
             quests: quests.iter().map(|(id, def)| (Arc::from(id.as_str()), Arc::clone(def))).collect(),
@@ -145,44 +161,71 @@ impl Oracle {
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             facts: BTreeMap::new(),
-            effects: Vec::new(),
-            quest_effects: BTreeMap::new(),
+            updates: Vec::new(),
+            effects: BTreeMap::new(),
             held: BTreeMap::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
+            earned: Vec::new(),
             levels_seen: BTreeMap::new(),
             seen: BTreeMap::new(),
             grants: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            look: BTreeMap::new(),
+            sweeps: BTreeSet::new(),
+            facts_named: BTreeSet::new(),
+            quests_named: BTreeSet::new(),
             rows: BTreeMap::new(),
             changes: Vec::new(),
             refused: 0,
+        };
+        oracle.known.insert(Holder { scope: Scope::Realm, id: realm });
+        for region in world.regions.keys() {
+            oracle.known.insert(Holder { scope: Scope::Region, id: Sym::new(region) });
         }
+        oracle.note_names();
+        oracle
     }
 
     /// Folds all ticks up to `until` and returns every change, sorted.
     pub fn run(mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
-        let mut sweeps: BTreeSet<Tick> =
-            self.clock.edges(first, until, &self.conditions()).into_iter().collect();
-        sweeps.extend(self.weather_ticks());
-        let mut next = Some(first);
+        let edges = self.clock.edges(first, until, &self.conditions());
+        self.sweeps.extend(edges);
+        self.sweeps.extend(self.weather_ticks());
+        self.sweeps.insert(first);
         let none = Vec::new();
+        let mut next = Some(first);
         while let Some(tick) = next.filter(|tick| *tick <= until) {
-            let timer = self.timers.remove(&tick);
-            let sweep = self.exhaustive || timer || sweeps.contains(&tick);
-            let before = self.changes.len();
-            let given = inputs.get(&tick).unwrap_or(&none);
-            let concluded = self.fold(tick, given, sweep);
-            if concluded || self.changes.len() != before {
-                self.timers.insert(tick + 1);
-            }
-            let after = |ticks: &BTreeSet<Tick>| ticks.range(tick + 1..).next().copied();
+            let due = self.look.remove(&tick).unwrap_or_default();
+            self.fold(tick, inputs.get(&tick).unwrap_or(&none), due);
             let given = inputs.range(tick + 1..).next().map(|(tick, _)| *tick);
-            next = [given, after(&self.timers), after(&sweeps)].into_iter().flatten().min();
+            let look = self.look.range(tick + 1..).next().map(|(tick, _)| *tick);
+            let sweep = self.sweeps.range(tick + 1..).next().copied();
+            let every = self.exhaustive.then_some(tick + 1);
+            next = [given, look, sweep, every].into_iter().flatten().min();
         }
         self.changes.sort_by_cached_key(|change| format!("{:020} {change:?}", change.2));
         self.changes
+    }
+
+    /// Has a tick look at a holder.
+    pub fn look_at(&mut self, tick: Tick, holder: Holder) {
+        self.look.entry(tick).or_default().insert(holder);
+    }
+
+    fn note_names(&mut self) {
+        fn note(condition: &Condition, facts: &mut BTreeSet<String>, quests: &mut BTreeSet<String>) {
+            facts.extend(condition.facts.keys().cloned());
+            quests.extend(condition.quests.keys().cloned());
+            for inner in condition.all.iter().chain(&condition.any).chain(condition.not.as_deref()) {
+                note(inner, facts, quests);
+            }
+        }
+        let (mut facts, mut quests) = (BTreeSet::new(), BTreeSet::new());
+        for condition in self.conditions() {
+            note(condition, &mut facts, &mut quests);
+        }
+        (self.facts_named, self.quests_named) = (facts, quests);
     }
 
     fn conditions(&self) -> Vec<&Condition> {
@@ -214,51 +257,32 @@ impl Oracle {
     }
 
     pub fn place(&self, player: Sym) -> Place {
-        self.places.get(player.as_str()).copied().unwrap_or_default()
-    }
-
-    pub fn region_of(&self, event: &Event) -> Sym {
-        if !event.region.is_none() {
-            return event.region;
-        }
-        self.place(event.player).region
-    }
-
-    /// For whom an event counts.
-    pub fn holders_of(&self, event: &Event) -> Vec<Holder> {
-        let mut ids = vec![(Scope::Region, self.region_of(event)), (Scope::Realm, self.realm)];
-        if !event.player.is_none() {
-            let place = self.place(event.player);
-            ids.extend([
-                (Scope::Player, event.player),
-                (Scope::Party, place.party),
-                (Scope::Guild, place.guild),
-                (Scope::Account, place.account),
-                (Scope::Instance, place.instance),
-            ]);
-        }
-        ids.into_iter().filter(|(_, id)| !id.is_none()).map(|(scope, id)| Holder { scope, id }).collect()
-    }
-
-    pub fn holder_for(&self, scope: Scope, event: &Event) -> Option<Holder> {
-        self.holders_of(event).into_iter().find(|holder| holder.scope == scope)
+        self.places.get(&player).copied().unwrap_or_default()
     }
 
     /// A quest's state and completions for a holder at the end of the tick before.
     pub fn state_seen(&self, holder: Holder, quest: &str) -> (QuestState, i64) {
-        let seen = self.seen.get(&holder).and_then(|quests| quests.get(quest)).copied();
+        let records = self.seen.get(&holder);
+        if let Some(record) = records.and_then(|records| records.get(quest)) {
+            return *record;
+        }
         let def = &self.quests[quest];
-        let untouched = if def.requires.is_empty() { QuestState::Available } else { QuestState::Hidden };
-        seen.unwrap_or((untouched, 0))
+        let taken = records.into_iter().flatten().any(|(other, (state, completions))| {
+            let group = &self.quests[other].exclusive_group;
+            group.is_some() && *group == def.exclusive_group && (state.is_open() || *completions > 0)
+        });
+        let hidden = taken || !def.requires.is_empty();
+        (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
     }
 
     /// When a quest done at `tick` can be accepted again.
     pub fn reopens(&self, quest: &QuestDef, tick: Tick) -> Option<Tick> {
         match quest.repeat.as_ref()? {
             Repeat::Always {} => Some(tick + 1),
-            Repeat::Cooldown(span) => Some(tick + self.clock.ticks(*span)),
+            Repeat::Cooldown(span) => Some(tick + self.clock.ticks(*span).max(1)),
             Repeat::Daily { .. } | Repeat::Weekly { .. } => {
-                Some(self.length.tick_at(self.reset_after(quest, self.length.utc_ms(tick))?))
+                let reset = self.reset_after(quest, self.length.utc_ms(tick))?;
+                Some(self.length.tick_at(reset).max(tick + 1))
             }
         }
     }

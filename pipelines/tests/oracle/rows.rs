@@ -12,8 +12,9 @@ fn text(sym: Sym) -> Json {
 }
 
 impl Oracle {
-    /// Compares a holder's rows with what they were and notes the changes.
-    pub fn note_changes(&mut self, tick: Tick, holder: Holder) {
+    /// Compares a holder's rows with what they were and notes the changes. Whether there are any.
+    pub fn note_changes(&mut self, tick: Tick, holder: Holder) -> bool {
+        let before = self.changes.len();
         let new = self.rows_of(holder);
         let old = self.rows.remove(&holder).unwrap_or_default();
         for (view, row) in old.iter().filter(|row| !new.contains(row)) {
@@ -25,6 +26,7 @@ impl Oracle {
         if !new.is_empty() {
             self.rows.insert(holder, new);
         }
+        self.changes.len() > before
     }
 
     pub fn note_grant(&mut self, tick: Tick, row: &[Json], diff: Diff) {
@@ -43,13 +45,13 @@ impl Oracle {
             }
             let lead =
                 [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(**quest)];
-            let active = held.state == QuestState::Active;
+            let (open, active) = (held.state.is_open(), held.state == QuestState::Active);
             let (stage, stage_def) = &def.stages.0[held.stage];
             let mut row = lead.to_vec();
             row.extend([
                 json!(held.instance),
                 json!(held.state.name()),
-                if active { json!(stage) } else { Json::Null },
+                if open { json!(stage) } else { Json::Null },
                 json!(held.since),
                 held.deadline.filter(|_| active).map_or(Json::Null, |at| json!(at)),
                 json!(held.completions),
