@@ -25,7 +25,12 @@ impl BuildGraph for WorldGraph {
             let (events, event_stream) = scope.new_input();
             let (commands, command_stream) = scope.new_input();
             let (loads, load_stream) = scope.new_input();
-            let inputs = Inputs { events: event_stream, commands: command_stream, loads: load_stream };
+            let inputs = Inputs {
+                events: event_stream,
+                commands: command_stream,
+                loads: load_stream,
+                keeps_base: outputs.keeps_base(),
+            };
             let graph = build(self.realm, &self.world, inputs);
             outputs.rows(graph.rows);
             outputs.base(graph.base);

@@ -5,6 +5,7 @@ pub mod bots;
 pub mod cli;
 pub mod graph;
 pub mod open;
+pub mod recordings;
 pub mod replay;
 pub mod secrets;
 pub mod serve;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use worldflow_engine::admission::{Batch, Item, Outcome};
+use worldflow_engine::intake::EventTimeSource;
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
 use worldflow_engine::sequencer::Mode;
 use worldflow_engine::tick_clock::system_wall_clock;
@@ -29,6 +30,8 @@ pub struct OpenConfig {
     pub workers: Option<usize>,
     /// Ticks pass by the wall clock, or by `advance` alone.
     pub manual: bool,
+    /// Sources whose events belong to the ticks of their own times.
+    pub event_time: Vec<EventTimeSource>,
 }
 
 /// A realm cannot be started.
@@ -50,7 +53,7 @@ pub enum StartError {
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
 pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> {
-    let OpenConfig { realm, world, folder, workers, manual } = config;
+    let OpenConfig { realm, world, folder, workers, manual, event_time } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
     let mode = if manual { Mode::Manual { start: length.tick_at(wall()) } } else { Mode::RealTime { wall } };
@@ -59,6 +62,7 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
         folder,
         workers: workers.unwrap_or_else(|| worker_count(world.world.workers)),
         mode,
+        event_time,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
     let running = open(engine, Arc::new(graph)).await?;

@@ -28,6 +28,7 @@ use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
 use crate::open::{OpenConfig, open_realm};
+use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
 use crate::world::LoadedWorld;
 
@@ -63,6 +64,7 @@ pub struct Serving {
     pub tokens: Tokens,
     realms: Vec<RunningRealm>,
     edges: Realms,
+    playing: Vec<Playing>,
     sinks: Vec<SqlSink>,
     tiers: Vec<Tiers>,
     stop: watch::Sender<bool>,
@@ -74,7 +76,7 @@ impl Serving {
     ///
     /// # Errors
     /// When the port is taken, a data folder is in use or damaged, or a sink's or tier's settings
-    /// cannot be used. What had been started is stopped again.
+    /// cannot be used.
     pub async fn open(config: ServeConfig) -> anyhow::Result<Serving> {
         let listener = listen(config.listen).await?;
         let address = listener.local_addr()?;
@@ -82,18 +84,23 @@ impl Serving {
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
+        let mut playing = Vec::new();
         for RealmChoice { name, world } in config.realms {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
+            let recordings = recordings_of(&world)?;
+            let event_time = recordings.iter().filter_map(RecordingSource::event_time).collect();
             let running = open_realm(OpenConfig {
                 realm: name,
                 world,
                 folder: Some(folder.clone()),
                 workers: config.workers,
                 manual: config.manual,
+                event_time,
             })
             .await?;
             let realm = running.realm.clone();
+            playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone())));
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
@@ -115,7 +122,7 @@ impl Serving {
         let (stop, stopping) = watch::channel(false);
         let server = tokio::spawn(serve(listener, app, stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
-        Ok(Serving { address, tokens, realms, edges, sinks, tiers, stop, server })
+        Ok(Serving { address, tokens, realms, edges, playing, sinks, tiers, stop, server })
     }
 
     /// Issues a token for a realm.
@@ -146,6 +153,9 @@ impl Serving {
     /// When a realm had failed or could not write its last snapshot.
     pub async fn close(self) -> anyhow::Result<()> {
         self.edges.close();
+        for playing in &self.playing {
+            playing.stop();
+        }
         for tiers in self.tiers {
             tiers.close().await;
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::watch;
 use worldflow_sources::tokens::Role;
 
-use super::run::{ServeArgs, until_stopped};
+use super::run::{ServeArgs, stop_signal, until_stopped};
 use crate::bots::{self, BotsConfig, WatchConfig};
 use crate::serve::{RealmChoice, Serving};
 use crate::world::LoadedWorld;
@@ -61,10 +61,12 @@ Ctrl-C stops it; started again, it goes on where it was.
 ",
             data = data.display(),
         );
+        let stop = stop_signal()?;
         std::io::stdout().write_all(text.as_bytes())?;
-        let (stopping, stop) = watch::channel(false);
+        let (stopping, told_to_stop) = watch::channel(false);
         let url = format!("ws://{address}");
-        let onlooker = WatchConfig { url: url.clone(), token: player, stop: stop.clone(), duration: None };
+        let onlooker =
+            WatchConfig { url: url.clone(), token: player, stop: told_to_stop.clone(), duration: None };
         let play = BotsConfig {
             url,
             token: server,
@@ -72,14 +74,14 @@ Ctrl-C stops it; started again, it goes on where it was.
             players: bot_count,
             seed,
             speed: 1.0,
-            stop,
+            stop: told_to_stop,
             duration: None,
         };
         let mut onlooker = tokio::spawn(bots::watch_realm(onlooker));
         let mut play = tokio::spawn(bots::run(play));
         // The clients run until they are told to stop: an earlier end is a fault of theirs or ours.
         let fault = tokio::select! {
-            failed = until_stopped(&serving) => failed.then(|| "a realm has stopped".to_owned()),
+            failed = until_stopped(&serving, stop) => failed.then(|| "a realm has stopped".to_owned()),
             ended = &mut play => Some(format!("the game server has stopped: {:?}", ended?.err())),
             ended = &mut onlooker => Some(format!("the onlooker has stopped: {:?}", ended?.err())),
         };

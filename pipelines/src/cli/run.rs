@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use worldflow_sources::tokens::Role;
+use worldflow_schemas::Sym;
+use worldflow_sources::tokens::{Claims, Role};
 
+use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
 use crate::world::LoadedWorld;
 
@@ -34,7 +36,12 @@ pub(super) struct RunArgs {
     /// Time passes only by `POST /v1/clock/advance`; needs --development.
     #[arg(long, requires = "development")]
     manual_clock: bool,
-    /// Says that this is no live game: allows --manual-clock.
+    /// A token that stays good over restarts, from an environment variable:
+    /// REALM/ROLE/SUBJECT=VARIABLE, for example greenvale/game_server/eu-1=EU_TOKEN. May be given
+    /// several times; without it, development tokens are made and printed.
+    #[arg(long = "token", value_name = "REALM/ROLE/SUBJECT=VARIABLE")]
+    tokens: Vec<String>,
+    /// Says that this is no live game: allows --manual-clock, and prints development tokens.
     #[arg(long)]
     development: bool,
 }
@@ -107,15 +114,47 @@ fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
     Ok(chosen)
 }
 
+/// A token given by reference: what it says, and its value from the environment.
+fn given_token(given: &str) -> anyhow::Result<(Claims, String)> {
+    let parts = given.split_once('=').and_then(|(claims, variable)| {
+        let mut parts = claims.splitn(3, '/');
+        let (realm, role, subject) = (parts.next()?, parts.next()?, parts.next()?);
+        let role = [Role::GameServer, Role::Player, Role::Dashboard]
+            .into_iter()
+            .find(|known| known.name() == role)?;
+        Some((Claims { realm: Sym::new(realm), role, subject: Sym::new(subject) }, variable))
+    });
+    let Some((claims, variable)) = parts else {
+        anyhow::bail!(
+            "--token {given}: not REALM/ROLE/SUBJECT=VARIABLE\nhint: for example greenvale/game_server/eu-1=EU_TOKEN"
+        );
+    };
+    let token = resolve(&format!("${{{variable}}}"), "--token")?;
+    anyhow::ensure!(
+        token.len() >= LEAST_TOKEN_BYTES,
+        "--token: the value of {variable} is shorter than {LEAST_TOKEN_BYTES} bytes\nhint: for example `openssl rand -hex 20`"
+    );
+    Ok((claims, token))
+}
+
+/// The shortest token that is taken.
+const LEAST_TOKEN_BYTES: usize = 16;
+
 pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let choices = choices(&args)?;
+    let given: Vec<(Claims, String)> =
+        args.tokens.iter().map(|given| given_token(given)).collect::<Result<_, _>>()?;
+    let development = args.development || given.is_empty();
     let manual = args.manual_clock;
     let config = args.serve.config(choices, manual);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let names: Vec<String> = config.realms.iter().map(|realm| realm.name.clone()).collect();
         let serving = Serving::open(config).await?;
         let mut text = format!("worldflow listens on http://{}\n", serving.address);
-        for name in &names {
+        for (claims, token) in given {
+            serving.tokens.add(token, claims);
+        }
+        for name in names.iter().filter(|_| development) {
             text.push_str(&format!("\nrealm {name}; development tokens, good until it stops:\n"));
             for (role, subject) in [
                 (Role::GameServer, "game-server"),
@@ -127,8 +166,9 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             }
         }
         text.push_str("\nCtrl-C stops it.\n");
+        let stop = stop_signal()?;
         std::io::stdout().write_all(text.as_bytes())?;
-        let failed = until_stopped(&serving).await;
+        let failed = until_stopped(&serving, stop).await;
         let closed = serving.close().await;
         closed?;
         anyhow::ensure!(!failed, "a realm has stopped\nhint: the log says why");
@@ -136,30 +176,32 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Waits for Ctrl-C, for the signal that service managers send, or for a realm to stop by itself.
-/// Returns whether the last.
-pub(super) async fn until_stopped(serving: &Serving) -> bool {
+/// Waits for `stop`, or for a realm to stop by itself. Returns whether the last.
+pub(super) async fn until_stopped(serving: &Serving, stop: impl Future<Output = ()>) -> bool {
     tokio::select! {
-        () = stop_signal() => false,
+        () = stop => false,
         () = serving.failed() => true,
     }
 }
 
+/// Ctrl-C, or the signal that service managers send. Both are caught from this call on, so that who
+/// has been told that it runs can stop it in order.
 #[cfg(unix)]
-async fn stop_signal() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    match terminate {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
         }
-    }
+    })
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() {
-    let _ = tokio::signal::ctrl_c().await;
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

@@ -162,7 +162,7 @@ fn place(location: &Location) -> Place {
     Place {
         line: cut(location.line()),
         column: cut(location.column()),
-        length: cut(u64::from(location.span().len())),
+        length: cut(location.span().len()),
     }
 }
 

@@ -7,6 +7,7 @@ mod commands;
 mod fields;
 mod proposed;
 mod rate;
+mod recent;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use fields::{amount, at_ms, attribute, optional_id};
 pub(crate) use fields::{holder_text, id_text, intern, long_text};
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 pub use rate::RateLimits;
+use recent::Recent;
 
 use crate::tokens::{Claims, Role};
 
@@ -72,6 +74,7 @@ pub struct Checker {
     facts: FxHashMap<Sym, FactDef>,
     views: Arc<ViewStore>,
     rates: RateLimits,
+    recent: Recent,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl Checker {
             facts: world.facts.iter().map(|(name, def)| (Sym::new(name), def.clone())).collect(),
             views,
             rates: RateLimits::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -225,6 +229,7 @@ impl Checker {
         let Some(sym) = Sym::find(name) else { return false };
         self.entities.contains(&sym)
             || self.views.read(catalog::ENTITIES).get(&[Value::id(self.realm), Value::id(sym)]).is_some()
+            || self.recent.contains(sym)
     }
 
     fn region(&self, path: &str, name: &str) -> Result<Sym, Refusal> {
@@ -234,7 +239,6 @@ impl Checker {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "it is the field of Event")]
     fn attributes(
         &self,
         kind_name: Sym,

@@ -35,7 +35,7 @@ pub fn play(
     mapping: Option<&Mapping>,
     play: Play,
     to: (&Admission, &Observed),
-    check: &dyn Fn(&Input) -> Result<(), Refusal>,
+    check: &mut dyn FnMut(&Input) -> Result<(), Refusal>,
     stop: &AtomicBool,
 ) -> Result<(), RecordingError> {
     let (admission, observed) = to;
@@ -74,6 +74,10 @@ pub fn play(
 }
 
 /// Waits until `offset_ms` of recorded time are due; false when it is time to stop.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a recording is played at the pace of a clock, on its own thread"
+)]
 fn wait(began: Instant, offset_ms: i64, speed: Option<u32>, stop: &AtomicBool) -> bool {
     let Some(speed) = speed else { return !stop.load(Ordering::Relaxed) };
     let offset = Duration::from_millis(u64::try_from(offset_ms).unwrap_or(0)) / speed.max(1);

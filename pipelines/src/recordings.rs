@@ -1,0 +1,108 @@
+//! The recordings that a world names under `sources:`, played into its realm.
+//!
+//! A recording begins anew at every start: what the realm has had of it before is known by its
+//! position, and counts once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use worldflow_engine::intake::EventTimeSource;
+use worldflow_engine::realm::Realm;
+use worldflow_schemas::definitions::{SourceDef, SourceTime};
+use worldflow_schemas::{Input, Sym};
+use worldflow_sources::recording::{Mapping, Play, Recording, Rules, play};
+
+use crate::replay::open_mapping;
+use crate::world::LoadedWorld;
+
+/// A recording of a world, checked and ready to be played.
+pub struct RecordingSource {
+    name: String,
+    path: PathBuf,
+    mapping: Option<Mapping>,
+    source: Sym,
+    speed: Option<u32>,
+    time: SourceTime,
+}
+
+/// Opens every recording that a world names.
+///
+/// # Errors
+/// When a file cannot be read, a mapping is wrong, or two recordings have the same producer.
+pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>> {
+    let mut recordings: Vec<RecordingSource> = Vec::new();
+    for (name, def) in &world.world.sources {
+        let SourceDef::Recording { path, map, speed, time } = def;
+        let Some(folder) = &world.path else {
+            anyhow::bail!("sources.{name}: the demo world has no folder to read `{path}` from");
+        };
+        let path = folder.join(path);
+        let mapping = map.as_ref().map(|map| open_mapping(&folder.join(map))).transpose()?;
+        let source = Recording::open(&path, mapping.as_ref())?.source();
+        if let Some(other) = recordings.iter().find(|other| other.source == source) {
+            anyhow::bail!(
+                "sources.{name} and sources.{} have the same producer `{source}`\n\
+                 hint: their events would count as one another's; give each mapping its own `source`",
+                other.name
+            );
+        }
+        recordings.push(RecordingSource {
+            name: name.clone(),
+            path,
+            mapping,
+            source,
+            speed: *speed,
+            time: *time,
+        });
+    }
+    Ok(recordings)
+}
+
+impl RecordingSource {
+    /// Its place among the sources whose events belong to the ticks of their own times.
+    #[must_use]
+    pub fn event_time(&self) -> Option<EventTimeSource> {
+        match self.time {
+            SourceTime::Arrival => None,
+            SourceTime::Event { lateness } => {
+                Some(EventTimeSource { source: self.source, lateness_ms: lateness.ms })
+            }
+        }
+    }
+
+    /// Plays it on a thread of its own, which ends with the recording, with the realm, or when told.
+    #[must_use]
+    pub fn play(self, realm: Realm) -> Playing {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        tokio::task::spawn_blocking(move || {
+            let mut rules = Rules::new(&realm.world);
+            let mut check = |input: &Input| match input {
+                Input::Event(event) => rules.event(event),
+                Input::Command(command) => rules.command(command),
+            };
+            let how = Play { speed: self.speed, event_time: self.event_time().is_some() };
+            let to = (&realm.admission, &realm.observed);
+            match play(&self.path, self.mapping.as_ref(), how, to, &mut check, &stopping) {
+                Ok(()) => tracing::info!(source = self.name, "the recording has been played"),
+                Err(error) => {
+                    tracing::error!(source = self.name, %error, "the recording cannot be played on")
+                }
+            }
+        });
+        Playing { stop }
+    }
+}
+
+/// A recording that is being played.
+pub struct Playing {
+    stop: Arc<AtomicBool>,
+}
+
+impl Playing {
+    /// Tells it to stop; it does within a tenth of a second.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
