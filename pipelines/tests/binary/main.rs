@@ -8,6 +8,7 @@ mod bots;
 mod client;
 mod clock;
 mod databases;
+mod demo;
 mod http;
 mod npcs;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]

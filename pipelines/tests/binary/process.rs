@@ -87,6 +87,12 @@ impl Process {
         panic!("ended ({status}) before `{beginning}`; it said:\n{}{log}", self.stdout);
     }
 
+    /// The rest of the printed line that begins like this.
+    fn printed(&self, beginning: &str) -> &str {
+        let found = self.stdout.lines().find_map(|line| line.strip_prefix(beginning));
+        found.unwrap_or_else(|| panic!("no `{beginning}` in:\n{}", self.stdout))
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Said {
         let end = Instant::now() + DEADLINE;
@@ -131,14 +137,20 @@ impl Server {
     pub(crate) fn start<'a>(args: impl IntoIterator<Item = &'a str>, data: &'a Path) -> Server {
         let fixed = ["run", "--port", "0", "--data", path(data)];
         let mut process = Process::start(fixed.into_iter().chain(args));
-        process.until("Ctrl-C stops it.");
-        let address = process
-            .stdout
-            .lines()
-            .find_map(|line| line.strip_prefix("worldflow listens on http://"))
-            .expect("it prints its address")
-            .to_owned();
+        process.until("Ctrl-C stops it");
+        let address = process.printed("worldflow listens on http://").to_owned();
         let tokens = printed_tokens(&process.stdout);
+        Server { process, address, tokens }
+    }
+
+    /// `worldflow demo` on a free port with these arguments.
+    pub(crate) fn demo(data: &Path, more: &[&str]) -> Server {
+        let fixed = ["demo", "--port", "0", "--data", path(data)];
+        let mut process = Process::start(fixed.into_iter().chain(more.iter().copied()));
+        process.until("Ctrl-C stops it");
+        let address = process.printed("  live page    http://").trim_end_matches('/').to_owned();
+        let token = process.printed("  token        ").split(' ').next().expect("split has a first part");
+        let tokens = vec![("greenvale".to_owned(), "dashboard".to_owned(), token.to_owned())];
         Server { process, address, tokens }
     }
 
@@ -154,8 +166,17 @@ impl Server {
 
     /// Stops it as a service manager does, and waits until it has ended well.
     pub(crate) fn stop(self) {
+        self.end("-TERM");
+    }
+
+    /// Stops it as a person at a terminal does.
+    pub(crate) fn interrupt(self) {
+        self.end("-INT");
+    }
+
+    fn end(self, signal: &str) {
         let pid = self.process.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        let told = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
         assert!(told.success(), "it had ended by itself");
         let said = self.process.ended();
         assert!(said.status.success(), "{said:?}");
