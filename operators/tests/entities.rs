@@ -92,6 +92,23 @@ fn declared_entities_appear_in_the_first_step_and_writes_act_in_order() {
 }
 
 #[test]
+fn a_load_tells_that_declared_tags_are_gone() {
+    let told = |change: EntityChange| {
+        let script = Script::from([(1, vec![EntitiesIn::Begin]), (2, vec![write(1, "wolf", change)])]);
+        let run = drive(&mut machine(), &script, 0, 10);
+        let mut again = machine();
+        support::load(&mut again, &run);
+        let mut output = Output::default();
+        again.loaded(2, Vec::new(), &mut output);
+        support::Changed::of(output).out
+    };
+    let none = [r#"Tags(EntityTags { entity: "wolf", tags: [] })"#];
+    assert_eq!(told(EntityChange::Delete), none);
+    assert_eq!(told(upsert("npc", &[], &[])), none);
+    assert_eq!(told(merge(&[], &[], &["pack"])), [r#"Tags(EntityTags { entity: "wolf", tags: ["beast"] })"#]);
+}
+
+#[test]
 fn each_declared_entity_belongs_to_one_shard() {
     let mut rows = Vec::new();
     for index in 0..3 {

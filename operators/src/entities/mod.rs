@@ -141,7 +141,11 @@ impl Machine for EntitiesMachine {
     fn loaded(&mut self, _: Tick, _: Vec<EntitiesIn>, output: &mut Output<EntitiesOut>) {
         for (&entity, stored) in &self.entities {
             output.insert(catalog::ENTITIES, self.row(entity, stored));
-            tell_tags(entity, None, Some(stored), output);
+            tell(entity, stored.body.tags.clone(), output);
+        }
+        // Others begin with the tags that the world declares, so the lack of tags is told as well.
+        for &entity in self.written.iter().filter(|entity| !self.entities.contains_key(entity)) {
+            tell(entity, Vec::new(), output);
         }
         self.begin(output);
     }
@@ -191,6 +195,10 @@ fn tell_tags(entity: Sym, old: Option<&Entity>, new: Option<&Entity>, output: &m
     let tags = |stored: Option<&Entity>| stored.map_or(Vec::new(), |stored| stored.body.tags.clone());
     let (old, tags) = (tags(old), tags(new));
     if old != tags {
-        output.out.push(EntitiesOut::Tags(EntityTags { entity, tags }));
+        tell(entity, tags, output);
     }
+}
+
+fn tell(entity: Sym, tags: Vec<Sym>, output: &mut Output<EntitiesOut>) {
+    output.out.push(EntitiesOut::Tags(EntityTags { entity, tags }));
 }
