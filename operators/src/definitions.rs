@@ -59,25 +59,17 @@ fn removal((kind, id): (Kind, Sym)) -> DefinitionEdit {
     }
 }
 
+/// What the definitions that a tick has touched were before it.
+type Before = BTreeMap<(Kind, Sym), Option<DefinitionEdit>>;
+
 impl DefinitionsMachine {
-    fn apply(&mut self, edit: DefinitionEdit, output: &mut Output<DefinitionEdit>) {
-        let Some(key) = key(&edit) else { return self.keep_only(&edit, output) };
-        if is_removal(&edit) {
-            if self.present.remove(&key).is_none() {
-                return;
-            }
-            output.base.push(piece::change::<_, ()>(Self::NAME, Sym::NONE, &key, None));
-        } else {
-            if self.present.get(&key) == Some(&edit) {
-                return;
-            }
-            output.base.push(piece::change(Self::NAME, Sym::NONE, &key, Some(&edit)));
-            self.present.insert(key, edit.clone());
-        }
-        output.out.push(edit);
+    fn apply(&mut self, edit: DefinitionEdit, before: &mut Before) {
+        let Some(key) = key(&edit) else { return self.keep_only(&edit, before) };
+        let old = if is_removal(&edit) { self.present.remove(&key) } else { self.present.insert(key, edit) };
+        before.entry(key).or_insert(old);
     }
 
-    fn keep_only(&mut self, edit: &DefinitionEdit, output: &mut Output<DefinitionEdit>) {
+    fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
         let DefinitionEdit::Only { quests, climates, schedules, npcs } = edit else { return };
         let gone: Vec<(Kind, Sym)> = self
             .present
@@ -94,7 +86,7 @@ impl DefinitionsMachine {
             .copied()
             .collect();
         for key in gone {
-            self.apply(removal(key), output);
+            self.apply(removal(key), before);
         }
     }
 }
@@ -119,8 +111,18 @@ impl Machine for DefinitionsMachine {
         inputs.sort_by_cached_key(|edit| {
             (key(edit).is_none(), key(edit).map(|(kind, id)| (kind, id.as_str())), format!("{edit:?}"))
         });
+        let mut before = Before::new();
         for edit in inputs {
-            self.apply(edit, output);
+            self.apply(edit, &mut before);
+        }
+        // Of each definition others are told once, whatever has been done to it in the tick.
+        for (key, before) in before {
+            let now = self.present.get(&key);
+            if before.as_ref() == now {
+                continue;
+            }
+            output.base.push(piece::change(Self::NAME, Sym::NONE, &key, now));
+            output.out.push(now.cloned().unwrap_or_else(|| removal(key)));
         }
     }
 
@@ -133,7 +135,7 @@ impl Machine for DefinitionsMachine {
 mod tests {
     use std::sync::Arc;
 
-    use worldflow_schemas::definitions::ScheduleDef;
+    use worldflow_schemas::definitions::{QuestDef, ScheduleDef};
 
     use super::*;
 
@@ -163,8 +165,66 @@ mod tests {
             npcs: Vec::new(),
         };
         let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
-        assert_eq!(removed.out, [schedule("fair", "1 09:00"), DefinitionEdit::Schedule("ball".into(), None)]);
-        assert_eq!(removed.base.len(), 2);
+        assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
+        assert!(removed.out.contains(&DefinitionEdit::Schedule("ball".into(), None)), "{:?}", removed.out);
+        assert_eq!((removed.out.len(), removed.base.len()), (2, 2));
+    }
+
+    #[test]
+    fn of_each_definition_others_are_told_once_a_tick() {
+        let mut machine = DefinitionsMachine::default();
+        let none = DefinitionEdit::Only {
+            quests: Vec::new(),
+            climates: Vec::new(),
+            schedules: Vec::new(),
+            npcs: Vec::new(),
+        };
+        assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
+        let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];
+        assert_eq!(step(&mut machine, both).out, [schedule("fair", "1 09:00")]);
+        let gone = step(&mut machine, vec![schedule("fair", "1 07:00"), none]);
+        assert_eq!(gone.out, [DefinitionEdit::Schedule("fair".into(), None)]);
+        assert_eq!((gone.base.len(), gone.base[0].value.is_none()), (1, true));
+    }
+
+    #[test]
+    fn a_quest_with_all_that_is_optional_comes_back_from_base_state_as_it_was() {
+        let def: QuestDef = serde_saphyr::from_str(
+            r#"{
+            "title": "All", "scope": "guild", "accept": "auto", "turn_in": "manual",
+            "requires": {
+                "phase": ["dusk", "night"], "hours": "20:00-06:00", "season": "spring",
+                "moon": {"luna": "full"}, "region": "moor", "level": {"at_least": 3, "below": 9},
+                "weather": {"kind": "rain", "intensity": {"above": 0.25}, "lasting": "10m world"},
+                "facts": {"mood": 4, "name": {"one_of": ["a", 1, 0.5, true]}, "open": {"is_not": false}},
+                "quests": {"other": ["done", "failed"]},
+                "any": [{"phase": "day"}, {"not": {"all": [{"region": "fen"}]}}],
+            },
+            "exclusive_group": "one", "deadline": "2d world",
+            "fail_on": [{"event": "death", "where": {"by": "fire"}}],
+            "fail_when": {"facts": {"war": true}},
+            "repeat": {"weekly": {"day": "monday", "at": "04:00", "zone": "Europe/Berlin"}},
+            "stages": {
+                "zeta": {"title": "First", "complete": {"at_least": 1}, "objectives": {
+                    "z": {"event": "kill", "target": ["wolf", "beast"], "count": 3, "within": "5m",
+                          "where": {"damage": {"at_least": 0.5}}, "when": {"phase": "night"}},
+                    "a": {"event": "gather", "distinct": 2, "of": "kind", "optional": true},
+                }},
+                "alpha": {"complete": "sequence", "objectives": {
+                    "s": {"title": "Sum", "event": "pay", "sum": 10, "of": "coins"},
+                    "m": {"event": "jump", "max": 7, "hidden_until": ["s"]},
+                    "e": {"event": "kill", "count": 9, "since": "ever", "lifetime": "kills"},
+                }},
+            },
+            "rewards": {"experience": 5, "slots": {"hat": {"item": "hat", "amount": 2}},
+                        "to": {"contributors": {"at_least": 4}}},
+            "effects": [{"set": {"fact": "saved", "to": true}}, {"add": {"fact": "mood", "by": 0.5}}],
+        }"#,
+        )
+        .expect("a quest");
+        let edit = DefinitionEdit::Quest(Sym::new("all"), Some(Arc::new(def)));
+        let bytes = postcard::to_stdvec(&edit).expect("an edit is plain data");
+        assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(edit));
     }
 
     #[test]
