@@ -12,16 +12,21 @@
 use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
+use differential_dataflow::collection::AsCollection;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use timely::ExchangeData;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, Scope};
-use worldflow_schemas::{Diff, Event, Sym, Tick};
+use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
@@ -31,12 +36,12 @@ use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::machine::{Machine, Produced, Told, ViewRow, operate};
 use crate::messages::{ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
-use crate::npcs::{NpcsIn, NpcsMachine, reply_route};
+use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
 };
-use crate::weather::{WeatherIn, WeatherMachine};
+use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 
 /// What enters the graph on one worker.
 pub struct Inputs<'scope> {
@@ -126,7 +131,10 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         ],
         WeatherMachine::new(realm, world.seed, world.tick_ms, calendar, &world.zones, (index, peers)),
     );
-    let weather_now = weather.out.clone();
+    let weather_now = weather.out.clone().flat_map(|out| match out {
+        WeatherOut::Now(now) => Some(now),
+        WeatherOut::Refused(_) => None,
+    });
 
     let facts = loads.operate(
         vec![
@@ -189,8 +197,15 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let npcs = shared.npcs(&entered, &known);
 
     let quest_rows = players.rows.concat(groups.rows);
-    let levels = levels(realm, quest_rows.clone());
-    let community = community_progress(quest_rows.clone());
+    let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
+    let alone = Value::Sym(Sym::new(Scope::Player.name()));
+    let (quest_rows, derived_from) = set_aside(quest_rows, move |(view, row)| match *view {
+        catalog::QUEST_STATE => false,
+        catalog::OBJECTIVE_PROGRESS => row[scope_column] != alone,
+        _ => true,
+    });
+    let levels = levels(realm, derived_from.clone());
+    let community = community_progress(derived_from);
 
     let conclusions = players.out.flat_map(|out| match out {
         PlayersOut::Conclusion(conclusion) => Some(conclusion),
@@ -231,6 +246,10 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             npcs.base,
         ]),
         refused: scope.concatenate([
+            weather.out.flat_map(|out| match out {
+                WeatherOut::Refused(refused) => Some(refused),
+                WeatherOut::Now(_) => None,
+            }),
             facts.out.flat_map(|out| match out {
                 FactsOut::Refused(refused) => Some(refused),
                 FactsOut::Now(_) => None,
@@ -298,6 +317,37 @@ impl<'scope> Loads<'scope> {
     }
 }
 
+/// Rows go on as they are; the few that are `wanted` are copied for derived views. Were all of them
+/// copied, every row's count of owners would go up and down for nothing, from several threads.
+fn set_aside<'scope>(
+    rows: VecCollection<'scope, Tick, ViewRow, Diff>,
+    wanted: impl Fn(&ViewRow) -> bool + 'static,
+) -> (VecCollection<'scope, Tick, ViewRow, Diff>, VecCollection<'scope, Tick, ViewRow, Diff>) {
+    type Builder = CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>;
+    let mut builder = OperatorBuilder::new("set aside".to_owned(), rows.inner.scope());
+    let mut input = builder.new_input(rows.inner, Pipeline);
+    let (all_out, all) = builder.new_output();
+    let (some_out, some) = builder.new_output();
+    let mut all_out = OutputBuilder::<Tick, Builder>::from(all_out);
+    let mut some_out = OutputBuilder::<Tick, Builder>::from(some_out);
+    builder.build(move |_| {
+        move |_frontiers| {
+            input.for_each(|capability, data| {
+                let tick = *capability.least().expect("a message has a time");
+                let some: Vec<_> = data.iter().filter(|(row, _, _)| wanted(row)).cloned().collect();
+                if !some.is_empty() {
+                    some_out
+                        .activate()
+                        .session(&capability.delayed(&tick, 1))
+                        .give_iterator(some.into_iter());
+                }
+                all_out.activate().session(&capability.delayed(&tick, 0)).give_container(data);
+            });
+        }
+    });
+    (all.as_collection(), some.as_collection())
+}
+
 /// One copy for every worker.
 fn broadcast<'scope, D: Clone + 'static, I: ExchangeData + Clone>(
     stream: Stream<'scope, D>,
@@ -352,10 +402,11 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
             Concluded::Level(now) => vec![(now.player.hash64(), PlayersIn::Level(now))],
-            Concluded::Stands(now) => {
+            // Where players stand is known to their own worker, and told for NPCs only.
+            Concluded::Stands(now) if now.holder.scope != Scope::Player => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
             }
-            Concluded::Effect(_) => Vec::new(),
+            Concluded::Stands(_) | Concluded::Effect(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => match grant_holder(answer.grant) {
@@ -365,9 +416,16 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         let places = known.players.clone();
+        let npcs_ask = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Npc(npc, def) => {
+                Some((npc, def.as_deref().map(quests_named).unwrap_or_default()))
+            }
+            _ => None,
+        });
         let inputs = vec![
             events,
             self.quest_edits(entered, PlayersIn::Define),
+            broadcast(npcs_ask, peers, |(npc, quests)| PlayersIn::NpcAsks(npc, quests)),
             broadcast(known.clock.clone(), peers, PlayersIn::Clock),
             broadcast(known.weather.clone(), peers, PlayersIn::Weather),
             broadcast(known.tags.clone(), peers, PlayersIn::Tags),
@@ -396,8 +454,8 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
         let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Stands(now) => Some(now),
-            Concluded::Effect(_) | Concluded::Level(_) => None,
+            Concluded::Stands(now) if now.holder.scope != Scope::Player => Some(now),
+            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Level(_) => None,
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => {
@@ -424,7 +482,9 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Npc(id, def) => Some((id, def)),
             _ => None,
         });
-        // Whoever can be talked to is a declared entity, so most events are passed over here.
+        // Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world
+        // asks it of every definition), so most events are passed over here. Which kind of event addresses
+        // it is looked at by the machine, since definitions are edited while the graph runs.
         let speakers = self.world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
         let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
         let talk = entered.events.clone().filter(move |event| speakers.contains(&event.target));
@@ -444,6 +504,7 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let inputs = vec![
             broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
+            self.quest_edits(entered, NpcsIn::DefineQuest),
             broadcast(known.clock.clone(), peers, NpcsIn::Clock),
             broadcast(known.weather.clone(), peers, NpcsIn::Weather),
             facts,

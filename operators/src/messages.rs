@@ -8,11 +8,15 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{FactChange, Holder};
 use worldflow_schemas::{EventId, Sym, Tick, Value};
 
+use crate::clock::WorldTime;
+
 /// The world clock from this tick on. Broadcast at every edge.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClockNow {
     /// World milliseconds since the calendar's first instant, at `since`.
     pub world_ms: i64,
+    /// The fraction of a millisecond there, numerator below denominator.
+    pub fraction: (u64, u64),
     /// The tick of that moment.
     pub since: Tick,
     /// World milliseconds ...
@@ -33,12 +37,7 @@ impl ClockNow {
     /// World milliseconds at a tick not before `since`, exact, rounded down.
     #[must_use]
     pub fn world_ms_at(&self, tick: Tick, tick_ms: u32) -> i64 {
-        if self.paused {
-            return self.world_ms;
-        }
-        let real_ms = i128::from(tick.saturating_sub(self.since)) * i128::from(tick_ms);
-        let passed = real_ms * i128::from(self.scale_world) / i128::from(self.scale_real);
-        i64::try_from(i128::from(self.world_ms) + passed).unwrap_or(i64::MAX)
+        self.time(tick_ms).at(tick)
     }
 
     /// Minutes since midnight at a tick.
@@ -48,20 +47,23 @@ impl ClockNow {
         u32::try_from(minute).expect("a day has 1440 minutes")
     }
 
-    /// The first tick at or after `tick` at which world time is at least `world_ms`, or `None` when
-    /// it never will be as things stand.
+    /// The first tick from `since` on at which world time is at least `world_ms`, or `None` when it
+    /// never will be as things stand.
     #[must_use]
     pub fn tick_of(&self, world_ms: i64, tick_ms: u32) -> Option<Tick> {
-        let ahead = i128::from(world_ms) - i128::from(self.world_ms);
-        if ahead <= 0 {
-            return Some(self.since);
+        self.time(tick_ms).first_tick_at(world_ms)
+    }
+
+    fn time(&self, tick_ms: u32) -> WorldTime {
+        WorldTime {
+            anchor: self.since,
+            world_ms: self.world_ms,
+            fraction: self.fraction,
+            scale_world: self.scale_world,
+            scale_real: self.scale_real,
+            paused: self.paused,
+            tick_ms,
         }
-        if self.paused {
-            return None;
-        }
-        let scale = i128::from(self.scale_world) * i128::from(tick_ms);
-        let ticks = (ahead * i128::from(self.scale_real) + scale - 1) / scale;
-        u64::try_from(ticks).ok().and_then(|ticks| self.since.checked_add(ticks))
     }
 }
 
@@ -184,8 +186,8 @@ pub struct LevelNow {
     pub level: i64,
 }
 
-/// Where a holder that is not a player stands with a quest, concluded in the tick before. Broadcast
-/// through the loop, for conditions of players.
+/// Where a holder stands with a quest, concluded in the tick before. Through the loop, for conditions:
+/// a group's is broadcast, a player's goes to the player's worker if an NPC asks about the quest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QuestNow {
     /// Whose.

@@ -183,6 +183,38 @@ fn changes_of_scale_keep_the_fraction() {
 
 proptest! {
     #[test]
+    fn what_the_clock_tells_is_its_own_line_to_the_millisecond(
+        scales in prop::collection::vec((1_u64..200, 1_u32..10_000, 1_u32..10_000), 1..8),
+        tick_ms in 1_u32..100,
+        later in 0_u64..10_000,
+        ahead in 0_i64..1_000_000,
+    ) {
+        let mut machine = clock(60, "1 00:00", tick_ms);
+        let mut time = WorldTime::new(1, 0, (60, 1), tick_ms);
+        let mut told = None;
+        let mut step = |machine: &mut ClockMachine, tick, input| {
+            let mut output = Output::default();
+            machine.step(tick, vec![input], &mut output);
+            told = output.out.pop().or(told.take());
+        };
+        step(&mut machine, 1, ClockIn::Start);
+        let mut tick = 1;
+        for (after, world, real) in scales {
+            tick += after;
+            step(&mut machine, tick, command(SetScale { world, real }));
+            time = time.anchored_at(tick);
+            (time.scale_world, time.scale_real) = (world, real);
+        }
+        let told: ClockNow = told.expect("a clock that starts tells so");
+        prop_assert_eq!(told.world_ms_at(tick + later, tick_ms), time.at(tick + later));
+        let world_ms = time.at(tick) + ahead;
+        let first = told.tick_of(world_ms, tick_ms);
+        prop_assert_eq!(first, time.first_tick_at(world_ms));
+        let first = first.expect("the clock runs");
+        prop_assert!(time.at(first) >= world_ms && (first == tick || time.at(first - 1) < world_ms));
+    }
+
+    #[test]
     fn the_first_tick_at_a_time_is_the_first(
         anchor in 0u64..1_000_000, start in -1_000_000i64..1_000_000, scale in (1u32..5_000, 1u32..5_000),
         tick_ms in 1u32..1_000, moved in 0u64..1_000, ahead in 0i64..10_000_000,

@@ -119,6 +119,7 @@ fn a_fact_expires_once_after_its_last_change_and_before_the_writes_of_that_tick(
 fn world_spans_are_taken_at_the_present_scale_of_the_clock() {
     let clock = ClockNow {
         world_ms: 0,
+        fraction: (0, 1),
         since: 1,
         scale_world: 60,
         scale_real: 1,

@@ -9,10 +9,11 @@ use serde_json::json;
 use support::{Script, changes, check_law, drive, world};
 use worldflow_operators::machine::ViewRow;
 use worldflow_operators::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather};
-use worldflow_operators::npcs::{KEPT_LINES, MOST_LINE_BYTES, NpcsIn, NpcsMachine, reply_route, talk_kinds};
+use worldflow_operators::npcs::{KEPT_LINES, MOST_LINE_BYTES, NpcsIn, NpcsMachine, reply_route};
 use worldflow_operators::presence::PlayerNow;
+use worldflow_operators::quests::{PlayersIn, PlayersMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
-use worldflow_schemas::definitions::{NpcDef, QuestState, WorldDef};
+use worldflow_schemas::definitions::{NpcDef, QuestDef, QuestState, WorldDef};
 use worldflow_schemas::input::{Holder, Reply, Scope};
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
 
@@ -70,6 +71,7 @@ fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
 fn clock(phase: &str, world_ms: i64, since: Tick) -> NpcsIn {
     NpcsIn::Clock(ClockNow {
         world_ms,
+        fraction: (0, 1),
         since,
         scale_world: 60,
         scale_real: 1,
@@ -211,10 +213,21 @@ fn a_premise_that_goes_takes_the_request_with_it() {
         let holder = Holder { scope, id: Sym::new(holder) };
         NpcsIn::Quest(QuestNow { holder, quest: Sym::new("wolves"), state, completions: 0 })
     };
-    let active = || vec![quest(Scope::Realm, "realm", QuestState::Active)];
+    let wolves = |scope: &str| {
+        let def = json!({"title": "Wolves", "scope": scope,
+                         "stages": {"one": {"objectives": {"kill": {"event": "kill"}}}}});
+        let def = serde_json::from_value(def).expect("a quest");
+        NpcsIn::DefineQuest(Sym::new("wolves"), Some(Arc::new(def)))
+    };
+    let active = || vec![wolves("realm"), quest(Scope::Realm, "realm", QuestState::Active)];
     let when = || json!({"quests": {"wolves": "active"}});
     assert!(!survives(when(), active(), vec![quest(Scope::Realm, "realm", QuestState::Failed)]));
     assert!(survives(when(), active(), vec![quest(Scope::Region, "village", QuestState::Failed)]));
+    let mine = || vec![wolves("player"), quest(Scope::Player, "ada", QuestState::Active)];
+    assert!(!survives(when(), mine(), vec![quest(Scope::Player, "ada", QuestState::Done)]));
+    assert!(survives(when(), mine(), vec![quest(Scope::Player, "bo", QuestState::Failed)]));
+    assert!(!survives(when(), mine(), vec![NpcsIn::DefineQuest(Sym::new("wolves"), None)]));
+    assert!(survives(json!({"quests": {"wolves": "available"}}), vec![wolves("player")], vec![]));
     let rain = |state: &str, since_world_ms| {
         let (zone, state) = (Sym::new("valley"), Sym::new(state));
         NpcsIn::Weather(ZoneWeather { zone, state, intensity: 500_000, since: 1, since_world_ms })
@@ -276,10 +289,35 @@ fn a_long_answer_is_cut_and_a_reply_finds_the_worker_of_its_player() {
 }
 
 #[test]
-fn the_filter_of_events_is_the_kinds_that_address_npcs() {
-    let def: NpcDef =
-        serde_json::from_value(json!({"addressed_by": "greet", "barks": "Hm."})).expect("an npc");
-    assert!(talk_kinds([&def]).contains(&Sym::new("greet")));
+fn where_players_stand_is_told_while_an_npc_asks() {
+    let quest: QuestDef = serde_json::from_value(json!({
+        "title": "Wolves", "repeat": {"always": {}},
+        "stages": {"one": {"objectives": {"kill": {"event": "kill", "count": 9}}}},
+    }))
+    .expect("a quest");
+    let ask = |id, kind: &str, player: &str| {
+        let NpcsIn::Event(event) = talk(id, player, "") else { panic!("a talk is an event") };
+        PlayersIn::Event(Event { kind: Sym::new(kind), target: Sym::new("wolves"), ..event })
+    };
+    let npc_asks = |quests: &[&str]| {
+        PlayersIn::NpcAsks(Sym::new("smith"), quests.iter().map(|quest| Sym::new(quest)).collect())
+    };
+    let script = Script::from([
+        (1, vec![PlayersIn::Define(Sym::new("wolves"), Some(Arc::new(quest)))]),
+        (2, vec![ask(1, "quest.accept", "ada")]),
+        (4, vec![npc_asks(&["wolves", "no such quest"])]),
+        (6, vec![ask(2, "quest.accept", "bo")]),
+        (8, vec![npc_asks(&[])]),
+        (10, vec![ask(3, "quest.abandon", "ada")]),
+    ]);
+    let mut machine = PlayersMachine::new(Arc::new(village()), Sym::new("realm"));
+    let run = drive(&mut machine, &script, 0, 12);
+    let stands: Vec<(Tick, bool)> = (run.iter())
+        .flat_map(|(tick, changed)| changed.out.iter().map(|out| (*tick, out)))
+        .filter(|(_, out)| out.contains("Stands"))
+        .map(|(tick, out)| (tick, out.contains(r#"id: "ada""#)))
+        .collect();
+    assert_eq!(stands, [(4, true), (6, false)], "ada from when the NPC asks, bo as he accepts");
 }
 
 /// What other operators re-emit in the tick of a load: the last of each kind.
@@ -288,6 +326,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
     for input in inputs {
         let key = match input {
             NpcsIn::Define(npc, _) => format!("define {npc}"),
+            NpcsIn::DefineQuest(quest, _) => format!("define quest {quest}"),
             NpcsIn::Clock(_) => "clock".to_owned(),
             NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
             NpcsIn::Fact(fact) => format!("fact {:?} {}", fact.holder, fact.fact),

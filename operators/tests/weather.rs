@@ -5,10 +5,12 @@ mod support;
 mod weather_support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use support::{Run, Script, check_law, drive, rows};
 use weather_support::{
-    CLIMATES, Sky, change_every_step, climate, clock_script, forecasts, machine, skies, told, with_climate,
+    CLIMATES, Sky, change_every_step, climate, clock_script, forecasts, machine, machine_of, skies, told,
+    told_again, with_climate,
 };
 use worldflow_operators::clock::HOUR_MS;
 use worldflow_operators::machine::{Machine, Output};
@@ -320,23 +322,76 @@ fn random_script(seed: u64) -> Script<WeatherIn> {
 #[test]
 fn a_load_at_any_tick_goes_on_as_if_nothing_had_happened() {
     for seed in 0..4 {
-        let run = check_law(
-            || machine(5, "28 20:00", seed, (0, 1)),
-            &random_script(seed),
-            70,
-            |inputs| {
-                inputs
-                    .iter()
-                    .rfind(|input| matches!(input, WeatherIn::Clock(_)))
-                    .cloned()
-                    .into_iter()
-                    .collect()
-            },
-        );
+        let run = check_law(|| machine(5, "28 20:00", seed, (0, 1)), &random_script(seed), 70, told_again);
         for view in [WEATHER, FORECAST] {
             assert!(rows(&run).iter().any(|(shown, _)| *shown == view));
         }
     }
+}
+
+#[test]
+fn a_zone_that_is_added_or_given_another_climate_while_stopped_follows_at_the_next_tick() {
+    let mut still = climate(CLIMATES[0].1);
+    still.change = 0.0;
+    still.phases.clear();
+    let mut wet = still.clone();
+    for state in ["clear", "partly_cloudy"] {
+        wet.states.remove(state);
+        for season in wet.seasons.values_mut() {
+            season.start = "rain".to_owned();
+            season.next.remove(state);
+            season.leave.remove(state);
+        }
+    }
+    let mut script = with_climate(clock_script(60, "1 10:00", 200, &[]), &still);
+    let defined = WeatherIn::Climate(Sym::new("wet"), Some(Arc::new(wet)));
+    script.values_mut().next().unwrap().push(defined);
+    let before = drive(&mut machine_of(&[("moor", "temperate")], 60, "1 10:00", 1, (0, 1)), &script, 0, 20);
+
+    let zones = [("moor", "wet"), ("fen", "temperate")];
+    let mut again = machine_of(&zones, 60, "1 10:00", 1, (0, 1));
+    support::load(&mut again, &before);
+    let mut output = Output::default();
+    again.loaded(20, told(&script, 20), &mut output);
+    let loaded = Run::from([(20, support::Changed::of(output))]);
+    assert_eq!(rows(&loaded), rows(&before), "the tick of the load is as it was");
+    let run = drive(&mut again, &Script::new(), 20, 21);
+    let state = |zone: &str| skies(&run)[zone].first().map(|(tick, row)| (*tick, row[2].to_string()));
+    assert_eq!(state("moor"), Some((21, "rain".to_owned())));
+    assert!(state("fen").is_some_and(|(tick, _)| tick == 21), "a new zone has weather");
+
+    // Both are base state from then on.
+    let mut whole = before.clone();
+    whole.extend(run);
+    let mut third = machine_of(&zones, 60, "1 10:00", 1, (0, 1));
+    support::load(&mut third, &whole);
+    let mut output = Output::default();
+    third.loaded(21, told(&script, 21), &mut output);
+    assert_eq!(
+        rows(&Run::from([(21, support::Changed::of(output))])),
+        rows(&{
+            let mut all = loaded;
+            all.extend(whole.split_off(&21));
+            all
+        })
+    );
+    assert!(third.alarm().is_some_and(|at| at > 22), "nothing is left to follow");
+}
+
+#[test]
+fn a_state_that_the_climate_lacks_is_refused() {
+    let mut script = with_climate(clock_script(60, "1 10:00", 200, &[]), &climate(CLIMATES[0].1));
+    script.entry(9).or_default().extend([force("moor", "lava"), force("fen", "rain")]);
+    let run = drive(&mut machine(60, "1 10:00", 1, (0, 1)), &script, 0, 9);
+    let refused: Vec<&String> = run[&9].out.iter().filter(|out| out.starts_with("Refused")).collect();
+    assert_eq!(refused.len(), 1);
+    for part in ["\"weather\"", "Position(9)", "unknown_state", "`moor`", "`lava`"] {
+        assert!(refused[0].contains(part), "{part}: {}", refused[0]);
+    }
+    assert_eq!(
+        skies(&run)["fen"].last().map(|(tick, row)| (*tick, row[2].to_string())),
+        Some((9, "rain".into()))
+    );
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn entered(run: &Run) -> BTreeMap<String, Vec<(Tick, String)>> {
 fn still(season: &str) -> Script<WeatherIn> {
     let now = ClockNow {
         world_ms: 0,
+        fraction: (0, 1),
         since: 1,
         scale_world: 60,
         scale_real: 1,

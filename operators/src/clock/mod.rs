@@ -228,6 +228,7 @@ impl ClockMachine {
         let moment = self.calendar.moment(time.at(tick));
         ClockNow {
             world_ms: time.world_ms,
+            fraction: time.fraction,
             since: time.anchor,
             scale_world: time.scale_world,
             scale_real: time.scale_real,

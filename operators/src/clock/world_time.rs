@@ -16,14 +16,14 @@ pub struct WorldTime {
     /// World milliseconds there, without the fraction.
     pub world_ms: i64,
     /// The fraction of a millisecond there, numerator below denominator.
-    fraction: (u64, u64),
+    pub(crate) fraction: (u64, u64),
     /// World milliseconds ...
     pub scale_world: u32,
     /// ... per this many real milliseconds.
     pub scale_real: u32,
     /// Whether world time stands still.
     pub paused: bool,
-    tick_ms: u32,
+    pub(crate) tick_ms: u32,
 }
 
 impl WorldTime {
@@ -42,7 +42,7 @@ impl WorldTime {
     /// World milliseconds at a tick, rounded down.
     #[must_use]
     pub fn at(&self, tick: Tick) -> i64 {
-        self.exact(tick).0
+        self.parts(tick).0
     }
 
     /// The first tick of this piece at which world time is at least `world_ms`, or `None` when it
@@ -92,10 +92,16 @@ impl WorldTime {
     }
 
     fn exact(&self, tick: Tick) -> (i64, (u64, u64)) {
-        if self.paused || tick <= self.anchor {
-            return (self.world_ms, self.fraction);
-        }
+        let (world_ms, num, den) = self.parts(tick);
+        (world_ms, reduced(num, den))
+    }
+
+    /// Whole milliseconds, and numerator and denominator of the fraction.
+    fn parts(&self, tick: Tick) -> (i64, u128, u128) {
         let (num, den) = (u128::from(self.fraction.0), u128::from(self.fraction.1));
+        if self.paused || tick <= self.anchor {
+            return (self.world_ms, num, den);
+        }
         let real = u128::from(self.scale_real);
         let run = u128::from(tick - self.anchor) * u128::from(self.tick_ms) * u128::from(self.scale_world);
         let (whole, rest) = (run / real, run % real);
@@ -103,7 +109,7 @@ impl WorldTime {
         let (num, den) = (num * real + rest * den, den * real);
         let whole = whole + num / den;
         let world_ms = i128::from(self.world_ms).saturating_add_unsigned(whole);
-        (i64::try_from(world_ms).unwrap_or(i64::MAX), reduced(num % den, den))
+        (i64::try_from(world_ms).unwrap_or(i64::MAX), num % den, den)
     }
 }
 

@@ -7,7 +7,7 @@
 //! definitions, what is known of the world, premises, replies, talk, deadlines. It calls nobody:
 //! an edge reads the rows, and its replies come back as inputs.
 
-mod condition;
+mod known;
 mod prompt;
 mod talk;
 
@@ -17,7 +17,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{NpcDef, WorldDef};
+use worldflow_schemas::definitions::{Condition, NpcDef, QuestDef, WorldDef};
 use worldflow_schemas::input::Reply;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Event, EventId, Sym, Tick};
@@ -26,9 +26,10 @@ use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
 use crate::messages::{ClockNow, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
 use crate::presence::PlayerNow;
+use crate::quests::{Cond, Plan};
 use crate::timers::Timers;
 
-use condition::Known;
+use known::Known;
 use talk::{Pair, Pending, Piece, Talk, Why};
 
 /// The lines of each (player, npc) that are kept.
@@ -42,6 +43,8 @@ pub const MOST_LINE_BYTES: usize = 4_000;
 pub enum NpcsIn {
     /// An NPC is defined, or no longer. Broadcast, also in the tick of a load.
     Define(Sym, Option<Arc<NpcDef>>),
+    /// A quest is defined, or no longer. Broadcast, also in the tick of a load.
+    DefineQuest(Sym, Option<Arc<QuestDef>>),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -52,18 +55,26 @@ pub enum NpcsIn {
     Player(PlayerNow),
     /// A player's level. Routed by the player.
     Level(LevelNow),
-    /// Where a holder stands with a quest. A player's is routed by the player, others are broadcast.
+    /// Where a holder stands with a quest, from the tick before: a player's, for quests that some NPC asks
+    /// about, by the player; others broadcast.
     Quest(QuestNow),
-    /// An event that may address an NPC (see [`talk_kinds`]). Routed by the player.
+    /// An event that may address an NPC. Routed by the player.
     Event(Event),
     /// A tier's answer. Routed by [`reply_route`].
     Reply(Reply),
 }
 
-/// The kinds of events that address these NPCs: the filter of events for this operator.
-#[must_use]
-pub fn talk_kinds<'a>(npcs: impl IntoIterator<Item = &'a NpcDef>) -> FxHashSet<Sym> {
-    npcs.into_iter().map(|npc| Sym::new(&npc.addressed_by)).collect()
+/// The quests that an NPC's condition names: where players stand with them must be told.
+pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
+    fn visit(when: &Condition, quests: &mut Vec<Sym>) {
+        quests.extend(when.quests.keys().map(|quest| Sym::new(quest)));
+        for inner in when.all.iter().chain(&when.any).chain(when.not.as_deref()) {
+            visit(inner, quests);
+        }
+    }
+    let mut quests = Vec::new();
+    visit(&def.when, &mut quests);
+    quests
 }
 
 /// Routes a reply to the worker that has the request: the id is `npc/player/number`.
@@ -84,7 +95,6 @@ pub struct NpcsMachine {
     talks: FxHashMap<Pair, Talk>,
     open: FxHashMap<Sym, Pair>,
     deadlines: Timers<Pair>,
-    now: Tick,
 }
 
 #[derive(Debug)]
@@ -92,15 +102,16 @@ struct Npc {
     def: Arc<NpcDef>,
     addressed_by: Sym,
     tier: Sym,
+    when: Cond,
     /// Whether its premise can change by time alone.
     timed: bool,
 }
 
 impl Npc {
-    fn new(def: Arc<NpcDef>) -> Npc {
+    fn new(def: Arc<NpcDef>, plan: &mut Plan) -> Npc {
         let tier = def.tier.as_deref().map_or(Sym::NONE, Sym::new);
-        let (addressed_by, timed) = (Sym::new(&def.addressed_by), condition::is_timed(&def.when));
-        Npc { def, addressed_by, tier, timed }
+        let (addressed_by, when) = (Sym::new(&def.addressed_by), Cond::new(&def.when, plan));
+        Npc { def, addressed_by, tier, timed: when.is_timed(), when }
     }
 }
 
@@ -133,14 +144,14 @@ impl NpcsMachine {
             talks: FxHashMap::default(),
             open: FxHashMap::default(),
             deadlines: Timers::default(),
-            now: 0,
         }
     }
 
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
-        let mut definitions = Vec::new();
+        let (mut definitions, mut quests) = (Vec::new(), Vec::new());
         for input in inputs {
+            let known = &mut self.known.context;
             match input {
                 NpcsIn::Event(event) => {
                     told.events.push(event);
@@ -151,13 +162,14 @@ impl NpcsMachine {
                     continue;
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
-                NpcsIn::Clock(clock) => self.known.clock = Some(clock),
-                NpcsIn::Weather(weather) => drop(self.known.weather.insert(weather.zone, weather)),
-                NpcsIn::Fact(fact) => self.known.facts.tell(fact),
-                NpcsIn::Level(level) => drop(self.known.levels.insert(level.player, level.level)),
-                NpcsIn::Quest(quest) => drop(self.known.quests.insert((quest.holder, quest.quest), quest)),
+                NpcsIn::DefineQuest(quest, def) => quests.push((quest, def)),
+                NpcsIn::Clock(clock) => known.clock = Some(clock),
+                NpcsIn::Weather(weather) => drop(known.weather.insert(weather.zone, weather)),
+                NpcsIn::Fact(fact) => known.facts.tell(fact),
+                NpcsIn::Level(level) => drop(known.levels.insert(level.player, level.level)),
+                NpcsIn::Quest(stands) => self.known.tell_stands(stands),
                 NpcsIn::Player(now) => {
-                    let was = self.known.players.insert(now.player, now);
+                    let was = self.known.tell_player(now);
                     if was.is_some_and(|was| was.present) && !now.present {
                         told.left.push(now.player);
                     }
@@ -169,18 +181,23 @@ impl NpcsMachine {
         definitions.sort_by_cached_key(|(npc, def)| {
             (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))
         });
+        let edited = !(definitions.is_empty() && quests.is_empty());
+        self.known.plan.define_all(&quests);
         for (npc, def) in definitions {
             match def {
-                Some(def) => drop(self.npcs.insert(npc, Npc::new(def))),
+                Some(def) => drop(self.npcs.insert(npc, Npc::new(def, &mut self.known.plan))),
                 None => drop(self.npcs.remove(&npc)),
             }
+        }
+        if edited {
+            self.known.follow(self.npcs.values().flat_map(|npc| quests_named(&npc.def)));
         }
         told
     }
 
     /// Takes back the requests whose premise no longer holds.
     fn test_premises(&mut self, told: &Told, step: &mut Step<'_>) {
-        let (npcs, known, length) = (&self.npcs, &self.known, self.length);
+        let (npcs, known) = (&self.npcs, &self.known);
         let mut over = Vec::new();
         for &pair in self.open.values() {
             let Some(talk) = self.talks.get_mut(&pair) else { continue };
@@ -188,10 +205,8 @@ impl NpcsMachine {
             if pending.follow(known.place(pair.player).region) {
                 step.touched.insert(pair);
             }
-            let holds = npcs.get(&pair.npc).is_some_and(|npc| {
-                let around = known.around(pair.player, pending.region, step.tick, length);
-                condition::holds(&npc.def.when, &around)
-            });
+            let around = known.around(pair.player, pending.region);
+            let holds = npcs.get(&pair.npc).is_some_and(|npc| around.meets(&npc.when));
             if !holds || told.left.contains(&pair.player) {
                 over.push(pair);
             }
@@ -232,8 +247,8 @@ impl NpcsMachine {
         let pair = Pair { player: event.player, npc: event.target };
         let place = self.known.place(event.player);
         let region = if event.region.is_none() { place.region } else { event.region };
-        let around = self.known.around(event.player, region, step.tick, self.length);
-        if !condition::holds(&npc.def.when, &around) {
+        let around = self.known.around(event.player, region);
+        if !around.meets(&npc.when) {
             return;
         }
         if !self.tiers.contains(&npc.tier) {
@@ -241,7 +256,7 @@ impl NpcsMachine {
             self.bark(pair, Why::NoTier, step);
             return;
         }
-        let patience = span_ticks(npc.def.patience, self.known.clock.as_ref(), self.length).max(1);
+        let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
         let mut pending = Pending {
             number: 0,
             tier: npc.tier,
@@ -330,7 +345,7 @@ impl Machine for NpcsMachine {
     }
 
     fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
-        self.now = tick;
+        self.known.context.now = tick;
         self.take_in(inputs);
         for (&pair, talk) in &self.talks {
             for (number, line) in &talk.said {
@@ -343,7 +358,7 @@ impl Machine for NpcsMachine {
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
-        self.now = tick;
+        self.known.context.now = tick;
         let mut told = self.take_in(inputs);
         let mut step = Step { tick, output, touched: FxHashSet::default() };
         if told.changed || self.has_timed_request() {
@@ -373,7 +388,7 @@ impl Machine for NpcsMachine {
 
     fn alarm(&self) -> Option<Tick> {
         if self.has_timed_request() {
-            return Some(self.now + 1);
+            return Some(self.known.now() + 1);
         }
         self.deadlines.first()
     }

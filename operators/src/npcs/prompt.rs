@@ -4,7 +4,7 @@ use worldflow_schemas::definitions::NpcDef;
 use worldflow_schemas::{Event, Sym};
 
 use super::MOST_LINE_BYTES;
-use super::condition::Around;
+use super::known::Around;
 
 /// The messages of a request, as JSON: who the NPC is, then what it is asked.
 pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> String {
@@ -13,8 +13,8 @@ pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> Stri
         let id = |sym: Option<Sym>| Some(sym.map_or(String::new(), |sym| sym.as_str().to_owned()));
         match name {
             "player" => id(Some(event.player)),
-            "phase" => id(around.clock.map(|clock| clock.phase)),
-            "season" => id(around.clock.map(|clock| clock.season)),
+            "phase" => id(around.clock().map(|clock| clock.phase)),
+            "season" => id(around.clock().map(|clock| clock.season)),
             "weather" => id(around.weather().map(|weather| weather.state)),
             "region" => id(Some(around.region)),
             "said" => Some(said.clone().unwrap_or_default()),

@@ -32,7 +32,7 @@ pub(super) mod depends {
 
 /// A compiled condition.
 #[derive(Clone, Debug)]
-pub(super) enum Cond {
+pub(crate) enum Cond {
     Phase(Vec<Sym>),
     Hours(definitions::Hours),
     Season(Vec<Sym>),
@@ -53,7 +53,7 @@ fn syms(names: &definitions::OneOrMany<String>) -> Vec<Sym> {
 
 impl Cond {
     /// Compiles; quests get their place in the plan, defined or not.
-    pub(super) fn new(def: &definitions::Condition, plan: &mut Plan) -> Cond {
+    pub(crate) fn new(def: &definitions::Condition, plan: &mut Plan) -> Cond {
         let mut all = Vec::new();
         all.extend(def.phase.as_ref().map(|names| Cond::Phase(syms(names))));
         all.extend(def.hours.map(Cond::Hours));
@@ -103,8 +103,17 @@ impl Cond {
         }
     }
 
+    /// Whether it can come to hold, or cease to, by time alone.
+    pub(crate) fn is_timed(&self) -> bool {
+        let mut timed = false;
+        self.visit(&mut |cond| {
+            timed |= matches!(cond, Cond::Hours(_) | Cond::Weather { lasting: Some(_), .. });
+        });
+        timed
+    }
+
     /// Whether it holds.
-    pub(super) fn holds(&self, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+    pub(crate) fn holds(&self, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
         let clock = context.clock.as_ref();
         match self {
             Cond::Phase(names) => clock.is_some_and(|clock| names.contains(&clock.phase)),
@@ -165,7 +174,7 @@ fn holds_quest(ix: Ix, states: &[QuestState], plan: &Plan, context: &Context, ac
 
 /// A compiled comparison: all must hold.
 #[derive(Clone, Debug)]
-pub(super) struct Test(Vec<Compare>);
+pub(crate) struct Test(Vec<Compare>);
 
 #[derive(Clone, Debug)]
 enum Compare {

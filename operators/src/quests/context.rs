@@ -11,24 +11,24 @@ use worldflow_schemas::{Sym, Tick};
 use super::holder::HolderState;
 use super::plan::{Ix, Plan};
 use crate::facts::{KnownFacts, span_ticks};
-use crate::messages::{ClockNow, PlayerPlace, ZoneWeather};
+use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 
 /// What conditions are tested against.
 #[derive(Debug)]
-pub(super) struct Context {
-    pub(super) now: Tick,
+pub(crate) struct Context {
+    pub(crate) now: Tick,
     pub(super) length: TickLength,
     pub(super) realm: Sym,
-    pub(super) clock: Option<ClockNow>,
-    pub(super) weather: FxHashMap<Sym, ZoneWeather>,
-    pub(super) facts: KnownFacts,
-    pub(super) levels: FxHashMap<Sym, i64>,
-    /// Where holders of other shards stand, as of the end of the tick before.
-    pub(super) stands: FxHashMap<(Holder, Ix), (QuestState, u32)>,
+    pub(crate) clock: Option<ClockNow>,
+    pub(crate) weather: FxHashMap<Sym, ZoneWeather>,
+    pub(crate) facts: KnownFacts,
+    pub(crate) levels: FxHashMap<Sym, i64>,
+    /// Where holders that are not kept here stand, as of the end of the tick before.
+    pub(crate) stands: FxHashMap<(Holder, Ix), (QuestState, u32)>,
 }
 
 impl Context {
-    pub(super) fn new(world: &WorldDef, realm: Sym) -> Context {
+    pub(crate) fn new(world: &WorldDef, realm: Sym) -> Context {
         Context {
             now: 0,
             length: TickLength { tick_ms: world.tick_ms.max(1) },
@@ -38,6 +38,16 @@ impl Context {
             facts: KnownFacts::new(world),
             levels: FxHashMap::default(),
             stands: FxHashMap::default(),
+        }
+    }
+
+    /// Where a holder stands with a quest from now on. What is hidden and was never done has no record,
+    /// as after a load.
+    pub(crate) fn tell_stands(&mut self, quest: Ix, stands: QuestNow) {
+        if stands.state == QuestState::Hidden && stands.completions == 0 {
+            self.stands.remove(&(stands.holder, quest));
+        } else {
+            self.stands.insert((stands.holder, quest), (stands.state, stands.completions));
         }
     }
 
@@ -52,8 +62,8 @@ impl Context {
             return self.now.saturating_sub(weather.since) >= self.length.ticks(span.ms);
         }
         self.clock.as_ref().is_some_and(|clock| {
-            let passed = clock.world_ms_at(self.now, self.length.tick_ms) - weather.since_world_ms;
-            i128::from(passed) >= i128::from(span.ms)
+            let now_ms = clock.world_ms_at(self.now, self.length.tick_ms);
+            i128::from(now_ms) - i128::from(weather.since_world_ms) >= i128::from(span.ms)
         })
     }
 
@@ -64,10 +74,11 @@ impl Context {
         let clock = self.clock.as_ref()?;
         let tick_ms = self.length.tick_ms;
         let world_ms = clock.world_ms_at(self.now, tick_ms);
-        let midnight = world_ms - world_ms.rem_euclid(DAY_MS);
+        let midnight = world_ms.saturating_sub(world_ms.rem_euclid(DAY_MS));
         let hours = plan.minutes.iter().filter_map(|minute| {
-            let today = midnight + i64::from(*minute) * 60_000;
-            clock.tick_of(if today <= world_ms { today + DAY_MS } else { today }, tick_ms)
+            let today = midnight.saturating_add(i64::from(*minute) * 60_000);
+            let next = if today <= world_ms { today.saturating_add(DAY_MS) } else { today };
+            clock.tick_of(next, tick_ms)
         });
         let spans = self.weather.values().flat_map(|weather| {
             plan.spans.iter().filter_map(move |span| {
@@ -85,7 +96,7 @@ impl Context {
 
 /// For whom a condition is tested.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Actor<'a> {
+pub(crate) struct Actor<'a> {
     /// The holder whose condition it is, or the acting player's.
     pub(super) holder: Option<Holder>,
     /// Where the acting player is; all absent without one.
@@ -101,6 +112,12 @@ impl<'a> Actor<'a> {
     pub(super) fn of(own: &'a HolderState) -> Actor<'a> {
         let region = if own.holder.scope == Scope::Region { own.holder.id } else { own.place.region };
         Actor { holder: Some(own.holder), place: own.place, region, own: Some(own) }
+    }
+
+    /// A player who acts in a region, and whose quests are kept elsewhere.
+    pub(crate) fn elsewhere(player: Sym, place: PlayerPlace, region: Sym) -> Actor<'a> {
+        let holder = (!player.is_none()).then_some(Holder { scope: Scope::Player, id: player });
+        Actor { holder, place, region, own: None }
     }
 
     /// The holder of a scope for this actor.
@@ -127,6 +144,37 @@ impl<'a> Actor<'a> {
         match self.own {
             Some(own) if own.holder == holder => own.seen(quest, context.now),
             _ => context.stands.get(&(holder, quest)).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_have_an_edge_or_none_but_never_too_far() {
+        let world: WorldDef =
+            serde_json::from_value(serde_json::json!({"name": "late", "seed": 1})).expect("a world");
+        let mut plan = Plan::new(&world);
+        plan.minutes.extend([0, 1_439]);
+        let mut context = Context::new(&world, Sym::new("realm"));
+        for world_ms in [i64::MIN, i64::MAX - 1, i64::MAX] {
+            context.clock = Some(ClockNow {
+                world_ms,
+                fraction: (0, 1),
+                since: 1,
+                scale_world: u32::MAX,
+                scale_real: 1,
+                paused: false,
+                phase: Sym::NONE,
+                season: Sym::NONE,
+                moons: Vec::new(),
+            });
+            for now in [1, 1_000, u64::MAX / 2] {
+                context.now = now;
+                assert!(context.next_edge(&plan).is_none_or(|edge| edge > now), "{world_ms} at {now}");
+            }
         }
     }
 }

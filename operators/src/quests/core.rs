@@ -177,13 +177,7 @@ impl Core {
         if self.plan.quests_named.contains(&ix) {
             self.global |= depends::QUESTS;
         }
-        // What is hidden and was never done has no record, as after a load.
-        let stood = &mut self.context.stands;
-        if stands.state == QuestState::Hidden && stands.completions == 0 {
-            stood.remove(&(stands.holder, ix));
-        } else {
-            stood.insert((stands.holder, ix), (stands.state, stands.completions));
-        }
+        self.context.tell_stands(ix, stands);
     }
 
     pub(super) fn tell_place(&mut self, player: Sym, place: PlayerPlace) -> At {

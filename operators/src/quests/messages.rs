@@ -85,7 +85,8 @@ pub enum Verb {
 pub enum Conclusion {
     /// A fact changes in the next tick. Through the loop, to the fact's worker.
     Effect(FactEffect),
-    /// Where a group stands, for conditions from the next tick on. Through the loop, broadcast.
+    /// Where a group stands, or a player with a quest that NPCs ask about; for conditions from the next
+    /// tick on. Through the loop.
     Stands(QuestNow),
     /// An input was refused.
     Refused(Refused),

@@ -23,6 +23,9 @@ mod players;
 mod rows;
 mod saved;
 
+pub(crate) use condition::Cond;
+pub(crate) use context::{Actor, Context};
 pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
+pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};

@@ -20,14 +20,14 @@ use super::matcher::Matcher;
 use super::messages::Gain;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
-pub(super) type Ix = u32;
+pub(crate) type Ix = u32;
 
 /// The most lists of candidates kept: targets may be chosen by strangers.
 const MOST_LISTS: usize = 1 << 16;
 
 /// Everything compiled.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     ix_of: FxHashMap<Sym, Ix>,
     names: Vec<Sym>,
     quests: Vec<Option<Arc<QuestPlan>>>,
@@ -47,6 +47,8 @@ pub(super) struct Plan {
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// Quests that NPCs ask about.
+    pub(crate) followed: FxHashSet<Ix>,
 }
 
 /// A quest.
@@ -145,7 +147,7 @@ fn small(n: usize) -> u16 {
 }
 
 impl Plan {
-    pub(super) fn new(world: &WorldDef) -> Plan {
+    pub(crate) fn new(world: &WorldDef) -> Plan {
         let mut plan = Plan::default();
         for (name, region) in &world.regions {
             if let Some(zone) = &region.zone {
@@ -175,7 +177,7 @@ impl Plan {
     }
 
     /// The place of a quest, defined or not.
-    pub(super) fn ix(&mut self, quest: Sym) -> Ix {
+    pub(crate) fn ix(&mut self, quest: Sym) -> Ix {
         let next = Ix::try_from(self.names.len()).expect("fewer quests than ids");
         let ix = *self.ix_of.entry(quest).or_insert(next);
         if ix == next {
@@ -207,7 +209,7 @@ impl Plan {
         if group.is_none() { &[] } else { self.rivals.get(&group).map_or(&[], Vec::as_slice) }
     }
 
-    pub(super) fn zone(&self, region: Sym) -> Option<Sym> {
+    pub(crate) fn zone(&self, region: Sym) -> Option<Sym> {
         self.zones.get(&region).copied()
     }
 
@@ -217,9 +219,44 @@ impl Plan {
 
     /// Compiles a definition, or takes it away.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
+        let ix = self.compile(quest, def);
+        self.arrange();
+        ix
+    }
+
+    /// Compiles definitions, or takes them away.
+    pub(crate) fn define_all(&mut self, edits: &[(Sym, Option<Arc<QuestDef>>)]) {
+        for (quest, def) in edits {
+            self.compile(*quest, def.as_deref());
+        }
+        if !edits.is_empty() {
+            self.arrange();
+        }
+    }
+
+    /// Says which quests NPCs ask about. Followed are those that are defined, with the others of their
+    /// exclusive groups. Returns the ones that were not followed before.
+    pub(crate) fn follow(&mut self, named: impl IntoIterator<Item = Sym>) -> Vec<Ix> {
+        let mut followed = FxHashSet::default();
+        for ix in named.into_iter().filter_map(|quest| self.find(quest)) {
+            let group = self.get(ix).map_or(Sym::NONE, |quest| quest.exclusive);
+            followed.insert(ix);
+            followed.extend(self.rivals(group));
+        }
+        let fresh = followed.difference(&self.followed).copied().collect();
+        self.followed = followed;
+        fresh
+    }
+
+    fn compile(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
         let ix = self.ix(quest);
         let compiled = def.map(|def| Arc::new(QuestPlan::new(quest, def, self)));
         self.quests[ix as usize] = compiled;
+        ix
+    }
+
+    /// What follows from all definitions together.
+    fn arrange(&mut self) {
         self.index.clear();
         self.rivals.clear();
         self.tested.clear();
@@ -265,7 +302,6 @@ impl Plan {
                 self.quests_named.extend(group);
             }
         }
-        ix
     }
 
     /// The tags of an entity have changed.

@@ -19,6 +19,7 @@ use worldflow_schemas::{Event, Sym, Tick};
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
+use super::holder::Record;
 use super::messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
@@ -33,6 +34,8 @@ use crate::piece;
 pub enum PlayersIn {
     /// A quest is added, replaced or removed. Broadcast.
     Define(Sym, Option<Arc<QuestDef>>),
+    /// The quests that an NPC's condition names, none when it is gone. Broadcast.
+    NpcAsks(Sym, Vec<Sym>),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -77,6 +80,10 @@ pub struct PlayersMachine {
     /// Where pieces of updates were kept in the last tick.
     updated: Vec<Holder>,
     told: Vec<PlayersOut>,
+    /// Which quests each NPC asks about.
+    npcs_ask: FxHashMap<Sym, Vec<Sym>>,
+    /// Quests that no NPC asked about before this tick.
+    asked_anew: Vec<Ix>,
     /// Reused between ticks.
     ordered: Vec<Counted>,
     loose: Vec<Counted>,
@@ -135,6 +142,8 @@ impl PlayersMachine {
             named: FxHashSet::default(),
             updated: Vec::new(),
             told: Vec::new(),
+            npcs_ask: FxHashMap::default(),
+            asked_anew: Vec::new(),
             ordered: Vec::new(),
             loose: Vec::new(),
         }
@@ -144,16 +153,26 @@ impl PlayersMachine {
     /// tick. Returns events and answers.
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
         let (mut events, mut answers, mut edits) = (Vec::with_capacity(inputs.len()), Vec::new(), Vec::new());
+        let mut follow = false;
         for input in inputs {
             match input {
                 PlayersIn::Event(event) => events.push(event),
                 PlayersIn::Answer(answer) => answers.push(answer),
                 PlayersIn::Define(quest, def) => edits.push((quest, def)),
+                PlayersIn::NpcAsks(npc, quests) => {
+                    self.npcs_ask.insert(npc, quests);
+                    follow = true;
+                }
                 other => self.tell_one(other),
             }
         }
+        follow |= !edits.is_empty();
         for (quest, def) in edits {
             self.core.define(quest, def.as_deref());
+        }
+        if follow {
+            let named = self.npcs_ask.values().flatten().copied();
+            self.asked_anew = self.core.plan.follow(named);
         }
         (events, answers)
     }
@@ -161,7 +180,10 @@ impl PlayersMachine {
     fn tell_one(&mut self, input: PlayersIn) {
         let core = &mut self.core;
         match input {
-            PlayersIn::Event(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) => {}
+            PlayersIn::Event(_)
+            | PlayersIn::Answer(_)
+            | PlayersIn::Define(..)
+            | PlayersIn::NpcAsks(..) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
@@ -266,6 +288,18 @@ impl PlayersMachine {
         }
         self.core.lifetimes_phase();
         self.keep_updates(updates);
+    }
+
+    /// Where everyone stands with the quests that NPCs begin to ask about.
+    fn tell_asked_anew(&mut self) {
+        let Core { plan, holders, out, .. } = &mut self.core;
+        for ix in self.asked_anew.drain(..) {
+            for of in holders.iter().filter(|of| of.holder.scope == Scope::Player) {
+                let Some((state, completions)) = of.records.get(&ix).and_then(Record::stands) else { continue };
+                let stands = QuestNow { holder: of.holder, quest: plan.name(ix), state, completions };
+                out.out.push(Conclusion::Stands(stands));
+            }
+        }
     }
 
     /// Tells what events do to facts, and keeps it until it has been done in the next tick.
@@ -401,6 +435,7 @@ impl Machine for PlayersMachine {
         self.core.context.now = tick;
         drop(self.tell(inputs));
         self.told.clear();
+        self.asked_anew.clear();
         self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
         self.core.drain(output, PlayersOut::Conclusion);
     }
@@ -419,6 +454,7 @@ impl Machine for PlayersMachine {
         self.core.fail_phase();
         self.core.asked(&asked, Verb::Abandon);
         self.core.close_tick();
+        self.tell_asked_anew();
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);
     }

@@ -145,7 +145,7 @@ impl Core {
             out.replace(catalog::QUEST_STATE, old, new);
             record.shown = shown;
         }
-        if id.scope != Scope::Player && record.changed == context.now {
+        if (id.scope != Scope::Player || plan.followed.contains(&ix)) && record.changed == context.now {
             let (state, completions) = record.stands().unwrap_or((QuestState::Hidden, 0));
             let stands = QuestNow { holder: id, quest: quest.quest, state, completions };
             out.out.push(Conclusion::Stands(stands));

@@ -297,11 +297,9 @@ impl Core {
                     self.give_effects(at, ix);
                 }
                 let holder = &self.holders[at as usize];
-                let stands = holder.records[&ix].stands();
-                let Some((state, completions)) = stands.filter(|_| holder.holder.scope != Scope::Player)
-                else {
-                    continue;
-                };
+                let told = holder.holder.scope != Scope::Player || self.plan.followed.contains(&ix);
+                let stands = holder.records[&ix].stands().filter(|_| told);
+                let Some((state, completions)) = stands else { continue };
                 let stands =
                     QuestNow { holder: holder.holder, quest: self.plan.name(ix), state, completions };
                 self.out.out.push(Conclusion::Stands(stands));

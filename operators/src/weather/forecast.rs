@@ -56,6 +56,7 @@ pub(super) fn outlook(present: &Present<'_>) -> Vec<Outlook> {
     // A clock that stands still is taken to go on: hours ahead are hours of world time.
     let clock = ClockNow {
         world_ms: present.clock.world_ms_at(present.issued, present.tick_ms),
+        fraction: (0, 1),
         since: present.issued,
         paused: false,
         ..present.clock.clone()

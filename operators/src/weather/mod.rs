@@ -21,11 +21,11 @@ use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog::{FORECAST, SEVERE_WEATHER, WEATHER};
 use worldflow_schemas::definitions::{ClimateDef, ZoneDef};
 use worldflow_schemas::input::WeatherCommand;
-use worldflow_schemas::{Row, Sym, Tick, Value};
+use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
 
 use crate::clock::Calendar;
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, ZoneWeather};
+use crate::messages::{ClockNow, Refused, ZoneWeather};
 use crate::piece;
 use crate::timers::Timers;
 
@@ -48,6 +48,15 @@ pub enum WeatherIn {
     Command(WeatherCommand),
 }
 
+/// What the weather tells others.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WeatherOut {
+    /// A zone's weather has changed.
+    Now(ZoneWeather),
+    /// Weather that cannot be forced.
+    Refused(Refused),
+}
+
 /// The weather of the zones of one shard.
 #[derive(Debug)]
 pub struct WeatherMachine {
@@ -56,6 +65,8 @@ pub struct WeatherMachine {
     tick_ms: u32,
     calendar: Arc<Calendar>,
     clock: Option<ClockNow>,
+    /// What is defined now, by name.
+    climates: BTreeMap<&'static str, Arc<Climate>>,
     /// By name, in order of text.
     zones: BTreeMap<&'static str, Zone>,
     alarms: Timers<&'static str>,
@@ -65,6 +76,7 @@ pub struct WeatherMachine {
 struct Zone {
     name: Sym,
     climate_name: Sym,
+    /// The climate it goes by: the last that was defined under its name.
     climate: Option<Arc<Climate>>,
     weather: Option<Weather>,
     shown: Shown,
@@ -91,6 +103,7 @@ enum Kept {
 struct Edits {
     clock: Option<ClockNow>,
     climates: BTreeMap<&'static str, Arc<Climate>>,
+    removed: Vec<&'static str>,
     forced: BTreeMap<&'static str, Sym>,
 }
 
@@ -118,7 +131,8 @@ impl WeatherMachine {
                 (name.as_str(), Zone { name, climate_name, climate: None, weather: None, shown })
             })
             .collect();
-        WeatherMachine { realm, seed, tick_ms, calendar, clock: None, zones, alarms: Timers::default() }
+        let (climates, alarms) = (BTreeMap::new(), Timers::default());
+        WeatherMachine { realm, seed, tick_ms, calendar, clock: None, climates, zones, alarms }
     }
 
     /// The weather of a zone of this shard.
@@ -127,18 +141,24 @@ impl WeatherMachine {
         self.zones.get(zone.as_str())?.weather.as_ref()
     }
 
+    /// What is defined from now on. −old +new of one name in one tick is an edit.
+    fn define(&mut self, edits: &mut Edits) {
+        for name in &edits.removed {
+            self.climates.remove(name);
+        }
+        self.climates.append(&mut edits.climates);
+    }
+
     fn handle(
         &mut self,
         zone: &'static str,
-        edits: &Edits,
+        forced: Option<Sym>,
         before: Option<&ClockNow>,
         tick: Tick,
-        output: &mut Output<ZoneWeather>,
+        output: &mut Output<WeatherOut>,
     ) {
         let Some(entry) = self.zones.get_mut(zone) else { return };
-        let edited = edits
-            .climates
-            .get(entry.climate_name.as_str())
+        let edited = (self.climates.get(entry.climate_name.as_str()))
             .filter(|new| entry.climate.as_ref().is_none_or(|old| old != *new));
         if let Some(climate) = edited {
             entry.climate = Some(climate.clone());
@@ -149,7 +169,10 @@ impl WeatherMachine {
                 Some(&Kept::Climate((**climate).clone())),
             ));
         }
-        let (Some(climate), Some(clock)) = (entry.climate.clone(), &self.clock) else { return };
+        let (Some(climate), Some(clock)) = (entry.climate.clone(), &self.clock) else {
+            output.out.extend(forced.map(|state| unknown_state(entry.name, state, tick)));
+            return;
+        };
         let scene = Scene {
             seed: self.seed,
             tick_ms: self.tick_ms,
@@ -167,8 +190,10 @@ impl WeatherMachine {
             }
             none => none.insert(Weather::begin(&scene)),
         };
-        if let Some(&state) = edits.forced.get(zone) {
-            weather.force(&scene, state);
+        if let Some(state) = forced
+            && !weather.force(&scene, state)
+        {
+            output.out.push(unknown_state(scene.zone, state, tick));
         }
         weather.measure_if_due(&scene);
         match weather.alarm(&scene) {
@@ -193,7 +218,7 @@ impl WeatherMachine {
 fn follow(weather: &mut Weather, scene: &Scene<'_>, before: Option<&ClockNow>, edited: bool) {
     if let Some(before) = before {
         let piece = |clock: &ClockNow| {
-            (clock.world_ms, clock.since, clock.scale_world, clock.scale_real, clock.paused)
+            (clock.world_ms, clock.fraction, clock.since, clock.scale_world, clock.scale_real, clock.paused)
         };
         if piece(before) != piece(scene.clock) {
             weather.bend(scene, before);
@@ -210,7 +235,7 @@ fn follow(weather: &mut Weather, scene: &Scene<'_>, before: Option<&ClockNow>, e
 
 impl Machine for WeatherMachine {
     type In = WeatherIn;
-    type Out = ZoneWeather;
+    type Out = WeatherOut;
     const NAME: BaseName = "weather";
 
     fn load(&mut self, row: BaseRow) {
@@ -223,10 +248,20 @@ impl Machine for WeatherMachine {
         }
     }
 
-    fn loaded(&mut self, tick: Tick, inputs: Vec<WeatherIn>, output: &mut Output<ZoneWeather>) {
-        self.clock = Edits::new(inputs).clock;
+    fn loaded(&mut self, tick: Tick, inputs: Vec<WeatherIn>, output: &mut Output<WeatherOut>) {
+        let mut edits = Edits::new(inputs);
+        self.define(&mut edits);
+        self.clock = edits.clock;
         let Some(clock) = &self.clock else { return };
         for (&name, zone) in &mut self.zones {
+            if let Some(defined) = self.climates.get(zone.climate_name.as_str()) {
+                if zone.climate.as_ref() == Some(defined) {
+                    zone.climate = Some(Arc::clone(defined));
+                } else {
+                    // The world has added the zone or given it another climate while it was stopped.
+                    self.alarms.set(name, tick + 1);
+                }
+            }
             let (Some(climate), Some(weather)) = (&zone.climate, &zone.weather) else { continue };
             let scene = Scene {
                 seed: self.seed,
@@ -237,15 +272,19 @@ impl Machine for WeatherMachine {
                 clock,
                 tick,
             };
-            if let Some(at) = weather.alarm(&scene) {
+            if self.alarms.get(&name).is_none()
+                && let Some(at) = weather.alarm(&scene)
+            {
                 self.alarms.set(name, at);
             }
             zone.shown.show(self.realm, weather, &scene, output);
         }
     }
 
-    fn step(&mut self, tick: Tick, inputs: Vec<WeatherIn>, output: &mut Output<ZoneWeather>) {
-        let edits = Edits::new(inputs);
+    fn step(&mut self, tick: Tick, inputs: Vec<WeatherIn>, output: &mut Output<WeatherOut>) {
+        let mut edits = Edits::new(inputs);
+        let edited = !edits.climates.is_empty();
+        self.define(&mut edits);
         let mut due = Vec::new();
         while let Some((_, zone)) = self.alarms.pop_due(tick) {
             due.push(zone);
@@ -254,7 +293,7 @@ impl Machine for WeatherMachine {
         if let Some(clock) = &edits.clock {
             self.clock = Some(clock.clone());
         }
-        if edits.clock.is_some() || !edits.climates.is_empty() {
+        if edits.clock.is_some() || edited {
             due = self.zones.keys().copied().collect();
         } else {
             due.extend(edits.forced.keys());
@@ -262,7 +301,8 @@ impl Machine for WeatherMachine {
             due.dedup();
         }
         for zone in due {
-            self.handle(zone, &edits, before.as_ref(), tick, output);
+            let forced = edits.forced.get(zone).copied();
+            self.handle(zone, forced, before.as_ref(), tick, output);
         }
     }
 
@@ -283,7 +323,7 @@ impl Edits {
                 WeatherIn::Climate(name, Some(def)) => {
                     climates.extend(Climate::compile(&def).ok().map(|climate| (name.as_str(), climate)));
                 }
-                WeatherIn::Climate(_, None) => {}
+                WeatherIn::Climate(name, None) => edits.removed.push(name.as_str()),
                 WeatherIn::Command(command) => forced.push((command.zone.as_str(), command.state.as_str())),
             }
         }
@@ -297,8 +337,18 @@ impl Edits {
     }
 }
 
+fn unknown_state(zone: Sym, state: Sym, tick: Tick) -> WeatherOut {
+    WeatherOut::Refused(Refused {
+        source: Sym::new("weather"),
+        id: EventId::Position(tick),
+        code: Sym::new("unknown_state"),
+        reason: format!("the climate of zone `{zone}` has no state `{state}`"),
+        hint: "name one of the climate's states".to_owned(),
+    })
+}
+
 impl Shown {
-    fn show(&mut self, realm: Sym, weather: &Weather, scene: &Scene<'_>, output: &mut Output<ZoneWeather>) {
+    fn show(&mut self, realm: Sym, weather: &Weather, scene: &Scene<'_>, output: &mut Output<WeatherOut>) {
         let row = row(realm, weather, scene);
         output.replace(WEATHER, self.row.replace(row.clone()), Some(row));
 
@@ -316,7 +366,7 @@ impl Shown {
             since_world_ms: weather.since_world_ms,
         };
         if self.told.as_ref() != Some(&told) {
-            output.out.push(told.clone());
+            output.out.push(WeatherOut::Now(told.clone()));
             self.told = Some(told);
         }
     }
@@ -326,7 +376,7 @@ fn show_list(
     view: worldflow_schemas::catalog::ViewId,
     shown: &mut Vec<Row>,
     rows: Vec<Row>,
-    output: &mut Output<ZoneWeather>,
+    output: &mut Output<WeatherOut>,
 ) {
     if *shown == rows {
         return;

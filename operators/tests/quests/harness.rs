@@ -93,6 +93,7 @@ pub(crate) fn at(text: &str) -> PlayerPlace {
 pub(crate) fn clock(tick: Tick, hour: i64, phase: &str) -> Given {
     Given::Clock(ClockNow {
         world_ms: hour * 3_600_000,
+        fraction: (0, 1),
         since: tick,
         scale_world: 3_600,
         scale_real: 1,

@@ -45,8 +45,19 @@ pub(crate) fn machine(
     seed: u64,
     shard: (usize, usize),
 ) -> WeatherMachine {
-    let zone = ZoneDef { climate: "temperate".to_owned() };
-    let zones = ZONES.map(|name| (name.to_owned(), zone.clone())).into_iter().collect();
+    machine_of(&ZONES.map(|zone| (zone, "temperate")), real_seconds_per_hour, start, seed, shard)
+}
+
+/// The weather of these zones with their climates.
+pub(crate) fn machine_of(
+    zones: &[(&str, &str)],
+    real_seconds_per_hour: u32,
+    start: &str,
+    seed: u64,
+    shard: (usize, usize),
+) -> WeatherMachine {
+    let zone = |climate: &str| ZoneDef { climate: climate.to_owned() };
+    let zones = zones.iter().map(|(name, climate)| ((*name).to_owned(), zone(climate))).collect();
     let calendar = calendar(real_seconds_per_hour, start);
     WeatherMachine::new(Sym::new("realm"), seed, TICK_MS, calendar, &zones, shard)
 }
@@ -87,10 +98,23 @@ pub(crate) fn with_climate(mut script: Script<WeatherIn>, def: &ClimateDef) -> S
     script
 }
 
-/// The last that the clock told by a tick.
+/// What is told again at a load: the last of the clock, and of every climate.
 pub(crate) fn told(script: &Script<WeatherIn>, tick: Tick) -> Vec<WeatherIn> {
-    let mut inputs = script.range(..=tick).flat_map(|(_, inputs)| inputs);
-    inputs.rfind(|input| matches!(input, WeatherIn::Clock(_))).cloned().into_iter().collect()
+    let inputs: Vec<WeatherIn> = script.range(..=tick).flat_map(|(_, inputs)| inputs.clone()).collect();
+    told_again(&inputs)
+}
+
+/// What of these inputs is told again at a load.
+pub(crate) fn told_again(inputs: &[WeatherIn]) -> Vec<WeatherIn> {
+    let mut last = BTreeMap::new();
+    for input in inputs {
+        match input {
+            WeatherIn::Clock(_) => drop(last.insert("", input.clone())),
+            WeatherIn::Climate(name, _) => drop(last.insert(name.as_str(), input.clone())),
+            WeatherIn::Command(_) => {}
+        }
+    }
+    last.into_values().collect()
 }
 
 /// A climate that changes at each step.
