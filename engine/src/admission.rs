@@ -24,7 +24,7 @@ pub struct Batch {
 /// One input and its identity.
 #[derive(Debug)]
 pub struct Item {
-    /// Its id within the source.
+    /// Its id within the source; [`EventId::UNNUMBERED`] when it has none, so that it is always new.
     pub id: EventId,
     /// The input.
     pub input: Input,

@@ -153,6 +153,8 @@ pub(crate) struct Collector {
     pub(crate) stats: Stats,
     pub(crate) released: BTreeMap<Tick, Released>,
     pub(crate) undurable: VecDeque<Tick>,
+    /// The journal may say so before the sequencer has told of the tick.
+    pub(crate) durable: Option<Tick>,
     /// Ticks up to this one may be published; everything, without a journal.
     pub(crate) reserved: Tick,
     pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
@@ -201,13 +203,14 @@ impl Collector {
             }
             ToCollector::Released(ticks) => {
                 for released in ticks {
-                    if released.journaled {
+                    if released.journaled && self.durable.is_none_or(|durable| released.tick > durable) {
                         self.undurable.push_back(released.tick);
                     }
                     self.released.insert(released.tick, released);
                 }
             }
             ToCollector::Durable(Durable::Inputs(tick)) => {
+                self.durable = self.durable.max(Some(tick));
                 while self.undurable.front().is_some_and(|first| *first <= tick) {
                     self.undurable.pop_front();
                 }
@@ -360,4 +363,68 @@ pub fn consolidate(rows: &mut Vec<(ViewId, Row, Diff)>) {
     });
     rows.retain(|(_, _, diff)| *diff != 0);
     rows.sort_by_key(|(view, _, diff)| (*view, *diff > 0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collector() -> Collector {
+        let observed = Observed::new("realm".into());
+        Collector {
+            length: TickLength { tick_ms: 10 },
+            merger: Merger::new(1),
+            views: Arc::new(ViewStore::new(16)),
+            observed,
+            progress: watch::channel(Progress::default()).0,
+            events: broadcast::channel(1).0,
+            published_items: watch::channel(0).0,
+            recorder: None,
+            snapshots: None,
+            stats: Stats::new("realm".into()),
+            released: BTreeMap::new(),
+            undurable: VecDeque::new(),
+            durable: None,
+            reserved: 100,
+            answers: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            next: 0,
+            recovered: None,
+            told_at: Instant::now(),
+        }
+    }
+
+    fn released(tick: Tick) -> ToCollector {
+        ToCollector::Released(vec![Released {
+            tick,
+            items: 1,
+            journaled: true,
+            at: Instant::now(),
+            events: None,
+            ids: Vec::new(),
+            floors: Vec::new(),
+        }])
+    }
+
+    #[test]
+    fn a_tick_is_published_whichever_of_journal_and_sequencer_speaks_first() {
+        let durable = |tick| ToCollector::Durable(Durable::Inputs(tick));
+        let worked = || FromWorker::Report { worker: 0, frontier: 10, produced: Produced::default() };
+        for messages in [[released(5), durable(5)], [durable(5), released(5)]] {
+            let mut collector = collector();
+            for message in messages {
+                collector.hear(message).expect("nothing failed");
+            }
+            collector.hear(ToCollector::Worker(worked())).expect("nothing failed");
+            collector.publish();
+            assert_eq!((collector.next, *collector.published_items.borrow()), (10, 1));
+        }
+        // A later tick still waits for the journal.
+        let mut collector = collector();
+        for message in [durable(5), released(6), ToCollector::Worker(worked())] {
+            collector.hear(message).expect("nothing failed");
+        }
+        collector.publish();
+        assert_eq!((collector.next, *collector.published_items.borrow()), (6, 0));
+    }
 }

@@ -2,28 +2,59 @@
 //!
 //! Positions of a source come in increasing order, so a high-water mark decides them; where a crash
 //! lost positions that waited for their ticks, those near the mark are remembered one by one. Named
-//! ids are remembered for a stated time and number; what is older than the oldest remembered one
-//! cannot be told from a duplicate, and is refused.
+//! ids are remembered for a stated time, and beyond a stated number for less, but never for less than
+//! [`YOUNG_MS`]; what is older than the oldest remembered one cannot be told from a duplicate, and is
+//! refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Sym, Tick};
+
+/// How far ahead of the realm's time an event of an arrival source may say it happened.
+pub const EARLIEST_MS: i64 = 60_000;
+
+/// Named ids are remembered for at least this long. What is sent again is told from what is new by its
+/// time, which may be ahead by [`EARLIEST_MS`]: twice that leaves room for events that are on time.
+pub const YOUNG_MS: u64 = 2 * EARLIEST_MS.unsigned_abs();
 
 /// How long ids are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DedupeConfig {
     /// Named ids are remembered for at least this long, unless there are too many.
     pub window_ms: u64,
-    /// The most named ids remembered of one source.
+    /// Beyond this many named ids of one source, those older than [`YOUNG_MS`] are forgotten.
     pub ids_per_source: usize,
+    /// The most named ids of one source that are remembered, about a hundred bytes each: with so many
+    /// in [`YOUNG_MS`], further ones are refused.
+    pub most_ids_per_source: usize,
+}
+
+impl DedupeConfig {
+    /// The same, counted in ticks.
+    pub(crate) fn window(&self, length: TickLength) -> Window {
+        Window {
+            ticks: length.ticks(self.window_ms),
+            young_ticks: length.ticks(YOUNG_MS),
+            ids: self.ids_per_source,
+        }
+    }
+}
+
+/// What is remembered, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    ticks: u64,
+    young_ticks: u64,
+    ids: usize,
 }
 
 impl Default for DedupeConfig {
     fn default() -> DedupeConfig {
-        DedupeConfig { window_ms: 30 * 60 * 1000, ids_per_source: 1 << 20 }
+        DedupeConfig { window_ms: 30 * 60 * 1000, ids_per_source: 1 << 20, most_ids_per_source: 1 << 23 }
     }
 }
 
@@ -152,10 +183,24 @@ impl SourceIds {
         self.forgotten
     }
 
-    /// Forgets named ids of ticks before `oldest`, and those beyond `most`.
-    pub fn forget(&mut self, oldest: Tick, most: usize) {
+    /// How many named ids are remembered.
+    #[must_use]
+    pub fn named(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The position after all that have been taken.
+    #[must_use]
+    pub fn next_position(&self) -> u64 {
+        self.high.map_or(0, |high| high.saturating_add(1))
+    }
+
+    fn forget(&mut self, now: Tick, window: Window) {
+        let oldest = now.saturating_sub(window.ticks);
+        let young = now.saturating_sub(window.young_ticks);
         while let Some((tick, _)) = self.order.front() {
-            if *tick >= oldest && self.order.len() <= most {
+            let too_many = self.order.len() > window.ids;
+            if *tick >= young || (*tick >= oldest && !too_many) {
                 break;
             }
             if let Some((tick, name)) = self.order.pop_front() {
@@ -204,10 +249,9 @@ impl Dedupe {
     }
 
     /// Forgets what is outside the window that ends at `now`.
-    pub fn forget(&mut self, now: Tick, window_ticks: u64, most: usize) {
-        let oldest = now.saturating_sub(window_ticks);
+    pub(crate) fn forget(&mut self, now: Tick, window: Window) {
         for ids in self.sources.values_mut() {
-            ids.forget(oldest, most);
+            ids.forget(now, window);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Plain state without threads or clocks. An input of an arrival source belongs to the open tick; an
 //! input of an event-time source belongs to the tick of its own time (one that has none, to that of
 //! its batch's watermark), or to the open tick when that is later, and waits until the watermarks of
-//! all such sources have passed it.
+//! all such sources have passed it. An input without an id is new, and gets the next position of its
+//! source: only here is it known which comes next.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,8 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
 
 use crate::admission::{Batch, Item, Outcome, Refusal};
-use crate::dedupe::{Dedupe, DedupeConfig, Known, SourceIds};
+use crate::dedupe::{Dedupe, DedupeConfig, EARLIEST_MS, Known, SourceIds, YOUNG_MS};
 use crate::journal::Identified;
-
-/// How far ahead of the realm's time an event of an arrival source may say it happened.
-pub const EARLIEST_MS: i64 = 60_000;
 
 /// A source whose events belong to the ticks of their own times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl PendingTick {
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) tick: Tick,
-    pub(crate) refused: Vec<(EventId, Refusal)>,
+    pub(crate) refused: Vec<(Option<EventId>, Refusal)>,
 }
 
 pub(crate) struct Intake {
@@ -126,7 +124,7 @@ impl Intake {
 
     /// Decides about a batch.
     pub(crate) fn take(&mut self, batch: &mut Batch) -> Decided {
-        let Intake { length, open, .. } = *self;
+        let Intake { length, open, config, wall_time, .. } = *self;
         let now_ms = length.utc_ms(open);
         let by_event_time = self.event_time.get(&batch.source).copied();
         let asked = batch.reply.is_some();
@@ -135,45 +133,52 @@ impl Intake {
         let ids = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
         let mut run = (open, self.pending.remove(&open).unwrap_or_default());
-        for Item { id, input } in batch.items.drain(..) {
+        for Item { mut id, mut input } in batch.items.drain(..) {
             let at_ms = match &input {
                 Input::Event(event) => Some(event.at_ms),
                 Input::Command(command) => by_event_time.and_then(|_| command.at_ms().or(batch.watermark_ms)),
             };
-            let outcome =
-                match decide(ids, &id, at_ms, by_event_time.is_some(), self.wall_time, now_ms, length) {
-                    Ok(None) => {
-                        let tick = match (by_event_time, at_ms) {
-                            (Some(_), Some(at_ms)) => {
-                                latest_ms = latest_ms.max(at_ms);
-                                length.tick_at(at_ms).max(open)
-                            }
-                            _ => open,
-                        };
-                        ids.take(&id, tick);
-                        if tick != run.0 {
-                            let next = self.pending.remove(&tick).unwrap_or_default();
-                            let (old, full) = std::mem::replace(&mut run, (tick, next));
-                            if full.len() > 0 {
-                                self.pending.insert(old, full);
-                            }
+            let numbered = !id.is_unnumbered();
+            if !numbered {
+                id = EventId::Position(ids.next_position());
+            }
+            let now = Now { by_event_time: by_event_time.is_some(), wall_time, now_ms, length };
+            let outcome = match decide(ids, &id, at_ms, now, config.most_ids_per_source) {
+                Ok(None) => {
+                    let tick = match (by_event_time, at_ms) {
+                        (Some(_), Some(at_ms)) => {
+                            latest_ms = latest_ms.max(at_ms);
+                            length.tick_at(at_ms).max(open)
                         }
-                        self.pending_items += 1;
-                        if let (Some(_), EventId::Position(position)) = (by_event_time, &id) {
-                            note_least(&mut run.1.first, batch.source, *position);
-                        }
-                        match input {
-                            Input::Event(event) => run.1.events.push(event),
-                            Input::Command(command) => run.1.commands.push((batch.source, id, command)),
-                        }
-                        Outcome::Accepted { tick }
+                        _ => open,
+                    };
+                    if !numbered {
+                        set_id(&mut input, &id);
                     }
-                    Ok(Some(tick)) => Outcome::Duplicate { tick },
-                    Err(refusal) => {
-                        decided.refused.push((id, refusal.clone()));
-                        Outcome::Refused(refusal)
+                    ids.take(&id, tick);
+                    if tick != run.0 {
+                        let next = self.pending.remove(&tick).unwrap_or_default();
+                        let (old, full) = std::mem::replace(&mut run, (tick, next));
+                        if full.len() > 0 {
+                            self.pending.insert(old, full);
+                        }
                     }
-                };
+                    self.pending_items += 1;
+                    if let (Some(_), EventId::Position(position)) = (by_event_time, &id) {
+                        note_least(&mut run.1.first, batch.source, *position);
+                    }
+                    match input {
+                        Input::Event(event) => run.1.events.push(event),
+                        Input::Command(command) => run.1.commands.push((batch.source, id, command)),
+                    }
+                    Outcome::Accepted { tick }
+                }
+                Ok(Some(tick)) => Outcome::Duplicate { tick },
+                Err(refusal) => {
+                    decided.refused.push((numbered.then_some(id), refusal.clone()));
+                    Outcome::Refused(refusal)
+                }
+            };
             if let Outcome::Accepted { tick } | Outcome::Duplicate { tick } = outcome {
                 decided.tick = decided.tick.max(tick);
             }
@@ -229,7 +234,7 @@ impl Intake {
 
     /// Forgets ids outside the window that ends now.
     pub(crate) fn forget(&mut self) {
-        self.dedupe.forget(self.open, self.length.ticks(self.config.window_ms), self.config.ids_per_source);
+        self.dedupe.forget(self.open, self.config.window(self.length));
     }
 }
 
@@ -241,19 +246,46 @@ pub(crate) fn note_least(floors: &mut Vec<(Sym, u64)>, source: Sym, position: u6
     }
 }
 
-fn decide(
-    ids: &SourceIds,
-    id: &EventId,
-    at_ms: Option<i64>,
+/// Tells an input its id.
+fn set_id(input: &mut Input, id: &EventId) {
+    match input {
+        Input::Event(event) => event.id = id.clone(),
+        Input::Command(command) => command.set_id(id),
+    }
+}
+
+/// What an input's time is compared with.
+#[derive(Clone, Copy)]
+struct Now {
     by_event_time: bool,
     wall_time: bool,
     now_ms: i64,
     length: TickLength,
+}
+
+fn decide(
+    ids: &SourceIds,
+    id: &EventId,
+    at_ms: Option<i64>,
+    now: Now,
+    most_ids: usize,
 ) -> Result<Option<Tick>, Refusal> {
+    let Now { by_event_time, wall_time, now_ms, length } = now;
     match ids.known(id) {
         Known::Duplicate(tick) => return Ok(Some(tick)),
         Known::Forgotten => return Err(too_old(id, "its position was passed long ago")),
         Known::New => {}
+    }
+    if matches!(id, EventId::Named(_)) && ids.named() >= most_ids {
+        return Err(Refusal {
+            code: "dedupe_full",
+            path: "id".to_owned(),
+            reason: format!("{most_ids} ids of this source are remembered, and no more may be"),
+            hint: format!(
+                "send fewer than {most_ids} events with ids in {} s, send them from several sources, or without ids",
+                YOUNG_MS / 1000
+            ),
+        });
     }
     let Some(at_ms) = at_ms.filter(|_| wall_time && !by_event_time) else { return Ok(None) };
     if at_ms > now_ms.saturating_add(EARLIEST_MS) {
@@ -284,5 +316,99 @@ fn too_old(id: &EventId, why: &str) -> Refusal {
         reason: format!("`{named}` cannot be told from a duplicate: {why}"),
         hint: "send events within the dedupe window, or, if it is certain that it is new, with a new id and time"
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: TickLength = TickLength { tick_ms: 1000 };
+
+    fn intake(ids_per_source: usize, most_ids_per_source: usize) -> Intake {
+        let config = DedupeConfig { ids_per_source, most_ids_per_source, ..DedupeConfig::default() };
+        let mut intake = Intake::new(LENGTH, config, &[], true);
+        intake.set_open(1000);
+        intake
+    }
+
+    fn batch(ids: &[EventId], at_ms: i64) -> Batch {
+        let event = |id: &EventId| Event {
+            at_ms,
+            source: "source".into(),
+            id: id.clone(),
+            player: Sym::NONE,
+            kind: "kill".into(),
+            target: Sym::NONE,
+            region: Sym::NONE,
+            amount: 1,
+            with: None,
+        };
+        let items = ids.iter().map(|id| Item { id: id.clone(), input: Input::Event(event(id)) }).collect();
+        let (reply, _nobody_waits) = tokio::sync::oneshot::channel();
+        Batch { source: "source".into(), items, watermark_ms: None, reply: Some(reply) }
+    }
+
+    /// Takes an input with an id that happens now, and seals its tick.
+    fn take(intake: &mut Intake, name: &str) -> &'static str {
+        let at_ms = LENGTH.utc_ms(intake.open());
+        let outcome = intake.take(&mut batch(&[EventId::Named(name.into())], at_ms)).outcomes.remove(0);
+        let next = intake.open() + 1;
+        let _taken = intake.seal_before(next);
+        intake.set_open(next);
+        intake.forget();
+        match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Duplicate { .. } => "duplicate",
+            Outcome::Refused(refusal) => refusal.code,
+        }
+    }
+
+    #[test]
+    fn inputs_without_ids_are_numbered_in_the_order_in_which_they_are_taken() {
+        let mut intake = intake(10, 10);
+        let unnumbered = EventId::Position(EventId::UNNUMBERED);
+        let two = [unnumbered.clone(), unnumbered.clone()];
+        // Two senders of one source, interleaved; one of them once said a position of its own.
+        let others = [EventId::Position(7), unnumbered];
+        for ids in [&two, &others, &two] {
+            let decided = intake.take(&mut batch(ids, 1_000_000));
+            assert_eq!(decided.outcomes, vec![Outcome::Accepted { tick: 1000 }; 2]);
+        }
+        let (_, sealed) = intake.seal_before(1001).expect("something was taken");
+        let ids: Vec<EventId> = sealed.events.into_iter().map(|event| event.id).collect();
+        assert_eq!(ids, [0, 1, 7, 8, 9, 10].map(EventId::Position));
+        // A refused one is shown without an id.
+        let refused = intake.take(&mut batch(&two[..1], i64::MAX)).refused;
+        assert!(matches!(&refused[..], [(None, Refusal { code: "too_early", .. })]));
+    }
+
+    #[test]
+    fn ids_are_remembered_for_twice_the_earliest_window_however_many_there_are() {
+        let mut intake = intake(1, 1000);
+        let ticks = LENGTH.ticks(YOUNG_MS);
+        for tick in 0..ticks {
+            assert_eq!(take(&mut intake, &tick.to_string()), "accepted");
+        }
+        // The first is just not forgotten, and is then, with what is as old as it says.
+        assert_eq!(intake.dedupe.source("source".into()).forgotten(), None);
+        assert_eq!(take(&mut intake, "0"), "duplicate");
+        assert_eq!(intake.dedupe.source("source".into()).forgotten(), Some(1000));
+        let decided = intake.take(&mut batch(&[EventId::Named("0".into())], 1_000_000));
+        assert!(matches!(&decided.refused[..], [(Some(_), Refusal { code: "too_old", .. })]));
+        assert_eq!(take(&mut intake, "new"), "accepted");
+    }
+
+    #[test]
+    fn ids_beyond_the_most_are_refused_until_old_ones_are_forgotten() {
+        let mut intake = intake(1, 2);
+        let taken = ["a", "b", "c", "b"].map(|name| take(&mut intake, name));
+        assert_eq!(taken, ["accepted", "accepted", "dedupe_full", "duplicate"]);
+        let position = batch(&[EventId::Position(EventId::UNNUMBERED)], 1_000_000).items;
+        let mut position = Batch { items: position, ..batch(&[], 0) };
+        assert_eq!(intake.take(&mut position).refused, []);
+        intake.set_open(1000 + LENGTH.ticks(YOUNG_MS));
+        assert_eq!(take(&mut intake, "d"), "dedupe_full");
+        assert_eq!(take(&mut intake, "e"), "accepted");
     }
 }

@@ -12,9 +12,9 @@ use worldflow_schemas::{Diff, EventId, Row, Sym, Value};
 use crate::admission::Refusal;
 
 /// The rejections of one source that are kept as rows.
-pub const KEPT_REJECTIONS: usize = 100;
+pub const KEPT_REJECTIONS: i64 = 100;
 
-/// The sources whose rejections are kept as rows; beyond it they are only counted.
+/// The sources whose rejections are kept as rows; beyond it those of the source silent longest go.
 pub const KEPT_SOURCES: usize = 1000;
 
 /// A handle for writing observed rows. Cheap to clone.
@@ -28,7 +28,16 @@ pub struct Observed {
 struct State {
     pending: Vec<(ViewId, Row, Diff)>,
     rows: FxHashMap<(ViewId, Box<[Value]>), Row>,
-    rejected: FxHashMap<Sym, i64>,
+    rejected: FxHashMap<Sym, Rejected>,
+    rejections: u64,
+}
+
+/// The rejections of one source.
+#[derive(Debug, Default)]
+struct Rejected {
+    count: i64,
+    /// The last one's place among all rejections.
+    last: u64,
 }
 
 impl Observed {
@@ -67,11 +76,14 @@ impl Observed {
         };
         let mut state = self.lock();
         if state.rejected.len() >= KEPT_SOURCES && !state.rejected.contains_key(&source) {
-            return;
+            state.forget_the_most_silent(self.realm);
         }
-        let number = state.rejected.entry(source).or_insert(0);
-        *number += 1;
-        let number = *number;
+        state.rejections += 1;
+        let last = state.rejections;
+        let rejected = state.rejected.entry(source).or_default();
+        rejected.last = last;
+        rejected.count += 1;
+        let number = rejected.count;
         let reason = if refusal.path.is_empty() {
             refusal.reason.clone()
         } else {
@@ -91,7 +103,7 @@ impl Observed {
                 Value::Int(at_ms),
             ]),
         );
-        let oldest = number - i64::try_from(KEPT_REJECTIONS).expect("a small constant");
+        let oldest = number - KEPT_REJECTIONS;
         if oldest > 0 {
             state.remove(catalog::REJECTIONS, &[realm, Value::id(source), Value::Int(oldest)]);
         }
@@ -133,21 +145,66 @@ impl State {
             self.pending.push((view, old, -1));
         }
     }
+
+    /// Removes the rejections of the source whose last one is the longest ago.
+    fn forget_the_most_silent(&mut self, realm: Sym) {
+        let Some((&source, _)) = self.rejected.iter().min_by_key(|(_, rejected)| rejected.last) else {
+            return;
+        };
+        let Some(Rejected { count, .. }) = self.rejected.remove(&source) else { return };
+        for number in (count - KEPT_REJECTIONS).max(0) + 1..=count {
+            self.remove(catalog::REJECTIONS, &[Value::id(realm), Value::id(source), Value::Int(number)]);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_rejections_are_kept_and_older_ones_go() {
-        let observed = Observed::new("realm".into());
-        let refusal = Refusal {
+    fn refusal() -> Refusal {
+        Refusal {
             code: "unknown_kind",
             path: "events[0].kind".to_owned(),
             reason: "unknown kind `kil`".to_owned(),
             hint: "did you mean `kill`?".to_owned(),
-        };
+        }
+    }
+
+    /// The sources with rows, and how many each.
+    fn kept(observed: &Observed) -> FxHashMap<Value, Diff> {
+        let mut kept = FxHashMap::default();
+        for (_, row, diff) in observed.drain() {
+            *kept.entry(row[1].clone()).or_insert(0) += diff;
+        }
+        kept.retain(|_, rows| *rows != 0);
+        kept
+    }
+
+    #[test]
+    fn a_new_source_takes_the_place_of_the_one_silent_longest() {
+        let observed = Observed::new("realm".into());
+        let name = |number: usize| Sym::new(&format!("source-{number}"));
+        let reject = |number| observed.reject(name(number), None, &refusal(), 0);
+        // The second has more rows than are kept, the first speaks again after all others.
+        (0..=KEPT_REJECTIONS).for_each(|_| reject(1));
+        (0..KEPT_SOURCES).for_each(reject);
+        reject(0);
+        reject(KEPT_SOURCES);
+        let mut expected: FxHashMap<Value, Diff> =
+            (0..=KEPT_SOURCES).map(|number| (Value::id(name(number)), 1)).collect();
+        expected.insert(Value::id(name(0)), 2);
+        expected.remove(&Value::id(name(1)));
+        reject(1);
+        expected.remove(&Value::id(name(2)));
+        expected.insert(Value::id(name(1)), 1);
+        assert_eq!(kept(&observed), expected);
+    }
+
+    #[test]
+    fn the_last_rejections_are_kept_and_older_ones_go() {
+        let observed = Observed::new("realm".into());
+        let refusal = refusal();
         let most = KEPT_REJECTIONS + 5;
         for _ in 0..most {
             observed.reject("bots".into(), Some(&EventId::Position(7)), &refusal, 0);

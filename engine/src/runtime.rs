@@ -22,7 +22,7 @@ use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Control, End, Mode, Sequencer};
-use crate::snapshot::{self, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
+use crate::snapshot::{self, Folders, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_store::ViewStore;
 use crate::workers::{Cut, Workers};
@@ -138,7 +138,9 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
     let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
     let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
     let snapshot = folder.as_ref().and_then(|folder| snapshot::newest(&folder.snapshots()));
-    let old_journal = folder.as_ref().map(|folder| JournalReader::open(&folder.journal())).transpose()?;
+    let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
+    let old_journal =
+        folder.as_ref().map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
     let epoch = folder.as_ref().map_or_else(draw_epoch, DataFolder::epoch);
 
     let (to_collector, from_all) = channel();
@@ -149,8 +151,8 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
     .map_err(OpenError::Threads)?;
     let snapshots = (folder.as_ref())
         .map(|folder| {
-            let window = (config.dedupe, length.ticks(config.dedupe.window_ms));
-            Snapshots::start(folder.snapshots(), config.snapshots, window, snapshot.clone())
+            let folders = Folders { snapshots: folder.snapshots(), journal: folder.journal() };
+            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), snapshot.clone())
         })
         .transpose()
         .map_err(|error| OpenError::Threads(error.to_string()))?;
@@ -175,6 +177,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         stats: Stats::new(config.name),
         released: BTreeMap::new(),
         undurable: VecDeque::new(),
+        durable: None,
         reserved: if folder.is_some() { 0 } else { Tick::MAX - 1 },
         answers: BTreeMap::new(),
         waits: BTreeMap::new(),
@@ -221,8 +224,9 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
     };
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;
-    let open_journal =
-        move || journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, told)).transpose();
+    let open_journal = move |last| {
+        journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, last, told)).transpose()
+    };
     let sequencer =
         spawn("sequencer", move || sequencer.run(snapshot, old_journal, open_journal, recovered))?;
     let running = RunningRealm {
@@ -297,7 +301,7 @@ impl RunningRealm {
     /// Whether the realm has stopped by itself. Closing it then says why.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.collector.is_finished()
+        self.collector.is_finished() || self.sequencer.is_finished()
     }
 
     /// Takes what has been submitted, publishes it, writes a last snapshot, and ends every thread.

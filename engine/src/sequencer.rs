@@ -110,7 +110,7 @@ impl Sequencer {
         mut self,
         snapshot: Option<Snapshot>,
         journal: Option<JournalReader>,
-        open_journal: impl FnOnce() -> Result<Option<JournalWriter>, JournalError>,
+        open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
         recovered: oneshot::Sender<Result<(), JournalError>>,
     ) -> Workers {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -119,7 +119,10 @@ impl Sequencer {
             .expect("a runtime without I/O needs nothing from the system");
         runtime.block_on(async {
             let taken_back = match self.recover(snapshot, journal).await {
-                Ok(Ok(())) => open_journal().map(|journal| self.journal = journal),
+                Ok(Ok(())) => {
+                    let last = Some(self.reserved).filter(|last| *last > 0);
+                    open_journal(last).map(|journal| self.journal = journal)
+                }
                 Ok(Err(error)) => Err(error),
                 Err(Gone) => return,
             };
@@ -152,7 +155,6 @@ impl Sequencer {
             self.intake.set_open(tick + 1);
             last = Some(tick);
         }
-        let loaded = last;
         if let Some(mut journal) = journal {
             let mut ticks = Vec::new();
             loop {
@@ -162,7 +164,6 @@ impl Sequencer {
                     Ok(false) => break,
                     Err(error) => return Ok(Err(error)),
                 }
-                ticks.retain(|tick| loaded.is_none_or(|loaded| tick.sealed.tick > loaded));
                 self.replay(std::mem::take(&mut ticks)).await?;
             }
             last = last.max(journal.recovered().last);
@@ -314,7 +315,7 @@ impl Sequencer {
         let decided = self.intake.take(&mut batch);
         for (id, refusal) in &decided.refused {
             let at_ms = self.length.utc_ms(self.intake.open());
-            self.observed.reject(batch.source, Some(id), refusal, at_ms);
+            self.observed.reject(batch.source, id.as_ref(), refusal, at_ms);
         }
         match batch.reply {
             Some(reply) => {

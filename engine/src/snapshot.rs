@@ -1,7 +1,8 @@
 //! Snapshots of base state: a sink like any other, on a thread of its own.
 //!
 //! It keeps the last value of every piece of base state and the sequencer's memory of ids, and
-//! writes both to a file with a manifest. The graph is never stopped or walked.
+//! writes both to a file with a manifest. The graph is never stopped or walked. What the older of the
+//! kept snapshots holds is then removed from the journal.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,8 +20,8 @@ use tracing::{error, warn};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::{EventId, Sym, Tick};
 
-use crate::dedupe::{Dedupe, DedupeConfig};
-use crate::journal::sync_folder;
+use crate::dedupe::{Dedupe, Window};
+use crate::journal::{remove_through, sync_folder};
 
 /// When snapshots are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +190,11 @@ fn remove_old(folder: &Path) {
     }
 }
 
+/// The tick of the oldest snapshot that is kept, once there are as many as are kept.
+fn older(folder: &Path) -> Option<Tick> {
+    manifests(folder).get(KEPT - 1)?.file_stem()?.to_str()?.parse().ok()
+}
+
 /// Manifests, newest first.
 fn manifests(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
@@ -252,6 +258,12 @@ pub(crate) enum ToSnapshots {
     Publish(oneshot::Sender<Result<Tick, SnapshotError>>),
 }
 
+/// Where snapshots are written, and the journal that they shorten.
+pub(crate) struct Folders {
+    pub(crate) snapshots: PathBuf,
+    pub(crate) journal: PathBuf,
+}
+
 /// A handle to the snapshot thread. Dropping it ends the thread.
 pub(crate) struct Snapshots {
     thread: Option<JoinHandle<()>>,
@@ -261,21 +273,21 @@ pub(crate) struct Snapshots {
 impl Snapshots {
     /// Starts from a loaded snapshot, or from nothing.
     pub(crate) fn start(
-        folder: PathBuf,
+        folders: Folders,
         config: SnapshotConfig,
-        dedupe: (DedupeConfig, u64),
+        window: Window,
         from: Option<Snapshot>,
     ) -> std::io::Result<Snapshots> {
         let (told, received) = channel();
         let from = from.unwrap_or_default();
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
             let mut kept = Kept {
-                folder,
+                folders,
                 tick: from.tick,
                 published: from.tick,
                 base: from.rows.into_iter().collect(),
                 dedupe: from.dedupe,
-                window: dedupe,
+                window,
                 changed: false,
             };
             kept.run(&received, config);
@@ -298,12 +310,12 @@ impl Drop for Snapshots {
 }
 
 struct Kept {
-    folder: PathBuf,
+    folders: Folders,
     tick: Tick,
     published: Tick,
     base: BaseState,
     dedupe: Dedupe,
-    window: (DedupeConfig, u64),
+    window: Window,
     changed: bool,
 }
 
@@ -346,12 +358,16 @@ impl Kept {
         if self.tick == self.published && !self.changed {
             return Ok(());
         }
-        let (config, window_ticks) = self.window;
-        self.dedupe.forget(self.tick, window_ticks, config.ids_per_source);
+        self.dedupe.forget(self.tick, self.window);
         let snapshot = Snapshot { tick: self.tick, rows: self.base.rows(), dedupe: self.dedupe.clone() };
-        publish(&self.folder, &snapshot)?;
+        publish(&self.folders.snapshots, &snapshot)?;
         self.published = self.tick;
         self.changed = false;
+        if let Some(tick) = older(&self.folders.snapshots)
+            && let Err(error) = remove_through(&self.folders.journal, tick)
+        {
+            warn!(%error, "an old segment of the journal cannot be removed");
+        }
         Ok(())
     }
 }

@@ -5,9 +5,12 @@
 //! reader who is too far behind takes a snapshot again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Diff, Row, Tick, Value};
 
@@ -73,11 +76,64 @@ fn list_contains(list: &str, wanted: &Value) -> bool {
     }
 }
 
+/// Columns by which readers ask for a few rows of a large view.
+const INDEXED: [&str; 2] = ["holder", "player"];
+
+/// Views with fewer rows are searched without an index.
+const INDEX_FROM: usize = 1024;
+
+type Keys = FxHashSet<Box<[Value]>>;
+
+/// The keys of rows by the value of a column, from the first time that somebody asks.
+#[derive(Debug)]
+struct Index {
+    column: usize,
+    keys: OnceLock<FxHashMap<Value, Keys>>,
+}
+
+impl Index {
+    /// The keys of rows that may pass; `None` when the filter leaves the column open.
+    fn find<'a>(&'a self, filter: &Filter, view: &'a StoredView) -> Option<Vec<&'a [Value]>> {
+        let values = filter.values(self.column)?;
+        let by_value = self.keys.get_or_init(|| {
+            let mut by_value = FxHashMap::default();
+            view.rows.iter().for_each(|row| insert(&mut by_value, view.id, self.column, row));
+            by_value
+        });
+        let keys = values.iter().filter_map(|value| by_value.get(value)).flatten();
+        Some(keys.map(|key| &**key).collect())
+    }
+
+    fn insert(&mut self, view: ViewId, row: &Row) {
+        let column = self.column;
+        if let Some(by_value) = self.keys.get_mut() {
+            insert(by_value, view, column, row);
+        }
+    }
+
+    fn remove(&mut self, view: ViewId, row: &Row) {
+        let Some(by_value) = self.keys.get_mut() else { return };
+        let Some(keys) = row.get(self.column).and_then(|value| by_value.get_mut(value)) else { return };
+        keys.remove(row.key(view.def().key));
+        if keys.is_empty() {
+            by_value.remove(&row[self.column]);
+        }
+    }
+}
+
+fn insert(by_value: &mut FxHashMap<Value, Keys>, view: ViewId, column: usize, row: &Row) {
+    if let Some(value) = row.get(column) {
+        by_value.entry(value.clone()).or_default().insert(row.key(view.def().key).into());
+    }
+}
+
 /// One view: its rows, its last deltas, and its share of the state hash.
 #[derive(Debug)]
 pub struct StoredView {
     id: ViewId,
-    rows: FxHashMap<Box<[Value]>, Row>,
+    /// By the hash of the key, which is not kept apart from the row.
+    rows: HashTable<Row>,
+    indexes: Vec<Index>,
     deltas: VecDeque<Arc<Delta>>,
     held_changes: usize,
     complete_since: Tick,
@@ -89,7 +145,11 @@ impl StoredView {
     fn new(id: ViewId) -> StoredView {
         StoredView {
             id,
-            rows: FxHashMap::default(),
+            rows: HashTable::new(),
+            indexes: (INDEXED.iter())
+                .filter_map(|name| id.def().column(name))
+                .map(|column| Index { column, keys: OnceLock::new() })
+                .collect(),
             deltas: VecDeque::new(),
             held_changes: 0,
             complete_since: 0,
@@ -98,15 +158,54 @@ impl StoredView {
         }
     }
 
-    /// The rows that pass, in no particular order. A filter that names every key column is a lookup.
+    /// The rows that pass, in no particular order. A filter that names every key column, or the holder
+    /// or the player, is a lookup.
     pub fn rows<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Row> {
-        self.rows.values().filter(move |row| filter.passes(row))
+        let found = self.find(filter);
+        let all = found.is_none().then(|| self.rows.iter());
+        let rows = found.into_iter().flatten().chain(all.into_iter().flatten());
+        rows.filter(move |row| filter.passes(row))
+    }
+
+    /// All rows that pass, and perhaps others; `None` when each must be looked at.
+    fn find(&self, filter: &Filter) -> Option<Vec<&Row>> {
+        if let Some(keys) = self.keys(filter) {
+            return Some(keys.iter().filter_map(|key| self.get(key)).collect());
+        }
+        if self.rows.len() < INDEX_FROM {
+            return None;
+        }
+        let found = self.indexes.iter().filter_map(|index| index.find(filter, self));
+        let keys = found.min_by_key(Vec::len)?;
+        Some(keys.into_iter().filter_map(|key| self.get(key)).collect())
+    }
+
+    /// The keys that a filter allows, when it names every key column and they are fewer than the rows.
+    fn keys(&self, filter: &Filter) -> Option<Vec<Vec<Value>>> {
+        let columns: Vec<&FxHashSet<Value>> =
+            (0..self.id.def().key).map(|column| filter.values(column)).collect::<Option<_>>()?;
+        let count = columns.iter().try_fold(1_usize, |count, values| count.checked_mul(values.len()))?;
+        if count > self.rows.len() {
+            return None;
+        }
+        let mut keys = vec![Vec::with_capacity(columns.len())];
+        for values in columns {
+            let longer = keys.iter().flat_map(|key| {
+                values.iter().map(move |value| {
+                    let mut key: Vec<Value> = key.clone();
+                    key.push(value.clone());
+                    key
+                })
+            });
+            keys = longer.collect();
+        }
+        Some(keys)
     }
 
     /// The row of that key.
     #[must_use]
     pub fn get(&self, key: &[Value]) -> Option<&Row> {
-        self.rows.get(key)
+        self.rows.find(hash64(key), |row| row.key(self.id.def().key) == key)
     }
 
     /// How many rows.
@@ -142,10 +241,21 @@ impl StoredView {
         let view = self.id.def();
         for (row, diff) in &changes {
             let key = row.key(view.key);
+            let (hash, same) = (hash64(key), |other: &Row| other.key(view.key) == key);
             if *diff < 0 {
-                self.rows.remove(key);
+                if let Ok(found) = self.rows.find_entry(hash, same) {
+                    let (old, _) = found.remove();
+                    self.indexes.iter_mut().for_each(|index| index.remove(self.id, &old));
+                }
             } else {
-                self.rows.insert(key.into(), row.clone());
+                match self.rows.entry(hash, same, |other| hash64(other.key(view.key))) {
+                    Entry::Occupied(mut found) => {
+                        let old = std::mem::replace(found.get_mut(), row.clone());
+                        self.indexes.iter_mut().for_each(|index| index.remove(self.id, &old));
+                    }
+                    Entry::Vacant(free) => drop(free.insert(row.clone())),
+                }
+                self.indexes.iter_mut().for_each(|index| index.insert(self.id, row));
             }
             if view.deterministic {
                 let term = row.hash128(view.name);
@@ -216,8 +326,35 @@ impl ViewStore {
     }
 }
 
-/// Adds up the diffs of equal rows, drops zeros, and puts removals before additions.
+fn hash64(values: &[Value]) -> u64 {
+    let mut hasher = FxHasher::default();
+    values.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Up to so many changes are put in the order of their rows.
+const FEW: usize = 64;
+
+/// Adds up the diffs of equal rows, drops zeros, and puts removals before additions. Many changes
+/// come in no particular order among themselves: rows are slow to compare, hashes are not.
 pub fn consolidate(changes: &mut Vec<(Row, Diff)>) {
+    if changes.len() > FEW {
+        let mut hashed: Vec<(u64, Row, Diff)> =
+            changes.drain(..).map(|(row, diff)| (hash64(&row), row, diff)).collect();
+        hashed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        hashed.dedup_by(|next, kept| {
+            let same = next.0 == kept.0 && next.1 == kept.1;
+            if same {
+                kept.2 += next.2;
+            }
+            same
+        });
+        let gone = hashed.iter().filter(|(_, _, diff)| *diff < 0);
+        changes.extend(gone.map(|(_, row, diff)| (row.clone(), *diff)));
+        let come = hashed.into_iter().filter(|(_, _, diff)| *diff > 0);
+        changes.extend(come.map(|(_, row, diff)| (row, diff)));
+        return;
+    }
     if changes.len() > 1 {
         differential_dataflow::consolidation::consolidate(changes);
         changes.sort_by_key(|(_, diff)| *diff > 0);
@@ -227,6 +364,8 @@ pub fn consolidate(changes: &mut Vec<(Row, Diff)>) {
 
 #[cfg(test)]
 mod tests {
+    use worldflow_schemas::Sym;
+
     use super::*;
 
     fn level(player: &str, level: i64) -> Row {
@@ -264,6 +403,59 @@ mod tests {
         assert_ne!(one.state_hash(), other.state_hash());
         other.apply(3, [(catalog::LEVELS, level("b", 2), -1), (catalog::LEVELS, level("b", 1), 1)]);
         assert_eq!(one.state_hash(), other.state_hash());
+    }
+
+    #[test]
+    fn a_filter_that_names_the_key_or_the_player_is_a_lookup() {
+        let store = ViewStore::new(16);
+        let grant = |number: usize, player: usize, status: &str| {
+            let mut values = vec![Value::Null; catalog::GRANTS.def().columns.len()];
+            let column = |name| catalog::GRANTS.def().column(name).expect("a column");
+            values[0] = Value::Sym("realm".into());
+            values[1] = Value::Sym(Sym::new(&format!("grant-{number}")));
+            values[column("player")] = Value::Sym(Sym::new(&format!("player-{player}")));
+            values[column("status")] = Value::Sym(status.into());
+            Row::new(values)
+        };
+        let column = catalog::GRANTS.def().column("player").expect("a column");
+        let named = |name: String| Value::Sym(Sym::new(&name));
+        let rows = |status, range: std::ops::Range<usize>| {
+            range.map(move |number| grant(number, number % 100, status)).collect::<Vec<_>>()
+        };
+        let most = 2 * INDEX_FROM;
+        store.apply(1, rows("offered", 0..most).into_iter().map(|row| (catalog::GRANTS, row, 1)));
+        let players = [3, 4, 1000].map(|player| named(format!("player-{player}")));
+        let by_player = Filter::all().and(column, players);
+        let keys = [5, 6, most + 1].map(|number| named(format!("grant-{number}")));
+        let by_key = Filter::all().and(0, [Value::Sym("realm".into())]).and(1, keys);
+        let check = |filter: &Filter, looked_at: usize| {
+            let view = store.read(catalog::GRANTS);
+            assert_eq!(view.find(filter).map(|rows| rows.len()), Some(looked_at));
+            let mut found: Vec<&Row> = view.rows(filter).collect();
+            let mut expected: Vec<&Row> = view.rows.iter().filter(|row| filter.passes(row)).collect();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected);
+            assert_eq!(found.len(), looked_at);
+        };
+        let of_two = (0..most).filter(|number| [3, 4].contains(&(number % 100))).count();
+        check(&by_player, of_two);
+        check(&by_key, 2);
+        // Rows change, move to another player, and go: the index follows.
+        let changed = rows("offered", 0..10).into_iter().map(|row| (catalog::GRANTS, row, -1));
+        let new = rows("done", 0..5).into_iter().map(|row| (catalog::GRANTS, row, 1));
+        store.apply(2, changed.chain(new));
+        check(&by_player, of_two);
+        let moved = [(grant(3, 3, "done"), -1), (grant(3, 8, "done"), 1), (grant(4, 4, "done"), -1)];
+        store.apply(3, moved.map(|(row, diff)| (catalog::GRANTS, row, diff)));
+        check(&by_player, of_two - 2);
+        check(&by_key, 0);
+        // Any other filter looks at every row.
+        let status = catalog::GRANTS.def().column("status").expect("a column");
+        let by_status = Filter::all().and(status, [Value::Sym("offered".into())]);
+        let view = store.read(catalog::GRANTS);
+        assert!(view.find(&by_status).is_none());
+        assert_eq!(view.rows(&by_status).count(), most - 10);
     }
 
     #[test]

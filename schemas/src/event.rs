@@ -16,6 +16,18 @@ pub enum EventId {
     Named(Arc<str>),
 }
 
+impl EventId {
+    /// The position of an input that nobody has numbered: the sequencer gives it the next one of its
+    /// source. Senders that share a source cannot number theirs in the order in which they are taken.
+    pub const UNNUMBERED: u64 = u64::MAX;
+
+    /// Whether the sequencer is to number it.
+    #[must_use]
+    pub fn is_unnumbered(&self) -> bool {
+        *self == EventId::Position(EventId::UNNUMBERED)
+    }
+}
+
 /// One admitted event. Kind, target, region and attributes have been checked against the world.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {

@@ -160,8 +160,7 @@ impl Lines {
             }
         };
         let now_ms = self.realms.now_ms(&self.room.realm);
-        let position = self.realms.positions(1);
-        match self.room.checker.event(&event, &self.sender, position, Some(now_ms)) {
+        match self.room.checker.event(&event, &self.sender, EventId::UNNUMBERED, Some(now_ms)) {
             Ok(event) => {
                 self.batch.push((self.number, Item { id: event.id.clone(), input: Input::Event(event) }));
             }

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own writes what has gathered as one frame and syncs it once (group commit), while
 //! the workers already compute. Empty ticks are not written; instead ticks are reserved ahead, and a
-//! restart begins after the reservation.
+//! restart begins after the reservation. Segments are removed once two snapshots hold what they say.
 
 mod reader;
 mod record;
@@ -10,6 +10,7 @@ mod writer;
 
 use std::path::PathBuf;
 
+pub(crate) use reader::remove_through;
 pub use reader::{JournalReader, Recovered};
 pub(crate) use record::Inputs;
 pub use record::{Identified, JournaledTick};
@@ -38,6 +39,16 @@ pub enum JournalError {
         offset: usize,
         /// What is wrong.
         what: String,
+    },
+    /// The beginning of the journal is gone, and no snapshot holds it.
+    #[error(
+        "{path}: the journal up to tick {after} has been removed, and no snapshot that can be used holds it\nhint: restore the snapshots of the data folder from a copy"
+    )]
+    Removed {
+        /// The first segment that is left.
+        path: PathBuf,
+        /// What it follows.
+        after: worldflow_schemas::Tick,
     },
     /// The inputs of a tick cannot be written down.
     #[error("the inputs of tick {tick} cannot be encoded: {what}\nhint: this is a bug in worldflow")]

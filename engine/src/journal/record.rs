@@ -23,6 +23,9 @@ pub(crate) struct Group {
     pub(crate) version: u32,
     #[prost(message, repeated, tag = "2")]
     pub(crate) records: Vec<Record>,
+    /// In the first group of a segment: no inputs before it are of a later tick than this.
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) after: Option<Tick>,
 }
 
 /// One record.
@@ -131,6 +134,12 @@ pub(crate) fn frame(group: &Group) -> Vec<u8> {
     let header_crc = crc32fast::hash(&bytes[0..8]);
     bytes[8..12].copy_from_slice(&header_crc.to_le_bytes());
     bytes
+}
+
+/// How many bytes of payload follow a frame's header, if it is one.
+pub(crate) fn payload_bytes(header: &[u8]) -> Option<u32> {
+    let word = |place: usize| header.get(place..place + 4)?.try_into().ok().map(u32::from_le_bytes);
+    (crc32fast::hash(header.get(0..8)?) == word(8)?).then(|| word(0))?
 }
 
 /// What stands at some place of a segment.

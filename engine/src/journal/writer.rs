@@ -54,10 +54,12 @@ pub(crate) struct JournalWriter {
 const GROUP_BYTES: usize = 8 << 20;
 
 impl JournalWriter {
-    /// Begins a new segment in `folder`; `told` is called on the journal's thread.
+    /// Begins a new segment in `folder`, after everything up to `last`; `told` is called on the
+    /// journal's thread.
     pub(crate) fn open(
         folder: &Path,
         config: JournalConfig,
+        last: Option<Tick>,
         told: impl Fn(Durable) + Send + 'static,
     ) -> Result<JournalWriter, JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
@@ -66,7 +68,7 @@ impl JournalWriter {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                if let Err(error) = write(&received, &mut segment, config, &told) {
+                if let Err(error) = write(&received, &mut segment, config, last, &told) {
                     told(Durable::Failed(error));
                 }
             })
@@ -95,10 +97,20 @@ fn write(
     entries: &Receiver<Entry>,
     segment: &mut Segment,
     config: JournalConfig,
+    last: Option<Tick>,
     told: &impl Fn(Durable),
 ) -> Result<(), JournalError> {
+    let (mut all_inputs, mut all_reserved) = (last, last);
     while let Ok(first) = entries.recv() {
-        let mut group = Group { version: VERSION, records: Vec::new() };
+        let mut group = Group { version: VERSION, records: Vec::new(), after: None };
+        if segment.bytes > config.segment_bytes {
+            *segment = Segment::create(&segment.folder, segment.number + 1)?;
+        }
+        if segment.bytes == 0 {
+            // A segment says what it follows, so that it can be read when those before it are gone.
+            group.after = all_inputs;
+            group.records.extend(all_reserved.map(|tick| Record { body: Some(Body::Reserved(tick)) }));
+        }
         let (mut inputs, mut reserved, mut bytes) = (None, None, 0);
         for entry in std::iter::once(first).chain(entries.try_iter()) {
             let body = match entry {
@@ -118,7 +130,8 @@ fn write(
                 break;
             }
         }
-        segment.append(&frame(&group), config)?;
+        segment.append(&frame(&group), config.sync)?;
+        (all_inputs, all_reserved) = (all_inputs.max(inputs), all_reserved.max(reserved));
         if let Some(through) = reserved {
             told(Durable::Reserved(through));
         }
@@ -154,12 +167,9 @@ impl Segment {
         Ok(Segment { folder: folder.to_owned(), number, path, file, bytes: 0 })
     }
 
-    fn append(&mut self, frame: &[u8], config: JournalConfig) -> Result<(), JournalError> {
-        if self.bytes > config.segment_bytes {
-            *self = Segment::create(&self.folder, self.number + 1)?;
-        }
+    fn append(&mut self, frame: &[u8], sync: bool) -> Result<(), JournalError> {
         self.file.write_all(frame).map_err(JournalError::io(&self.path))?;
-        if config.sync {
+        if sync {
             self.file.sync_data().map_err(JournalError::io(&self.path))?;
         }
         self.bytes += frame.len();

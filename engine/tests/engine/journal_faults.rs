@@ -4,7 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use worldflow_engine::runtime::{RealmConfig, open};
+use worldflow_engine::journal::JournalError;
+use worldflow_engine::runtime::{OpenError, RealmConfig, open};
 use worldflow_engine::snapshot::{SnapshotConfig, newest};
 
 use crate::realms::{config_in, count, named, publish};
@@ -96,14 +97,22 @@ async fn a_damaged_snapshot_is_passed_over() {
     assert_eq!(files.len(), 2);
     let newest_tick = || newest(&snapshots).map(|snapshot| snapshot.tick);
     assert_eq!(newest_tick(), Some(2));
-    for (damaged, before) in files.iter().rev().zip([Some(1), None]) {
-        let mut bytes = fs::read(damaged).expect("readable");
+    let damage = |file: &Path| {
+        let mut bytes = fs::read(file).expect("readable");
         // The last byte of what the sequencer remembers: it decodes all the same.
         *bytes.last_mut().expect("not empty") ^= 1;
-        fs::write(damaged, bytes).expect("writable");
-        assert_eq!(newest_tick(), before);
-        let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
-        assert_eq!(count(&running, "ada"), Some(2));
-        running.close().await.expect("closes");
-    }
+        fs::write(file, bytes).expect("writable");
+    };
+    // The journal from the older one on is kept.
+    assert!(!folder.path().join("journal/000000000001.journal").exists());
+    damage(&files[1]);
+    assert_eq!(newest_tick(), Some(1));
+    let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
+    assert_eq!(count(&running, "ada"), Some(2));
+    running.close().await.expect("closes");
+    // Without either, what is left of the journal is not enough.
+    damage(&files[0]);
+    assert_eq!(newest_tick(), None);
+    let refused = open(without_snapshots(folder.path()), graph()).await.err().expect("refused");
+    assert!(matches!(refused, OpenError::Journal(JournalError::Removed { after: 1, .. })), "{refused}");
 }

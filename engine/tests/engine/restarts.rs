@@ -182,3 +182,25 @@ async fn positions_that_waited_for_their_tick_at_a_crash_are_taken_again() {
     assert_eq!(outcomes.await.expect("runs"), expected);
     last.close().await.expect("closes");
 }
+
+#[tokio::test]
+async fn inputs_without_ids_are_always_new_also_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let item = || item("ada", "kill", 0, EventId::Position(EventId::UNNUMBERED));
+    for run in 1..=3 {
+        // The second run goes on from the journal alone, the third from a snapshot.
+        let snapshots = SnapshotConfig { at_close: run == 2, ..SnapshotConfig::default() };
+        let config = RealmConfig { snapshots, ..config_in(folder.path()) };
+        let running = open(config, graph()).await.expect("opens");
+        let mut followed = running.realm.events.subscribe();
+        let outcomes = publish(&running, vec![item(), item()]).await;
+        let tick = running.realm.progress.borrow().tick;
+        assert_eq!(outcomes, vec![Outcome::Accepted { tick }; 2]);
+        assert_eq!(count(&running, "ada"), Some(2 * run));
+        let ids: Vec<EventId> =
+            followed.recv().await.expect("sent").events.iter().map(|event| event.id.clone()).collect();
+        let first = 2 * (run.unsigned_abs() - 1);
+        assert_eq!(ids, [first, first + 1].map(EventId::Position));
+        running.close().await.expect("closes");
+    }
+}

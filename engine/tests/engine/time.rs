@@ -1,12 +1,13 @@
 //! How ticks pass: by the wall, by hand, and by the events' own times.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use worldflow_engine::admission::{Batch, Outcome};
 use worldflow_engine::intake::EventTimeSource;
-use worldflow_engine::runtime::{RealmConfig, open};
+use worldflow_engine::runtime::{CloseError, RealmConfig, open};
 use worldflow_engine::sequencer::{End, Mode};
 use worldflow_schemas::{EventId, Row};
 
@@ -119,6 +120,31 @@ async fn any_number_of_workers_gives_the_same_state() {
 }
 
 #[tokio::test]
+async fn a_sequencer_that_panics_is_a_failed_realm() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let wall = Arc::clone(&broken);
+    let wall = move || {
+        assert!(!wall.load(Ordering::Relaxed), "the clock breaks");
+        10_000_000
+    };
+    let running = open(RealmConfig { mode: Mode::RealTime { wall: Arc::new(wall) }, ..config() }, graph())
+        .await
+        .expect("opens");
+    assert!(!running.has_failed());
+    broken.store(true, Ordering::Relaxed);
+    // The sequencer wakes up for it, and lets go of the queue while it ends.
+    while running.realm.admission.submit(batch("test", Vec::new())).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !running.has_failed() {
+        assert!(Instant::now() < patience, "nobody sees it");
+        std::thread::yield_now();
+    }
+    assert!(matches!(running.close().await, Err(CloseError::Panicked("sequencer"))));
+}
+
+#[tokio::test]
 async fn times_far_from_now_are_refused_in_real_time() {
     let now_ms = Arc::new(AtomicI64::new(10_000_000));
     let wall = Arc::clone(&now_ms);
@@ -143,8 +169,9 @@ async fn times_far_from_now_are_refused_in_real_time() {
     assert_eq!(publish("future", 100_000_000_000).await, "too_early");
     assert_eq!(publish("1", 10_000_000).await, "accepted");
     assert_eq!(publish("1", 10_000_000).await, "duplicate");
+    now_ms.fetch_add(120_000, Ordering::Relaxed);
     assert_eq!(publish("2", 10_000_000).await, "accepted");
-    // Only one id is remembered, so the first is forgotten, and so is how old it was.
+    // Only one id is remembered for long, so the first is forgotten, and so is how old it was.
     assert_eq!(publish("1", 10_000_000).await, "too_old");
     let mut progress = running.realm.progress.clone();
     progress.mark_unchanged();
