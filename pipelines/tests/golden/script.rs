@@ -10,8 +10,8 @@ use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::input::{
-    ClockCommand, Command, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope,
-    WriteOrder,
+    ClockCommand, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 
@@ -159,6 +159,14 @@ fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> 
             scope: scope_of(scope, line),
             group: if *group == "-" { Sym::NONE } else { Sym::new(group) },
         }),
+        ["entity", name, "delete"] => {
+            Command::Entity(EntityWrite { order, entity: Sym::new(name), change: EntityChange::Delete })
+        }
+        ["entity", name, "upsert", kind, tags @ ..] => {
+            let tags = tags.iter().flat_map(|tags| tags.split(',')).map(Sym::new).collect();
+            let body = EntityBody { kind: Sym::new(kind), tags, properties: Vec::new() };
+            Command::Entity(EntityWrite { order, entity: Sym::new(name), change: EntityChange::Upsert(body) })
+        }
         ["clock", "scale", world, real] => {
             Command::Clock(ClockCommand::SetScale { world: number(world, line), real: number(real, line) })
         }
@@ -166,6 +174,9 @@ fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> 
         ["clock", "resume"] => Command::Clock(ClockCommand::Resume),
         ["clock", "set", world_ms] => {
             Command::Clock(ClockCommand::SetTime { world_ms: number(world_ms, line) })
+        }
+        ["weather", zone, state] => {
+            Command::Weather(WeatherCommand { zone: Sym::new(zone), state: Sym::new(state) })
         }
         ["answer", grant, "delivered"] => {
             Command::GrantAnswer(GrantAnswer { grant: Sym::new(grant), delivered: true, reason: "".into() })

@@ -42,7 +42,10 @@ seasons:
 ";
 
 fn world(quests: &str, script: &str) -> Golden {
-    let npcs = "elder: {barks: ['Well met.', 'Mind the moor.']}";
+    world_with("elder: {barks: ['Well met.', 'Mind the moor.']}", quests, script)
+}
+
+fn world_with(npcs: &str, quests: &str, script: &str) -> Golden {
     let files = [
         ("world.yaml", WORLD),
         ("entities.yaml", ENTITIES),
@@ -240,5 +243,96 @@ none: {title: None, stages: {only: {objectives: {never: {event: gather}}}}}
         13: +1 npc_lines player=ann npc=elder line=3 text=Well met. provenance=authored why=no_tier tier= tick=13
     "#]]
     .assert_eq(&golden.changes(&["npc_lines", "npc_requests"]));
+    golden.check_laws();
+}
+
+#[test]
+fn what_a_declared_entity_no_longer_is_does_not_come_back_with_a_restart() {
+    let golden = world(
+        "
+hunt:
+  title: Hunt
+  accept: auto
+  stages:
+    kill: {objectives: {beasts: {event: kill, target: beast, count: 9}}}
+",
+        "
+        9 event kill player=ann target=wolf
+        10 event kill player=ann target=wolf
+        11 entity wolf delete
+        12 event kill player=ann target=wolf
+        13 entity bear upsert npc
+        14 event kill player=ann target=bear
+        15 entity wolf upsert npc grey,beast
+        16 event kill player=ann target=wolf
+        17 wait
+        ",
+    );
+    expect![[r#"
+        9: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=beasts instance=1 value=1 need=9 done=false hidden=false
+        10: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=beasts instance=1 value=1 need=9 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=beasts instance=1 value=2 need=9 done=false hidden=false
+        16: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=beasts instance=1 value=2 need=9 done=false hidden=false
+        16: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=beasts instance=1 value=3 need=9 done=false hidden=false
+    "#]]
+    .assert_eq(&golden.changes(&["objective_progress"]));
+    golden.check_laws();
+}
+
+#[test]
+fn an_npc_asks_where_the_player_stands_with_the_players_own_quest() {
+    let golden = world_with(
+        "elder: {barks: ['Well done.'], when: {any: [{quests: {hunt: done}}, {quests: {feud: available}}]}}",
+        "
+hunt:
+  title: Hunt
+  repeat: {always: {}}
+  stages:
+    kill: {objectives: {wolves: {event: kill, target: wolf}}}
+feud:
+  title: Feud
+  requires: {facts: {brave: true}}
+  stages:
+    kill: {objectives: {bears: {event: kill, target: bear}}}
+",
+        "
+        10 event talk player=ann target=elder
+        11 event quest.accept player=ann target=hunt
+        12 event kill player=ann target=wolf
+        12 event talk player=ann target=elder
+        13 event talk player=ann target=elder
+        13 event talk player=bob target=elder
+        14 event quest.accept player=ann target=hunt
+        15 event talk player=ann target=elder
+        16 fact player bob brave true
+        18 event talk player=bob target=elder
+        20 wait
+        ",
+    );
+    expect![[r#"
+        13: +1 npc_lines player=ann npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=13
+        15: +1 npc_lines player=ann npc=elder line=2 text=Well done. provenance=authored why=no_tier tier= tick=15
+        18: +1 npc_lines player=bob npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=18
+    "#]]
+    .assert_eq(&golden.changes(&["npc_lines", "npc_requests"]));
+    golden.check_laws();
+}
+
+#[test]
+fn weather_that_the_climate_lacks_is_refused() {
+    let golden = world(
+        "
+none: {title: None, stages: {only: {objectives: {never: {event: gather}}}}}
+",
+        "
+        10 weather moor_zone lava
+        11 weather moor_zone rain
+        12 wait
+        ",
+    );
+    let changes = golden.changes(&["weather"]);
+    assert!(changes.contains("11: +1 weather zone=moor_zone state=rain"), "{changes}");
+    let refused: Vec<&str> = changes.lines().filter(|line| line.contains("refused")).collect();
+    assert_eq!(refused, ["10: refused unknown_state: the climate of zone `moor_zone` has no state `lava`"]);
     golden.check_laws();
 }
