@@ -1,7 +1,7 @@
 //! Workloads, each by one command.
 
 use clap::Parser;
-use worldflow_benches::quest_2m;
+use worldflow_benches::{journal, machine, quest_2m, rows, sockets, timers, wire};
 
 /// Runs a workload and prints what it measured.
 #[derive(Debug, Parser)]
@@ -9,10 +9,39 @@ enum Workload {
     /// Two million events of fifty thousand players against two hundred quests, from a file.
     #[command(name = "quest-2m")]
     Quest2m(quest_2m::Quest2mArgs),
+    /// What a million pending deadlines add to a tick.
+    Timers(timers::TimersArgs),
+    /// From event to delta over real sockets, by a schedule that waits for nobody.
+    Sockets(sockets::SocketsArgs),
+    /// JSON beside protobuf: bytes and time of an event.
+    Wire,
+    /// Events a second with every tick made durable.
+    Journal(journal::JournalArgs),
+    /// The form of rows: shared values beside packed bytes.
+    Rows,
 }
 
+/// As in the server: rows are made on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[expect(clippy::print_stdout, reason = "the numbers are the result")]
 fn main() -> anyhow::Result<()> {
-    match Workload::parse() {
-        Workload::Quest2m(args) => quest_2m::run(&args),
+    let workload = Workload::parse();
+    println!("machine        {}", machine());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match workload {
+        Workload::Quest2m(args) => runtime.block_on(quest_2m::run(&args)),
+        Workload::Timers(args) => {
+            timers::run(&args);
+            Ok(())
+        }
+        Workload::Sockets(args) => runtime.block_on(sockets::run(&args)),
+        Workload::Wire => wire::run(),
+        Workload::Journal(args) => runtime.block_on(journal::run(&args)),
+        Workload::Rows => {
+            rows::run();
+            Ok(())
+        }
     }
 }

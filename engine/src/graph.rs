@@ -82,9 +82,21 @@ pub struct WorkerOutputs {
     base: Rc<RefCell<Vec<(BaseChange, Tick)>>>,
     refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
     frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,
+    without_base: bool,
 }
 
 impl WorkerOutputs {
+    /// Outputs of a realm that keeps no snapshots, unless `keeps_base`.
+    pub(crate) fn new(keeps_base: bool) -> WorkerOutputs {
+        WorkerOutputs { without_base: !keeps_base, ..WorkerOutputs::default() }
+    }
+
+    /// Whether anybody wants changes of base state.
+    #[must_use]
+    pub fn keeps_base(&self) -> bool {
+        !self.without_base
+    }
+
     /// Publishes changes of rows of views. May be called several times.
     pub fn rows(&self, rows: VecCollection<'_, Tick, (ViewId, Row), Diff>) {
         self.gather("view rows", rows.inner, &self.rows);

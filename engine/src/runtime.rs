@@ -145,7 +145,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
 
     let (to_collector, from_all) = channel();
     let tell = to_collector.clone();
-    let workers = Workers::start(config.workers, config.cut, graph, move |report| {
+    let workers = Workers::start(config.workers, config.cut, folder.is_some(), graph, move |report| {
         let _gone = tell.send(ToCollector::Worker(report));
     })
     .map_err(OpenError::Threads)?;

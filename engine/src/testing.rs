@@ -18,6 +18,10 @@ use crate::snapshot::BaseState;
 use crate::view_store::{Filter, ViewStore};
 use crate::workers::{Cut, FromWorker, SealedTick, Workers};
 
+/// How many ticks the workers are given at once: timely keeps a count for every time in flight, and
+/// goes over all of them whenever the first is done.
+const IN_FLIGHT: usize = 64;
+
 /// How a graph is run over sealed ticks.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -94,7 +98,7 @@ impl Ran {
 #[must_use]
 pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ran {
     let (report, reports) = channel();
-    let mut workers = Workers::start(plan.workers, plan.cut, Arc::clone(graph), move |told| {
+    let mut workers = Workers::start(plan.workers, plan.cut, true, Arc::clone(graph), move |told| {
         let _gone = report.send(told);
     })
     .expect("threads can be started");
@@ -103,14 +107,24 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
         workers.load(*tick, rows.clone());
     }
     let given = ticks.iter().filter(|sealed| after.is_none_or(|after| sealed.tick > after));
+    let given: Vec<&SealedTick> = given.collect();
     let last = ticks.iter().map(|sealed| sealed.tick).chain(after).max().unwrap_or(0).max(plan.until);
-    workers.feed(given.cloned(), last + 1);
 
     let mut merger = Merger::new(plan.workers);
-    while merger.frontier() <= last {
-        match reports.recv().expect("the workers live until they are stopped") {
-            FromWorker::Report { worker, frontier, produced } => merger.add(worker, frontier, produced),
-            FromWorker::Failed { worker } => panic!("worker {worker} panicked; its message is above"),
+    let mut rest = given.as_slice();
+    loop {
+        let (now, later) = rest.split_at(rest.len().min(IN_FLIGHT));
+        let next = later.first().map_or(last + 1, |sealed| sealed.tick);
+        workers.feed(now.iter().map(|sealed| (*sealed).clone()), next);
+        while merger.frontier() < next {
+            match reports.recv().expect("the workers live until they are stopped") {
+                FromWorker::Report { worker, frontier, produced } => merger.add(worker, frontier, produced),
+                FromWorker::Failed { worker } => panic!("worker {worker} panicked; its message is above"),
+            }
+        }
+        rest = later;
+        if rest.is_empty() {
+            break;
         }
     }
     workers.stop().expect("no worker has reported a panic");

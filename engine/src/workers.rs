@@ -105,12 +105,18 @@ pub struct WorkerPanicked;
 const PARK: Duration = Duration::from_millis(100);
 
 impl Workers {
-    /// Starts `count` workers (at least one), each with its copy of the graph. `report` is called
-    /// on the workers' threads.
+    /// Starts `count` workers (at least one), each with its copy of the graph; `keeps_base` says
+    /// whether changes of base state are wanted. `report` is called on the workers' threads.
     ///
     /// # Errors
     /// When threads cannot be started.
-    pub fn start<R>(count: usize, cut: Cut, graph: Arc<dyn BuildGraph>, report: R) -> Result<Workers, String>
+    pub fn start<R>(
+        count: usize,
+        cut: Cut,
+        keeps_base: bool,
+        graph: Arc<dyn BuildGraph>,
+        report: R,
+    ) -> Result<Workers, String>
     where
         R: Fn(FromWorker) + Clone + Send + Sync + 'static,
     {
@@ -131,7 +137,7 @@ impl Workers {
                 .take()
                 .expect("timely starts each worker once");
             let alarm = PanicAlarm { worker: index, report: &report };
-            run(worker, &*graph, &feed, &report);
+            run(worker, &*graph, WorkerOutputs::new(keeps_base), &feed, &report);
             drop(alarm);
             // Left to itself, a dataflow with pending timers would run on to the end of time. What
             // other workers still send to this one is discarded.
@@ -226,8 +232,13 @@ impl<R: Fn(FromWorker)> Drop for PanicAlarm<'_, R> {
 /// The most items a worker gathers before it reports, though its frontier stands still.
 const MOST_WAITING: usize = 1 << 16;
 
-fn run(worker: &mut Worker, graph: &dyn BuildGraph, feed: &Receiver<ToWorker>, report: &impl Fn(FromWorker)) {
-    let outputs = WorkerOutputs::default();
+fn run(
+    worker: &mut Worker,
+    graph: &dyn BuildGraph,
+    outputs: WorkerOutputs,
+    feed: &Receiver<ToWorker>,
+    report: &impl Fn(FromWorker),
+) {
     let mut io = graph.build(worker, outputs.clone());
     let mut reported = 0;
     loop {

@@ -51,6 +51,8 @@ pub struct Inputs<'scope> {
     pub commands: StreamVec<'scope, Tick, Command>,
     /// Base state given back, all in one tick, before every other input.
     pub loads: StreamVec<'scope, Tick, BaseRow>,
+    /// Whether changes of base state are wanted.
+    pub keeps_base: bool,
 }
 
 /// What leaves the graph.
@@ -75,11 +77,11 @@ type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
 
 /// Builds the graph of a realm in a scope. Every worker builds the same.
 pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) -> Outputs<'scope> {
-    let Inputs { events, commands, loads } = inputs;
+    let Inputs { events, commands, loads, keeps_base } = inputs;
     let scope = events.scope();
     let (index, peers) = (scope.index(), scope.peers());
     let (loop_handle, concluded) = scope.feedback::<Vec<Concluded>>(1);
-    let loads = Loads { rows: loads, peers };
+    let loads = Loads { rows: loads, peers, keeps_base };
 
     let definitions = loads.operate(
         vec![commands.clone().flat_map(|command| match command {
@@ -292,6 +294,7 @@ struct Known<'scope> {
 struct Loads<'scope> {
     rows: Stream<'scope, BaseRow>,
     peers: usize,
+    keeps_base: bool,
 }
 
 impl<'scope> Loads<'scope> {
@@ -313,7 +316,7 @@ impl<'scope> Loads<'scope> {
             workers.map(|worker| (worker, Told::Loaded))
         });
         let inputs = scope.concatenate(inputs).map(|(route, input)| (route, Told::Input(input)));
-        operate(scope.concatenate([inputs, pieces, loaded]), machine)
+        operate(scope.concatenate([inputs, pieces, loaded]), machine, self.keeps_base)
     }
 }
 

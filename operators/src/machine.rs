@@ -38,11 +38,13 @@ pub struct Output<O> {
     pub base: Vec<BaseChange>,
     /// What other operators are told in the same tick.
     pub out: Vec<O>,
+    /// Whether anybody keeps changes of base state; otherwise a machine may leave them out.
+    pub keeps_base: bool,
 }
 
 impl<O> Default for Output<O> {
     fn default() -> Self {
-        Output { rows: Vec::new(), base: Vec::new(), out: Vec::new() }
+        Output { rows: Vec::new(), base: Vec::new(), out: Vec::new(), keeps_base: true }
     }
 }
 
@@ -122,10 +124,12 @@ pub struct Produced<'scope, O: 'static> {
     pub out: StreamVec<'scope, Tick, O>,
 }
 
-/// Runs `machine` over `inputs`, each with the hash that routes it.
+/// Runs `machine` over `inputs`, each with the hash that routes it. Changes of base state come only
+/// if it `keeps_base`.
 pub fn operate<'scope, M: Machine>(
     inputs: StreamVec<'scope, Tick, (u64, Told<M::In>)>,
     mut machine: M,
+    keeps_base: bool,
 ) -> Produced<'scope, M::Out> {
     let scope = inputs.scope();
     let mut builder = OperatorBuilder::new(M::NAME.to_owned(), scope);
@@ -144,7 +148,7 @@ pub fn operate<'scope, M: Machine>(
         drop(initial);
         let mut waiting: BTreeMap<Tick, (Vec<Told<M::In>>, Capabilities)> = BTreeMap::new();
         let mut alarm: Option<Capabilities> = None;
-        let mut output = Output::default();
+        let mut output = Output { keeps_base, ..Output::default() };
         move |frontiers| {
             input.for_each(|capability, data| {
                 let tick = *capability.least().expect("a message has a time");
@@ -172,7 +176,9 @@ pub fn operate<'scope, M: Machine>(
                         .session(&capabilities[0])
                         .give_iterator(output.rows.drain(..).map(|(row, diff)| (row, tick, diff)));
                 }
-                if !output.base.is_empty() {
+                if !keeps_base {
+                    output.base.clear();
+                } else if !output.base.is_empty() {
                     base_out
                         .activate()
                         .session(&capabilities[1])

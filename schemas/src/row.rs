@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::value::Value;
 
@@ -29,12 +30,11 @@ impl Row {
     /// every process.
     #[must_use]
     pub fn hash128(&self, view: &str) -> u128 {
-        let mut hasher = Xxh3::new();
-        hasher.update(view.as_bytes());
+        let mut bytes: SmallVec<[u8; 384]> = SmallVec::from_slice(view.as_bytes());
         for value in self.iter() {
-            value.hash_into(&mut hasher);
+            value.hashed_bytes(&mut bytes);
         }
-        hasher.digest128()
+        xxh3_128(&bytes)
     }
 }
 

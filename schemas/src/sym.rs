@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{LazyLock, RwLock};
+use std::sync::{LazyLock, OnceLock, RwLock};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,20 +26,48 @@ struct Entry {
 
 struct Interner {
     by_text: FxHashMap<&'static str, u32>,
-    entries: Vec<Entry>,
+    len: usize,
 }
 
 static INTERNER: LazyLock<RwLock<Interner>> = LazyLock::new(|| {
-    let mut interner = Interner { by_text: FxHashMap::default(), entries: Vec::new() };
+    let mut interner = Interner { by_text: FxHashMap::default(), len: 0 };
     interner.add("");
     RwLock::new(interner)
 });
 
+/// Entries by number, in chunks of doubling size. Each is written once, before its number is given
+/// out, and so read without a lock: workers look up texts and hashes for every row.
+static CHUNKS: [OnceLock<Box<[OnceLock<Entry>]>>; 17] = [const { OnceLock::new() }; 17];
+
+/// The entries of the first chunk; the last of 17 chunks then ends beyond [`MAX_SYMBOLS`].
+const FIRST_CHUNK: usize = 1 << 10;
+
+/// The chunk of an entry and its place there.
+fn place(number: usize) -> (usize, usize) {
+    let from_first = number + FIRST_CHUNK;
+    let chunk = (from_first / FIRST_CHUNK).ilog2();
+    (chunk as usize, from_first - (FIRST_CHUNK << chunk))
+}
+
+fn entry(sym: Sym) -> &'static Entry {
+    if sym.is_none() {
+        // The empty string has a number before anything is interned.
+        LazyLock::force(&INTERNER);
+    }
+    let (chunk, place) = place(sym.index());
+    let entry = CHUNKS[chunk].get().and_then(|entries| entries[place].get());
+    entry.expect("a number is given out after its entry is written")
+}
+
 impl Interner {
     fn add(&mut self, text: &str) -> u32 {
         let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
-        let id = u32::try_from(self.entries.len()).expect("MAX_SYMBOLS is below u32::MAX");
-        self.entries.push(Entry { text, hash: xxh3_128(text.as_bytes()) });
+        let id = u32::try_from(self.len).expect("MAX_SYMBOLS is below u32::MAX");
+        let (chunk, place) = place(self.len);
+        let entries =
+            CHUNKS[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect());
+        entries[place].get_or_init(|| Entry { text, hash: xxh3_128(text.as_bytes()) });
+        self.len += 1;
         self.by_text.insert(text, id);
         id
     }
@@ -72,7 +100,7 @@ impl Sym {
         if let Some(&id) = interner.by_text.get(text) {
             return Some(Sym(id));
         }
-        (interner.entries.len() < MAX_SYMBOLS).then(|| Sym(interner.add(text)))
+        (interner.len < MAX_SYMBOLS).then(|| Sym(interner.add(text)))
     }
 
     /// Returns the symbol of `text` if it has been interned before.
@@ -84,13 +112,13 @@ impl Sym {
     /// The text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        poisoned(INTERNER.read()).entries[self.0 as usize].text
+        entry(self).text
     }
 
     /// A 128-bit hash of the text, the same in every process.
     #[must_use]
     pub fn hash128(self) -> u128 {
-        poisoned(INTERNER.read()).entries[self.0 as usize].hash
+        entry(self).hash
     }
 
     /// A 64-bit hash of the text for routing: the same in every process.
@@ -162,6 +190,20 @@ mod tests {
         assert_eq!(a.cmp_text(b), Ordering::Less);
         assert_eq!(b.as_str(), "sym-b");
         assert!(Sym::new("").is_none());
+    }
+
+    #[test]
+    fn chunks_follow_each_other_up_to_the_last_number() {
+        let mut expected = (0, 0);
+        for number in 0..(FIRST_CHUNK << 4) {
+            assert_eq!(place(number), expected);
+            expected.1 += 1;
+            if expected.1 == FIRST_CHUNK << expected.0 {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+        let (chunk, last) = place(MAX_SYMBOLS - 1);
+        assert!(chunk < CHUNKS.len() && last < FIRST_CHUNK << chunk);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::sym::Sym;
 
@@ -140,26 +141,27 @@ impl Value {
         }
     }
 
-    /// Feeds the value, not its representation, to a hasher: an id and equal text hash alike.
-    pub fn hash_into(&self, hasher: &mut xxhash_rust::xxh3::Xxh3) {
+    /// Adds the bytes by which the value, not its representation, is hashed: an id and equal text
+    /// add the same.
+    pub(crate) fn hashed_bytes(&self, bytes: &mut SmallVec<[u8; 384]>) {
         match self {
-            Value::Null => hasher.update(&[0]),
-            Value::Bool(b) => hasher.update(&[1, u8::from(*b)]),
+            Value::Null => bytes.push(0),
+            Value::Bool(b) => bytes.extend_from_slice(&[1, u8::from(*b)]),
             Value::Int(n) => {
-                hasher.update(&[2]);
-                hasher.update(&n.to_le_bytes());
+                bytes.push(2);
+                bytes.extend_from_slice(&n.to_le_bytes());
             }
             Value::Dec(n) => {
-                hasher.update(&[3]);
-                hasher.update(&n.to_le_bytes());
+                bytes.push(3);
+                bytes.extend_from_slice(&n.to_le_bytes());
             }
             Value::Sym(sym) => {
-                hasher.update(&[4]);
-                hasher.update(&sym.hash128().to_le_bytes());
+                bytes.push(4);
+                bytes.extend_from_slice(&sym.hash128().to_le_bytes());
             }
             Value::Text(text) => {
-                hasher.update(&[4]);
-                hasher.update(&xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_le_bytes());
+                bytes.push(4);
+                bytes.extend_from_slice(&xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_le_bytes());
             }
         }
     }

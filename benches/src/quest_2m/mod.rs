@@ -17,7 +17,7 @@ use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_sources::recording::BinaryReader;
 
-pub use world::quest_world;
+pub use world::{one_quest_world, quest_world};
 
 /// How the workload is run.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,10 +28,10 @@ pub struct Quest2mArgs {
     /// How many events; the workload's name says two million.
     #[arg(long, default_value_t = 2_000_000)]
     events: u64,
-    /// Timely workers.
-    #[arg(long, default_value_t = 2)]
-    workers: usize,
-    /// How often the graph is run; the best is reported.
+    /// Timely workers; several numbers are tried in turn.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    workers: Vec<usize>,
+    /// How often the graph is run with each; the best is reported.
     #[arg(long, default_value_t = 3)]
     runs: usize,
     /// Writes the NDJSON form too.
@@ -47,7 +47,7 @@ const COMPARED: [ViewId; 3] = [catalog::QUEST_STATE, catalog::OBJECTIVE_PROGRESS
 /// # Errors
 /// When files cannot be written or read, or the rows differ.
 #[expect(clippy::print_stdout, reason = "the numbers are the result")]
-pub fn run(args: &Quest2mArgs) -> anyhow::Result<()> {
+pub async fn run(args: &Quest2mArgs) -> anyhow::Result<()> {
     let path = args.folder.join(format!("quest-{}.wfr", args.events));
     if !path.exists() {
         let began = Instant::now();
@@ -71,28 +71,36 @@ pub fn run(args: &Quest2mArgs) -> anyhow::Result<()> {
     report("naive loop", events, began.elapsed().as_secs_f64(), "one thread, hash maps, with decoding");
 
     let world = quest_world();
-    let mut best = f64::MAX;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    for run in 1..=args.runs.max(1) {
-        let plan = Replay {
-            recordings: vec![(path.clone(), None)],
-            dump: None,
-            changes: false,
-            workers: args.workers,
-            until_ms: None,
-            grace_ms: 0,
-        };
-        let Replayed { summary, views } = runtime.block_on(replay(&world, &plan, |_, _| {}))?;
-        ensure!(summary.accepted == events, "only {} of {events} events were accepted", summary.accepted);
-        for view in COMPARED {
-            let found = views.read(view).rows(&Filter::all()).cloned().collect();
-            expected.compare(view, found)?;
+    for workers in args.workers.iter().copied() {
+        let mut best = f64::MAX;
+        for run in 1..=args.runs.max(1) {
+            let plan = Replay {
+                recordings: vec![(path.clone(), None)],
+                dump: None,
+                changes: false,
+                workers,
+                until_ms: None,
+                grace_ms: 0,
+            };
+            let before = crate::cpu_seconds();
+            let Replayed { summary, views } = replay(&world, &plan, |_, _| {}).await?;
+            let cpu = crate::cpu_seconds() - before;
+            ensure!(summary.accepted == events, "only {} of {events} events were accepted", summary.accepted);
+            for view in COMPARED {
+                let found = views.read(view).rows(&Filter::all()).cloned().collect();
+                expected.compare(view, found)?;
+            }
+            report(
+                "graph",
+                events,
+                summary.seconds,
+                &format!("run {run}, {workers} workers, {cpu:.1} s of processor, rows equal"),
+            );
+            best = best.min(summary.seconds);
         }
-        report("graph", events, summary.seconds, &format!("run {run}, {} workers, rows equal", args.workers));
-        best = best.min(summary.seconds);
+        report("graph, best", events, best, &format!("{workers} workers"));
     }
-    report("graph, best", events, best, "");
-    println!("peak memory    {} MiB", peak_memory_mib());
+    println!("peak memory    {} MiB", crate::peak_memory_mib());
     Ok(())
 }
 
@@ -110,12 +118,4 @@ fn decode(path: &Path) -> anyhow::Result<u64> {
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn report(what: &str, events: u64, seconds: f64, note: &str) {
     println!("{what:14} {seconds:8.3} s  {:9.0} events/s  {note}", events as f64 / seconds);
-}
-
-/// The most memory this process has held, from the kernel.
-#[must_use]
-pub fn peak_memory_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

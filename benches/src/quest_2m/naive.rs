@@ -41,7 +41,7 @@ pub(super) fn fold(path: &Path) -> anyhow::Result<Folded> {
     let mut folded = Folded { players: FxHashMap::default(), counted: objectives() };
     let mut reader = BinaryReader::open(path)?;
     let mut waiting: Vec<Event> = Vec::new();
-    let mut end_tick = |folded: &mut Folded, events: &mut Vec<Event>, tick: Tick| {
+    let end_tick = |folded: &mut Folded, events: &mut Vec<Event>, tick: Tick| {
         for event in events.iter().filter(|event| event.kind == accept) {
             let held = folded.players.entry(event.player).or_default();
             let quest = quests[&event.target];

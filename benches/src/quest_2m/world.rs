@@ -23,14 +23,14 @@ const SEED: u64 = 2_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counts {
     pub(super) kind: usize,
-    /// One target, or all whose number leaves this remainder when divided by 8.
+    /// One target, or all whose number leaves this remainder when divided by 4.
     pub(super) target: Result<usize, usize>,
     pub(super) need: u32,
 }
 
 impl Counts {
     pub(super) fn accepts(&self, kind: usize, target: usize) -> bool {
-        self.kind == kind && self.target.map_or_else(|tag| target % 8 == tag, |one| target == one)
+        self.kind == kind && self.target.map_or_else(|tag| target % 4 == tag, |one| target == one)
     }
 }
 
@@ -75,9 +75,9 @@ pub(super) fn objectives() -> Vec<[Counts; OBJECTIVES]> {
         let at = place(quest, objective);
         let kind = zipf(&kinds, draw("kind", at));
         let target = zipf(&targets, draw("target", at));
-        let by_tag = below(SEED, "by tag", "quests", at, 3) == 0;
-        let need = u32::try_from(5 + below(SEED, "need", "quests", at, 26)).expect("small");
-        Counts { kind, target: if by_tag { Err(target % 8) } else { Ok(target) }, need }
+        let by_tag = below(SEED, "by tag", "quests", at, 2) == 0;
+        let need = u32::try_from(12 + below(SEED, "need", "quests", at, 49)).expect("small");
+        Counts { kind, target: if by_tag { Err(target % 4) } else { Ok(target) }, need }
     };
     (0..QUESTS).map(|quest| std::array::from_fn(|n| objective(quest, n))).collect()
 }
@@ -91,10 +91,10 @@ pub fn quest_world() -> LoadedWorld {
         world.kinds.insert(kind_name(kind), KindDef { max_per_second: u32::MAX, ..KindDef::default() });
     }
     for target in 0..TARGETS {
-        let tags = vec![format!("tag{}", target % 8)];
-        world
-            .entities
-            .insert(target_name(target), EntityDef { kind: "npc".into(), tags, ..EntityDef::default() });
+        let tags = vec![format!("tag{}", target % 4)];
+        // Whoever is an NPC may be talked to, and so its events go to the NPCs' operator too.
+        let kind = if target % 4 == 3 { "npc" } else { "object" }.to_owned();
+        world.entities.insert(target_name(target), EntityDef { kind, tags, ..EntityDef::default() });
     }
     let mut quests = BTreeMap::new();
     for (quest, counted) in objectives().into_iter().enumerate() {
@@ -103,6 +103,33 @@ pub fn quest_world() -> LoadedWorld {
     LoadedWorld {
         world: Arc::new(world),
         quests,
+        climates: BTreeMap::new(),
+        schedules: BTreeMap::new(),
+        npcs: BTreeMap::new(),
+        path: None,
+        warnings: worldflow::world::Problems::default(),
+    }
+}
+
+/// A world with one quest, taken up by itself, that counts every `hit` of its player and never ends.
+#[must_use]
+pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
+    let world = serde_json::json!({"name": "bench", "seed": SEED, "tick_ms": tick_ms});
+    let mut world: WorldDef = serde_json::from_value(world).expect("only a name and a seed are needed");
+    world.kinds.insert("hit".into(), KindDef { max_per_second: u32::MAX, ..KindDef::default() });
+    let objective =
+        serde_json::from_value(serde_json::json!({"event": "hit"})).expect("only the kind is needed");
+    let objective = ObjectiveDef { count: Some(1_000_000_000), ..objective };
+    let mut def: QuestDef = serde_json::from_value(serde_json::json!({
+        "title": "hits", "accept": "auto", "stages": {}
+    }))
+    .expect("the shape of a quest");
+    let objectives = Ordered(vec![("hits".to_owned(), objective)]);
+    let complete = worldflow_schemas::definitions::Complete::All;
+    def.stages = Ordered(vec![("all".to_owned(), StageDef { title: String::new(), objectives, complete })]);
+    LoadedWorld {
+        world: Arc::new(world),
+        quests: BTreeMap::from([("hits".to_owned(), Arc::new(def))]),
         climates: BTreeMap::new(),
         schedules: BTreeMap::new(),
         npcs: BTreeMap::new(),

@@ -121,7 +121,10 @@ impl Core {
             Some(at) => at,
             None => {
                 let at = self.add(holder);
-                self.out.base.push(piece::change(self.name, holder.id, &PieceKey::Known(holder), Some(&())));
+                if self.out.keeps_base {
+                    let key = PieceKey::Known(holder);
+                    self.out.base.push(piece::change(self.name, holder.id, &key, Some(&())));
+                }
                 self.mark(at, depends::ALL);
                 at
             }

@@ -148,6 +148,7 @@ impl Machine for GroupsMachine {
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
+        self.core.out.keeps_base = output.keeps_base;
         self.core.begin(tick);
         let Sorted { contributions, asked, answers } = tell(&mut self.core, inputs);
         self.core.answer(answers);

@@ -56,7 +56,9 @@ impl Core {
     }
 
     fn keep_grant(&mut self, id: Sym, grant: &Grant) {
-        self.out.base.push(piece::change(self.name, grant.holder.id, &PieceKey::Grant(id), Some(grant)));
+        if self.out.keeps_base {
+            self.out.base.push(piece::change(self.name, grant.holder.id, &PieceKey::Grant(id), Some(grant)));
+        }
     }
 
     /// Takes answers; of several to one grant a delivery comes first, then the least reason.

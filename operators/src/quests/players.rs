@@ -441,6 +441,7 @@ impl Machine for PlayersMachine {
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
+        self.core.out.keeps_base = output.keeps_base;
         self.core.begin(tick);
         let (events, answers) = self.tell(inputs);
         let mut asked = Vec::new();

@@ -69,6 +69,9 @@ struct SavedCounter {
 impl Core {
     /// Says what has changed of a holder's quest.
     pub(super) fn keep(&mut self, at: At, ix: Ix) {
+        if !self.out.keeps_base {
+            return self.keep_nothing(at, ix);
+        }
         let quest = self.plan.name(ix);
         let plan = self.plan.get(ix).cloned();
         let holder = &mut self.holders[at as usize];
@@ -101,6 +104,18 @@ impl Core {
         let change = BaseChange { operator: self.name, route: id.id, key, value };
         self.out.base.push(change);
         self.keep_extra(at, ix);
+    }
+
+    /// What has changed is known to nobody else.
+    fn keep_nothing(&mut self, at: At, ix: Ix) {
+        let holder = &mut self.holders[at as usize];
+        if let Some(record) = holder.records.get_mut(&ix) {
+            record.touched = false;
+        }
+        if let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) {
+            extra.new_shares.clear();
+            extra.new_seen.clear();
+        }
     }
 
     fn keep_extra(&mut self, at: At, ix: Ix) {
