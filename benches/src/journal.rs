@@ -46,8 +46,14 @@ async fn measure(
     ahead: usize,
     args: &JournalArgs,
 ) -> anyhow::Result<()> {
-    let config =
-        OpenConfig { realm: Sym::new("bench"), world: quest_world(), folder, workers: Some(2), manual: true };
+    let config = OpenConfig {
+        realm: Sym::new("bench"),
+        world: quest_world(),
+        folder,
+        workers: Some(2),
+        manual: true,
+        event_time: Vec::new(),
+    };
     let running = open_realm(config).await?;
     let inputs: Vec<Vec<Item>> = (0..args.ticks).map(|tick| items(&running, tick, args.a_tick)).collect();
     let began = Instant::now();

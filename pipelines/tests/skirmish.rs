@@ -2,20 +2,20 @@
 
 mod oracle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use oracle::Seen;
 use oracle::compare::{Case, differences, seen};
-use worldflow::replay::open_mapping;
+use worldflow::replay::{Replay, Replayed, open_mapping, replay};
 use worldflow::world::LoadedWorld;
-use worldflow_engine::testing::Plan;
+use worldflow_engine::testing::{Plan, Ran};
 use worldflow_engine::view_store::Filter;
 use worldflow_engine::workers::Cut;
-use worldflow_schemas::input::Holder;
+use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Input, Sym, Tick, catalog};
+use worldflow_schemas::{Diff, Input, Sym, Tick, catalog};
 use worldflow_sources::recording::{Block, Rules, read_ndjson};
 
 fn project() -> PathBuf {
@@ -26,11 +26,23 @@ fn world() -> LoadedWorld {
     LoadedWorld::open(&project().join("pipelines/worlds/skirmish")).expect("the world has no problem")
 }
 
-fn recording() -> Block {
-    let mapping = open_mapping(&project().join("pipelines/worlds/skirmish/map.yaml")).expect("a mapping");
-    let events = project().join("../shared/data/skirmish_events.ndjson.gz");
-    read_ndjson(&events, Some(&mapping)).expect("the recording lies beside the project")
+const MAP: &str = "pipelines/worlds/skirmish/map.yaml";
+const SCRIPT: &str = "pipelines/worlds/skirmish/script.ndjson";
+
+/// The recording, which lies beside the project and is not part of it.
+fn recording_path() -> PathBuf {
+    let path = project().join("../shared/data/skirmish_events.ndjson.gz");
+    assert!(path.exists(), "{} is missing\nhint: copy the recording of matches there", path.display());
+    path
 }
+
+fn recording() -> Block {
+    let mapping = open_mapping(&project().join(MAP)).expect("a mapping");
+    read_ndjson(&recording_path(), Some(&mapping)).expect("the recording can be read")
+}
+
+/// How long time goes on after the last event: ten minutes.
+const GRACE_TICKS: Tick = 60_000;
 
 struct Loaded {
     case: Case,
@@ -40,8 +52,7 @@ struct Loaded {
 /// The recording and its script, admitted and sealed.
 static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
     let world = world();
-    let script =
-        read_ndjson(&project().join("pipelines/worlds/skirmish/script.ndjson"), None).expect("a script");
+    let script = read_ndjson(&project().join(SCRIPT), None).expect("a script");
     let mut rules = Rules::new(&world.world);
     let length = TickLength { tick_ms: world.world.tick_ms };
     let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
@@ -56,7 +67,7 @@ static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
             inputs.entry(length.tick_at(event.at_ms)).or_default().push(Input::Event(event));
         }
     }
-    let until = inputs.keys().next_back().expect("a recording is not empty") + 60_000;
+    let until = inputs.keys().next_back().expect("a recording is not empty") + GRACE_TICKS;
     let quests = world.quests.clone();
     Loaded { case: Case { world: (*world.world).clone(), quests, inputs, until }, world }
 });
@@ -64,8 +75,16 @@ static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
 /// What the evaluator says about it.
 static EVALUATED: LazyLock<Vec<Seen>> = LazyLock::new(|| SKIRMISH.case.evaluate(false, Vec::new()));
 
+/// What the graph says with one worker.
+static RAN: LazyLock<Ran> =
+    LazyLock::new(|| SKIRMISH.case.run(&SKIRMISH.world.definitions(), &Plan::default()));
+
 #[test]
 fn every_line_counts() {
+    let file = std::fs::File::open(recording_path()).unwrap();
+    let text = std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
+    let different: BTreeSet<&str> = text.lines().collect();
+    assert_eq!((text.lines().count(), text.lines().count() - different.len()), (42_849, 1_475));
     let block = recording();
     let kinds = |kind: &str| block.events.iter().filter(|event| event.kind.as_str() == kind).count();
     // 11,472 deaths: 7,283 with a killer, 9,581 with an owner.
@@ -74,7 +93,7 @@ fn every_line_counts() {
     assert_eq!(kinds("stats"), 6_303);
     assert_eq!(kinds("upgraded") as u64 + block.skipped, 1_292);
     assert_eq!((kinds("left"), kinds("traded")), (65, 8));
-    let ids: std::collections::BTreeSet<_> = block.events.iter().map(|event| &event.id).collect();
+    let ids: BTreeSet<_> = block.events.iter().map(|event| &event.id).collect();
     assert_eq!(ids.len(), block.events.len(), "no two events share an id");
 }
 
@@ -82,14 +101,12 @@ fn every_line_counts() {
 fn graph_and_evaluator_agree_on_every_change_for_any_workers_and_cutting() {
     let Loaded { case, world } = &*SKIRMISH;
     let definitions = world.definitions();
-    let plans = [(1, 4096), (2, 4096), (4, 4096), (2, 1), (4, 7)];
     let expected = std::thread::spawn(|| EVALUATED.len());
-    let mut hash = None;
-    let mut found = Vec::new();
-    for (workers, items) in plans {
+    let mut found = vec![(1, Cut::default().items, seen(&RAN))];
+    for (workers, items) in [(2, 4096), (4, 4096), (2, 1), (4, 7)] {
         let plan = Plan { workers, cut: Cut { items }, ..Plan::default() };
         let ran = case.run(&definitions, &plan);
-        let same = *hash.get_or_insert(ran.state_hash());
+        let same = RAN.state_hash();
         assert_eq!(ran.state_hash(), same, "the hash is the same for {workers} workers, cut at {items}");
         found.push((workers, items, seen(&ran)));
     }
@@ -124,13 +141,13 @@ fn every_quest_of_the_world_is_completed_by_somebody() {
 fn each_of_four_workers_owns_a_fair_share_of_the_keys() {
     let changes = &*EVALUATED;
     let mut owned = [0_usize; 4];
-    let keys: std::collections::BTreeSet<(String, String)> = changes
+    let keys: BTreeSet<(String, String)> = changes
         .iter()
         .filter(|(view, ..)| *view == "quest_state")
         .map(|(_, row, ..)| (row[1].as_str().unwrap().to_owned(), row[2].as_str().unwrap().to_owned()))
         .collect();
     for (scope, id) in &keys {
-        let scope = worldflow_schemas::input::Scope::ALL.into_iter().find(|s| s.name() == scope).unwrap();
+        let scope = Scope::ALL.into_iter().find(|s| s.name() == scope).unwrap();
         let worker = Holder { scope, id: Sym::new(id) }.route() % 4;
         owned[usize::try_from(worker).unwrap()] += 1;
     }
@@ -144,8 +161,7 @@ fn each_of_four_workers_owns_a_fair_share_of_the_keys() {
 
 #[test]
 fn altering_any_one_row_changes_the_hash() {
-    let Loaded { case, world } = &*SKIRMISH;
-    let ran = case.run(&world.definitions(), &Plan::default());
+    let ran = &*RAN;
     let hash = ran.state_hash();
     let mut altered = 0;
     for view in catalog::ids().filter(|view| view.def().deterministic) {
@@ -170,6 +186,7 @@ fn altering_any_one_row_changes_the_hash() {
 #[test]
 fn graph_and_evaluator_agree_on_random_worlds() {
     let (mut changes, mut wrong) = (0, Vec::new());
+    let mut met: BTreeSet<(&str, String)> = BTreeSet::new();
     for seed in 0..300 {
         let case = oracle::random::case(seed);
         let expected = case.evaluate(false, Vec::new());
@@ -181,10 +198,27 @@ fn graph_and_evaluator_agree_on_random_worlds() {
             wrong.push(format!("seed {seed}, {workers} workers: {difference}\n{}", case.around(&difference)));
         }
         changes += expected.len();
+        met.extend(expected.iter().filter(|(_, _, _, diff)| *diff > 0).map(|(view, row, ..)| match *view {
+            "quest_state" => (*view, format!("{} {}", row[1], row[5])),
+            "grants" => (*view, format!("{} {}", row[3], row[10])),
+            _ => (*view, row[1].to_string()),
+        }));
     }
     let first: Vec<&str> = wrong.iter().take(6).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{} of 300 differ\n{}", wrong.len(), first.join("\n\n"));
     assert!(changes > 20_000, "{changes} changes are too few to prove anything");
+    for scope in Scope::ALL {
+        for state in ["available", "active", "ready", "done", "failed", "expired", "abandoned"] {
+            let what = format!("\"{}\" \"{state}\"", scope.name());
+            assert!(met.contains(&("quest_state", what.clone())), "no {what} in any world");
+        }
+        let name = format!("\"{}\"", scope.name());
+        assert!(
+            scope == Scope::Player || met.contains(&("contributions", name)),
+            "nobody credited: {scope:?}"
+        );
+        assert!(met.contains(&("grants", format!("\"{}\" \"pending\"", scope.name()))), "{scope:?}");
+    }
 }
 
 /// The evaluator's shortcut for large inputs leaves nothing out.
@@ -197,4 +231,93 @@ fn looking_only_where_something_may_have_changed_changes_nothing() {
             panic!("seed {seed}: {difference}");
         }
     }
+}
+
+fn replayed(folder: &Path, workers: usize, until_ms: Option<i64>) -> Replayed {
+    let Loaded { world, .. } = &*SKIRMISH;
+    let plan = Replay {
+        recordings: vec![(recording_path(), Some(project().join(MAP))), (project().join(SCRIPT), None)],
+        dump: Some(folder.to_owned()),
+        changes: until_ms.is_none(),
+        workers,
+        until_ms,
+        grace_ms: GRACE_TICKS * u64::from(world.world.tick_ms),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(replay(world, &plan, |_, _| {})).unwrap()
+}
+
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What `worldflow replay` writes: the same changes, the last rows sorted by key, the numbers.
+#[test]
+fn a_replay_writes_every_change_and_the_last_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let Replayed { summary, views } = replayed(folder.path(), 2, None);
+    let Loaded { case, .. } = &*SKIRMISH;
+    let inputs: usize = case.inputs.values().map(Vec::len).sum();
+    assert_eq!((summary.events, summary.accepted), (inputs as u64, inputs as u64));
+    assert_eq!((summary.rejected, summary.duplicates), (0, 0));
+    assert_eq!((summary.first_tick, summary.last_tick), (*case.inputs.keys().next().unwrap(), case.until));
+    let written: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("summary.json")).unwrap()).unwrap();
+    for field in ["events", "accepted", "rejected", "duplicates", "ticks", "seconds", "events_per_s"] {
+        assert!(written[field].is_number(), "{field}: {written}");
+    }
+    assert_eq!(written["state_hash"], format!("{:032x}", views.state_hash()));
+
+    let mut found: Vec<Seen> = Vec::new();
+    let mut rows: BTreeMap<String, Diff> = BTreeMap::new();
+    for change in lines(&folder.path().join("changes.ndjson")) {
+        let view = catalog::view(change["view"].as_str().unwrap()).unwrap().def();
+        let diff: Diff = change["diff"].as_i64().unwrap().try_into().unwrap();
+        *rows.entry(format!("{} {}", view.name, change["row"])).or_insert(0) += diff;
+        if oracle::compare::COMPARED.contains(&view.name) {
+            let row: Vec<_> = view.columns.iter().map(|column| change["row"][column.name].clone()).collect();
+            found.push((view.name, row, change["tick"].as_u64().unwrap(), diff));
+        }
+    }
+    assert_eq!(differences(&EVALUATED, &found), None);
+    rows.retain(|_, count| *count != 0);
+
+    for view in catalog::ids().map(|view| view.def()) {
+        let dumped = lines(&folder.path().join(format!("{}.ndjson", view.name)));
+        if !view.deterministic {
+            continue;
+        }
+        for row in &dumped {
+            let row = format!("{} {row}", view.name);
+            assert_eq!(rows.remove(&row), Some(1), "{row} is what its changes come to");
+        }
+        let key = |row: &serde_json::Value| -> Vec<(i64, String)> {
+            let columns = view.columns[..view.key].iter().map(|column| &row[column.name]);
+            columns.map(|key| (key.as_i64().unwrap_or(0), key.as_str().unwrap_or("").to_owned())).collect()
+        };
+        assert!(dumped.is_sorted_by_key(key), "{} is sorted by key", view.name);
+    }
+    assert_eq!(rows, BTreeMap::new(), "every row is dumped");
+}
+
+#[test]
+fn a_replay_ends_where_it_is_asked_to_with_the_same_state_for_any_workers() {
+    let first = *SKIRMISH.case.inputs.keys().next().unwrap();
+    let length = TickLength { tick_ms: SKIRMISH.world.world.tick_ms };
+    let until = first + 3 * 360_000;
+    let ended: Vec<_> = [1, 2]
+        .map(|workers| {
+            let folder = tempfile::tempdir().unwrap();
+            let Replayed { summary, .. } = replayed(folder.path(), workers, Some(length.utc_ms(until)));
+            assert!(!folder.path().join("changes.ndjson").exists(), "they are written when asked for");
+            let states = lines(&folder.path().join("quest_state.ndjson"));
+            assert!(states.len() > 100, "{}", states.len());
+            assert!(states.iter().all(|row| row["since"].as_u64().unwrap() <= until));
+            (summary.last_tick, summary.accepted, summary.state_hash)
+        })
+        .into();
+    assert_eq!(ended[0], ended[1]);
+    let given: usize = SKIRMISH.case.inputs.range(..=until).map(|(_, inputs)| inputs.len()).sum();
+    assert_eq!((ended[0].0, ended[0].1), (until, given as u64));
 }

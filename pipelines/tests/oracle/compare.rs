@@ -13,8 +13,7 @@ use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const REALM: &str = "realm";
-const COMPARED: [&str; 4] = ["quest_state", "objective_progress", "contributions", "grants"];
+pub const COMPARED: [&str; 4] = ["quest_state", "objective_progress", "contributions", "grants"];
 
 /// A world and what happens in it.
 pub struct Case {
@@ -59,7 +58,7 @@ impl Case {
     }
 
     pub fn graph(&self) -> Arc<dyn BuildGraph> {
-        Arc::new(WorldGraph { realm: Sym::new(REALM), world: Arc::new(self.world.clone()) })
+        Arc::new(WorldGraph { realm: Sym::new(&self.world.name), world: Arc::new(self.world.clone()) })
     }
 
     pub fn run(&self, definitions: &[Command], plan: &Plan) -> Ran {
@@ -88,7 +87,7 @@ impl Case {
     /// What the evaluator says.
     pub fn evaluate(&self, exhaustive: bool, weather: Vec<WeatherRow>) -> Vec<Seen> {
         let origin = *self.inputs.keys().next().expect("something happens");
-        let mut oracle = Oracle::new(&self.world, &self.quests, Sym::new(REALM), origin);
+        let mut oracle = Oracle::new(&self.world, &self.quests, Sym::new(&self.world.name), origin);
         oracle.exhaustive = exhaustive;
         oracle.weather = weather;
         oracle.run(&self.inputs, self.until)

@@ -12,8 +12,9 @@ use worldflow_schemas::input::{
 };
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
-use super::compare::{Case, REALM};
+use super::compare::Case;
 
+const REALM: &str = "realm";
 const TICK_MS: u64 = 100;
 /// 2024-01-01T03:59:40Z: twenty seconds before the daily reset.
 const START_MS: u64 = 1_704_081_580_000;
@@ -77,7 +78,7 @@ pub fn case(seed: u64) -> Case {
 
 fn world() -> WorldDef {
     let world = json!({
-        "name": "random", "seed": 1, "tick_ms": TICK_MS,
+        "name": REALM, "seed": 1, "tick_ms": TICK_MS,
         "clock": {"real_seconds_per_hour": 1, "start": "1 03:00"},
         "regions": {"moor": {}, "town": {}},
         "kinds": {"kill": {}, "gather": {}, "talk": {}},

@@ -252,7 +252,13 @@ impl Checker {
                 ));
             }
         };
-        Ok(EntityWrite { order, entity: intern(entity)?, change })
+        let entity = intern(entity)?;
+        match &change {
+            EntityChange::Upsert(_) => self.recent.add(entity),
+            EntityChange::Delete => self.recent.remove(entity),
+            EntityChange::Merge { .. } => {}
+        }
+        Ok(EntityWrite { order, entity, change })
     }
 
     fn presence(
@@ -285,6 +291,8 @@ impl Checker {
         Ok(PresenceWrite { order, player: intern(player)?, server, region, instance })
     }
 
+    /// Whether the zone's climate has such a state is not known here: climates are definitions, which may
+    /// change while the world runs.
     fn weather(&self, write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
         let Some(zone) = Sym::find(&write.zone).filter(|zone| self.zones.contains(zone)) else {
             let hint = self.suggest(&write.zone, self.zones.iter(), "zones are declared in world.yaml");

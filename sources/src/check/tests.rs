@@ -1,6 +1,7 @@
 //! Every refusal of an event, and what is let through.
 
 use expect_test::{Expect, expect};
+use serde_json::json;
 use worldflow_schemas::Row;
 
 use super::*;
@@ -11,6 +12,7 @@ fn checker() -> Checker {
     let world = serde_json::json!({
         "name": "test", "seed": 1,
         "regions": {"moor": {}, "woods": {}},
+        "zones": {"fen": {"climate": "mild"}},
         "kinds": {
             "kill": {"max_amount": 10, "max_per_second": 3, "attributes": {"weapon": "id", "damage": "number", "crit": "bool"}},
             "say": {"from": "player", "known_targets": false, "attributes": {"words": "text"}}
@@ -189,6 +191,36 @@ fn a_text_is_at_most_500_bytes() {
     let say = |bytes: usize| format!(r#"{{"kind": "say", "with": {{"words": "{}"}}}}"#, "x".repeat(bytes));
     assert!(outcome(&checker, &ana, &say(500)).starts_with("ok"));
     assert!(outcome(&checker, &ana, &say(501)).starts_with("text_too_long with.words"));
+}
+
+#[test]
+fn an_entity_is_known_as_soon_as_its_write_has_passed() {
+    let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
+    let kill = || outcome(&checker, &server, r#"{"kind": "kill", "target": "boar-9"}"#);
+    let write = |json: serde_json::Value| {
+        let item = serde_json::from_value(json!({"entity": json})).expect("a write");
+        checker.write(&item, &server, 1, NOW_MS).map(|_| ()).map_err(|refusal| refusal.code)
+    };
+    assert!(kill().starts_with("unknown_target"));
+    let unknown = json!({"entity": "boar-9", "upsert": {"kind": "beast"}});
+    assert_eq!(write(unknown), Err("unknown_entity_kind"));
+    assert!(kill().starts_with("unknown_target"), "a refused write makes nothing");
+    assert_eq!(write(json!({"entity": "boar-9", "upsert": {"kind": "npc"}})), Ok(()));
+    assert!(kill().starts_with("ok"));
+    assert_eq!(write(json!({"entity": "boar-9", "delete": true})), Ok(()));
+    assert!(kill().starts_with("unknown_target"));
+}
+
+#[test]
+fn weather_is_of_a_zone_of_this_world() {
+    let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
+    let write = |zone: &str| {
+        let item = serde_json::from_value(json!({"weather": {"zone": zone, "state": "rain"}}));
+        let refused = checker.write(&item.expect("a write"), &server, 1, NOW_MS).map(|_| ());
+        refused.map_err(|refusal| (refusal.code, refusal.path))
+    };
+    assert_eq!(write("fen"), Ok(()));
+    assert_eq!(write("fens"), Err(("unknown_zone", "weather.zone".to_owned())));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! them.
 //!
 //! Without it every session would look at every change of every tick. The hub is at one tick at a
-//! time; subscribing, changing a subscription and taking a snapshot happen between two ticks, so that a
-//! snapshot and the deltas after it neither miss nor repeat anything.
+//! time; subscribing, changing a subscription and the beginning of a snapshot happen between two ticks, so
+//! that a snapshot and the deltas after it neither miss nor repeat anything. Rows are read when the hub is
+//! free again: what has changed since that tick is taken back from them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,11 +15,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use worldflow_engine::admission::TickEvents;
 use worldflow_engine::realm::Realm;
-use worldflow_engine::view_store::{Delta, Filter, StoredView};
+use worldflow_engine::view_store::Delta;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
-use super::access::Wanted;
+use super::access::{Values, Wanted};
 use super::inbox::Inbox;
 use crate::check::matches;
 
@@ -28,20 +29,67 @@ pub(super) type SessionId = u64;
 #[derive(Debug)]
 struct Entry {
     inbox: Arc<Inbox>,
-    wanted: Wanted,
-    filter: Filter,
+    wanted: Arc<Wanted>,
     /// It has had its snapshot, so changes are for it.
     live: bool,
 }
 
 type EntryId = (SessionId, u32);
 
+/// Those who follow a view by the values of one column.
+#[derive(Debug, Default)]
+struct ByColumn {
+    texts: FxHashMap<Arc<str>, Vec<EntryId>>,
+    others: FxHashMap<Value, Vec<EntryId>>,
+}
+
+impl ByColumn {
+    fn insert(&mut self, values: &Values, id: EntryId) {
+        for text in values.texts() {
+            self.texts.entry(Arc::clone(text)).or_default().push(id);
+        }
+        for value in values.others() {
+            self.others.entry(value.clone()).or_default().push(id);
+        }
+    }
+
+    fn remove(&mut self, values: &Values, id: EntryId) {
+        for text in values.texts() {
+            forget(&mut self.texts, text, id);
+        }
+        for value in values.others() {
+            forget(&mut self.others, value, id);
+        }
+    }
+
+    fn get(&self, value: &Value) -> &[EntryId] {
+        let ids = match value.as_str() {
+            Some(text) => self.texts.get(text),
+            None => self.others.get(value),
+        };
+        ids.map_or(&[], Vec::as_slice)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.others.is_empty()
+    }
+}
+
+fn forget<K: Eq + std::hash::Hash>(index: &mut FxHashMap<K, Vec<EntryId>>, key: &K, id: EntryId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.retain(|other| *other != id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
 /// Those who follow one view.
 #[derive(Debug, Default)]
 struct Followers {
     entries: FxHashMap<EntryId, Entry>,
     /// By the one column of each that selects most.
-    by_value: Vec<(usize, FxHashMap<Value, Vec<EntryId>>)>,
+    by_column: BTreeMap<usize, ByColumn>,
     /// Those that no column selects.
     others: Vec<EntryId>,
 }
@@ -51,19 +99,7 @@ impl Followers {
         self.remove(view, id);
         match entry.wanted.selective(view) {
             None => self.others.push(id),
-            Some((column, values)) => {
-                let place = match self.by_value.iter().position(|(other, _)| *other == column) {
-                    Some(place) => place,
-                    None => {
-                        self.by_value.push((column, FxHashMap::default()));
-                        self.by_value.len() - 1
-                    }
-                };
-                let index = &mut self.by_value[place].1;
-                for value in values {
-                    index.entry(value.clone()).or_default().push(id);
-                }
-            }
+            Some((column, values)) => self.by_column.entry(column).or_default().insert(values, id),
         }
         self.entries.insert(id, entry);
     }
@@ -73,25 +109,18 @@ impl Followers {
         match entry.wanted.selective(view) {
             None => self.others.retain(|other| *other != id),
             Some((column, values)) => {
-                let index = self.by_value.iter_mut().find(|(other, _)| *other == column);
-                let Some((_, index)) = index else { return Some(entry) };
-                for value in values {
-                    if let Some(ids) = index.get_mut(value) {
-                        ids.retain(|other| *other != id);
-                        if ids.is_empty() {
-                            index.remove(value);
-                        }
-                    }
+                if let Some(index) = self.by_column.get_mut(&column) {
+                    index.remove(values, id);
                 }
+                self.by_column.retain(|_, index| !index.is_empty());
             }
         }
-        self.by_value.retain(|(_, index)| !index.is_empty());
         Some(entry)
     }
 
     fn candidates<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a EntryId> {
         let selected =
-            self.by_value.iter().filter_map(|(column, index)| index.get(row.get(*column)?)).flatten();
+            self.by_column.iter().filter_map(|(column, index)| Some(index.get(row.get(*column)?))).flatten();
         self.others.iter().chain(selected)
     }
 }
@@ -146,8 +175,8 @@ impl Hub {
     pub(super) fn subscribe(&self, id: EntryId, view: ViewId, wanted: Wanted, inbox: &Arc<Inbox>) -> usize {
         let mut state = self.lock();
         let followers = &mut state.views[usize::from(view.0)];
-        let filter = wanted.filter();
-        followers.insert(view, id, Entry { inbox: Arc::clone(inbox), wanted, filter, live: false });
+        let wanted = Arc::new(wanted);
+        followers.insert(view, id, Entry { inbox: Arc::clone(inbox), wanted, live: false });
         followers.entries.len()
     }
 
@@ -160,37 +189,67 @@ impl Hub {
     }
 
     /// What a subscription wants now.
-    pub(super) fn wanted(&self, id: EntryId, view: ViewId) -> Option<Wanted> {
-        self.lock().views[usize::from(view.0)].entries.get(&id).map(|entry| entry.wanted.clone())
+    pub(super) fn wanted(&self, id: EntryId, view: ViewId) -> Option<Arc<Wanted>> {
+        self.lock().views[usize::from(view.0)].entries.get(&id).map(|entry| Arc::clone(&entry.wanted))
     }
 
-    /// Changes what a subscription wants. One that has its rows is sent the difference.
+    /// Changes what a subscription wants. One that has its rows is owed the difference, as of this tick.
     pub(super) fn change(&self, id: EntryId, view: ViewId, wanted: Wanted) {
+        let wanted = Arc::new(wanted);
         let mut state = self.lock();
         let Some(old) = state.views[usize::from(view.0)].remove(view, id) else { return };
-        let filter = wanted.filter();
         let inbox = Arc::clone(&old.inbox);
         let live = old.live && !inbox.crowded();
         if old.live && !live {
             inbox.owe(id.1);
         }
         if live {
-            let mut rows = rows_at(&self.realm, view, &filter, state.tick);
-            let mut removed = rows_at(&self.realm, view, &old.filter, state.tick);
-            rows.retain(|row| !old.filter.passes(row));
-            removed.retain(|row| !filter.passes(row));
-            inbox.reframe(id.1, state.tick, rows, removed);
+            inbox.reframe(id.1, state.tick, old.wanted, Arc::clone(&wanted));
         }
-        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, filter, live });
+        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, live });
     }
 
-    /// The rows of a subscription, and their tick; from then on changes are for it.
+    /// The rows of a subscription, and their tick; from then on changes are for it. What waited for it is
+    /// dropped: it is in the rows.
     pub(super) fn snapshot(&self, id: EntryId, view: ViewId) -> Option<(Tick, Vec<Row>)> {
+        let (tick, wanted) = self.begin(id, view, &mut self.lock())?;
+        if let Some(rows) = rows_at(&self.realm, view, &wanted, tick) {
+            return Some((tick, rows));
+        }
+        // So much has changed meanwhile that it cannot be taken back: the next tick waits this time.
         let mut state = self.lock();
-        let tick = state.tick;
+        let (tick, wanted) = self.begin(id, view, &mut state)?;
+        let rows = rows_at(&self.realm, view, &wanted, tick);
+        // When the store is too far ahead even so, the next tick's deltas cannot be whole either, and
+        // everybody is owed a snapshot with them.
+        let rows =
+            rows.unwrap_or_else(|| self.realm.views.read(view).rows(&wanted.filter()).cloned().collect());
+        drop(state);
+        Some((tick, rows))
+    }
+
+    fn begin(&self, id: EntryId, view: ViewId, state: &mut State) -> Option<(Tick, Arc<Wanted>)> {
         let entry = state.views[usize::from(view.0)].entries.get_mut(&id)?;
         entry.live = true;
-        Some((tick, rows_at(&self.realm, view, &entry.filter, tick)))
+        entry.inbox.restart(id.1);
+        Some((state.tick, Arc::clone(&entry.wanted)))
+    }
+
+    /// The rows, at a tick, that are wanted now and were not before, and those no longer wanted. `None`
+    /// when the tick is too long ago.
+    pub(super) fn difference(
+        &self,
+        view: ViewId,
+        old: &Wanted,
+        new: &Wanted,
+        tick: Tick,
+    ) -> Option<(Vec<Row>, Vec<Row>)> {
+        let only = |one: &Wanted, other: &Wanted| {
+            let mut rows = rows_at(&self.realm, view, &one.beyond(other), tick)?;
+            rows.retain(|row| !other.passes(row));
+            Some(rows)
+        };
+        Some((only(new, old)?, only(old, new)?))
     }
 
     /// Follows events. Returns how many follow them now.
@@ -310,7 +369,7 @@ fn hand_out(
     for (row, diff) in &delta.changes {
         for id in followers.candidates(row) {
             let Some(entry) = followers.entries.get(id) else { continue };
-            if !entry.live || behind.contains(&id.0) || !entry.filter.passes(row) {
+            if !entry.live || behind.contains(&id.0) || !entry.wanted.passes(row) {
                 continue;
             }
             if !entry.inbox.push(id.1, delta.tick, row, *diff) {
@@ -321,24 +380,23 @@ fn hand_out(
     }
 }
 
-/// The rows that pass, as of `tick`. The store may be ahead, in the middle of the next one: what it
-/// has applied since is taken back.
-fn rows_at(realm: &Realm, view: ViewId, filter: &Filter, tick: Tick) -> Vec<Row> {
+/// The wanted rows as of `tick`. The store may be ahead: what it has applied since is taken back. `None`
+/// when it no longer holds that.
+fn rows_at(realm: &Realm, view: ViewId, wanted: &Wanted, tick: Tick) -> Option<Vec<Row>> {
     let stored = realm.views.read(view);
-    let since = stored.since(tick).unwrap_or_default();
-    if since.is_empty() {
-        stored.rows(filter).cloned().collect()
-    } else {
-        rolled_back(&stored, filter, &since)
-    }
+    let since = stored.since(tick)?;
+    // The ids that are looked for are looked up here, when all of those rows are in the store.
+    let filter = wanted.filter();
+    let rows = stored.rows(&filter).cloned();
+    Some(if since.is_empty() { rows.collect() } else { rolled_back(rows, wanted, &since) })
 }
 
-fn rolled_back(stored: &StoredView, filter: &Filter, since: &[Arc<Delta>]) -> Vec<Row> {
-    let mut rows: FxHashSet<Row> = stored.rows(filter).cloned().collect();
+fn rolled_back(rows: impl Iterator<Item = Row>, wanted: &Wanted, since: &[Arc<Delta>]) -> Vec<Row> {
+    let mut rows: FxHashSet<Row> = rows.collect();
     for (row, diff) in since.iter().rev().flat_map(|delta| delta.changes.iter().rev()) {
         if *diff > 0 {
             rows.remove(row);
-        } else if filter.passes(row) {
+        } else if wanted.passes(row) {
             rows.insert(row.clone());
         }
     }

@@ -5,7 +5,7 @@
 //! that falls further behind is owed a snapshot instead.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Event, Row, Tick};
+
+use super::access::Wanted;
 
 /// Changes that wait for one session before they are folded.
 pub(super) const MOST_CHANGES: usize = 16_384;
@@ -35,12 +37,12 @@ pub(super) struct Reframe {
     pub(super) view: ViewId,
     /// Changes before.
     pub(super) before: Vec<Change>,
-    /// The tick of the rows below.
+    /// The tick at which it changed.
     pub(super) tick: Tick,
-    /// Rows that are newly wanted.
-    pub(super) rows: Vec<Row>,
-    /// Rows that are no longer wanted.
-    pub(super) removed: Vec<Row>,
+    /// What it wanted before.
+    pub(super) old: Arc<Wanted>,
+    /// What it wants since.
+    pub(super) new: Arc<Wanted>,
 }
 
 /// What the writer takes at once.
@@ -167,13 +169,23 @@ impl Inbox {
         self.lock().reframes.len() >= MOST_REFRAMES
     }
 
-    /// Adds what a changed subscription is to be sent, after what waits for it.
-    pub(super) fn reframe(&self, sub: u32, tick: Tick, rows: Vec<Row>, removed: Vec<Row>) {
+    /// A snapshot begins that holds whatever waits for the subscription.
+    pub(super) fn restart(&self, sub: u32) {
+        let mut state = self.lock();
+        let Some(waiting) = state.subs.get_mut(&sub) else { return };
+        waiting.owed = false;
+        let dropped = std::mem::take(&mut waiting.changes).len();
+        state.changes -= dropped;
+        state.reframes.retain(|reframe| reframe.sub != sub);
+    }
+
+    /// Adds that a subscription has changed, after what waits for it.
+    pub(super) fn reframe(&self, sub: u32, tick: Tick, old: Arc<Wanted>, new: Arc<Wanted>) {
         let mut state = self.lock();
         let Some(waiting) = state.subs.get_mut(&sub) else { return };
         let (view, before) = (waiting.view, std::mem::take(&mut waiting.changes));
         state.changes -= before.len();
-        state.reframes.push(Reframe { sub, view, before, tick, rows, removed });
+        state.reframes.push(Reframe { sub, view, before, tick, old, new });
         drop(state);
         self.ready.notify_one();
     }

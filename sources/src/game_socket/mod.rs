@@ -5,6 +5,8 @@
 //! described in `proto/worldflow/v1/socket.proto` and `docs/wire.md`.
 
 mod access;
+#[cfg(test)]
+mod documented;
 mod frames;
 mod hub;
 mod inbox;
@@ -47,8 +49,12 @@ pub struct Limits {
     pub items: usize,
     /// The longest line of NDJSON.
     pub line_bytes: usize,
-    /// Frames that cannot be read before a session ends.
+    /// Frames that are refused before a session ends.
     pub bad_frames: u32,
+    /// Frames a second that a session may send; more are refused.
+    pub frames_per_s: u32,
+    /// As `frames_per_s`, of a game server, which speaks for many players.
+    pub server_frames_per_s: u32,
     /// How often a silent connection is asked whether it is still there; it ends after 2.5 times this.
     pub heartbeat: Duration,
     /// How long a client may take to say hello.
@@ -66,6 +72,8 @@ impl Default for Limits {
             items: 10_000,
             line_bytes: 64 << 10,
             bad_frames: 100,
+            frames_per_s: 1_000,
+            server_frames_per_s: 10_000,
             heartbeat: Duration::from_secs(15),
             hello: Duration::from_secs(5),
             stall: Duration::from_secs(30),
@@ -97,7 +105,6 @@ struct Shared {
     now: Now,
     sessions: AtomicU32,
     next_session: AtomicU64,
-    next_position: AtomicU64,
     closing: watch::Sender<bool>,
 }
 
@@ -119,9 +126,6 @@ impl Realms {
             let hub = Hub::open(realm.clone());
             (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
         });
-        // Positions go on where an earlier process left off, as long as no clock is set back: 2^20 a
-        // millisecond are more than a process can hand out.
-        let started_ms = u64::try_from(wall_ms()).unwrap_or(0);
         Realms {
             shared: Arc::new(Shared {
                 rooms: rooms.collect(),
@@ -130,7 +134,6 @@ impl Realms {
                 now,
                 sessions: AtomicU32::new(0),
                 next_session: AtomicU64::new(0),
-                next_position: AtomicU64::new(started_ms << 20),
                 closing: watch::channel(false).0,
             }),
         }
@@ -155,11 +158,6 @@ impl Realms {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.shared.limits
-    }
-
-    /// Room for `n` ids of those who give none: the first of them.
-    pub(crate) fn positions(&self, n: usize) -> u64 {
-        self.shared.next_position.fetch_add(n as u64, Ordering::Relaxed)
     }
 
     pub(crate) fn now_ms(&self, realm: &Realm) -> i64 {

@@ -1,4 +1,4 @@
-//! A hundred thousand mutations of good frames, in both encodings: read or refused, never a panic.
+//! A million mutations of good frames, in both encodings: read or refused, never a panic.
 
 use std::sync::Arc;
 
@@ -168,18 +168,18 @@ fn good_frames_mean_the_same_in_both_encodings() {
 }
 
 #[test]
-fn a_hundred_thousand_mutations_are_read_or_refused() {
+fn a_million_mutations_are_read_or_refused() {
     let mut world = World::open();
     let mut random = Random(7);
     let binary: Vec<Vec<u8>> = GOOD.iter().map(|text| as_protobuf(text)).collect();
-    for n in 0..50_000 {
+    for n in 0..500_000 {
         let (one, other) = (n % GOOD.len(), random.below(GOOD.len()));
         let bytes = random.mutate(GOOD[one].as_bytes(), GOOD[other].as_bytes());
         world.json(&bytes);
         let bytes = random.mutate(&binary[one], &binary[other]);
         world.protobuf(bytes);
     }
-    assert!(world.accepted > 3_000 && world.refused > 10_000, "{} {}", world.accepted, world.refused);
+    assert!(world.accepted > 30_000 && world.refused > 100_000, "{} {}", world.accepted, world.refused);
 }
 
 #[test]

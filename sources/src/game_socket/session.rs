@@ -10,7 +10,8 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
@@ -24,7 +25,7 @@ use super::inbox::Inbox;
 use super::writer::{Outgoing, Unacked, Writer};
 use super::{Realms, Room, Seat, session_name, wall_ms};
 use crate::check::{Proposed, Sender, clip, refuse};
-use crate::tokens::Claims;
+use crate::tokens::{Claims, Role};
 
 /// The one version of the protocol.
 const VERSION: u32 = 1;
@@ -196,6 +197,12 @@ fn too_large(most: usize) -> Refusal {
     refuse("frame_too_large", "", reason, "send several smaller ones; welcome.max_frame_bytes says how large")
 }
 
+async fn turned_true(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|set| *set).await.is_err() {
+        std::future::pending().await
+    }
+}
+
 struct Session {
     realms: Realms,
     room: Arc<Room>,
@@ -206,11 +213,42 @@ struct Session {
     name: String,
     connected_ms: i64,
     inbox: Arc<Inbox>,
-    views: FxHashMap<u32, ViewId>,
+    views: FxHashMap<u32, Open>,
     follows: FxHashSet<u32>,
     published: i64,
     told_published_ms: i64,
     bad_frames: u32,
+    frames: Pace,
+}
+
+/// A subscription that is open.
+#[derive(Clone, Copy)]
+struct Open {
+    view: ViewId,
+    /// How many values it lists.
+    values: usize,
+}
+
+/// Counts frames within a second.
+struct Pace {
+    most: u32,
+    since: Instant,
+    heard: u32,
+}
+
+impl Pace {
+    fn new(most: u32) -> Pace {
+        Pace { most, since: Instant::now(), heard: 0 }
+    }
+
+    /// Counts one; false when there have been too many.
+    fn admit(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.heard) = (now, 0);
+        }
+        self.heard = self.heard.saturating_add(1);
+        self.heard <= self.most
+    }
 }
 
 /// Where the reader leaves what the writer is to write.
@@ -247,6 +285,10 @@ impl Session {
             published: 0,
             told_published_ms: 0,
             bad_frames: 0,
+            frames: Pace::new(match claims.role {
+                Role::GameServer => realms.limits().server_frames_per_s,
+                Role::Player | Role::Dashboard => realms.limits().frames_per_s,
+            }),
             realms,
             room,
         };
@@ -256,8 +298,8 @@ impl Session {
     }
 
     fn close(&self) {
-        for (sub, view) in &self.views {
-            self.room.hub.unsubscribe((self.id, *sub), *view);
+        for (sub, open) in &self.views {
+            self.room.hub.unsubscribe((self.id, *sub), open.view);
         }
         for id in &self.follows {
             self.room.hub.unfollow((self.id, *id));
@@ -295,7 +337,7 @@ impl Session {
         let out = Out { frames: frames_out, acks: acks_out };
         out.frame(ServerFrame::Welcome(self.welcome(&frames.epoch))).await;
         let (room, inbox, limits) = (Arc::clone(&self.room), Arc::clone(&self.inbox), *self.realms.limits());
-        let (gone, closing) = (room.hub.gone(), self.realms.shared.closing.subscribe());
+        let (mut gone, mut closing) = (room.hub.gone(), self.realms.shared.closing.subscribe());
         let mut writer = Writer {
             sink,
             frames,
@@ -307,13 +349,16 @@ impl Session {
             delivered: FxHashMap::default(),
         };
         let outgoing = Outgoing { frames: frames_queue, acks: acks_queue };
-        let writing = writer.run(outgoing, gone, closing);
+        let writing = writer.run(outgoing);
         tokio::pin!(writing);
         let end = tokio::select! {
             end = &mut writing => return end,
             end = self.listen(stream, out) => end,
+            () = turned_true(&mut closing) => End::shutting_down(),
+            () = turned_true(&mut gone) => End::shutting_down(),
         };
-        // What was asked for before the end is still answered, if the client listens.
+        // What was asked for before the end is still answered, if the client listens: what has been
+        // accepted must not look as if it had been lost.
         if let End::Told(_) = end {
             let _ = tokio::time::timeout(FAREWELL, writing).await;
         }
@@ -366,8 +411,8 @@ impl Session {
                     out.error(&refusal, None).await;
                     self.bad_frames += 1;
                     if self.bad_frames > self.realms.limits().bad_frames {
-                        let reason =
-                            format!("more than {} frames could not be read", self.realms.limits().bad_frames);
+                        let most = self.realms.limits().bad_frames;
+                        let reason = format!("more than {most} frames were refused");
                         return End::because("too_many_errors", reason, false);
                     }
                 }
@@ -377,6 +422,10 @@ impl Session {
 
     async fn hear(&mut self, message: &Message, out: &Out) -> Result<Option<End>, Refusal> {
         let most = self.realms.limits().frame_bytes;
+        if !self.frames.admit(Instant::now()) && !matches!(message, Message::Close(_)) {
+            let reason = format!("more than {} frames in one second", self.frames.most);
+            return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
+        }
         match message {
             Message::Ping(_) | Message::Pong(_) => return Ok(None),
             Message::Close(_) => return Ok(Some(End::Gone)),

@@ -10,7 +10,7 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use worldflow_engine::admission::{Outcome, Refusal};
 use worldflow_proto::v1;
@@ -64,14 +64,9 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes until the session ends, and says why; when the reader has ended, until nothing is left
+    /// Writes until the connection ends, and says why; when the reader has ended, until nothing is left
     /// of what it asked for.
-    pub(super) async fn run(
-        &mut self,
-        mut outgoing: Outgoing,
-        mut gone: watch::Receiver<bool>,
-        mut closing: watch::Receiver<bool>,
-    ) -> End {
+    pub(super) async fn run(&mut self, mut outgoing: Outgoing) -> End {
         let mut heartbeat = tokio::time::interval(self.heartbeat);
         let mut waiting: Option<Unacked> = None;
         let mut due: Option<Instant> = None;
@@ -79,8 +74,6 @@ impl Writer<'_> {
         while frames_open || acks_open || waiting.is_some() {
             let wrote = tokio::select! {
                 biased;
-                () = turned_true(&mut closing) => return End::shutting_down(),
-                () = turned_true(&mut gone) => return End::shutting_down(),
                 frame = outgoing.frames.recv(), if frames_open => match frame {
                     Some(frame) => self.plain(&frame).await,
                     None => {
@@ -123,22 +116,37 @@ impl Writer<'_> {
     }
 
     async fn deliver(&mut self, due: &mut Option<Instant>) -> Result<(), End> {
-        let taken = self.inbox.take(Instant::now());
+        let mut taken = self.inbox.take(Instant::now());
         *due = taken.due;
         for (sub, view) in taken.snapshots {
-            let Some((tick, rows)) = self.hub.snapshot((self.session, sub), view) else { continue };
-            self.snapshot(sub, view, tick, true, &rows, &[]).await?;
+            self.whole(sub, view).await?;
         }
-        for Reframe { sub, view, before, tick, rows, removed } in taken.reframes {
+        let mut renewed: FxHashSet<u32> = FxHashSet::default();
+        for Reframe { sub, view, before, tick, old, new } in taken.reframes {
+            if renewed.contains(&sub) {
+                continue;
+            }
+            let Some((rows, removed)) = self.hub.difference(view, &old, &new, tick) else {
+                // A whole snapshot then, which holds what else was taken for it.
+                renewed.insert(sub);
+                self.whole(sub, view).await?;
+                continue;
+            };
             self.deltas(vec![(sub, view, before)], true).await?;
             self.snapshot(sub, view, tick, false, &rows, &removed).await?;
         }
+        taken.changes.retain(|(sub, _, _)| !renewed.contains(sub));
         let slow = taken.changes.iter().map(|(_, _, changes)| changes.len()).sum::<usize>() > SLOW_CHANGES;
         self.deltas(taken.changes, slow).await?;
         for (id, missed, events) in taken.events {
             self.events(id, missed, events.into()).await?;
         }
         Ok(())
+    }
+
+    async fn whole(&mut self, sub: u32, view: ViewId) -> Result<(), End> {
+        let Some((tick, rows)) = self.hub.snapshot((self.session, sub), view) else { return Ok(()) };
+        self.snapshot(sub, view, tick, true, &rows, &[]).await
     }
 
     async fn snapshot(
@@ -261,12 +269,6 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn turned_true(flag: &mut watch::Receiver<bool>) {
-    if flag.wait_for(|set| *set).await.is_err() {
-        std::future::pending().await
     }
 }
 

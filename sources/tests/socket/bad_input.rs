@@ -122,6 +122,34 @@ async fn too_many_bad_frames_end_a_session_but_no_other() {
     good.expect("pong").await;
 }
 
+#[tokio::test]
+async fn more_frames_than_a_second_may_have_are_refused_and_then_end_the_session() {
+    let limits = Limits { frames_per_s: 20, bad_frames: 5, ..Limits::default() };
+    let server = start(limits).await;
+    let mut eager = JsonClient::open(&server, &server.ana).await;
+    for nonce in 0..1_000 {
+        let ping = json!({"ping": {"nonce": nonce}}).to_string();
+        // It may be cut off before it has sent all of them.
+        let _ = eager.raw.send(Message::text(ping)).await;
+    }
+    let (mut pongs, mut refused) = (0, 0);
+    loop {
+        match eager.next().await {
+            (name, _) if name == "pong" => pongs += 1,
+            (name, body) if name == "error" => {
+                assert_eq!((&body["code"], &body["retryable"]), (&json!("rate_limited"), &json!(true)));
+                refused += 1;
+            }
+            (name, body) => {
+                assert_eq!((name.as_str(), &body["code"]), ("goodbye", &json!("too_many_errors")));
+                break;
+            }
+        }
+    }
+    assert!(pongs >= 20, "{pongs} pongs");
+    assert_eq!(refused, 6);
+}
+
 /// Bytes that are not HTTP, not WebSocket, or stop half way.
 #[tokio::test]
 async fn raw_bytes_on_the_port_hang_nothing() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
-use worldflow_schemas::catalog;
+use worldflow_schemas::{Sym, catalog};
 use worldflow_sources::game_socket::Limits;
 
 use crate::client::{JsonClient, SOON, connect};
@@ -124,6 +124,56 @@ async fn a_changed_subscription_is_sent_only_the_difference() {
     server.set(catalog::LEVELS, [level("ana", 3)]);
     client.send(json!({"ping": {"nonce": 5}})).await;
     assert_eq!(client.expect("pong").await["nonce"], 5);
+}
+
+/// The store holds hardly a tick, so that differences and snapshots are often too late to be rolled back.
+#[tokio::test]
+async fn changes_amid_ticks_end_up_right() {
+    let server = start_with(Limits::default(), 64).await;
+    let name = |n: i64| format!("p{n}");
+    server.set(catalog::LEVELS, (0..100).map(|n| level(&name(n), 0)));
+    let halves: [Vec<String>; 2] = [(0..50).map(name).collect(), (50..100).map(name).collect()];
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    let mut mirror = Mirror::default();
+    let subscribe = json!({"id": 1, "view": "levels", "where": {"player": halves[0]}});
+    mirror.hear("snapshot", &client.subscribe(subscribe).await);
+    let mut truth: BTreeMap<String, i64> = (0..100).map(|n| (name(n), 0)).collect();
+    for n in 1..=200_usize {
+        let now: Vec<(String, i64)> = (0..20).map(|p| (name((n as i64 * 7 + p) % 100), n as i64)).collect();
+        server.set(catalog::LEVELS, now.iter().map(|(player, n)| level(player, *n)));
+        truth.extend(now);
+        if n % 5 == 0 {
+            client.send(json!({"change": {"id": 1, "where": {"player": halves[n / 5 % 2]}}})).await;
+        }
+        tokio::task::yield_now().await;
+    }
+    client.send(json!({"ping": {"nonce": 1}})).await;
+    loop {
+        match client.next().await {
+            (name, _) if name == "pong" => break,
+            (name, body) => mirror.hear(&name, &body),
+        }
+    }
+    let last = server.set(catalog::LEVELS, [level("p0", 1_000), level("p50", 1_000)]);
+    truth.extend([("p0".to_owned(), 1_000), ("p50".to_owned(), 1_000)]);
+    mirror.until(&mut client, last).await;
+    truth.retain(|player, _| halves[0].contains(player));
+    assert_eq!(mirror.rows, truth);
+}
+
+/// Nobody is called that yet, and asking does not make it known.
+#[tokio::test]
+async fn one_who_is_asked_for_before_it_is_known_is_seen_when_it_comes() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    let name = "one-who-has-never-played";
+    let snapshot = client.subscribe(json!({"id": 1, "view": "levels", "where": {"player": name}})).await;
+    assert!(snapshot.get("rows").is_none(), "{snapshot}");
+    assert_eq!(Sym::find(name), None);
+    server.set(catalog::LEVELS, [level("bo", 2), level(name, 3)]);
+    let delta = client.expect("delta").await;
+    assert_eq!(delta["changes"][0]["rows"].as_array().map(Vec::len), Some(1), "{delta}");
+    assert_eq!(delta["changes"][0]["rows"][0]["player"], name);
 }
 
 #[tokio::test]

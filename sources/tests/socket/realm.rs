@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) dashboard: String,
     progress: watch::Sender<Progress>,
     publish_progress: Arc<Mutex<()>>,
+    /// While it is true, what is submitted waits.
+    pub(crate) paused: watch::Sender<bool>,
 }
 
 /// What the task that plays the sequencer knows.
@@ -77,12 +79,14 @@ pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
     let publish_progress = Arc::new(Mutex::new(()));
+    let (paused, resumed) = watch::channel(false);
     tokio::spawn(sequence(
         realm.clone(),
         batches,
         progress.clone(),
         Arc::clone(&state),
         Arc::clone(&publish_progress),
+        resumed,
     ));
     let tokens = Tokens::new();
     let token = |role, subject: &str| {
@@ -95,7 +99,7 @@ pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
     let address = listener.local_addr().expect("bound");
     let app = router(realms.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Server { address, realms, realm, state, game_server, ana, dashboard, progress, publish_progress }
+    Server { address, realms, realm, state, game_server, ana, dashboard, progress, publish_progress, paused }
 }
 
 impl Server {
@@ -183,6 +187,7 @@ async fn sequence(
     progress: watch::Sender<Progress>,
     state: Arc<Mutex<State>>,
     one_at_a_time: Arc<Mutex<()>>,
+    mut paused: watch::Receiver<bool>,
 ) {
     let mut idle = tokio::time::interval(Duration::from_millis(5));
     let mut experience: HashMap<Sym, i64> = HashMap::new();
@@ -194,6 +199,9 @@ async fn sequence(
             },
             _ = idle.tick() => None,
         };
+        if paused.wait_for(|paused| !paused).await.is_err() {
+            return;
+        }
         let observed = realm.observed.drain();
         if batch.is_none() && observed.is_empty() {
             continue;

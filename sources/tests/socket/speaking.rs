@@ -175,3 +175,54 @@ async fn grants_are_offered_and_answered() {
     client.send(json!({"grant_answers": {"seq": 2, "answers": [{"grant": "g1", "delivered": true}]}})).await;
     assert_eq!(client.expect("ack").await["duplicates"], 1);
 }
+
+#[tokio::test]
+async fn what_has_been_accepted_is_acked_before_goodbye() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    server.paused.send_replace(true);
+    for seq in 1..=70 {
+        let event = json!({"id": seq.to_string(), "kind": "kill", "player": "ana", "target": "wolf"});
+        client.send(json!({"publish": {"seq": seq, "events": [event]}})).await;
+        if seq == 60 {
+            // It has heard all of them, and none is durable.
+            client.send(json!({"ping": {"nonce": 1}})).await;
+            client.expect("pong").await;
+        }
+    }
+    server.realms.close();
+    tokio::task::yield_now().await;
+    server.paused.send_replace(false);
+    let mut acked = 0;
+    let goodbye = loop {
+        match client.next().await {
+            (name, body) if name == "ack" => {
+                acked += 1;
+                assert_eq!((&body["seq"], &body["accepted"]), (&json!(acked), &json!(1)));
+            }
+            (name, body) => break (name, body["code"].clone()),
+        }
+    };
+    assert_eq!(goodbye, ("goodbye".to_owned(), json!("shutting_down")));
+    assert!(acked >= 60, "{acked} acks");
+    // Not one more was accepted than was acked.
+    assert_eq!(server.state.lock().expect("no panic").inputs.len(), acked);
+}
+
+#[tokio::test]
+async fn an_event_may_follow_the_write_of_its_target_at_once() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    server.paused.send_replace(true);
+    let upsert = json!({"entity": {"entity": "boar-1", "upsert": {"kind": "npc"}}});
+    client.send(json!({"write": {"seq": 1, "items": [upsert]}})).await;
+    let kill = json!({"kind": "kill", "player": "ana", "target": "boar-1"});
+    client.send(json!({"publish": {"seq": 2, "events": [kill]}})).await;
+    client.send(json!({"ping": {"nonce": 1}})).await;
+    client.expect("pong").await;
+    server.paused.send_replace(false);
+    for seq in 1..=2 {
+        let ack = client.expect("ack").await;
+        assert_eq!((&ack["seq"], &ack["accepted"]), (&json!(seq), &json!(1)), "{ack}");
+    }
+}

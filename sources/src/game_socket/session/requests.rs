@@ -11,7 +11,7 @@ use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::{Command, EventId, Input};
 
-use super::{End, Out, Session};
+use super::{End, Open, Out, Session};
 use crate::check::{Proposed, quote, refuse};
 use crate::game_socket::access::{self, Wanted};
 use crate::game_socket::writer::Unacked;
@@ -65,9 +65,8 @@ impl Session {
     ) -> Result<Option<End>, Refusal> {
         self.count("publish.events", events.len())?;
         let now_ms = self.realms.now_ms(&self.room.realm);
-        let first = self.realms.positions(events.len());
-        let checked = (first..).zip(events).map(|(position, event)| {
-            let checked = self.room.checker.event(event, &self.sender, position, Some(now_ms));
+        let checked = events.iter().map(|event| {
+            let checked = self.room.checker.event(event, &self.sender, EventId::UNNUMBERED, Some(now_ms));
             match checked {
                 Ok(event) => Ok((event.id.clone(), Input::Event(event))),
                 Err(refusal) => Err((event.id_text().map(Arc::from), refusal)),
@@ -85,9 +84,8 @@ impl Session {
     async fn write(&mut self, write: &v1::Write, out: &Out) -> Result<Option<End>, Refusal> {
         self.count("write.items", write.items.len())?;
         let now_ms = self.realms.now_ms(&self.room.realm);
-        let first = self.realms.positions(write.items.len());
-        let checked = (first..).zip(&write.items).map(|(position, item)| {
-            let checked = self.room.checker.write(item, &self.sender, position, now_ms);
+        let checked = write.items.iter().map(|item| {
+            let checked = self.room.checker.write(item, &self.sender, EventId::UNNUMBERED, now_ms);
             command(checked, item.id.as_deref())
         });
         let (items, unacked, reply) = sort(write.seq, "items", checked.collect());
@@ -95,7 +93,7 @@ impl Session {
     }
 
     async fn clock(&mut self, clock: &v1::Clock, out: &Out) -> Result<Option<End>, Refusal> {
-        let checked = self.room.checker.clock(clock, &self.sender, self.realms.positions(1));
+        let checked = self.room.checker.clock(clock, &self.sender, EventId::UNNUMBERED);
         let (items, unacked, reply) = sort(clock.seq, "clock", vec![command(checked, clock.id.as_deref())]);
         self.submit(items, unacked, reply, out).await
     }
@@ -130,6 +128,8 @@ impl Session {
         for (_, id, refusal) in &unacked.refused {
             self.reject(id.as_ref().map(|id| EventId::Named(Arc::clone(id))).as_ref(), refusal);
         }
+        // First a place for the ack: a session may end at any wait, and what has been accepted is acked.
+        let Ok(place) = out.acks.reserve().await else { return Ok(Some(End::Gone)) };
         if items.is_empty() {
             unacked.reply = None;
         } else {
@@ -139,7 +139,7 @@ impl Session {
                 return Ok(Some(End::shutting_down()));
             }
         }
-        let _ = out.acks.send(unacked).await;
+        place.send(unacked);
         Ok(None)
     }
 
@@ -148,7 +148,8 @@ impl Session {
         let wanted = Wanted::new(&self.claims, view, &frame.r#where)?;
         let period = period(frame.max_hz)?;
         self.may_open(frame.id)?;
-        self.views.insert(frame.id, view);
+        access::within_values(&wanted, self.values(None))?;
+        self.views.insert(frame.id, Open { view, values: wanted.len() });
         let count = self.room.hub.subscribe((self.id, frame.id), view, wanted, &self.inbox);
         out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
             .await;
@@ -159,13 +160,15 @@ impl Session {
     }
 
     async fn change(&mut self, frame: &v1::ChangeSubscription, _out: &Out) -> Result<(), Refusal> {
-        let known = self.views.get(&frame.id).copied();
+        let known = self.views.get(&frame.id).map(|open| open.view);
         let known = known.and_then(|view| Some((view, self.room.hub.wanted((self.id, frame.id), view)?)));
         let Some((view, wanted)) = known else { return Err(not_open(frame.id)) };
         let wanted = wanted.changed(&self.claims, view, frame)?;
+        access::within_values(&wanted, self.values(Some(frame.id)))?;
         if frame.max_hz.is_some() {
             self.inbox.pace(frame.id, period(frame.max_hz)?);
         }
+        self.views.insert(frame.id, Open { view, values: wanted.len() });
         self.room.hub.change((self.id, frame.id), view, wanted);
         Ok(())
     }
@@ -191,8 +194,8 @@ impl Session {
     }
 
     async fn unsubscribe(&mut self, id: u32, out: &Out) -> Result<(), Refusal> {
-        let left = if let Some(view) = self.views.remove(&id) {
-            self.room.hub.unsubscribe((self.id, id), view)
+        let left = if let Some(open) = self.views.remove(&id) {
+            self.room.hub.unsubscribe((self.id, id), open.view)
         } else if self.follows.remove(&id) {
             self.room.hub.unfollow((self.id, id))
         } else {
@@ -202,6 +205,11 @@ impl Session {
         out.frame(ServerFrame::Unsubscribed(v1::Unsubscribed { id, subscriber_count: short(left) })).await;
         self.show();
         Ok(())
+    }
+
+    /// How many values the subscriptions list, all but one.
+    fn values(&self, but: Option<u32>) -> usize {
+        self.views.iter().filter(|(id, _)| Some(**id) != but).map(|(_, open)| open.values).sum()
     }
 
     fn may_open(&self, id: u32) -> Result<(), Refusal> {
