@@ -180,10 +180,7 @@ impl PlayersMachine {
     fn tell_one(&mut self, input: PlayersIn) {
         let core = &mut self.core;
         match input {
-            PlayersIn::Event(_)
-            | PlayersIn::Answer(_)
-            | PlayersIn::Define(..)
-            | PlayersIn::NpcAsks(..) => {}
+            PlayersIn::Event(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) | PlayersIn::NpcAsks(..) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
@@ -295,7 +292,9 @@ impl PlayersMachine {
         let Core { plan, holders, out, .. } = &mut self.core;
         for ix in self.asked_anew.drain(..) {
             for of in holders.iter().filter(|of| of.holder.scope == Scope::Player) {
-                let Some((state, completions)) = of.records.get(&ix).and_then(Record::stands) else { continue };
+                let Some((state, completions)) = of.records.get(&ix).and_then(Record::stands) else {
+                    continue;
+                };
                 let stands = QuestNow { holder: of.holder, quest: plan.name(ix), state, completions };
                 out.out.push(Conclusion::Stands(stands));
             }

@@ -159,11 +159,7 @@ fn shorten(message: &str) -> String {
 
 fn place(location: &Location) -> Place {
     let cut = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Place {
-        line: cut(location.line()),
-        column: cut(location.column()),
-        length: cut(location.span().len()),
-    }
+    Place { line: cut(location.line()), column: cut(location.column()), length: cut(location.span().len()) }
 }
 
 struct Raw(NodeValue);

@@ -81,23 +81,23 @@ hunt:
         ",
     );
     expect![[r#"
-        10: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=10 deadline= completions=0
         10: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=wolves instance=1 value=1 need=2 done=false hidden=false
+        10: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=10 deadline= completions=0
         12: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=wolves instance=1 value=1 need=2 done=false hidden=false
         12: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=wolves instance=1 value=2 need=2 done=true hidden=false
-        13: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=10 deadline= completions=0
-        13: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=report since=10 deadline= completions=0
         13: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=wolves instance=1 value=2 need=2 done=true hidden=false
         13: +1 objective_progress scope=player holder=ann quest=hunt stage=report objective=tell instance=1 value=0 need=1 done=false hidden=false
-        14: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=report since=10 deadline= completions=0
-        14: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=14 deadline= completions=1
-        14: -1 objective_progress scope=player holder=ann quest=hunt stage=report objective=tell instance=1 value=0 need=1 done=false hidden=false
+        13: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=10 deadline= completions=0
+        13: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=report since=10 deadline= completions=0
         14: +1 grants grant=hunt/player:ann/1/cloak/ann quest=hunt scope=player holder=ann instance=1 slot=cloak player=ann item=cloak amount=1 status=pending reason= tick=14
         14: +1 grants grant=hunt/player:ann/1/experience/ann quest=hunt scope=player holder=ann instance=1 slot=experience player=ann item=experience amount=150 status=pending reason= tick=14
         14: +1 levels player=ann level=2 experience=150 into_level=50 to_next=150
+        14: -1 objective_progress scope=player holder=ann quest=hunt stage=report objective=tell instance=1 value=0 need=1 done=false hidden=false
+        14: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=report since=10 deadline= completions=0
+        14: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=14 deadline= completions=1
         15: +1 facts scope=realm holder=golden fact=mood value=2 version=1 expires=
-        16: -1 grants grant=hunt/player:ann/1/cloak/ann quest=hunt scope=player holder=ann instance=1 slot=cloak player=ann item=cloak amount=1 status=pending reason= tick=14
         16: +1 grants grant=hunt/player:ann/1/cloak/ann quest=hunt scope=player holder=ann instance=1 slot=cloak player=ann item=cloak amount=1 status=delivered reason= tick=14
+        16: -1 grants grant=hunt/player:ann/1/cloak/ann quest=hunt scope=player holder=ann instance=1 slot=cloak player=ann item=cloak amount=1 status=pending reason= tick=14
         17: refused already_answered: grant `hunt/player:ann/1/cloak/ann` has been answered before
         18: refused not_available: quest `hunt` is not available
     "#]]
@@ -126,20 +126,20 @@ feast:
         ",
     );
     expect![[r#"
-        1: +1 quest_state scope=realm holder=golden quest=feast instance=1 state=active stage=gather since=1 deadline= completions=0
         1: +1 community_progress scope=realm holder=golden quest=feast stage=gather objective=herbs instance=1 value=0 need=10 contributors=0
+        1: +1 quest_state scope=realm holder=golden quest=feast instance=1 state=active stage=gather since=1 deadline= completions=0
         10: -1 community_progress scope=realm holder=golden quest=feast stage=gather objective=herbs instance=1 value=0 need=10 contributors=0
         10: +1 community_progress scope=realm holder=golden quest=feast stage=gather objective=herbs instance=1 value=7 need=10 contributors=2
         10: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=3
         10: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=bob instance=1 amount=4
-        11: -1 quest_state scope=realm holder=golden quest=feast instance=1 state=active stage=gather since=1 deadline= completions=0
-        11: +1 quest_state scope=realm holder=golden quest=feast instance=1 state=done stage= since=11 deadline= completions=1
         11: -1 community_progress scope=realm holder=golden quest=feast stage=gather objective=herbs instance=1 value=7 need=10 contributors=2
         11: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=3
         11: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=bob instance=1 amount=4
-        11: +1 grants grant=feast/realm:golden/1/feast/bob quest=feast scope=realm holder=golden instance=1 slot=feast player=bob item=cake amount=1 status=pending reason= tick=11
         11: +1 grants grant=feast/realm:golden/1/feast/ann quest=feast scope=realm holder=golden instance=1 slot=feast player=ann item=cake amount=1 status=pending reason= tick=11
+        11: +1 grants grant=feast/realm:golden/1/feast/bob quest=feast scope=realm holder=golden instance=1 slot=feast player=bob item=cake amount=1 status=pending reason= tick=11
         11: +1 grants grant=feast/realm:golden/1/feast/cid quest=feast scope=realm holder=golden instance=1 slot=feast player=cid item=cake amount=1 status=pending reason= tick=11
+        11: -1 quest_state scope=realm holder=golden quest=feast instance=1 state=active stage=gather since=1 deadline= completions=0
+        11: +1 quest_state scope=realm holder=golden quest=feast instance=1 state=done stage= since=11 deadline= completions=1
     "#]]
     .assert_eq(&golden.changes(&["quest_state", "contributions", "community_progress", "grants"]));
     golden.check_laws();
@@ -170,9 +170,9 @@ owls:
         101: +1 clock world_ms=72000000 since=101 scale_world=60 scale_real=1 paused=false phase=night day=1 year=1 month=Firstmonth day_of_month=1 weekday=day1 season=spring moons={"moon":"new"} next_edge=24101
         101: -1 objective_progress scope=player holder=ann quest=owls stage=hunt objective=wolves instance=1 value=0 need=5 done=false hidden=false
         101: +1 objective_progress scope=player holder=ann quest=owls stage=hunt objective=wolves instance=1 value=1 need=5 done=false hidden=false
+        102: +1 facts scope=player holder=ann fact=brave value=true version=1 expires=
         102: -1 objective_progress scope=player holder=ann quest=owls stage=hunt objective=wolves instance=1 value=1 need=5 done=false hidden=false
         102: +1 objective_progress scope=player holder=ann quest=owls stage=hunt objective=wolves instance=1 value=2 need=5 done=false hidden=false
-        102: +1 facts scope=player holder=ann fact=brave value=true version=1 expires=
     "#]]
     .assert_eq(&golden.changes(&["clock", "objective_progress", "facts"]));
     golden.check_laws();
@@ -211,13 +211,13 @@ pack:
         14: -1 presence player=bob server= region= instance= party=red guild= account= since=11
         15: +1 contributions scope=party holder=red quest=pack stage=hunt objective=wolves player=cid instance=1 amount=2
         15: +1 presence player=cid server= region= instance= party=red guild= account= since=15
-        16: -1 quest_state scope=party holder=red quest=pack instance=1 state=active stage=hunt since=12 deadline= completions=0
-        16: +1 quest_state scope=party holder=red quest=pack instance=1 state=done stage= since=16 deadline= completions=1
         16: -1 contributions scope=party holder=red quest=pack stage=hunt objective=wolves player=bob instance=1 amount=1
         16: -1 contributions scope=party holder=red quest=pack stage=hunt objective=wolves player=cid instance=1 amount=2
-        16: +1 grants grant=pack/party:red/1/experience/bob quest=pack scope=party holder=red instance=1 slot=experience player=bob item=experience amount=10 status=pending reason= tick=16
         16: +1 grants grant=pack/party:red/1/experience/ann quest=pack scope=party holder=red instance=1 slot=experience player=ann item=experience amount=10 status=pending reason= tick=16
+        16: +1 grants grant=pack/party:red/1/experience/bob quest=pack scope=party holder=red instance=1 slot=experience player=bob item=experience amount=10 status=pending reason= tick=16
         16: +1 grants grant=pack/party:red/1/experience/cid quest=pack scope=party holder=red instance=1 slot=experience player=cid item=experience amount=10 status=pending reason= tick=16
+        16: -1 quest_state scope=party holder=red quest=pack instance=1 state=active stage=hunt since=12 deadline= completions=0
+        16: +1 quest_state scope=party holder=red quest=pack instance=1 state=done stage= since=16 deadline= completions=1
         10: refused no_holder: quest `pack` is held by a party, and there is none here
     "#]]
     .assert_eq(&golden.changes(&["presence", "quest_state", "contributions", "grants"]));
