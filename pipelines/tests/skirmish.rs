@@ -243,13 +243,17 @@ fn replayed(folder: &Path, workers: usize, until_ms: Option<i64>) -> Replayed {
         until_ms,
         grace_ms: GRACE_TICKS * u64::from(world.world.tick_ms),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(replay(world, &plan, |_, _| {})).unwrap()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(replay(world, &plan, |_, _| {})).expect("the recording replays")
 }
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let text = std::fs::read_to_string(path).expect("the replay wrote it");
+    text.lines().map(|line| serde_json::from_str(line).expect("lines of JSON")).collect()
 }
 
 /// What `worldflow replay` writes: the same changes, the last rows sorted by key, the numbers.

@@ -64,7 +64,8 @@ pub(super) fn generate(folder: &Path, path: &Path, events: u64) -> anyhow::Resul
             with: None,
         };
         // A player begins with a quest and takes up another every third event until ten are open.
-        let due = player.events % 3 == 0 && player.active.len() < MOST_ACTIVE && player.accepted < QUESTS;
+        let due =
+            player.events.is_multiple_of(3) && player.active.len() < MOST_ACTIVE && player.accepted < QUESTS;
         player.events += 1;
         if due {
             let quest = (who * 7 + player.accepted) % QUESTS;
