@@ -214,7 +214,10 @@ async fn sequence(
         let (mut outcomes, mut events) = (Vec::new(), Vec::new());
         let reply = batch.and_then(|batch| {
             for item in batch.items {
-                if let Some(first) = state.seen.get(&(batch.source, item.id.clone())) {
+                // An item without an id counts each time: the sequencer numbers it.
+                let numbered = !item.id.is_unnumbered();
+                let seen = state.seen.get(&(batch.source, item.id.clone()));
+                if let Some(first) = seen.filter(|_| numbered) {
                     outcomes.push(Outcome::Duplicate { tick: *first });
                     continue;
                 }
