@@ -16,7 +16,7 @@ use crate::world::LoadedWorld;
 /// walk about, follow the world's quests, and take what they earn. The same seed makes the same choices.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-  worldflow bots --url ws://127.0.0.1:7700 --token $TOKEN
+  worldflow bots --url ws://127.0.0.1:7777 --token $TOKEN
   worldflow bots --url ... --token ... --players 2000 --speed 5 --seconds 60 --world my_world")]
 pub(super) struct BotsArgs {
     /// The game socket of the server.
