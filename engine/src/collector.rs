@@ -23,14 +23,15 @@ use crate::observed::Observed;
 use crate::realm::Progress;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
+use crate::view_changes::ViewChanges;
 use crate::view_store::ViewStore;
 use crate::workers::FromWorker;
 
 /// The changes of one tick.
 #[derive(Debug, Default)]
 pub struct TickOutput {
-    /// Changes of rows of views, not consolidated.
-    pub rows: Vec<(ViewId, Row, Diff)>,
+    /// Changes of rows of views, each view once.
+    pub rows: Vec<ViewChanges>,
     /// Changes of base state; the last of a piece wins.
     pub base: Vec<BaseChange>,
     /// Refused inputs.
@@ -54,12 +55,13 @@ impl Merger {
     /// Takes a report in.
     pub fn add(&mut self, worker: usize, frontier: Tick, produced: Produced) {
         self.frontiers[worker] = self.frontiers[worker].max(frontier);
-        let mut rows = produced.rows.into_iter().peekable();
-        while let Some(((view, row), tick, diff)) = rows.next() {
+        for (tick, views) in produced.rows {
             let output = &mut self.ticks.entry(tick).or_default().rows;
-            output.push((view, row, diff));
-            while let Some(((view, row), _, diff)) = rows.next_if(|(_, next, _)| *next == tick) {
-                output.push((view, row, diff));
+            for changes in views {
+                match output.iter_mut().find(|other| other.view == changes.view) {
+                    Some(other) => other.merge(changes),
+                    None => output.push(changes),
+                }
             }
         }
         for (change, tick) in produced.base {
@@ -296,12 +298,11 @@ impl Collector {
         live: bool,
         items: &mut u64,
     ) -> bool {
-        let TickOutput { mut rows, base, refusals } = output;
+        let TickOutput { rows, base, refusals } = output;
         if let Some(recorder) = &mut self.recorder {
-            consolidate(&mut rows);
-            recorder(tick, &rows);
+            recorder(tick, &in_order(&rows));
         }
-        let changed = !rows.is_empty() && !self.views.apply(tick, rows).is_empty();
+        let changed = !self.views.apply_views(tick, rows).is_empty();
         if live {
             let at_ms = self.length.utc_ms(tick);
             for refused in refusals {
@@ -351,18 +352,13 @@ impl Collector {
     }
 }
 
-/// Adds up the diffs of equal rows and drops zeros; removals come before additions in each view.
-pub fn consolidate(rows: &mut Vec<(ViewId, Row, Diff)>) {
-    rows.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    rows.dedup_by(|next, kept| {
-        let same = next.0 == kept.0 && next.1 == kept.1;
-        if same {
-            kept.2 += next.2;
-        }
-        same
-    });
-    rows.retain(|(_, _, diff)| *diff != 0);
-    rows.sort_by_key(|(view, _, diff)| (*view, *diff > 0));
+/// Changes in the order of views, removals before additions, then of values.
+#[must_use]
+pub fn in_order(changes: &[ViewChanges]) -> Vec<(ViewId, Row, Diff)> {
+    let rows = changes.iter().flat_map(ViewChanges::rows);
+    let mut rows: Vec<_> = rows.map(|(view, row, diff)| (view, row.clone(), diff)).collect();
+    rows.sort_unstable_by(|a, b| (a.0, a.2 > 0, &a.1).cmp(&(b.0, b.2 > 0, &b.1)));
+    rows
 }
 
 #[cfg(test)]

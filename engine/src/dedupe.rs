@@ -7,12 +7,11 @@
 //! refused.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{EventId, Sym, Tick};
+use worldflow_schemas::{ArcStr, EventId, Sym, Tick};
 
 /// How far ahead of the realm's time an event of an arrival source may say it happened.
 pub const EARLIEST_MS: i64 = 60_000;
@@ -82,8 +81,8 @@ pub struct SourceIds {
     /// in an earlier run, and lost before their ticks were sealed.
     floor: Option<u64>,
     apart: BTreeMap<u64, Tick>,
-    named: FxHashMap<Arc<str>, Tick>,
-    order: VecDeque<(Tick, Arc<str>)>,
+    named: FxHashMap<ArcStr, Tick>,
+    order: VecDeque<(Tick, ArcStr)>,
     /// The latest tick of a named id that is no longer remembered.
     forgotten: Option<Tick>,
 }
@@ -172,7 +171,7 @@ impl SourceIds {
         }
     }
 
-    fn name(&mut self, name: &Arc<str>, tick: Tick) {
+    fn name(&mut self, name: &ArcStr, tick: Tick) {
         self.named.insert(name.clone(), tick);
         self.order.push_back((tick, name.clone()));
     }

@@ -5,6 +5,7 @@
 //! each output's frontier has come. Outputs never block the graph.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use differential_dataflow::VecCollection;
@@ -17,6 +18,8 @@ use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::input::Command;
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
+
+use crate::view_changes::ViewChanges;
 
 /// An input of the graph: vectors go in whole.
 pub type Input<D> = InputHandle<Tick, CapacityContainerBuilder<Vec<D>>>;
@@ -61,24 +64,24 @@ pub struct Refused {
     pub hint: String,
 }
 
-/// A change of a row of a view.
-pub type RowChange = ((ViewId, Row), Tick, Diff);
-
-/// What one worker's graph has produced since it was last asked.
+/// What one worker's graph has produced since it was last asked: all of its share of each tick.
 #[derive(Debug, Default)]
 pub struct Produced {
-    /// Changes of rows of views.
-    pub rows: Vec<RowChange>,
+    /// Changes of rows of views by tick.
+    pub rows: Vec<(Tick, Vec<ViewChanges>)>,
     /// Changes of base state.
     pub base: Vec<(BaseChange, Tick)>,
     /// Refused inputs.
     pub refusals: Vec<(Refused, Tick)>,
 }
 
+/// Changes of rows, gathered by the numbers of their views.
+type ByView = Vec<Vec<(Row, Diff)>>;
+
 /// Where a graph puts its collections, on one worker. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct WorkerOutputs {
-    rows: Rc<RefCell<Vec<RowChange>>>,
+    rows: Rc<RefCell<BTreeMap<Tick, ByView>>>,
     base: Rc<RefCell<Vec<(BaseChange, Tick)>>>,
     refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
     frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,
@@ -99,7 +102,23 @@ impl WorkerOutputs {
 
     /// Publishes changes of rows of views. May be called several times.
     pub fn rows(&self, rows: VecCollection<'_, Tick, (ViewId, Row), Diff>) {
-        self.gather("view rows", rows.inner, &self.rows);
+        let gathered = Rc::clone(&self.rows);
+        self.sink("view rows", rows.inner, move |data: &mut Vec<((ViewId, Row), Tick, Diff)>| {
+            let mut gathered = gathered.borrow_mut();
+            let mut data = data.drain(..).peekable();
+            // A message is mostly of one tick.
+            while let Some((_, tick, _)) = data.peek() {
+                let tick = *tick;
+                let views = gathered.entry(tick).or_default();
+                while let Some(((view, row), _, diff)) = data.next_if(|(_, next, _)| *next == tick) {
+                    let place = usize::from(view.0);
+                    if views.len() <= place {
+                        views.resize_with(place + 1, Vec::new);
+                    }
+                    views[place].push((row, diff));
+                }
+            }
+        });
     }
 
     /// Keeps changes of base state for snapshots. May be called several times.
@@ -119,13 +138,22 @@ impl WorkerOutputs {
         gathered: &Rc<RefCell<Vec<D>>>,
     ) {
         let gathered = Rc::clone(gathered);
+        self.sink(name, stream, move |data| gathered.borrow_mut().append(data));
+    }
+
+    fn sink<D: Clone + 'static>(
+        &self,
+        name: &str,
+        stream: StreamVec<'_, Tick, D>,
+        mut take: impl FnMut(&mut Vec<D>) + 'static,
+    ) {
         let reached = Rc::new(Cell::new(0));
         self.frontiers.borrow_mut().push(Rc::clone(&reached));
         let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
         let mut input = builder.new_input(stream, Pipeline);
         builder.build(move |_| {
             move |frontiers| {
-                input.for_each(|_, data| gathered.borrow_mut().append(data));
+                input.for_each(|_, data| take(data));
                 reached.set(frontiers[0].frontier().first().copied().unwrap_or(Tick::MAX));
             }
         });
@@ -136,12 +164,17 @@ impl WorkerOutputs {
         self.frontiers.borrow().iter().map(|reached| reached.get()).min().unwrap_or(Tick::MAX)
     }
 
-    /// How many items wait to be taken.
-    pub(crate) fn waiting(&self) -> usize {
-        self.rows.borrow().len() + self.base.borrow().len() + self.refusals.borrow().len()
+    /// Takes what has been produced in the ticks before `end`, to which the frontier has come.
+    pub(crate) fn take(&self, end: Tick) -> Produced {
+        let mut rows = self.rows.borrow_mut();
+        let later = rows.split_off(&end);
+        let done = std::mem::replace(&mut *rows, later);
+        let rows = done.into_iter().map(|(tick, views)| (tick, consolidated(views))).collect();
+        Produced { rows, base: self.base.take(), refusals: self.refusals.take() }
     }
+}
 
-    pub(crate) fn take(&self) -> Produced {
-        Produced { rows: self.rows.take(), base: self.base.take(), refusals: self.refusals.take() }
-    }
+fn consolidated(views: ByView) -> Vec<ViewChanges> {
+    let views = (0..).zip(views).filter(|(_, rows)| !rows.is_empty());
+    views.map(|(view, rows)| ViewChanges::new(ViewId(view), rows)).collect()
 }

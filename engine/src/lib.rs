@@ -18,5 +18,6 @@ pub mod snapshot;
 mod stats;
 pub mod testing;
 pub mod tick_clock;
+pub mod view_changes;
 pub mod view_store;
 pub mod workers;

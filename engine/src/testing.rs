@@ -12,9 +12,10 @@ use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Diff, Row, Tick};
 
-use crate::collector::{Merger, consolidate};
+use crate::collector::{Merger, in_order};
 use crate::graph::{BuildGraph, Refused};
 use crate::snapshot::BaseState;
+use crate::view_changes::ViewChanges;
 use crate::view_store::{Filter, ViewStore};
 use crate::workers::{Cut, FromWorker, SealedTick, Workers};
 
@@ -84,10 +85,9 @@ impl Ran {
     /// The rows at the end of `tick`.
     #[must_use]
     pub fn rows_at(&self, tick: Tick) -> BTreeSet<(ViewId, Row)> {
-        let mut rows: Vec<_> =
-            self.changes.range(..=tick).flat_map(|(_, changes)| changes).cloned().collect();
-        consolidate(&mut rows);
-        rows.into_iter().map(|(view, row, _)| (view, row)).collect()
+        let rows = self.changes.range(..=tick).flat_map(|(_, changes)| changes).cloned();
+        let rows = ViewChanges::by_view(rows);
+        rows.iter().flat_map(ViewChanges::rows).map(|(view, row, _)| (view, row.clone())).collect()
     }
 }
 
@@ -135,11 +135,11 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
         views: ViewStore::new(ViewStore::MOST_CHANGES),
         loaded: plan.load.clone().map(|(_, rows)| rows).unwrap_or_default(),
     };
-    while let Some((tick, mut output)) = merger.next_before(last + 1) {
-        consolidate(&mut output.rows);
-        if !output.rows.is_empty() {
-            ran.views.apply(tick, output.rows.iter().cloned());
-            ran.changes.insert(tick, output.rows);
+    while let Some((tick, output)) = merger.next_before(last + 1) {
+        let rows = in_order(&output.rows);
+        if !rows.is_empty() {
+            ran.views.apply_views(tick, output.rows);
+            ran.changes.insert(tick, rows);
         }
         if !output.base.is_empty() {
             ran.base.insert(tick, output.base);

@@ -4,15 +4,16 @@
 //! take a snapshot at a tick, then the deltas since, as long as the last few are still held; a
 //! reader who is too far behind takes a snapshot again.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::{Hash, Hasher};
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Diff, Row, Tick, Value};
+
+use crate::view_changes::{Change, ViewChanges, key_hash};
 
 /// The changes of one view at one tick, consolidated, removals before additions.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ impl Index {
         let values = filter.values(self.column)?;
         let by_value = self.keys.get_or_init(|| {
             let mut by_value = FxHashMap::default();
-            view.rows.iter().for_each(|row| insert(&mut by_value, view.id, self.column, row));
+            view.rows.iter().for_each(|kept| insert(&mut by_value, view.id, self.column, &kept.row));
             by_value
         });
         let keys = values.iter().filter_map(|value| by_value.get(value)).flatten();
@@ -127,12 +128,19 @@ fn insert(by_value: &mut FxHashMap<Value, Keys>, view: ViewId, column: usize, ro
     }
 }
 
+/// A row and the hash of its key, so that a look-up that misses, and a table that grows, need not go
+/// to the row.
+#[derive(Debug)]
+struct Kept {
+    key: u64,
+    row: Row,
+}
+
 /// One view: its rows, its last deltas, and its share of the state hash.
 #[derive(Debug)]
 pub struct StoredView {
     id: ViewId,
-    /// By the hash of the key, which is not kept apart from the row.
-    rows: HashTable<Row>,
+    rows: HashTable<Kept>,
     indexes: Vec<Index>,
     deltas: VecDeque<Arc<Delta>>,
     held_changes: usize,
@@ -162,7 +170,7 @@ impl StoredView {
     /// or the player, is a lookup.
     pub fn rows<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Row> {
         let found = self.find(filter);
-        let all = found.is_none().then(|| self.rows.iter());
+        let all = found.is_none().then(|| self.rows.iter().map(|kept| &kept.row));
         let rows = found.into_iter().flatten().chain(all.into_iter().flatten());
         rows.filter(move |row| filter.passes(row))
     }
@@ -205,7 +213,9 @@ impl StoredView {
     /// The row of that key.
     #[must_use]
     pub fn get(&self, key: &[Value]) -> Option<&Row> {
-        self.rows.find(hash64(key), |row| row.key(self.id.def().key) == key)
+        let hash = key_hash(key);
+        let found = self.rows.find(hash, |kept| kept.key == hash && kept.row.key(self.id.def().key) == key);
+        found.map(|kept| &kept.row)
     }
 
     /// How many rows.
@@ -237,32 +247,18 @@ impl StoredView {
         Some(self.deltas.range(first..).cloned().collect())
     }
 
-    fn apply(&mut self, tick: Tick, changes: Vec<(Row, Diff)>, most_changes: usize) {
-        let view = self.id.def();
-        for (row, diff) in &changes {
-            let key = row.key(view.key);
-            let (hash, same) = (hash64(key), |other: &Row| other.key(view.key) == key);
-            if *diff < 0 {
-                if let Ok(found) = self.rows.find_entry(hash, same) {
-                    let (old, _) = found.remove();
-                    self.indexes.iter_mut().for_each(|index| index.remove(self.id, &old));
-                }
-            } else {
-                match self.rows.entry(hash, same, |other| hash64(other.key(view.key))) {
-                    Entry::Occupied(mut found) => {
-                        let old = std::mem::replace(found.get_mut(), row.clone());
-                        self.indexes.iter_mut().for_each(|index| index.remove(self.id, &old));
-                    }
-                    Entry::Vacant(free) => drop(free.insert(row.clone())),
-                }
-                self.indexes.iter_mut().for_each(|index| index.insert(self.id, row));
-            }
-            if view.deterministic {
-                let term = row.hash128(view.name);
-                self.hash =
-                    if *diff < 0 { self.hash.wrapping_sub(term) } else { self.hash.wrapping_add(term) };
-            }
-        }
+    fn apply(&mut self, tick: Tick, changes: ViewChanges, most_changes: usize) {
+        let ViewChanges { changes, hash, .. } = changes;
+        self.hash = self.hash.wrapping_add(hash);
+        changes.iter().filter(|change| change.diff < 0).for_each(|change| self.remove(change));
+        changes.iter().filter(|change| change.diff > 0).for_each(|change| self.insert(change));
+        let mut delta = Vec::with_capacity(changes.len());
+        delta.extend(
+            changes.iter().filter(|change| change.diff < 0).map(|gone| (gone.row.clone(), gone.diff)),
+        );
+        let come = changes.into_iter().filter(|change| change.diff > 0);
+        delta.extend(come.map(|come| (come.row, come.diff)));
+        let changes = delta;
         self.last_change = tick;
         self.held_changes += changes.len();
         self.deltas.push_back(Arc::new(Delta { tick, changes }));
@@ -272,6 +268,34 @@ impl StoredView {
                 self.complete_since = oldest.tick;
             }
         }
+    }
+}
+
+impl StoredView {
+    fn remove(&mut self, change: &Change) {
+        let (id, columns) = (self.id, self.id.def().key);
+        let key = change.row.key(columns);
+        let same = |kept: &Kept| {
+            kept.key == change.key && (kept.row.is(&change.row) || kept.row.key(columns) == key)
+        };
+        if let Ok(found) = self.rows.find_entry(change.key, same) {
+            let (old, _) = found.remove();
+            self.indexes.iter_mut().for_each(|index| index.remove(id, &old.row));
+        }
+    }
+
+    fn insert(&mut self, change: &Change) {
+        let (id, columns) = (self.id, self.id.def().key);
+        let key = change.row.key(columns);
+        let same = |kept: &Kept| kept.key == change.key && kept.row.key(columns) == key;
+        match self.rows.entry(change.key, same, |kept| kept.key) {
+            Entry::Occupied(mut found) => {
+                let old = std::mem::replace(&mut found.get_mut().row, change.row.clone());
+                self.indexes.iter_mut().for_each(|index| index.remove(id, &old));
+            }
+            Entry::Vacant(free) => drop(free.insert(Kept { key: change.key, row: change.row.clone() })),
+        }
+        self.indexes.iter_mut().for_each(|index| index.insert(id, &change.row));
     }
 }
 
@@ -298,19 +322,17 @@ impl ViewStore {
         self.views[usize::from(view.0)].read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Applies all changes of one tick. Rows are consolidated here; a row may come and go within a
-    /// tick. Returns the ids of the views that changed.
+    /// Applies all changes of one tick, in any order: a row may come and go within a tick. Returns the
+    /// ids of the views that changed.
     pub fn apply(&self, tick: Tick, changes: impl IntoIterator<Item = (ViewId, Row, Diff)>) -> Vec<ViewId> {
-        let mut by_view: BTreeMap<ViewId, Vec<(Row, Diff)>> = BTreeMap::new();
-        for (view, row, diff) in changes {
-            by_view.entry(view).or_default().push((row, diff));
-        }
+        self.apply_views(tick, ViewChanges::by_view(changes))
+    }
+
+    /// As [`ViewStore::apply`], of changes that are consolidated.
+    pub fn apply_views(&self, tick: Tick, changes: Vec<ViewChanges>) -> Vec<ViewId> {
         let mut changed = Vec::new();
-        for (view, mut changes) in by_view {
-            consolidate(&mut changes);
-            if changes.is_empty() {
-                continue;
-            }
+        for changes in changes.into_iter().filter(|changes| !changes.is_empty()) {
+            let view = changes.view;
             changed.push(view);
             let mut stored =
                 self.views[usize::from(view.0)].write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -324,42 +346,6 @@ impl ViewStore {
     pub fn state_hash(&self) -> u128 {
         catalog::ids().fold(0, |sum, id| sum.wrapping_add(self.read(id).hash))
     }
-}
-
-fn hash64(values: &[Value]) -> u64 {
-    let mut hasher = FxHasher::default();
-    values.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Up to so many changes are put in the order of their rows.
-const FEW: usize = 64;
-
-/// Adds up the diffs of equal rows, drops zeros, and puts removals before additions. Many changes
-/// come in no particular order among themselves: rows are slow to compare, hashes are not.
-pub fn consolidate(changes: &mut Vec<(Row, Diff)>) {
-    if changes.len() > FEW {
-        let mut hashed: Vec<(u64, Row, Diff)> =
-            changes.drain(..).map(|(row, diff)| (hash64(&row), row, diff)).collect();
-        hashed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        hashed.dedup_by(|next, kept| {
-            let same = next.0 == kept.0 && next.1 == kept.1;
-            if same {
-                kept.2 += next.2;
-            }
-            same
-        });
-        let gone = hashed.iter().filter(|(_, _, diff)| *diff < 0);
-        changes.extend(gone.map(|(_, row, diff)| (row.clone(), *diff)));
-        let come = hashed.into_iter().filter(|(_, _, diff)| *diff > 0);
-        changes.extend(come.map(|(_, row, diff)| (row, diff)));
-        return;
-    }
-    if changes.len() > 1 {
-        differential_dataflow::consolidation::consolidate(changes);
-        changes.sort_by_key(|(_, diff)| *diff > 0);
-    }
-    changes.retain(|(_, diff)| *diff != 0);
 }
 
 #[cfg(test)]
@@ -432,7 +418,8 @@ mod tests {
             let view = store.read(catalog::GRANTS);
             assert_eq!(view.find(filter).map(|rows| rows.len()), Some(looked_at));
             let mut found: Vec<&Row> = view.rows(filter).collect();
-            let mut expected: Vec<&Row> = view.rows.iter().filter(|row| filter.passes(row)).collect();
+            let all = view.rows.iter().map(|kept| &kept.row);
+            let mut expected: Vec<&Row> = all.filter(|row| filter.passes(row)).collect();
             found.sort_unstable();
             expected.sort_unstable();
             assert_eq!(found, expected);

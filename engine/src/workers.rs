@@ -229,9 +229,6 @@ impl<R: Fn(FromWorker)> Drop for PanicAlarm<'_, R> {
     }
 }
 
-/// The most items a worker gathers before it reports, though its frontier stands still.
-const MOST_WAITING: usize = 1 << 16;
-
 fn run(
     worker: &mut Worker,
     graph: &dyn BuildGraph,
@@ -253,9 +250,9 @@ fn run(
             Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => break,
         }
         let frontier = outputs.frontier();
-        if frontier > reported || outputs.waiting() > MOST_WAITING {
+        if frontier > reported {
             reported = frontier;
-            report(FromWorker::Report { worker: worker.index(), frontier, produced: outputs.take() });
+            report(FromWorker::Report { worker: worker.index(), frontier, produced: outputs.take(frontier) });
         }
     }
 }

@@ -62,7 +62,7 @@ fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
     NpcsIn::Reply(Reply {
         request: Sym::new(request),
         tier: Sym::new("gold"),
-        outcome: outcome.map(Arc::from).map_err(Arc::from),
+        outcome: outcome.map(Into::into).map_err(Into::into),
         took_ms: 7,
         tokens: 3,
     })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::sym::Sym;
@@ -13,7 +14,7 @@ pub enum EventId {
     /// No id was given: its position in the source (byte offset, line, sequence number).
     Position(u64),
     /// The id the producer gave.
-    Named(Arc<str>),
+    Named(ArcStr),
 }
 
 impl EventId {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef};
@@ -355,7 +356,7 @@ pub struct GrantAnswer {
     /// Given to the player.
     pub delivered: bool,
     /// Why not, when refused.
-    pub reason: Arc<str>,
+    pub reason: ArcStr,
 }
 
 /// A tier's answer to a request, or the news that there will be none.
@@ -366,7 +367,7 @@ pub struct Reply {
     /// The tier that answered.
     pub tier: Sym,
     /// What it said, or why it failed.
-    pub outcome: Result<Arc<str>, Arc<str>>,
+    pub outcome: Result<ArcStr, ArcStr>,
     /// Milliseconds from sending to the last byte.
     pub took_ms: u32,
     /// Tokens of the answer, 0 when unknown.

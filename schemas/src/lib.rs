@@ -17,6 +17,7 @@ pub mod sym;
 pub mod tick;
 pub mod value;
 
+pub use arcstr::ArcStr;
 pub use change::{Change, Diff, ViewChange};
 pub use event::{Event, EventId};
 pub use input::{Command, Input};

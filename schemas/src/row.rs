@@ -1,52 +1,160 @@
 //! Rows of views.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_128;
+use triomphe::ThinArc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 use crate::value::Value;
 
-/// One row of a view: its columns in the catalog's order. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Row(Arc<[Value]>);
+/// One row of a view: its columns in the catalog's order, and a hash of them that is made once, where
+/// the row is made. Cheap to clone.
+#[derive(Clone)]
+pub struct Row(ThinArc<u128, Value>);
 
 impl Row {
     /// A row of these values.
     #[must_use]
-    pub fn new(values: impl Into<Arc<[Value]>>) -> Row {
-        Row(values.into())
+    pub fn new(values: impl IntoIterator<Item = Value, IntoIter: ExactSizeIterator>) -> Row {
+        let values = values.into_iter();
+        if values.len() <= STAGED {
+            let staged: SmallVec<[Value; STAGED]> = values.collect();
+            return Row(ThinArc::from_header_and_iter(hash128(&staged), staged.into_iter()));
+        }
+        let staged: Vec<Value> = values.collect();
+        Row(ThinArc::from_header_and_iter(hash128(&staged), staged.into_iter()))
     }
 
     /// The leading `columns` values: a view's key.
     #[must_use]
     pub fn key(&self, columns: usize) -> &[Value] {
-        &self.0[..columns.min(self.0.len())]
+        &self[..columns.min(self.len())]
     }
 
-    /// A hash of the values, salted with the view's name: one term of the state hash. The same in
-    /// every process.
+    /// A hash of the values: the same in every process.
     #[must_use]
-    pub fn hash128(&self, view: &str) -> u128 {
-        let mut bytes: SmallVec<[u8; 384]> = SmallVec::from_slice(view.as_bytes());
-        for value in self.iter() {
-            value.hashed_bytes(&mut bytes);
-        }
-        xxh3_128(&bytes)
+    pub fn hash128(&self) -> u128 {
+        self.0.header.header
     }
+
+    /// The row's term of the state hash. The same in every process.
+    #[must_use]
+    pub fn term(&self, salt: Salt) -> u128 {
+        xxh3_128_with_seed(&self.hash128().to_le_bytes(), salt.0)
+    }
+
+    /// Whether both are the same row in memory, and so equal.
+    #[must_use]
+    pub fn is(&self, other: &Row) -> bool {
+        self.0.ptr() == other.0.ptr()
+    }
+}
+
+/// A view's name as it enters the terms of its rows, so that equal rows of two views differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Salt(u64);
+
+impl Salt {
+    /// Of the view of that name.
+    #[must_use]
+    pub fn new(view: &str) -> Salt {
+        Salt(xxh3_64(view.as_bytes()))
+    }
+}
+
+/// Rows of up to so many values are made without a second allocation.
+const STAGED: usize = 16;
+
+fn hash128(values: &[Value]) -> u128 {
+    let mut bytes: SmallVec<[u8; 256]> = SmallVec::new();
+    for value in values {
+        value.hashed_bytes(&mut bytes);
+    }
+    xxh3_128(&bytes)
 }
 
 impl Deref for Row {
     type Target = [Value];
     fn deref(&self) -> &[Value] {
-        &self.0
+        &self.0.slice
     }
 }
 
 impl<const N: usize> From<[Value; N]> for Row {
     fn from(values: [Value; N]) -> Row {
-        Row(Arc::from(values))
+        Row(ThinArc::from_header_and_iter(hash128(&values), values.into_iter()))
+    }
+}
+
+impl FromIterator<Value> for Row {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Row {
+        Row::new(values.into_iter().collect::<SmallVec<[Value; STAGED]>>())
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Row) -> bool {
+        self.is(other) || (self.hash128() == other.hash128() && **self == **other)
+    }
+}
+
+impl Eq for Row {}
+
+impl Ord for Row {
+    fn cmp(&self, other: &Row) -> Ordering {
+        if self.is(other) { Ordering::Equal } else { (**self).cmp(&**other) }
+    }
+}
+
+impl PartialOrd for Row {
+    fn partial_cmp(&self, other: &Row) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Row {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.hash128());
+    }
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
+        Vec::<Value>::deserialize(deserializer).map(Row::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sym::Sym;
+
+    #[test]
+    fn rows_made_either_way_are_equal_and_hash_by_their_values() {
+        for columns in [0, 1, STAGED, STAGED + 3] {
+            let values: Vec<Value> = (0..columns).map(|n| Value::count(n as u64)).collect();
+            let (one, other) = (Row::new(values.clone()), values.into_iter().collect::<Row>());
+            assert_eq!((&one, one.hash128(), one.len()), (&other, other.hash128(), columns));
+        }
+        let (id, text) = (Row::from([Value::Sym(Sym::new("a"))]), Row::from([Value::text("a")]));
+        assert_eq!(id.hash128(), text.hash128());
+        assert_ne!(id, text);
+        assert_ne!(id.term(Salt::new("facts")), id.term(Salt::new("levels")));
     }
 }

@@ -5,8 +5,8 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -30,7 +30,7 @@ pub enum Value {
     /// An interned id.
     Sym(Sym),
     /// Free text: a line an NPC says, a reason, a hint.
-    Text(Arc<str>),
+    Text(ArcStr),
 }
 
 impl Value {
@@ -112,7 +112,7 @@ impl Value {
             Value::Int(n) => (*n).into(),
             Value::Dec(n) => (*n as f64 / DEC_ONE as f64).into(),
             Value::Sym(sym) => sym.as_str().into(),
-            Value::Text(text) => (&**text).into(),
+            Value::Text(text) => text.as_str().into(),
         }
     }
 
@@ -143,7 +143,7 @@ impl Value {
 
     /// Adds the bytes by which the value, not its representation, is hashed: an id and equal text
     /// add the same.
-    pub(crate) fn hashed_bytes(&self, bytes: &mut SmallVec<[u8; 384]>) {
+    pub(crate) fn hashed_bytes(&self, bytes: &mut SmallVec<[u8; 256]>) {
         match self {
             Value::Null => bytes.push(0),
             Value::Bool(b) => bytes.extend_from_slice(&[1, u8::from(*b)]),

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Serialize;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
-use worldflow_schemas::{EventId, Input, Tick};
+use worldflow_schemas::{ArcStr, EventId, Input, Tick};
 
 use crate::check::{Proposed, Sender, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, Room, refused, request_token, wall_ms};
@@ -46,7 +46,7 @@ struct LineError {
     /// Counted from 1.
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Arc<str>>,
+    id: Option<ArcStr>,
     code: &'static str,
     path: String,
     reason: String,
@@ -164,17 +164,17 @@ impl Lines {
             Ok(event) => {
                 self.batch.push((self.number, Item { id: event.id.clone(), input: Input::Event(event) }));
             }
-            Err(refusal) => self.refuse(event.id_text().map(Arc::from), refusal),
+            Err(refusal) => self.refuse(event.id_text().map(ArcStr::from), refusal),
         }
     }
 
-    fn refuse(&mut self, id: Option<Arc<str>>, refusal: Refusal) {
+    fn refuse(&mut self, id: Option<ArcStr>, refusal: Refusal) {
         let position = id.clone().map_or(EventId::Position(self.number), EventId::Named);
         self.room.realm.observed.reject(self.sender.source, Some(&position), &refusal, wall_ms());
         self.list(self.number, id, refusal);
     }
 
-    fn list(&mut self, line: u64, id: Option<Arc<str>>, refusal: Refusal) {
+    fn list(&mut self, line: u64, id: Option<ArcStr>, refusal: Refusal) {
         self.summary.refused += 1;
         if self.summary.errors.len() < MOST_LISTED {
             let Refusal { code, path, reason, hint } = refusal;

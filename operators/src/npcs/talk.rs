@@ -1,11 +1,10 @@
 //! What is kept of a conversation between a player and an NPC, and the rows it shows.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::{Row, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use crate::machine::Machine;
 use crate::piece;
@@ -87,7 +86,7 @@ impl Talk {
 pub(super) struct Pending {
     pub(super) number: u64,
     pub(super) tier: Sym,
-    pub(super) messages: Arc<str>,
+    pub(super) messages: ArcStr,
     pub(super) max_tokens: u32,
     pub(super) asked: Tick,
     pub(super) deadline: Tick,
@@ -137,7 +136,7 @@ pub(super) enum Why {
 /// A line that was said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
-    pub(super) text: Arc<str>,
+    pub(super) text: ArcStr,
     /// The tier that answered, or [`Sym::NONE`].
     pub(super) tier: Sym,
     /// Why it is authored, when it is.

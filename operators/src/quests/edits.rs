@@ -122,7 +122,7 @@ impl Core {
         open.stage = stage;
         open.counters = (new_stage.objectives.iter().zip(&kept))
             .map(|(objective, kept)| {
-                let was = kept.map(|place| open.counters[place]);
+                let was = kept.map(|place| &open.counters[place]);
                 let count = was.map_or(0, |counter| counter.count);
                 Counter {
                     count,

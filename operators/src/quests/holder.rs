@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Holder;
-use worldflow_schemas::{Sym, Tick};
+use worldflow_schemas::{Row, Sym, Tick};
 
 use super::plan::Ix;
 use crate::messages::PlayerPlace;
@@ -46,7 +46,7 @@ pub(super) struct Record {
     pub(super) changed: Tick,
     pub(super) before: Option<(QuestState, u32)>,
     pub(super) touched: bool,
-    pub(super) shown: Option<Shown>,
+    pub(super) shown: Option<(Shown, Row)>,
     pub(super) key: Option<Arc<[u8]>>,
 }
 
@@ -76,7 +76,7 @@ impl Record {
     }
 }
 
-/// The row of `quest_state` that was last emitted.
+/// What the row of `quest_state` says that was last emitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
     pub(super) instance: u32,
@@ -106,16 +106,19 @@ pub(super) struct Instance {
 }
 
 /// One objective's counter.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counter {
     pub(super) count: u32,
     pub(super) done: bool,
     pub(super) hidden: bool,
     /// Hidden, and to be revealed in the next tick.
     pub(super) ripe: bool,
-    /// What was last emitted, if anything.
-    pub(super) shown: Option<(u32, bool, bool)>,
+    /// What was last emitted, if anything, and its row.
+    pub(super) shown: Option<(ObjectiveShown, Row)>,
 }
+
+/// What the row of an objective says: the value, whether it is done, whether it is hidden.
+pub(super) type ObjectiveShown = (u32, bool, bool);
 
 /// What only some instances have.
 #[derive(Clone, Debug, Default)]
@@ -131,10 +134,11 @@ pub(super) struct Extra {
 /// Stage, objective, player.
 pub(super) type ShareKey = (Sym, Sym, Sym);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Share {
     pub(super) amount: i64,
-    pub(super) shown: Option<i64>,
+    /// What was last emitted, if anything, and its row.
+    pub(super) shown: Option<(i64, Row)>,
 }
 
 impl HolderState {

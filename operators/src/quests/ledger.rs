@@ -4,13 +4,11 @@
 //!
 //! A grant is never removed, and never changes but for its status.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog;
 use worldflow_schemas::input::{GrantAnswer, Holder};
-use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, EventId, Row, Sym, Tick, Value};
 
 use super::core::Core;
 use super::saved::PieceKey;
@@ -41,7 +39,7 @@ pub(super) struct Grant {
 pub(super) enum Status {
     Pending,
     Delivered,
-    Refused(Arc<str>),
+    Refused(ArcStr),
 }
 
 impl Core {

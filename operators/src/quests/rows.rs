@@ -139,11 +139,10 @@ impl Core {
         let shown = implied(record, holder, ix, quest);
         let record = holder.records.get_mut(&ix).expect("just found");
         let instance = record.instance;
-        if record.shown != shown {
-            let old = record.shown.as_ref().map(|shown| names.state_row(id, quest.quest, shown));
-            let new = shown.as_ref().map(|shown| names.state_row(id, quest.quest, shown));
-            out.replace(catalog::QUEST_STATE, old, new);
-            record.shown = shown;
+        if record.shown.as_ref().map(|(shown, _)| shown) != shown.as_ref() {
+            let new = shown.map(|shown| (shown, names.state_row(id, quest.quest, &shown)));
+            let old = std::mem::replace(&mut record.shown, new.clone());
+            out.replace(catalog::QUEST_STATE, old.map(|(_, row)| row), new.map(|(_, row)| row));
         }
         if (id.scope != Scope::Player || plan.followed.contains(&ix)) && record.changed == context.now {
             let (state, completions) = record.stands().unwrap_or((QuestState::Hidden, 0));
@@ -158,7 +157,7 @@ impl Core {
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
             let now = shown_now(counter, objective.need);
-            if counter.shown == Some(now) {
+            if counter.shown.as_ref().is_some_and(|(shown, _)| *shown == now) {
                 continue;
             }
             let line = Line {
@@ -169,75 +168,49 @@ impl Core {
                 instance,
                 need: objective.need,
             };
-            if let Some(old) = counter.shown {
-                out.remove(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, old));
+            let row = names.objective_row(&line, now);
+            if let Some((_, old)) = counter.shown.replace((now, row.clone())) {
+                out.remove(catalog::OBJECTIVE_PROGRESS, old);
             }
-            out.insert(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, now));
-            counter.shown = Some(now);
+            out.insert(catalog::OBJECTIVE_PROGRESS, row);
         }
         let Some(extra) = &mut open.extra else { return };
         for key in &extra.new_shares {
             let Some(share) = extra.shares.get_mut(key) else { continue };
-            if share.shown == Some(share.amount) {
+            if share.shown.as_ref().is_some_and(|(shown, _)| *shown == share.amount) {
                 continue;
             }
-            let row = |amount| names.share_row(id, quest.quest, *key, instance, amount);
-            out.replace(catalog::CONTRIBUTIONS, share.shown.map(row), Some(row(share.amount)));
-            share.shown = Some(share.amount);
+            let row = names.share_row(id, quest.quest, *key, instance, share.amount);
+            let old = share.shown.replace((share.amount, row.clone()));
+            out.replace(catalog::CONTRIBUTIONS, old.map(|(_, row)| row), Some(row));
         }
     }
 
     /// Removes the objectives' rows of the open stage, before the stage, the instance or the
     /// definition goes.
     pub(super) fn hide_objectives(&mut self, at: At, ix: Ix) {
-        let Core { plan, holders, names, out, .. } = self;
-        let Some(quest) = plan.get(ix) else { return };
-        let holder = &mut holders[at as usize];
-        let id = holder.holder;
-        let instance = holder.records.get(&ix).map_or(0, |record| record.instance);
-        let Some(open) = holder.instance_mut(ix) else { return };
-        let stage = &quest.stages[usize::from(open.stage)];
-        for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
-            let Some(shown) = counter.shown.take() else { continue };
-            let line = Line {
-                holder: id,
-                quest,
-                stage: stage.name,
-                objective: objective.name,
-                instance,
-                need: objective.need,
-            };
-            out.remove(catalog::OBJECTIVE_PROGRESS, names.objective_row(&line, shown));
+        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        for (_, row) in open.counters.iter_mut().filter_map(|counter| counter.shown.take()) {
+            self.out.remove(catalog::OBJECTIVE_PROGRESS, row);
         }
     }
 
     /// Removes the rows of contributions of one instance, or of those that `gone` names.
     pub(super) fn hide_shares(&mut self, at: At, ix: Ix, gone: impl Fn(&ShareKey) -> bool) {
-        let quest = self.plan.name(ix);
-        let Core { holders, names, out, .. } = self;
-        let holder = &mut holders[at as usize];
-        let id = holder.holder;
-        let instance = holder.records.get(&ix).map_or(0, |record| record.instance);
+        let holder = &mut self.holders[at as usize];
         let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
-        for (key, share) in &mut extra.shares {
-            if !gone(key) {
-                continue;
-            }
-            if let Some(amount) = share.shown.take() {
-                out.remove(catalog::CONTRIBUTIONS, names.share_row(id, quest, *key, instance, amount));
+        for (_, share) in extra.shares.iter_mut().filter(|(key, _)| gone(key)) {
+            if let Some((_, row)) = share.shown.take() {
+                self.out.remove(catalog::CONTRIBUTIONS, row);
             }
         }
     }
 
     /// Removes the row of `quest_state`.
     pub(super) fn hide_state(&mut self, at: At, ix: Ix) {
-        let quest = self.plan.name(ix);
-        let Core { holders, names, out, .. } = self;
-        let holder = &mut holders[at as usize];
-        let id = holder.holder;
-        let shown = holder.records.get_mut(&ix).and_then(|record| record.shown.take());
-        if let Some(shown) = shown {
-            out.remove(catalog::QUEST_STATE, names.state_row(id, quest, &shown));
+        let records = &mut self.holders[at as usize].records;
+        if let Some((_, row)) = records.get_mut(&ix).and_then(|record| record.shown.take()) {
+            self.out.remove(catalog::QUEST_STATE, row);
         }
     }
 

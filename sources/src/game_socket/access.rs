@@ -1,7 +1,6 @@
 //! Who may see which rows, and a subscriber's wish turned into columns and values.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use worldflow_engine::admission::Refusal;
@@ -9,7 +8,7 @@ use worldflow_engine::view_store::Filter;
 use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::catalog::{self, CATALOG, ColumnType, ViewDef, ViewId};
-use worldflow_schemas::{Row, Sym, Value};
+use worldflow_schemas::{ArcStr, Row, Sym, Value};
 
 use crate::check::{id_text, quote, refuse, suggest};
 use crate::tokens::{Claims, Role};
@@ -76,7 +75,7 @@ pub(super) fn view(claims: &Claims, name: &str) -> Result<ViewId, Refusal> {
 /// asked about, and an id that nobody has used yet matches as soon as somebody does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Values {
-    texts: FxHashSet<Arc<str>>,
+    texts: FxHashSet<ArcStr>,
     others: FxHashSet<Value>,
 }
 
@@ -89,7 +88,7 @@ impl Values {
 
     fn insert(&mut self, value: &Value) {
         match value {
-            Value::Text(text) => self.texts.insert(Arc::clone(text)),
+            Value::Text(text) => self.texts.insert(text.clone()),
             Value::Sym(id) => self.texts.insert(id.as_str().into()),
             value => self.others.insert(value.clone()),
         };
@@ -121,7 +120,7 @@ impl Values {
     }
 
     /// The ids and texts.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = &ArcStr> {
         self.texts.iter()
     }
 
@@ -132,9 +131,10 @@ impl Values {
 
     /// As values of rows there may be at this moment: a text, and the id that reads the same if there is one.
     fn values(&self) -> impl Iterator<Item = Value> {
-        let texts = self.texts.iter().flat_map(|text| {
-            Sym::find(text).map(Value::id).into_iter().chain([Value::Text(Arc::clone(text))])
-        });
+        let texts = self
+            .texts
+            .iter()
+            .flat_map(|text| Sym::find(text).map(Value::id).into_iter().chain([Value::Text(text.clone())]));
         self.others.iter().cloned().chain(texts)
     }
 }

@@ -17,7 +17,7 @@ use worldflow_engine::admission::TickEvents;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Delta;
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::{Row, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::access::{Values, Wanted};
 use super::inbox::Inbox;
@@ -39,14 +39,14 @@ type EntryId = (SessionId, u32);
 /// Those who follow a view by the values of one column.
 #[derive(Debug, Default)]
 struct ByColumn {
-    texts: FxHashMap<Arc<str>, Vec<EntryId>>,
+    texts: FxHashMap<ArcStr, Vec<EntryId>>,
     others: FxHashMap<Value, Vec<EntryId>>,
 }
 
 impl ByColumn {
     fn insert(&mut self, values: &Values, id: EntryId) {
         for text in values.texts() {
-            self.texts.entry(Arc::clone(text)).or_default().push(id);
+            self.texts.entry(text.clone()).or_default().push(id);
         }
         for value in values.others() {
             self.others.entry(value.clone()).or_default().push(id);

@@ -3,7 +3,6 @@
 //! It takes from the inbox only when the client has room for what came before, so a slow reader holds up
 //! nobody but itself; one that reads nothing at all is cut off.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
@@ -16,7 +15,7 @@ use worldflow_engine::admission::{Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::server_frame::Frame;
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{Event, Row, Tick, Value};
+use worldflow_schemas::{ArcStr, Event, Row, Tick, Value};
 
 use super::frames::{self, Part};
 use super::hub::{Hub, SessionId};
@@ -38,9 +37,9 @@ pub(super) struct Unacked {
     /// Comes back in the ack.
     pub(super) seq: u64,
     /// For each item handed over, which of the frame it is, and its id.
-    pub(super) sent: Vec<(u32, Option<Arc<str>>)>,
+    pub(super) sent: Vec<(u32, Option<ArcStr>)>,
     /// Items that were refused, in order.
-    pub(super) refused: Vec<(u32, Option<Arc<str>>, Refusal)>,
+    pub(super) refused: Vec<(u32, Option<ArcStr>, Refusal)>,
     /// What became of those handed over; absent when there were none.
     pub(super) reply: Option<oneshot::Receiver<Vec<Outcome>>>,
 }
@@ -289,7 +288,7 @@ pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1
         _ => None,
     });
     let mut ack = v1::Ack { seq: unacked.seq, tick, ..v1::Ack::default() };
-    let text = |id: Option<Arc<str>>| id.map(|id| id.to_string());
+    let text = |id: Option<ArcStr>| id.map(|id| id.to_string());
     for ((index, id), outcome) in unacked.sent.into_iter().zip(outcomes) {
         let mut item = v1::Outcome { index, ..v1::Outcome::default() };
         match outcome {

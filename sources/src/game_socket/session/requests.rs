@@ -1,6 +1,5 @@
 //! What a session does about each frame: events and writes to admission, subscriptions to the hub.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use worldflow_engine::admission::{Batch, Item, Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
-use worldflow_schemas::{Command, EventId, Input};
+use worldflow_schemas::{ArcStr, Command, EventId, Input};
 
 use super::{End, Open, Out, Session};
 use crate::check::{Proposed, quote, refuse};
@@ -69,7 +68,7 @@ impl Session {
             let checked = self.room.checker.event(event, &self.sender, EventId::UNNUMBERED, Some(now_ms));
             match checked {
                 Ok(event) => Ok((event.id.clone(), Input::Event(event))),
-                Err(refusal) => Err((event.id_text().map(Arc::from), refusal)),
+                Err(refusal) => Err((event.id_text().map(ArcStr::from), refusal)),
             }
         });
         let (items, unacked, reply) = sort(seq, "events", checked.collect());
@@ -126,7 +125,7 @@ impl Session {
         out: &Out,
     ) -> Result<Option<End>, Refusal> {
         for (_, id, refusal) in &unacked.refused {
-            self.reject(id.as_ref().map(|id| EventId::Named(Arc::clone(id))).as_ref(), refusal);
+            self.reject(id.as_ref().map(|id| EventId::Named(id.clone())).as_ref(), refusal);
         }
         // First a place for the ack: a session may end at any wait, and what has been accepted is acked.
         let Ok(place) = out.acks.reserve().await else { return Ok(Some(End::Gone)) };
@@ -227,7 +226,7 @@ impl Session {
 }
 
 /// An item that passed, or the id and the reason of one that did not.
-type Checked = Result<(EventId, Input), (Option<Arc<str>>, Refusal)>;
+type Checked = Result<(EventId, Input), (Option<ArcStr>, Refusal)>;
 
 fn command(checked: Result<(EventId, Command), Refusal>, id: Option<&str>) -> Checked {
     match checked {
@@ -245,7 +244,7 @@ fn sort(seq: u64, list: &str, checked: Vec<Checked>) -> (Vec<Item>, Unacked, one
         match checked {
             Ok((id, input)) => {
                 let named = match &id {
-                    EventId::Named(name) => Some(Arc::clone(name)),
+                    EventId::Named(name) => Some(name.clone()),
                     EventId::Position(_) => None,
                 };
                 unacked.sent.push((index, named));
