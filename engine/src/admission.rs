@@ -44,7 +44,7 @@ pub enum Outcome {
         tick: Tick,
     },
     /// It is older than the dedupe window, or than the source's lateness, or too far in the future.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Why an input was refused: a row of `rejections` and an error on the wire.

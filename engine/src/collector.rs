@@ -21,6 +21,7 @@ use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
 use crate::realm::Progress;
+use crate::sequencer::Amount;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_changes::ViewChanges;
@@ -148,8 +149,8 @@ pub(crate) struct Collector {
     pub(crate) observed: Observed,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) events: broadcast::Sender<TickEvents>,
-    /// Items of published ticks, for the sequencer's flow control.
-    pub(crate) published_items: watch::Sender<u64>,
+    /// What has been published, for the sequencer's flow control.
+    pub(crate) published: watch::Sender<Amount>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) snapshots: Option<Sender<ToSnapshots>>,
     pub(crate) stats: Stats,
@@ -270,17 +271,15 @@ impl Collector {
     /// Publishes the ticks before `end`; whether a view changed.
     fn publish_ticks(&mut self, end: Tick) -> bool {
         let mut changed = false;
-        let mut items = 0;
+        let mut published = *self.published.borrow();
         while let Some(tick) = self.first_before(end) {
             let output = self.merger.next_before(tick + 1).map(|(_, output)| output).unwrap_or_default();
             let released = self.released.remove(&tick);
             let live = self.recovered.is_none_or(|recovered| tick > recovered);
-            changed |= self.publish_tick(tick, output, released, live, &mut items);
+            changed |= self.publish_tick(tick, output, released, live, &mut published);
         }
         self.next = end;
-        if items > 0 {
-            self.published_items.send_modify(|published| *published += items);
-        }
+        self.published.send_if_modified(|told| std::mem::replace(told, published) != published);
         changed
     }
 
@@ -296,7 +295,7 @@ impl Collector {
         output: TickOutput,
         released: Option<Released>,
         live: bool,
-        items: &mut u64,
+        published: &mut Amount,
     ) -> bool {
         let TickOutput { rows, base, refusals } = output;
         if let Some(recorder) = &mut self.recorder {
@@ -317,7 +316,7 @@ impl Collector {
         }
         let (mut ids, mut floors) = (Vec::new(), Vec::new());
         if let Some(released) = released {
-            *items += released.items;
+            published.add(released.items);
             (ids, floors) = (released.ids, released.floors);
             if live {
                 self.stats.published(released.items, released.at);
@@ -374,7 +373,7 @@ mod tests {
             observed,
             progress: watch::channel(Progress::default()).0,
             events: broadcast::channel(1).0,
-            published_items: watch::channel(0).0,
+            published: watch::channel(Amount::default()).0,
             recorder: None,
             snapshots: None,
             stats: Stats::new("realm".into()),
@@ -413,7 +412,7 @@ mod tests {
             }
             collector.hear(ToCollector::Worker(worked())).expect("nothing failed");
             collector.publish();
-            assert_eq!((collector.next, *collector.published_items.borrow()), (10, 1));
+            assert_eq!((collector.next, *collector.published.borrow()), (10, Amount { ticks: 1, items: 1 }));
         }
         // A later tick still waits for the journal.
         let mut collector = collector();
@@ -421,6 +420,6 @@ mod tests {
             collector.hear(message).expect("nothing failed");
         }
         collector.publish();
-        assert_eq!((collector.next, *collector.published_items.borrow()), (6, 0));
+        assert_eq!((collector.next, *collector.published.borrow()), (6, Amount::default()));
     }
 }

@@ -176,7 +176,7 @@ impl Intake {
                 Ok(Some(tick)) => Outcome::Duplicate { tick },
                 Err(refusal) => {
                     decided.refused.push((numbered.then_some(id), refusal.clone()));
-                    Outcome::Refused(refusal)
+                    Outcome::Refused(Box::new(refusal))
                 }
             };
             if let Outcome::Accepted { tick } | Outcome::Duplicate { tick } = outcome {

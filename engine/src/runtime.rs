@@ -21,7 +21,7 @@ use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
-use crate::sequencer::{Control, End, Mode, Sequencer};
+use crate::sequencer::{Amount, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_store::ViewStore;
@@ -160,7 +160,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
     let (admission, batches) = Admission::open();
     let (control, orders) = mpsc::unbounded_channel();
     let (progress, progress_read) = watch::channel(Progress::default());
-    let (published, published_items) = watch::channel(0);
+    let (tell_published, published) = watch::channel(Amount::default());
     let (events, _) = broadcast::channel(EVENTS_HELD);
     let observed = Observed::new(config.name);
     let views = Arc::new(ViewStore::new(config.held_changes));
@@ -171,7 +171,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         observed: observed.clone(),
         progress,
         events: events.clone(),
-        published_items: published,
+        published: tell_published,
         recorder: config.recorder,
         snapshots: snapshots.as_ref().map(Snapshots::sender),
         stats: Stats::new(config.name),
@@ -210,11 +210,11 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         workers,
         journal: None,
         collector: to_collector,
-        published_items,
+        published,
         events: events.clone(),
         observed: observed.clone(),
         snapshots: snapshots.is_some(),
-        released_items: 0,
+        released: Amount::default(),
         reserved: 0,
         deferred: Vec::new(),
         heard: Vec::new(),

@@ -65,11 +65,40 @@ pub(crate) enum Control {
     Stop,
 }
 
-/// Items that may be released and not yet published.
-const MOST_IN_FLIGHT: u64 = 1 << 19;
+/// What may be released and not yet published.
+const MOST_IN_FLIGHT: Amount = Amount { ticks: 4 * GROUP.ticks, items: 8 * GROUP.items };
 
-/// Items that are released together.
-const GROUP_ITEMS: usize = 1 << 16;
+/// What is released together at the most. Timely keeps a count for every tick on its way, and goes over
+/// all of them whenever the first is done.
+const GROUP: Amount = Amount { ticks: 64, items: 1 << 16 };
+
+/// Ticks with input, and their items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) ticks: u64,
+    pub(crate) items: u64,
+}
+
+impl Amount {
+    /// Adds a tick.
+    pub(crate) fn add(&mut self, items: u64) {
+        self.ticks += 1;
+        self.items += items;
+    }
+
+    /// Whether either is more than allowed.
+    fn exceeds(&self, most: Amount) -> bool {
+        self.ticks > most.ticks || self.items > most.items
+    }
+
+    /// What is left without `other`.
+    fn without(&self, other: Amount) -> Amount {
+        Amount {
+            ticks: self.ticks.saturating_sub(other.ticks),
+            items: self.items.saturating_sub(other.items),
+        }
+    }
+}
 
 /// Batches taken at once.
 const BATCHES: usize = 64;
@@ -87,12 +116,12 @@ pub(crate) struct Sequencer {
     pub(crate) workers: Workers,
     pub(crate) journal: Option<JournalWriter>,
     pub(crate) collector: Sender<ToCollector>,
-    pub(crate) published_items: watch::Receiver<u64>,
+    pub(crate) published: watch::Receiver<Amount>,
     pub(crate) events: broadcast::Sender<TickEvents>,
     pub(crate) observed: Observed,
     /// Whether snapshots follow the ids of inputs.
     pub(crate) snapshots: bool,
-    pub(crate) released_items: u64,
+    pub(crate) released: Amount,
     pub(crate) reserved: Tick,
     pub(crate) deferred: Vec<Batch>,
     pub(crate) heard: Vec<Sym>,
@@ -187,12 +216,12 @@ impl Sequencer {
 
     async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
         let mut group = Vec::new();
-        let mut items = 0;
+        let mut amount = Amount::default();
         for journaled in ticks {
             let tick = journaled.sealed.tick;
             self.intake.dedupe.sealed(tick, journaled.ids(), &journaled.floors);
             self.intake.set_open(tick + 1);
-            items += journaled.sealed.len();
+            amount.add(journaled.sealed.len() as u64);
             let released = Released {
                 tick,
                 items: journaled.sealed.len() as u64,
@@ -203,8 +232,8 @@ impl Sequencer {
                 floors: journaled.floors,
             };
             group.push((journaled.sealed, released));
-            if items > GROUP_ITEMS {
-                items = 0;
+            if amount.exceeds(GROUP) {
+                amount = Amount::default();
                 let next = self.intake.open();
                 self.release(std::mem::take(&mut group), next).await?;
             }
@@ -377,14 +406,14 @@ impl Sequencer {
         self.reserve(next);
         loop {
             let mut ticks = Vec::new();
-            let mut items = 0;
-            while items < GROUP_ITEMS
+            let mut amount = Amount::default();
+            while !amount.exceeds(GROUP)
                 && let Some((tick, pending)) = self.intake.seal_before(next)
             {
-                items += pending.len();
+                amount.add(pending.len() as u64);
                 ticks.push((tick, pending));
             }
-            let full = items >= GROUP_ITEMS;
+            let full = amount.exceeds(GROUP);
             let released_to = if full { self.intake.open() } else { next };
             let group = self.seal_ticks(ticks);
             self.intake.set_open(released_to);
@@ -401,7 +430,7 @@ impl Sequencer {
     #[expect(clippy::cast_precision_loss, reason = "statistics")]
     fn measure(&self) {
         let realm = self.observed.realm().as_str();
-        let in_flight = self.released_items.saturating_sub(*self.published_items.borrow());
+        let in_flight = self.released.without(*self.published.borrow()).items;
         metrics::gauge!("worldflow_queued_batches", "realm" => realm).set(self.batches.len() as f64);
         metrics::gauge!("worldflow_waiting_inputs", "realm" => realm).set(self.intake.pending_items() as f64);
         metrics::gauge!("worldflow_inputs_in_flight", "realm" => realm).set(in_flight as f64);
@@ -475,12 +504,12 @@ impl Sequencer {
     /// Releases sealed ticks to the collector first, then to the workers; waits while too much is
     /// on its way.
     async fn release(&mut self, group: Vec<(SealedTick, Released)>, next: Tick) -> Result<(), Gone> {
-        while self.released_items.saturating_sub(*self.published_items.borrow_and_update()) > MOST_IN_FLIGHT {
-            self.published_items.changed().await.map_err(|_| Gone)?;
+        while self.released.without(*self.published.borrow_and_update()).exceeds(MOST_IN_FLIGHT) {
+            self.published.changed().await.map_err(|_| Gone)?;
         }
         let (sealed, released): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         if !released.is_empty() {
-            self.released_items += released.iter().map(|tick: &Released| tick.items).sum::<u64>();
+            released.iter().for_each(|tick: &Released| self.released.add(tick.items));
             self.tell(ToCollector::Released(released))?;
         }
         self.workers.feed(sealed, next);

@@ -86,7 +86,7 @@ impl ViewChanges {
 /// The hash of a key in this process.
 pub(crate) fn key_hash(key: &[Value]) -> u64 {
     let mut hasher = FxHasher::default();
-    key.hash(&mut hasher);
+    key.iter().for_each(|value| value.hash(&mut hasher));
     hasher.finish()
 }
 
@@ -98,6 +98,10 @@ fn widened(diff: Diff) -> u128 {
 
 /// Adds up the diffs of equal rows and drops zeros. Runs that are in order already are merged.
 fn consolidate(changes: &mut Vec<Change>) {
+    changes.sort_by_key(|change| change.hash);
+    if changes.windows(2).all(|pair| pair[0].hash != pair[1].hash) {
+        return changes.retain(|change| change.diff != 0);
+    }
     changes.sort_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.row.cmp(&b.row)));
     changes.dedup_by(|next, kept| {
         let same = next.hash == kept.hash && next.row == kept.row;

@@ -19,7 +19,7 @@ use timely::ExchangeData;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::{Operator, OutputBuilder};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
@@ -364,6 +364,33 @@ fn broadcast<'scope, D: Clone + 'static, I: ExchangeData + Clone>(
     })
 }
 
+/// Lists of events for the workers that own them: every event of the world passes here, and a list is
+/// handed on whole.
+fn by_owner<'scope>(
+    events: Stream<'scope, Event>,
+    peers: usize,
+    owner: impl Fn(&Event) -> u64 + 'static,
+) -> Stream<'scope, (u64, Vec<Event>)> {
+    type Builder = CapacityContainerBuilder<Vec<(u64, Vec<Event>)>>;
+    events.unary::<Builder, _, _, _>(Pipeline, "events by owner", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, events| {
+                let mut session = output.session(&capability);
+                if peers == 1 {
+                    return session.give((0, std::mem::take(events)));
+                }
+                let fair = events.len() / peers + events.len() / 8;
+                let mut lists: Vec<Vec<Event>> = (0..peers).map(|_| Vec::with_capacity(fair)).collect();
+                for event in events.drain(..) {
+                    let worker = owner(&event) % peers as u64;
+                    lists[usize::try_from(worker).expect("fewer workers than addresses")].push(event);
+                }
+                session.give_iterator((0..).zip(lists).filter(|(_, list)| !list.is_empty()));
+            });
+        }
+    })
+}
+
 /// What the machines of quests and NPCs are made from.
 struct Shared<'a, 'scope> {
     realm: Sym,
@@ -396,10 +423,11 @@ impl<'scope> Shared<'_, 'scope> {
 
     fn players(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, PlayersOut> {
         let (peers, realm) = (self.peers, self.realm);
-        let events = entered.events.clone().map(move |event| {
-            let owner = [event.player, event.region].into_iter().find(|key| !key.is_none()).unwrap_or(realm);
-            (owner.hash64(), PlayersIn::Event(event))
+        let events = by_owner(entered.events.clone(), peers, move |event| {
+            let owner = [event.player, event.region].into_iter().find(|key| !key.is_none());
+            owner.unwrap_or(realm).hash64()
         });
+        let events = events.map(|(worker, events)| (worker, PlayersIn::Events(events)));
         let facts = known.facts.clone().flat_map(move |now| {
             by_player_or_all(now.holder.scope, now.holder.route(), peers, PlayersIn::Fact(now))
         });

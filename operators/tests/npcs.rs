@@ -297,7 +297,7 @@ fn where_players_stand_is_told_while_an_npc_asks() {
     .expect("a quest");
     let ask = |id, kind: &str, player: &str| {
         let NpcsIn::Event(event) = talk(id, player, "") else { panic!("a talk is an event") };
-        PlayersIn::Event(Event { kind: Sym::new(kind), target: Sym::new("wolves"), ..event })
+        PlayersIn::Events(vec![Event { kind: Sym::new(kind), target: Sym::new("wolves"), ..event }])
     };
     let npc_asks = |quests: &[&str]| {
         PlayersIn::NpcAsks(Sym::new("smith"), quests.iter().map(|quest| Sym::new(quest)).collect())

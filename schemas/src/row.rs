@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 use triomphe::ThinArc;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::value::Value;
 
@@ -44,7 +44,7 @@ impl Row {
     /// The row's term of the state hash. The same in every process.
     #[must_use]
     pub fn term(&self, salt: Salt) -> u128 {
-        xxh3_128_with_seed(&self.hash128().to_le_bytes(), salt.0)
+        self.hash128().wrapping_mul(salt.0)
     }
 
     /// Whether both are the same row in memory, and so equal.
@@ -56,13 +56,14 @@ impl Row {
 
 /// A view's name as it enters the terms of its rows, so that equal rows of two views differ.
 #[derive(Clone, Copy, Debug)]
-pub struct Salt(u64);
+pub struct Salt(u128);
 
 impl Salt {
     /// Of the view of that name.
     #[must_use]
     pub fn new(view: &str) -> Salt {
-        Salt(xxh3_64(view.as_bytes()))
+        // An odd factor keeps different rows of a view different.
+        Salt(xxh3_128(view.as_bytes()) | 1)
     }
 }
 

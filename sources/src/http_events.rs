@@ -201,7 +201,7 @@ impl Lines {
                     self.summary.last_tick = Some(tick);
                 }
                 Outcome::Duplicate { .. } => self.summary.duplicates += 1,
-                Outcome::Refused(refusal) => self.list(line, None, refusal),
+                Outcome::Refused(refusal) => self.list(line, None, *refusal),
             }
         }
         Ok(())

@@ -48,6 +48,8 @@ pub(super) struct Core {
     pub(super) global: u16,
     /// What this tick has changed.
     pub(super) touched: Vec<(At, Ix)>,
+    /// Open instances of which this tick has changed counters.
+    pub(super) progressed: Vec<(At, Ix)>,
     /// What phase 7 must look at.
     pub(super) counted: Vec<(At, Ix)>,
     pub(super) expiring: Vec<(At, Ix)>,
@@ -76,6 +78,7 @@ impl Core {
             marked: Vec::new(),
             global: 0,
             touched: Vec::new(),
+            progressed: Vec::new(),
             counted: Vec::new(),
             expiring: Vec::new(),
             lived: Vec::new(),

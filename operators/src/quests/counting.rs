@@ -7,7 +7,7 @@ use worldflow_schemas::definitions::{Aggregate, Complete};
 use worldflow_schemas::input::Scope;
 
 use super::core::{At, Core};
-use super::holder::Extra;
+use super::holder::{Extra, Instance};
 use super::lifecycle::is_complete;
 use super::messages::Gain;
 use super::plan::{Ix, Use};
@@ -41,9 +41,21 @@ impl Core {
     /// Whether a hit may count: its instance is open, its stage too, and the objective not done.
     #[inline]
     pub(super) fn may_count(&self, at: At, ix: Ix, used: Use, within: impl FnOnce() -> Option<u64>) -> Now {
-        let holder = &self.holders[at as usize];
-        let Some(place) = holder.place_of(ix) else { return Now::Never };
-        let open = &holder.open[place];
+        match self.holders[at as usize].instance(ix) {
+            Some(open) => self.may_count_for(open, ix, used, within),
+            None => Now::Never,
+        }
+    }
+
+    /// As [`Core::may_count`], for an open instance of the quest.
+    #[inline]
+    pub(super) fn may_count_for(
+        &self,
+        open: &Instance,
+        ix: Ix,
+        used: Use,
+        within: impl FnOnce() -> Option<u64>,
+    ) -> Now {
         let in_order = match used {
             Use::Fail => false,
             Use::Objective { stage, objective } => {
@@ -127,7 +139,10 @@ impl Core {
             open.touched = true;
             self.counted.push((at, ix));
         }
-        self.touch(at, ix);
+        if !open.progressed {
+            open.progressed = true;
+            self.progressed.push((at, ix));
+        }
     }
 
     /// Adds to a lifetime counter.

@@ -3,7 +3,7 @@
 //! A counter lives as long as its objective's pattern and aggregate stay the same. What was decided
 //! stays: completions and grants outlive the definition.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat};
@@ -80,7 +80,7 @@ impl Core {
     }
 
     /// A quest that is done reopens when the new definition says.
-    fn plan_again(&mut self, at: At, ix: Ix, old: Option<&Arc<QuestPlan>>, new: &QuestPlan) {
+    fn plan_again(&mut self, at: At, ix: Ix, old: Option<&Rc<QuestPlan>>, new: &QuestPlan) {
         if old.is_none_or(|old| old.repeat != new.repeat)
             && self.holders[at as usize].state(ix) == Some(QuestState::Done)
         {
@@ -90,7 +90,7 @@ impl Core {
         }
     }
 
-    fn carry_over(&mut self, at: At, ix: Ix, old: &Arc<QuestPlan>, new: &Arc<QuestPlan>) {
+    fn carry_over(&mut self, at: At, ix: Ix, old: &Rc<QuestPlan>, new: &Rc<QuestPlan>) {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
         let old_stage = &old.stages[usize::from(open.stage)];
         let Some(stage) = new.stage_of(old_stage.key) else {

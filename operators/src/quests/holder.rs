@@ -96,6 +96,8 @@ pub(super) struct Instance {
     pub(super) stage_done: bool,
     pub(super) stage_opened: Tick,
     pub(super) touched: bool,
+    /// Only its counters and shares may have changed in this tick.
+    pub(super) progressed: bool,
     pub(super) failed: bool,
     /// Who completed the stage in this tick.
     pub(super) finisher: Option<Sym>,
@@ -188,6 +190,7 @@ impl Instance {
             stage_done: false,
             stage_opened: 0,
             touched: false,
+            progressed: false,
             failed: false,
             finisher: None,
             step_by: None,

@@ -466,10 +466,20 @@ impl Core {
 
     /// Phase 9, not of the world but of the books: rows and base state of what has changed.
     pub(super) fn close_tick(&mut self) {
-        for (at, ix) in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for (at, ix) in touched.drain(..) {
             self.show(at, ix);
             self.keep(at, ix);
         }
+        let mut progressed = std::mem::take(&mut self.progressed);
+        for (at, ix) in progressed.drain(..) {
+            // What was touched too has been shown.
+            if self.holders[at as usize].instance(ix).is_some_and(|open| open.progressed) {
+                self.show_progress(at, ix);
+                self.keep(at, ix);
+            }
+        }
+        (self.touched, self.progressed) = (touched, progressed);
         self.end();
     }
 }

@@ -5,6 +5,7 @@
 //! nothing about holders.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,7 +31,7 @@ const MOST_LISTS: usize = 1 << 16;
 pub(crate) struct Plan {
     ix_of: FxHashMap<Sym, Ix>,
     names: Vec<Sym>,
-    quests: Vec<Option<Arc<QuestPlan>>>,
+    quests: Vec<Option<Rc<QuestPlan>>>,
     rivals: FxHashMap<Sym, Vec<Ix>>,
     zones: FxHashMap<Sym, Sym>,
     tags: FxHashMap<Sym, Vec<Sym>>,
@@ -200,7 +201,7 @@ impl Plan {
         self.names[ix as usize]
     }
 
-    pub(super) fn get(&self, ix: Ix) -> Option<&Arc<QuestPlan>> {
+    pub(super) fn get(&self, ix: Ix) -> Option<&Rc<QuestPlan>> {
         self.quests[ix as usize].as_ref()
     }
 
@@ -250,7 +251,7 @@ impl Plan {
 
     fn compile(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
         let ix = self.ix(quest);
-        let compiled = def.map(|def| Arc::new(QuestPlan::new(quest, def, self)));
+        let compiled = def.map(|def| Rc::new(QuestPlan::new(quest, def, self)));
         self.quests[ix as usize] = compiled;
         ix
     }

@@ -19,7 +19,7 @@ use worldflow_schemas::{Event, Sym, Tick};
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
-use super::holder::Record;
+use super::holder::{Instance, Record};
 use super::messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
@@ -52,8 +52,8 @@ pub enum PlayersIn {
     Stands(QuestNow),
     /// An answer to a grant whose holder is a player, or to what is no grant's id. By the holder.
     Answer(GrantAnswer),
-    /// An event: by its player, else by its region, else by the realm.
-    Event(Event),
+    /// Events, each by its player, else by its region, else by the realm.
+    Events(Vec<Event>),
 }
 
 /// What the players' half tells others.
@@ -152,11 +152,12 @@ impl PlayersMachine {
     /// Takes in what is to be known, and edits last: they are carried out with the clock of this
     /// tick. Returns events and answers.
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
-        let (mut events, mut answers, mut edits) = (Vec::with_capacity(inputs.len()), Vec::new(), Vec::new());
+        let (mut events, mut answers, mut edits) = (Vec::new(), Vec::new(), Vec::new());
         let mut follow = false;
         for input in inputs {
             match input {
-                PlayersIn::Event(event) => events.push(event),
+                PlayersIn::Events(more) if events.is_empty() => events = more,
+                PlayersIn::Events(mut more) => events.append(&mut more),
                 PlayersIn::Answer(answer) => answers.push(answer),
                 PlayersIn::Define(quest, def) => edits.push((quest, def)),
                 PlayersIn::NpcAsks(npc, quests) => {
@@ -180,7 +181,7 @@ impl PlayersMachine {
     fn tell_one(&mut self, input: PlayersIn) {
         let core = &mut self.core;
         match input {
-            PlayersIn::Event(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) | PlayersIn::NpcAsks(..) => {}
+            PlayersIn::Events(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) | PlayersIn::NpcAsks(..) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
@@ -330,20 +331,31 @@ fn match_player(
     loose: &mut Vec<Counted>,
     ordered: &mut Vec<Counted>,
 ) {
-    if core.holders[at as usize].open_ix.is_empty() {
+    let holder = &core.holders[at as usize];
+    // Candidates are in the order of quests: what is shorter is gone through, the other searched.
+    let mut hit = |open: &Instance, (ix, pattern, used): (Ix, u16, Use)| {
+        let Some(quest) = core.plan.get(ix) else { return };
+        let matcher = &quest.patterns[usize::from(pattern)].matcher;
+        let within = || matcher.within.map(|span| core.context.ticks(span));
+        let now = core.may_count_for(open, ix, used, within);
+        if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
+            return;
+        }
+        let Some(gain) = quest.gain(used, of.event) else { return };
+        let hit = Counted { at, ix, used, event: of.number, player: of.event.player, gain };
+        if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
+    };
+    if candidates.len() <= holder.open_ix.len() {
+        for candidate in candidates {
+            if let Some(place) = holder.place_of(candidate.0) {
+                hit(&holder.open[place], *candidate);
+            }
+        }
         return;
     }
-    for (ix, pattern, used) in candidates {
-        let Some(quest) = core.plan.get(*ix) else { continue };
-        let matcher = &quest.patterns[usize::from(*pattern)].matcher;
-        let within = || matcher.within.map(|span| core.context.ticks(span));
-        let now = core.may_count(at, *ix, *used, within);
-        if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
-            continue;
-        }
-        let Some(gain) = quest.gain(*used, of.event) else { continue };
-        let hit = Counted { at, ix: *ix, used: *used, event: of.number, player: of.event.player, gain };
-        if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
+    for (ix, open) in holder.open_ix.iter().zip(&holder.open) {
+        let first = candidates.partition_point(|(of, ..)| of < ix);
+        candidates[first..].iter().take_while(|(of, ..)| of == ix).for_each(|candidate| hit(open, *candidate));
     }
 }
 

@@ -138,7 +138,6 @@ impl Core {
         let Some(record) = holder.records.get(&ix) else { return };
         let shown = implied(record, holder, ix, quest);
         let record = holder.records.get_mut(&ix).expect("just found");
-        let instance = record.instance;
         if record.shown.as_ref().map(|(shown, _)| shown) != shown.as_ref() {
             let new = shown.map(|shown| (shown, names.state_row(id, quest.quest, &shown)));
             let old = std::mem::replace(&mut record.shown, new.clone());
@@ -149,11 +148,23 @@ impl Core {
             let stands = QuestNow { holder: id, quest: quest.quest, state, completions };
             out.out.push(Conclusion::Stands(stands));
         }
+        self.show_progress(at, ix);
+    }
+
+    /// Brings the rows of an open instance's objectives and shares up to date.
+    pub(super) fn show_progress(&mut self, at: At, ix: Ix) {
+        let Core { plan, holders, names, out, .. } = self;
+        let Some(quest) = plan.get(ix) else { return };
+        let holder = &mut holders[at as usize];
+        let id = holder.holder;
+        let Some(place) = holder.place_of(ix) else { return };
+        let open = &mut holder.open[place];
+        open.progressed = false;
         if quest.scope != id.scope {
             return;
         }
-        let Some(place) = holder.place_of(ix) else { return };
-        let open = &mut holder.open[place];
+        let open_instance = || holder.records.get(&ix).map_or(0, |record| record.instance);
+        let mut instance = None;
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
             let now = shown_now(counter, objective.need);
@@ -165,7 +176,7 @@ impl Core {
                 quest,
                 stage: stage.name,
                 objective: objective.name,
-                instance,
+                instance: *instance.get_or_insert_with(open_instance),
                 need: objective.need,
             };
             let row = names.objective_row(&line, now);
@@ -180,6 +191,7 @@ impl Core {
             if share.shown.as_ref().is_some_and(|(shown, _)| *shown == share.amount) {
                 continue;
             }
+            let instance = *instance.get_or_insert_with(open_instance);
             let row = names.share_row(id, quest.quest, *key, instance, share.amount);
             let old = share.shown.replace((share.amount, row.clone()));
             out.replace(catalog::CONTRIBUTIONS, old.map(|(_, row)| row), Some(row));

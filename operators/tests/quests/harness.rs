@@ -331,7 +331,7 @@ impl World {
             Given::Event(text) => {
                 let event = event(&text, self.order);
                 let by = [event.player, event.region, realm()].into_iter().find(|id| !id.is_none());
-                players[self.shard(by.unwrap().hash64())].push(PlayersIn::Event(event));
+                players[self.shard(by.unwrap().hash64())].push(PlayersIn::Events(vec![event]));
                 return;
             }
         };
