@@ -50,7 +50,8 @@ impl ViewChanges {
             Change { key: key_hash(row.key(def.key)), row, diff, hash: low }
         });
         let mut changes: Vec<Change> = changes.collect();
-        consolidate(&mut changes);
+        changes.sort_unstable_by_key(|change| change.hash);
+        add_up(&mut changes);
         ViewChanges { view, changes, hash }
     }
 
@@ -58,7 +59,9 @@ impl ViewChanges {
     pub fn merge(&mut self, other: ViewChanges) {
         self.hash = self.hash.wrapping_add(other.hash);
         self.changes.extend(other.changes);
-        consolidate(&mut self.changes);
+        // Two runs that are in order are merged.
+        self.changes.sort_by_key(|change| change.hash);
+        add_up(&mut self.changes);
     }
 
     /// Whether nothing changes.
@@ -96,9 +99,8 @@ fn widened(diff: Diff) -> u128 {
     diff as i128 as u128
 }
 
-/// Adds up the diffs of equal rows and drops zeros. Runs that are in order already are merged.
-fn consolidate(changes: &mut Vec<Change>) {
-    changes.sort_by_key(|change| change.hash);
+/// Adds up the diffs of equal rows and drops zeros, of changes in the order of hashes.
+fn add_up(changes: &mut Vec<Change>) {
     if changes.windows(2).all(|pair| pair[0].hash != pair[1].hash) {
         return changes.retain(|change| change.diff != 0);
     }

@@ -252,16 +252,18 @@ impl StoredView {
         self.hash = self.hash.wrapping_add(hash);
         changes.iter().filter(|change| change.diff < 0).for_each(|change| self.remove(change));
         changes.iter().filter(|change| change.diff > 0).for_each(|change| self.insert(change));
-        let mut delta = Vec::with_capacity(changes.len());
-        delta.extend(
-            changes.iter().filter(|change| change.diff < 0).map(|gone| (gone.row.clone(), gone.diff)),
-        );
-        let come = changes.into_iter().filter(|change| change.diff > 0);
-        delta.extend(come.map(|come| (come.row, come.diff)));
-        let changes = delta;
         self.last_change = tick;
+        if most_changes == 0 {
+            self.complete_since = tick;
+            return;
+        }
         self.held_changes += changes.len();
-        self.deltas.push_back(Arc::new(Delta { tick, changes }));
+        let (mut delta, mut come) = (Vec::with_capacity(changes.len()), Vec::new());
+        for Change { row, diff, .. } in changes {
+            if diff < 0 { delta.push((row, diff)) } else { come.push((row, diff)) }
+        }
+        delta.append(&mut come);
+        self.deltas.push_back(Arc::new(Delta { tick, changes: delta }));
         while self.held_changes > most_changes && self.deltas.len() > 1 {
             if let Some(oldest) = self.deltas.pop_front() {
                 self.held_changes -= oldest.changes.len();
@@ -310,7 +312,8 @@ impl ViewStore {
     /// Changes of a view that are held for readers who follow it, unless told otherwise.
     pub const MOST_CHANGES: usize = 1 << 16;
 
-    /// An empty store that holds the last `most_changes` changes of each view.
+    /// An empty store that holds the last `most_changes` changes of each view, and none for readers who
+    /// only look at the end.
     #[must_use]
     pub fn new(most_changes: usize) -> ViewStore {
         let views = catalog::ids().map(|id| RwLock::new(StoredView::new(id))).collect();

@@ -71,11 +71,15 @@ impl Salt {
 const STAGED: usize = 16;
 
 fn hash128(values: &[Value]) -> u128 {
-    let mut bytes: SmallVec<[u8; 256]> = SmallVec::new();
-    for value in values {
-        value.hashed_bytes(&mut bytes);
+    if values.len() <= STAGED {
+        let mut parts = [[0; 16]; STAGED];
+        for (part, value) in parts.iter_mut().zip(values) {
+            *part = value.hashed().to_le_bytes();
+        }
+        return xxh3_128(parts[..values.len()].as_flattened());
     }
-    xxh3_128(&bytes)
+    let parts: Vec<[u8; 16]> = values.iter().map(|value| value.hashed().to_le_bytes()).collect();
+    xxh3_128(parts.as_flattened())
 }
 
 impl Deref for Row {

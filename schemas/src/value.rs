@@ -8,7 +8,6 @@ use std::fmt;
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::sym::Sym;
 
@@ -16,7 +15,7 @@ use crate::sym::Sym;
 pub const DEC_ONE: i64 = 1_000_000;
 
 /// One value.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub enum Value {
     /// Absent.
     #[default]
@@ -141,28 +140,35 @@ impl Value {
         }
     }
 
-    /// Adds the bytes by which the value, not its representation, is hashed: an id and equal text
-    /// add the same.
-    pub(crate) fn hashed_bytes(&self, bytes: &mut SmallVec<[u8; 256]>) {
+    /// What the value, not its representation, adds to the hash of a row: an id and equal text add the
+    /// same.
+    #[inline]
+    pub(crate) fn hashed(&self) -> u128 {
+        // Numbers are told apart by the upper half; that a text has one of these by chance is as likely
+        // as that two texts have the same hash.
+        let number = |kind: u128, n: i64| (kind << 64) | u128::from(n.cast_unsigned());
         match self {
-            Value::Null => bytes.push(0),
-            Value::Bool(b) => bytes.extend_from_slice(&[1, u8::from(*b)]),
-            Value::Int(n) => {
-                bytes.push(2);
-                bytes.extend_from_slice(&n.to_le_bytes());
-            }
-            Value::Dec(n) => {
-                bytes.push(3);
-                bytes.extend_from_slice(&n.to_le_bytes());
-            }
-            Value::Sym(sym) => {
-                bytes.push(4);
-                bytes.extend_from_slice(&sym.hash128().to_le_bytes());
-            }
-            Value::Text(text) => {
-                bytes.push(4);
-                bytes.extend_from_slice(&xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_le_bytes());
-            }
+            Value::Null => number(1, 0),
+            Value::Bool(b) => number(2, i64::from(*b)),
+            Value::Int(n) => number(3, *n),
+            Value::Dec(n) => number(4, *n),
+            Value::Sym(sym) => sym.hash128(),
+            Value::Text(text) => xxhash_rust::xxh3::xxh3_128(text.as_bytes()),
+        }
+    }
+}
+
+/// One word a value, so that keys are quick to look up.
+impl std::hash::Hash for Value {
+    #[inline]
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        match self {
+            Value::Null => state.write_u64(1 << 60),
+            Value::Bool(b) => state.write_u64(2 << 60 | u64::from(*b)),
+            Value::Int(n) => state.write_u64(n.cast_unsigned()),
+            Value::Dec(n) => state.write_u64(!n.cast_unsigned()),
+            Value::Sym(sym) => state.write_u64(3 << 60 | sym.index() as u64),
+            Value::Text(text) => text.hash(state),
         }
     }
 }

@@ -147,6 +147,8 @@ pub async fn replay(
         mode: Mode::Virtual { start: None },
         event_time: event_time.collect(),
         recorder,
+        // Nobody follows; what is read is the end.
+        held_changes: 0,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
     let graph = Arc::new(WorldGraph { realm, world: Arc::clone(&world.world) });
