@@ -5,6 +5,7 @@
 //! objective counts that player's events, so the value in a delta says which of them it covers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -12,6 +13,7 @@ use futures_util::{SinkExt, StreamExt};
 use hdrhistogram::Histogram;
 use prost::Message as _;
 use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -58,6 +60,9 @@ pub struct SocketsArgs {
     folder: std::path::PathBuf,
 }
 
+/// Connections that are being opened at the same time.
+const OPENED_AT_ONCE: usize = 64;
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// When the events are to be sent: event `n` of all is player `n % players`'s.
@@ -101,20 +106,40 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         manual: false,
     })
     .await?;
-    let mut watching = Vec::new();
-    for player in 0..args.players {
-        let token = serving.token("bench", Role::Player, &player_name(player as u64))?;
-        let socket = watch(&serving, &token).await.with_context(|| {
-            format!("watching connection {player}: each takes two descriptors; see `ulimit -n`")
-        })?;
-        watching.push(socket);
+    let (starts, started) = watch::channel(None);
+    let mut watchers = JoinSet::new();
+    let (opened, mut openings) = mpsc::channel(args.players.max(1));
+    let doors = Arc::new(Semaphore::new(OPENED_AT_ONCE));
+    for player in 0..args.players as u64 {
+        let token = serving.token("bench", Role::Player, &player_name(player))?;
+        let (address, doors, opened) = (serving.address, Arc::clone(&doors), opened.clone());
+        let started = started.clone();
+        watchers.spawn(async move {
+            let door = doors.acquire_owned().await?;
+            let socket = follow(address, &token).await.with_context(|| {
+                format!("watching connection {player}: each takes two descriptors; see `ulimit -n`")
+            })?;
+            drop(door);
+            opened.send(()).await?;
+            watch_player(socket, player, started).await
+        });
+    }
+    drop(opened);
+    for _ in 0..args.players {
+        tokio::select! {
+            opened = openings.recv() => opened.context("a connection was not opened")?,
+            Some(ended) = watchers.join_next() => {
+                ended??;
+                bail!("a connection ended before anything was sent");
+            }
+        }
     }
     let mut senders = Vec::new();
     for server in 0..args.servers {
         let token = serving.token("bench", Role::GameServer, &format!("server{server}"))?;
-        senders.push(connect(&serving, &token).await?);
+        senders.push(connect(serving.address, &token).await?);
     }
-    println!("connected      {} watching, {} sending", watching.len(), senders.len());
+    println!("connected      {} watching, {} sending", args.players, senders.len());
     let schedule = Schedule {
         start: Instant::now() + Duration::from_millis(500),
         rate: args.rate,
@@ -122,10 +147,7 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         events: args.rate * args.seconds,
         counted_from: Duration::from_secs(args.warm_up),
     };
-    let mut watchers = JoinSet::new();
-    for (player, socket) in (0..).zip(watching) {
-        watchers.spawn(watch_player(socket, player, schedule));
-    }
+    starts.send_replace(Some(schedule));
     let mut sending = JoinSet::new();
     let step = Duration::from_millis(args.frame_ms.max(1));
     for (server, socket) in (0..).zip(senders) {
@@ -173,8 +195,8 @@ fn player_name(player: u64) -> String {
     format!("player{player:05}")
 }
 
-async fn connect(serving: &Serving, token: &str) -> anyhow::Result<Socket> {
-    let mut request = format!("ws://{}/v1/socket", serving.address).into_client_request()?;
+async fn connect(address: SocketAddr, token: &str) -> anyhow::Result<Socket> {
+    let mut request = format!("ws://{address}/v1/socket").into_client_request()?;
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("worldflow.v1.proto"));
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
     if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
@@ -188,8 +210,8 @@ async fn connect(serving: &Serving, token: &str) -> anyhow::Result<Socket> {
     }
 }
 
-async fn watch(serving: &Serving, token: &str) -> anyhow::Result<Socket> {
-    let mut socket = connect(serving, token).await?;
+async fn follow(address: SocketAddr, token: &str) -> anyhow::Result<Socket> {
+    let mut socket = connect(address, token).await?;
     let view = "objective_progress".to_owned();
     say(&mut socket, ClientFrame::Subscribe(v1::Subscribe { id: 1, view, ..v1::Subscribe::default() }))
         .await?;
@@ -219,12 +241,19 @@ async fn hear(socket: &mut Socket) -> anyhow::Result<ServerFrame> {
     }
 }
 
-/// Times a player's events by the values of the deltas; returns how many frames there were.
+/// Times a player's events by the values of the deltas; returns how many frames there were. Until the
+/// schedule is told it only reads, and so answers the server's pings.
 async fn watch_player(
     mut socket: Socket,
     player: u64,
-    schedule: Schedule,
+    mut started: watch::Receiver<Option<Schedule>>,
 ) -> anyhow::Result<(Histogram<u64>, u64)> {
+    let schedule = loop {
+        tokio::select! {
+            told = started.wait_for(Option::is_some) => break (*told?).context("it has been told")?,
+            frame = hear(&mut socket) => drop(frame?),
+        }
+    };
     let mut times = Histogram::new(3)?;
     let (mut seen, mut frames) = (0, 0);
     let all = schedule.of_player(player);

@@ -19,8 +19,8 @@ use timely::ExchangeData;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::{Operator, OutputBuilder};
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::generic::{Operator, OutputBuilder};
 use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
@@ -143,6 +143,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             broadcast(clock_now.clone(), peers, FactsIn::Clock),
             commands.clone().flat_map(|command| match command {
                 Command::Fact(write) => Some((write.holder.route(), FactsIn::Write(write))),
+                Command::Close(write) => Some((write.group.route(), FactsIn::Close(write))),
                 _ => None,
             }),
             concluded.clone().flat_map(|concluded| match concluded {
@@ -172,12 +173,19 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         EntitiesOut::Refused(_) => None,
     });
 
+    let closed = commands.clone().flat_map(|command| match command {
+        Command::Close(write) => Some(write),
+        _ => None,
+    });
     let presence = loads.operate(
-        vec![commands.clone().flat_map(|command| match command {
-            Command::Presence(write) => Some((write.player.hash64(), PresenceIn::Presence(write))),
-            Command::Membership(write) => Some((write.player.hash64(), PresenceIn::Membership(write))),
-            _ => None,
-        })],
+        vec![
+            commands.clone().flat_map(|command| match command {
+                Command::Presence(write) => Some((write.player.hash64(), PresenceIn::Presence(write))),
+                Command::Membership(write) => Some((write.player.hash64(), PresenceIn::Membership(write))),
+                _ => None,
+            }),
+            broadcast(closed.clone(), peers, PresenceIn::Close),
+        ],
         PresenceMachine::new(realm),
     );
     let player_now = presence.out.clone().flat_map(|out| match out {
@@ -193,7 +201,8 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         tags: tags_now,
         players: player_now,
     };
-    let entered = Entered { events, commands, defined, concluded };
+    let closed = closed.map(|write| write.group);
+    let entered = Entered { events, commands, defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let npcs = shared.npcs(&entered, &known);
@@ -279,6 +288,7 @@ struct Entered<'scope> {
     commands: Stream<'scope, Command>,
     defined: Stream<'scope, DefinitionEdit>,
     concluded: Stream<'scope, Concluded>,
+    closed: Stream<'scope, Holder>,
 }
 
 /// What conditions and patterns are tested against, as it changes.
@@ -460,6 +470,7 @@ impl<'scope> Shared<'_, 'scope> {
             broadcast(known.clock.clone(), peers, PlayersIn::Clock),
             broadcast(known.weather.clone(), peers, PlayersIn::Weather),
             broadcast(known.tags.clone(), peers, PlayersIn::Tags),
+            broadcast(entered.closed.clone(), peers, PlayersIn::Close),
             facts,
             places.map(|now| (now.player.hash64(), PlayersIn::Place(now.player, now.place))),
             concluded,
@@ -501,6 +512,7 @@ impl<'scope> Shared<'_, 'scope> {
             broadcast(known.clock.clone(), peers, GroupsIn::Clock),
             broadcast(known.weather.clone(), peers, GroupsIn::Weather),
             broadcast(facts, peers, GroupsIn::Fact),
+            entered.closed.clone().map(|group| (group.route(), GroupsIn::Close(group))),
             broadcast(stands, peers, GroupsIn::Stands),
             answers,
         ];

@@ -11,7 +11,7 @@ use worldflow_operators::facts::{FactsIn, FactsMachine, FactsOut};
 use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::messages::{ClockNow, EffectOrder, FactEffect};
 use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::{FactChange, FactWrite, Holder, Scope};
+use worldflow_schemas::input::{CloseWrite, FactChange, FactWrite, Holder, Scope};
 use worldflow_schemas::{Sym, Tick, Value};
 
 fn facts() -> WorldDef {
@@ -187,21 +187,18 @@ fn input() -> impl Strategy<Value = FactsIn> {
     let fact = prop::sample::select(vec!["mood", "blessed", "share", "title", "tension"]);
     let holder =
         prop::sample::select(vec![(Scope::Player, "ada"), (Scope::Player, "bo"), (Scope::Realm, "realm")]);
-    (any::<bool>(), 0_u64..50, holder, fact, change()).prop_map(
-        |(is_write, id, (scope, holder), fact, change)| {
-            let (holder, fact) = (Holder { scope, id: Sym::new(holder) }, Sym::new(fact));
-            if is_write {
-                FactsIn::Write(FactWrite { order: order(0, id), holder, fact, change })
-            } else {
-                let order = EffectOrder::Quest {
-                    quest: Sym::new("q"),
-                    holder,
-                    place: u32::try_from(id).expect("small"),
-                };
-                FactsIn::Effect(FactEffect { order, holder, fact, change })
-            }
-        },
-    )
+    (0..9, 0_u64..50, holder, fact, change()).prop_map(|(which, id, (scope, holder), fact, change)| {
+        let (holder, fact) = (Holder { scope, id: Sym::new(holder) }, Sym::new(fact));
+        if which == 0 {
+            FactsIn::Close(CloseWrite { order: order(0, id), group: holder })
+        } else if which < 5 {
+            FactsIn::Write(FactWrite { order: order(0, id), holder, fact, change })
+        } else {
+            let order =
+                EffectOrder::Quest { quest: Sym::new("q"), holder, place: u32::try_from(id).expect("small") };
+            FactsIn::Effect(FactEffect { order, holder, fact, change })
+        }
+    })
 }
 
 proptest! {
@@ -228,6 +225,7 @@ proptest! {
                             let quest = Sym::new(&format!("q{id}"));
                             effect.order = EffectOrder::Quest { quest, holder: effect.holder, place: 0 };
                         }
+                        FactsIn::Close(close) => close.order = order(0, id),
                         FactsIn::Clock(_) => {}
                     }
                 }
@@ -240,6 +238,7 @@ proptest! {
             let mine = |input: &FactsIn| match input {
                 FactsIn::Write(write) => write.holder.route() % 3 == shard,
                 FactsIn::Effect(effect) => effect.holder.route() % 3 == shard,
+                FactsIn::Close(close) => close.group.route() % 3 == shard,
                 FactsIn::Clock(_) => true,
             };
             let script: BTreeMap<_, Vec<_>> = (script.iter())

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use support::{Script, changes, check_law, drive, order};
 use worldflow_operators::presence::{PresenceIn, PresenceMachine};
 use worldflow_schemas::Sym;
-use worldflow_schemas::input::{MembershipWrite, PresenceWrite, Scope};
+use worldflow_schemas::input::{CloseWrite, Holder, MembershipWrite, PresenceWrite, Scope};
 
 fn machine() -> PresenceMachine {
     PresenceMachine::new(Sym::new("realm"))
@@ -45,6 +45,24 @@ fn a_player_who_leaves_is_nowhere_but_stays_in_groups() {
     assert!(run[&5].out[0].contains("wrong_scope") && run[&5].rows.is_empty());
 }
 
+fn close(id: u64, scope: Scope, group: &str) -> PresenceIn {
+    PresenceIn::Close(CloseWrite { order: order(0, id), group: Holder { scope, id: group.into() } })
+}
+
+#[test]
+fn whoever_is_in_a_group_that_ends_leaves_it() {
+    let script = Script::from([
+        (1, vec![join(1, "ada", Scope::Party, "red"), join(2, "bo", Scope::Party, "red")]),
+        (2, vec![join(3, "cy", Scope::Party, "red"), close(4, Scope::Party, "red")]),
+        (3, vec![join(5, "ada", Scope::Party, "red")]),
+        (4, vec![close(6, Scope::Party, "red"), join(7, "ada", Scope::Party, "red")]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 9);
+    assert_eq!(changes(&run, 2), ["-1 ada - - - red - - 1", "-1 bo - - - red - - 1"]);
+    assert_eq!(changes(&run, 3), ["+1 ada - - - red - - 3"]);
+    assert!(run[&4].rows.is_empty() && run[&4].out[0].contains("ada"), "the group is heard of anew");
+}
+
 fn input() -> impl Strategy<Value = PresenceIn> {
     let id = |ids: &'static [&'static str]| prop::sample::select(ids.to_vec());
     let player = id(&["ada", "bo", "cy"]);
@@ -55,6 +73,8 @@ fn input() -> impl Strategy<Value = PresenceIn> {
     prop_oneof![
         presence.prop_map(|(id, player, server, region, instance)| at(id, player, server, region, instance)),
         membership.prop_map(|(id, player, scope, group)| join(id, player, scope, group)),
+        (0_u64..99, prop::sample::select(vec![Scope::Party, Scope::Instance]), id(&["a", "crypt"]))
+            .prop_map(|(id, scope, group)| close(id, scope, group)),
     ]
 }
 

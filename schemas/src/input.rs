@@ -37,6 +37,8 @@ pub enum Command {
     Presence(PresenceWrite),
     /// A player joins or leaves a party, guild or account.
     Membership(MembershipWrite),
+    /// A party, guild, account or instance is no more.
+    Close(CloseWrite),
     /// A game server's answer to a grant it was offered.
     GrantAnswer(GrantAnswer),
     /// A tier's answer to a request.
@@ -52,6 +54,7 @@ impl Command {
             Command::Entity(write) => Some(write.order.at_ms),
             Command::Presence(write) => Some(write.order.at_ms),
             Command::Membership(write) => Some(write.order.at_ms),
+            Command::Close(write) => Some(write.order.at_ms),
             _ => None,
         }
     }
@@ -63,6 +66,7 @@ impl Command {
             Command::Entity(write) => &mut write.order,
             Command::Presence(write) => &mut write.order,
             Command::Membership(write) => &mut write.order,
+            Command::Close(write) => &mut write.order,
             _ => return,
         };
         order.id = id.clone();
@@ -241,6 +245,12 @@ impl Scope {
         Scope::Realm,
     ];
 
+    /// Whether it is of groups that come and go.
+    #[must_use]
+    pub fn can_close(self) -> bool {
+        matches!(self, Scope::Party | Scope::Guild | Scope::Account | Scope::Instance)
+    }
+
     /// Its name in files and rows.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -346,6 +356,16 @@ pub struct MembershipWrite {
     pub scope: Scope,
     /// The group, or [`Sym::NONE`] when the player leaves it.
     pub group: Sym,
+}
+
+/// The end of a party, guild, account or instance: everyone leaves it, its open quests are abandoned, and
+/// what is kept of it goes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CloseWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Which group.
+    pub group: Holder,
 }
 
 /// A game server's answer to an offered grant.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::{FactKind, Span, WorldDef};
-use worldflow_schemas::input::{FactChange, FactWrite, Holder, Scope};
+use worldflow_schemas::input::{CloseWrite, FactChange, FactWrite, Holder, Scope};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
 
@@ -35,6 +35,8 @@ pub enum FactsIn {
     Effect(FactEffect),
     /// Written in this tick. Routed by the holder.
     Write(FactWrite),
+    /// A group is no more, and its facts go. Routed by the holder.
+    Close(CloseWrite),
 }
 
 /// What the operator of facts tells others.
@@ -113,6 +115,17 @@ impl FactsMachine {
         }
     }
 
+    /// Forgets the facts of a group.
+    fn close(&mut self, group: Holder, before: &mut Before) {
+        let kept = self.defs.iter().filter(|(_, def)| def.scope == group.scope).map(|(name, _)| *name);
+        for name in kept {
+            if let Some(fact) = self.facts.remove(&(group, name)) {
+                before.keep(group, name, &fact);
+                self.expiring.cancel(&(group, name));
+            }
+        }
+    }
+
     fn apply(
         &mut self,
         tick: Tick,
@@ -186,7 +199,10 @@ impl Machine for FactsMachine {
             match input {
                 FactsIn::Clock(clock) => self.clock = Some(clock),
                 FactsIn::Effect(effect) => effects.push(effect),
-                FactsIn::Write(write) => writes.push(write),
+                FactsIn::Write(FactWrite { order, holder, fact, change }) => {
+                    writes.push((order, holder, Some((fact, change))));
+                }
+                FactsIn::Close(CloseWrite { order, group }) => writes.push((order, group, None)),
             }
         }
         effects.sort_by(|a, b| {
@@ -197,7 +213,7 @@ impl Machine for FactsMachine {
                 .then_with(|| a.holder.id.cmp_text(b.holder.id))
                 .then_with(|| kind::cmp_change(&a.change, &b.change))
         });
-        writes.sort_by(|a, b| a.order.cmp_order(&b.order));
+        writes.sort_by(|(a, ..), (b, ..)| a.cmp_order(b));
         let mut before = Before::default();
         self.expire(tick, &mut before);
         for FactEffect { order, holder, fact, change } in effects {
@@ -211,20 +227,26 @@ impl Machine for FactsMachine {
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));
             }
         }
-        for FactWrite { order, holder, fact, change } in writes {
+        for (order, holder, write) in writes {
+            let Some((fact, change)) = write else {
+                self.close(holder, &mut before);
+                continue;
+            };
             if let Err(wrong) = self.apply(tick, holder, fact, &change, &mut before) {
                 output.out.push(FactsOut::Refused(wrong.refused(order.source, order.id, fact)));
             }
         }
         for ((holder, fact), old) in before.0 {
-            let new = &self.facts[&(holder, fact)];
-            if *new == old {
+            let new = self.facts.get(&(holder, fact));
+            if new == Some(&old) {
                 continue;
             }
-            output.replace(catalog::FACTS, self.row(holder, fact, &old), self.row(holder, fact, new));
-            output.base.push(piece::change(Self::NAME, holder.id, &(holder, fact), Some(new)));
-            if new.value != old.value {
-                output.out.push(FactsOut::Now(FactNow { holder, fact, value: new.value.clone() }));
+            let row = new.and_then(|new| self.row(holder, fact, new));
+            output.replace(catalog::FACTS, self.row(holder, fact, &old), row);
+            output.base.push(piece::change(Self::NAME, holder.id, &(holder, fact), new));
+            let value = new.and_then(|new| new.value.clone());
+            if value != old.value {
+                output.out.push(FactsOut::Now(FactNow { holder, fact, value }));
             }
         }
     }

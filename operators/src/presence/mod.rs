@@ -5,26 +5,26 @@
 //! A player who leaves is nowhere, but stays in party, guild and account. A player who is away and
 //! belongs to nothing has no row.
 
-use std::collections::hash_map::Entry;
-
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::input::{MembershipWrite, PresenceWrite, Scope, WriteOrder};
+use worldflow_schemas::input::{CloseWrite, Holder, MembershipWrite, PresenceWrite, Scope, WriteOrder};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
 use crate::machine::{Machine, Output};
 use crate::messages::{PlayerPlace, Refused};
 use crate::piece;
 
-/// What the operator of presence is told. Routed by the player.
+/// What the operator of presence is told. Routed by the player, but for the end of a group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum PresenceIn {
     /// A player comes, moves or leaves.
     Presence(PresenceWrite),
     /// A player joins or leaves a group.
     Membership(MembershipWrite),
+    /// A group is no more: everyone leaves it. Broadcast.
+    Close(CloseWrite),
 }
 
 /// A player from this tick on. Goes to the player's worker.
@@ -92,9 +92,26 @@ impl PresenceMachine {
     }
 }
 
-/// Applies a write, or says why it cannot be done.
+/// Takes a player out of a group; whether they were in it.
+fn leave(at: &mut Whereabouts, group: Holder) -> bool {
+    let place = match group.scope {
+        Scope::Party => &mut at.place.party,
+        Scope::Guild => &mut at.place.guild,
+        Scope::Account => &mut at.place.account,
+        Scope::Instance => &mut at.place.instance,
+        Scope::Player | Scope::Region | Scope::Realm => return false,
+    };
+    let was_in = *place == group.id;
+    if was_in {
+        *place = Sym::NONE;
+    }
+    was_in
+}
+
+/// Applies a player's write, or says why it cannot be done.
 fn apply(at: &mut Whereabouts, write: &PresenceIn) -> Result<(), &'static str> {
     match write {
+        PresenceIn::Close(_) => {}
         PresenceIn::Presence(write) if write.server.is_none() => {
             at.server = Sym::NONE;
             (at.place.region, at.place.instance) = (Sym::NONE, Sym::NONE);
@@ -117,13 +134,16 @@ fn order(write: &PresenceIn) -> &WriteOrder {
     match write {
         PresenceIn::Presence(write) => &write.order,
         PresenceIn::Membership(write) => &write.order,
+        PresenceIn::Close(write) => &write.order,
     }
 }
 
-fn player(write: &PresenceIn) -> Sym {
+/// Whose write it is; `None` for the end of a group.
+fn player(write: &PresenceIn) -> Option<Sym> {
     match write {
-        PresenceIn::Presence(write) => write.player,
-        PresenceIn::Membership(write) => write.player,
+        PresenceIn::Presence(write) => Some(write.player),
+        PresenceIn::Membership(write) => Some(write.player),
+        PresenceIn::Close(_) => None,
     }
 }
 
@@ -147,11 +167,21 @@ impl Machine for PresenceMachine {
     fn step(&mut self, tick: Tick, mut writes: Vec<PresenceIn>, output: &mut Output<PresenceOut>) {
         writes.sort_by(|a, b| order(a).cmp_order(order(b)));
         let mut before: FxHashMap<Sym, Whereabouts> = FxHashMap::default();
+        // Who was in a group that ended: a group joined again in the same tick is to be heard of anew.
+        let mut left: FxHashSet<Sym> = FxHashSet::default();
         for write in &writes {
-            let at = self.players.entry(player(write)).or_default();
-            if let Entry::Vacant(vacant) = before.entry(player(write)) {
-                vacant.insert(*at);
+            if let PresenceIn::Close(CloseWrite { group, .. }) = write {
+                for (&player, at) in &mut self.players {
+                    let old = *at;
+                    if leave(at, *group) {
+                        before.entry(player).or_insert(old);
+                        left.insert(player);
+                    }
+                }
             }
+            let Some(player) = player(write) else { continue };
+            let at = self.players.entry(player).or_default();
+            before.entry(player).or_insert(*at);
             if let Err(scope) = apply(at, write) {
                 let WriteOrder { source, id, .. } = order(write).clone();
                 output.out.push(PresenceOut::Refused(Refused {
@@ -173,6 +203,9 @@ impl Machine for PresenceMachine {
                 let kept = (!new.is_nothing()).then_some(&new);
                 output.base.push(piece::change(Self::NAME, player, &player, kept));
                 output.out.push(PresenceOut::Now(new.now(player)));
+            }
+            if self.players[&player].same(&old) && left.contains(&player) {
+                output.out.push(PresenceOut::Now(old.now(player)));
             }
             if self.players[&player].is_nothing() {
                 self.players.remove(&player);

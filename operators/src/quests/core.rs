@@ -34,7 +34,12 @@ pub(super) struct Core {
     pub(super) context: Context,
     pub(super) names: Names,
     pub(super) holders: Vec<HolderState>,
-    by_holder: FxHashMap<Holder, At>,
+    pub(super) by_holder: FxHashMap<Holder, At>,
+    /// Places of holders that are gone, and of those that went in this tick.
+    free: Vec<At>,
+    pub(super) freed: Vec<At>,
+    /// The highest instance of any quest of each group that has been closed.
+    pub(super) instances: FxHashMap<Holder, u32>,
     pub(super) timers: BTreeSet<(Tick, At, Ix)>,
     /// Quests whose `since: reset` counters begin anew, with the next time.
     pub(super) resets: BTreeSet<(Tick, Ix)>,
@@ -71,6 +76,9 @@ impl Core {
             names: Names::new(realm),
             holders: Vec::new(),
             by_holder: FxHashMap::default(),
+            free: Vec::new(),
+            freed: Vec::new(),
+            instances: FxHashMap::default(),
             timers: BTreeSet::new(),
             resets: BTreeSet::new(),
             soon: Vec::new(),
@@ -136,8 +144,17 @@ impl Core {
 
     /// Adds a holder without saying so.
     pub(super) fn add(&mut self, holder: Holder) -> At {
-        let at = At::try_from(self.holders.len()).expect("a shard has fewer holders than there are ids");
-        self.holders.push(HolderState::new(holder));
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.holders[at as usize] = HolderState::new(holder);
+                at
+            }
+            None => {
+                let at = self.holders.len();
+                self.holders.push(HolderState::new(holder));
+                At::try_from(at).expect("a shard has fewer holders than there are ids")
+            }
+        };
         self.by_holder.insert(holder, at);
         at
     }
@@ -260,6 +277,7 @@ impl Core {
         for at in std::mem::take(&mut self.marked) {
             self.holders[at as usize].dirty = 0;
         }
+        self.free.append(&mut self.freed);
         if std::mem::take(&mut self.global) != 0 {
             self.edge = self.context.next_edge(&self.plan);
         }

@@ -36,6 +36,8 @@ pub enum GroupsIn {
     Answer(GrantAnswer),
     /// A group is named. By the holder.
     Known(Holder),
+    /// A group is no more. By the holder.
+    Close(Holder),
     /// An event counts for a group. By the holder.
     Contribution(Contribution),
     /// Something is asked of a group's quest. By the holder.
@@ -103,7 +105,7 @@ struct Sorted {
 
 fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
     let mut sorted = Sorted::default();
-    let mut edits = Vec::new();
+    let (mut edits, mut known) = (Vec::new(), Vec::new());
     for input in inputs {
         match input {
             GroupsIn::Define(quest, def) => edits.push((quest, def)),
@@ -111,7 +113,8 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
             GroupsIn::Weather(weather) => core.tell_weather(weather),
             GroupsIn::Fact(fact) => core.tell_fact(fact),
             GroupsIn::Stands(stands) => core.tell_stands(stands),
-            GroupsIn::Known(holder) => drop(core.know(holder)),
+            GroupsIn::Known(holder) => known.push(holder),
+            GroupsIn::Close(group) => core.close_group(group),
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
             GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
@@ -121,6 +124,10 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
         core.define(quest, def.as_deref());
     }
     sorted.asked.sort_by(|a, b| a.order.cmp_order(&b.order));
+    // A group that is named in the tick in which it ends is named after it has ended.
+    for holder in known {
+        core.know(holder);
+    }
     // Whoever is named in a tick is known before anything is tested in it.
     for contribution in &sorted.contributions {
         core.know(contribution.holder);

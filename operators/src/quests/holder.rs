@@ -31,6 +31,8 @@ pub(super) struct HolderState {
     pub(super) dirty: u16,
     /// Whether a quest of this holder changed its state in this tick.
     pub(super) moved: bool,
+    /// It is no longer known, and its place is free.
+    pub(super) gone: bool,
 }
 
 /// Where a holder stands with a quest.
@@ -155,6 +157,7 @@ impl HolderState {
             baselines: FxHashMap::default(),
             dirty: 0,
             moved: false,
+            gone: false,
         }
     }
 

@@ -112,7 +112,7 @@ impl Core {
     pub(super) fn holders_of(&self, scope: Scope) -> Vec<At> {
         (0..)
             .zip(&self.holders)
-            .filter(|(_, holder)| holder.holder.scope == scope)
+            .filter(|(_, holder)| holder.holder.scope == scope && !holder.gone)
             .map(|(at, _)| at)
             .collect()
     }
@@ -164,6 +164,9 @@ impl Core {
     }
 
     fn test_holder(&mut self, at: At, bits: u16, tests: &[(Ix, u16, Scope)]) {
+        if self.holders[at as usize].gone {
+            return;
+        }
         let scope = self.holders[at as usize].holder.scope;
         // Groups of which a quest has been accepted here: it keeps the later ones from being available.
         let mut taken: SmallVec<[Sym; 2]> = SmallVec::new();
@@ -200,7 +203,9 @@ impl Core {
 
     fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
         self.enter(at, ix, QuestState::Active);
-        self.record(at, ix).instance += 1;
+        let holder = self.holders[at as usize].holder;
+        let next = self.next_instance(holder, &self.holders[at as usize].records[&ix]);
+        self.record(at, ix).instance = next;
         if let Some(span) = quest.deadline {
             let deadline = self.context.now.saturating_add(self.context.ticks(span));
             self.wake(at, ix, deadline);

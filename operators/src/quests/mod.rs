@@ -7,6 +7,7 @@
 //! matches every event as of its tick, the groups' half counts what was matched. Both take base
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
+mod closing;
 mod condition;
 mod context;
 mod core;

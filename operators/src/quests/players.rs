@@ -44,6 +44,8 @@ pub enum PlayersIn {
     Fact(FactNow),
     /// Where a player is. By the player.
     Place(Sym, PlayerPlace),
+    /// A group is no more. Broadcast.
+    Close(Holder),
     /// The tags of an entity. Broadcast.
     Tags(EntityTags),
     /// A player's level, from the tick before. By the player.
@@ -154,6 +156,12 @@ impl PlayersMachine {
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
         let (mut events, mut answers, mut edits) = (Vec::new(), Vec::new(), Vec::new());
         let mut follow = false;
+        for input in &inputs {
+            // It may be named anew in this very tick.
+            if let PlayersIn::Close(group) = input {
+                self.named.remove(group);
+            }
+        }
         for input in inputs {
             match input {
                 PlayersIn::Events(more) if events.is_empty() => events = more,
@@ -181,7 +189,11 @@ impl PlayersMachine {
     fn tell_one(&mut self, input: PlayersIn) {
         let core = &mut self.core;
         match input {
-            PlayersIn::Events(_) | PlayersIn::Answer(_) | PlayersIn::Define(..) | PlayersIn::NpcAsks(..) => {}
+            PlayersIn::Events(_)
+            | PlayersIn::Answer(_)
+            | PlayersIn::Define(..)
+            | PlayersIn::NpcAsks(..)
+            | PlayersIn::Close(_) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
@@ -355,7 +367,10 @@ fn match_player(
     }
     for (ix, open) in holder.open_ix.iter().zip(&holder.open) {
         let first = candidates.partition_point(|(of, ..)| of < ix);
-        candidates[first..].iter().take_while(|(of, ..)| of == ix).for_each(|candidate| hit(open, *candidate));
+        candidates[first..]
+            .iter()
+            .take_while(|(of, ..)| of == ix)
+            .for_each(|candidate| hit(open, *candidate));
     }
 }
 

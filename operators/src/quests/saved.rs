@@ -36,6 +36,8 @@ pub(super) enum PieceKey {
     Baseline(Holder, Sym, Sym),
     /// A grant: [`Grant`].
     Grant(Sym),
+    /// The highest instance of any quest of a group that has been closed: `u32`.
+    Closed(Holder),
     /// Changes of facts that events of the last tick have caused: `(Tick, Vec<FactEffect>)`.
     Updates(Holder),
 }
@@ -225,6 +227,10 @@ impl Core {
                     let (_, grant): (PieceKey, Grant) = piece::read(&row);
                     self.out.insert(catalog::GRANTS, self.grant_row(id, &grant));
                     self.ledger.grants.insert(id, grant);
+                }
+                PieceKey::Closed(holder) => {
+                    let (_, highest): (PieceKey, u32) = piece::read(&row);
+                    self.instances.insert(holder, highest);
                 }
                 PieceKey::Updates(holder) => {
                     updated.push(holder);

@@ -2,6 +2,8 @@
 
 use expect_test::expect;
 
+use worldflow_schemas::input::{Holder, Scope};
+
 use crate::WORLD;
 use crate::harness::{Given, World, at, events};
 
@@ -175,4 +177,52 @@ fn closing_an_instance_frees_what_it_kept() {
     assert_eq!(world.pieces(), before + 7 + 7 + 7 + 50);
     world.step(4, events(["ann quest.abandon q"]));
     assert_eq!(world.pieces(), before + 7 + 7);
+}
+
+#[test]
+fn closing_a_group_leaves_its_grants_and_the_number_of_its_instances() {
+    let mut world = World::with(
+        WORLD,
+        &[(
+            "q",
+            r#"{"title": "Q", "scope": "party", "accept": "auto", "repeat": {"always": {}}, "rewards": {"slots": {"x": {"item": "y"}}},
+            "stages": {"s": {"objectives": {"k": {"event": "kill", "count": 2}}}}}"#,
+        )],
+    );
+    let start = world.pieces();
+    let red = Holder { scope: Scope::Party, id: "red".into() };
+    let mut text = world.step(2, vec![Given::Place("ann", at("party=red"))]);
+    text += &world.step(3, events(["ann kill wolf", "ann kill wolf"]));
+    text += &world.step(4, events(["ann kill wolf"]));
+    text += &world.step(5, vec![Given::Close(red)]);
+    // What ann does now is nobody's but hers.
+    text += &world.step(6, events(["ann kill wolf"]));
+    text += &world.step(7, vec![Given::Place("ann", at("party=red"))]);
+    expect![[r#"
+        2 + objective_progress party red q s k 1 0 2 false false
+        2 + quest_state party red q 1 active s 2 - 0
+        3 - objective_progress party red q s k 1 0 2 false false
+        3 - quest_state party red q 1 active s 2 - 0
+        3 + grants q/party:red/1/x/ann q party red 1 x ann y 1 pending - 3
+        3 + quest_state party red q 1 done - 3 - 1
+        4 - quest_state party red q 1 done - 3 - 1
+        4 + contributions party red q s k ann 2 1
+        4 + facts realm r slain 2 2 -
+        4 + objective_progress party red q s k 2 1 2 false false
+        4 + quest_state party red q 2 active s 4 - 1
+        5 - contributions party red q s k ann 2 1
+        5 - facts realm r slain 2 2 -
+        5 - objective_progress party red q s k 2 1 2 false false
+        5 - quest_state party red q 2 active s 4 - 1
+        5 + facts realm r slain 3 3 -
+        7 - facts realm r slain 3 3 -
+        7 + facts realm r slain 4 4 -
+        7 + objective_progress party red q s k 3 0 2 false false
+        7 + quest_state party red q 3 active s 7 - 0
+    "#]]
+    .assert_eq(&text);
+    world.step(8, vec![Given::Close(red)]);
+    // Ann is known, with a lifetime counter, and a fact has changed; of the party there are a grant and
+    // its highest instance.
+    assert_eq!(world.pieces(), start + 3 + 2);
 }

@@ -18,7 +18,7 @@ use worldflow_operators::quests::{
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
-use worldflow_schemas::input::{FactChange, FactWrite, GrantAnswer, Holder, Scope, WriteOrder};
+use worldflow_schemas::input::{CloseWrite, FactChange, FactWrite, GrantAnswer, Holder, Scope, WriteOrder};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick, Value, chance};
 
 /// One input of a tick.
@@ -32,6 +32,7 @@ pub(crate) enum Given {
     Level(&'static str, i64),
     Fact(Holder, &'static str, Value),
     Answer(String, bool),
+    Close(Holder),
     Event(String),
 }
 
@@ -326,6 +327,28 @@ impl World {
                         players[self.shard(route)].push(PlayersIn::Answer(answer));
                     }
                 }
+                return;
+            }
+            Given::Close(group) => {
+                for (player, place) in &mut self.places {
+                    let of = match group.scope {
+                        Scope::Party => &mut place.party,
+                        Scope::Guild => &mut place.guild,
+                        Scope::Account => &mut place.account,
+                        _ => &mut place.instance,
+                    };
+                    if *of == group.id {
+                        *of = Sym::NONE;
+                        let (player, place) = (Sym::new(player), *place);
+                        let shard = usize::try_from(player.hash64() % players.len() as u64).unwrap();
+                        players[shard].push(PlayersIn::Place(player, place));
+                    }
+                }
+                let id = EventId::Position(u64::try_from(self.order).unwrap());
+                let order = WriteOrder { at_ms: self.order, source: "test".into(), id };
+                facts.push(FactsIn::Close(CloseWrite { order, group }));
+                players.iter_mut().for_each(|inputs| inputs.push(PlayersIn::Close(group)));
+                groups[self.shard(group.route())].push(GroupsIn::Close(group));
                 return;
             }
             Given::Event(text) => {

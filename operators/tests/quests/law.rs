@@ -99,7 +99,10 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
             given.push(Given::Event(format!("{player} {kind} {target} x{}{region}", draw(3))));
         }
     }
-    match draw(14) {
+    match draw(15) {
+        14 => {
+            given.push(Given::Close(Holder { scope: Scope::Guild, id: pick(&mut draw, &["g", "h"]).into() }))
+        }
         0 => given.push(clock(tick, draw(24).cast_signed(), pick(&mut draw, &["day", "night"]))),
         1 => given.push(weather(tick, "coast", pick(&mut draw, &["rain", "clear"]), 500_000)),
         2 | 3 => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
-    EntityChange, FactChange, Holder, MembershipWrite, PresenceWrite, Scope, WriteOrder,
+    CloseWrite, EntityChange, FactChange, Holder, MembershipWrite, PresenceWrite, Scope, WriteOrder,
 };
 use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
@@ -35,19 +35,33 @@ impl Oracle {
                 Command::Entity(write) => &write.order,
                 Command::Presence(write) => &write.order,
                 Command::Membership(write) => &write.order,
+                Command::Close(write) => &write.order,
                 _ => continue,
             };
             commands.push((order, command));
         }
         commands.sort_by(|(a, _), (b, _)| a.cmp_order(b));
         let mut before = BTreeMap::new();
+        let mut closed = BTreeSet::new();
         for (_, command) in commands {
             if let Command::Presence(PresenceWrite { player, .. })
             | Command::Membership(MembershipWrite { player, .. }) = command
             {
                 before.entry(*player).or_insert(self.place(*player));
             }
+            if let Command::Close(close) = command {
+                for (player, place) in &self.places {
+                    before.entry(*player).or_insert(*place);
+                }
+                closed.insert(close.group);
+            }
             self.write(tick, command, touched);
+        }
+        // A group that has ended is unknown until somebody belongs to it at the end of the writes.
+        for group in closed {
+            self.end(tick, group);
+            touched.remove(&group);
+            touched.extend(self.places.values().any(|place| place.is_in(group)).then_some(group));
         }
         for (player, old) in before {
             let new = self.place(player);
@@ -65,6 +79,22 @@ impl Oracle {
             }
         }
         self.known.extend(touched.iter().copied());
+    }
+
+    /// A group is no more: what is kept of it goes, but for the highest instance of its quests.
+    fn end(&mut self, tick: Tick, group: Holder) {
+        if !self.known.remove(&group) {
+            return;
+        }
+        let held = self.held.remove(&group).unwrap_or_default();
+        let highest = held.values().map(|held| held.instance).max().unwrap_or(0);
+        let mark = self.highest.entry(group).or_insert(0);
+        *mark = highest.max(*mark);
+        self.lifetime.retain(|(holder, _), _| *holder != group);
+        self.note_changes(tick, group);
+        if self.seen.remove(&group).is_some() && !self.quests_named.is_empty() {
+            self.sweeps.insert(tick + 1);
+        }
     }
 
     /// A fact that a prerequisite or a failure condition names is another.
@@ -98,6 +128,27 @@ impl Oracle {
                     Scope::Guild => place.guild = write.group,
                     Scope::Account => place.account = write.group,
                     _ => {}
+                }
+            }
+            Command::Close(CloseWrite { group, .. }) => {
+                for place in self.places.values_mut() {
+                    let of = match group.scope {
+                        Scope::Party => &mut place.party,
+                        Scope::Guild => &mut place.guild,
+                        Scope::Account => &mut place.account,
+                        _ => &mut place.instance,
+                    };
+                    if *of == group.id {
+                        *of = Sym::NONE;
+                    }
+                }
+                let facts: Vec<String> = (self.facts.keys())
+                    .filter(|(holder, _)| holder == group)
+                    .map(|(_, fact)| fact.clone())
+                    .collect();
+                for fact in facts {
+                    self.facts.remove(&(*group, fact.clone()));
+                    self.fact_changed(tick, *group, &fact, touched);
                 }
             }
             Command::Entity(write) => {

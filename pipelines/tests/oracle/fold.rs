@@ -219,9 +219,10 @@ impl Oracle {
         if let Some(at) = deadline {
             self.look_at(at, holder);
         }
+        let highest = self.highest.get(&holder).copied().unwrap_or(0);
         let held = self.held(holder, quest);
         *held = Held {
-            instance: held.instance + 1,
+            instance: held.instance.max(highest) + 1,
             completions: held.completions,
             state: QuestState::Active,
             since: tick,

@@ -48,6 +48,19 @@ pub struct Place {
     pub account: Sym,
 }
 
+impl Place {
+    pub fn is_in(&self, group: Holder) -> bool {
+        let of = match group.scope {
+            Scope::Party => self.party,
+            Scope::Guild => self.guild,
+            Scope::Account => self.account,
+            Scope::Instance => self.instance,
+            _ => return false,
+        };
+        of == group.id
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct HeldFact {
     pub value: Value,
@@ -126,6 +139,8 @@ pub struct Oracle {
     /// Records as of the end of the tick before.
     pub seen: BTreeMap<Holder, BTreeMap<Arc<str>, (QuestState, i64)>>,
     pub grants: BTreeMap<String, Grant>,
+    /// The highest instance of groups that have ended.
+    pub highest: BTreeMap<Holder, i64>,
     /// Whom to look at, and when.
     pub look: BTreeMap<Tick, BTreeSet<Holder>>,
     /// When to look at everyone.
@@ -170,6 +185,7 @@ impl Oracle {
             levels_seen: BTreeMap::new(),
             seen: BTreeMap::new(),
             grants: BTreeMap::new(),
+            highest: BTreeMap::new(),
             look: BTreeMap::new(),
             sweeps: BTreeSet::new(),
             facts_named: BTreeSet::new(),

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use worldflow_schemas::chance;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::{
-    EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite,
-    Scope, WriteOrder,
+    CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite,
+    PresenceWrite, Scope, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
@@ -314,6 +314,18 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
                 (none_or(draws, &["moor", "town"], 20), none_or(draws, &["i1", "i2"], 30))
             };
             Input::Command(Command::Presence(PresenceWrite { order, player, server, region, instance }))
+        }
+        17 if draws.percent(15) => {
+            let group = draws.of(&[
+                (Scope::Party, "red"),
+                (Scope::Party, "blue"),
+                (Scope::Guild, "oak"),
+                (Scope::Account, "a1"),
+                (Scope::Instance, "i1"),
+                (Scope::Instance, "i2"),
+            ]);
+            let group = Holder { scope: group.0, id: group.1.into() };
+            Input::Command(Command::Close(CloseWrite { order, group }))
         }
         17 => {
             let (scope, groups) = draws.of(&[
