@@ -7,6 +7,7 @@ mod check;
 mod convert;
 mod demo;
 mod log;
+mod progress;
 mod replay;
 mod run;
 pub mod schema;
