@@ -86,10 +86,11 @@ impl Checker<'_> {
             }
         }
         let free = |kind: &&str| self.kind(kind).is_none_or(|kind| !kind.known_targets);
-        if !kinds.is_empty() && !kinds.iter().any(free) {
-            if let Some(target) = &rule.target {
-                self.check_names(Sort::Target, target, spot.key("target"));
-            }
+        if let Some(target) = &rule.target
+            && !kinds.is_empty()
+            && !kinds.iter().any(free)
+        {
+            self.check_names(Sort::Target, target, spot.key("target"));
         }
         if let Some(region) = &rule.region {
             self.check_names(Sort::Region, region, spot.key("region"));
