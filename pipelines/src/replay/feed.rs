@@ -168,3 +168,69 @@ impl Pending {
         self.fed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::{broadcast, watch};
+    use worldflow_engine::admission::Admission;
+    use worldflow_engine::observed::Observed;
+    use worldflow_engine::realm::Progress;
+    use worldflow_engine::view_store::ViewStore;
+
+    use super::*;
+    use crate::world::Folder;
+
+    const START_MS: i64 = 1_704_110_400_000;
+    const YEAR_MS: i64 = 366 * 86_400_000;
+
+    /// What is promised while these recordings, each the times of its events, are fed: how far time may go.
+    fn promised(recordings: &[&[i64]], until_ms: Option<i64>) -> Vec<i64> {
+        let world = "name: small\nseed: 7\nkinds: {kill: {}}\n";
+        let world = LoadedWorld::load(&Folder::of([("world.yaml", world)])).expect("a world");
+        let (admission, mut batches) = Admission::open();
+        let name = "small".into();
+        let realm = Realm {
+            name,
+            epoch: 1,
+            world: Arc::clone(&world.world),
+            views: Arc::new(ViewStore::new(10)),
+            admission,
+            progress: watch::channel(Progress::default()).1,
+            events: broadcast::channel(1).0,
+            observed: Observed::new(name),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = recordings.iter().enumerate().map(|(number, times)| {
+            let line = |at_ms: &i64| format!("{{\"at\": {at_ms}, \"kind\": \"kill\"}}\n");
+            let path = folder.path().join(format!("{number}.ndjson"));
+            std::fs::write(&path, times.iter().map(line).collect::<String>()).expect("a file");
+            Recording::open(&path, None).expect("a recording")
+        });
+        let feed = Feed::new(&world, opened.collect(), &realm, until_ms, YEAR_MS.unsigned_abs());
+        feed.and_then(|feed| feed.run(|_, _| {})).expect("it can be read");
+        let watermarks =
+            std::iter::from_fn(|| batches.try_recv().ok()).filter_map(|batch| batch.watermark_ms);
+        let mut watermarks: Vec<i64> = watermarks.map(|ms| ms.saturating_sub(START_MS)).collect();
+        watermarks.dedup();
+        watermarks
+    }
+
+    const ENDED: i64 = i64::MAX - START_MS;
+
+    #[test]
+    fn time_goes_no_further_than_what_is_taken() {
+        let far = START_MS + 2 * YEAR_MS;
+        assert_eq!(promised(&[&[START_MS, far], &[START_MS + 1]], None), [0, 1, ENDED]);
+        // Nothing is promised before something is known to be right.
+        assert_eq!(promised(&[&[5, START_MS], &[START_MS + 1]], None), [0, 1, ENDED]);
+    }
+
+    #[test]
+    fn time_goes_no_further_than_it_is_to_go() {
+        let next = START_MS + 60_000;
+        assert_eq!(promised(&[&[START_MS, next]], None), [60_000, ENDED]);
+        assert_eq!(promised(&[&[START_MS, next]], Some(START_MS + 5_000)), [0, 5_000, ENDED]);
+    }
+}
