@@ -4,7 +4,9 @@
 //! is unknown. One call moves all the ticks it asks for and answers when they are published.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +22,10 @@ use worldflow_sources::tokens::{Role, Tokens};
 
 /// The longest move of one call: a week.
 const MOST_MS: u64 = 7 * 86_400_000;
+
+/// The longest body, and how long it may take.
+const MOST_BYTES: usize = 1_024;
+const BODY: Duration = Duration::from_secs(10);
 
 /// By how much time is moved: one of the two.
 #[derive(Deserialize)]
@@ -43,12 +49,7 @@ fn refused(status: StatusCode, code: &str, message: &str, hint: &str) -> Respons
     (status, Json(json!({"code": code, "message": message, "hint": hint}))).into_response()
 }
 
-async fn advance(
-    State(drivers): State<Arc<Drivers>>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: String,
-) -> Response {
+async fn advance(State(drivers): State<Arc<Drivers>>, headers: HeaderMap, uri: Uri, body: Body) -> Response {
     let claims = request_token(&headers, &uri).and_then(|token| drivers.tokens.claims(&token));
     let Some(claims) = claims else {
         return refused(
@@ -74,8 +75,17 @@ async fn advance(
             "ask the operator",
         );
     };
+    let Ok(Ok(body)) = tokio::time::timeout(BODY, to_bytes(body, MOST_BYTES)).await else {
+        let message = "the body does not end, or is too long";
+        return refused(
+            StatusCode::REQUEST_TIMEOUT,
+            "bad_body",
+            message,
+            r#"send for example {"ms": 60000}"#,
+        );
+    };
     let length = TickLength { tick_ms: realm.world.tick_ms };
-    let ticks = match serde_json::from_str::<Move>(&body) {
+    let ticks = match serde_json::from_slice::<Move>(&body) {
         Ok(Move { ticks: Some(ticks), ms: None }) => ticks,
         Ok(Move { ticks: None, ms: Some(ms) }) => length.ticks(ms),
         Ok(_) => {

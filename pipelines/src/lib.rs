@@ -3,6 +3,7 @@
 pub mod advance;
 pub mod bots;
 pub mod cli;
+pub mod connections;
 pub mod graph;
 pub mod open;
 pub mod recordings;

@@ -3,7 +3,6 @@
 //! A recording begins anew at every start: what the realm has had of it before is known by its
 //! position, and counts once.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,17 +10,14 @@ use worldflow_engine::intake::EventTimeSource;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::definitions::{SourceDef, SourceTime};
 use worldflow_schemas::{Input, Sym};
-use worldflow_sources::recording::{Mapping, Play, Recording, Rules, play};
+use worldflow_sources::recording::{Recording, Rules, play};
 
-use crate::replay::open_mapping;
-use crate::world::LoadedWorld;
+use crate::world::{LoadedWorld, open_mapping};
 
 /// A recording of a world, checked and ready to be played.
 pub struct RecordingSource {
     name: String,
-    path: PathBuf,
-    mapping: Option<Mapping>,
-    source: Sym,
+    recording: Recording,
     speed: Option<u32>,
     time: SourceTime,
 }
@@ -39,34 +35,32 @@ pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>
         };
         let path = folder.join(path);
         let mapping = map.as_ref().map(|map| open_mapping(&folder.join(map))).transpose()?;
-        let source = Recording::open(&path, mapping.as_ref())?.source();
-        if let Some(other) = recordings.iter().find(|other| other.source == source) {
+        let recording = Recording::open(&path, mapping.as_ref())?;
+        let source = recording.source();
+        if let Some(other) = recordings.iter().find(|other| other.source() == source) {
             anyhow::bail!(
                 "sources.{name} and sources.{} have the same producer `{source}`\n\
                  hint: their events would count as one another's; give each mapping its own `source`",
                 other.name
             );
         }
-        recordings.push(RecordingSource {
-            name: name.clone(),
-            path,
-            mapping,
-            source,
-            speed: *speed,
-            time: *time,
-        });
+        recordings.push(RecordingSource { name: name.clone(), recording, speed: *speed, time: *time });
     }
     Ok(recordings)
 }
 
 impl RecordingSource {
+    fn source(&self) -> Sym {
+        self.recording.source()
+    }
+
     /// Its place among the sources whose events belong to the ticks of their own times.
     #[must_use]
     pub fn event_time(&self) -> Option<EventTimeSource> {
         match self.time {
             SourceTime::Arrival => None,
             SourceTime::Event { lateness } => {
-                Some(EventTimeSource { source: self.source, lateness_ms: lateness.ms })
+                Some(EventTimeSource { source: self.source(), lateness_ms: lateness.ms })
             }
         }
     }
@@ -77,18 +71,16 @@ impl RecordingSource {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         tokio::task::spawn_blocking(move || {
-            let mut rules = Rules::new(&realm.world);
+            let RecordingSource { name, recording, speed, .. } = self;
+            let mut rules = Rules::new(realm.name, &realm.world);
             let mut check = |input: &Input| match input {
                 Input::Event(event) => rules.event(event),
                 Input::Command(command) => rules.command(command),
             };
-            let how = Play { speed: self.speed, event_time: self.event_time().is_some() };
             let to = (&realm.admission, &realm.observed);
-            match play(&self.path, self.mapping.as_ref(), how, to, &mut check, &stopping) {
-                Ok(()) => tracing::info!(source = self.name, "the recording has been played"),
-                Err(error) => {
-                    tracing::error!(source = self.name, %error, "the recording cannot be played on")
-                }
+            match play(recording, speed, to, &mut check, &stopping) {
+                Ok(()) => tracing::info!(source = name, "the recording has been played"),
+                Err(error) => tracing::error!(source = name, %error, "the recording cannot be played on"),
             }
         });
         Playing { stop }

@@ -27,6 +27,7 @@ use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router}
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
+use crate::connections::{ConnectionLimits, serve};
 use crate::open::{OpenConfig, open_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
@@ -68,7 +69,7 @@ pub struct Serving {
     sinks: Vec<SqlSink>,
     tiers: Vec<Tiers>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 impl Serving {
@@ -120,7 +121,7 @@ impl Serving {
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
         let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual);
         let (stop, stopping) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, app, stopping));
+        let server = tokio::spawn(serve(listener, app, ConnectionLimits::default(), stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
         Ok(Serving { address, tokens, realms, edges, playing, sinks, tiers, stop, server })
     }
@@ -172,7 +173,7 @@ impl Serving {
         // Streams of live pages end with their realms; a client that still does not hang up is cut.
         let abort = self.server.abort_handle();
         match tokio::time::timeout(LAST_CONNECTIONS, self.server).await {
-            Ok(served) => served??,
+            Ok(served) => served?,
             Err(_) => abort.abort(),
         }
         result
@@ -261,16 +262,4 @@ fn authorize(tokens: Tokens) -> Authorize {
             )),
         }
     })
-}
-
-async fn serve(
-    listener: TcpListener,
-    app: Router,
-    mut stopping: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    let stopped = async move {
-        // A sender that is gone stops the server too.
-        let _gone = stopping.wait_for(|stop| *stop).await;
-    };
-    axum::serve(listener, app).with_graceful_shutdown(stopped).await
 }

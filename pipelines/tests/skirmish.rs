@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use oracle::Seen;
 use oracle::compare::{Case, differences, seen};
-use worldflow::replay::{Replay, Replayed, open_mapping, replay};
-use worldflow::world::LoadedWorld;
+use worldflow::replay::{MOST_GAP_MS, Replay, Replayed, replay};
+use worldflow::world::{LoadedWorld, open_mapping};
 use worldflow_engine::testing::{Plan, Ran};
 use worldflow_engine::view_store::Filter;
 use worldflow_engine::workers::Cut;
@@ -29,10 +29,15 @@ fn world() -> LoadedWorld {
 const MAP: &str = "pipelines/worlds/skirmish/map.yaml";
 const SCRIPT: &str = "pipelines/worlds/skirmish/script.ndjson";
 
-/// The recording, which lies beside the project and is not part of it.
+/// The recording, which is not part of the project: `./test` says where it is looked for.
 fn recording_path() -> PathBuf {
-    let path = project().join("../shared/data/skirmish_events.ndjson.gz");
-    assert!(path.exists(), "{} is missing\nhint: copy the recording of matches there", path.display());
+    let shared = std::env::var_os("WORLDFLOW_SHARED").unwrap_or_else(|| "../shared".into());
+    let path = project().join(shared).join("data/skirmish_events.ndjson.gz");
+    assert!(
+        path.exists(),
+        "{} is missing\nhint: set WORLDFLOW_SHARED to the folder that has data/skirmish_events.ndjson.gz",
+        path.display()
+    );
     path
 }
 
@@ -53,7 +58,7 @@ struct Loaded {
 static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
     let world = world();
     let script = read_ndjson(&project().join(SCRIPT), None).expect("a script");
-    let mut rules = Rules::new(&world.world);
+    let mut rules = Rules::new(Sym::new(&world.world.name), &world.world);
     let length = TickLength { tick_ms: world.world.tick_ms };
     let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
     for block in [recording(), script] {
@@ -243,13 +248,14 @@ fn replayed(folder: &Path, workers: usize, until_ms: Option<i64>) -> Replayed {
         workers,
         until_ms,
         grace_ms: GRACE_TICKS * u64::from(world.world.tick_ms),
+        most_gap_ms: MOST_GAP_MS,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime starts");
-    runtime.block_on(replay(world, &plan, |_, _| {})).expect("the recording replays")
+    runtime.block_on(replay(world, &plan, |_| {})).expect("the recording replays")
 }
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {

@@ -104,12 +104,16 @@ impl Lines {
         let mut rest: Vec<u8> = Vec::new();
         // The rest of a line that is too long is skipped, not kept.
         let mut skipping = false;
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|error| {
-                let refusal =
-                    refuse("bad_body", "", clip(&error.to_string()), "lines before it have been taken");
-                (StatusCode::BAD_REQUEST, refusal)
-            })?;
+        loop {
+            let chunk = match tokio::time::timeout(self.realms.limits().body, stream.next()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(chunk))) => chunk,
+                failed => {
+                    // Whole lines that have come count, though no answer will name them.
+                    self.flush().await?;
+                    return Err(self.broken_off(failed.ok().flatten().and_then(Result::err)));
+                }
+            };
             let mut chunk: &[u8] = &chunk;
             while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
                 self.part(&mut rest, &chunk[..end], &mut skipping);
@@ -122,6 +126,18 @@ impl Lines {
             self.end_line(&mut rest, &mut skipping).await?;
         }
         self.flush().await
+    }
+
+    /// The body has not ended: it broke with this error, or nothing has come of it for too long.
+    fn broken_off(&self, error: Option<axum::Error>) -> Failed {
+        let hint = "whole lines before it have been taken";
+        match error {
+            Some(error) => (StatusCode::BAD_REQUEST, refuse("bad_body", "", clip(&error.to_string()), hint)),
+            None => {
+                let reason = format!("nothing has come of the body for {:?}", self.realms.limits().body);
+                (StatusCode::REQUEST_TIMEOUT, refuse("body_stalled", "", reason, hint))
+            }
+        }
     }
 
     fn part(&self, rest: &mut Vec<u8>, part: &[u8], skipping: &mut bool) {

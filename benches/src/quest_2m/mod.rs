@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use worldflow::replay::{Replay, Replayed, replay};
+use worldflow::replay::{MOST_GAP_MS, Replay, Replayed, replay};
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_sources::recording::BinaryReader;
@@ -81,9 +81,10 @@ pub async fn run(args: &Quest2mArgs) -> anyhow::Result<()> {
                 workers,
                 until_ms: None,
                 grace_ms: 0,
+                most_gap_ms: MOST_GAP_MS,
             };
             let before = crate::cpu_seconds();
-            let Replayed { summary, views } = replay(&world, &plan, |_, _| {}).await?;
+            let Replayed { summary, views } = replay(&world, &plan, |_| {}).await?;
             let cpu = crate::cpu_seconds() - before;
             ensure!(summary.accepted == events, "only {} of {events} events were accepted", summary.accepted);
             for view in COMPARED {

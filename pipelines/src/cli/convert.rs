@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::ensure;
-use worldflow_sources::recording::{Recording, convert};
+use worldflow_sources::recording::{Recording, Told, convert};
 
-use crate::replay::open_mapping;
+use crate::world::open_mapping;
 
 /// Convert a recording into worldflow's binary form, which replays many times faster.
 #[derive(Debug, clap::Args)]
@@ -25,11 +26,16 @@ pub(super) struct ConvertArgs {
 pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.events != args.to, "a recording cannot be converted in place; name another file with --to");
     let mapping = args.map.as_deref().map(open_mapping).transpose()?;
-    let mut recording = Recording::open(&args.events, mapping.as_ref())?;
+    let bar = super::progress::reading([args.events.as_path()]);
+    let moved = bar.clone();
+    let told: Told = Arc::new(move |bytes| moved.inc(bytes));
+    let mut recording = Recording::open_told(&args.events, mapping.as_ref(), Some(told))?;
     let (events, others, bad) = convert(&mut recording, &args.to)?;
+    bar.finish_and_clear();
     let mut text = String::new();
     for line in bad.iter().take(20) {
-        text.push_str(&format!("line {}: {}\nhint: {}\n", line.line, line.reason, line.hint));
+        let refusal = line.refusal();
+        text.push_str(&format!("{}: {}\nhint: {}\n", refusal.path, refusal.reason, refusal.hint));
     }
     text.push_str(&format!(
         "{}: {events} events, {others} other inputs; {} lines could not be used\n",

@@ -7,6 +7,7 @@ mod check;
 mod convert;
 mod demo;
 mod log;
+mod progress;
 mod replay;
 mod run;
 pub mod schema;
@@ -91,5 +92,78 @@ fn show(text: &str) -> anyhow::Result<ExitCode> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The commands of a text: lines that begin with `worldflow`, with what is indented under them.
+    fn commands(text: &str) -> Vec<String> {
+        let mut commands: Vec<(usize, String)> = Vec::new();
+        let mut goes_on = false;
+        for line in text.lines() {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            let indent = line.len() - line.trim_start().len();
+            let words = line.trim().trim_end_matches('\\');
+            let under = commands.last().is_some_and(|(above, _)| indent > *above);
+            if words.starts_with("worldflow ") {
+                commands.push((indent, words.to_owned()));
+                goes_on = true;
+            } else if goes_on && under && !words.is_empty() {
+                let (_, command) = commands.last_mut().expect("something is above");
+                command.push(' ');
+                command.push_str(words);
+            } else {
+                goes_on = false;
+            }
+        }
+        commands.into_iter().map(|(_, command)| command).collect()
+    }
+
+    fn assert_parses(command: &str) {
+        // What stands behind two spaces or a `#` explains the command.
+        let command = command.split("  ").next().unwrap_or_default();
+        let command = command.split(" # ").next().unwrap_or_default();
+        let parsed = Cli::try_parse_from(command.split_whitespace());
+        assert!(
+            parsed.is_ok(),
+            "{command}: {}",
+            parsed.err().map(|error| error.to_string()).unwrap_or_default()
+        );
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn documented_commands_parse() {
+        let skirmish = include_str!("../../worlds/skirmish/world.yaml");
+        let documented = commands(skirmish);
+        assert_eq!(documented.len(), 1, "{documented:?}");
+        assert!(documented[0].ends_with("--dump out"), "{documented:?}");
+        let recordings = commands(include_str!("../../../docs/recordings.md"));
+        assert!(recordings.len() > 2, "{recordings:?}");
+        for command in documented.iter().chain(&recordings) {
+            assert_parses(command);
+        }
+    }
+
+    #[test]
+    fn examples_of_the_verbs_parse() {
+        let mut seen = 0;
+        for verb in Cli::command().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for command in help.lines().map(str::trim).filter(|line| line.starts_with("worldflow ")) {
+                assert_parses(command);
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "only {seen} examples");
     }
 }

@@ -1,13 +1,12 @@
 //! `worldflow replay`: a recording through a world, in virtual time.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Once;
 
-use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use worldflow_schemas::definitions::Span;
 
-use crate::replay::{Replay, Replayed, replay};
+use crate::replay::{MOST_GAP_MS, Progress, Replay, Replayed, replay};
 use crate::world::LoadedWorld;
 
 /// Replay a recording through a world, as fast as it goes.
@@ -50,13 +49,22 @@ pub(super) struct ReplayArgs {
     /// How many milliseconds to go on after the last event.
     #[arg(long, default_value_t = 0)]
     grace: u64,
+    /// How long nothing may happen: an input that comes later after the one before it is refused, since
+    /// time would stop at every timer on the way there.
+    #[arg(long, value_name = "SPAN", default_value_t = Span { ms: MOST_GAP_MS, world: false }, value_parser = real_span)]
+    max_gap: Span,
+}
+
+fn real_span(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.world { Err("a gap is in real time: leave out `world`".to_owned()) } else { Ok(span) }
 }
 
 fn moment(text: &str) -> Result<i64, String> {
-    if let Ok(ms) = text.parse() {
-        return Ok(ms);
-    }
-    let at = text.parse::<jiff::Timestamp>();
+    let at = match text.parse() {
+        Ok(ms) => jiff::Timestamp::from_millisecond(ms),
+        Err(_) => text.parse::<jiff::Timestamp>(),
+    };
     at.map(jiff::Timestamp::as_millisecond)
         .map_err(|error| format!("{error}; write for example 2024-01-01T12:00:00Z"))
 }
@@ -71,16 +79,22 @@ pub(super) fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         workers: args.workers.unwrap_or_else(|| workers(world.world.workers)),
         until_ms: args.until,
         grace_ms: args.grace,
+        most_gap_ms: args.max_gap.ms,
     };
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let style = "{wide_bar} {human_pos}/{human_len} events {per_sec} {eta}";
-    bar.set_style(ProgressStyle::with_template(style).context("the bar's template")?);
+    let bar = super::progress::reading(plan.recordings.iter().map(|(path, _)| path.as_path()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let moved = bar.clone();
-    let Replayed { summary, .. } = runtime.block_on(replay(&world, &plan, move |done, expected| {
-        moved.set_length(expected.unwrap_or(done).max(done));
-        moved.set_position(done);
-    }))?;
+    let (moved, begun) = (bar.clone(), Once::new());
+    let Replayed { summary, .. } =
+        runtime.block_on(replay(&world, &plan, move |progress| match progress {
+            Progress::Read { bytes } if !begun.is_completed() => moved.inc(bytes),
+            // A binary recording is read while it is handed over.
+            Progress::Read { .. } => {}
+            Progress::Fed { done, expected } => {
+                begun.call_once(|| super::progress::feeding(&moved));
+                moved.set_length(expected.unwrap_or(done).max(done));
+                moved.set_position(done);
+            }
+        }))?;
     bar.finish_and_clear();
     super::show(&format!(
         "{} events: {} accepted, {} rejected, {} duplicates; {} ticks in {:.3} s, {:.0} events/s\n\

@@ -5,13 +5,11 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use worldflow_engine::admission::{Batch, Item, Outcome};
 use worldflow_engine::realm::Realm;
-use worldflow_schemas::{EventId, Input, Sym};
-use worldflow_sources::recording::{Recording, RecordingError, Rules};
+use worldflow_schemas::{EventId, Input};
+use worldflow_sources::recording::{Lane, Recording, RecordingError, Rules};
 
+use super::gaps::Gaps;
 use crate::world::LoadedWorld;
-
-/// The most items handed over at once.
-const BATCH_ITEMS: usize = 4096;
 
 /// The producer of a world's definitions.
 const WORLD: &str = "world";
@@ -27,18 +25,11 @@ pub(super) struct Fed {
     pub(super) first_ms: Option<i64>,
 }
 
-/// One recording and its next items.
-struct Lane {
-    recording: Recording,
-    source: Sym,
-    items: Box<dyn Iterator<Item = (i64, Item)> + Send>,
-    next: Option<(i64, Item)>,
-}
-
 /// Everything that is to be handed over.
 pub(super) struct Feed {
     lanes: Vec<Lane>,
     rules: Rules,
+    gaps: Gaps,
     realm: Realm,
     until_ms: i64,
     answers: VecDeque<oneshot::Receiver<Vec<Outcome>>>,
@@ -59,36 +50,30 @@ impl Feed {
         recordings: Vec<Recording>,
         realm: &Realm,
         until_ms: Option<i64>,
-    ) -> Feed {
+        most_gap_ms: u64,
+    ) -> Result<Feed, RecordingError> {
         let definitions = (1..).zip(world.definitions());
         let definitions = definitions
             .map(|(place, command)| Item { id: EventId::Position(place), input: Input::Command(command) });
         let expected = recordings.iter().map(Recording::expected_events).sum();
-        let lanes = recordings.into_iter().map(|recording| Lane {
-            source: recording.source(),
-            recording,
-            items: Box::new(std::iter::empty()),
-            next: None,
-        });
-        Feed {
-            lanes: lanes.collect(),
-            rules: Rules::new(&world.world),
+        let lanes = recordings.into_iter().map(|recording| Lane::open(recording, &realm.observed));
+        Ok(Feed {
+            lanes: lanes.collect::<Result<_, _>>()?,
+            rules: Rules::new(realm.name, &world.world),
+            gaps: Gaps::new(most_gap_ms),
             realm: realm.clone(),
             until_ms: until_ms.unwrap_or(i64::MAX),
             answers: VecDeque::new(),
             fed: Fed::default(),
             definitions: definitions.collect(),
             expected,
-        }
+        })
     }
 
     /// Hands everything over. Blocks.
     pub(super) fn run(mut self, told: impl Fn(u64, Option<u64>)) -> Result<Pending, RecordingError> {
         let definitions = std::mem::take(&mut self.definitions);
         self.submit(Batch { source: WORLD.into(), items: definitions, watermark_ms: None, reply: None });
-        for place in 0..self.lanes.len() {
-            self.advance(place)?;
-        }
         while let Some(place) = self.earliest() {
             self.run_of(place)?;
             told(self.fed.submitted, self.expected);
@@ -96,66 +81,52 @@ impl Feed {
         for place in 0..self.lanes.len() {
             self.watermark(place, i64::MAX);
         }
+        self.fed.rejected = self.lanes.iter().map(Lane::rejected).sum();
+        self.fed.skipped = self.lanes.iter().map(Lane::skipped).sum();
         Ok(Pending { answers: self.answers, fed: self.fed })
     }
 
     /// The lane whose next item is the earliest, until the end.
     fn earliest(&self) -> Option<usize> {
-        let next =
-            self.lanes.iter().enumerate().filter_map(|(place, lane)| Some((lane.next.as_ref()?.0, place)));
+        let next = self.lanes.iter().enumerate().filter_map(|(place, lane)| Some((lane.next_ms()?, place)));
         next.min().filter(|(at_ms, _)| *at_ms <= self.until_ms).map(|(_, place)| place)
     }
 
     /// Hands over a run of one lane's items, up to where another lane goes on.
     fn run_of(&mut self, place: usize) -> Result<(), RecordingError> {
         let others = self.lanes.iter().enumerate().filter(|(other, _)| *other != place);
-        let limit = others.filter_map(|(_, lane)| Some(lane.next.as_ref()?.0)).min().unwrap_or(i64::MAX);
-        let limit = limit.min(self.until_ms);
-        let source = self.lanes[place].source;
-        let mut items = Vec::with_capacity(BATCH_ITEMS);
-        let mut last_ms = i64::MIN;
-        while items.len() < BATCH_ITEMS {
-            let Some((at_ms, item)) = self.lanes[place].next.take_if(|(at_ms, _)| *at_ms <= limit) else {
-                break;
-            };
-            self.advance(place)?;
-            self.fed.first_ms.get_or_insert(at_ms);
-            let checked = match &item.input {
-                Input::Event(event) => self.rules.event(event),
-                Input::Command(command) => self.rules.command(command),
-            };
-            if let Err(refusal) = checked {
-                self.fed.rejected += 1;
-                self.realm.observed.reject(source, Some(&item.id), &refusal, at_ms);
-                continue;
-            }
-            // A command without a time of its own takes that of its batch.
-            let alone = matches!(&item.input, Input::Command(command) if command.at_ms().is_none());
-            if alone && !items.is_empty() {
-                self.hand_over(source, std::mem::take(&mut items), last_ms);
-            }
-            last_ms = at_ms;
-            items.push(item);
-            if alone {
-                break;
-            }
+        let other_ms = others.filter_map(|(_, lane)| lane.next_ms()).min();
+        let limit_ms = other_ms.map_or(self.until_ms, |other_ms| other_ms.min(self.until_ms));
+        let Feed { lanes, rules, gaps, fed, .. } = self;
+        let mut check = |input: &Input, at_ms: i64, next_ms: Option<i64>| {
+            match input {
+                Input::Event(event) => rules.event(event),
+                Input::Command(command) => rules.command(command),
+            }?;
+            gaps.check(at_ms, next_ms.into_iter().chain(other_ms).min())?;
+            fed.first_ms.get_or_insert(at_ms);
+            Ok(())
+        };
+        let mut batch = lanes[place].batch(limit_ms, &mut check)?;
+        if !batch.items.is_empty() {
+            self.fed.submitted += batch.items.len() as u64;
+            let (reply, answer) = oneshot::channel();
+            self.answers.push_back(answer);
+            batch.reply = Some(reply);
+            self.submit(batch);
+            self.hear();
         }
-        if !items.is_empty() {
-            self.hand_over(source, items, last_ms);
-        }
-        // Until the next item of any lane nothing will come.
-        let next_ms = self.lanes.iter().filter_map(|lane| Some(lane.next.as_ref()?.0)).min();
-        for other in 0..self.lanes.len() {
-            self.watermark(other, next_ms.unwrap_or(last_ms));
+        // Until the next item of any lane nothing will come; one that will be refused is not waited for.
+        let next_ms = self.lanes.iter().filter_map(Lane::next_ms).min();
+        if let Some(next_ms) = next_ms.filter(|next_ms| self.gaps.allows(*next_ms)) {
+            for other in 0..self.lanes.len() {
+                self.watermark(other, next_ms.min(self.until_ms));
+            }
         }
         Ok(())
     }
 
-    fn hand_over(&mut self, source: Sym, items: Vec<Item>, watermark_ms: i64) {
-        self.fed.submitted += items.len() as u64;
-        let (reply, answer) = oneshot::channel();
-        self.answers.push_back(answer);
-        self.submit(Batch { source, items, watermark_ms: Some(watermark_ms), reply: Some(reply) });
+    fn hear(&mut self) {
         while let Some(answer) = self.answers.front_mut() {
             let Ok(outcomes) = answer.try_recv() else { break };
             self.answers.pop_front();
@@ -164,30 +135,13 @@ impl Feed {
     }
 
     fn watermark(&self, place: usize, watermark_ms: i64) {
-        let source = self.lanes[place].source;
+        let source = self.lanes[place].source();
         self.submit(Batch { source, items: Vec::new(), watermark_ms: Some(watermark_ms), reply: None });
     }
 
     /// A realm that has failed says so when it is closed.
     fn submit(&self, batch: Batch) {
         let _failed = self.realm.admission.submit_blocking(batch);
-    }
-
-    fn advance(&mut self, place: usize) -> Result<(), RecordingError> {
-        loop {
-            let lane = &mut self.lanes[place];
-            lane.next = lane.items.next();
-            if lane.next.is_some() {
-                return Ok(());
-            }
-            let Some(block) = lane.recording.next_block()? else { return Ok(()) };
-            self.fed.skipped += block.skipped;
-            for bad in &block.bad {
-                self.fed.rejected += 1;
-                self.realm.observed.reject(lane.source, None, &bad.refusal(), 0);
-            }
-            lane.items = Box::new(block.into_items());
-        }
     }
 }
 
@@ -212,5 +166,71 @@ impl Pending {
             }
         }
         self.fed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::{broadcast, watch};
+    use worldflow_engine::admission::Admission;
+    use worldflow_engine::observed::Observed;
+    use worldflow_engine::realm::Progress;
+    use worldflow_engine::view_store::ViewStore;
+
+    use super::*;
+    use crate::world::Folder;
+
+    const START_MS: i64 = 1_704_110_400_000;
+    const YEAR_MS: i64 = 366 * 86_400_000;
+
+    /// What is promised while these recordings, each the times of its events, are fed: how far time may go.
+    fn promised(recordings: &[&[i64]], until_ms: Option<i64>) -> Vec<i64> {
+        let world = "name: small\nseed: 7\nkinds: {kill: {}}\n";
+        let world = LoadedWorld::load(&Folder::of([("world.yaml", world)])).expect("a world");
+        let (admission, mut batches) = Admission::open();
+        let name = "small".into();
+        let realm = Realm {
+            name,
+            epoch: 1,
+            world: Arc::clone(&world.world),
+            views: Arc::new(ViewStore::new(10)),
+            admission,
+            progress: watch::channel(Progress::default()).1,
+            events: broadcast::channel(1).0,
+            observed: Observed::new(name),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = recordings.iter().enumerate().map(|(number, times)| {
+            let line = |at_ms: &i64| format!("{{\"at\": {at_ms}, \"kind\": \"kill\"}}\n");
+            let path = folder.path().join(format!("{number}.ndjson"));
+            std::fs::write(&path, times.iter().map(line).collect::<String>()).expect("a file");
+            Recording::open(&path, None).expect("a recording")
+        });
+        let feed = Feed::new(&world, opened.collect(), &realm, until_ms, YEAR_MS.unsigned_abs());
+        feed.and_then(|feed| feed.run(|_, _| {})).expect("it can be read");
+        let watermarks =
+            std::iter::from_fn(|| batches.try_recv().ok()).filter_map(|batch| batch.watermark_ms);
+        let mut watermarks: Vec<i64> = watermarks.map(|ms| ms.saturating_sub(START_MS)).collect();
+        watermarks.dedup();
+        watermarks
+    }
+
+    const ENDED: i64 = i64::MAX - START_MS;
+
+    #[test]
+    fn time_goes_no_further_than_what_is_taken() {
+        let far = START_MS + 2 * YEAR_MS;
+        assert_eq!(promised(&[&[START_MS, far], &[START_MS + 1]], None), [0, 1, ENDED]);
+        // Nothing is promised before something is known to be right.
+        assert_eq!(promised(&[&[5, START_MS], &[START_MS + 1]], None), [0, 1, ENDED]);
+    }
+
+    #[test]
+    fn time_goes_no_further_than_it_is_to_go() {
+        let next = START_MS + 60_000;
+        assert_eq!(promised(&[&[START_MS, next]], None), [60_000, ENDED]);
+        assert_eq!(promised(&[&[START_MS, next]], Some(START_MS + 5_000)), [0, 5_000, ENDED]);
     }
 }

@@ -5,8 +5,9 @@
 
 mod dump;
 mod feed;
+mod gaps;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,10 +17,10 @@ use worldflow_engine::view_store::ViewStore;
 use worldflow_engine::{intake::EventTimeSource, workers::Cut};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick, catalog};
-use worldflow_sources::recording::{MapDef, Mapping, Recording, RecordingError};
+use worldflow_sources::recording::{Recording, RecordingError, Told};
 
 use crate::graph::WorldGraph;
-use crate::world::LoadedWorld;
+use crate::world::{LoadedWorld, MappingError, open_mapping};
 pub use dump::DumpError;
 
 /// What is to be replayed, and how.
@@ -37,7 +38,12 @@ pub struct Replay {
     pub until_ms: Option<i64>,
     /// How long to go on after the last event.
     pub grace_ms: u64,
+    /// How long nothing may happen: an input that comes later than this after the one before is refused.
+    pub most_gap_ms: u64,
 }
+
+/// How long nothing may happen in a recording, unless it is said otherwise: 366 days.
+pub const MOST_GAP_MS: u64 = 366 * 86_400_000;
 
 /// What a replay did: `summary.json`.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -84,8 +90,8 @@ pub enum ReplayError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
     /// A mapping is wrong.
-    #[error("{0}")]
-    Mapping(String),
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// The engine cannot be started.
     #[error(transparent)]
     Open(#[from] runtime::OpenError),
@@ -100,39 +106,39 @@ pub enum ReplayError {
     Dump(#[from] DumpError),
 }
 
-/// Reads and checks a mapping file.
-///
-/// # Errors
-/// With every problem in it.
-pub fn open_mapping(path: &Path) -> Result<Mapping, ReplayError> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        ReplayError::Mapping(format!("{name}: {error}\nhint: check the path given to --map"))
-    })?;
-    let def: MapDef = serde_saphyr::from_str(&text).map_err(|error| {
-        ReplayError::Mapping(format!(
-            "{name}: {error}\nhint: a mapping has source, time and events, and may have streams, presence and skip_if"
-        ))
-    })?;
-    Mapping::check(&def).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
-        ReplayError::Mapping(lines.join("\n"))
-    })
+/// How far a replay has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// So many more bytes of the recordings have been read.
+    Read {
+        /// Of their files.
+        bytes: u64,
+    },
+    /// Inputs have been handed over.
+    Fed {
+        /// So many by now.
+        done: u64,
+        /// Of so many events, when the recordings say so.
+        expected: Option<u64>,
+    },
 }
 
-/// Replays. `told` hears how many inputs of how many have been handed over.
+/// Replays. `told` hears how far it has come.
 ///
 /// # Errors
 /// When a file is wrong or damaged, or the engine fails.
 pub async fn replay(
     world: &LoadedWorld,
     plan: &Replay,
-    told: impl Fn(u64, Option<u64>) + Send + 'static,
+    told: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<Replayed, ReplayError> {
+    let told = Arc::new(told);
+    let read = Arc::clone(&told);
+    let read: Told = Arc::new(move |bytes| read(Progress::Read { bytes }));
     let mut recordings = Vec::new();
     for (path, map) in &plan.recordings {
         let mapping = map.as_deref().map(open_mapping).transpose()?;
-        recordings.push(Recording::open(path, mapping.as_ref())?);
+        recordings.push(Recording::open_told(path, mapping.as_ref(), Some(Arc::clone(&read)))?);
     }
     let sources: Vec<Sym> = recordings.iter().map(Recording::source).collect();
     let realm = Sym::new(&world.world.name);
@@ -154,8 +160,10 @@ pub async fn replay(
     let graph = Arc::new(WorldGraph { realm, world: Arc::clone(&world.world) });
     let running = runtime::open(config, graph).await?;
     let began = Instant::now();
-    let feed = feed::Feed::new(world, recordings, &running.realm, plan.until_ms);
-    let fed = tokio::task::spawn_blocking(move || feed.run(told));
+    let feed = feed::Feed::new(world, recordings, &running.realm, plan.until_ms, plan.most_gap_ms);
+    let fed = tokio::task::spawn_blocking(move || {
+        feed?.run(|done, expected| told(Progress::Fed { done, expected }))
+    });
     let length = TickLength { tick_ms: world.world.tick_ms };
     let end = match plan.until_ms {
         Some(ms) => End::Tick(length.tick_at(ms)),

@@ -149,7 +149,7 @@ fn add<'a, T>(
     into.insert(id, placed);
 }
 
-fn report(file: &str, misfits: &[shape::ShapeProblem], problems: &mut Problems) {
+pub(super) fn report(file: &str, misfits: &[shape::ShapeProblem], problems: &mut Problems) {
     for misfit in misfits {
         problems.0.push(super::problem::Problem {
             severity: Severity::Error,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_sources::recording::MapDef;
 
 /// Every schema: the file's name and its text.
 #[must_use]
@@ -11,6 +12,10 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
     vec![
         ("climates.schema.json", text("A climate of a worldflow world", schema_for!(ClimateDef))),
         ("entities.schema.json", map_of::<EntityDef>("Entities of a worldflow world, by id")),
+        (
+            "map.schema.json",
+            text("How lines of a recording become events of a worldflow world", schema_for!(MapDef)),
+        ),
         ("npcs.schema.json", map_of::<NpcDef>("NPCs of a worldflow world that speak, by id")),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),

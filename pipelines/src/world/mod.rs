@@ -8,6 +8,7 @@ mod collected;
 mod folder;
 mod greenvale;
 mod json_schemas;
+mod mapping;
 mod node;
 mod problem;
 mod shape;
@@ -24,6 +25,7 @@ use worldflow_schemas::{Command, Sym};
 use collected::{Collected, Definitions};
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
 pub use json_schemas::json_schemas;
+pub use mapping::{MappingError, open_mapping};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 
 /// A world that has been read and checked: what a realm is started from.
@@ -123,7 +125,9 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut definitions = Definitions::collect(&documents, &mut problems);
     check::check(&definitions, folder, &mut problems);
     for problem in &mut problems.0 {
-        problem.snippet = spot::line_of(folder, problem);
+        if problem.snippet.is_none() {
+            problem.snippet = spot::line_of(folder, problem);
+        }
     }
     problems.sort();
     let world = definitions.world.take().map(|placed| {

@@ -23,26 +23,38 @@ pub(crate) struct Spot<'a> {
 pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Document> {
     let mut documents = Vec::new();
     for (file, bytes) in &folder.files {
-        match node::parse(bytes) {
-            Ok(root) => documents.push(Document { file: file.clone(), root }),
-            Err(error) => problems.0.push(Problem {
-                severity: Severity::Error,
-                file: file.clone(),
-                place: error.place,
-                message: error.message,
-                hint: error.hint,
-                snippet: None,
-            }),
-        }
+        documents.extend(parse(file, bytes, problems));
     }
     documents
 }
 
+/// Parses a file; that it is not YAML is reported.
+pub(crate) fn parse(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<Document> {
+    match node::parse(bytes) {
+        Ok(root) => Some(Document { file: file.to_owned(), root }),
+        Err(error) => {
+            problems.0.push(Problem {
+                severity: Severity::Error,
+                file: file.to_owned(),
+                place: error.place,
+                message: error.message,
+                hint: error.hint,
+                snippet: None,
+            });
+            None
+        }
+    }
+}
+
 /// The line of the file that a problem points at.
 pub(crate) fn line_of(folder: &Folder, problem: &Problem) -> Option<String> {
+    line_in(folder.files.get(&problem.file)?, problem)
+}
+
+/// The line of these bytes that a problem points at.
+pub(crate) fn line_in(bytes: &[u8], problem: &Problem) -> Option<String> {
     let line = problem.place?.line.checked_sub(1)?;
-    let text = String::from_utf8_lossy(folder.files.get(&problem.file)?);
-    text.lines().nth(line as usize).map(str::to_owned)
+    String::from_utf8_lossy(bytes).lines().nth(line as usize).map(str::to_owned)
 }
 
 impl<'a> Spot<'a> {

@@ -16,6 +16,7 @@ mod npcs;
 mod postgres;
 mod process;
 mod realms;
+mod recordings;
 mod refusals;
 mod restart;
 mod rows;

@@ -16,12 +16,12 @@ use super::{Checker, Field, Sender, at_ms, holder_text, id_text, intern, long_te
 use crate::tokens::Role;
 
 /// The most tags, and the most properties, of an entity.
-const MOST_PARTS: usize = 64;
+pub(crate) const MOST_PARTS: usize = 64;
 
 /// The longest id of a grant: it is made of five ids.
-const MOST_GRANT_BYTES: usize = 512;
+pub(crate) const MOST_GRANT_BYTES: usize = 512;
 
-const ENTITY_KINDS: [&str; 4] = ["npc", "object", "place", "player"];
+pub(crate) const ENTITY_KINDS: [&str; 4] = ["npc", "object", "place", "player"];
 
 impl Checker {
     /// Turns a proposed write into a command and its identity.
@@ -314,7 +314,7 @@ fn game_server(sender: &Sender) -> Result<(), Refusal> {
     ))
 }
 
-fn under(part: &str, mut refusal: Refusal) -> Refusal {
+pub(crate) fn under(part: &str, mut refusal: Refusal) -> Refusal {
     refusal.path = if refusal.path.is_empty() { part.to_owned() } else { format!("{part}.{}", refusal.path) };
     refusal
 }
@@ -326,14 +326,14 @@ fn event_id(id: Option<&str>, position: u64) -> Result<EventId, Refusal> {
     }
 }
 
-fn required<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
+pub(crate) fn required<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
     if text.is_empty() {
         return Err(refuse("missing_id", path, "is missing", "say which"));
     }
     id_text(path, text)
 }
 
-fn scope(name: &str) -> Result<Scope, Refusal> {
+pub(crate) fn scope(name: &str) -> Result<Scope, Refusal> {
     Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
         let names = Scope::ALL.into_iter().map(Scope::name);
         let hint = suggest(name, names, "player, party, guild, account, region, instance or realm");
@@ -375,7 +375,7 @@ fn fact_value(path: &str, holds: FactKind, value: &v1::Scalar) -> Result<Value, 
     Err(refuse("wrong_type", path, "is of another type than the fact", format!("it must be {wanted}")))
 }
 
-fn tags(path: &str, tags: &[String]) -> Result<Vec<Sym>, Refusal> {
+pub(crate) fn tags(path: &str, tags: &[String]) -> Result<Vec<Sym>, Refusal> {
     if tags.len() > MOST_PARTS {
         return Err(refuse("too_many_tags", path, format!("more than {MOST_PARTS} tags"), "use a property"));
     }
@@ -385,7 +385,10 @@ fn tags(path: &str, tags: &[String]) -> Result<Vec<Sym>, Refusal> {
     Ok(known)
 }
 
-fn properties(path: &str, properties: &BTreeMap<String, v1::Scalar>) -> Result<Vec<(Sym, Value)>, Refusal> {
+pub(crate) fn properties(
+    path: &str,
+    properties: &BTreeMap<String, v1::Scalar>,
+) -> Result<Vec<(Sym, Value)>, Refusal> {
     if properties.len() > MOST_PARTS {
         let reason = format!("more than {MOST_PARTS} properties");
         return Err(refuse("too_many_properties", path, reason, "keep what quests and conditions use"));

@@ -7,7 +7,7 @@ use worldflow_schemas::{Sym, Value};
 use super::{Field, MOST_AHEAD_MS, MOST_ID_BYTES, MOST_PAST_MS, MOST_TEXT_BYTES, quote, refuse};
 
 /// An id, checked; absent when empty.
-pub(super) fn optional_id<'f>(path: &str, field: &'f Field<'_>) -> Result<Option<&'f str>, Refusal> {
+pub(crate) fn optional_id<'f>(path: &str, field: &'f Field<'_>) -> Result<Option<&'f str>, Refusal> {
     match field {
         Field::Absent => Ok(None),
         Field::Text(text) if text.is_empty() => Ok(None),
@@ -102,7 +102,7 @@ pub(crate) fn at_ms(field: &Field<'_>, now_ms: Option<i64>) -> Result<i64, Refus
     }
 }
 
-pub(super) fn amount(kind_name: Sym, most: u32, field: &Field<'_>) -> Result<i64, Refusal> {
+pub(crate) fn amount(kind_name: Sym, most: u32, field: &Field<'_>) -> Result<i64, Refusal> {
     let amount = match field {
         Field::Absent => 1,
         Field::Int(amount) => *amount,
@@ -136,7 +136,7 @@ pub(super) fn amount(kind_name: Sym, most: u32, field: &Field<'_>) -> Result<i64
     Ok(amount)
 }
 
-pub(super) fn attribute(
+pub(crate) fn attribute(
     path: &str,
     holds: AttributeKind,
     field: &Field<'_>,

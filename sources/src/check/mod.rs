@@ -18,8 +18,11 @@ use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::definitions::{AttributeKind, FactDef, KindDef, Sender as MaySend, WorldDef};
 use worldflow_schemas::{Event, EventId, Sym, Value, catalog};
 
-use fields::{amount, at_ms, attribute, optional_id};
-pub(crate) use fields::{holder_text, id_text, intern, long_text};
+pub(crate) use commands::{
+    ENTITY_KINDS, MOST_GRANT_BYTES, MOST_PARTS, properties, required, scope, tags, under,
+};
+pub(crate) use fields::{amount, at_ms, attribute, holder_text, id_text, intern, long_text, optional_id};
+pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 pub use rate::RateLimits;
 use recent::Recent;
@@ -334,7 +337,7 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{}`{more}", short.escape_debug())
 }
 
-fn refuse_odd(odd: &Odd<'_>) -> Refusal {
+pub(crate) fn refuse_odd(odd: &Odd<'_>) -> Refusal {
     let shape = "an event is {id?, at?, player?, kind, target?, amount?, region?, with?}";
     match odd {
         Odd::NotAnObject => refuse("wrong_type", "", "an event is an object", shape),

@@ -85,7 +85,7 @@ pub struct Proposed<'a> {
 pub const FIELDS: [&str; 8] = ["id", "at", "player", "kind", "target", "amount", "region", "with"];
 
 /// The most attributes one event has.
-pub(super) const MOST_ATTRIBUTES: usize = 64;
+pub(crate) const MOST_ATTRIBUTES: usize = 64;
 
 impl<'a> Proposed<'a> {
     /// Reads the protobuf message.

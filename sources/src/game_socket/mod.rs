@@ -61,6 +61,8 @@ pub struct Limits {
     pub hello: Duration,
     /// How long a client may leave a frame unread.
     pub stall: Duration,
+    /// How long the next part of a posted body may take.
+    pub body: Duration,
 }
 
 impl Default for Limits {
@@ -77,6 +79,7 @@ impl Default for Limits {
             heartbeat: Duration::from_secs(15),
             hello: Duration::from_secs(5),
             stall: Duration::from_secs(30),
+            body: Duration::from_secs(10),
         }
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use worldflow_schemas::{Event, EventId, Sym, Value};
 
-use super::{Block, Dated, RecordingError};
+use super::counted::Counted;
+use super::{Block, Dated, RecordingError, Told};
 
 const MAGIC: &[u8; 6] = b"wfrec\0";
 const VERSION: u16 = 1;
@@ -194,7 +195,7 @@ impl BinaryWriter {
 #[derive(Debug)]
 pub struct BinaryReader {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Counted>,
     syms: Vec<Sym>,
     buffer: Vec<u8>,
     source: Sym,
@@ -219,8 +220,13 @@ impl BinaryReader {
     /// # Errors
     /// When it cannot be read, or is of another form or version.
     pub fn open(path: &Path) -> Result<BinaryReader, RecordingError> {
+        BinaryReader::open_told(path, None)
+    }
+
+    /// As [`BinaryReader::open`]; `told` hears of every part of the file.
+    pub(super) fn open_told(path: &Path, told: Option<Told>) -> Result<BinaryReader, RecordingError> {
         let io = |error| RecordingError::io(path, error);
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let mut file = BufReader::with_capacity(1 << 16, Counted::open(path, told).map_err(io)?);
         let mut head = [0; 8];
         file.read_exact(&mut head).map_err(|_| RecordingError::damaged(path, "the file has no header"))?;
         if head[..6] != MAGIC[..] {

@@ -1,226 +1,280 @@
-//! worldflow's own lines: one input as one JSON object.
+//! worldflow's own lines: one input as one JSON object, with its time in `at`.
 //!
-//! `{"at", "id"?, "player"?, "kind", "target"?, "amount"?, "region"?, "with"?}` is an event.
-//! `{"at", "presence": {player, server?, region?, instance?}}`,
-//! `{"at", "membership": {player, scope, group?}}`, `{"at", "fact": {scope?, holder?, fact, set | add}}`,
-//! `{"at", "clock": ...}` and `{"at", "grant": {grant, delivered, reason?}}` are the other inputs a
-//! script may hold. `at` is RFC 3339 or integer milliseconds.
+//! A line is an event as the socket takes it, `{"at", "id"?, "player"?, "kind", "target"?, "amount"?,
+//! "region"?, "with"?}`, or has instead of a `kind` exactly one of `presence`, `membership`, `fact`,
+//! `entity`, `weather`, `clock` and `grant`, each as in a frame of the socket. What can be checked without
+//! a world is checked here, by the functions that check a frame; [`super::Rules`] checks the rest.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use worldflow_engine::admission::Refusal;
+use worldflow_proto::v1;
 use worldflow_schemas::input::{
-    ClockCommand, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope,
-    WriteOrder,
+    ClockCommand, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
 use super::{BadLine, Block, Dated};
+use crate::check::{
+    ENTITY_KINDS, Field, MOST_GRANT_BYTES, MOST_ID_BYTES, Odd, Proposed, amount, at_ms, clip, holder_text,
+    id_text, intern, long_text, optional_id, properties, quote, refuse, refuse_odd, required, scope, shorten,
+    suggest, tags, under,
+};
 
-/// A line as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    at: At,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    player: Option<String>,
-    #[serde(default)]
-    kind: Option<String>,
-    #[serde(default)]
-    target: Option<String>,
-    #[serde(default)]
-    amount: Option<i64>,
-    #[serde(default)]
-    region: Option<String>,
-    #[serde(default)]
-    with: BTreeMap<String, serde_json::Value>,
-    #[serde(default)]
-    presence: Option<Presence>,
-    #[serde(default)]
-    membership: Option<Membership>,
-    #[serde(default)]
-    fact: Option<Fact>,
-    #[serde(default)]
-    clock: Option<ClockCommand>,
-    #[serde(default)]
-    grant: Option<Grant>,
-}
+/// What a line may be besides an event.
+const COMMANDS: [&str; 7] = ["presence", "membership", "fact", "entity", "weather", "clock", "grant"];
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum At {
-    Ms(i64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Presence {
-    player: String,
-    #[serde(default)]
-    server: String,
-    #[serde(default)]
-    region: String,
-    #[serde(default)]
-    instance: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Membership {
-    player: String,
-    scope: Scope,
-    #[serde(default)]
-    group: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fact {
-    #[serde(default)]
-    scope: Scope,
-    holder: String,
-    fact: String,
-    #[serde(default)]
-    set: Option<serde_json::Value>,
-    #[serde(default)]
-    add: Option<serde_json::Number>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Grant {
-    grant: String,
-    delivered: bool,
-    #[serde(default)]
-    reason: String,
+/// A line that is not an event, as it is written.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    at: Field<'a>,
+    #[serde(borrow)]
+    id: Field<'a>,
+    presence: Option<v1::PresenceWrite>,
+    membership: Option<v1::MembershipWrite>,
+    fact: Option<v1::FactWrite>,
+    entity: Option<v1::EntityWrite>,
+    weather: Option<v1::WeatherWrite>,
+    clock: Option<v1::Clock>,
+    grant: Option<v1::GrantAnswer>,
 }
 
 /// Reads one line into `block`; what is wrong becomes a [`BadLine`].
 pub(super) fn read(source: Sym, number: u64, text: &str, block: &mut Block) {
-    let mut bad = |code, reason: String, hint: &str| {
-        block.bad.push(BadLine { line: number, code, reason, hint: hint.to_owned() });
-    };
-    let line: Line = match serde_json::from_str(text) {
-        Ok(line) => line,
-        Err(error) => {
-            let hint = "a line is one JSON object with `at` and `kind`; other layouts need a mapping";
-            return bad("bad_line", error.to_string(), hint);
-        }
-    };
-    let at_ms = match &line.at {
-        At::Ms(ms) => *ms,
-        At::Text(text) => match text.parse::<jiff::Timestamp>() {
-            Ok(at) => at.as_millisecond(),
-            Err(error) => {
-                return bad("bad_time", error.to_string(), "write RFC 3339 or integer milliseconds");
+    let read = match serde_json::from_str::<Proposed<'_>>(text) {
+        Err(error) => Err(malformed(&error)),
+        Ok(proposed) => match &proposed.odd {
+            Some(Odd::UnknownField(name)) if COMMANDS.contains(&name.as_ref()) => {
+                command(source, number, text, &proposed).map(|dated| block.commands.push(dated))
             }
+            _ => event(source, number, &proposed).map(|event| block.events.push(event)),
         },
     };
-    if let Some(text) = too_long(&line) {
-        return bad("too_long", format!("`{text}` is longer than 64 bytes"), "ids are at most 64 bytes");
-    }
-    let id = match &line.id {
-        Some(id) => EventId::Named(id.as_str().into()),
-        None => EventId::Position(number),
-    };
-    let order = WriteOrder { at_ms, source, id: id.clone() };
-    let commands = match commands(&line, &order) {
-        Ok(commands) => commands,
-        Err(reason) => return bad("bad_line", reason, "give exactly one of `set` and `add`"),
-    };
-    match (line.kind.as_deref(), commands) {
-        (Some(kind), commands) if commands.is_empty() => match event(&line, kind, order) {
-            Ok(event) => block.events.push(event),
-            Err(name) => bad(
-                "bad_attribute",
-                format!("`{name}` is not a scalar"),
-                "give a number, text or truth value",
-            ),
-        },
-        (None, mut commands) if commands.len() == 1 => {
-            let command = commands.pop().expect("the length is 1");
-            block.commands.push(Dated { at_ms, source, id, command });
-        }
-        _ => bad(
-            "bad_line",
-            "a line is exactly one input".to_owned(),
-            "give one of `kind`, `presence`, `membership`, `fact`, `clock`, `grant`",
-        ),
+    if let Err(refusal) = read {
+        block.bad.push(BadLine::new(number, refusal));
     }
 }
 
-fn too_long(line: &Line) -> Option<&str> {
-    let ids = [&line.id, &line.player, &line.kind, &line.target, &line.region];
-    ids.into_iter().flatten().map(String::as_str).find(|text| text.len() > 64)
+fn malformed(error: &serde_json::Error) -> Refusal {
+    let hint = "a line is one JSON object with `at` and `kind`; other layouts need a mapping";
+    refuse("malformed", "", clip(&error.to_string()), hint)
 }
 
-fn event(line: &Line, kind: &str, order: WriteOrder) -> Result<Event, String> {
-    let mut with = Vec::with_capacity(line.with.len());
-    for (name, json) in &line.with {
-        with.push((Sym::new(name), Value::from_json(json).ok_or_else(|| name.clone())?));
+fn event(source: Sym, number: u64, proposed: &Proposed<'_>) -> Result<Event, Refusal> {
+    if let Some(odd) = &proposed.odd {
+        return Err(refuse_odd(odd));
     }
-    let sym = |text: &Option<String>| text.as_deref().map_or(Sym::NONE, Sym::new);
+    let Some(kind) = optional_id("kind", &proposed.kind)? else {
+        let hint = format!("give a `kind`, or one of {}", COMMANDS.join(", "));
+        return Err(refuse("missing_kind", "kind", "a line needs a kind", hint));
+    };
+    let id = identity(number, &proposed.id)?;
+    let at_ms = at_ms(&proposed.at, None)?;
+    let player = optional_id("player", &proposed.player)?.unwrap_or_default();
+    let player = holder_text("player", player)?;
+    let target = optional_id("target", &proposed.target)?.unwrap_or_default();
+    // How large an amount may be is known where the kind is.
+    let amount = amount(Sym::NONE, u32::MAX, &proposed.amount)?;
+    let region = optional_id("region", &proposed.region)?.unwrap_or_default();
+    let with = attributes(&proposed.with)?;
     Ok(Event {
-        at_ms: order.at_ms,
-        source: order.source,
-        id: order.id,
-        player: sym(&line.player),
-        kind: Sym::new(kind),
-        target: sym(&line.target),
-        region: sym(&line.region),
-        amount: line.amount.unwrap_or(1),
-        with: (!with.is_empty()).then(|| Arc::from(with)),
+        at_ms,
+        source,
+        id,
+        player: intern(player)?,
+        kind: intern(kind)?,
+        target: intern(target)?,
+        region: intern(region)?,
+        amount,
+        with,
     })
 }
 
-fn commands(line: &Line, order: &WriteOrder) -> Result<Vec<Command>, String> {
-    let mut commands = Vec::new();
-    if let Some(p) = &line.presence {
-        commands.push(Command::Presence(PresenceWrite {
-            order: order.clone(),
-            player: Sym::new(&p.player),
-            server: Sym::new(&p.server),
-            region: Sym::new(&p.region),
-            instance: Sym::new(&p.instance),
-        }));
+fn identity(number: u64, id: &Field<'_>) -> Result<EventId, Refusal> {
+    let id = optional_id("id", id)?;
+    Ok(id.map_or(EventId::Position(number), |id| EventId::Named(id.into())))
+}
+
+type With = Option<Arc<[(Sym, Value)]>>;
+
+fn attributes(with: &[(Cow<'_, str>, Field<'_>)]) -> Result<With, Refusal> {
+    let mut attributes: Vec<(Sym, Value)> = Vec::with_capacity(with.len());
+    for (name, field) in with {
+        let path = || format!("with.{}", shorten(name));
+        if name.len() > MOST_ID_BYTES {
+            let reason = format!("unknown attribute {}", quote(name));
+            return Err(refuse("unknown_attribute", path(), reason, "the names of attributes are short"));
+        }
+        let name = intern(name)?;
+        if attributes.iter().any(|(other, _)| *other == name) {
+            return Err(refuse("duplicate_field", path(), "is given twice", "give each attribute once"));
+        }
+        if let Some(value) = value(&path(), field)? {
+            attributes.push((name, value));
+        }
     }
-    if let Some(m) = &line.membership {
-        commands.push(Command::Membership(MembershipWrite {
-            order: order.clone(),
-            player: Sym::new(&m.player),
-            scope: m.scope,
-            group: Sym::new(&m.group),
-        }));
+    attributes.sort_by(|(a, _), (b, _)| a.cmp_text(*b));
+    Ok((!attributes.is_empty()).then(|| attributes.into()))
+}
+
+/// A value of which it is not known yet what it is to be: what may be an id is one, all else is text.
+pub(super) fn value(path: &str, field: &Field<'_>) -> Result<Option<Value>, Refusal> {
+    Ok(Some(match field {
+        Field::Absent => return Ok(None),
+        Field::Bool(value) => Value::Bool(*value),
+        Field::Int(value) => Value::Int(*value),
+        Field::Dec(value) => Value::from_f64(*value)
+            .ok_or_else(|| refuse("out_of_range", path, "the number is too large", "stay within 9e12"))?,
+        Field::Text(text) if !text.is_empty() && id_text(path, text).is_ok() => Value::id(intern(text)?),
+        Field::Text(text) => Value::text(text),
+        Field::Nested => {
+            let hint = "it must be a number, text, or true or false";
+            return Err(refuse("wrong_type", path, format!("is {}", field.kind()), hint));
+        }
+    }))
+}
+
+fn command(source: Sym, number: u64, text: &str, proposed: &Proposed<'_>) -> Result<Dated, Refusal> {
+    let not_one = || {
+        let hint = format!("give one of kind, {}", COMMANDS.join(", "));
+        refuse("not_one", "", "a line is exactly one input", hint)
+    };
+    if proposed.kind != Field::Absent {
+        return Err(not_one());
     }
-    if let Some(f) = &line.fact {
-        let value =
-            |json: &serde_json::Value| Value::from_json(json).ok_or("a fact holds a scalar".to_owned());
-        let change = match (&f.set, &f.add) {
-            (Some(set), None) => FactChange::Set(value(set)?),
-            (None, Some(add)) => FactChange::Add(value(&serde_json::Value::Number(add.clone()))?),
-            _ => return Err("a fact is either set or added to".to_owned()),
-        };
-        let holder = Holder { scope: f.scope, id: Sym::new(&f.holder) };
-        commands.push(Command::Fact(FactWrite {
-            order: order.clone(),
-            holder,
-            fact: Sym::new(&f.fact),
-            change,
-        }));
+    let line: Line<'_> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let id = identity(number, &line.id)?;
+    let at_ms = at_ms(&line.at, None)?;
+    let order = WriteOrder { at_ms, source, id: id.clone() };
+    let mut found = [
+        line.presence.map(|write| ("presence", presence(&write, order.clone()).map(Command::Presence))),
+        line.membership
+            .map(|write| ("membership", membership(&write, order.clone()).map(Command::Membership))),
+        line.fact.map(|write| ("fact", fact(&write, order.clone()).map(Command::Fact))),
+        line.entity.map(|write| ("entity", entity(&write, order.clone()).map(Command::Entity))),
+        line.weather.map(|write| ("weather", weather(&write).map(Command::Weather))),
+        line.clock.map(|change| ("clock", clock(&change).map(Command::Clock))),
+        line.grant.map(|answer| ("grant", grant(&answer).map(Command::GrantAnswer))),
+    ]
+    .into_iter()
+    .flatten();
+    let (Some((part, command)), None) = (found.next(), found.next()) else { return Err(not_one()) };
+    let command = command.map_err(|refusal| under(part, refusal))?;
+    Ok(Dated { at_ms, source, id, command })
+}
+
+/// As in a frame, but that an absent `server` means that the player is away: a file is no game server.
+fn presence(write: &v1::PresenceWrite, order: WriteOrder) -> Result<PresenceWrite, Refusal> {
+    let player = holder_text("player", required("player", &write.player)?)?;
+    let part = |text: &Option<String>| text.clone().filter(|_| !write.away).unwrap_or_default();
+    let (server, region, instance) = (part(&write.server), part(&write.region), part(&write.instance));
+    id_text("server", &server)?;
+    id_text("region", &region)?;
+    holder_text("instance", &instance)?;
+    Ok(PresenceWrite {
+        order,
+        player: intern(player)?,
+        server: intern(&server)?,
+        region: intern(&region)?,
+        instance: intern(&instance)?,
+    })
+}
+
+fn membership(write: &v1::MembershipWrite, order: WriteOrder) -> Result<MembershipWrite, Refusal> {
+    let player = holder_text("player", required("player", &write.player)?)?;
+    let scope = scope(&write.scope)?;
+    let group = holder_text("group", write.group.as_deref().unwrap_or_default())?;
+    Ok(MembershipWrite { order, player: intern(player)?, scope, group: intern(group)? })
+}
+
+fn fact(write: &v1::FactWrite, order: WriteOrder) -> Result<FactWrite, Refusal> {
+    let fact = known("fact", &write.fact)?;
+    let scope = if write.scope.is_empty() { Scope::Player } else { scope(&write.scope)? };
+    let holder = holder_text("holder", write.holder.as_deref().unwrap_or_default())?;
+    let scalar = |path: &str, scalar: &v1::Scalar| {
+        let found = value(path, &Field::from(scalar))?;
+        found.ok_or_else(|| refuse("wrong_type", path, "is nothing", "`clear` brings the default back"))
+    };
+    let change = match (&write.set, &write.add, write.clear) {
+        (Some(value), None, false) => FactChange::Set(scalar("set", value)?),
+        (None, Some(value), false) => FactChange::Add(scalar("add", value)?),
+        (None, None, true) => FactChange::Clear,
+        _ => {
+            let reason = "a write of a fact is exactly one of set, add and clear";
+            return Err(refuse("not_one", "", reason, "write several lines for several writes"));
+        }
+    };
+    let holder = Holder { scope, id: intern(holder)? };
+    Ok(FactWrite { order, holder, fact: intern(fact)?, change })
+}
+
+/// A name that the world declares: one that cannot be declared is not.
+fn known<'t>(what: &'static str, name: &'t str) -> Result<&'t str, Refusal> {
+    let code = if what == "fact" { "unknown_fact" } else { "unknown_zone" };
+    id_text(what, name).map_err(|refusal| Refusal { code, ..refusal })
+}
+
+fn entity(write: &v1::EntityWrite, order: WriteOrder) -> Result<EntityWrite, Refusal> {
+    let entity = required("entity", &write.entity)?;
+    let change = match (&write.upsert, &write.merge, write.delete) {
+        (Some(body), None, false) => EntityChange::Upsert(EntityBody {
+            kind: entity_kind(&body.kind)?,
+            tags: tags("upsert.tags", &body.tags)?,
+            properties: properties("upsert.properties", &body.properties)?,
+        }),
+        (None, Some(merge), false) => EntityChange::Merge {
+            properties: properties("merge.properties", &merge.properties)?,
+            add_tags: tags("merge.add_tags", &merge.add_tags)?,
+            remove_tags: tags("merge.remove_tags", &merge.remove_tags)?,
+        },
+        (None, None, true) => EntityChange::Delete,
+        _ => {
+            let reason = "a write of an entity is exactly one of upsert, merge and delete";
+            return Err(refuse("not_one", "", reason, "write several lines for several writes"));
+        }
+    };
+    Ok(EntityWrite { order, entity: intern(entity)?, change })
+}
+
+pub(super) fn entity_kind(kind: &str) -> Result<Sym, Refusal> {
+    if ENTITY_KINDS.contains(&kind) {
+        return intern(kind);
     }
-    if let Some(clock) = &line.clock {
-        commands.push(Command::Clock(clock.clone()));
+    let hint = suggest(kind, ENTITY_KINDS.into_iter(), "an entity is an npc, object, place or player");
+    let reason = format!("unknown kind of entity {}", quote(kind));
+    Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint))
+}
+
+fn weather(write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
+    let (zone, state) = (known("zone", &write.zone)?, required("state", &write.state)?);
+    Ok(WeatherCommand { zone: intern(zone)?, state: intern(state)? })
+}
+
+fn clock(change: &v1::Clock) -> Result<ClockCommand, Refusal> {
+    match (&change.set_scale, change.pause, change.resume, change.set_time) {
+        (Some(scale), false, false, None) => {
+            Ok(ClockCommand::SetScale { world: scale.world, real: scale.real })
+        }
+        (None, true, false, None) => Ok(ClockCommand::Pause),
+        (None, false, true, None) => Ok(ClockCommand::Resume),
+        (None, false, false, Some(world_ms)) => Ok(ClockCommand::SetTime { world_ms }),
+        _ => {
+            let reason = "a change of the clock is exactly one of set_scale, pause, resume and set_time";
+            Err(refuse("not_one", "", reason, "write several lines for several changes"))
+        }
     }
-    if let Some(g) = &line.grant {
-        commands.push(Command::GrantAnswer(GrantAnswer {
-            grant: Sym::new(&g.grant),
-            delivered: g.delivered,
-            reason: g.reason.as_str().into(),
-        }));
+}
+
+fn grant(answer: &v1::GrantAnswer) -> Result<GrantAnswer, Refusal> {
+    if answer.grant.is_empty() || answer.grant.len() > MOST_GRANT_BYTES {
+        let reason = format!("there is no grant {}", quote(&answer.grant));
+        return Err(refuse("unknown_grant", "grant", reason, "answer with the id of the row of `grants`"));
     }
-    Ok(commands)
+    let reason = long_text("reason", answer.reason.as_deref().unwrap_or_default())?;
+    Ok(GrantAnswer { grant: intern(&answer.grant)?, delivered: answer.delivered, reason: reason.into() })
 }

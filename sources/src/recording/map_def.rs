@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::definitions::{Span, Test};
 
@@ -39,7 +39,7 @@ pub struct MapDef {
     pub presence: Option<PresenceDef>,
     /// What a line becomes: one event for each rule that applies. A line to which no rule applies
     /// and that is not left out is reported.
-    pub events: Vec<Rule>,
+    pub events: Vec<RuleDef>,
 }
 
 /// Streams within one file: matches, sessions, days.
@@ -85,7 +85,7 @@ pub struct PresenceDef {
 /// One event made from a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct RuleDef {
     /// Fields compare; all must hold. A field that is absent is `null`.
     #[serde(default, rename = "if", skip_serializing_if = "BTreeMap::is_empty")]
     pub when: BTreeMap<String, Test>,
@@ -129,7 +129,12 @@ pub enum Expr {
         grid: GridDef,
     },
     /// A number or truth value as it stands.
-    Literal(serde_json::Value),
+    Literal(#[schemars(schema_with = "literal")] serde_json::Value),
+}
+
+/// What else is written there is an error, which [`super::Mapping::check`] explains.
+fn literal(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["number", "boolean"]})
 }
 
 /// A field looked up in a table: `{from: type, map: {UnitBornEvent: born}}`.

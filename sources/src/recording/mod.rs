@@ -5,8 +5,12 @@
 //! does not know a world, so whether a kind or a target exists is checked by whoever admits.
 
 mod binary;
+mod counted;
+mod lane;
 mod line;
+mod map_check;
 mod map_def;
+mod map_expr;
 mod mapping;
 mod ndjson;
 mod play;
@@ -18,10 +22,13 @@ use worldflow_engine::admission::{Item, Refusal};
 use worldflow_schemas::{Command, Event, EventId, Input, Sym};
 
 pub use binary::{BinaryReader, BinaryWriter};
-pub use map_def::{Expr, GridDef, LookupDef, MapDef, PresenceDef, Rule, StreamsDef, TimeDef};
-pub use mapping::{MapProblem, Mapping};
+pub use counted::Told;
+pub use lane::Lane;
+pub use map_check::{MapProblem, Step};
+pub use map_def::{Expr, GridDef, LookupDef, MapDef, PresenceDef, RuleDef, StreamsDef, TimeDef};
+pub use mapping::Mapping;
 pub use ndjson::{read_ndjson, read_ndjson_from};
-pub use play::{Play, play};
+pub use play::play;
 pub use rules::Rules;
 
 /// A stretch of a recording, sorted by time. At equal times other inputs come before events.
@@ -73,6 +80,8 @@ pub struct BadLine {
     pub line: u64,
     /// A stable code.
     pub code: &'static str,
+    /// Which part of the line; empty for all of it.
+    pub path: String,
     /// What is wrong.
     pub reason: String,
     /// What to do.
@@ -80,12 +89,17 @@ pub struct BadLine {
 }
 
 impl BadLine {
+    fn new(line: u64, Refusal { code, path, reason, hint }: Refusal) -> BadLine {
+        BadLine { line, code, path, reason, hint }
+    }
+
     /// The rejection of the line.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
+        let part = if self.path.is_empty() { String::new() } else { format!(": {}", self.path) };
         Refusal {
             code: self.code,
-            path: format!("line {}", self.line),
+            path: format!("line {}{part}", self.line),
             reason: self.reason.clone(),
             hint: self.hint.clone(),
         }
@@ -150,12 +164,25 @@ impl Recording {
     /// # Errors
     /// When the file cannot be read, or is damaged.
     pub fn open(path: &Path, mapping: Option<&Mapping>) -> Result<Recording, RecordingError> {
+        Recording::open_told(path, mapping, None)
+    }
+
+    /// As [`Recording::open`]; `told` hears how many more bytes of the file have been read, now and later.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub fn open_told(
+        path: &Path,
+        mapping: Option<&Mapping>,
+        told: Option<Told>,
+    ) -> Result<Recording, RecordingError> {
         if BinaryReader::is_binary(path)? {
-            let reader = BinaryReader::open(path)?;
+            let reader = BinaryReader::open_told(path, told)?;
             return Ok(Recording { source: reader.source(), form: Form::Binary(reader) });
         }
-        let block = read_ndjson(path, mapping)?;
-        Ok(Recording { source: ndjson::source_of(path, mapping), form: Form::Ndjson(Some(block)) })
+        let source = ndjson::source_of(path, mapping)?;
+        let block = ndjson::read_ndjson_told(path, mapping, told)?;
+        Ok(Recording { source, form: Form::Ndjson(Some(block)) })
     }
 
     /// The producer of everything in it.
@@ -201,4 +228,42 @@ pub fn convert(from: &mut Recording, path: &Path) -> Result<(u64, u64, Vec<BadLi
     }
     writer.finish()?;
     Ok((events, commands, bad))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// How many bytes are told of until the recording is read.
+    fn told(path: &Path) -> u64 {
+        let sum = Arc::new(AtomicU64::new(0));
+        let heard = Arc::clone(&sum);
+        let told: Told = Arc::new(move |bytes| {
+            heard.fetch_add(bytes, Ordering::Relaxed);
+        });
+        let mut recording = Recording::open_told(path, None, Some(told)).unwrap();
+        while recording.next_block().unwrap().is_some() {}
+        sum.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn every_byte_of_a_file_is_told_of_whatever_its_form() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plain, gzip, binary) =
+            (dir.path().join("a.ndjson"), dir.path().join("a.gz"), dir.path().join("a.wfr"));
+        let lines = "{\"at\": 1, \"kind\": \"kill\", \"player\": \"ann\"}\n".repeat(10_000);
+        std::fs::write(&plain, &lines).unwrap();
+        let file = std::fs::File::create(&gzip).unwrap();
+        let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        file.write_all(lines.as_bytes()).unwrap();
+        file.finish().unwrap();
+        convert(&mut Recording::open(&plain, None).unwrap(), &binary).unwrap();
+        for path in [plain, gzip, binary] {
+            assert_eq!(told(&path), std::fs::metadata(&path).unwrap().len(), "{}", path.display());
+        }
+    }
 }

@@ -2,15 +2,19 @@
 //!
 //! The file is read as a whole and sorted by time, because streams that each begin anew overlap.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use worldflow_schemas::{EventId, Sym};
 
+use super::counted::Counted;
 use super::mapping::Pass;
-use super::{BadLine, Block, Mapping, RecordingError, line};
+use super::{BadLine, Block, Mapping, RecordingError, Told, line};
+use crate::check::{clip, id_text, intern, refuse};
+
+/// How much of a file is read at once.
+const FILE_BUFFER: usize = 64 * 1024;
 
 /// The longest line that is read; a longer one is reported and passed over.
 const MOST_LINE_BYTES: u64 = 64 * 1024;
@@ -20,10 +24,19 @@ const MOST_LINE_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// When the file cannot be read; a line that is wrong is a [`BadLine`].
 pub fn read_ndjson(path: &Path, mapping: Option<&Mapping>) -> Result<Block, RecordingError> {
+    read_ndjson_told(path, mapping, None)
+}
+
+/// As [`read_ndjson`]; `told` hears of every part of the file.
+pub(super) fn read_ndjson_told(
+    path: &Path,
+    mapping: Option<&Mapping>,
+    told: Option<Told>,
+) -> Result<Block, RecordingError> {
     let io = |error| RecordingError::io(path, error);
-    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut file = BufReader::with_capacity(FILE_BUFFER, Counted::open(path, told).map_err(io)?);
     let gzip = file.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
-    let source = source_of(path, mapping);
+    let source = source_of(path, mapping)?;
     if gzip {
         read_ndjson_from(BufReader::new(MultiGzDecoder::new(file)), source, mapping).map_err(io)
     } else {
@@ -32,9 +45,18 @@ pub fn read_ndjson(path: &Path, mapping: Option<&Mapping>) -> Result<Block, Reco
 }
 
 /// The producer of a file: its mapping says, or else it is the file's name without its endings.
-pub(super) fn source_of(path: &Path, mapping: Option<&Mapping>) -> Sym {
+pub(super) fn source_of(path: &Path, mapping: Option<&Mapping>) -> Result<Sym, RecordingError> {
+    if let Some(mapping) = mapping {
+        return Ok(mapping.source());
+    }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
-    mapping.map_or_else(|| Sym::new(name.split('.').next().unwrap_or(name)), Mapping::source)
+    let name = name.split('.').next().unwrap_or(name);
+    let source = id_text("", name).and_then(intern);
+    source.map_err(|refusal| RecordingError::Damaged {
+        path: path.to_owned(),
+        reason: format!("the file's name is that of its producer, and cannot be: {}", refusal.reason),
+        hint: "rename the file",
+    })
 }
 
 /// Reads lines from anywhere.
@@ -55,14 +77,14 @@ pub fn read_ndjson_from(
         if bytes.len() as u64 == MOST_LINE_BYTES && bytes.last() != Some(&b'\n') {
             reader.skip_until(b'\n')?;
             let reason = format!("the line is longer than {MOST_LINE_BYTES} bytes");
-            block.bad.push(bad(number, "too_long", reason));
+            block.bad.push(bad(number, "line_too_long", reason));
             continue;
         }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         match std::str::from_utf8(&bytes) {
-            Err(error) => block.bad.push(bad(number, "bad_utf8", error.to_string())),
+            Err(error) => block.bad.push(bad(number, "malformed", error.to_string())),
             Ok(text) => read_line(number, text, source, mapping, &mut pass, &mut block),
         }
     }
@@ -106,16 +128,17 @@ fn read_line(
     let Some(mapping) = mapping else { return line::read(source, number, text, block) };
     match serde_json::from_str(text) {
         Ok(fields) => mapping.map(number, &fields, pass, block),
-        Err(error) => block.bad.push(bad(number, "bad_line", error.to_string())),
+        Err(error) => block.bad.push(bad(number, "malformed", clip(&error.to_string()))),
     }
 }
 
 fn bad(line: u64, code: &'static str, reason: String) -> BadLine {
-    BadLine { line, code, reason, hint: "a line is one JSON object in UTF-8".to_owned() }
+    BadLine::new(line, refuse(code, "", reason, "a line is one JSON object in UTF-8"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use worldflow_schemas::Command;
@@ -139,7 +162,7 @@ mod tests {
         assert!(matches!(&block.commands[0].command, Command::Membership(write)
             if write.order.id == EventId::Position(1)));
         let bad: Vec<_> = block.bad.iter().map(|bad| (bad.line, bad.code)).collect();
-        assert_eq!(bad, [(5, "bad_line"), (6, "bad_line"), (7, "bad_time")]);
+        assert_eq!(bad, [(5, "unknown_field"), (6, "malformed"), (7, "bad_time")]);
     }
 
     #[test]
@@ -159,7 +182,7 @@ mod tests {
         bytes.extend(b"\n\xff\xfe\n{\"at\": 1, \"kind\": \"kill\"}\n");
         let block = read_ndjson_from(bytes.as_slice(), "bots".into(), None).unwrap();
         let bad: Vec<_> = block.bad.iter().map(|bad| (bad.line, bad.code)).collect();
-        assert_eq!(bad, [(1, "too_long"), (2, "bad_utf8")]);
+        assert_eq!(bad, [(1, "line_too_long"), (2, "malformed")]);
         assert_eq!(block.events.len(), 1);
     }
 }

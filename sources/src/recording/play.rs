@@ -1,73 +1,43 @@
 //! Plays a recording into a running realm, as fast as it takes it or at a given speed.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use worldflow_engine::admission::{Admission, Batch, Item, Refusal};
+use worldflow_engine::admission::{Admission, Refusal};
 use worldflow_engine::observed::Observed;
 use worldflow_schemas::Input;
 
-use super::{Mapping, Recording, RecordingError};
+use super::{Lane, Recording, RecordingError};
 
-/// The most items handed over at once.
-const BATCH_ITEMS: usize = 4096;
 /// How long it sleeps at most before it looks whether to stop.
 const NAP: Duration = Duration::from_millis(100);
 
-/// How a recording is played.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Play {
-    /// Times the recorded speed; as fast as possible when absent.
-    pub speed: Option<u32>,
-    /// Whether events keep their recorded times and the source promises that none earlier follows.
-    pub event_time: bool,
-}
-
-/// Plays a recording until its end, until the realm closes or until `stop` is set. Blocks; give it a
-/// thread of its own. `check` says what is wrong with an input in this world, if anything.
+/// Plays a recording until its end, until the realm closes or until `stop` is set: at this many times the
+/// recorded speed, or as fast as possible. Blocks; give it a thread of its own. `check` says what is wrong
+/// with an input in this world, if anything.
 ///
 /// # Errors
 /// When the file cannot be read or is damaged.
 pub fn play(
-    path: &Path,
-    mapping: Option<&Mapping>,
-    play: Play,
+    recording: Recording,
+    speed: Option<u32>,
     to: (&Admission, &Observed),
     check: &mut dyn FnMut(&Input) -> Result<(), Refusal>,
     stop: &AtomicBool,
 ) -> Result<(), RecordingError> {
     let (admission, observed) = to;
-    let mut recording = Recording::open(path, mapping)?;
+    let mut lane = Lane::open(recording, observed)?;
     let began = Instant::now();
-    let mut first_ms = None;
-    let source = recording.source();
-    while let Some(block) = recording.next_block()? {
-        for bad in &block.bad {
-            observed.reject(source, None, &bad.refusal(), 0);
+    let first_ms = lane.next_ms().unwrap_or(0);
+    while let Some(at_ms) = lane.next_ms() {
+        if !wait(began, at_ms.saturating_sub(first_ms), speed, stop) {
+            return Ok(());
         }
-        let mut items = block.into_items().peekable();
-        while let Some((at_ms, _)) = items.peek() {
-            let (at_ms, start_ms) = (*at_ms, *first_ms.get_or_insert(*at_ms));
-            if !wait(began, at_ms - start_ms, play.speed, stop) {
-                return Ok(());
-            }
-            let mut batch = Batch { source, items: Vec::new(), watermark_ms: None, reply: None };
-            while batch.items.len() < BATCH_ITEMS {
-                let due = |(item_ms, _): &(i64, Item)| play.speed.is_none() || *item_ms <= at_ms;
-                let Some((item_ms, item)) = items.next_if(due) else { break };
-                if play.event_time {
-                    batch.watermark_ms = Some(item_ms);
-                }
-                match check(&item.input) {
-                    Ok(()) => batch.items.push(item),
-                    Err(refusal) => observed.reject(source, Some(&item.id), &refusal, item_ms),
-                }
-            }
-            if admission.submit_blocking(batch).is_err() {
-                return Ok(());
-            }
+        let until_ms = if speed.is_some() { at_ms } else { i64::MAX };
+        let batch = lane.batch(until_ms, &mut |input, _, _| check(input))?;
+        if admission.submit_blocking(batch).is_err() {
+            return Ok(());
         }
     }
     Ok(())
@@ -89,4 +59,88 @@ fn wait(began: Instant, offset_ms: i64, speed: Option<u32>, stop: &AtomicBool) -
         thread::sleep(left.min(NAP));
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use worldflow_engine::admission::Batch;
+    use worldflow_schemas::Command;
+
+    use super::*;
+
+    const LINES: &str = r#"{"at": 1000, "player": "ann", "kind": "kill"}
+{"at": 2000, "player": "ann", "kind": "kill"}
+{"at": 2000, "clock": {"pause": true}}
+{"at": 3000, "grant": {"grant": "g", "delivered": true}}
+{"at": 61000, "player": "ann", "kind": "kill"}
+{"at": 61000, "player": "bo", "kind": "kill"}
+{"at": 61000, "player": "bo", "kind": "kil"}
+"#;
+
+    fn played(speed: Option<u32>) -> Vec<Batch> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(LINES.as_bytes()).unwrap();
+        let recording = Recording::open(file.path(), None).unwrap();
+        let (admission, mut batches) = Admission::open();
+        let mut check = |input: &Input| match input {
+            Input::Event(event) if event.kind.as_str() == "kil" => {
+                Err(crate::check::refuse("unknown_kind", "kind", "", ""))
+            }
+            _ => Ok(()),
+        };
+        let observed = Observed::new("test".into());
+        play(recording, speed, (&admission, &observed), &mut check, &AtomicBool::new(false)).unwrap();
+        drop(admission);
+        std::iter::from_fn(|| batches.try_recv().ok()).collect()
+    }
+
+    /// The times of each batch's inputs, a name for those that have none, and its watermark.
+    fn shown(batches: &[Batch]) -> Vec<(Vec<String>, Option<i64>)> {
+        let show = |input: &Input| match input {
+            Input::Event(event) => event.at_ms.to_string(),
+            Input::Command(Command::Clock(_)) => "clock".to_owned(),
+            Input::Command(_) => "grant".to_owned(),
+        };
+        let batches = batches.iter();
+        batches.map(|b| (b.items.iter().map(|item| show(&item.input)).collect(), b.watermark_ms)).collect()
+    }
+
+    fn expected(batches: &[(&[&str], i64)]) -> Vec<(Vec<String>, Option<i64>)> {
+        let batches = batches.iter();
+        batches.map(|(items, ms)| (items.iter().map(|&item| item.to_owned()).collect(), Some(*ms))).collect()
+    }
+
+    #[test]
+    fn an_input_without_a_time_of_its_own_has_that_of_its_place() {
+        assert_eq!(
+            shown(&played(None)),
+            expected(&[
+                (&["1000"], 1000),
+                (&["clock"], 2000),
+                (&["2000"], 2000),
+                (&["grant"], 3000),
+                (&["61000", "61000"], 61000),
+            ])
+        );
+    }
+
+    #[test]
+    fn at_a_speed_nothing_is_handed_over_before_it_is_due() {
+        let began = Instant::now();
+        let batches = played(Some(600));
+        assert!(began.elapsed() >= Duration::from_millis(100), "a minute at 600 times the speed");
+        assert_eq!(
+            shown(&batches),
+            expected(&[
+                (&["1000"], 1000),
+                (&["clock"], 2000),
+                (&["2000"], 2000),
+                (&["grant"], 3000),
+                (&["61000", "61000"], 61000),
+            ])
+        );
+        assert!(began.elapsed() < Duration::from_secs(50), "and not at the recorded one");
+    }
 }

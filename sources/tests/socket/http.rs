@@ -81,3 +81,29 @@ async fn a_token_is_needed() {
     let (status, answer) = post(&server, &server.ana, b"{\"kind\": \"kill\"}").await;
     assert_eq!((status, &answer["errors"][0]["code"]), (200, &json!("not_allowed")));
 }
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_not_waited_for() {
+    let limits = Limits { body: std::time::Duration::from_millis(50), ..Limits::default() };
+    let server = start(limits).await;
+    let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+    let request = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 1000\r\n\r\n\
+         {{\"id\": \"whole\", \"kind\": \"kill\", \"player\": \"ana\"}}\n{{\"id\": \"half\", ",
+        server.game_server
+    );
+    socket.write_all(request.as_bytes()).await.expect("there is room");
+    let mut answer = Vec::new();
+    let end = socket.read_to_end(&mut answer);
+    // It may be cut while its body is still owed.
+    let _reset = tokio::time::timeout(std::time::Duration::from_secs(20), end).await.expect("an end");
+    let answer = String::from_utf8(answer).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"code\":\"body_stalled\""), "{answer}");
+    let state = server.state.lock().expect("no panic");
+    let ids = state.inputs.iter().map(|input| match input {
+        worldflow_schemas::Input::Event(event) => event.id.clone(),
+        worldflow_schemas::Input::Command(command) => panic!("{command:?}"),
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [worldflow_schemas::EventId::Named("whole".into())]);
+}

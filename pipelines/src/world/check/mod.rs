@@ -11,6 +11,7 @@ mod names;
 mod npcs;
 mod patterns;
 mod quests;
+mod sources;
 mod unused;
 mod world;
 

@@ -1,8 +1,8 @@
-//! The world file: places, kinds, entities, tiers, sources and sinks.
+//! The world file: places, kinds, entities, tiers and sinks.
 
 use std::path::Path;
 
-use worldflow_schemas::definitions::{OneOrMany, SinkDef, SourceDef};
+use worldflow_schemas::definitions::{OneOrMany, SinkDef};
 
 use super::names::QUEST_KINDS;
 use super::{Checker, Sort};
@@ -159,41 +159,6 @@ impl Checker<'_> {
             if tier.timeout.ms == 0 {
                 self.error(spot.key("timeout"), "`timeout` is no time at all", "give a span such as `10s`");
             }
-        }
-    }
-
-    pub(super) fn check_sources(&mut self) {
-        let Some(world) = &self.definitions.world else { return };
-        for (name, source) in &world.definition.sources {
-            let spot = world.spot.key("sources").name(name);
-            self.check_id("source", name, spot);
-            let SourceDef::Recording { path, map, speed, .. } = source;
-            let spot = spot.key("recording");
-            self.check_file(path, spot.key("path"));
-            if let Some(map) = map {
-                self.check_file(map, spot.key("map"));
-            }
-            if *speed == Some(0) {
-                self.error(
-                    spot.key("speed"),
-                    "`speed: 0` never begins",
-                    "give at least 1, or leave it out for as fast as possible",
-                );
-            }
-        }
-    }
-
-    fn check_file(&mut self, path: &str, spot: Spot<'_>) {
-        let there = match &self.folder.path {
-            Some(folder) => folder.join(path).is_file(),
-            None => self.folder.files.contains_key(path),
-        };
-        if !there {
-            self.error(
-                spot,
-                format!("there is no file `{path}`"),
-                "the path is relative to the world folder",
-            );
         }
     }
 
