@@ -61,8 +61,11 @@ impl Feed {
         until_ms: Option<i64>,
     ) -> Feed {
         let definitions = (1..).zip(world.definitions());
-        let definitions = definitions
-            .map(|(place, command)| Item { id: EventId::Position(place), input: Input::Command(command) });
+        let definitions = definitions.map(|(place, command)| Item {
+            id: EventId::Position(place),
+            input: Input::Command(command),
+            most_per_s: None,
+        });
         let expected = recordings.iter().map(Recording::expected_events).sum();
         let lanes = recordings.into_iter().map(|recording| Lane {
             source: recording.source(),

@@ -12,7 +12,9 @@ use worldflow_schemas::input::{
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
-use super::{Checker, Field, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, suggest};
+use super::{
+    Checker, Field, Hints, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, texts,
+};
 use crate::tokens::Role;
 
 /// The most tags, and the most properties, of an entity.
@@ -34,6 +36,7 @@ impl Checker {
         sender: &Sender,
         position: u64,
         now_ms: i64,
+        hints: &Hints,
     ) -> Result<(EventId, Command), Refusal> {
         game_server(sender)?;
         let id = event_id(item.id.as_deref(), position)?;
@@ -47,7 +50,7 @@ impl Checker {
                 membership: None,
                 weather: None,
                 ..
-            } => Command::Fact(self.fact(fact, order).map_err(|refusal| under("fact", refusal))?),
+            } => Command::Fact(self.fact(fact, order, hints).map_err(|refusal| under("fact", refusal))?),
             v1::WriteItem {
                 fact: None,
                 entity: Some(entity),
@@ -55,7 +58,9 @@ impl Checker {
                 membership: None,
                 weather: None,
                 ..
-            } => Command::Entity(self.entity(entity, order).map_err(|refusal| under("entity", refusal))?),
+            } => Command::Entity(
+                self.entity(entity, order, hints).map_err(|refusal| under("entity", refusal))?,
+            ),
             v1::WriteItem {
                 fact: None,
                 entity: None,
@@ -64,7 +69,7 @@ impl Checker {
                 weather: None,
                 ..
             } => {
-                let write = self.presence(presence, sender, order);
+                let write = self.presence(presence, sender, order, hints);
                 Command::Presence(write.map_err(|refusal| under("presence", refusal))?)
             }
             v1::WriteItem {
@@ -75,7 +80,7 @@ impl Checker {
                 weather: None,
                 ..
             } => Command::Membership(
-                self::membership(membership, order).map_err(|refusal| under("membership", refusal))?,
+                self::membership(membership, order, hints).map_err(|refusal| under("membership", refusal))?,
             ),
             v1::WriteItem {
                 fact: None,
@@ -84,7 +89,7 @@ impl Checker {
                 membership: None,
                 weather: Some(weather),
                 ..
-            } => Command::Weather(self.weather(weather).map_err(|refusal| under("weather", refusal))?),
+            } => Command::Weather(self.weather(weather, hints).map_err(|refusal| under("weather", refusal))?),
             _ => {
                 return Err(refuse(
                     "not_one",
@@ -128,6 +133,15 @@ impl Checker {
                     "not_positive",
                     "set_time",
                     "world time begins at 0",
+                    "it counts world milliseconds since the calendar's first instant",
+                ));
+            }
+            (None, false, false, Some(world_ms)) if world_ms > ClockCommand::MOST_WORLD_MS => {
+                let reason = format!("world time ends at {}", ClockCommand::MOST_WORLD_MS);
+                return Err(refuse(
+                    "out_of_range",
+                    "set_time",
+                    reason,
                     "it counts world milliseconds since the calendar's first instant",
                 ));
             }
@@ -175,13 +189,14 @@ impl Checker {
         Ok((id, Command::GrantAnswer(command)))
     }
 
-    fn fact(&self, write: &v1::FactWrite, order: WriteOrder) -> Result<FactWrite, Refusal> {
+    fn fact(&self, write: &v1::FactWrite, order: WriteOrder, hints: &Hints) -> Result<FactWrite, Refusal> {
         let declared = Sym::find(&write.fact).and_then(|fact| self.facts.get(&fact).map(|def| (fact, def)));
         let Some((fact, def)) = declared else {
-            let hint = self.suggest(&write.fact, self.facts.keys(), "facts are declared in world.yaml");
+            let hint =
+                hints.suggest(&write.fact, texts(self.facts.keys()), "facts are declared in world.yaml");
             return Err(refuse("unknown_fact", "fact", format!("unknown fact {}", quote(&write.fact)), hint));
         };
-        let scope = scope(&write.scope)?;
+        let scope = scope(&write.scope, hints)?;
         if scope != def.scope {
             let reason = format!("`{fact}` belongs to a {}, not to a {}", def.scope.name(), scope.name());
             return Err(refuse("wrong_scope", "scope", reason, "use the scope that world.yaml declares"));
@@ -192,7 +207,7 @@ impl Checker {
             (Scope::Realm, Some(_)) => {
                 return Err(refuse("unknown_holder", "holder", "is another realm", "leave it out"));
             }
-            (Scope::Region, Some(name)) => self.region("holder", name)?,
+            (Scope::Region, Some(name)) => self.region("holder", name, hints)?,
             (_, Some(name)) if !name.is_empty() => intern(holder_text("holder", name)?)?,
             _ => {
                 let hint = format!("say which {}", scope.name());
@@ -221,13 +236,18 @@ impl Checker {
         Ok(FactWrite { order, holder: Holder { scope, id }, fact, change })
     }
 
-    fn entity(&self, write: &v1::EntityWrite, order: WriteOrder) -> Result<EntityWrite, Refusal> {
+    fn entity(
+        &self,
+        write: &v1::EntityWrite,
+        order: WriteOrder,
+        hints: &Hints,
+    ) -> Result<EntityWrite, Refusal> {
         let entity = required("entity", &write.entity)?;
         let change = match (&write.upsert, &write.merge, write.delete) {
             (Some(body), None, false) => {
                 if !ENTITY_KINDS.contains(&body.kind.as_str()) {
                     let about = "an entity is an npc, object, place or player";
-                    let hint = suggest(&body.kind, ENTITY_KINDS.into_iter(), about);
+                    let hint = hints.suggest(&body.kind, ENTITY_KINDS, about);
                     let reason = format!("unknown kind of entity {}", quote(&body.kind));
                     return Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint));
                 }
@@ -266,6 +286,7 @@ impl Checker {
         write: &v1::PresenceWrite,
         sender: &Sender,
         order: WriteOrder,
+        hints: &Hints,
     ) -> Result<PresenceWrite, Refusal> {
         let player = required("player", &write.player)?;
         holder_text("player", player)?;
@@ -284,7 +305,7 @@ impl Checker {
             None => sender.subject,
         };
         let region = match write.region.as_deref().filter(|region| !region.is_empty()) {
-            Some(region) => self.region("region", region)?,
+            Some(region) => self.region("region", region, hints)?,
             None => Sym::NONE,
         };
         let instance = intern(holder_text("instance", write.instance.as_deref().unwrap_or_default())?)?;
@@ -293,9 +314,9 @@ impl Checker {
 
     /// Whether the zone's climate has such a state is not known here: climates are definitions, which may
     /// change while the world runs.
-    fn weather(&self, write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
+    fn weather(&self, write: &v1::WeatherWrite, hints: &Hints) -> Result<WeatherCommand, Refusal> {
         let Some(zone) = Sym::find(&write.zone).filter(|zone| self.zones.contains(zone)) else {
-            let hint = self.suggest(&write.zone, self.zones.iter(), "zones are declared in world.yaml");
+            let hint = hints.suggest(&write.zone, texts(&self.zones), "zones are declared in world.yaml");
             return Err(refuse("unknown_zone", "zone", format!("unknown zone {}", quote(&write.zone)), hint));
         };
         Ok(WeatherCommand { zone, state: intern(required("state", &write.state)?)? })
@@ -333,18 +354,22 @@ fn required<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
     id_text(path, text)
 }
 
-fn scope(name: &str) -> Result<Scope, Refusal> {
+fn scope(name: &str, hints: &Hints) -> Result<Scope, Refusal> {
     Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
         let names = Scope::ALL.into_iter().map(Scope::name);
-        let hint = suggest(name, names, "player, party, guild, account, region, instance or realm");
+        let hint = hints.suggest(name, names, "player, party, guild, account, region, instance or realm");
         refuse("unknown_scope", "scope", format!("unknown scope {}", quote(name)), hint)
     })
 }
 
-fn membership(write: &v1::MembershipWrite, order: WriteOrder) -> Result<MembershipWrite, Refusal> {
+fn membership(
+    write: &v1::MembershipWrite,
+    order: WriteOrder,
+    hints: &Hints,
+) -> Result<MembershipWrite, Refusal> {
     let player = required("player", &write.player)?;
     holder_text("player", player)?;
-    let scope = scope(&write.scope)?;
+    let scope = scope(&write.scope, hints)?;
     if !matches!(scope, Scope::Party | Scope::Guild | Scope::Account) {
         let reason = format!("nobody is a member of a {}", scope.name());
         return Err(refuse("wrong_scope", "scope", reason, "party, guild or account"));

@@ -10,7 +10,7 @@ use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 
 use super::access::Wanted;
 use super::frames::{self, Incoming};
-use crate::check::{Checker, Proposed, Sender};
+use crate::check::{Checker, Hints, Proposed, Sender};
 use crate::tokens::{Claims, Role};
 
 const GOOD: [&str; 9] = [
@@ -85,7 +85,13 @@ impl World {
 
     fn publish(&mut self, events: &[Proposed<'_>]) {
         for event in events {
-            self.note(&self.checker.event(event, &self.sender, 1, Some(1_800_000_000_000)));
+            self.note(&self.checker.event(
+                event,
+                &self.sender,
+                1,
+                Some(1_800_000_000_000),
+                &Hints::default(),
+            ));
         }
     }
 
@@ -96,7 +102,13 @@ impl World {
             }
             ClientFrame::Write(write) => {
                 for item in &write.items {
-                    self.note(&self.checker.write(item, &self.sender, 1, 1_800_000_000_000));
+                    self.note(&self.checker.write(
+                        item,
+                        &self.sender,
+                        1,
+                        1_800_000_000_000,
+                        &Hints::default(),
+                    ));
                 }
             }
             ClientFrame::Clock(clock) => self.note(&self.checker.clock(&clock, &self.sender, 1)),
