@@ -99,5 +99,6 @@ fn items(running: &RunningRealm, tick: u64, count: u64) -> Vec<Item> {
         with: None,
     };
     let events = (tick * count..(tick + 1) * count).map(event);
-    events.map(|event| Item { id: event.id.clone(), input: Input::Event(event) }).collect()
+    let item = |event: Event| Item { id: event.id.clone(), input: Input::Event(event), most_per_s: None };
+    events.map(item).collect()
 }

@@ -28,6 +28,9 @@ pub struct Item {
     pub id: EventId,
     /// The input.
     pub input: Input,
+    /// Of an event of a live source: how many of its kind its player, or without one its source, may
+    /// send in one second. Duplicates do not count.
+    pub most_per_s: Option<u32>,
 }
 
 /// What became of an item, told once its tick is durable.

@@ -15,6 +15,7 @@ use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
 use crate::admission::{Batch, Item, Outcome, Refusal};
 use crate::dedupe::{Dedupe, DedupeConfig, EARLIEST_MS, Known, SourceIds, YOUNG_MS};
 use crate::journal::Identified;
+use crate::rate::RateLimits;
 
 /// A source whose events belong to the ticks of their own times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,7 @@ pub(crate) struct Intake {
     event_time: FxHashMap<Sym, Watermark>,
     /// Whether `at` of arrival sources can be compared with the realm's time.
     wall_time: bool,
+    rates: RateLimits,
 }
 
 impl Intake {
@@ -89,6 +91,7 @@ impl Intake {
             open: 0,
             event_time,
             wall_time,
+            rates: RateLimits::default(),
         }
     }
 
@@ -133,7 +136,7 @@ impl Intake {
         let ids = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
         let mut run = (open, self.pending.remove(&open).unwrap_or_default());
-        for Item { mut id, mut input } in batch.items.drain(..) {
+        for Item { mut id, mut input, most_per_s } in batch.items.drain(..) {
             let at_ms = match &input {
                 Input::Event(event) => Some(event.at_ms),
                 Input::Command(command) => by_event_time.and_then(|_| command.at_ms().or(batch.watermark_ms)),
@@ -143,7 +146,11 @@ impl Intake {
                 id = EventId::Position(ids.next_position());
             }
             let now = Now { by_event_time: by_event_time.is_some(), wall_time, now_ms, length };
-            let outcome = match decide(ids, &id, at_ms, now, config.most_ids_per_source) {
+            let decision = decide(ids, &id, at_ms, now, config.most_ids_per_source);
+            let outcome = match decision.and_then(|first| match (first, most_per_s) {
+                (None, Some(most)) => within_rate(&mut self.rates, &input, most, now_ms).map(|()| None),
+                (first, _) => Ok(first),
+            }) {
                 Ok(None) => {
                     let tick = match (by_event_time, at_ms) {
                         (Some(_), Some(at_ms)) => {
@@ -305,6 +312,24 @@ fn decide(
     Ok(None)
 }
 
+/// Only what is new counts: whoever sends again what was not acked has nothing taken away.
+fn within_rate(rates: &mut RateLimits, input: &Input, most: u32, now_ms: i64) -> Result<(), Refusal> {
+    let Input::Event(event) = input else { return Ok(()) };
+    let who = if event.player.is_none() { event.source } else { event.player };
+    if rates.admit(event.kind, who, most, now_ms) { Ok(()) } else { Err(too_fast(event.kind, who, most)) }
+}
+
+/// The refusal of an event of `kind` by `who`, of which there have been `most` in this second.
+#[must_use]
+pub fn too_fast(kind: Sym, who: Sym, most: u32) -> Refusal {
+    Refusal {
+        code: "rate_limited",
+        path: String::new(),
+        reason: format!("more than {most} events of kind `{kind}` by `{who}` in one second"),
+        hint: "send it again in the next second, or raise max_per_second of the kind".to_owned(),
+    }
+}
+
 fn too_old(id: &EventId, why: &str) -> Refusal {
     let named = match id {
         EventId::Position(position) => position.to_string(),
@@ -344,9 +369,51 @@ mod tests {
             amount: 1,
             with: None,
         };
-        let items = ids.iter().map(|id| Item { id: id.clone(), input: Input::Event(event(id)) }).collect();
+        let items =
+            ids.iter().map(|id| Item { id: id.clone(), input: Input::Event(event(id)), most_per_s: None });
+        let items = items.collect();
         let (reply, _nobody_waits) = tokio::sync::oneshot::channel();
         Batch { source: "source".into(), items, watermark_ms: None, reply: Some(reply) }
+    }
+
+    /// As [`batch`], of named events of a kind of which three a second may be.
+    fn limited(names: &[&str], at_ms: i64) -> Batch {
+        let ids: Vec<EventId> = names.iter().map(|name| EventId::Named((*name).into())).collect();
+        let mut batch = batch(&ids, at_ms);
+        batch.items.iter_mut().for_each(|item| item.most_per_s = Some(3));
+        batch
+    }
+
+    #[test]
+    fn what_is_sent_again_does_not_count_against_the_rate() {
+        let mut intake = intake(100, 100);
+        let first = Outcome::Accepted { tick: 1000 };
+        let again = Outcome::Duplicate { tick: 1000 };
+        let codes = |intake: &mut Intake, names: &[&str]| -> Vec<String> {
+            let outcomes = intake.take(&mut limited(names, 1_000_000)).outcomes;
+            let code = |outcome| match outcome {
+                Outcome::Refused(refusal) => refusal.code.to_owned(),
+                outcome if outcome == first => "accepted".to_owned(),
+                outcome if outcome == again => "duplicate".to_owned(),
+                outcome => format!("{outcome:?}"),
+            };
+            outcomes.into_iter().map(code).collect()
+        };
+        // The connection is lost before the ack, and all is sent again within the second, twice.
+        assert_eq!(codes(&mut intake, &["a", "b"]), ["accepted"; 2]);
+        for _ in 0..2 {
+            assert_eq!(codes(&mut intake, &["a", "b"]), ["duplicate"; 2]);
+        }
+        assert_eq!(codes(&mut intake, &["c", "d", "a"]), ["accepted", "rate_limited", "duplicate"]);
+        // The second after: what was refused is new, what was taken is not.
+        intake.set_open(1001);
+        let next = Outcome::Accepted { tick: 1001 };
+        let outcomes = intake.take(&mut limited(&["a", "b", "c", "d", "e", "f", "g"], 1_000_000)).outcomes;
+        assert_eq!(
+            outcomes[..6],
+            [&[again.clone(), again.clone(), again][..], &[next.clone(), next.clone(), next]].concat()
+        );
+        assert!(matches!(&outcomes[6], Outcome::Refused(refusal) if refusal.code == "rate_limited"));
     }
 
     /// Takes an input with an id that happens now, and seals its tick.

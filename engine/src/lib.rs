@@ -11,6 +11,7 @@ pub mod graph;
 pub mod intake;
 pub mod journal;
 pub mod observed;
+pub mod rate;
 pub mod realm;
 pub mod runtime;
 pub mod sequencer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -17,6 +17,7 @@ use serde_json::json;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::Driver;
 use worldflow_schemas::tick::TickLength;
+use worldflow_sinks::http_views::HttpError;
 use worldflow_sources::game_socket::request_token;
 use worldflow_sources::tokens::{Role, Tokens};
 
@@ -45,78 +46,57 @@ pub fn advance_router(realms: Vec<(Realm, Driver)>, tokens: Tokens) -> Router {
     Router::new().route("/v1/clock/advance", post(advance)).with_state(Arc::new(Drivers { realms, tokens }))
 }
 
-fn refused(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
-    (status, Json(json!({"code": code, "message": message, "hint": hint}))).into_response()
-}
-
-async fn advance(State(drivers): State<Arc<Drivers>>, headers: HeaderMap, uri: Uri, body: Body) -> Response {
+async fn advance(
+    State(drivers): State<Arc<Drivers>>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, HttpError> {
     let claims = request_token(&headers, &uri).and_then(|token| drivers.tokens.claims(&token));
-    let Some(claims) = claims else {
-        return refused(
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
-            "a token is needed",
-            "pass it as `Authorization: Bearer`",
-        );
-    };
+    let claims = claims.ok_or_else(HttpError::unauthenticated)?;
     if claims.role != Role::GameServer {
-        return refused(
-            StatusCode::FORBIDDEN,
-            "not_allowed",
-            "only a game server moves time",
-            "use a game server's token",
-        );
+        return Err(HttpError::forbidden(
+            "only a game server moves time".to_owned(),
+            "use a game server's token".to_owned(),
+        ));
     }
     let Some((realm, driver)) = drivers.realms.iter().find(|(realm, _)| realm.name == claims.realm) else {
-        return refused(
-            StatusCode::NOT_FOUND,
-            "unknown_realm",
-            "the token's realm does not run here",
-            "ask the operator",
-        );
+        let reason = "the token's realm does not run here".to_owned();
+        return Err(HttpError::not_found("unknown_realm", reason, "ask the operator".to_owned()));
     };
     let Ok(Ok(body)) = tokio::time::timeout(BODY, to_bytes(body, MOST_BYTES)).await else {
-        let message = "the body does not end, or is too long";
-        return refused(
-            StatusCode::REQUEST_TIMEOUT,
+        let reason = "the body does not end, or is too long".to_owned();
+        return Err(HttpError::bad_request(
             "bad_body",
-            message,
-            r#"send for example {"ms": 60000}"#,
-        );
+            reason,
+            r#"send for example {"ms": 60000}"#.to_owned(),
+        ));
     };
     let length = TickLength { tick_ms: realm.world.tick_ms };
-    let ticks = match serde_json::from_slice::<Move>(&body) {
+    let ticks = ticks(&body, length).map_err(|(reason, hint)| {
+        let hint = hint.to_owned();
+        HttpError::bad_request("bad_move", reason, hint)
+    })?;
+    match driver.advance(ticks).await {
+        Ok(tick) => Ok(Json(json!({"tick": tick, "utc_ms": length.utc_ms(tick)})).into_response()),
+        Err(stopped) => {
+            Err(HttpError::unavailable("stopped", stopped.to_string(), "start it again".to_owned()))
+        }
+    }
+}
+
+/// The ticks that a body asks for; otherwise what is wrong with it, and what to do.
+fn ticks(body: &[u8], length: TickLength) -> Result<u64, (String, &'static str)> {
+    const FORM: &str = r#"for example {"ms": 60000}"#;
+    let ticks = match serde_json::from_slice::<Move>(body) {
         Ok(Move { ticks: Some(ticks), ms: None }) => ticks,
         Ok(Move { ticks: None, ms: Some(ms) }) => length.ticks(ms),
-        Ok(_) => {
-            return refused(
-                StatusCode::BAD_REQUEST,
-                "bad_move",
-                "give either ticks or ms",
-                r#"for example {"ms": 60000}"#,
-            );
-        }
-        Err(error) => {
-            return refused(
-                StatusCode::BAD_REQUEST,
-                "bad_move",
-                &error.to_string(),
-                r#"for example {"ms": 60000}"#,
-            );
-        }
+        Ok(_) => return Err(("give either ticks or ms".to_owned(), FORM)),
+        Err(error) => return Err((error.to_string(), FORM)),
     };
     if ticks == 0 || ticks > length.ticks(MOST_MS) {
-        return refused(
-            StatusCode::BAD_REQUEST,
-            "bad_move",
-            "time moves by at least a tick and at most a week",
-            "call again for more",
-        );
+        let reason = "time moves by at least a tick and at most a week".to_owned();
+        return Err((reason, "call again for more"));
     }
-    match driver.advance(ticks).await {
-        Ok(tick) => Json(json!({"tick": tick, "utc_ms": length.utc_ms(tick)})).into_response(),
-        Err(stopped) => {
-            refused(StatusCode::SERVICE_UNAVAILABLE, "stopped", &stopped.to_string(), "start it again")
-        }
-    }
+    Ok(ticks)
 }

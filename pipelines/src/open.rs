@@ -106,6 +106,7 @@ pub fn definition_items(world: &LoadedWorld, now_ms: i64) -> Vec<Item> {
             // Each start writes its definitions anew, so their ids carry the start's time.
             id: EventId::Named(format!("{now_ms}-{place}").into()),
             input: Input::Command(command),
+            most_per_s: None,
         })
         .collect()
 }

@@ -253,7 +253,7 @@ fn app(
 fn authorize(tokens: Tokens) -> Authorize {
     Arc::new(move |headers: &HeaderMap, uri: &Uri| {
         let token = request_token(headers, uri);
-        let claims = token.and_then(|token| tokens.claims(&token)).ok_or_else(HttpError::unauthorized)?;
+        let claims = token.and_then(|token| tokens.claims(&token)).ok_or_else(HttpError::unauthenticated)?;
         match claims.role {
             Role::GameServer | Role::Dashboard => Ok(Scope::Realm(claims.realm)),
             Role::Player => Err(HttpError::forbidden(

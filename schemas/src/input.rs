@@ -173,6 +173,11 @@ pub enum ClockCommand {
     },
 }
 
+impl ClockCommand {
+    /// The latest world time that can be set: some 300,000 years from the calendar's first instant.
+    pub const MOST_WORLD_MS: i64 = 10_000_000_000_000_000;
+}
+
 /// Forces the weather of a zone until its next change, which is drawn anew.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WeatherCommand {

@@ -251,8 +251,8 @@ async fn submit(realm: Realm, tier: Sym, request: Sym, answer: Answer) -> (Sym, 
     let Answer { outcome, took_ms, tokens } = answer;
     let outcome = outcome.map(Into::into).map_err(Into::into);
     let reply = Reply { request, tier, outcome, took_ms, tokens };
-    let item =
-        Item { id: EventId::Named(request.as_str().into()), input: Input::Command(Command::Reply(reply)) };
+    let id = EventId::Named(request.as_str().into());
+    let item = Item { id, input: Input::Command(Command::Reply(reply)), most_per_s: None };
     let source = Sym::new(&format!("tier:{tier}"));
     let batch = Batch { source, items: vec![item], watermark_ms: None, reply: None };
     // When the realm is closing the row stays, and is asked again at the next start.

@@ -25,7 +25,7 @@ fn authorize() -> Authorize {
         match token.and_then(|token| token.strip_prefix("Bearer ")) {
             Some("all") => Ok(Scope::AllRealms),
             Some(realm) => Ok(Scope::Realm(realm.into())),
-            None => Err(HttpError::unauthorized()),
+            None => Err(HttpError::unauthenticated()),
         }
     })
 }
@@ -182,18 +182,20 @@ async fn parameters_narrow_the_rows() {
             body["rows"].as_array().expect("rows").iter().filter_map(|row| row["entity"].as_str()).collect();
         assert_eq!(listed, names, "{query}");
     }
-    for (path, status, code) in [
-        ("/v1/views/entitys", 404, "unknown_view"),
-        ("/v1/views/entities?version=1", 400, "unknown_filter"),
-        ("/v1/views/entities?format=xml", 400, "unknown_format"),
-        ("/v1/views/entities?realm=other", 404, "unknown_realm"),
-        ("/v1/views/rejections?number=many", 400, "bad_value"),
+    for (path, status, code, part) in [
+        ("/v1/views/entitys", 404, "unknown_view", ""),
+        ("/v1/views/entities?version=1", 400, "unknown_filter", "version"),
+        ("/v1/views/entities?format=xml", 400, "unknown_format", "format"),
+        ("/v1/views/entities?realm=other", 404, "unknown_realm", "realm"),
+        ("/v1/views/rejections?number=many", 400, "bad_value", "number"),
     ] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
-        let error = answer.json();
-        assert_eq!(error["code"], code, "{path}");
-        assert!(error["message"].is_string() && error["hint"].is_string(), "{path}");
+        // The same error as on the socket.
+        let error = &answer.json()["error"];
+        assert_eq!((&error["code"], &error["path"]), (&Json::from(code), &Json::from(part)), "{path}");
+        assert!(error["reason"].is_string() && error["hint"].is_string(), "{path}");
+        assert_eq!(error["retryable"], false, "{path}");
     }
 }
 
@@ -203,19 +205,19 @@ async fn a_token_reads_its_realm_only() {
     let routes = views_router(realms.iter().map(|fake| fake.realm.clone()).collect(), authorize());
     let server = Server::start(routes).await;
     for (token, path, status, code) in [
-        (None, "/v1/views", 401, Some("unauthorized")),
-        (None, "/v1/views/clock", 401, Some("unauthorized")),
+        (None, "/v1/views", 401, Some("unauthenticated")),
+        (None, "/v1/views/clock", 401, Some("unauthenticated")),
         (Some("all"), "/v1/views", 200, None),
         (Some("all"), "/v1/views/clock", 400, Some("realm_needed")),
         (Some("all"), "/v1/views/clock?realm=south", 200, None),
         (Some("north"), "/v1/views/clock", 200, None),
         (Some("north"), "/v1/views/clock?realm=south", 404, Some("unknown_realm")),
-        (Some("west"), "/v1/views/clock", 403, Some("forbidden")),
+        (Some("west"), "/v1/views/clock", 403, Some("not_allowed")),
     ] {
         let answer = server.get_as(path, token).await;
         assert_eq!(answer.status, status, "{token:?} {path}: {}", answer.text());
         if let Some(code) = code {
-            assert_eq!(answer.json()["code"], code, "{token:?} {path}");
+            assert_eq!(answer.json()["error"]["code"], code, "{token:?} {path}");
         }
     }
     let catalog = server.get_as("/v1/views", Some("all")).await.json();

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Serialize;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
-use worldflow_schemas::{ArcStr, EventId, Input, Tick};
+use worldflow_schemas::{ArcStr, EventId, Tick};
 
-use crate::check::{Proposed, Sender, clip, refuse};
+use crate::check::{Hints, Proposed, Sender, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, Room, refused, request_token, wall_ms};
 
 /// Lines that are handed to admission at once.
@@ -77,7 +77,15 @@ pub(crate) async fn publish(
         }
     };
     let sender = Sender::bearer(&claims);
-    let mut lines = Lines { realms, room, sender, number: 0, batch: Vec::new(), summary: Summary::default() };
+    let mut lines = Lines {
+        realms,
+        room,
+        sender,
+        number: 0,
+        batch: Vec::new(),
+        hints: Hints::default(),
+        summary: Summary::default(),
+    };
     match lines.read(body).await {
         Ok(()) => (StatusCode::OK, Json(lines.summary)).into_response(),
         Err((status, refusal)) => {
@@ -93,6 +101,7 @@ struct Lines {
     sender: Sender,
     number: u64,
     batch: Vec<(u64, Item)>,
+    hints: Hints,
     summary: Summary,
 }
 
@@ -176,10 +185,9 @@ impl Lines {
             }
         };
         let now_ms = self.realms.now_ms(&self.room.realm);
-        match self.room.checker.event(&event, &self.sender, EventId::UNNUMBERED, Some(now_ms)) {
-            Ok(event) => {
-                self.batch.push((self.number, Item { id: event.id.clone(), input: Input::Event(event) }));
-            }
+        let (sender, unnumbered) = (&self.sender, EventId::UNNUMBERED);
+        match self.room.checker.event(&event, sender, unnumbered, Some(now_ms), &self.hints) {
+            Ok(item) => self.batch.push((self.number, item)),
             Err(refusal) => self.refuse(event.id_text().map(ArcStr::from), refusal),
         }
     }

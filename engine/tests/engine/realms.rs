@@ -26,7 +26,7 @@ pub(crate) fn named(player: &str, kind: &str, name: &str) -> Item {
 }
 
 pub(crate) fn item(player: &str, kind: &str, at_ms: i64, id: EventId) -> Item {
-    Item { id: id.clone(), input: Input::Event(event(player, kind, at_ms, id)) }
+    Item { id: id.clone(), input: Input::Event(event(player, kind, at_ms, id)), most_per_s: None }
 }
 
 pub(crate) fn batch(source: &str, items: Vec<Item>) -> Batch {

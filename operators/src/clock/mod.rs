@@ -28,9 +28,6 @@ pub use calendar::{Calendar, DAY_MS, HOUR_MS, Moment, parse_moment, parse_time};
 pub use schedule::{Plan, SHOWN, Schedule};
 pub use world_time::WorldTime;
 
-/// The farthest that world time can be set from the calendar's first instant: 300,000 years.
-const MOST_MS: i64 = 10_000_000_000_000_000;
-
 /// What the clock is told. Routed by the realm.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ClockIn {
@@ -167,7 +164,9 @@ impl ClockMachine {
             match *command {
                 ClockCommand::Downtime { from, to } => time = self.after_downtime(time, from, to),
                 ClockCommand::SetTime { world_ms } => {
-                    let world_ms = world_ms.clamp(-MOST_MS, MOST_MS);
+                    // Edges refuse what lies beyond.
+                    let most = ClockCommand::MOST_WORLD_MS;
+                    let world_ms = world_ms.clamp(-most, most);
                     let scale = (time.scale_world, time.scale_real);
                     let set = WorldTime::new(tick, world_ms, scale, self.tick_ms);
                     time = if time.paused { set.paused_at(tick) } else { set };

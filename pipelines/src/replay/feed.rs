@@ -53,8 +53,11 @@ impl Feed {
         most_gap_ms: u64,
     ) -> Result<Feed, RecordingError> {
         let definitions = (1..).zip(world.definitions());
-        let definitions = definitions
-            .map(|(place, command)| Item { id: EventId::Position(place), input: Input::Command(command) });
+        let definitions = definitions.map(|(place, command)| Item {
+            id: EventId::Position(place),
+            input: Input::Command(command),
+            most_per_s: None,
+        });
         let expected = recordings.iter().map(Recording::expected_events).sum();
         let lanes = recordings.into_iter().map(|recording| Lane::open(recording, &realm.observed));
         Ok(Feed {

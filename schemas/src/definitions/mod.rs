@@ -26,6 +26,6 @@ pub use reset::Reset;
 pub use span::Span;
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
-    LifetimeDef, MonthDef, MoonDef, PhaseDef, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef, SourceDef,
-    SourceTime, WorldDef, ZoneDef,
+    LifetimeDef, MonthDef, MoonDef, PhaseDef, Priority, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef,
+    SourceDef, SourceTime, WorldDef, ZoneDef,
 };

@@ -223,6 +223,39 @@ pub enum Sender {
     Player,
 }
 
+/// What those who follow events slowly lose last.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// It is passed over first.
+    Low,
+    /// As most are.
+    #[default]
+    Normal,
+    /// It is kept while any of the above can be passed over instead.
+    High,
+    /// It is passed over only when nothing else waits.
+    Critical,
+}
+
+impl Priority {
+    /// All of them, the lowest first.
+    pub const ALL: [Priority; 4] = [Priority::Low, Priority::Normal, Priority::High, Priority::Critical];
+
+    /// Its name in worlds and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Normal => "normal",
+            Priority::High => "high",
+            Priority::Critical => "critical",
+        }
+    }
+}
+
 /// A kind of event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -238,6 +271,8 @@ pub struct KindDef {
     pub max_per_second: u32,
     /// Whether the target must be a declared entity.
     pub known_targets: bool,
+    /// Which events a slow follower of the event stream is spared first: those of the lowest priority.
+    pub priority: Priority,
     /// The attributes it may have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, AttributeKind>,
@@ -251,6 +286,7 @@ impl Default for KindDef {
             max_amount: 1_000,
             max_per_second: 100,
             known_targets: true,
+            priority: Priority::Normal,
             attributes: BTreeMap::new(),
         }
     }

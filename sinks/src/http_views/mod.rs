@@ -169,7 +169,7 @@ fn parse_format(text: &str) -> Result<Format, HttpError> {
     let found = Format::ALL.iter().find(|(name, _)| *name == text).map(|(_, format)| *format);
     found.ok_or_else(|| {
         let hint = format!("it is one of {}", Format::ALL.map(|(name, _)| name).join(", "));
-        HttpError::bad_request("unknown_format", format!("unknown format `{text}`"), hint)
+        HttpError::bad_request("unknown_format", format!("unknown format `{text}`"), hint).at("format")
     })
 }
 
@@ -181,6 +181,7 @@ fn filter_column(view: &ViewDef, name: &str) -> Result<usize, HttpError> {
         let columns: Vec<&str> = keys.chain(view.filters.iter().copied()).collect();
         let message = format!("`{}` cannot be filtered by `{name}`", view.name);
         HttpError::bad_request("unknown_filter", message, format!("it can by {}", columns.join(", ")))
+            .at(name)
     })
 }
 
@@ -191,6 +192,7 @@ fn parse_value(view: &ViewDef, column: usize, text: &str) -> Result<Vec<Value>, 
     let wrong = |what: &str| {
         let message = format!("`{}={text}`: not {what}", column.name);
         HttpError::bad_request("bad_value", message, format!("{}: {}", column.name, column.doc))
+            .at(column.name)
     };
     if text.is_empty() {
         return Ok(vec![Value::Null, Value::text("")]);
@@ -218,7 +220,7 @@ fn pick_realm<'a>(realms: &'a [Realm], scope: Scope, wanted: Option<&str>) -> Re
         let found = realms.iter().filter(may).find(|realm| realm.name.as_str() == wanted);
         let unknown = || {
             let message = format!("unknown realm `{wanted}`, or not this token's");
-            HttpError::not_found("unknown_realm", message, format!("there is {}", names()))
+            HttpError::not_found("unknown_realm", message, format!("there is {}", names())).at("realm")
         };
         return found.ok_or_else(unknown);
     }

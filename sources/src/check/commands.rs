@@ -7,12 +7,14 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
-    ClockCommand, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
-    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
+    Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
-use super::{Checker, Field, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, suggest};
+use super::{
+    Checker, Field, Hints, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, texts,
+};
 use crate::tokens::Role;
 
 /// The most tags, and the most properties, of an entity.
@@ -34,66 +36,39 @@ impl Checker {
         sender: &Sender,
         position: u64,
         now_ms: i64,
+        hints: &Hints,
     ) -> Result<(EventId, Command), Refusal> {
         game_server(sender)?;
         let id = event_id(item.id.as_deref(), position)?;
         let at_ms = at_ms(&item.at.as_ref().map_or(Field::Absent, Field::from), Some(now_ms))?;
         let order = WriteOrder { at_ms, source: sender.source, id: id.clone() };
-        let command = match item {
-            v1::WriteItem {
-                fact: Some(fact),
-                entity: None,
-                presence: None,
-                membership: None,
-                weather: None,
-                ..
-            } => Command::Fact(self.fact(fact, order).map_err(|refusal| under("fact", refusal))?),
-            v1::WriteItem {
-                fact: None,
-                entity: Some(entity),
-                presence: None,
-                membership: None,
-                weather: None,
-                ..
-            } => Command::Entity(self.entity(entity, order).map_err(|refusal| under("entity", refusal))?),
-            v1::WriteItem {
-                fact: None,
-                entity: None,
-                presence: Some(presence),
-                membership: None,
-                weather: None,
-                ..
-            } => {
-                let write = self.presence(presence, sender, order);
-                Command::Presence(write.map_err(|refusal| under("presence", refusal))?)
-            }
-            v1::WriteItem {
-                fact: None,
-                entity: None,
-                presence: None,
-                membership: Some(membership),
-                weather: None,
-                ..
-            } => Command::Membership(
-                self::membership(membership, order).map_err(|refusal| under("membership", refusal))?,
-            ),
-            v1::WriteItem {
-                fact: None,
-                entity: None,
-                presence: None,
-                membership: None,
-                weather: Some(weather),
-                ..
-            } => Command::Weather(self.weather(weather).map_err(|refusal| under("weather", refusal))?),
-            _ => {
-                return Err(refuse(
-                    "not_one",
-                    "",
-                    "a write is exactly one of fact, entity, presence, membership and weather",
-                    "send several items for several writes",
-                ));
-            }
+        let v1::WriteItem { id: _, at: _, fact, entity, presence, membership, close, weather } = item;
+        let given = [
+            fact.is_some(),
+            entity.is_some(),
+            presence.is_some(),
+            membership.is_some(),
+            close.is_some(),
+            weather.is_some(),
+        ];
+        let one = given.into_iter().filter(|given| *given).count() == 1;
+        let (part, command) = if !one {
+            let reason = "a write is exactly one of fact, entity, presence, membership, close and weather";
+            return Err(refuse("not_one", "", reason, "send several items for several writes"));
+        } else if let Some(fact) = fact {
+            ("fact", self.fact(fact, order, hints).map(Command::Fact))
+        } else if let Some(entity) = entity {
+            ("entity", self.entity(entity, order, hints).map(Command::Entity))
+        } else if let Some(presence) = presence {
+            ("presence", self.presence(presence, sender, order, hints).map(Command::Presence))
+        } else if let Some(membership) = membership {
+            ("membership", self::membership(membership, order, hints).map(Command::Membership))
+        } else if let Some(group) = close {
+            ("close", self::close(group, order, hints).map(Command::Close))
+        } else {
+            ("weather", self.weather(weather.as_ref().expect("one is given"), hints).map(Command::Weather))
         };
+        let command = command.map_err(|refusal| under(part, refusal))?;
         Ok((id, command))
     }
 
@@ -128,6 +103,15 @@ impl Checker {
                     "not_positive",
                     "set_time",
                     "world time begins at 0",
+                    "it counts world milliseconds since the calendar's first instant",
+                ));
+            }
+            (None, false, false, Some(world_ms)) if world_ms > ClockCommand::MOST_WORLD_MS => {
+                let reason = format!("world time ends at {}", ClockCommand::MOST_WORLD_MS);
+                return Err(refuse(
+                    "out_of_range",
+                    "set_time",
+                    reason,
                     "it counts world milliseconds since the calendar's first instant",
                 ));
             }
@@ -175,13 +159,14 @@ impl Checker {
         Ok((id, Command::GrantAnswer(command)))
     }
 
-    fn fact(&self, write: &v1::FactWrite, order: WriteOrder) -> Result<FactWrite, Refusal> {
+    fn fact(&self, write: &v1::FactWrite, order: WriteOrder, hints: &Hints) -> Result<FactWrite, Refusal> {
         let declared = Sym::find(&write.fact).and_then(|fact| self.facts.get(&fact).map(|def| (fact, def)));
         let Some((fact, def)) = declared else {
-            let hint = self.suggest(&write.fact, self.facts.keys(), "facts are declared in world.yaml");
+            let hint =
+                hints.suggest(&write.fact, texts(self.facts.keys()), "facts are declared in world.yaml");
             return Err(refuse("unknown_fact", "fact", format!("unknown fact {}", quote(&write.fact)), hint));
         };
-        let scope = scope(&write.scope)?;
+        let scope = scope(&write.scope, hints)?;
         if scope != def.scope {
             let reason = format!("`{fact}` belongs to a {}, not to a {}", def.scope.name(), scope.name());
             return Err(refuse("wrong_scope", "scope", reason, "use the scope that world.yaml declares"));
@@ -192,7 +177,7 @@ impl Checker {
             (Scope::Realm, Some(_)) => {
                 return Err(refuse("unknown_holder", "holder", "is another realm", "leave it out"));
             }
-            (Scope::Region, Some(name)) => self.region("holder", name)?,
+            (Scope::Region, Some(name)) => self.region("holder", name, hints)?,
             (_, Some(name)) if !name.is_empty() => intern(holder_text("holder", name)?)?,
             _ => {
                 let hint = format!("say which {}", scope.name());
@@ -221,13 +206,18 @@ impl Checker {
         Ok(FactWrite { order, holder: Holder { scope, id }, fact, change })
     }
 
-    fn entity(&self, write: &v1::EntityWrite, order: WriteOrder) -> Result<EntityWrite, Refusal> {
+    fn entity(
+        &self,
+        write: &v1::EntityWrite,
+        order: WriteOrder,
+        hints: &Hints,
+    ) -> Result<EntityWrite, Refusal> {
         let entity = required("entity", &write.entity)?;
         let change = match (&write.upsert, &write.merge, write.delete) {
             (Some(body), None, false) => {
                 if !ENTITY_KINDS.contains(&body.kind.as_str()) {
                     let about = "an entity is an npc, object, place or player";
-                    let hint = suggest(&body.kind, ENTITY_KINDS.into_iter(), about);
+                    let hint = hints.suggest(&body.kind, ENTITY_KINDS, about);
                     let reason = format!("unknown kind of entity {}", quote(&body.kind));
                     return Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint));
                 }
@@ -266,6 +256,7 @@ impl Checker {
         write: &v1::PresenceWrite,
         sender: &Sender,
         order: WriteOrder,
+        hints: &Hints,
     ) -> Result<PresenceWrite, Refusal> {
         let player = required("player", &write.player)?;
         holder_text("player", player)?;
@@ -284,7 +275,7 @@ impl Checker {
             None => sender.subject,
         };
         let region = match write.region.as_deref().filter(|region| !region.is_empty()) {
-            Some(region) => self.region("region", region)?,
+            Some(region) => self.region("region", region, hints)?,
             None => Sym::NONE,
         };
         let instance = intern(holder_text("instance", write.instance.as_deref().unwrap_or_default())?)?;
@@ -293,9 +284,9 @@ impl Checker {
 
     /// Whether the zone's climate has such a state is not known here: climates are definitions, which may
     /// change while the world runs.
-    fn weather(&self, write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
+    fn weather(&self, write: &v1::WeatherWrite, hints: &Hints) -> Result<WeatherCommand, Refusal> {
         let Some(zone) = Sym::find(&write.zone).filter(|zone| self.zones.contains(zone)) else {
-            let hint = self.suggest(&write.zone, self.zones.iter(), "zones are declared in world.yaml");
+            let hint = hints.suggest(&write.zone, texts(&self.zones), "zones are declared in world.yaml");
             return Err(refuse("unknown_zone", "zone", format!("unknown zone {}", quote(&write.zone)), hint));
         };
         Ok(WeatherCommand { zone, state: intern(required("state", &write.state)?)? })
@@ -333,24 +324,43 @@ pub(crate) fn required<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal
     id_text(path, text)
 }
 
-pub(crate) fn scope(name: &str) -> Result<Scope, Refusal> {
+pub(crate) fn scope(name: &str, hints: &Hints) -> Result<Scope, Refusal> {
     Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
         let names = Scope::ALL.into_iter().map(Scope::name);
-        let hint = suggest(name, names, "player, party, guild, account, region, instance or realm");
+        let hint = hints.suggest(name, names, "player, party, guild, account, region, instance or realm");
         refuse("unknown_scope", "scope", format!("unknown scope {}", quote(name)), hint)
     })
 }
 
-fn membership(write: &v1::MembershipWrite, order: WriteOrder) -> Result<MembershipWrite, Refusal> {
+fn membership(
+    write: &v1::MembershipWrite,
+    order: WriteOrder,
+    hints: &Hints,
+) -> Result<MembershipWrite, Refusal> {
     let player = required("player", &write.player)?;
     holder_text("player", player)?;
-    let scope = scope(&write.scope)?;
+    let scope = scope(&write.scope, hints)?;
     if !matches!(scope, Scope::Party | Scope::Guild | Scope::Account) {
         let reason = format!("nobody is a member of a {}", scope.name());
         return Err(refuse("wrong_scope", "scope", reason, "party, guild or account"));
     }
     let group = intern(holder_text("group", write.group.as_deref().unwrap_or_default())?)?;
     Ok(MembershipWrite { order, player: intern(player)?, scope, group })
+}
+
+pub(crate) fn close(write: &v1::CloseWrite, order: WriteOrder, hints: &Hints) -> Result<CloseWrite, Refusal> {
+    let scope = scope(&write.scope, hints)?;
+    can_close(scope)?;
+    let group = holder_text("group", required("group", &write.group)?)?;
+    Ok(CloseWrite { order, group: Holder { scope, id: intern(group)? } })
+}
+
+pub(crate) fn can_close(scope: Scope) -> Result<(), Refusal> {
+    if scope.can_close() {
+        return Ok(());
+    }
+    let reason = format!("a {} does not end", scope.name());
+    Err(refuse("wrong_scope", "scope", reason, "party, guild, account or instance"))
 }
 
 fn fact_value(path: &str, holds: FactKind, value: &v1::Scalar) -> Result<Value, Refusal> {

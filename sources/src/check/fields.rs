@@ -140,6 +140,7 @@ pub(crate) fn attribute(
     path: &str,
     holds: AttributeKind,
     field: &Field<'_>,
+    intern: impl Fn(&str, &str) -> Result<Sym, Refusal>,
 ) -> Result<Option<Value>, Refusal> {
     let wrong = |wanted: &str| {
         Err(refuse("wrong_type", path, format!("is {}", field.kind()), format!("it must be {wanted}")))
@@ -154,7 +155,7 @@ pub(crate) fn attribute(
         (AttributeKind::Number, _) => return wrong("a number"),
         (AttributeKind::Bool, Field::Bool(value)) => Value::Bool(*value),
         (AttributeKind::Bool, _) => return wrong("true or false"),
-        (AttributeKind::Id, Field::Text(text)) => Value::id(intern(id_text(path, text)?)?),
+        (AttributeKind::Id, Field::Text(text)) => Value::id(intern(path, id_text(path, text)?)?),
         (AttributeKind::Id, _) => return wrong("an id"),
         (AttributeKind::Text, Field::Text(text)) => Value::text(long_text(path, text)?),
         (AttributeKind::Text, _) => return wrong("text"),

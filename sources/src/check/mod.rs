@@ -5,26 +5,31 @@
 
 mod commands;
 mod fields;
+mod hints;
+mod new_ids;
 mod proposed;
-mod rate;
 mod recent;
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use worldflow_engine::admission::Refusal;
+use worldflow_engine::admission::{Item, Refusal};
+use worldflow_engine::intake::too_fast;
+use worldflow_engine::rate::RateLimits;
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::definitions::{AttributeKind, FactDef, KindDef, Sender as MaySend, WorldDef};
-use worldflow_schemas::{Event, EventId, Sym, Value, catalog};
+use worldflow_schemas::{Event, EventId, Input, Sym, Value, catalog};
 
 pub(crate) use commands::{
-    ENTITY_KINDS, MOST_GRANT_BYTES, MOST_PARTS, properties, required, scope, tags, under,
+    ENTITY_KINDS, MOST_GRANT_BYTES, MOST_PARTS, can_close, close, properties, required, scope, tags, under,
 };
 pub(crate) use fields::{amount, at_ms, attribute, holder_text, id_text, intern, long_text, optional_id};
+pub use hints::Hints;
+pub(crate) use hints::suggest;
+pub use new_ids::MOST_NEW_IDS;
+use new_ids::NewIds;
 pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
-pub use rate::RateLimits;
 use recent::Recent;
 
 use crate::tokens::{Claims, Role};
@@ -40,6 +45,10 @@ pub const MOST_PAST_MS: i64 = 86_400_000;
 
 /// How far ahead: clocks differ.
 pub const MOST_AHEAD_MS: i64 = 60_000;
+
+/// So many times its rate may somebody send of a kind in a second, what is sent again among it. What is
+/// new is counted exactly where it is known to be new; beyond this nothing gets so far.
+const RESENDS: u32 = 10;
 
 /// Who proposes something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,15 +85,17 @@ pub struct Checker {
     zones: FxHashSet<Sym>,
     facts: FxHashMap<Sym, FactDef>,
     views: Arc<ViewStore>,
-    rates: RateLimits,
+    rates: Mutex<RateLimits>,
     recent: Recent,
+    new_ids: NewIds,
 }
 
 #[derive(Debug)]
 struct Kind {
     def: KindDef,
     attributes: FxHashMap<Sym, AttributeKind>,
-    needs_target: bool,
+    /// Its target is a quest, and must be there.
+    about_quests: bool,
 }
 
 /// Kinds that every world has: what players say about quests. The target is the quest.
@@ -97,7 +108,7 @@ impl Checker {
         let mut kinds = FxHashMap::default();
         for (name, def) in &world.kinds {
             let attributes = def.attributes.iter().map(|(name, kind)| (Sym::new(name), *kind)).collect();
-            kinds.insert(Sym::new(name), Kind { def: def.clone(), attributes, needs_target: false });
+            kinds.insert(Sym::new(name), Kind { def: def.clone(), attributes, about_quests: false });
         }
         for name in QUEST_KINDS {
             kinds.entry(Sym::new(name)).or_insert_with(|| Kind {
@@ -108,7 +119,7 @@ impl Checker {
                     ..KindDef::default()
                 },
                 attributes: FxHashMap::default(),
-                needs_target: true,
+                about_quests: true,
             });
         }
         let names = |names: &mut dyn Iterator<Item = &String>| names.map(|name| Sym::new(name)).collect();
@@ -120,8 +131,9 @@ impl Checker {
             zones: names(&mut world.zones.keys()),
             facts: world.facts.iter().map(|(name, def)| (Sym::new(name), def.clone())).collect(),
             views,
-            rates: RateLimits::default(),
+            rates: Mutex::default(),
             recent: Recent::default(),
+            new_ids: NewIds::default(),
         }
     }
 
@@ -133,11 +145,8 @@ impl Checker {
         if self.kinds.keys().any(|kind| matches(pattern, kind.as_str())) {
             return Ok(());
         }
-        let hint = self.suggest(
-            pattern,
-            self.kinds.keys(),
-            "kinds are declared in world.yaml; `*` stands for any characters",
-        );
+        let kinds = self.kinds.keys().map(|kind| kind.as_str());
+        let hint = suggest(pattern, kinds, "kinds are declared in world.yaml; `*` stands for any characters");
         Err(refuse("unknown_kind", "kinds", format!("no kind is called {}", quote(pattern)), hint))
     }
 
@@ -153,41 +162,44 @@ impl Checker {
         sender: &Sender,
         position: u64,
         now_ms: Option<i64>,
-    ) -> Result<Event, Refusal> {
+        hints: &Hints,
+    ) -> Result<Item, Refusal> {
         if let Some(odd) = &event.odd {
-            return Err(refuse_odd(odd));
+            return Err(refuse_odd(odd, hints));
         }
-        let (kind_name, kind) = self.kind(&event.kind)?;
+        let (kind_name, kind) = self.kind(&event.kind, hints)?;
         let id = optional_id("id", &event.id)?;
         let at_ms = at_ms(&event.at, now_ms)?;
         let player = speaks_for(sender, kind_name, kind, optional_id("player", &event.player)?)?;
-        let target = self.target(kind_name, kind, &event.target)?;
+        let target = self.target(kind_name, kind, &event.target, hints)?;
         let amount = amount(kind_name, kind.def.max_amount, &event.amount)?;
         let region = match optional_id("region", &event.region)? {
-            Some(region) => self.region("region", region)?,
+            Some(region) => self.region("region", region, hints)?,
             None => Sym::NONE,
         };
-        let with = self.attributes(kind_name, kind, &event.with)?;
+        let with = self.attributes(kind_name, kind, &event.with, sender, hints)?;
 
         let player = intern(player.unwrap_or_default())?;
-        let target = intern(target.unwrap_or_default())?;
+        let target = self.new_ids.intern("target", target.unwrap_or_default(), sender)?;
         if let Some(now_ms) = now_ms {
             let who = if player.is_none() { sender.source } else { player };
-            let most = kind.def.max_per_second;
-            if !self.rates.admit(kind_name, who, most, now_ms) {
-                return Err(refuse(
-                    "rate_limited",
-                    "",
-                    format!("more than {most} events of kind `{kind_name}` by `{who}` in one second"),
-                    "send it again in the next second, or raise max_per_second of the kind",
-                ));
+            let most = kind.def.max_per_second.saturating_mul(RESENDS);
+            let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            if !rates.admit(kind_name, who, most, now_ms) {
+                return Err(too_fast(kind_name, who, most));
             }
         }
         let id = id.map_or(EventId::Position(position), |id| EventId::Named(id.into()));
-        Ok(Event { at_ms, source: sender.source, id, player, kind: kind_name, target, region, amount, with })
+        let source = sender.source;
+        let event = Event { at_ms, source, id, player, kind: kind_name, target, region, amount, with };
+        Ok(Item {
+            id: event.id.clone(),
+            input: Input::Event(event),
+            most_per_s: now_ms.map(|_| kind.def.max_per_second),
+        })
     }
 
-    fn kind(&self, field: &Field<'_>) -> Result<(Sym, &Kind), Refusal> {
+    fn kind(&self, field: &Field<'_>, hints: &Hints) -> Result<(Sym, &Kind), Refusal> {
         let Some(name) = optional_id("kind", field)? else {
             return Err(refuse(
                 "missing_kind",
@@ -197,7 +209,7 @@ impl Checker {
             ));
         };
         Sym::find(name).and_then(|sym| self.kinds.get(&sym).map(|kind| (sym, kind))).ok_or_else(|| {
-            let hint = self.suggest(name, self.kinds.keys(), "kinds are declared in world.yaml");
+            let hint = hints.suggest(name, texts(self.kinds.keys()), "kinds are declared in world.yaml");
             refuse("unknown_kind", "kind", format!("unknown kind {}", quote(name)), hint)
         })
     }
@@ -207,19 +219,27 @@ impl Checker {
         kind_name: Sym,
         kind: &Kind,
         field: &'f Field<'_>,
+        hints: &Hints,
     ) -> Result<Option<&'f str>, Refusal> {
         let target = optional_id("target", field)?;
         match target {
-            None if kind.needs_target => Err(refuse(
+            None if kind.about_quests => Err(refuse(
                 "missing_target",
                 "target",
                 format!("an event of kind `{kind_name}` needs a target"),
                 "the target is the quest's id",
             )),
+            // Quests come and go while the world runs, but each is an id that is known.
+            Some(target) if kind.about_quests && Sym::find(target).is_none() => Err(refuse(
+                "unknown_quest",
+                "target",
+                format!("unknown quest {}", quote(target)),
+                "the view `quest_state` lists a player's; the world's quests lie in quests/",
+            )),
             Some(target) if kind.def.known_targets && !self.knows_entity(target) => {
-                let hint = self.suggest(
+                let hint = hints.suggest(
                     target,
-                    self.entities.iter(),
+                    texts(&self.entities),
                     "targets are entities: declared in world.yaml, or written by a game server",
                 );
                 Err(refuse("unknown_target", "target", format!("unknown target {}", quote(target)), hint))
@@ -235,9 +255,9 @@ impl Checker {
             || self.recent.contains(sym)
     }
 
-    fn region(&self, path: &str, name: &str) -> Result<Sym, Refusal> {
+    fn region(&self, path: &str, name: &str, hints: &Hints) -> Result<Sym, Refusal> {
         Sym::find(name).filter(|sym| self.regions.contains(sym)).ok_or_else(|| {
-            let hint = self.suggest(name, self.regions.iter(), "regions are declared in world.yaml");
+            let hint = hints.suggest(name, texts(&self.regions), "regions are declared in world.yaml");
             refuse("unknown_region", path, format!("unknown region {}", quote(name)), hint)
         })
     }
@@ -247,6 +267,8 @@ impl Checker {
         kind_name: Sym,
         kind: &Kind,
         with: &[(std::borrow::Cow<'_, str>, Field<'_>)],
+        sender: &Sender,
+        hints: &Hints,
     ) -> Result<Option<Arc<[(Sym, Value)]>>, Refusal> {
         let mut attributes: Vec<(Sym, Value)> = Vec::with_capacity(with.len());
         for (name, field) in with {
@@ -254,24 +276,26 @@ impl Checker {
             let declared = Sym::find(name).and_then(|sym| kind.attributes.get(&sym).map(|kind| (sym, *kind)));
             let Some((sym, holds)) = declared else {
                 let about = format!("attributes of `{kind_name}` are declared in world.yaml");
-                let hint = self.suggest(name, kind.attributes.keys(), &about);
+                let hint = hints.suggest(name, texts(kind.attributes.keys()), &about);
                 let reason = format!("unknown attribute {}", quote(name));
                 return Err(refuse("unknown_attribute", path(), reason, hint));
             };
             if attributes.iter().any(|(other, _)| *other == sym) {
                 return Err(refuse("duplicate_field", path(), "is given twice", "give each attribute once"));
             }
-            if let Some(value) = attribute(&path(), holds, field)? {
+            let intern = |path: &str, text: &str| self.new_ids.intern(path, text, sender);
+            if let Some(value) = attribute(&path(), holds, field, intern)? {
                 attributes.push((sym, value));
             }
         }
         attributes.sort_by(|(a, _), (b, _)| a.cmp_text(*b));
         Ok((!attributes.is_empty()).then(|| attributes.into()))
     }
+}
 
-    fn suggest<'n>(&self, wrong: &str, names: impl Iterator<Item = &'n Sym>, about: &str) -> String {
-        suggest(wrong, names.map(|name| name.as_str()), about)
-    }
+/// Ids as they read.
+fn texts<'n>(names: impl IntoIterator<Item = &'n Sym>) -> impl Iterator<Item = &'n str> {
+    names.into_iter().map(|name| name.as_str())
 }
 
 /// Whether `pattern`, in which `*` stands for any run of characters, means `kind`.
@@ -302,24 +326,6 @@ pub(crate) fn refuse(
     Refusal { code, path: path.into(), reason: reason.into(), hint: hint.into() }
 }
 
-/// The hint for a name that is not known: the nearest that is, and where they come from.
-pub(crate) fn suggest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>, about: &str) -> String {
-    /// A world may have a hundred thousand entities; a hint is not worth comparing all of them.
-    const MOST_COMPARED: usize = 5_000;
-    let wrong = shorten(wrong);
-    let near = names
-        .take(MOST_COMPARED)
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
-        .min();
-    let mut hint = String::new();
-    if let Some((_, name)) = near {
-        let _ = write!(hint, "did you mean `{name}`? ");
-    }
-    hint.push_str(about);
-    hint
-}
-
 /// At most a line of what somebody sent, for messages.
 pub(crate) fn shorten(text: &str) -> &str {
     text.char_indices().nth(MOST_ID_BYTES).map_or(text, |(end, _)| &text[..end])
@@ -337,7 +343,7 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{}`{more}", short.escape_debug())
 }
 
-pub(crate) fn refuse_odd(odd: &Odd<'_>) -> Refusal {
+pub(crate) fn refuse_odd(odd: &Odd<'_>, hints: &Hints) -> Refusal {
     let shape = "an event is {id?, at?, player?, kind, target?, amount?, region?, with?}";
     match odd {
         Odd::NotAnObject => refuse("wrong_type", "", "an event is an object", shape),
@@ -345,7 +351,7 @@ pub(crate) fn refuse_odd(odd: &Odd<'_>) -> Refusal {
             "unknown_field",
             shorten(name),
             format!("events have no field {}", quote(name)),
-            suggest(name, FIELDS.into_iter(), "attributes go into `with`"),
+            hints.suggest(name, FIELDS, "attributes go into `with`"),
         ),
         Odd::Twice(name) => refuse("duplicate_field", *name, "is given twice", "give each field once"),
         Odd::WithNotAnObject => refuse(

@@ -2,7 +2,9 @@
 
 use expect_test::{Expect, expect};
 use serde_json::json;
-use worldflow_schemas::Row;
+use worldflow_proto::v1;
+use worldflow_schemas::input::ClockCommand;
+use worldflow_schemas::{Command, Row};
 
 use super::*;
 
@@ -15,11 +17,14 @@ fn checker() -> Checker {
         "zones": {"fen": {"climate": "mild"}},
         "kinds": {
             "kill": {"max_amount": 10, "max_per_second": 3, "attributes": {"weapon": "id", "damage": "number", "crit": "bool"}},
-            "say": {"from": "player", "known_targets": false, "attributes": {"words": "text"}}
+            "say": {"from": "player", "known_targets": false, "attributes": {"words": "text"}},
+            "emote": {"from": "player", "known_targets": false, "attributes": {"style": "id"}}
         },
         "entities": {"wolf": {"tags": ["beast"]}, "bear": {}}
     });
     let world: WorldDef = serde_json::from_value(world).expect("a world");
+    // A world's quests are ids that are known.
+    let _wolves = Sym::new("wolves");
     let views = Arc::new(ViewStore::new(100));
     let added = Row::from([
         Value::Sym("realm".into()),
@@ -39,8 +44,8 @@ fn sender(role: Role, subject: &str) -> Sender {
 
 fn outcome(checker: &Checker, sender: &Sender, json: &str) -> String {
     let event: Proposed<'_> = serde_json::from_str(json).expect("any JSON is a proposed event");
-    match checker.event(&event, sender, 7, Some(NOW_MS)) {
-        Ok(event) => format!(
+    match checker.event(&event, sender, 7, Some(NOW_MS), &Hints::default()) {
+        Ok(Item { input: Input::Event(event), .. }) => format!(
             "ok {:?} at +{} {:?} {:?} {} x{} in {:?} with {:?}",
             event.id,
             event.at_ms - NOW_MS,
@@ -51,6 +56,7 @@ fn outcome(checker: &Checker, sender: &Sender, json: &str) -> String {
             event.region,
             event.with
         ),
+        Ok(other) => format!("not an event: {other:?}"),
         Err(refusal) => format!("{} {}: {} ({})", refusal.code, refusal.path, refusal.reason, refusal.hint),
     }
 }
@@ -118,6 +124,7 @@ fn each_wrong_event_has_its_answer() {
             r#"{"kind": "kill", "amout": 3}"#,
             r#"{"kind": "kill", "kind": "say"}"#,
             r#"{"kind": "quest.accept", "player": "ana"}"#,
+            r#"{"kind": "quest.accept", "player": "ana", "target": "a-quest-that-nobody-wrote"}"#,
         ],
         &expect![[r#"
             wrong_type : an event is an object (an event is {id?, at?, player?, kind, target?, amount?, region?, with?})
@@ -152,7 +159,8 @@ fn each_wrong_event_has_its_answer() {
             wrong_type with: attributes are an object (write {"with": {"weapon": "bow"}})
             unknown_field amout: events have no field `amout` (did you mean `amount`? attributes go into `with`)
             duplicate_field kind: is given twice (give each field once)
-            missing_target target: an event of kind `quest.accept` needs a target (the target is the quest's id)"#]],
+            missing_target target: an event of kind `quest.accept` needs a target (the target is the quest's id)
+            unknown_quest target: unknown quest `a-quest-that-nobody-wrote` (the view `quest_state` lists a player's; the world's quests lie in quests/)"#]],
     );
 }
 
@@ -199,7 +207,10 @@ fn an_entity_is_known_as_soon_as_its_write_has_passed() {
     let kill = || outcome(&checker, &server, r#"{"kind": "kill", "target": "boar-9"}"#);
     let write = |json: serde_json::Value| {
         let item = serde_json::from_value(json!({"entity": json})).expect("a write");
-        checker.write(&item, &server, 1, NOW_MS).map(|_| ()).map_err(|refusal| refusal.code)
+        checker
+            .write(&item, &server, 1, NOW_MS, &Hints::default())
+            .map(|_| ())
+            .map_err(|refusal| refusal.code)
     };
     assert!(kill().starts_with("unknown_target"));
     let unknown = json!({"entity": "boar-9", "upsert": {"kind": "beast"}});
@@ -216,7 +227,8 @@ fn weather_is_of_a_zone_of_this_world() {
     let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
     let write = |zone: &str| {
         let item = serde_json::from_value(json!({"weather": {"zone": zone, "state": "rain"}}));
-        let refused = checker.write(&item.expect("a write"), &server, 1, NOW_MS).map(|_| ());
+        let refused =
+            checker.write(&item.expect("a write"), &server, 1, NOW_MS, &Hints::default()).map(|_| ());
         refused.map_err(|refusal| (refusal.code, refusal.path))
     };
     assert_eq!(write("fen"), Ok(()));
@@ -224,16 +236,70 @@ fn weather_is_of_a_zone_of_this_world() {
 }
 
 #[test]
-fn the_rate_of_a_kind_is_per_player_and_second() {
+fn the_edge_lets_through_what_may_be_sent_again_and_no_more() {
     let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
     let kill: Proposed<'_> = serde_json::from_str(r#"{"kind": "kill", "player": "ana"}"#).expect("JSON");
-    let at =
-        |now_ms| checker.event(&kill, &server, 1, Some(now_ms)).map(|_| ()).map_err(|refusal| refusal.code);
-    for now_ms in [NOW_MS, NOW_MS, NOW_MS + 999] {
-        assert_eq!(at(now_ms), Ok(()));
+    let at = |now_ms| {
+        let checked = checker.event(&kill, &server, 1, Some(now_ms), &Hints::default());
+        checked.map(|item| item.most_per_s).map_err(|refusal| refusal.code)
+    };
+    for _ in 0..3 * RESENDS {
+        assert_eq!(at(NOW_MS), Ok(Some(3)));
     }
     assert_eq!(at(NOW_MS + 999), Err("rate_limited"));
-    assert_eq!(at(NOW_MS + 1_000), Ok(()));
+    assert_eq!(at(NOW_MS + 1_000), Ok(Some(3)));
+}
+
+#[test]
+fn a_player_makes_only_so_many_ids_known() {
+    let checker = checker();
+    let (ana, bo) = (sender(Role::Player, "ana"), sender(Role::Player, "bo"));
+    let emote = |sender: &Sender, target: &str| {
+        outcome(&checker, sender, &format!(r#"{{"kind": "emote", "target": "{target}"}}"#))
+    };
+    for n in 0..MOST_NEW_IDS {
+        assert!(emote(&ana, &format!("ana-made-this-up-{n}")).starts_with("ok"));
+    }
+    assert!(emote(&ana, "ana-wants-more").starts_with("too_many_ids target: `ana` has named 256 ids"));
+    let styled = r#"{"kind": "emote", "with": {"style": "ana-has-style"}}"#;
+    assert!(outcome(&checker, &ana, styled).starts_with("too_many_ids with.style"));
+    assert_eq!((Sym::find("ana-wants-more"), Sym::find("ana-has-style")), (None, None));
+    // What is known already may be named, and others have ids of their own.
+    assert!(emote(&ana, "ana-made-this-up-3").starts_with("ok"));
+    assert!(emote(&ana, "wolf").starts_with("ok"));
+    assert!(emote(&bo, "ana-wants-more").starts_with("ok"));
+    assert!(emote(&ana, "ana-wants-more").starts_with("ok"));
+    // A quest's name makes nothing known either.
+    let accept =
+        |sender: &Sender| outcome(&checker, sender, r#"{"kind": "quest.accept", "target": "not-a-quest"}"#);
+    assert!(accept(&bo).starts_with("unknown_quest target"));
+    assert!(accept(&sender(Role::GameServer, "server-1")).starts_with("unknown_quest target"));
+    assert_eq!(Sym::find("not-a-quest"), None);
+}
+
+#[test]
+fn world_time_can_be_set_within_the_calendar_only() {
+    let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
+    let set = |world_ms: i64| {
+        let clock = v1::Clock { set_time: Some(world_ms), ..v1::Clock::default() };
+        let checked = checker.clock(&clock, &server, 1).map(|(_, command)| command);
+        checked.map_err(|refusal| format!("{} {}: {}", refusal.code, refusal.path, refusal.reason))
+    };
+    let most = ClockCommand::MOST_WORLD_MS;
+    for world_ms in [0, most] {
+        assert_eq!(set(world_ms), Ok(Command::Clock(ClockCommand::SetTime { world_ms })));
+    }
+    for world_ms in [most + 1, i64::MAX] {
+        assert_eq!(set(world_ms), Err(format!("out_of_range set_time: world time ends at {most}")));
+    }
+    assert_eq!(set(-1), Err("not_positive set_time: world time begins at 0".to_owned()));
+}
+
+fn at_ms(item: &Item) -> i64 {
+    match &item.input {
+        Input::Event(event) => event.at_ms,
+        Input::Command(command) => panic!("not an event: {command:?}"),
+    }
 }
 
 #[test]
@@ -241,9 +307,10 @@ fn a_recording_needs_times_and_may_have_any() {
     let (checker, file) = (checker(), Sender::trusted("file".into()));
     let check = |json: &str| {
         let event: Proposed<'_> = serde_json::from_str(json).expect("JSON");
-        checker.event(&event, &file, 1, None).map(|event| event.at_ms).map_err(|refusal| refusal.code)
+        let item = checker.event(&event, &file, 1, None, &Hints::default());
+        item.map(|item| (at_ms(&item), item.most_per_s)).map_err(|refusal| refusal.code)
     };
-    assert_eq!(check(r#"{"kind": "kill", "at": 5}"#), Ok(5));
+    assert_eq!(check(r#"{"kind": "kill", "at": 5}"#), Ok((5, None)));
     assert_eq!(check(r#"{"kind": "kill"}"#), Err("missing_time"));
 }
 

@@ -15,8 +15,10 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::catalog::{ColumnType, ViewId};
-use worldflow_schemas::{Event, EventId, Row, Tick, Value, proto_rows};
+use worldflow_schemas::{EventId, Row, Tick, Value, proto_rows};
 
+use super::lists::{self, Bounded};
+use super::stream::{Missed, Streamed};
 use crate::check::{Proposed, quote, refuse};
 
 /// How frames are written, by subprotocol.
@@ -68,7 +70,25 @@ struct PublishJson<'a> {
     #[serde(default)]
     seq: u64,
     #[serde(default, borrow)]
-    events: Vec<Proposed<'a>>,
+    events: Bounded<Proposed<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WriteJson {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    items: Bounded<v1::WriteItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantAnswersJson {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    answers: Bounded<v1::GrantAnswer>,
 }
 
 #[derive(Deserialize)]
@@ -77,9 +97,9 @@ enum FrameJson<'a> {
     Hello(v1::Hello),
     #[serde(borrow)]
     Publish(PublishJson<'a>),
-    Write(v1::Write),
+    Write(WriteJson),
     Clock(v1::Clock),
-    GrantAnswers(v1::GrantAnswers),
+    GrantAnswers(GrantAnswersJson),
     Subscribe(v1::Subscribe),
     Change(v1::ChangeSubscription),
     Follow(v1::Follow),
@@ -102,12 +122,18 @@ pub(super) fn from_json(text: &str) -> Result<Incoming<'_>, Refusal> {
     })?;
     Ok(Incoming::Other(match frame {
         FrameJson::Publish(publish) => {
-            return Ok(Incoming::Publish { seq: publish.seq, events: Cow::Owned(publish.events) });
+            let events = publish.events.whole("publish.events")?;
+            return Ok(Incoming::Publish { seq: publish.seq, events: Cow::Owned(events) });
         }
         FrameJson::Hello(frame) => ClientFrame::Hello(frame),
-        FrameJson::Write(frame) => ClientFrame::Write(frame),
+        FrameJson::Write(WriteJson { seq, items }) => {
+            ClientFrame::Write(v1::Write { seq, items: items.whole("write.items")? })
+        }
         FrameJson::Clock(frame) => ClientFrame::Clock(frame),
-        FrameJson::GrantAnswers(frame) => ClientFrame::GrantAnswers(frame),
+        FrameJson::GrantAnswers(GrantAnswersJson { seq, answers }) => {
+            let answers = answers.whole("grant_answers.answers")?;
+            ClientFrame::GrantAnswers(v1::GrantAnswers { seq, answers })
+        }
         FrameJson::Subscribe(frame) => ClientFrame::Subscribe(frame),
         FrameJson::Change(frame) => ClientFrame::Change(frame),
         FrameJson::Follow(frame) => ClientFrame::Follow(frame),
@@ -121,6 +147,7 @@ pub(super) fn from_json(text: &str) -> Result<Incoming<'_>, Refusal> {
 /// Reads a protobuf frame.
 pub(super) fn from_protobuf(bytes: &Bytes) -> Result<ClientFrame, Refusal> {
     let hint = "a binary message is one worldflow.v1.ClientFrame";
+    lists::within_most(bytes)?;
     match v1::ClientFrame::decode(bytes.clone()) {
         Ok(v1::ClientFrame { frame: Some(frame) }) => Ok(frame),
         Ok(_) => Err(refuse("malformed", "", "the frame is empty, or of a newer version", hint)),
@@ -135,9 +162,14 @@ pub(super) fn error(refusal: &Refusal, about: Option<u64>) -> v1::Error {
         path: refusal.path.clone(),
         reason: refusal.reason.clone(),
         hint: refusal.hint.clone(),
-        retryable: matches!(refusal.code, "rate_limited" | "shutting_down"),
+        retryable: retryable(refusal.code),
         about,
     }
+}
+
+/// Whether sending, or connecting, again later can succeed.
+pub(super) fn retryable(code: &str) -> bool {
+    matches!(code, "rate_limited" | "dedupe_full" | "too_many_sessions" | "shutting_down")
 }
 
 /// What changed of one subscription at a tick.
@@ -257,14 +289,18 @@ impl Writer {
         server_frame(6, &body)
     }
 
-    /// Events of a tick for one follower.
-    pub(super) fn events(&self, id: u32, tick: Tick, missed: u64, events: &[&Event]) -> Message {
+    /// Events of a tick for one follower, and what it has missed since the last.
+    pub(super) fn events(&self, id: u32, tick: Tick, missed: Missed, events: &[Streamed]) -> Message {
+        let Missed { counted: missed, uncounted: missed_uncounted } = missed;
         if self.encoding == Encoding::Json {
-            let events: Vec<StreamedJson<'_>> = events.iter().map(|event| StreamedJson::of(event)).collect();
-            return json("events", &EventsJson { id, tick, missed, events });
+            let events: Vec<StreamedJson<'_>> = events.iter().map(StreamedJson::of).collect();
+            return json("events", &EventsJson { id, tick, missed, missed_uncounted, events });
         }
-        let events = events.iter().map(|event| streamed(event)).collect();
-        self.plain(&ServerFrame::Events(v1::Events { id, tick, events, missed }))
+        let events = events.iter().map(streamed).collect();
+        let frame = v1::ServerFrame {
+            frame: Some(ServerFrame::Events(v1::Events { id, tick, events, missed, missed_uncounted })),
+        };
+        Message::Binary(frame.encode_to_vec().into())
     }
 }
 
@@ -357,6 +393,7 @@ struct EventsJson<'a> {
     id: u32,
     tick: Tick,
     missed: u64,
+    missed_uncounted: bool,
     events: Vec<StreamedJson<'a>>,
 }
 
@@ -374,12 +411,13 @@ struct StreamedJson<'a> {
     amount: i64,
     #[serde(skip_serializing_if = "str::is_empty")]
     region: &'a str,
+    priority: &'static str,
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     with: serde_json::Map<String, serde_json::Value>,
 }
 
 impl<'a> StreamedJson<'a> {
-    fn of(event: &'a Event) -> StreamedJson<'a> {
+    fn of(Streamed { event, priority, .. }: &'a Streamed) -> StreamedJson<'a> {
         let with = event.with.iter().flat_map(|with| with.iter());
         StreamedJson {
             source: event.source.as_str(),
@@ -390,6 +428,7 @@ impl<'a> StreamedJson<'a> {
             target: event.target.as_str(),
             amount: event.amount,
             region: event.region.as_str(),
+            priority: priority.name(),
             with: with.map(|(name, value)| (name.as_str().to_owned(), value.to_json())).collect(),
         }
     }
@@ -402,7 +441,7 @@ fn named(id: &EventId) -> Option<&str> {
     }
 }
 
-fn streamed(event: &Event) -> v1::StreamedEvent {
+fn streamed(Streamed { event, priority, .. }: &Streamed) -> v1::StreamedEvent {
     let text = |sym: worldflow_schemas::Sym| (!sym.is_none()).then(|| sym.as_str().to_owned());
     let with = event.with.iter().flat_map(|with| with.iter());
     v1::StreamedEvent {
@@ -415,6 +454,7 @@ fn streamed(event: &Event) -> v1::StreamedEvent {
         amount: event.amount,
         region: text(event.region),
         with: with.map(|(name, value)| (name.as_str().to_owned(), proto_rows::scalar(value))).collect(),
+        priority: priority.name().to_owned(),
     }
 }
 

@@ -17,10 +17,12 @@ use worldflow_engine::admission::TickEvents;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Delta;
 use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::definitions::Priority;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::access::{Values, Wanted};
 use super::inbox::Inbox;
+use super::stream::Streamed;
 use crate::check::matches;
 
 /// Names a session within the hub.
@@ -146,6 +148,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Hub {
     realm: Realm,
+    /// Of kinds whose priority is not normal.
+    priorities: FxHashMap<Sym, Priority>,
     state: Mutex<State>,
     gone: watch::Sender<bool>,
 }
@@ -156,7 +160,10 @@ impl Hub {
         let tick = realm.progress.borrow().tick;
         let views = catalog::ids().map(|_| Followers::default()).collect();
         let state = State { tick, views, follows: BTreeMap::new(), by_kind: FxHashMap::default() };
-        let hub = Arc::new(Hub { realm, state: Mutex::new(state), gone: watch::channel(false).0 });
+        let kinds = realm.world.kinds.iter().filter(|(_, kind)| kind.priority != Priority::Normal);
+        let priorities = kinds.map(|(name, kind)| (Sym::new(name), kind.priority)).collect();
+        let hub =
+            Arc::new(Hub { realm, priorities, state: Mutex::new(state), gone: watch::channel(false).0 });
         tokio::spawn(follow_progress(Arc::downgrade(&hub)));
         tokio::spawn(follow_events(Arc::downgrade(&hub)));
         hub
@@ -343,7 +350,8 @@ impl Hub {
                 if follow.player.is_some_and(|player| player != event.player) {
                     continue;
                 }
-                follow.inbox.push_event(id.1, batch.tick, event);
+                let priority = self.priorities.get(&event.kind).copied().unwrap_or_default();
+                follow.inbox.push_event(id.1, Streamed { tick: batch.tick, event: event.clone(), priority });
                 woken.insert(id.0, &follow.inbox);
             }
         }
@@ -352,10 +360,11 @@ impl Hub {
         }
     }
 
-    fn events_missed(&self, at_least: u64) {
+    /// Whole ticks went by. Of which kinds their events were is not known, so every follower is told.
+    fn events_missed(&self) {
+        metrics::counter!("worldflow_socket_lags_total").increment(1);
         for ((_, id), follow) in &self.lock().follows {
-            follow.inbox.missed(*id, at_least);
-            follow.inbox.ready.notify_one();
+            follow.inbox.miss_events(*id);
         }
     }
 }
@@ -430,7 +439,7 @@ async fn follow_events(hub: Weak<Hub>) {
         let Some(hub) = hub.upgrade() else { return };
         match received {
             Ok(Ok(batch)) => hub.dispatch_events(&batch),
-            Ok(Err(RecvError::Lagged(ticks))) => hub.events_missed(ticks),
+            Ok(Err(RecvError::Lagged(_))) => hub.events_missed(),
             Ok(Err(RecvError::Closed)) => return,
             Err(_) => {}
         }

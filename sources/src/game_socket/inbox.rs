@@ -4,7 +4,7 @@
 //! before. It is bounded: a session that falls behind has its changes folded together by row, and one
 //! that falls further behind is owed a snapshot instead.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,15 +12,13 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{Diff, Event, Row, Tick};
+use worldflow_schemas::{Diff, Row, Tick};
 
 use super::access::Wanted;
+use super::stream::{Missed, Stream, Streamed};
 
 /// Changes that wait for one session before they are folded.
 pub(super) const MOST_CHANGES: usize = 16_384;
-
-/// Events that wait for one session before the oldest are passed over.
-pub(super) const MOST_EVENTS: usize = 16_384;
 
 /// Changed subscriptions that wait for one session before they are owed a whole snapshot instead.
 const MOST_REFRAMES: usize = 8;
@@ -54,8 +52,8 @@ pub(super) struct Taken {
     pub(super) reframes: Vec<Reframe>,
     /// Changes of each subscription that may be sent now, in order.
     pub(super) changes: Vec<(u32, ViewId, Vec<Change>)>,
-    /// Events of each follower, and how many were passed over before them.
-    pub(super) events: Vec<(u32, u64, VecDeque<(Tick, Event)>)>,
+    /// What each follower has missed, and its events.
+    pub(super) events: Vec<(u32, Missed, Vec<Streamed>)>,
     /// When changes that wait for their rate may be sent.
     pub(super) due: Option<Instant>,
 }
@@ -70,18 +68,11 @@ struct Waiting {
 }
 
 #[derive(Debug, Default)]
-struct Followed {
-    events: VecDeque<(Tick, Event)>,
-    missed: u64,
-}
-
-#[derive(Debug, Default)]
 struct State {
     subs: BTreeMap<u32, Waiting>,
     reframes: Vec<Reframe>,
-    followed: BTreeMap<u32, Followed>,
+    stream: Stream,
     changes: usize,
-    events: usize,
 }
 
 /// One session's inbox.
@@ -111,9 +102,7 @@ impl Inbox {
             state.changes -= waiting.changes.len();
         }
         state.reframes.retain(|reframe| reframe.sub != sub);
-        if let Some(followed) = state.followed.remove(&sub) {
-            state.events -= followed.events.len();
-        }
+        state.stream.close(sub);
     }
 
     /// Changes the least time between deltas of a subscription.
@@ -192,30 +181,18 @@ impl Inbox {
 
     /// Opens the following of events.
     pub(super) fn follow(&self, id: u32) {
-        self.lock().followed.insert(id, Followed::default());
+        self.lock().stream.open(id);
     }
 
     /// Adds an event for a follower.
-    pub(super) fn push_event(&self, id: u32, tick: Tick, event: &Event) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let Some(followed) = state.followed.get_mut(&id) else { return };
-        if state.events < MOST_EVENTS {
-            state.events += 1;
-        } else {
-            followed.missed += 1;
-            if followed.events.pop_front().is_none() {
-                return;
-            }
-        }
-        followed.events.push_back((tick, event.clone()));
+    pub(super) fn push_event(&self, id: u32, streamed: Streamed) {
+        self.lock().stream.push(id, streamed);
     }
 
-    /// Events went by that nobody saw.
-    pub(super) fn missed(&self, id: u32, events: u64) {
-        if let Some(followed) = self.lock().followed.get_mut(&id) {
-            followed.missed += events;
-        }
+    /// Events went by that nobody looked at.
+    pub(super) fn miss_events(&self, id: u32) {
+        self.lock().stream.miss(id);
+        self.ready.notify_one();
     }
 
     /// Takes everything that may be sent now.
@@ -244,13 +221,7 @@ impl Inbox {
             taken.changes.push((*sub, waiting.view, changes));
         }
         state.changes -= sent;
-        state.events = 0;
-        for (id, followed) in &mut state.followed {
-            if !followed.events.is_empty() || followed.missed > 0 {
-                let missed = std::mem::take(&mut followed.missed);
-                taken.events.push((*id, missed, std::mem::take(&mut followed.events)));
-            }
-        }
+        taken.events = state.stream.take();
         taken
     }
 }

@@ -10,14 +10,17 @@ mod documented;
 mod frames;
 mod hub;
 mod inbox;
+mod lists;
 #[cfg(test)]
 mod mutations;
+mod seats;
 mod session;
+mod stream;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
@@ -33,6 +36,8 @@ use worldflow_schemas::Sym;
 
 use self::frames::Encoding;
 use self::hub::Hub;
+pub use self::lists::MOST_ITEMS;
+use self::seats::Seats;
 use crate::check::{Checker, quote, refuse};
 use crate::tokens::{Claims, Tokens, random_hex};
 
@@ -41,11 +46,19 @@ use crate::tokens::{Claims, Tokens, random_hex};
 pub struct Limits {
     /// Sessions of all realms together.
     pub sessions: u32,
+    /// As many of them are for game servers, whoever else is connected.
+    pub kept_for_servers: u32,
+    /// Sessions of one player.
+    pub player_sessions: u32,
+    /// Sessions of one game server, or one dashboard.
+    pub subject_sessions: u32,
+    /// Connections that came without a token and have not said hello yet.
+    pub unnamed: u32,
     /// Views and event streams that one session follows.
     pub subscriptions: u32,
     /// The largest frame of a client.
     pub frame_bytes: usize,
-    /// Events, writes or answers in one frame.
+    /// Events, writes or answers in one frame; at most [`MOST_ITEMS`].
     pub items: usize,
     /// The longest line of NDJSON.
     pub line_bytes: usize,
@@ -55,6 +68,10 @@ pub struct Limits {
     pub frames_per_s: u32,
     /// As `frames_per_s`, of a game server, which speaks for many players.
     pub server_frames_per_s: u32,
+    /// Items that are refused in a second before a frame with more of them counts as a refused frame.
+    pub refused_per_s: u32,
+    /// As `refused_per_s`, of a game server.
+    pub server_refused_per_s: u32,
     /// How often a silent connection is asked whether it is still there; it ends after 2.5 times this.
     pub heartbeat: Duration,
     /// How long a client may take to say hello.
@@ -69,13 +86,19 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             sessions: 20_000,
+            kept_for_servers: 1_000,
+            player_sessions: 8,
+            subject_sessions: 1_000,
+            unnamed: 1_000,
             subscriptions: 64,
             frame_bytes: 1 << 20,
-            items: 10_000,
+            items: MOST_ITEMS,
             line_bytes: 64 << 10,
             bad_frames: 100,
             frames_per_s: 1_000,
             server_frames_per_s: 10_000,
+            refused_per_s: 1_000,
+            server_refused_per_s: 10_000,
             heartbeat: Duration::from_secs(15),
             hello: Duration::from_secs(5),
             stall: Duration::from_secs(30),
@@ -106,7 +129,7 @@ struct Shared {
     tokens: Tokens,
     limits: Limits,
     now: Now,
-    sessions: AtomicU32,
+    seats: Arc<Seats>,
     next_session: AtomicU64,
     closing: watch::Sender<bool>,
 }
@@ -129,13 +152,14 @@ impl Realms {
             let hub = Hub::open(realm.clone());
             (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
         });
+        let limits = Limits { items: limits.items.min(MOST_ITEMS), ..limits };
         Realms {
             shared: Arc::new(Shared {
                 rooms: rooms.collect(),
                 tokens,
                 limits,
                 now,
-                sessions: AtomicU32::new(0),
+                seats: Arc::new(Seats::new(limits)),
                 next_session: AtomicU64::new(0),
                 closing: watch::channel(false).0,
             }),
@@ -147,10 +171,10 @@ impl Realms {
         self.shared.closing.send_replace(true);
     }
 
-    /// How many sessions there are.
+    /// How many are connected.
     #[must_use]
     pub fn sessions(&self) -> u32 {
-        self.shared.sessions.load(Ordering::Relaxed)
+        self.shared.seats.len()
     }
 
     /// The tokens.
@@ -202,7 +226,7 @@ impl Realms {
         })
     }
 
-    /// Records that somebody without a good token was turned away.
+    /// Records that somebody was turned away.
     pub(crate) fn turned_away(&self, path: Option<&str>, refusal: &Refusal) {
         if let Some(room) = self.named_room(path) {
             room.realm.observed.reject(Sym::new("unauthenticated"), None, refusal, wall_ms());
@@ -256,14 +280,16 @@ async fn upgrade(
             return refused(StatusCode::UNAUTHORIZED, &refusal);
         }
     };
-    if let Some(Err(refusal)) = claims.map(|claims| realms.room(&claims, path.as_deref())) {
+    if let Some(Err(refusal)) = claims.as_ref().map(|claims| realms.room(claims, path.as_deref())) {
         realms.turned_away(path.as_deref(), &refusal);
         return refused(StatusCode::FORBIDDEN, &refusal);
     }
-    let Some(seat) = Seat::take(&realms) else {
-        let reason = format!("{} sessions are connected, and no more are taken", realms.limits().sessions);
-        let refusal = refuse("too_many_sessions", "", reason, "try again later");
-        return refused(StatusCode::SERVICE_UNAVAILABLE, &refusal);
+    let seat = match realms.shared.seats.take(claims.as_ref()) {
+        Ok(seat) => seat,
+        Err(refusal) => {
+            realms.turned_away(path.as_deref(), &refusal);
+            return refused(StatusCode::SERVICE_UNAVAILABLE, &refusal);
+        }
     };
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -288,27 +314,6 @@ async fn upgrade(
         .max_message_size(most)
         .max_frame_size(most)
         .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
-}
-
-/// One of the sessions that may be: given back when dropped.
-struct Seat {
-    realms: Realms,
-}
-
-impl Seat {
-    fn take(realms: &Realms) -> Option<Seat> {
-        let most = realms.limits().sessions;
-        let taken = realms.shared.sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sessions| {
-            (sessions < most).then_some(sessions + 1)
-        });
-        taken.ok().map(|_| Seat { realms: realms.clone() })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.realms.shared.sessions.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A name for a session that no other process of the realm has given.

@@ -10,13 +10,13 @@ use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 
 use super::access::Wanted;
 use super::frames::{self, Incoming};
-use crate::check::{Checker, Proposed, Sender};
+use crate::check::{Checker, Hints, Proposed, Sender};
 use crate::tokens::{Claims, Role};
 
 const GOOD: [&str; 9] = [
     r#"{"hello":{"version":1,"token":"00ff","client":"test 1.0"}}"#,
     r#"{"publish":{"seq":7,"events":[{"id":"e1","at":1800000000000,"player":"ana","kind":"kill","target":"wolf","amount":3,"region":"moor","with":{"weapon":"bow","damage":2.5,"crit":true}},{"kind":"quest.accept","at":"2027-01-15T08:00:00Z","target":"wolves"}]}}"#,
-    r#"{"write":{"seq":1,"items":[{"id":"w","at":1800000000000,"fact":{"scope":"realm","fact":"mood","set":3}},{"entity":{"entity":"smith","upsert":{"kind":"npc","tags":["trader"],"properties":{"hp":10,"name":"Bo","open":true}}}},{"presence":{"player":"ana","region":"moor"}},{"membership":{"player":"ana","scope":"party","group":"p1"}},{"weather":{"zone":"moor","state":"rain"}}]}}"#,
+    r#"{"write":{"seq":1,"items":[{"id":"w","at":1800000000000,"fact":{"scope":"realm","fact":"mood","set":3}},{"entity":{"entity":"smith","upsert":{"kind":"npc","tags":["trader"],"properties":{"hp":10,"name":"Bo","open":true}}}},{"presence":{"player":"ana","region":"moor"}},{"membership":{"player":"ana","scope":"party","group":"p1"}},{"close":{"scope":"instance","group":"i1"}},{"weather":{"zone":"moor","state":"rain"}}]}}"#,
     r#"{"clock":{"seq":2,"set_scale":{"world":60,"real":1}}}"#,
     r#"{"grant_answers":{"seq":3,"answers":[{"grant":"g1","delivered":false,"reason":"full"}]}}"#,
     r#"{"subscribe":{"id":4,"view":"grants","where":{"status":["pending"],"player":"ana"},"max_hz":2.5}}"#,
@@ -85,7 +85,13 @@ impl World {
 
     fn publish(&mut self, events: &[Proposed<'_>]) {
         for event in events {
-            self.note(&self.checker.event(event, &self.sender, 1, Some(1_800_000_000_000)));
+            self.note(&self.checker.event(
+                event,
+                &self.sender,
+                1,
+                Some(1_800_000_000_000),
+                &Hints::default(),
+            ));
         }
     }
 
@@ -96,7 +102,13 @@ impl World {
             }
             ClientFrame::Write(write) => {
                 for item in &write.items {
-                    self.note(&self.checker.write(item, &self.sender, 1, 1_800_000_000_000));
+                    self.note(&self.checker.write(
+                        item,
+                        &self.sender,
+                        1,
+                        1_800_000_000_000,
+                        &Hints::default(),
+                    ));
                 }
             }
             ClientFrame::Clock(clock) => self.note(&self.checker.clock(&clock, &self.sender, 1)),

@@ -22,9 +22,10 @@ use worldflow_schemas::{EventId, Row, Value};
 use super::access;
 use super::frames::{self, Encoding, Incoming};
 use super::inbox::Inbox;
+use super::seats::Seat;
 use super::writer::{Outgoing, Unacked, Writer};
-use super::{Realms, Room, Seat, session_name, wall_ms};
-use crate::check::{Proposed, Sender, clip, refuse};
+use super::{Realms, Room, session_name, wall_ms};
+use crate::check::{Hints, Proposed, Sender, clip, refuse};
 use crate::tokens::{Claims, Role};
 
 /// The one version of the protocol.
@@ -63,12 +64,11 @@ impl End {
 pub(super) async fn run(
     socket: WebSocket,
     realms: Realms,
-    seat: Seat,
+    mut seat: Seat,
     path: Option<String>,
     claims: Option<Claims>,
     encoding: Encoding,
 ) {
-    let _seat = seat;
     let (mut sink, mut stream) = socket.split();
     let mut writer = frames::Writer { encoding, epoch: String::new() };
     let hello = tokio::time::timeout(realms.limits().hello, hello(&mut stream, encoding, &realms));
@@ -77,6 +77,10 @@ pub(super) async fn run(
         Ok(Err(refusal)) => Err(refusal),
         Err(_) => Err(Some(refuse("no_hello", "", "no hello came in time", "the first frame is hello"))),
     };
+    let opened = opened.and_then(|(room, claims)| {
+        seat.name(&claims)?;
+        Ok((room, claims))
+    });
     let (room, claims) = match opened {
         Ok(opened) => opened,
         Err(refusal) => {
@@ -87,7 +91,7 @@ pub(super) async fn run(
                     sink.send(writer.plain(&ServerFrame::Error(frames::error(&refusal, None)))),
                 )
                 .await;
-                let end = End::because(refusal.code, refusal.reason, false);
+                let end = End::because(refusal.code, refusal.reason, frames::retryable(refusal.code));
                 farewell(&mut sink, &mut stream, &writer, end).await;
             }
             return;
@@ -219,6 +223,9 @@ struct Session {
     told_published_ms: i64,
     bad_frames: u32,
     frames: Pace,
+    refused: Pace,
+    hints: Hints,
+    hints_since: Instant,
 }
 
 /// A subscription that is open.
@@ -229,7 +236,7 @@ struct Open {
     values: usize,
 }
 
-/// Counts frames within a second.
+/// Counts frames, or refused items, within a second.
 struct Pace {
     most: u32,
     since: Instant,
@@ -241,12 +248,12 @@ impl Pace {
         Pace { most, since: Instant::now(), heard: 0 }
     }
 
-    /// Counts one; false when there have been too many.
-    fn admit(&mut self, now: Instant) -> bool {
+    /// Counts some; false when there have been too many.
+    fn admit(&mut self, count: u32, now: Instant) -> bool {
         if now.duration_since(self.since) >= Duration::from_secs(1) {
             (self.since, self.heard) = (now, 0);
         }
-        self.heard = self.heard.saturating_add(1);
+        self.heard = self.heard.saturating_add(count);
         self.heard <= self.most
     }
 }
@@ -272,6 +279,11 @@ impl Session {
     fn open(realms: Realms, room: Arc<Room>, claims: Claims, encoding: Encoding) -> Session {
         room.sessions.fetch_add(1, Ordering::Relaxed);
         let id = realms.shared.next_session.fetch_add(1, Ordering::Relaxed);
+        let limits = realms.limits();
+        let (frames, refused) = match claims.role {
+            Role::GameServer => (limits.server_frames_per_s, limits.server_refused_per_s),
+            Role::Player | Role::Dashboard => (limits.frames_per_s, limits.refused_per_s),
+        };
         let session = Session {
             sender: Sender::bearer(&claims),
             claims,
@@ -285,10 +297,10 @@ impl Session {
             published: 0,
             told_published_ms: 0,
             bad_frames: 0,
-            frames: Pace::new(match claims.role {
-                Role::GameServer => realms.limits().server_frames_per_s,
-                Role::Player | Role::Dashboard => realms.limits().frames_per_s,
-            }),
+            frames: Pace::new(frames),
+            refused: Pace::new(refused),
+            hints: Hints::default(),
+            hints_since: Instant::now(),
             realms,
             room,
         };
@@ -421,8 +433,11 @@ impl Session {
     }
 
     async fn hear(&mut self, message: &Message, out: &Out) -> Result<Option<End>, Refusal> {
-        let most = self.realms.limits().frame_bytes;
-        if !self.frames.admit(Instant::now()) && !matches!(message, Message::Close(_)) {
+        let (most, now) = (self.realms.limits().frame_bytes, Instant::now());
+        if now.duration_since(self.hints_since) >= Duration::from_secs(1) {
+            (self.hints, self.hints_since) = (Hints::default(), now);
+        }
+        if !self.frames.admit(1, now) && !matches!(message, Message::Close(_)) {
             let reason = format!("more than {} frames in one second", self.frames.most);
             return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
         }

@@ -15,12 +15,13 @@ use worldflow_engine::admission::{Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::server_frame::Frame;
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{ArcStr, Event, Row, Tick, Value};
+use worldflow_schemas::{ArcStr, Row, Tick, Value};
 
 use super::frames::{self, Part};
 use super::hub::{Hub, SessionId};
 use super::inbox::{Change, Inbox, Reframe, fold};
 use super::session::End;
+use super::stream::{Missed, Streamed};
 
 /// Rows of one frame: a client's buffers are not endless either.
 const MOST_ROWS: usize = 2_000;
@@ -36,6 +37,8 @@ const SLOW_TICKS: usize = 100;
 pub(super) struct Unacked {
     /// Comes back in the ack.
     pub(super) seq: u64,
+    /// The list that the items stand in; `clock` is the item itself.
+    pub(super) list: &'static str,
     /// For each item handed over, which of the frame it is, and its id.
     pub(super) sent: Vec<(u32, Option<ArcStr>)>,
     /// Items that were refused, in order.
@@ -138,7 +141,7 @@ impl Writer<'_> {
         let slow = taken.changes.iter().map(|(_, _, changes)| changes.len()).sum::<usize>() > SLOW_CHANGES;
         self.deltas(taken.changes, slow).await?;
         for (id, missed, events) in taken.events {
-            self.events(id, missed, events.into()).await?;
+            self.events(id, missed, &events).await?;
         }
         Ok(())
     }
@@ -230,15 +233,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn events(&mut self, id: u32, mut missed: u64, events: Vec<(Tick, Event)>) -> Result<(), End> {
+    async fn events(&mut self, id: u32, mut missed: Missed, events: &[Streamed]) -> Result<(), End> {
         if events.is_empty() {
             let message = self.frames.events(id, 0, missed, &[]);
             return self.send(message).await;
         }
-        for of_tick in events.chunk_by(|(a, _), (b, _)| a == b) {
+        for of_tick in events.chunk_by(|a, b| a.tick == b.tick) {
             for part in of_tick.chunks(MOST_ROWS) {
-                let events: Vec<&Event> = part.iter().map(|(_, event)| event).collect();
-                let message = self.frames.events(id, of_tick[0].0, std::mem::take(&mut missed), &events);
+                let missed = std::mem::take(&mut missed);
+                let message = self.frames.events(id, of_tick[0].tick, missed, part);
                 self.send(message).await?;
             }
         }
@@ -280,6 +283,16 @@ async fn outcomes(waiting: &mut Option<Unacked>) -> Option<Vec<Outcome>> {
     }
 }
 
+/// The refusal of an item, its path that of the frame.
+pub(super) fn located(list: &str, index: u32, mut refusal: Refusal) -> Refusal {
+    let dot = if refusal.path.is_empty() { "" } else { "." };
+    refusal.path = match list {
+        "clock" => format!("clock{dot}{}", refusal.path),
+        list => format!("{list}[{index}]{dot}{}", refusal.path),
+    };
+    refusal
+}
+
 /// The ack of a frame; `None` when it is not known what became of its items.
 pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1::Ack> {
     let outcomes = outcomes?;
@@ -305,6 +318,7 @@ pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1
             }
             Outcome::Refused(refusal) => {
                 ack.refused += 1;
+                let refusal = located(unacked.list, index, *refusal);
                 item.error = Some(frames::error(&refusal, None));
             }
         }

@@ -19,13 +19,14 @@ use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
 use super::{BadLine, Block, Dated};
 use crate::check::{
-    ENTITY_KINDS, Field, MOST_GRANT_BYTES, MOST_ID_BYTES, Odd, Proposed, amount, at_ms, clip, holder_text,
-    id_text, intern, long_text, optional_id, properties, quote, refuse, refuse_odd, required, scope, shorten,
-    suggest, tags, under,
+    ENTITY_KINDS, Field, Hints, MOST_GRANT_BYTES, MOST_ID_BYTES, Odd, Proposed, amount, at_ms, clip, close,
+    holder_text, id_text, intern, long_text, optional_id, properties, quote, refuse, refuse_odd, required,
+    scope, shorten, suggest, tags, under,
 };
 
 /// What a line may be besides an event.
-const COMMANDS: [&str; 7] = ["presence", "membership", "fact", "entity", "weather", "clock", "grant"];
+const COMMANDS: [&str; 8] =
+    ["presence", "membership", "close", "fact", "entity", "weather", "clock", "grant"];
 
 /// A line that is not an event, as it is written.
 #[derive(Deserialize, Default)]
@@ -37,6 +38,7 @@ struct Line<'a> {
     id: Field<'a>,
     presence: Option<v1::PresenceWrite>,
     membership: Option<v1::MembershipWrite>,
+    close: Option<v1::CloseWrite>,
     fact: Option<v1::FactWrite>,
     entity: Option<v1::EntityWrite>,
     weather: Option<v1::WeatherWrite>,
@@ -67,7 +69,7 @@ fn malformed(error: &serde_json::Error) -> Refusal {
 
 fn event(source: Sym, number: u64, proposed: &Proposed<'_>) -> Result<Event, Refusal> {
     if let Some(odd) = &proposed.odd {
-        return Err(refuse_odd(odd));
+        return Err(refuse_odd(odd, &Hints::default()));
     }
     let Some(kind) = optional_id("kind", &proposed.kind)? else {
         let hint = format!("give a `kind`, or one of {}", COMMANDS.join(", "));
@@ -155,6 +157,8 @@ fn command(source: Sym, number: u64, text: &str, proposed: &Proposed<'_>) -> Res
         line.presence.map(|write| ("presence", presence(&write, order.clone()).map(Command::Presence))),
         line.membership
             .map(|write| ("membership", membership(&write, order.clone()).map(Command::Membership))),
+        line.close
+            .map(|write| ("close", close(&write, order.clone(), &Hints::default()).map(Command::Close))),
         line.fact.map(|write| ("fact", fact(&write, order.clone()).map(Command::Fact))),
         line.entity.map(|write| ("entity", entity(&write, order.clone()).map(Command::Entity))),
         line.weather.map(|write| ("weather", weather(&write).map(Command::Weather))),
@@ -187,14 +191,14 @@ fn presence(write: &v1::PresenceWrite, order: WriteOrder) -> Result<PresenceWrit
 
 fn membership(write: &v1::MembershipWrite, order: WriteOrder) -> Result<MembershipWrite, Refusal> {
     let player = holder_text("player", required("player", &write.player)?)?;
-    let scope = scope(&write.scope)?;
+    let scope = scope(&write.scope, &Hints::default())?;
     let group = holder_text("group", write.group.as_deref().unwrap_or_default())?;
     Ok(MembershipWrite { order, player: intern(player)?, scope, group: intern(group)? })
 }
 
 fn fact(write: &v1::FactWrite, order: WriteOrder) -> Result<FactWrite, Refusal> {
     let fact = known("fact", &write.fact)?;
-    let scope = if write.scope.is_empty() { Scope::Player } else { scope(&write.scope)? };
+    let scope = if write.scope.is_empty() { Scope::Player } else { scope(&write.scope, &Hints::default())? };
     let holder = holder_text("holder", write.holder.as_deref().unwrap_or_default())?;
     let scalar = |path: &str, scalar: &v1::Scalar| {
         let found = value(path, &Field::from(scalar))?;

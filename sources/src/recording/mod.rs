@@ -52,10 +52,13 @@ impl Block {
         std::iter::from_fn(move || {
             let event_ms = events.peek().map_or(i64::MAX, |event| event.at_ms);
             if let Some(dated) = commands.next_if(|dated| dated.at_ms <= event_ms) {
-                return Some((dated.at_ms, Item { id: dated.id, input: Input::Command(dated.command) }));
+                return Some((
+                    dated.at_ms,
+                    Item { id: dated.id, input: Input::Command(dated.command), most_per_s: None },
+                ));
             }
             let event = events.next()?;
-            Some((event.at_ms, Item { id: event.id.clone(), input: Input::Event(event) }))
+            Some((event.at_ms, Item { id: event.id.clone(), input: Input::Event(event), most_per_s: None }))
         })
     }
 }

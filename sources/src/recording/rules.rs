@@ -10,15 +10,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_engine::admission::Refusal;
 use worldflow_schemas::definitions::{AttributeKind, FactKind, KindDef, WorldDef};
 use worldflow_schemas::input::{
-    ClockCommand, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, MembershipWrite,
+    ClockCommand, CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, MembershipWrite,
     PresenceWrite, Scope, WeatherCommand,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
 use super::line::entity_kind;
 use crate::check::{
-    Field, MOST_ATTRIBUTES, MOST_GRANT_BYTES, MOST_PARTS, Odd, QUEST_KINDS, amount, at_ms, attribute,
-    holder_text, id_text, long_text, quote, refuse, refuse_odd, required, suggest, under,
+    Field, Hints, MOST_ATTRIBUTES, MOST_GRANT_BYTES, MOST_PARTS, Odd, QUEST_KINDS, amount, at_ms, attribute,
+    can_close, holder_text, id_text, intern, long_text, quote, refuse, refuse_odd, required, suggest, under,
 };
 
 /// The rules of one world in one realm.
@@ -156,6 +156,7 @@ impl Rules {
         let (part, checked) = match command {
             Command::Presence(write) => ("presence", self.presence(write)),
             Command::Membership(write) => ("membership", self.membership(write)),
+            Command::Close(write) => ("close", self.close(write)),
             Command::Fact(write) => ("fact", self.fact(write)),
             Command::Entity(write) => ("entity", self.entity(write)),
             Command::Weather(write) => ("weather", self.weather(write)),
@@ -192,6 +193,13 @@ impl Rules {
             return Err(refuse("wrong_scope", "scope", reason, "party, guild or account"));
         }
         self.holders.check("group", write.group, holder_text)
+    }
+
+    fn close(&mut self, write: &CloseWrite) -> Result<(), Refusal> {
+        named("id", &write.order.id)?;
+        can_close(write.group.scope)?;
+        required("group", write.group.id.as_str())?;
+        self.holders.check("group", write.group.id, holder_text)
     }
 
     fn fact(&mut self, write: &FactWrite) -> Result<(), Refusal> {
@@ -333,7 +341,7 @@ fn field(value: &Value) -> Field<'_> {
 
 fn attributes(kind: &Kind, name: Sym, with: &[(Sym, Value)], ids: &mut Passed) -> Result<(), Refusal> {
     if with.len() > MOST_ATTRIBUTES {
-        return Err(refuse_odd(&Odd::TooManyAttributes));
+        return Err(refuse_odd(&Odd::TooManyAttributes, &Hints::default()));
     }
     for (attribute_name, value) in with {
         let path = || format!("with.{}", crate::check::shorten(attribute_name.as_str()));
@@ -350,7 +358,7 @@ fn attributes(kind: &Kind, name: Sym, with: &[(Sym, Value)], ids: &mut Passed) -
             (AttributeKind::Id, Value::Sym(id)) if ids.has(*id) => {}
             (AttributeKind::Id, Value::Sym(id)) => ids.check(&path(), *id, id_text)?,
             // Text is looked at as the socket does.
-            _ => drop(attribute(&path(), *holds, &field(value))?),
+            _ => drop(attribute(&path(), *holds, &field(value), |_, text| intern(text))?),
         }
     }
     Ok(())

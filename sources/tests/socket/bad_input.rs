@@ -122,6 +122,72 @@ async fn too_many_bad_frames_end_a_session_but_no_other() {
     good.expect("pong").await;
 }
 
+/// The nearest name is looked for a few times; the rest is told where names come from.
+#[tokio::test]
+async fn a_frame_of_wrong_names_gets_a_few_hints() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    let kinds = [json!({"kind": "kil"}), json!({"kind": "kill", "target": "wolfs"})];
+    let events: Vec<&Value> = kinds.iter().cycle().take(2_000).collect();
+    client.send(json!({"publish": {"seq": 1, "events": events}})).await;
+    let ack = client.expect("ack").await;
+    assert_eq!(ack["refused"], 2_000);
+    let hints: Vec<&str> = ack["outcomes"]
+        .as_array()
+        .expect("outcomes")
+        .iter()
+        .map(|outcome| outcome["error"]["hint"].as_str().expect("a hint"))
+        .collect();
+    let near = |hint: &&&str| hint.starts_with("did you mean `");
+    assert_eq!((hints.iter().filter(near).count(), hints[..10].iter().filter(near).count()), (10, 10));
+    assert_eq!(hints[1_998], "kinds are declared in world.yaml");
+    assert!(hints[1_999].starts_with("targets are entities: declared in world.yaml"), "{}", hints[1_999]);
+}
+
+#[tokio::test]
+async fn who_sends_little_but_wrong_items_is_cut_off() {
+    let server = start(Limits { refused_per_s: 50, bad_frames: 2, ..Limits::default() }).await;
+    let mut ana = JsonClient::open(&server, &server.ana).await;
+    let (wrong, right) = (json!({"kind": "kill"}), json!({"kind": "say"}));
+    // Below the limit all is answered item by item, and nothing is held against the session.
+    let mut events = vec![wrong.clone(); 50];
+    events.push(right.clone());
+    ana.send(json!({"publish": {"seq": 1, "events": events}})).await;
+    let ack = ana.expect("ack").await;
+    assert_eq!((&ack["accepted"], &ack["refused"]), (&json!(1), &json!(50)));
+    ana.send(json!({"publish": {"seq": 2, "events": [right]}})).await;
+    assert_eq!(ana.expect("ack").await["accepted"], 1);
+    let mut errors = 0;
+    for seq in 3.. {
+        // Whoever is cut off may not have been able to send it.
+        let publish = json!({"publish": {"seq": seq, "events": vec![&wrong; 60]}});
+        let _ = ana.raw.send(Message::text(publish.to_string())).await;
+        if errors == 3 {
+            break;
+        }
+        // The ack and the error of a frame come in any order.
+        let mut acked = false;
+        let mut told = false;
+        while !(acked && told) {
+            match ana.next().await {
+                (name, body) if name == "ack" => {
+                    assert_eq!(body["refused"], 60);
+                    acked = true;
+                }
+                (name, body) => {
+                    assert_eq!((name.as_str(), &body["code"]), ("error", &json!("rate_limited")), "{body}");
+                    assert!(
+                        body["reason"].as_str().is_some_and(|reason| reason.contains("50 items")),
+                        "{body}"
+                    );
+                    (told, errors) = (true, errors + 1);
+                }
+            }
+        }
+    }
+    assert_eq!(ana.expect("goodbye").await["code"], "too_many_errors");
+}
+
 #[tokio::test]
 async fn more_frames_than_a_second_may_have_are_refused_and_then_end_the_session() {
     let limits = Limits { frames_per_s: 20, bad_frames: 5, ..Limits::default() };

@@ -7,11 +7,14 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use worldflow_proto::v1;
+use worldflow_proto::v1::client_frame::Frame as ClientFrame;
+use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::{Sym, catalog};
 use worldflow_sources::game_socket::Limits;
 
-use crate::client::{JsonClient, SOON, connect};
-use crate::realm::{Server, entity, grant, level, start, start_with};
+use crate::client::{JsonClient, ProtoClient, SOON, connect};
+use crate::realm::{Server, entity, grant, level, start, start_streaming, start_with, tick_of};
 
 /// What a client that does as the documentation says holds of one subscription.
 #[derive(Default)]
@@ -290,6 +293,68 @@ async fn the_event_stream_is_followed_by_pattern_and_counted() {
     assert_eq!(all.expect("events").await["events"][0]["kind"], "quest.abandon");
 }
 
+/// More happens in one tick than waits for a session: what is critical stays, although it came first.
+#[tokio::test]
+async fn a_slow_follower_keeps_its_critical_events() {
+    const MOST: usize = 16_384;
+    const STEPS: usize = 20_000;
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.dashboard).await;
+    client.send(json!({"follow": {"id": 1, "kinds": ["*"]}})).await;
+    client.expect("subscribed").await;
+    let kinds = ["boss", "kill"].into_iter().chain(std::iter::repeat_n("step", STEPS)).chain(["boss"]);
+    server.realm.events.send(tick_of(1, kinds)).expect("it is followed");
+    let (mut events, mut missed) = (Vec::new(), 0);
+    while events.len() < MOST {
+        let body = client.expect("events").await;
+        assert_eq!(body["missed_uncounted"], false);
+        missed += body["missed"].as_u64().expect("a number");
+        events.extend(body["events"].as_array().expect("a list").iter().cloned());
+    }
+    assert_eq!((events.len(), missed), (MOST, (STEPS + 3 - MOST) as u64));
+    let named = |event: &Value| (event["kind"].clone(), event["priority"].clone());
+    assert_eq!(named(&events[0]), (json!("boss"), json!("critical")));
+    assert_eq!(named(&events[1]), (json!("kill"), json!("normal")));
+    assert_eq!(named(&events[2]), (json!("step"), json!("low")));
+    assert_eq!(named(&events[MOST - 1]), (json!("boss"), json!("critical")));
+
+    let (mut client, _) = ProtoClient::open(&server, &server.dashboard).await;
+    client.send(ClientFrame::Follow(v1::Follow { id: 1, kinds: vec!["boss".to_owned()] })).await;
+    client.next().await;
+    server.realm.events.send(tick_of(2, ["step", "boss"])).expect("it is followed");
+    match client.next().await {
+        ServerFrame::Events(v1::Events { events, missed: 0, missed_uncounted: false, .. }) => {
+            let kinds: Vec<_> = events.iter().map(|event| (&*event.kind, &*event.priority)).collect();
+            assert_eq!(kinds, [("boss", "critical")]);
+        }
+        other => panic!("not these events: {other:?}"),
+    }
+}
+
+/// Of ticks that nobody looked at it is not known how many events were whose.
+#[tokio::test]
+async fn ticks_that_went_by_unseen_are_told_and_not_counted() {
+    let server = start_streaming(Limits::default(), 100, 2).await;
+    let mut client = JsonClient::open(&server, &server.dashboard).await;
+    client.send(json!({"follow": {"id": 1, "kinds": ["boss"]}})).await;
+    client.expect("subscribed").await;
+    // The hub does not run between these, and its channel holds two.
+    for tick in 1..=7 {
+        server.realm.events.send(tick_of(tick, ["boss", "kill", "step"])).expect("it is followed");
+    }
+    let mut ticks = Vec::new();
+    let mut first = true;
+    while ticks.len() < 2 {
+        let body = client.expect("events").await;
+        assert_eq!((&body["missed"], &body["missed_uncounted"]), (&json!(0), &json!(first)), "{body}");
+        first = false;
+        ticks.extend(body["events"].as_array().expect("a list").iter().map(|_| body["tick"].clone()));
+    }
+    assert_eq!(ticks, [json!(6), json!(7)]);
+    server.realm.events.send(tick_of(8, ["boss"])).expect("it is followed");
+    assert_eq!(client.expect("events").await["missed_uncounted"], false);
+}
+
 #[tokio::test]
 async fn a_rate_folds_what_comes_in_between() {
     let server = start(Limits::default()).await;
@@ -366,7 +431,7 @@ async fn a_silent_connection_ends_with_a_reason() {
 
 #[tokio::test]
 async fn sessions_are_rows_and_end_with_a_goodbye() {
-    let server = start(Limits { sessions: 2, ..Limits::default() }).await;
+    let server = start(Limits { sessions: 2, kept_for_servers: 0, ..Limits::default() }).await;
     let mut board = JsonClient::open(&server, &server.dashboard).await;
     board.send(json!({"subscribe": {"id": 1, "view": "sessions"}})).await;
     board.expect("subscribed").await;

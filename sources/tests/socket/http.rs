@@ -60,6 +60,17 @@ async fn each_line_is_taken_or_refused_with_its_number() {
 }
 
 #[tokio::test]
+async fn a_body_of_wrong_names_gets_a_few_hints() {
+    let server = start(Limits::default()).await;
+    let (_, summary) =
+        post(&server, &server.game_server, "{\"kind\": \"kil\"}\n".repeat(500).as_bytes()).await;
+    let errors = summary["errors"].as_array().expect("a list");
+    let near =
+        errors.iter().filter(|error| error["hint"].as_str().is_some_and(|hint| hint.contains("`kill`")));
+    assert_eq!((errors.len(), near.count()), (500, 10));
+}
+
+#[tokio::test]
 async fn a_long_body_is_taken_in_batches() {
     let server = start(Limits::default()).await;
     let lines: String = (0..25_000)

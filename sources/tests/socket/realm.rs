@@ -51,7 +51,9 @@ pub(crate) fn world() -> WorldDef {
         "zones": {"moor": {"climate": "mild"}},
         "kinds": {
             "kill": {"max_amount": 1000, "max_per_second": 1_000_000, "attributes": {"weapon": "id", "damage": "number"}},
-            "say": {"from": "player", "known_targets": false, "max_per_second": 5, "attributes": {"words": "text"}}
+            "say": {"from": "player", "known_targets": false, "max_per_second": 5, "attributes": {"words": "text"}},
+            "boss": {"priority": "critical"},
+            "step": {"priority": "low"}
         },
         "entities": {"wolf": {"tags": ["beast"]}},
         "facts": {"mood": {"scope": "realm", "type": "int", "default": 0}}
@@ -64,6 +66,13 @@ pub(crate) async fn start(limits: Limits) -> Server {
 }
 
 pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
+    start_streaming(limits, most_changes, 1024).await
+}
+
+/// A realm whose stream holds so many ticks for one who is late.
+pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: usize) -> Server {
+    // A world's quests are ids that are known.
+    let _wolves = Sym::new("wolves");
     let (admission, batches) = Admission::open();
     let name = Sym::new("greenvale");
     let (progress, progress_seen) = watch::channel(Progress { tick: FIRST_TICK, utc_ms: 1_800_000_000_000 });
@@ -74,7 +83,7 @@ pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
         views: Arc::new(ViewStore::new(most_changes)),
         admission,
         progress: progress_seen,
-        events: broadcast::channel(1024).0,
+        events: broadcast::channel(ticks).0,
         observed: Observed::new(name),
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
@@ -139,6 +148,22 @@ impl State {
         let old = self.rows.insert(key, row.clone());
         old.map(|old| (view, old, -1)).into_iter().chain([(view, row, 1)]).collect()
     }
+}
+
+/// A tick with one event of each of these kinds, by nobody.
+pub(crate) fn tick_of(tick: Tick, kinds: impl IntoIterator<Item = &'static str>) -> TickEvents {
+    let event = |kind: &str| Event {
+        at_ms: 0,
+        source: "server-1".into(),
+        id: EventId::Position(tick),
+        player: Sym::NONE,
+        kind: kind.into(),
+        target: Sym::NONE,
+        region: Sym::NONE,
+        amount: 1,
+        with: None,
+    };
+    TickEvents { tick, events: kinds.into_iter().map(event).collect() }
 }
 
 pub(crate) fn level(player: &str, experience: i64) -> Row {

@@ -226,3 +226,57 @@ async fn an_event_may_follow_the_write_of_its_target_at_once() {
         assert_eq!((&ack["seq"], &ack["accepted"]), (&json!(seq), &json!(1)), "{ack}");
     }
 }
+
+/// At its rate a player has sent what it may, and loses the connection before it is acked.
+#[tokio::test]
+async fn what_was_not_acked_is_sent_again_within_the_second() {
+    let server = start(Limits::default()).await;
+    let event = |n: usize| json!({"id": format!("say-{n}"), "kind": "say", "with": {"words": "hail"}});
+    let all = json!({"publish": {"seq": 1, "events": (0..5).map(event).collect::<Vec<_>>()}});
+    let mut first = JsonClient::open(&server, &server.ana).await;
+    first.send(all.clone()).await;
+    let tick = first.expect("ack").await["tick"].clone();
+    drop(first);
+    for _ in 0..3 {
+        let mut again = JsonClient::open(&server, &server.ana).await;
+        again.send(all.clone()).await;
+        let ack = again.expect("ack").await;
+        assert_eq!((&ack["duplicates"], &ack["refused"]), (&json!(5), &json!(0)), "{ack}");
+        assert!(ack["outcomes"].as_array().expect("outcomes").iter().all(|outcome| outcome["tick"] == tick));
+    }
+    assert_eq!(server.state.lock().expect("no panic").inputs.len(), 5);
+}
+
+#[tokio::test]
+async fn one_token_or_none_cannot_take_every_seat() {
+    let limits =
+        Limits { player_sessions: 2, unnamed: 2, sessions: 4, kept_for_servers: 1, ..Limits::default() };
+    let server = start(limits).await;
+    let with_token = || connect(&server, "/v1/socket", None, Some(&server.ana));
+    let mut anas = Vec::new();
+    for _ in 0..2 {
+        anas.push(with_token().await.expect("there is a seat"));
+    }
+    let refused = with_token().await.expect_err("ana has its share");
+    assert!(refused.to_string().contains("503"), "{refused}");
+
+    let without = || connect(&server, "/v1/socket", None, None);
+    let (one, _two) = (without().await.expect("a place"), without().await.expect("a place"));
+    let refused = without().await.expect_err("there are two places");
+    assert!(refused.to_string().contains("503"), "{refused}");
+    // Whoever says hello there takes a seat of the token, which has none left.
+    let mut one = JsonClient { raw: one, welcome: Value::Null };
+    one.send(json!({"hello": {"version": 1, "token": server.ana}})).await;
+    let error = one.expect("error").await;
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("too_many_sessions"), &json!(true)));
+    let goodbye = one.expect("goodbye").await;
+    assert_eq!((&goodbye["code"], &goodbye["retryable"]), (&json!("too_many_sessions"), &json!(true)));
+
+    // A dashboard gets the seat that is not kept, and the game server the last.
+    let _board = JsonClient::open(&server, &server.dashboard).await;
+    connect(&server, "/v1/socket", None, Some(&server.dashboard)).await.expect_err("it is kept");
+    let mut game_server = JsonClient::open(&server, &server.game_server).await;
+    game_server.send(json!({"ping": {"nonce": 1}})).await;
+    game_server.expect("pong").await;
+    assert!(server.rejections().contains(&"too_many_sessions".to_owned()), "{:?}", server.rejections());
+}

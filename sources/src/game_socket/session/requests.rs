@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use worldflow_engine::admission::{Batch, Item, Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
@@ -13,7 +14,8 @@ use worldflow_schemas::{ArcStr, Command, EventId, Input};
 use super::{End, Open, Out, Session};
 use crate::check::{Proposed, quote, refuse};
 use crate::game_socket::access::{self, Wanted};
-use crate::game_socket::writer::Unacked;
+use crate::game_socket::lists::within;
+use crate::game_socket::writer::{Unacked, located};
 use crate::tokens::Role;
 
 impl Session {
@@ -65,11 +67,9 @@ impl Session {
         self.count("publish.events", events.len())?;
         let now_ms = self.realms.now_ms(&self.room.realm);
         let checked = events.iter().map(|event| {
-            let checked = self.room.checker.event(event, &self.sender, EventId::UNNUMBERED, Some(now_ms));
-            match checked {
-                Ok(event) => Ok((event.id.clone(), Input::Event(event))),
-                Err(refusal) => Err((event.id_text().map(ArcStr::from), refusal)),
-            }
+            let (sender, unnumbered) = (&self.sender, EventId::UNNUMBERED);
+            let checked = self.room.checker.event(event, sender, unnumbered, Some(now_ms), &self.hints);
+            checked.map_err(|refusal| (event.id_text().map(ArcStr::from), refusal))
         });
         let (items, unacked, reply) = sort(seq, "events", checked.collect());
         self.published += i64::try_from(items.len()).unwrap_or(i64::MAX);
@@ -84,7 +84,8 @@ impl Session {
         self.count("write.items", write.items.len())?;
         let now_ms = self.realms.now_ms(&self.room.realm);
         let checked = write.items.iter().map(|item| {
-            let checked = self.room.checker.write(item, &self.sender, EventId::UNNUMBERED, now_ms);
+            let (sender, unnumbered) = (&self.sender, EventId::UNNUMBERED);
+            let checked = self.room.checker.write(item, sender, unnumbered, now_ms, &self.hints);
             command(checked, item.id.as_deref())
         });
         let (items, unacked, reply) = sort(write.seq, "items", checked.collect());
@@ -108,17 +109,21 @@ impl Session {
     }
 
     fn count(&self, path: &str, items: usize) -> Result<(), Refusal> {
-        let most = self.realms.limits().items;
-        if items <= most {
+        within(path, items, self.realms.limits().items)
+    }
+
+    /// Counts refused items. Whoever sends little else has the frame counted as a refused one.
+    fn count_refused(&mut self, items: usize) -> Result<(), Refusal> {
+        if items == 0 || self.refused.admit(short(items), Instant::now()) {
             return Ok(());
         }
-        let reason = format!("{items} items where at most {most} may be");
-        Err(refuse("too_many_items", path, reason, "send several frames; welcome.max_items says how many"))
+        let reason = format!("more than {} items were refused in one second", self.refused.most);
+        Err(refuse("rate_limited", "", reason, "see in the ack what is wrong with them"))
     }
 
     /// Hands items to admission, which may make the client wait, and leaves the ack to the writer.
     async fn submit(
-        &self,
+        &mut self,
         items: Vec<Item>,
         mut unacked: Unacked,
         reply: oneshot::Sender<Vec<Outcome>>,
@@ -138,7 +143,9 @@ impl Session {
                 return Ok(Some(End::shutting_down()));
             }
         }
+        let refused = unacked.refused.len();
         place.send(unacked);
+        self.count_refused(refused)?;
         Ok(None)
     }
 
@@ -226,38 +233,35 @@ impl Session {
 }
 
 /// An item that passed, or the id and the reason of one that did not.
-type Checked = Result<(EventId, Input), (Option<ArcStr>, Refusal)>;
+type Checked = Result<Item, (Option<ArcStr>, Refusal)>;
 
 fn command(checked: Result<(EventId, Command), Refusal>, id: Option<&str>) -> Checked {
     match checked {
-        Ok((id, command)) => Ok((id, Input::Command(command))),
+        Ok((id, command)) => Ok(Item { id, input: Input::Command(command), most_per_s: None }),
         Err(refusal) => Err((id.map(|id| crate::check::shorten(id).into()), refusal)),
     }
 }
 
 /// Parts what is handed to admission from what is refused, whose paths become those of the frame.
-fn sort(seq: u64, list: &str, checked: Vec<Checked>) -> (Vec<Item>, Unacked, oneshot::Sender<Vec<Outcome>>) {
+fn sort(
+    seq: u64,
+    list: &'static str,
+    checked: Vec<Checked>,
+) -> (Vec<Item>, Unacked, oneshot::Sender<Vec<Outcome>>) {
     let (reply, outcomes) = oneshot::channel();
-    let mut unacked = Unacked { seq, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes) };
+    let mut unacked = Unacked { seq, list, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes) };
     let mut items = Vec::with_capacity(checked.len());
     for (index, checked) in (0..).zip(checked) {
         match checked {
-            Ok((id, input)) => {
-                let named = match &id {
+            Ok(item) => {
+                let named = match &item.id {
                     EventId::Named(name) => Some(name.clone()),
                     EventId::Position(_) => None,
                 };
                 unacked.sent.push((index, named));
-                items.push(Item { id, input });
+                items.push(item);
             }
-            Err((id, mut refusal)) => {
-                let dot = if refusal.path.is_empty() { "" } else { "." };
-                refusal.path = match list {
-                    "clock" => format!("clock{dot}{}", refusal.path),
-                    list => format!("{list}[{index}]{dot}{}", refusal.path),
-                };
-                unacked.refused.push((index, id, refusal));
-            }
+            Err((id, refusal)) => unacked.refused.push((index, id, located(list, index, refusal))),
         }
     }
     (items, unacked, reply)

@@ -7,7 +7,7 @@ use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::input::WriteOrder;
 
 use super::*;
-use crate::check::{Checker, Proposed, Sender};
+use crate::check::{Checker, Hints, Proposed, Sender};
 use crate::recording::read_ndjson_from;
 
 const REALM: &str = "realm";
@@ -55,7 +55,10 @@ fn checker() -> (Checker, Sender) {
 fn sent(line: &str) -> Option<(&'static str, String)> {
     let (checker, sender) = checker();
     let event: Proposed<'_> = serde_json::from_str(line).expect("JSON");
-    checker.event(&event, &sender, 1, None).err().map(|refusal| (refusal.code, refusal.path))
+    checker
+        .event(&event, &sender, 1, None, &Hints::default())
+        .err()
+        .map(|refusal| (refusal.code, refusal.path))
 }
 
 #[test]
@@ -165,6 +168,10 @@ fn a_write_that_the_wire_refuses_a_recording_refuses_for_the_same_reason() {
         (json!({"presence": {"player": "ann", "instance": "a/b"}}), true),
         (json!({"membership": {"player": "ann", "scope": "party", "group": "red"}}), false),
         (json!({"membership": {"player": "ann", "scope": "party"}}), false),
+        (json!({"close": {"scope": "instance", "group": "i1"}}), false),
+        (json!({"close": {"scope": "party"}}), true),
+        (json!({"close": {"scope": "region", "group": "moor"}}), true),
+        (json!({"close": {"scope": "guild", "group": "a/b"}}), true),
         (json!({"membership": {"scope": "party"}}), true),
         (json!({"membership": {"player": "ann", "scope": "region", "group": "red"}}), true),
         (json!({"membership": {"player": "ann", "scope": "gang", "group": "red"}}), true),
@@ -208,7 +215,7 @@ fn a_write_that_the_wire_refuses_a_recording_refuses_for_the_same_reason() {
         (json!({"weather": {"zone": "fen"}}), true),
     ] {
         let item = serde_json::from_value(write.clone()).expect("a write");
-        let sent = checker.write(&item, &sender, 1, 1_704_067_200_000).err();
+        let sent = checker.write(&item, &sender, 1, 1_704_067_200_000, &Hints::default()).err();
         let sent = sent.map(|refusal| (refusal.code, refusal.path));
         assert_eq!(sent.is_some(), refused, "the wire: {write} {sent:?}");
         let mut line = write;

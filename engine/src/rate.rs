@@ -4,33 +4,25 @@
 //! kind's `max_per_second`, and with the next second all start anew. So the table never holds
 //! more than one second's senders.
 
-use std::sync::{Mutex, PoisonError};
-
 use rustc_hash::FxHashMap;
 use worldflow_schemas::Sym;
 
 /// The events counted in the present second.
 #[derive(Debug, Default)]
 pub struct RateLimits {
-    window: Mutex<Window>,
-}
-
-#[derive(Debug, Default)]
-struct Window {
     second: i64,
     sent: FxHashMap<(Sym, Sym), u32>,
 }
 
 impl RateLimits {
     /// Counts one event of `kind` by `who`; false, and not counted, when there have been `most`.
-    pub fn admit(&self, kind: Sym, who: Sym, most: u32, now_ms: i64) -> bool {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn admit(&mut self, kind: Sym, who: Sym, most: u32, now_ms: i64) -> bool {
         let second = now_ms.div_euclid(1_000);
-        if second > window.second {
-            window.second = second;
-            window.sent.clear();
+        if second > self.second {
+            self.second = second;
+            self.sent.clear();
         }
-        let sent = window.sent.entry((kind, who)).or_insert(0);
+        let sent = self.sent.entry((kind, who)).or_insert(0);
         if *sent >= most {
             return false;
         }
@@ -45,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_window_holds_exactly_the_limit_and_ends_with_its_second() {
-        let (limits, kind, ana) = (RateLimits::default(), Sym::new("kill"), Sym::new("ana"));
+        let (mut limits, kind, ana) = (RateLimits::default(), Sym::new("kill"), Sym::new("ana"));
         for now_ms in [5_000, 5_500, 5_999] {
             assert!(limits.admit(kind, ana, 3, now_ms));
         }
