@@ -113,6 +113,7 @@ pub(crate) fn sink_json(status: &SinkStatus) -> Json {
         "tick": status.at.map(|at| at.tick),
         "lag_ms": status.lag_ms,
         "error": status.error,
+        "hint": status.hint,
     })
 }
 
