@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod flush;
 mod postgres;
+mod read;
 mod sqlite;
 mod table;
 
