@@ -201,18 +201,22 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn sql_sinks(realm: &Realm, folder: &Path, postgres: Option<&str>) -> anyhow::Result<Vec<SqlSinkConfig>> {
+    let parse = |name: &str, def: &SinkDef| {
+        SqlSinkConfig::parse(name, def, folder)
+            .map_err(|error| anyhow::anyhow!("{error}\nhint: {}", error.hint()))
+    };
     let mut sinks = Vec::new();
     for (name, def) in &realm.world.sinks {
         let mut def = def.clone();
         if let SinkDef::Postgres { url, .. } = &mut def {
             *url = resolve(url, &format!("sinks.{name}.url"))?;
         }
-        sinks.push(SqlSinkConfig::parse(name, &def, folder)?);
+        sinks.push(parse(name, &def)?);
     }
     if let Some(url) = postgres {
         let every = worldflow_schemas::definitions::Span { ms: 250, world: false };
         let def = SinkDef::Postgres { url: url.to_owned(), views: None, every };
-        sinks.push(SqlSinkConfig::parse("postgres", &def, folder)?);
+        sinks.push(parse("postgres", &def)?);
     }
     Ok(sinks)
 }

@@ -1,23 +1,44 @@
 //! What is on the wire may grow and never change: every field that was ever published keeps its number,
-//! name, type and label.
+//! name, type and label, every value of an enum its number and name, every method its messages.
 //!
-//! `worldflow/v1/published.txt` lists them. A new field is a new line; `WORLDFLOW_UPDATE=1` adds it.
+//! `worldflow/v1/published.txt` lists them. What is new is a new line; `WORLDFLOW_UPDATE=1` adds it.
 
 use std::collections::BTreeSet;
 
 use prost::Message;
 use prost_types::field_descriptor_proto::Label;
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 
 fn published() -> BTreeSet<String> {
-    let files = FileDescriptorSet::decode(worldflow_proto::DESCRIPTORS).expect("the build wrote it");
+    lines_of(&FileDescriptorSet::decode(worldflow_proto::DESCRIPTORS).expect("the build wrote it"))
+}
+
+fn lines_of(files: &FileDescriptorSet) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for file in &files.file {
-        for message in &file.message_type {
-            fields(file.package(), message, &mut lines);
-        }
+        let package = file.package();
+        file.message_type.iter().for_each(|message| fields(package, message, &mut lines));
+        file.enum_type.iter().for_each(|of| values(package, of, &mut lines));
+        file.service.iter().for_each(|service| methods(package, service, &mut lines));
     }
     lines
+}
+
+fn values(parent: &str, of: &EnumDescriptorProto, lines: &mut BTreeSet<String>) {
+    let name = format!("{parent}.{}", of.name());
+    lines.insert(format!("enum {name}"));
+    lines.extend(of.value.iter().map(|value| format!("{name} {} = {}", value.number(), value.name())));
+}
+
+fn methods(parent: &str, service: &ServiceDescriptorProto, lines: &mut BTreeSet<String>) {
+    let name = format!("{parent}.{}", service.name());
+    lines.insert(format!("service {name}"));
+    let side = |streaming: bool, of: &str| format!("{}{of}", if streaming { "stream " } else { "" });
+    lines.extend(service.method.iter().map(|method| {
+        let takes = side(method.client_streaming(), method.input_type());
+        let gives = side(method.server_streaming(), method.output_type());
+        format!("{name} {}({takes}) -> {gives}", method.name())
+    }));
 }
 
 fn fields(parent: &str, message: &DescriptorProto, lines: &mut BTreeSet<String>) {
@@ -40,9 +61,8 @@ fn fields(parent: &str, message: &DescriptorProto, lines: &mut BTreeSet<String>)
         };
         lines.insert(format!("{name} {} = {} {label}{kind}{of}{oneof}", field.number(), field.name()));
     }
-    for nested in &message.nested_type {
-        fields(&name, nested, lines);
-    }
+    message.nested_type.iter().for_each(|nested| fields(&name, nested, lines));
+    message.enum_type.iter().for_each(|of| values(&name, of, lines));
 }
 
 /// What the new wire lacks of the old one.
@@ -85,6 +105,57 @@ fn a_changed_number_name_type_or_label_is_noticed() {
     }
     let same = BTreeSet::from(["worldflow.v1.Ping 1 = nonce uint64".to_owned()]);
     assert!(broken(&same, &new).is_empty());
+}
+
+/// There are neither enums nor services yet; the first will be held to its word as well.
+#[test]
+fn enums_and_services_are_published_too() {
+    use prost_types::{EnumValueDescriptorProto, FileDescriptorProto, MethodDescriptorProto};
+    let value = |name: &str, number| EnumValueDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        ..EnumValueDescriptorProto::default()
+    };
+    let mood = |values| EnumDescriptorProto {
+        name: Some("Mood".to_owned()),
+        value: values,
+        ..EnumDescriptorProto::default()
+    };
+    let method = MethodDescriptorProto {
+        name: Some("Follow".to_owned()),
+        input_type: Some(".p.Ask".to_owned()),
+        output_type: Some(".p.Row".to_owned()),
+        server_streaming: Some(true),
+        ..MethodDescriptorProto::default()
+    };
+    let file = |values| FileDescriptorProto {
+        package: Some("p".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("Ask".to_owned()),
+            enum_type: vec![mood(vec![value("CALM", 0)])],
+            ..DescriptorProto::default()
+        }],
+        enum_type: vec![mood(values)],
+        service: vec![ServiceDescriptorProto {
+            name: Some("Views".to_owned()),
+            method: vec![method.clone()],
+            ..ServiceDescriptorProto::default()
+        }],
+        ..FileDescriptorProto::default()
+    };
+    let lines = |values| lines_of(&FileDescriptorSet { file: vec![file(values)] });
+    let old = lines(vec![value("CALM", 0), value("WILD", 1)]);
+    for line in [
+        "enum p.Ask.Mood",
+        "p.Ask.Mood 0 = CALM",
+        "p.Mood 1 = WILD",
+        "service p.Views",
+        "p.Views Follow(.p.Ask) -> stream .p.Row",
+    ] {
+        assert!(old.contains(line), "no `{line}` in {old:#?}");
+    }
+    assert_eq!(broken(&old, &lines(vec![value("CALM", 0), value("WILD", 2)])), ["p.Mood 1 = WILD"]);
+    assert!(broken(&old, &lines(vec![value("CALM", 0), value("WILD", 1), value("SAD", 2)])).is_empty());
 }
 
 /// A client of today reads what a newer server sends, and a newer client is read here.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::join_all;
 pub use metrics_exporter_prometheus::PrometheusHandle;
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use worldflow_engine::realm::Realm;
@@ -25,9 +25,14 @@ use crate::sql::SinkStatus;
 /// A realm whose tick has not grown for this long is not ready.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// Bounds of the histograms, in the unit of each: seconds mostly.
+/// Bounds of the histograms of seconds.
 const BUCKETS: [f64; 15] =
     [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// The same for what counts milliseconds.
+fn buckets_ms() -> [f64; 15] {
+    BUCKETS.map(|seconds| seconds * 1_000.0)
+}
 
 /// How time goes on in a realm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,7 +61,11 @@ pub struct Health {
 /// # Errors
 /// When another one has been installed.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
-    PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()
+    let milliseconds = Matcher::Suffix("_ms".to_owned());
+    PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)?
+        .set_buckets_for_metric(milliseconds, &buckets_ms())?
+        .install_recorder()
 }
 
 /// The routes of this module. Call from within a runtime: it starts the recorder's upkeep.
@@ -113,6 +122,7 @@ pub(crate) fn sink_json(status: &SinkStatus) -> Json {
         "tick": status.at.map(|at| at.tick),
         "lag_ms": status.lag_ms,
         "error": status.error,
+        "hint": status.hint,
     })
 }
 

@@ -265,6 +265,7 @@ async fn metrics_are_text_for_prometheus() {
     let fake = Fake::new("greenvale", 1);
     let metrics = install_metrics().expect("the first in this process");
     metrics::counter!("worldflow_test_total", "realm" => "greenvale").increment(3);
+    metrics::histogram!("worldflow_test_ms").record(300.0);
     let health = Health {
         realms: vec![(fake.realm.clone(), Pace::Manual)],
         sinks: Vec::new(),
@@ -274,6 +275,9 @@ async fn metrics_are_text_for_prometheus() {
     let server = Server::start(health_router(health)).await;
     let text = server.get("/metrics").await.text();
     assert!(text.contains("worldflow_test_total{realm=\"greenvale\"} 3"), "{text}");
+    for (bound, count) in [("250", 0), ("500", 1)] {
+        assert!(text.contains(&format!("worldflow_test_ms_bucket{{le=\"{bound}\"}} {count}")), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -305,14 +309,13 @@ async fn the_live_page_follows_the_world() {
     let first = events.next().await;
     assert_eq!(first["quests"], serde_json::json!([{"quest": "wolves", "active": 2}]));
     fake.put(3, catalog::QUEST_STATE, quest("bob", "done"));
-    loop {
-        let later = events.next().await;
-        if later["tick"] == 3 {
-            let expected = serde_json::json!([{"quest": "wolves", "active": 1, "done": 1, "completions": 1}]);
-            assert_eq!(later["quests"], expected);
-            break;
-        }
-    }
+    let funnel = serde_json::json!([{"quest": "wolves", "active": 1, "done": 1, "completions": 1}]);
+    assert_eq!(events.at(3).await["quests"], funnel);
+    // What has gone is forgotten, and a quest that nobody holds with it.
+    let key = |holder: &str| ["greenvale", "player", holder, "wolves"].map(sym).to_vec();
+    let gone = ["ann", "bob"].map(|holder| (catalog::QUEST_STATE, key(holder), None));
+    fake.apply(4, gone.to_vec());
+    assert_eq!(events.at(4).await["quests"], serde_json::json!([]));
     // The realm ends: so does the stream, and nothing holds up the server's shutdown.
     drop(fake);
     events.end().await;

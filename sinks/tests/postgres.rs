@@ -2,10 +2,11 @@
 
 mod support;
 
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::database::Database;
 use support::postgres::Postgres;
 use support::{Chance, Fake, random_write, scenarios};
-use worldflow_sinks::sql::SqlSink;
+use worldflow_sinks::sql::{SinkStatus, SqlSink};
 
 fn database(server: &Postgres) -> Database {
     Database::Postgres(server.url())
@@ -71,4 +72,85 @@ async fn a_lost_server_is_caught_up_with() {
         }
     }
     assert_eq!(sink.close().await.map(|at| at.tick), Some(tick));
+}
+
+/// An authority of our own, and a server with a certificate of it for `127.0.0.1`.
+fn server_with_tls(folder: &tempfile::TempDir) -> (Postgres, String) {
+    let key = KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "the tests' authority");
+    let root = folder.path().join("ca.pem");
+    std::fs::write(&root, authority.self_signed(&key).expect("a certificate").pem()).expect("a file");
+    let issuer = Issuer::new(authority, key);
+
+    let key = KeyPair::generate().expect("a key");
+    let names = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+    let certificate = names.signed_by(&key, &issuer).expect("a certificate");
+    let server = Postgres::start_with_tls(&certificate.pem(), &key.serialize_pem());
+    (server, root.to_str().expect("temporary paths are UTF-8").to_owned())
+}
+
+/// A realm with one tick.
+fn one_tick() -> Fake {
+    let mut fake = Fake::new("greenvale", 1);
+    let (view, key, row) = random_write(&mut Chance::new(5), fake.realm.name, 1);
+    fake.apply(1, vec![(view, key, row)]);
+    fake
+}
+
+async fn failed(url: String) -> SinkStatus {
+    let fake = one_tick();
+    let sink = SqlSink::open(scenarios::config(&Database::Postgres(url)), fake.realm.clone());
+    let status =
+        sink.status().wait_for(|status| status.error.is_some()).await.expect("the sink runs").clone();
+    sink.abort().await;
+    status
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_with_tls_is_written_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, root) = server_with_tls(&folder);
+    let fake = one_tick();
+    for mode in [
+        "prefer",
+        "require",
+        &format!("verify-ca&sslrootcert={root}"),
+        &format!("verify-full&sslrootcert={root}"),
+    ] {
+        let database = Database::Postgres(format!("{}?sslmode={mode}", server.url()));
+        let sink = SqlSink::open(scenarios::config(&database), fake.realm.clone());
+        assert_eq!(sink.close().await.map(|at| at.tick), Some(1), "{mode}");
+        scenarios::assert_closed_tick(&database, &fake, 1).await;
+    }
+}
+
+/// What is wrong with TLS is said so: waiting for the database would not help.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_tls_lacks_is_said_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, root) = server_with_tls(&folder);
+    let plain = Postgres::start();
+    let elsewhere = server.url().replace("127.0.0.1", "localhost");
+    for (url, error, hint) in [
+        (format!("{}?sslmode=require", plain.url()), "server does not support TLS", "ssl = on"),
+        (format!("{}?sslmode=verify-full", server.url()), "UnknownIssuer", "?sslrootcert="),
+        (
+            format!("{elsewhere}?sslmode=verify-full&sslrootcert={root}"),
+            "not valid for name",
+            "the host in the address",
+        ),
+        (
+            format!("{}?sslmode=verify-full&sslrootcert={root}.gone", server.url()),
+            "No such file",
+            "is not there",
+        ),
+        (format!("{}?sslmode=disable", server.url()), "no pg_hba.conf entry", "is the database up"),
+    ] {
+        let status = failed(url.clone()).await;
+        let (said, advice) = (status.error.expect("waited for"), status.hint.expect("with every error"));
+        assert!(said.contains(error) && !said.contains("not-a-secret"), "{url}: {said}");
+        assert!(advice.contains(hint), "{url}: {advice}");
+    }
 }

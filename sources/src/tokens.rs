@@ -6,7 +6,10 @@
 use std::sync::{Arc, RwLock};
 
 use subtle::ConstantTimeEq;
+use worldflow_engine::admission::Refusal;
 use worldflow_schemas::Sym;
+
+use crate::check::{holder_text, intern, refuse};
 
 /// What a token lets its bearer be.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,6 +57,17 @@ impl Claims {
             }
         }
     }
+}
+
+/// A subject that a token may have: an id, by the rule for players and groups.
+///
+/// # Errors
+/// When it is empty, too long, or has characters that an id has not.
+pub fn subject(text: &str) -> Result<Sym, Refusal> {
+    if text.is_empty() {
+        return Err(refuse("missing_id", "subject", "is empty", "name the game server, player or dashboard"));
+    }
+    intern(holder_text("subject", text)?)
 }
 
 /// The tokens that are good. Cheap to clone; all clones share one table.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::world::LoadedWorld;
 
@@ -63,4 +64,21 @@ pub struct BotsReport {
     pub declined: u64,
     /// Deltas received.
     pub deltas: u64,
+}
+
+/// When something that begins now and lasts so long ends; without a length, in a hundred years.
+fn end(duration: Option<Duration>) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+    Instant::now() + duration.unwrap_or(LONGEST).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_length_is_too_long() {
+        let soon = end(Some(Duration::from_secs(1)));
+        assert!(soon < end(None) && end(Some(Duration::MAX)) > soon);
+    }
 }

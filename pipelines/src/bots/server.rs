@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::crowd::{Crowd, Deed, Standing};
 use super::socket::{BotsError, Socket};
-use super::{BotsConfig, BotsReport};
+use super::{BotsConfig, BotsReport, end};
 
 /// How often deeds are sent.
 const BEAT: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ pub async fn run(config: BotsConfig) -> Result<BotsReport, BotsError> {
     let mut server =
         Server { socket, crowd, report: BotsReport::default(), run: run_name(), sent: 0, seq: 0 };
     server.arrive().await?;
-    let end = Instant::now() + duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
+    let end = end(duration);
     let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let per_beat = f64::from(players) * NATURAL_PER_SECOND * speed.clamp(0.0, 10_000.0) * BEAT.as_secs_f64();

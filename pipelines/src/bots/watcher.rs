@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
+use super::end;
 use super::socket::{BotsError, Socket};
 
 /// What a watching player follows.
@@ -48,7 +49,7 @@ pub async fn watch_realm(config: WatchConfig) -> Result<WatchReport, BotsError> 
     for (id, view) in (1_u32..).zip(VIEWS) {
         socket.send(&json!({"subscribe": {"id": id, "view": view}})).await?;
     }
-    let end = Instant::now() + duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
+    let end = end(duration);
     let mut report = WatchReport::default();
     let mut last_tick = 0;
     loop {

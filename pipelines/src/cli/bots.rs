@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::numbers;
 use crate::bots::{self, BotsConfig, WatchConfig};
 use crate::world::LoadedWorld;
 
@@ -29,16 +30,16 @@ pub(super) struct BotsArgs {
     #[arg(long)]
     watch_token: Option<String>,
     /// How many players.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 200, value_parser = numbers::players())]
     players: u32,
     /// The seed of their choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Times the natural pace of one deed in five seconds.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = numbers::speed)]
     speed: f64,
     /// Stop after this many seconds; on Ctrl-C when absent.
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::seconds())]
     seconds: Option<u64>,
     /// The folder of the world that they play; the demo world when absent.
     #[arg(long)]

@@ -1,5 +1,7 @@
 //! Logs: to the standard error, as text or as JSON lines, filtered by `RUST_LOG`.
 
+use std::io::Write as _;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -22,4 +24,15 @@ pub(super) fn init(format: LogFormat) {
         LogFormat::Text => logs.with_target(false).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
+}
+
+/// Writes why a verb has failed: the last line of the log. A hint in the text, after its own line
+/// break, is a field of its own in JSON.
+pub(super) fn error(format: LogFormat, text: &str) {
+    match (format, text.split_once("\nhint: ")) {
+        (LogFormat::Json, Some((error, hint))) => tracing::error!(hint, "{error}"),
+        (LogFormat::Json, None) => tracing::error!("{text}"),
+        // Whoever has closed the output does not want to read it.
+        (LogFormat::Text, _) => drop(writeln!(std::io::stderr(), "error: {text}")),
+    }
 }

@@ -7,12 +7,15 @@ mod check;
 mod convert;
 mod demo;
 mod log;
+mod numbers;
 mod progress;
+mod quest_page;
 mod replay;
 mod run;
 pub mod schema;
 mod views;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
 )]
 struct Cli {
-    /// How logs are written.
+    /// How logs, and the error at the end, are written.
     #[arg(long, global = true, value_enum, default_value_t = log::LogFormat::Text)]
     log_format: log::LogFormat,
     #[command(subcommand)]
@@ -75,16 +78,38 @@ impl Verb {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return refuse(&usage),
+    };
     log::init(cli.log_format);
     let result = match cli.verb {
         Some(verb) => verb.run(),
         None => demo::run(cli.demo),
     };
     result.unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        log::error(cli.log_format, &format!("{error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// Says what is wrong with the arguments, or shows the help that they ask for.
+fn refuse(usage: &clap::Error) -> ExitCode {
+    if usage.use_stderr() && asks_for_json(std::env::args_os()) {
+        log::init(log::LogFormat::Json);
+        log::error(log::LogFormat::Json, usage.to_string().trim_start_matches("error: ").trim_end());
+    } else {
+        // Whoever has closed the output does not want to read it.
+        let _ = usage.print();
+    }
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+}
+
+/// Whether arguments that cannot be parsed as a whole ask for JSON.
+fn asks_for_json(args: impl Iterator<Item = OsString>) -> bool {
+    let args: Vec<OsString> = args.collect();
+    args.iter().any(|arg| arg == "--log-format=json")
+        || args.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
 }
 
 /// Writes what was asked for. A reader that closes the pipe early, such as `head`, is no error.

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use worldflow_schemas::Sym;
-use worldflow_sources::tokens::{Claims, Role};
+use worldflow_sources::tokens::{self, Claims, Role};
 
+use super::numbers;
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
-use crate::world::LoadedWorld;
+use crate::world::{LoadedWorld, did_you_mean};
 
 /// Serves one or more worlds until Ctrl-C
 #[derive(Debug, Args)]
@@ -58,11 +59,12 @@ pub(super) struct ServeArgs {
     /// The data folder: journal, snapshots, SQLite files.
     #[arg(long, default_value = ".data")]
     pub(super) data: PathBuf,
-    /// Also writes every view to this PostgreSQL, for example postgres://me@localhost/game.
+    /// Also writes every view to this PostgreSQL, for example postgres://me@localhost/game; on
+    /// another host it says how it is encrypted, for example ?sslmode=verify-full.
     #[arg(long, value_name = "URL")]
     pub(super) postgres: Option<String>,
     /// Timely workers a realm; as the world says, or one a core, when absent.
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::workers())]
     pub(super) workers: Option<usize>,
 }
 
@@ -114,27 +116,68 @@ fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
     Ok(chosen)
 }
 
-/// A token given by reference: what it says, and its value from the environment.
-fn given_token(given: &str) -> anyhow::Result<(Claims, String)> {
+/// A token given by reference, for one of these realms: what it says, and its value from the
+/// environment.
+fn given_token(given: &str, realms: &[RealmChoice]) -> anyhow::Result<(Claims, String)> {
     let parts = given.split_once('=').and_then(|(claims, variable)| {
-        let mut parts = claims.splitn(3, '/');
-        let (realm, role, subject) = (parts.next()?, parts.next()?, parts.next()?);
-        let role = [Role::GameServer, Role::Player, Role::Dashboard]
-            .into_iter()
-            .find(|known| known.name() == role)?;
-        Some((Claims { realm: Sym::new(realm), role, subject: Sym::new(subject) }, variable))
+        let (realm, rest) = claims.split_once('/')?;
+        let (role, subject) = rest.split_once('/')?;
+        Some((realm, role, subject, variable))
     });
-    let Some((claims, variable)) = parts else {
+    let Some((realm, role, subject, variable)) = parts else {
         anyhow::bail!(
             "--token {given}: not REALM/ROLE/SUBJECT=VARIABLE\nhint: for example greenvale/game_server/eu-1=EU_TOKEN"
         );
     };
+    let realm =
+        one_of("realm", realm, realms.iter().map(|realm| (realm.name.as_str(), realm)))?.name.as_str();
+    let role = one_of("role", role, ROLES.map(|role| (role.name(), role)))?;
+    let subject = tokens::subject(subject).map_err(|refusal| {
+        anyhow::anyhow!("--token {given}: the subject {}\nhint: {}", refusal.reason, refusal.hint)
+    })?;
     let token = resolve(&format!("${{{variable}}}"), "--token")?;
     anyhow::ensure!(
         token.len() >= LEAST_TOKEN_BYTES,
         "--token: the value of {variable} is shorter than {LEAST_TOKEN_BYTES} bytes\nhint: for example `openssl rand -hex 20`"
     );
-    Ok((claims, token))
+    Ok((Claims { realm: Sym::new(realm), role, subject }, token))
+}
+
+const ROLES: [Role; 3] = [Role::GameServer, Role::Player, Role::Dashboard];
+
+/// What is known by a name that was given in a token.
+fn one_of<'k, T>(
+    what: &str,
+    given: &str,
+    known: impl IntoIterator<Item = (&'k str, T)>,
+) -> anyhow::Result<T> {
+    let mut names = Vec::new();
+    for (name, it) in known {
+        if name == given {
+            return Ok(it);
+        }
+        names.push(name);
+    }
+    let hint = match did_you_mean(given, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it is one of {}", names.join(", ")),
+    };
+    anyhow::bail!("--token: unknown {what} `{given}`\nhint: {hint}")
+}
+
+/// Tokens that are good until the server stops, and the text that says so.
+pub(super) fn development_tokens<const COUNT: usize>(
+    serving: &Serving,
+    realm: &str,
+    of: [(Role, &str); COUNT],
+) -> std::io::Result<(String, [String; COUNT])> {
+    let mut text = format!("\nrealm {realm}; development tokens, good until it stops:\n");
+    let mut tokens = [const { String::new() }; COUNT];
+    for (token, (role, subject)) in tokens.iter_mut().zip(of) {
+        *token = serving.token(realm, role, subject)?;
+        text.push_str(&format!("  {:<12} {subject:<12} {token}\n", role.name()));
+    }
+    Ok((text, tokens))
 }
 
 /// The shortest token that is taken.
@@ -143,7 +186,7 @@ const LEAST_TOKEN_BYTES: usize = 16;
 pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let choices = choices(&args)?;
     let given: Vec<(Claims, String)> =
-        args.tokens.iter().map(|given| given_token(given)).collect::<Result<_, _>>()?;
+        args.tokens.iter().map(|given| given_token(given, &choices)).collect::<Result<_, _>>()?;
     let development = args.development || given.is_empty();
     let manual = args.manual_clock;
     let config = args.serve.config(choices, manual);
@@ -151,19 +194,20 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         let names: Vec<String> = config.realms.iter().map(|realm| realm.name.clone()).collect();
         let serving = Serving::open(config).await?;
         let mut text = format!("worldflow listens on http://{}\n", serving.address);
+        for name in names {
+            if development {
+                let of = [
+                    (Role::GameServer, "game-server"),
+                    (Role::Player, "player-1"),
+                    (Role::Dashboard, "dashboard"),
+                ];
+                text.push_str(&development_tokens(&serving, &name, of)?.0);
+            } else if !given.iter().any(|(claims, _)| claims.realm.as_str() == name) {
+                text.push_str(&format!("\nrealm {name}; nobody is let in: no --token is for it\n"));
+            }
+        }
         for (claims, token) in given {
             serving.tokens.add(token, claims);
-        }
-        for name in names.iter().filter(|_| development) {
-            text.push_str(&format!("\nrealm {name}; development tokens, good until it stops:\n"));
-            for (role, subject) in [
-                (Role::GameServer, "game-server"),
-                (Role::Player, "player-1"),
-                (Role::Dashboard, "dashboard"),
-            ] {
-                let token = serving.token(name, role, subject)?;
-                text.push_str(&format!("  {:<12} {subject:<12} {token}\n", role.name()));
-            }
         }
         text.push_str("\nCtrl-C stops it.\n");
         let stop = stop_signal()?;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use serde_json::json;
 use worldflow_schemas::catalog::{CATALOG, ViewDef};
+use worldflow_sinks::http_views::view_json;
 
 /// List the views: what sockets, tables, HTTP and pages can show.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ViewsArgs) -> anyhow::Result<ExitCode> {
         }
     };
     if args.json {
-        let views: Vec<_> = chosen.into_iter().map(as_json).collect();
+        let views: Vec<_> = chosen.into_iter().map(view_json).collect();
         return super::show(&format!("{:#}\n", serde_json::Value::Array(views)));
     }
     match (args.view.is_some(), chosen.as_slice()) {
@@ -67,19 +67,4 @@ fn columns(view: &ViewDef) -> String {
         let _ = writeln!(out, "{:width$}  {:5}  {}", column.name, format!("{:?}", column.kind), column.doc);
     }
     out
-}
-
-fn as_json(view: &ViewDef) -> serde_json::Value {
-    let columns = view.columns.iter();
-    let columns: Vec<_> = columns
-        .map(|column| json!({"name": column.name, "kind": format!("{:?}", column.kind).to_lowercase(), "doc": column.doc}))
-        .collect();
-    json!({
-        "name": view.name,
-        "doc": view.doc,
-        "key": view.columns[..view.key].iter().map(|column| column.name).collect::<Vec<_>>(),
-        "filters": view.filters,
-        "deterministic": view.deterministic,
-        "columns": columns,
-    })
 }

@@ -149,8 +149,7 @@ impl Server {
         let mut process = Process::start(fixed.into_iter().chain(more.iter().copied()));
         process.until("Ctrl-C stops it");
         let address = process.printed("  live page    http://").trim_end_matches('/').to_owned();
-        let token = process.printed("  token        ").split(' ').next().expect("split has a first part");
-        let tokens = vec![("greenvale".to_owned(), "dashboard".to_owned(), token.to_owned())];
+        let tokens = printed_tokens(&process.stdout);
         Server { process, address, tokens }
     }
 
@@ -170,16 +169,17 @@ impl Server {
     }
 
     /// Stops it as a person at a terminal does.
-    pub(crate) fn interrupt(self) {
-        self.end("-INT");
+    pub(crate) fn interrupt(self) -> Said {
+        self.end("-INT")
     }
 
-    fn end(self, signal: &str) {
+    fn end(self, signal: &str) -> Said {
         let pid = self.process.child.id().to_string();
         let told = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
         assert!(told.success(), "it had ended by itself");
         let said = self.process.ended();
         assert!(said.status.success(), "{said:?}");
+        said
     }
 
     /// `kill -9`: nothing is written any more.
@@ -195,8 +195,8 @@ fn printed_tokens(text: &str) -> Vec<(String, String, String)> {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("realm ") {
             realm = rest.split(';').next().expect("split has a first part");
-        } else if let [role, _subject, token] = line.split_whitespace().collect::<Vec<_>>()[..]
-            && line.starts_with("  ")
+        } else if let [role @ ("game_server" | "player" | "dashboard"), _subject, token] =
+            line.split_whitespace().collect::<Vec<_>>()[..]
         {
             tokens.push((realm.to_owned(), role.to_owned(), token.to_owned()));
         }

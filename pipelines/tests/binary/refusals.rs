@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 
@@ -21,6 +21,65 @@ fn a_port_in_use_is_said_so() {
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     assert!(said.stderr.contains(&format!("error: port {port} on 127.0.0.1 is in use\nhint: ")), "{said:?}");
     assert_eq!(said.stdout, "");
+}
+
+/// Each line of a log in JSON, by level and text.
+fn logged(stderr: &str) -> Vec<Value> {
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    stderr.lines().map(parse).collect()
+}
+
+#[test]
+fn a_log_in_json_is_json_to_the_last_line() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let json = ["--log-format", "json"];
+    let run = ["run", path(&world), "--data", path(&data), "--port"];
+
+    let said = worldflow(run.into_iter().chain([port.as_str()]).chain(json));
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    let log = logged(&said.stderr);
+    let last = log.last().expect("an error is logged");
+    assert_eq!(
+        (&last["level"], &last["message"]),
+        (&json!("ERROR"), &json!(format!("port {port} on 127.0.0.1 is in use")))
+    );
+    assert!(last["hint"].as_str().is_some_and(|hint| hint.contains("--port")), "{last}");
+
+    let said = worldflow(run.into_iter().chain(["99999999"]).chain(json));
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+    let log = logged(&said.stderr);
+    assert!(
+        log.len() == 1 && log[0]["message"].as_str().is_some_and(|text| text.contains("--port")),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn a_token_is_for_a_realm_that_runs_and_has_a_subject() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let long = format!("small/player/{}=PATH", "a".repeat(65));
+    for (token, error, hint) in [
+        ("smal/player/ana=PATH", "unknown realm `smal`", "did you mean `small`?"),
+        ("greenvale/player/ana=PATH", "unknown realm `greenvale`", "it is one of small"),
+        ("small/players/ana=PATH", "unknown role `players`", "did you mean `player`?"),
+        ("small/player/a/b=PATH", "has a `/`", "letters, digits"),
+        ("small/player/=PATH", "the subject is empty", "name the game server"),
+        ("small/player/ ana=PATH", "space around it", "letters, digits"),
+        (&long, "65 bytes where at most 64 may be", "a short stable id"),
+        ("small/player=PATH", "not REALM/ROLE/SUBJECT=VARIABLE", "for example"),
+        ("small/player/ana=WORLDFLOW_SURELY_NOT_SET", "which is not set", "set the environment variable"),
+    ] {
+        let run = ["run", path(&world), "--port", "0", "--data", path(&data), "--token", token];
+        let said = worldflow(run);
+        assert_eq!(said.status.code(), Some(1), "{token} {said:?}");
+        let (before, after) = said.stderr.split_once("\nhint: ").expect("a hint");
+        assert!(before.contains(error) && after.contains(hint), "{token}: {}", said.stderr);
+    }
+    assert!(!data.exists(), "nothing was begun");
 }
 
 #[test]

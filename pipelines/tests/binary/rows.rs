@@ -19,6 +19,7 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "quest_state" => &["realm", "scope", "holder", "quest"],
         "objective_progress" => &["realm", "scope", "holder", "quest", "stage", "objective"],
         "grants" => &["realm", "grant"],
+        "presence" => &["realm", "player"],
         "levels" => &["realm", "player"],
         "npc_requests" => &["realm", "request"],
         "npc_lines" => &["realm", "player", "npc", "line"],

@@ -63,20 +63,22 @@ async fn list(State(views): State<Arc<Views>>, headers: HeaderMap, uri: Uri) -> 
 }
 
 /// The catalog as JSON.
+fn catalog_json() -> Json {
+    json!({ "views": CATALOG.iter().map(view_json).collect::<Vec<_>>() })
+}
+
+/// What the catalog says of a view, as JSON.
 #[must_use]
-pub fn catalog_json() -> Json {
-    let view = |view: &ViewDef| {
-        let column = |column: &catalog::Column| json!({"name": column.name, "kind": kind_name(column.kind), "doc": column.doc});
-        json!({
-            "name": view.name,
-            "doc": view.doc,
-            "key": view.columns[..view.key].iter().map(|column| column.name).collect::<Vec<_>>(),
-            "filters": view.filters,
-            "deterministic": view.deterministic,
-            "columns": view.columns.iter().map(column).collect::<Vec<_>>(),
-        })
-    };
-    json!({ "views": CATALOG.iter().map(view).collect::<Vec<_>>() })
+pub fn view_json(view: &ViewDef) -> Json {
+    let column = |column: &catalog::Column| json!({"name": column.name, "kind": kind_name(column.kind), "doc": column.doc});
+    json!({
+        "name": view.name,
+        "doc": view.doc,
+        "key": view.columns[..view.key].iter().map(|column| column.name).collect::<Vec<_>>(),
+        "filters": view.filters,
+        "deterministic": view.deterministic,
+        "columns": view.columns.iter().map(column).collect::<Vec<_>>(),
+    })
 }
 
 fn kind_name(kind: ColumnType) -> &'static str {

@@ -129,29 +129,3 @@ impl<const COLUMN: usize> Recent<COLUMN> {
         self.0.values().rev().take(most).map(|row| Json::Object(row_json(view, row))).collect()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn quest(holder: &str, state: &str, completions: i64) -> Row {
-        let id = |text: &str| Value::Sym(text.into());
-        let (start, null) = ([id("realm"), id("player"), id(holder), id("wolves")], Value::Null);
-        let rest = [Value::Int(1), id(state), null.clone(), Value::Int(1), null, Value::Int(completions)];
-        Row::new(start.into_iter().chain(rest).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn a_funnel_counts_states_and_forgets_what_has_gone() {
-        let mut funnel = Funnel::default();
-        funnel.change(&quest("ann", "active", 0), 1);
-        funnel.change(&quest("bob", "active", 2), 1);
-        funnel.change(&quest("ann", "active", 0), -1);
-        funnel.change(&quest("ann", "done", 1), 1);
-        let expected = serde_json::json!([{"quest": "wolves", "active": 1, "done": 1, "completions": 3}]);
-        assert_eq!(funnel.json(), expected);
-        funnel.change(&quest("ann", "done", 1), -1);
-        funnel.change(&quest("bob", "active", 2), -1);
-        assert_eq!(funnel.json(), serde_json::json!([]));
-    }
-}

@@ -210,7 +210,7 @@ function drawEngine(data) {
 function drawSinks(sinks) {
   const sink = (k) => h("div", { class: "sink" }, h("div", { class: "sink-head" }, h("b", {}, k.sink),
     k.error ? h("span", { class: "badge bad" }, "behind") : h("span", { class: k.lag_ms > 5000 ? "badge warn" : "badge good" }, k.tick === null ? "starting" : k.lag_ms < 2000 ? "up to date" : `${span(k.lag_ms)} behind`)),
-    h("small", {}, k.target), k.error ? h("small", { class: "error" }, k.error) : null);
+    h("small", {}, k.target), k.error ? h("small", { class: "error" }, k.error) : null, k.error ? h("small", {}, k.hint) : null);
   byId("sink-list").replaceChildren(...(sinks.length ? sinks.map(sink) : [h("p", { class: "empty" }, "no SQL sinks")]));
 }
 

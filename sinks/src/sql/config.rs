@@ -1,10 +1,11 @@
 //! Which views go to which database, and how often.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::definitions::{OneOrMany, SinkDef};
 
@@ -26,18 +27,33 @@ pub struct PostgresAddress {
 }
 
 impl PostgresAddress {
-    /// Reads `postgres://user:password@host:port/database`.
+    /// Reads `postgres://user:password@host:port/database?sslmode=...`. Off this machine TLS is
+    /// needed, unless the address says `sslmode=disable`: what PostgreSQL calls `prefer`, the default,
+    /// lets whoever is in between decide.
     ///
     /// # Errors
-    /// When it is not such an address; the error does not repeat it.
+    /// When it is not such an address, or leaves TLS to chance; the error does not repeat it.
     pub fn parse(sink: &str, url: &str) -> Result<PostgresAddress, SqlError> {
         let address = |reason: String| SqlError::Address { sink: sink.to_owned(), reason };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(address("it does not begin with postgres://".to_owned()));
         }
         let options = url.parse::<PgConnectOptions>().map_err(|error| address(error.to_string()))?;
+        let chance = matches!(options.get_ssl_mode(), PgSslMode::Allow | PgSslMode::Prefer);
+        if chance && !is_local(&options) {
+            let host = options.get_host().to_owned();
+            return Err(SqlError::PlainText { sink: sink.to_owned(), host });
+        }
         Ok(PostgresAddress { options: Box::new(options) })
     }
+}
+
+/// Whether the database is on this machine: a Unix socket, or the loopback.
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let loopback = ip.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
+    options.get_socket().is_some() || host.starts_with('/') || loopback
 }
 
 impl fmt::Display for PostgresAddress {
@@ -119,12 +135,44 @@ mod tests {
     #[test]
     fn an_address_never_prints_its_password() {
         let address =
-            PostgresAddress::parse("db", "postgres://me:s3cret@db.example:5433/world").expect("valid");
+            PostgresAddress::parse("db", "postgres://me:s3cret@db.example:5433/world?sslmode=require")
+                .expect("valid");
         let target = Target::Postgres(address);
         assert_eq!(target.to_string(), "postgres://db.example:5433/world");
         assert_eq!(format!("{target:?}"), "Postgres(postgres://db.example:5433/world)");
         for bad in ["mysql://me:s3cret@host/world", "postgres://me:s3cret@host:notaport/world"] {
             let error = PostgresAddress::parse("db", bad).expect_err("invalid");
+            assert!(!format!("{error} {error:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_database_elsewhere_is_spoken_to_with_tls_unless_plain_text_is_meant() {
+        let parse = |rest: &str| PostgresAddress::parse("db", &format!("postgres://me:s3cret@{rest}"));
+        for good in [
+            "db.example/world?sslmode=require",
+            "db.example/world?sslmode=verify-ca",
+            "db.example/world?sslmode=verify-full&sslrootcert=ca.pem",
+            "db.example/world?sslmode=disable",
+            "localhost/world",
+            "127.0.0.2/world",
+            "[::1]/world",
+            "localhost/world?host=/run/postgresql",
+            "%2Frun%2Fpostgresql/world",
+        ] {
+            assert!(parse(good).is_ok(), "{good}: {:?}", parse(good));
+        }
+        for bad in [
+            "db.example/world",
+            "db.example/world?sslmode=prefer",
+            "db.example/world?sslmode=allow",
+            "10.0.0.7/world",
+            "[2001:db8::1]/world",
+            "localhost/world?host=db.example",
+            "localhost.example/world",
+        ] {
+            let error = parse(bad).expect_err(bad);
+            assert!(matches!(error, SqlError::PlainText { .. }), "{bad}: {error}");
             assert!(!format!("{error} {error:?}").contains("s3cret"));
         }
     }

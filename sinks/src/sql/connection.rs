@@ -10,6 +10,7 @@ use worldflow_schemas::catalog::{ViewDef, ViewId};
 use super::cell::Cells;
 use super::config::Target;
 use super::error::SqlError;
+use super::read::read;
 use super::table::{Dialect, OWN_TABLES, shape};
 use super::{postgres, sqlite};
 
@@ -125,9 +126,10 @@ impl Connection {
         realm: &str,
         each: &mut (dyn FnMut(Cells) + Send),
     ) -> Result<(), SqlError> {
+        let dialect = self.dialect();
         Ok(match self {
-            Connection::Postgres(c) => postgres::read(c, view, realm, each).await,
-            Connection::Sqlite(c) => sqlite::read(c, view, realm, each).await,
+            Connection::Postgres(c) => read(&mut **c, dialect, view, realm, each).await,
+            Connection::Sqlite(c) => read(&mut **c, dialect, view, realm, each).await,
         }?)
     }
 

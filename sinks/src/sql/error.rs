@@ -11,6 +11,14 @@ pub enum SqlError {
         /// Why, without the address: it may hold a password.
         reason: String,
     },
+    /// The address would send rows and password over a network as plain text.
+    #[error("sinks.{sink}: refusing to speak to `{host}` without TLS")]
+    PlainText {
+        /// The sink.
+        sink: String,
+        /// The database's host.
+        host: String,
+    },
     /// A view in the configuration does not exist.
     #[error("sinks.{sink}: unknown view `{view}`")]
     UnknownView {
@@ -66,10 +74,13 @@ impl SqlError {
     pub fn hint(&self) -> &'static str {
         match self {
             SqlError::Address { .. } => "it looks like postgres://user:password@host:5432/database",
-            SqlError::UnknownView { .. } => "`worldflow views` lists them",
-            SqlError::Connect { .. } | SqlError::Silent { .. } => {
-                "the sink tries again by itself; is the database up, and its address right?"
+            SqlError::PlainText { .. } => {
+                "add ?sslmode=verify-full (with &sslrootcert=ca.pem for an authority of your own), or require, \
+                 which checks no certificate; sslmode=disable says that plain text is meant"
             }
+            SqlError::UnknownView { .. } => "`worldflow views` lists them",
+            SqlError::Connect { source, .. } => connect_hint(source),
+            SqlError::Silent { .. } => NOT_THERE,
             SqlError::Table { .. } => {
                 "worldflow changes no table that it did not make; give it a database or a schema of its own \
                  (?options[search_path]=worldflow), and drop what depends on the table"
@@ -77,5 +88,26 @@ impl SqlError {
             SqlError::Statement(_) => "the sink tries again by itself",
             SqlError::Behind { .. } => "it goes on when the realm is there",
         }
+    }
+}
+
+const NOT_THERE: &str = "the sink tries again by itself; is the database up, and its address right?";
+
+/// What to do when there is no connection: a wrong certificate does not mend itself by waiting.
+fn connect_hint(source: &sqlx::Error) -> &'static str {
+    match source {
+        sqlx::Error::Tls(_) => {
+            "the address asks for TLS: turn it on in the server (`ssl = on`), give ?sslrootcert= a file of \
+             certificates, or write sslmode=disable"
+        }
+        // A handshake that fails half-way is an error of the stream that it was made on.
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            "the server's certificate was refused: it must be valid for the host in the address, and signed by \
+             an authority of this machine or of ?sslrootcert="
+        }
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            "a file that the address names is not there: sslrootcert, sslcert, sslkey or a socket"
+        }
+        _ => NOT_THERE,
     }
 }

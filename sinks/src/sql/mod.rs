@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod flush;
 mod postgres;
+mod read;
 mod sqlite;
 mod table;
 
@@ -49,6 +50,8 @@ pub struct SinkStatus {
     pub lag_ms: i64,
     /// Why it is not getting on, while it is not.
     pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
 }
 
 /// A running sink.
@@ -166,7 +169,7 @@ impl Run {
         metrics::counter!("worldflow_sink_rows_total", &labels).increment(flushed.rows);
         self.tell(lag_ms, |status| {
             status.at = Some(flushed.to);
-            status.error = None;
+            (status.error, status.hint) = (None, None);
         });
     }
 
@@ -180,7 +183,7 @@ impl Run {
         metrics::counter!("worldflow_sink_failures_total", &labels).increment(1);
         let now = realm.progress.borrow().utc_ms;
         let lag_ms = self.status.borrow().at.map_or(0, |at| now.saturating_sub(at.utc_ms));
-        self.tell(lag_ms, |status| status.error = Some(error.to_string()));
+        self.tell(lag_ms, |status| (status.error, status.hint) = (Some(error.to_string()), Some(hint)));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]

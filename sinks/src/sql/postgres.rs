@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, Postgres};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use worldflow_schemas::catalog::{Column, ColumnType, ViewDef};
 
 use super::cell::{Cell, Cells};
-use super::table::{Dialect, list, on_conflict, quoted};
+use super::table::{list, on_conflict, quoted};
 
 /// The rows of one statement.
 const BATCH_ROWS: usize = 2000;
@@ -39,36 +38,6 @@ pub(super) async fn begin(connection: &mut PgConnection, lock: &str) -> Result<(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-pub(super) async fn read(
-    connection: &mut PgConnection,
-    view: &ViewDef,
-    realm: &str,
-    each: &mut (dyn FnMut(Cells) + Send),
-) -> Result<(), sqlx::Error> {
-    let sql = AssertSqlSafe(Dialect::Postgres.select(view));
-    let mut rows = sqlx::query(sql).bind(realm.to_owned()).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let cells: Result<Cells, sqlx::Error> =
-            view.columns.iter().enumerate().map(|(place, column)| cell(&row, place, column)).collect();
-        each(cells?);
-    }
-    Ok(())
-}
-
-fn cell(row: &PgRow, place: usize, column: &Column) -> Result<Cell, sqlx::Error> {
-    Ok(match column.kind {
-        ColumnType::Bool => row.try_get::<Option<bool>, _>(place)?.map(Cell::Bool),
-        ColumnType::Int | ColumnType::Tick | ColumnType::Time => {
-            row.try_get::<Option<i64>, _>(place)?.map(Cell::Int)
-        }
-        ColumnType::Dec => row.try_get::<Option<f64>, _>(place)?.map(Cell::float),
-        ColumnType::Text | ColumnType::Any | ColumnType::Json => {
-            row.try_get::<Option<String>, _>(place)?.map(|text| Cell::Text(text.into()))
-        }
-    }
-    .unwrap_or(Cell::Null))
 }
 
 pub(super) async fn upsert(

@@ -3,17 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
 use sqlx::query::Query;
 use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
-    SqliteSynchronous,
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _};
-use worldflow_schemas::catalog::{Column, ColumnType, ViewDef};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use worldflow_schemas::catalog::ViewDef;
 
 use super::cell::{Cell, Cells};
-use super::table::{Dialect, list, on_conflict, quoted};
+use super::table::{list, on_conflict, quoted};
 
 /// The rows of one statement: few sizes, so that few statements are prepared.
 const BATCH_ROWS: [usize; 3] = [64, 8, 1];
@@ -34,36 +32,6 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     connection.execute("BEGIN IMMEDIATE").await?;
     Ok(())
-}
-
-pub(super) async fn read(
-    connection: &mut SqliteConnection,
-    view: &ViewDef,
-    realm: &str,
-    each: &mut (dyn FnMut(Cells) + Send),
-) -> Result<(), sqlx::Error> {
-    let sql = AssertSqlSafe(Dialect::Sqlite.select(view));
-    let mut rows = sqlx::query(sql).bind(realm.to_owned()).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let cells: Result<Cells, sqlx::Error> =
-            view.columns.iter().enumerate().map(|(place, column)| cell(&row, place, column)).collect();
-        each(cells?);
-    }
-    Ok(())
-}
-
-fn cell(row: &SqliteRow, place: usize, column: &Column) -> Result<Cell, sqlx::Error> {
-    Ok(match column.kind {
-        ColumnType::Bool => row.try_get::<Option<i64>, _>(place)?.map(|n| Cell::Bool(n != 0)),
-        ColumnType::Int | ColumnType::Tick | ColumnType::Time => {
-            row.try_get::<Option<i64>, _>(place)?.map(Cell::Int)
-        }
-        ColumnType::Dec => row.try_get::<Option<f64>, _>(place)?.map(Cell::float),
-        ColumnType::Text | ColumnType::Any | ColumnType::Json => {
-            row.try_get::<Option<String>, _>(place)?.map(|text| Cell::Text(text.into()))
-        }
-    }
-    .unwrap_or(Cell::Null))
 }
 
 pub(super) async fn upsert(

@@ -87,6 +87,16 @@ impl Events {
         }
     }
 
+    /// The data of the first event that is of this tick.
+    pub async fn at(&mut self, tick: u64) -> serde_json::Value {
+        loop {
+            let event = self.next().await;
+            if event["tick"] == tick {
+                return event;
+            }
+        }
+    }
+
     /// Reads until the server ends the stream.
     pub async fn end(&mut self) {
         while let Some(line) = self.lines.next_line().await.expect("an orderly end") {

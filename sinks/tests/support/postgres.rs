@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,12 +16,37 @@ pub struct Postgres {
     programs: PathBuf,
     user: Option<(u32, u32)>,
     port: u16,
+    tls: bool,
     server: Option<Child>,
 }
 
 impl Postgres {
     /// Makes a cluster and starts its server.
     pub fn start() -> Postgres {
+        let mut postgres = Postgres::make();
+        postgres.start_again();
+        postgres
+    }
+
+    /// The same, with a certificate and its key in PEM. The server lets nobody in without TLS.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Postgres {
+        let mut postgres = Postgres::make();
+        let data = postgres.folder.path().join("data");
+        let rules = "hostssl all all 127.0.0.1/32 trust\n";
+        for (name, text) in [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", rules)] {
+            let file = data.join(name);
+            std::fs::write(&file, text).expect("the cluster can be written");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+            if let Some((uid, gid)) = postgres.user {
+                chown(&file, Some(uid), Some(gid)).expect("root may give a file away");
+            }
+        }
+        postgres.tls = true;
+        postgres.start_again();
+        postgres
+    }
+
+    fn make() -> Postgres {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("worldflow-postgres-").tempdir().expect("a folder");
         let user = other_user(folder.path());
@@ -29,7 +54,7 @@ impl Postgres {
             chown(folder.path(), Some(uid), Some(gid)).expect("root may give a folder away");
         }
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let mut postgres = Postgres { folder, programs, user, port, server: None };
+        let postgres = Postgres { folder, programs, user, port, tls: false, server: None };
         let made = postgres
             .command("initdb")
             .args(["-U", "worldflow", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
@@ -37,7 +62,6 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        postgres.start_again();
         postgres
     }
 
@@ -52,6 +76,7 @@ impl Postgres {
             .command("postgres")
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=16MB"])
+            .args(["-c", if self.tls { "ssl=on" } else { "ssl=off" }])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
