@@ -234,9 +234,17 @@ impl Sequencer {
             group.push((journaled.sealed, released));
             if amount.exceeds(GROUP) {
                 amount = Amount::default();
-                let next = self.intake.open();
-                self.release(std::mem::take(&mut group), next).await?;
+                self.release_again(std::mem::take(&mut group)).await?;
             }
+        }
+        self.release_again(group).await
+    }
+
+    /// Releases ticks that were published before. The collector must know that they were, or it would
+    /// publish none of them, and more than fit on the way would wait for one another.
+    async fn release_again(&mut self, group: Vec<(SealedTick, Released)>) -> Result<(), Gone> {
+        if let Some((last, _)) = group.last() {
+            self.tell(ToCollector::Recovered(last.tick))?;
         }
         let next = self.intake.open();
         self.release(group, next).await

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use worldflow_engine::admission::{Batch, Outcome};
 use worldflow_engine::intake::EventTimeSource;
+use worldflow_engine::journal::JournalConfig;
 use worldflow_engine::runtime::{OpenError, RealmConfig, open};
 use worldflow_engine::sequencer::{End, Mode};
 use worldflow_engine::snapshot::SnapshotConfig;
@@ -203,4 +204,20 @@ async fn inputs_without_ids_are_always_new_also_after_a_restart() {
         assert_eq!(ids, [first, first + 1].map(EventId::Position));
         running.close().await.expect("closes");
     }
+}
+
+#[tokio::test]
+async fn a_tail_of_more_ticks_than_may_be_on_their_way_is_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
+    let journal = JournalConfig { sync: false, ..JournalConfig::default() };
+    let config = || RealmConfig { snapshots, journal, ..config_in(folder.path()) };
+    let running = open(config(), graph()).await.expect("opens");
+    for tick in 0..500 {
+        publish(&running, vec![item("ada", "kill", 0, EventId::Position(tick))]).await;
+    }
+    running.close().await.expect("closes");
+    let again = open(config(), graph()).await.expect("opens");
+    assert_eq!(count(&again, "ada"), Some(500));
+    again.close().await.expect("closes");
 }
