@@ -21,3 +21,4 @@ pub mod tick_clock;
 pub mod view_changes;
 pub mod view_store;
 pub mod workers;
+pub mod worlds;

@@ -106,6 +106,13 @@ const BATCHES: usize = 64;
 /// The engine as a source of inputs.
 const ENGINE: &str = "engine";
 
+/// What an earlier run left, and how much of it is wanted.
+pub(crate) struct Before {
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Nothing more than this is done: what the journal says is taken back, up to that tick if any.
+    pub(crate) only: Option<Option<Tick>>,
+}
+
 pub(crate) struct Sequencer {
     pub(crate) length: TickLength,
     pub(crate) mode: Mode,
@@ -134,49 +141,53 @@ pub(crate) struct Sequencer {
 struct Gone;
 
 impl Sequencer {
-    /// Gives back what an earlier run left, then runs until told to stop. Returns the workers.
+    /// Gives back what an earlier run left, then runs until told to stop, unless only the former is
+    /// wanted. Returns the workers.
     pub(crate) fn run(
         mut self,
-        snapshot: Option<Snapshot>,
+        before: Before,
         journal: Option<JournalReader>,
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
-        recovered: oneshot::Sender<Result<(), JournalError>>,
+        recovered: oneshot::Sender<Result<Option<Tick>, JournalError>>,
     ) -> Workers {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime without I/O needs nothing from the system");
         runtime.block_on(async {
-            let taken_back = match self.recover(snapshot, journal).await {
-                Ok(Ok(())) => {
-                    let last = Some(self.reserved).filter(|last| *last > 0);
-                    open_journal(last).map(|journal| self.journal = journal)
+            let Before { snapshot, only } = before;
+            let taken_back = match self.recover(snapshot, journal, only.flatten()).await {
+                Ok(Ok(last)) if only.is_none() => {
+                    let known = Some(self.reserved).filter(|last| *last > 0);
+                    open_journal(known).map(|journal| {
+                        self.journal = journal;
+                        last
+                    })
                 }
-                Ok(Err(error)) => Err(error),
+                Ok(taken_back) => taken_back,
                 Err(Gone) => return,
             };
-            match taken_back {
-                Ok(()) => {
-                    // Nobody waits for it when opening was given up.
-                    let _given_up = recovered.send(Ok(()));
-                    let _failed_elsewhere = self.sequence().await;
-                }
-                Err(error) => {
-                    let _given_up = recovered.send(Err(error));
-                    let _failed_elsewhere = self.tell(ToCollector::Finish(0));
-                }
-            }
+            let goes_on = only.is_none() && taken_back.is_ok();
+            let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
+            // Nobody waits for it when opening was given up.
+            let _given_up = recovered.send(taken_back);
+            let _failed_elsewhere = match goes_on {
+                true => self.sequence().await,
+                false => self.tell(ToCollector::Finish(end)),
+            };
         });
         self.batches.close();
         drop(self.journal.take());
         self.workers
     }
 
+    /// Returns the last tick that may have been published, if there is any.
     async fn recover(
         &mut self,
         snapshot: Option<Snapshot>,
         journal: Option<JournalReader>,
-    ) -> Result<Result<(), JournalError>, Gone> {
+        until: Option<Tick>,
+    ) -> Result<Result<Option<Tick>, JournalError>, Gone> {
         let mut last = None;
         if let Some(Snapshot { tick, rows, dedupe }) = snapshot {
             self.intake.dedupe = dedupe;
@@ -187,7 +198,11 @@ impl Sequencer {
         if let Some(mut journal) = journal {
             let mut ticks = Vec::new();
             loop {
-                let read = journal.next_segment(&mut |tick| ticks.push(tick));
+                let read = journal.next_segment(&mut |tick| {
+                    if until.is_none_or(|until| tick.sealed.tick <= until) {
+                        ticks.push(tick);
+                    }
+                });
                 match read {
                     Ok(true) => {}
                     Ok(false) => break,
@@ -195,7 +210,7 @@ impl Sequencer {
                 }
                 self.replay(std::mem::take(&mut ticks)).await?;
             }
-            last = last.max(journal.recovered().last);
+            last = last.max(until.or(journal.recovered().last));
         }
         match last {
             None => self.start_fresh(),
@@ -211,7 +226,7 @@ impl Sequencer {
                 info!(tick = last, "the realm goes on where it was");
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(last))
     }
 
     async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {

@@ -98,7 +98,7 @@ pub struct SnapshotError {
     error: std::io::Error,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Clone, PartialEq, Message)]
 struct SnapshotFile {
@@ -191,7 +191,7 @@ fn remove_old(folder: &Path) {
 }
 
 /// The tick of the oldest snapshot that is kept, once there are as many as are kept.
-fn older(folder: &Path) -> Option<Tick> {
+pub(crate) fn older(folder: &Path) -> Option<Tick> {
     manifests(folder).get(KEPT - 1)?.file_stem()?.to_str()?.parse().ok()
 }
 
@@ -222,8 +222,8 @@ pub fn newest(folder: &Path) -> Option<Snapshot> {
 fn read(manifest: &Path) -> Result<Snapshot, String> {
     let said = fs::read(manifest).map_err(|error| error.to_string())?;
     let said: Manifest = serde_json::from_slice(&said).map_err(|error| error.to_string())?;
-    if said.version > VERSION {
-        return Err(format!("version {} is newer than this program knows", said.version));
+    if said.version != VERSION {
+        return Err(format!("it is of version {}, and this program reads {VERSION}", said.version));
     }
     let bytes = fs::read(manifest.with_extension("snapshot")).map_err(|error| error.to_string())?;
     if bytes.len() != said.bytes || crc32fast::hash(&bytes) != said.crc32 {
@@ -255,7 +255,8 @@ pub(crate) struct TickBase {
 
 pub(crate) enum ToSnapshots {
     Tick(TickBase),
-    Publish(oneshot::Sender<Result<Tick, SnapshotError>>),
+    /// Publish now; what has been told is the state at the end of this tick too, when it says one.
+    Publish(Option<Tick>, oneshot::Sender<Result<Tick, SnapshotError>>),
 }
 
 /// Where snapshots are written, and the journal that they shorten.
@@ -325,7 +326,8 @@ impl Kept {
         loop {
             match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(ToSnapshots::Tick(tick)) => self.apply(tick),
-                Ok(ToSnapshots::Publish(done)) => {
+                Ok(ToSnapshots::Publish(through, done)) => {
+                    self.tick = self.tick.max(through.unwrap_or(0));
                     let _nobody_waits = done.send(self.publish().map(|()| self.tick));
                 }
                 Err(RecvTimeoutError::Timeout) => {}

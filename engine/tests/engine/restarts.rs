@@ -14,10 +14,10 @@ use worldflow_engine::snapshot::SnapshotConfig;
 use worldflow_schemas::EventId;
 
 use crate::realms::{batch, config, config_in, count, item, named, publish, rejection_codes};
-use crate::tiny::graph;
+use crate::tiny::{self, graph};
 
 /// Copies a data folder as a crash would leave it.
-fn crash_copy(from: &Path, to: &Path) {
+pub(crate) fn crash_copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("readable").path();
         let copy = to.join(path.file_name().expect("a name"));
@@ -220,4 +220,19 @@ async fn a_tail_of_more_ticks_than_may_be_on_their_way_is_taken_back() {
     let again = open(config(), graph()).await.expect("opens");
     assert_eq!(count(&again, "ada"), Some(500));
     again.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_folder_keeps_the_length_of_its_ticks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = |tick_ms| {
+        let mut world = (*tiny::world()).clone();
+        world.tick_ms = tick_ms;
+        RealmConfig { world: Arc::new(world), ..config_in(folder.path()) }
+    };
+    open(world(10), graph()).await.expect("opens").close().await.expect("closes");
+    let refused = open(world(20), graph()).await.err().map(|error| error.to_string()).expect("refused");
+    assert!(refused.contains("was written with ticks of 10 ms"), "{refused}");
+    assert!(refused.contains("hint: ticks number the time since 1970"), "{refused}");
+    open(world(10), graph()).await.expect("opens").close().await.expect("closes");
 }

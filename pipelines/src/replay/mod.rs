@@ -19,7 +19,7 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick, catalog};
 use worldflow_sources::recording::{Recording, RecordingError, Told};
 
-use crate::graph::WorldGraph;
+use crate::graph::graphs;
 use crate::world::{LoadedWorld, MappingError, open_mapping};
 pub use dump::DumpError;
 
@@ -157,8 +157,7 @@ pub async fn replay(
         held_changes: 0,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let graph = Arc::new(WorldGraph { realm, world: Arc::clone(&world.world) });
-    let running = runtime::open(config, graph).await?;
+    let running = runtime::open(config, graphs(realm)).await?;
     let began = Instant::now();
     let feed = feed::Feed::new(world, recordings, &running.realm, plan.until_ms, plan.most_gap_ms);
     let fed = tokio::task::spawn_blocking(move || {
