@@ -122,6 +122,8 @@ pub(crate) enum ToCollector {
     Wait(Tick, oneshot::Sender<Tick>),
     /// Ticks up to this one were published by an earlier run.
     Recovered(Tick),
+    /// A thread has failed without which the realm cannot go on.
+    Failed(RealmFailed),
     /// Stop once every tick before this one is published.
     Finish(Tick),
 }
@@ -140,6 +142,11 @@ pub enum RealmFailed {
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
+    /// The thread of snapshots panicked.
+    #[error(
+        "the thread of snapshots panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
+    )]
+    Snapshots,
 }
 
 pub(crate) struct Collector {
@@ -228,6 +235,10 @@ impl Collector {
             ToCollector::Recovered(tick) => {
                 self.recovered = Some(tick);
                 self.reserved = self.reserved.max(tick);
+            }
+            ToCollector::Failed(why) => {
+                error!(%why, "the realm stops");
+                return Err(why);
             }
             ToCollector::Finish(_) => {}
         }
@@ -421,5 +432,13 @@ mod tests {
         }
         collector.publish();
         assert_eq!((collector.next, *collector.published.borrow()), (6, Amount::default()));
+    }
+
+    #[test]
+    fn a_thread_that_has_failed_ends_the_realm() {
+        let failed = || RealmFailed::Snapshots;
+        assert_eq!(collector().hear(ToCollector::Failed(failed())), Err(failed()));
+        let journal = ToCollector::Durable(Durable::Failed(crate::journal::JournalError::Panicked));
+        assert!(matches!(collector().hear(journal), Err(RealmFailed::Journal(_))));
     }
 }

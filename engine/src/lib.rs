@@ -4,6 +4,7 @@
 //! The graph is given to it by a closure.
 
 pub mod admission;
+mod alarm;
 pub mod collector;
 pub mod dedupe;
 pub mod folder;

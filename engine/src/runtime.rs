@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -127,6 +127,8 @@ pub struct RunningRealm {
     sequencer: JoinHandle<Workers>,
     collector: JoinHandle<Result<(), RealmFailed>>,
     snapshots: Option<Snapshots>,
+    /// By which the thread of snapshots tells the collector that it has failed.
+    tells: Arc<Sender<ToCollector>>,
     at_close: bool,
     /// A snapshot at the end is that of this tick at least.
     through: Option<Tick>,
@@ -238,11 +240,16 @@ async fn start(
         let _gone = tell.send(ToCollector::Worker(report));
     })
     .map_err(OpenError::Threads)?;
+    // The collector ends when nobody can tell it anything more, and the thread of snapshots with it.
+    let tells = Arc::new(to_collector.clone());
     let snapshots = folder
         .map(|folder| {
             let folders = Folders { snapshots: folder.snapshots(), journal: folder.journal() };
-            let from = before.snapshot.clone();
-            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), from)
+            let (from, tell) = (before.snapshot.clone(), Arc::downgrade(&tells));
+            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), from, move || {
+                let told = tell.upgrade().map(|tell| tell.send(ToCollector::Failed(RealmFailed::Snapshots)));
+                let _gone = told;
+            })
         })
         .transpose()
         .map_err(|error| OpenError::Threads(error.to_string()))?;
@@ -333,6 +340,7 @@ async fn start(
         sequencer,
         collector,
         snapshots,
+        tells,
         at_close: config.snapshots.at_close,
         through: None,
         folder: None,
@@ -408,8 +416,18 @@ impl RunningRealm {
     }
 
     async fn end(self, publish: bool) -> Result<(), CloseError> {
-        let RunningRealm { realm, control, sequencer, collector, snapshots, at_close, through, folder } = self;
-        drop((realm, control));
+        let RunningRealm {
+            realm,
+            control,
+            sequencer,
+            collector,
+            snapshots,
+            tells,
+            at_close,
+            through,
+            folder,
+        } = self;
+        drop((realm, control, tells));
         let joined = tokio::task::spawn_blocking(move || {
             let workers = sequencer.join().map_err(|_| CloseError::Panicked("sequencer"));
             let workers = match workers {

@@ -20,6 +20,7 @@ use tracing::{error, warn};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::{EventId, Sym, Tick};
 
+use crate::alarm::PanicAlarm;
 use crate::dedupe::{Dedupe, Window};
 use crate::journal::{remove_through, sync_folder};
 
@@ -257,6 +258,8 @@ pub(crate) enum ToSnapshots {
     Tick(TickBase),
     /// Publish now; what has been told is the state at the end of this tick too, when it says one.
     Publish(Option<Tick>, oneshot::Sender<Result<Tick, SnapshotError>>),
+    #[cfg(test)]
+    Panic,
 }
 
 /// Where snapshots are written, and the journal that they shorten.
@@ -272,16 +275,18 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Starts from a loaded snapshot, or from nothing.
+    /// Starts from a loaded snapshot, or from nothing; `failed` is called when the thread panics.
     pub(crate) fn start(
         folders: Folders,
         config: SnapshotConfig,
         window: Window,
         from: Option<Snapshot>,
+        failed: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Snapshots> {
         let (told, received) = channel();
         let from = from.unwrap_or_default();
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            let _alarm = PanicAlarm(failed);
             let mut kept = Kept {
                 folders,
                 tick: from.tick,
@@ -330,6 +335,8 @@ impl Kept {
                     self.tick = self.tick.max(through.unwrap_or(0));
                     let _nobody_waits = done.send(self.publish().map(|()| self.tick));
                 }
+                #[cfg(test)]
+                Ok(ToSnapshots::Panic) => panic!("asked to"),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -371,5 +378,27 @@ impl Kept {
             warn!(%error, "an old segment of the journal cannot be removed");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use worldflow_schemas::tick::TickLength;
+
+    use super::*;
+    use crate::dedupe::DedupeConfig;
+
+    #[test]
+    fn a_thread_that_panics_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (tell, told) = channel();
+        let folders = Folders { snapshots: folder.path().to_owned(), journal: folder.path().to_owned() };
+        let window = DedupeConfig::default().window(TickLength { tick_ms: 10 });
+        let snapshots = Snapshots::start(folders, SnapshotConfig::default(), window, None, move || {
+            tell.send("failed").expect("the test listens");
+        })
+        .expect("starts");
+        snapshots.sender().send(ToSnapshots::Panic).expect("it listens");
+        assert_eq!(told.recv(), Ok("failed"));
     }
 }

@@ -58,6 +58,9 @@ pub enum JournalError {
         /// Why.
         what: String,
     },
+    /// The thread that writes it has panicked.
+    #[error("the journal's thread panicked\nhint: this is a bug in worldflow; the log has the details")]
+    Panicked,
     /// Written by a newer version.
     #[error(
         "{path}: written in version {found} of the journal, and this program reads up to {known}\nhint: run the newer program"
