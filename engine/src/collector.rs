@@ -14,9 +14,10 @@ use tracing::error;
 use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
+use worldflow_schemas::{Diff, Event, Row, Sym, Tick};
 
 use crate::admission::{Outcome, Refusal, TickEvents};
+use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
@@ -101,7 +102,7 @@ pub(crate) struct Released {
     pub(crate) journaled: bool,
     pub(crate) at: Instant,
     pub(crate) events: Option<Arc<[Event]>>,
-    pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
 }
 
@@ -325,7 +326,7 @@ impl Collector {
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
             }
         }
-        let (mut ids, mut floors) = (Vec::new(), Vec::new());
+        let (mut ids, mut floors) = (SealedIds::default(), Vec::new());
         if let Some(released) = released {
             published.add(released.items);
             (ids, floors) = (released.ids, released.floors);
@@ -407,7 +408,7 @@ mod tests {
             journaled: true,
             at: Instant::now(),
             events: None,
-            ids: Vec::new(),
+            ids: SealedIds::default(),
             floors: Vec::new(),
         }])
     }

@@ -21,7 +21,7 @@ use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
-use crate::sequencer::{Amount, Before, Control, End, Mode, Sequencer};
+use crate::sequencer::{Amount, Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_store::ViewStore;
@@ -294,12 +294,7 @@ async fn start(
     };
     let sequencer = Sequencer {
         length,
-        intake: Intake::new(
-            length,
-            config.dedupe,
-            &config.event_time,
-            matches!(config.mode, Mode::RealTime { .. }),
-        ),
+        intake: Intake::new(length, config.dedupe, &config.event_time),
         mode: config.mode,
         reserve_ms: config.reserve_ms,
         batches,
@@ -318,6 +313,8 @@ async fn start(
         started: false,
         end: None,
         last_input: 0,
+        progress: progress_read.clone(),
+        began: Began::default(),
     };
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::{EventId, Sym, Tick};
+use worldflow_schemas::{Sym, Tick};
 
 use crate::alarm::PanicAlarm;
-use crate::dedupe::{Dedupe, Window};
+use crate::dedupe::{Dedupe, SealedIds, Window};
 use crate::journal::{remove_through, sync_folder};
 
 /// When snapshots are published.
@@ -250,7 +250,7 @@ fn read(manifest: &Path) -> Result<Snapshot, String> {
 pub(crate) struct TickBase {
     pub(crate) tick: Tick,
     pub(crate) base: Vec<BaseChange>,
-    pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
 }
 
@@ -358,8 +358,7 @@ impl Kept {
             self.base.apply(change);
         }
         if !tick.ids.is_empty() {
-            let ids = tick.ids.iter().map(|(source, id)| (*source, id));
-            self.dedupe.sealed(tick.tick, ids, &tick.floors);
+            self.dedupe.sealed(tick.tick, &tick.ids, &tick.floors);
         }
     }
 

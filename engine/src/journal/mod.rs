@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(crate) use reader::remove_through;
 pub use reader::{JournalReader, Recovered};
 pub(crate) use record::Inputs;
-pub use record::{Identified, JournaledTick};
+pub use record::{Identified, JournaledTick, Numbered};
 pub use writer::{Durable, JournalConfig};
 pub(crate) use writer::{Entry, JournalWriter, sync_folder};
 

@@ -146,12 +146,12 @@ pub async fn replay(
         (Some(folder), true) => Some(dump::changes(folder)?),
         _ => None,
     };
-    let event_time = sources.iter().map(|source| EventTimeSource { source: *source, lateness_ms: 0 });
+    let event_time = |source: &Sym| EventTimeSource { source: *source, lateness_ms: 0, begins_ms: None };
     let config = RealmConfig {
         workers: plan.workers.max(1),
         cut: Cut::default(),
         mode: Mode::Virtual { start: None },
-        event_time: event_time.collect(),
+        event_time: sources.iter().map(event_time).collect(),
         recorder,
         // Nobody follows; what is read is the end.
         held_changes: 0,
