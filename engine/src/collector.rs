@@ -14,9 +14,10 @@ use tracing::error;
 use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
+use worldflow_schemas::{Diff, Event, Row, Sym, Tick};
 
 use crate::admission::{Outcome, Refusal, TickEvents};
+use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
@@ -101,7 +102,7 @@ pub(crate) struct Released {
     pub(crate) journaled: bool,
     pub(crate) at: Instant,
     pub(crate) events: Option<Arc<[Event]>>,
-    pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
 }
 
@@ -122,6 +123,8 @@ pub(crate) enum ToCollector {
     Wait(Tick, oneshot::Sender<Tick>),
     /// Ticks up to this one were published by an earlier run.
     Recovered(Tick),
+    /// A thread has failed without which the realm cannot go on.
+    Failed(RealmFailed),
     /// Stop once every tick before this one is published.
     Finish(Tick),
 }
@@ -140,6 +143,11 @@ pub enum RealmFailed {
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
+    /// The thread of snapshots panicked.
+    #[error(
+        "the thread of snapshots panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
+    )]
+    Snapshots,
 }
 
 pub(crate) struct Collector {
@@ -229,6 +237,10 @@ impl Collector {
                 self.recovered = Some(tick);
                 self.reserved = self.reserved.max(tick);
             }
+            ToCollector::Failed(why) => {
+                error!(%why, "the realm stops");
+                return Err(why);
+            }
             ToCollector::Finish(_) => {}
         }
         Ok(())
@@ -314,7 +326,7 @@ impl Collector {
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
             }
         }
-        let (mut ids, mut floors) = (Vec::new(), Vec::new());
+        let (mut ids, mut floors) = (SealedIds::default(), Vec::new());
         if let Some(released) = released {
             published.add(released.items);
             (ids, floors) = (released.ids, released.floors);
@@ -396,7 +408,7 @@ mod tests {
             journaled: true,
             at: Instant::now(),
             events: None,
-            ids: Vec::new(),
+            ids: SealedIds::default(),
             floors: Vec::new(),
         }])
     }
@@ -421,5 +433,13 @@ mod tests {
         }
         collector.publish();
         assert_eq!((collector.next, *collector.published.borrow()), (6, Amount::default()));
+    }
+
+    #[test]
+    fn a_thread_that_has_failed_ends_the_realm() {
+        let failed = || RealmFailed::Snapshots;
+        assert_eq!(collector().hear(ToCollector::Failed(failed())), Err(failed()));
+        let journal = ToCollector::Durable(Durable::Failed(crate::journal::JournalError::Panicked));
+        assert!(matches!(collector().hear(journal), Err(RealmFailed::Journal(_))));
     }
 }

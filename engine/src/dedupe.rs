@@ -4,7 +4,8 @@
 //! lost positions that waited for their ticks, those near the mark are remembered one by one. Named
 //! ids are remembered for a stated time, and beyond a stated number for less, but never for less than
 //! [`YOUNG_MS`]; what is older than the oldest remembered one cannot be told from a duplicate, and is
-//! refused.
+//! refused. Positions that the engine gave cannot be sent again, so only the last one counts. Every
+//! player may be a source: one that has been silent for long, and gave no positions, costs nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,6 +13,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, EventId, Sym, Tick};
+
+use crate::journal::Numbered;
 
 /// How far ahead of the realm's time an event of an arrival source may say it happened.
 pub const EARLIEST_MS: i64 = 60_000;
@@ -75,6 +78,8 @@ const RUNS: usize = 1 << 16;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceIds {
     high: Option<u64>,
+    /// The last position that the engine gave to an input without an id.
+    numbered: Option<u64>,
     /// From this position on, positions are part of this tick.
     runs: VecDeque<(u64, Tick)>,
     /// Positions from here to `high` are part of a tick only if `apart` says so: others were taken
@@ -101,7 +106,7 @@ impl SourceIds {
     }
 
     fn known_position(&self, position: u64) -> Known {
-        if self.high.is_none_or(|high| position > high) {
+        if self.mark().is_none_or(|mark| position > mark) {
             return Known::New;
         }
         if self.floor.is_some_and(|floor| position >= floor) {
@@ -114,10 +119,14 @@ impl SourceIds {
         }
     }
 
+    fn mark(&self) -> Option<u64> {
+        self.high.max(self.numbered)
+    }
+
     /// A new id is taken as part of `tick`, in the order of its source.
     pub fn take(&mut self, id: &EventId, tick: Tick) {
         match id {
-            EventId::Position(position) if self.high.is_none_or(|high| *position > high) => {
+            EventId::Position(position) if self.mark().is_none_or(|mark| *position > mark) => {
                 // A source that goes beyond the mark has sent again all that was lost before it.
                 if self.floor.is_some() {
                     self.settle(None);
@@ -129,6 +138,11 @@ impl SourceIds {
             }
             EventId::Named(name) => self.name(name, tick),
         }
+    }
+
+    /// An input without an id has got a position.
+    pub fn number(&mut self, position: u64) {
+        self.numbered = self.numbered.max(Some(position));
     }
 
     /// An id is part of a sealed tick. Ticks come in order, positions need not; `floor` is the first
@@ -188,10 +202,19 @@ impl SourceIds {
         self.order.len()
     }
 
-    /// The position after all that have been taken.
+    /// The position after all that have been taken or given, also of sources that are gone.
     #[must_use]
-    pub fn next_position(&self) -> u64 {
-        self.high.map_or(0, |high| high.saturating_add(1))
+    pub fn next_position(&self, gone: &Gone) -> u64 {
+        self.mark().max(gone.numbered).map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// Whether nothing is to be remembered of it but what [`Gone`] says of all such sources.
+    fn is_gone(&self, oldest: Tick) -> bool {
+        self.high.is_none()
+            && self.floor.is_none()
+            && self.apart.is_empty()
+            && self.order.is_empty()
+            && self.forgotten.is_none_or(|tick| tick < oldest)
     }
 
     fn forget(&mut self, now: Tick, window: Window) {
@@ -210,47 +233,204 @@ impl SourceIds {
     }
 }
 
-/// What has been accepted from every source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Dedupe {
-    sources: FxHashMap<Sym, SourceIds>,
+/// What is remembered of all sources together of which nothing else is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    /// The latest tick of their named ids.
+    forgotten: Option<Tick>,
+    /// The last position that the engine gave one of them.
+    numbered: Option<u64>,
 }
 
-impl Dedupe {
-    /// The ids of one source.
-    pub fn source(&mut self, source: Sym) -> &mut SourceIds {
-        self.sources.entry(source).or_default()
+/// The ids of a sealed tick.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SealedIds {
+    /// Ids that the sources gave.
+    given: Vec<(Sym, EventId)>,
+    /// The last position of each run of inputs of one source that the engine has numbered.
+    numbered: Vec<(Sym, u64)>,
+}
+
+impl SealedIds {
+    /// The ids of events and of commands, of which the last are `numbered`.
+    pub fn new<'a>(
+        events: impl ExactSizeIterator<Item = (Sym, &'a EventId)>,
+        commands: impl ExactSizeIterator<Item = (Sym, &'a EventId)>,
+        numbered: Numbered,
+    ) -> SealedIds {
+        let mut ids = SealedIds::default();
+        ids.add(events, numbered.events);
+        ids.add(commands, numbered.commands);
+        ids
     }
 
-    /// Notes the ids of a sealed tick. `floors` holds the first position of a source that was taken
-    /// and not sealed at that time, for sources with any.
-    pub fn sealed<'a>(
-        &mut self,
-        tick: Tick,
-        ids: impl IntoIterator<Item = (Sym, &'a EventId)>,
-        floors: &[(Sym, u64)],
-    ) {
-        let floor = |wanted| floors.iter().find(|(source, _)| *source == wanted).map(|(_, floor)| *floor);
-        for (source, id) in ids {
-            self.source(source).sealed(id, tick, floor(source));
-        }
-        for (source, ids) in &mut self.sources {
-            let floor = floor(*source);
-            if floor != ids.floor {
-                ids.settle(floor);
+    fn add<'a>(&mut self, ids: impl ExactSizeIterator<Item = (Sym, &'a EventId)>, numbered: usize) {
+        let given = ids.len().saturating_sub(numbered);
+        for (place, (source, id)) in ids.enumerate() {
+            match (id, self.numbered.last_mut()) {
+                (EventId::Position(position), last) if place >= given => match last {
+                    Some((same, last)) if *same == source => *last = (*last).max(*position),
+                    _ => self.numbered.push((source, *position)),
+                },
+                _ => self.given.push((source, id.clone())),
             }
         }
     }
 
-    /// The sources with positions that were lost in an earlier run and have not been sent again.
-    pub fn floors(&self) -> impl Iterator<Item = (Sym, u64)> {
-        self.sources.iter().filter_map(|(source, ids)| Some((*source, ids.floor()?)))
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.given.is_empty() && self.numbered.is_empty()
+    }
+}
+
+/// What has been accepted from every source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
+pub struct Dedupe {
+    sources: FxHashMap<Sym, SourceIds>,
+    gone: Gone,
+    /// The sources that may have a floor: the only ones that a tick without inputs of theirs concerns.
+    #[serde(skip)]
+    floored: Vec<Sym>,
+}
+
+/// What is written of [`Dedupe`].
+#[derive(Deserialize)]
+struct Kept {
+    sources: FxHashMap<Sym, SourceIds>,
+    gone: Gone,
+}
+
+impl From<Kept> for Dedupe {
+    fn from(Kept { sources, gone }: Kept) -> Dedupe {
+        let floored = sources.iter().filter(|(_, ids)| ids.floor.is_some()).map(|(source, _)| *source);
+        Dedupe { floored: floored.collect(), sources, gone }
+    }
+}
+
+impl Dedupe {
+    /// The ids of one source, and what is known of all that are gone.
+    pub fn source(&mut self, source: Sym) -> (&mut SourceIds, Gone) {
+        let gone = self.gone;
+        // It may be one of those.
+        let fresh = || SourceIds { forgotten: gone.forgotten, ..SourceIds::default() };
+        (self.sources.entry(source).or_insert_with(fresh), gone)
     }
 
-    /// Forgets what is outside the window that ends at `now`.
-    pub(crate) fn forget(&mut self, now: Tick, window: Window) {
-        for ids in self.sources.values_mut() {
-            ids.forget(now, window);
+    /// Notes the ids of a sealed tick. `floors` holds the first position of a source that was taken
+    /// and not sealed at that time, for sources with any.
+    pub fn sealed(&mut self, tick: Tick, ids: &SealedIds, floors: &[(Sym, u64)]) {
+        let floor = |wanted| floors.iter().find(|(source, _)| *source == wanted).map(|(_, floor)| *floor);
+        for (source, id) in &ids.given {
+            self.source(*source).0.sealed(id, tick, floor(*source));
         }
+        for (source, position) in &ids.numbered {
+            self.source(*source).0.number(*position);
+        }
+        let mut concerned = std::mem::take(&mut self.floored);
+        for (source, _) in floors {
+            if !concerned.contains(source) {
+                concerned.push(*source);
+            }
+        }
+        concerned.retain(|source| {
+            let Some(ids) = self.sources.get_mut(source) else { return false };
+            let floor = floor(*source);
+            if floor != ids.floor {
+                ids.settle(floor);
+            }
+            floor.is_some()
+        });
+        self.floored = concerned;
+    }
+
+    /// The sources with positions that were lost in an earlier run and have not been sent again.
+    pub fn floors(&self) -> impl Iterator<Item = (Sym, u64)> {
+        self.floored.iter().filter_map(|source| Some((*source, self.sources.get(source)?.floor()?)))
+    }
+
+    /// Forgets what is outside the window that ends at `now`. Visits every source: for now and then.
+    pub(crate) fn forget(&mut self, now: Tick, window: Window) {
+        let oldest = now.saturating_sub(window.ticks);
+        let gone = &mut self.gone;
+        self.sources.retain(|_, ids| {
+            ids.forget(now, window);
+            if !ids.is_gone(oldest) {
+                return true;
+            }
+            gone.forgotten = gone.forgotten.max(ids.forgotten);
+            gone.numbered = gone.numbered.max(ids.numbered);
+            false
+        });
+        if self.sources.capacity() > 4 * self.sources.len() {
+            self.sources.shrink_to(2 * self.sources.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window { ticks: 1000, young_ticks: 100, ids: 10 };
+
+    fn given(source: Sym, id: EventId) -> SealedIds {
+        SealedIds { given: vec![(source, id)], numbered: Vec::new() }
+    }
+
+    #[test]
+    fn sources_that_have_been_silent_for_long_cost_nothing_and_count_nothing_twice() {
+        let mut dedupe = Dedupe::default();
+        let player = |number: u64| Sym::new(&format!("player-{number}"));
+        for number in 0..100_000 {
+            let tick = number / 1000;
+            let numbered = vec![(player(number), number)];
+            dedupe.sealed(tick, &SealedIds { given: Vec::new(), numbered }, &[]);
+            if number % 2 == 0 {
+                dedupe.sealed(tick, &given(player(number), EventId::Named("a".into())), &[]);
+            }
+        }
+        dedupe.sealed(99, &given("server".into(), EventId::Position(7)), &[]);
+        dedupe.forget(100, WINDOW);
+        assert_eq!(dedupe.sources.len(), 50_001, "what was numbered is not remembered by source");
+        dedupe.forget(1099, WINDOW);
+        assert_eq!(dedupe.sources.len(), 501, "the ids of one tick are in the window");
+        dedupe.forget(1102, WINDOW);
+        assert_eq!(dedupe.sources.len(), 1, "a position that was given is remembered for good");
+        assert!(dedupe.sources.capacity() < 100);
+        // A source that speaks again may have been here before.
+        let again: Dedupe =
+            postcard::from_bytes(&postcard::to_stdvec(&dedupe).expect("plain data")).expect("plain data");
+        for mut dedupe in [dedupe, again] {
+            let (ids, gone) = dedupe.source(player(0));
+            assert_eq!((ids.forgotten(), ids.next_position(&gone)), (Some(99), 100_000));
+            assert_eq!(dedupe.source("server".into()).0.known(&EventId::Position(7)), Known::Duplicate(99));
+        }
+    }
+
+    #[test]
+    fn positions_of_the_engine_are_one_number_however_many_there_are() {
+        let mut ids = SourceIds::default();
+        for position in 0..1000 {
+            ids.number(position);
+        }
+        assert_eq!((ids.runs.len(), ids.next_position(&Gone::default())), (0, 1000));
+        assert_eq!(ids.known(&EventId::Position(7)), Known::Forgotten);
+        assert_eq!(ids.known(&EventId::Position(1000)), Known::New);
+    }
+
+    #[test]
+    fn only_sources_with_a_floor_are_settled_by_the_ticks_of_others() {
+        let mut dedupe = Dedupe::default();
+        let (a, b) = (Sym::new("a"), Sym::new("b"));
+        dedupe.sealed(1, &given(a, EventId::Position(3)), &[(a, 2)]);
+        assert_eq!((dedupe.floors().collect::<Vec<_>>(), &dedupe.floored[..]), (vec![(a, 2)], &[a][..]));
+        dedupe.sealed(2, &given(b, EventId::Position(1)), &[(a, 2)]);
+        assert_eq!(dedupe.source(a).0.known(&EventId::Position(2)), Known::New);
+        dedupe.sealed(3, &given(b, EventId::Position(2)), &[]);
+        assert!(dedupe.floored.is_empty());
+        assert_eq!(dedupe.source(a).0.known(&EventId::Position(2)), Known::Forgotten);
+        assert_eq!(dedupe.source(a).0.known(&EventId::Position(3)), Known::Duplicate(1));
     }
 }

@@ -34,6 +34,31 @@ pub enum FolderError {
         "{0}: not the name of a journal's lineage\nhint: the data folder is damaged; restore it from a copy"
     )]
     Epoch(PathBuf),
+    /// The file of the worlds that the journal was written under cannot be understood.
+    #[error(
+        "{path}: {why}\nhint: another version of worldflow wrote this data folder, or it is damaged; run that version, or restore the folder from a copy"
+    )]
+    Worlds {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A snapshot cannot be read although it has just been written.
+    #[error("{0}: the snapshot that was just written cannot be read again\nhint: check the disk")]
+    Snapshot(PathBuf),
+    /// The world has another length of a tick than the one the folder was written with.
+    #[error(
+        "{path}: this data folder was written with ticks of {written} ms, and the world now says `tick_ms: {now}`\nhint: ticks number the time since 1970, so a realm keeps their length for life; set `tick_ms: {written}`, or begin with another data folder"
+    )]
+    TickLength {
+        /// The data folder.
+        path: PathBuf,
+        /// What it was written with.
+        written: u32,
+        /// What the world says now.
+        now: u32,
+    },
 }
 
 impl DataFolder {
@@ -61,17 +86,18 @@ impl DataFolder {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let epoch = draw_epoch();
-                let part = epoch_path.with_extension("part");
-                let mut file = File::create(&part).map_err(io(&part))?;
-                file.write_all(format!("{epoch:016x}\n").as_bytes()).map_err(io(&part))?;
-                file.sync_all().map_err(io(&part))?;
-                fs::rename(&part, &epoch_path).map_err(io(&epoch_path))?;
-                sync_folder(path).map_err(io(path))?;
+                write_durably(path, "epoch", format!("{epoch:016x}\n").as_bytes())?;
                 epoch
             }
             Err(error) => return Err(FolderError::Io { path: epoch_path, error }),
         };
         Ok(DataFolder { path: path.to_owned(), epoch, _lock: lock })
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Names the journal's lineage.
@@ -91,6 +117,21 @@ impl DataFolder {
     pub fn snapshots(&self) -> PathBuf {
         self.path.join("snapshots")
     }
+}
+
+/// Writes a file of the folder whole or not at all: under another name first.
+pub(crate) fn write_durably(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| FolderError::Io { path, error }
+    };
+    let path = folder.join(name);
+    let part = path.with_extension("part");
+    let mut file = File::create(&part).map_err(io(&part))?;
+    file.write_all(bytes).map_err(io(&part))?;
+    file.sync_all().map_err(io(&part))?;
+    fs::rename(&part, &path).map_err(io(&path))?;
+    sync_folder(folder).map_err(io(folder))
 }
 
 /// A number nobody has drawn before: the standard library seeds its hasher from the system.

@@ -14,7 +14,7 @@ use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
 
 use crate::admission::{Batch, Item, Outcome, Refusal};
 use crate::dedupe::{Dedupe, DedupeConfig, EARLIEST_MS, Known, SourceIds, YOUNG_MS};
-use crate::journal::Identified;
+use crate::journal::{Identified, Numbered};
 use crate::rate::RateLimits;
 
 /// A source whose events belong to the ticks of their own times.
@@ -25,27 +25,53 @@ pub struct EventTimeSource {
     /// How late an event may come: its watermark trails its latest event by this much, unless its
     /// batches say more. A later one counts in the open tick.
     pub lateness_ms: u64,
+    /// When its first event happened, if that is known before it speaks: a fresh realm that runs in
+    /// real time begins there.
+    pub begins_ms: Option<i64>,
 }
+
+/// In real time a source that has not spoken for so long no longer holds the ticks.
+pub const IDLE_MS: i64 = 5_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Watermark {
     lateness_ms: i64,
     reached_ms: Option<i64>,
+    /// In real time: when it last spoke.
+    spoke_ms: Option<i64>,
 }
 
 /// Inputs of a tick that is not sealed yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingTick {
-    pub(crate) events: Vec<Event>,
-    pub(crate) commands: Vec<Identified>,
+    events: Vec<Event>,
+    commands: Vec<Identified>,
+    /// Those that came without ids.
+    numbered_events: Vec<Event>,
+    numbered_commands: Vec<Identified>,
     /// The first position of each event-time source in this tick.
     pub(crate) first: Vec<(Sym, u64)>,
 }
 
 impl PendingTick {
     pub(crate) fn len(&self) -> usize {
-        self.events.len() + self.commands.len()
+        self.events.len() + self.commands.len() + self.numbered_events.len() + self.numbered_commands.len()
     }
+
+    /// All events and commands, those without ids last.
+    pub(crate) fn gathered(self) -> (Vec<Event>, Vec<Identified>, Numbered) {
+        let PendingTick { events, commands, numbered_events, numbered_commands, first: _ } = self;
+        let numbered = Numbered { events: numbered_events.len(), commands: numbered_commands.len() };
+        (joined(events, numbered_events), joined(commands, numbered_commands), numbered)
+    }
+}
+
+fn joined<T>(mut first: Vec<T>, mut last: Vec<T>) -> Vec<T> {
+    if first.is_empty() {
+        return last;
+    }
+    first.append(&mut last);
+    first
 }
 
 /// Something to be told to a source, once the tick is published.
@@ -64,22 +90,26 @@ pub(crate) struct Intake {
     /// Every tick before this one is sealed.
     open: Tick,
     event_time: FxHashMap<Sym, Watermark>,
-    /// Whether `at` of arrival sources can be compared with the realm's time.
-    wall_time: bool,
     rates: RateLimits,
+    begins_ms: Option<i64>,
+    /// UTC as the realm takes it, in real time: nothing happens later than it.
+    wall_ms: Option<i64>,
+    /// The earliest event of an event-time source.
+    first_ms: Option<i64>,
+    /// When ids were last forgotten.
+    forgot: Tick,
 }
 
+/// How often ids are forgotten.
+const FORGET_MS: u64 = 1000;
+
 impl Intake {
-    pub(crate) fn new(
-        length: TickLength,
-        config: DedupeConfig,
-        event_time: &[EventTimeSource],
-        wall_time: bool,
-    ) -> Intake {
+    pub(crate) fn new(length: TickLength, config: DedupeConfig, event_time: &[EventTimeSource]) -> Intake {
+        let begins_ms = event_time.iter().filter_map(|source| source.begins_ms).min();
         let event_time = (event_time.iter())
             .map(|source| {
                 let lateness_ms = i64::try_from(source.lateness_ms).unwrap_or(i64::MAX);
-                (source.source, Watermark { lateness_ms, reached_ms: None })
+                (source.source, Watermark { lateness_ms, reached_ms: None, spoke_ms: None })
             })
             .collect();
         Intake {
@@ -90,9 +120,17 @@ impl Intake {
             pending_items: 0,
             open: 0,
             event_time,
-            wall_time,
             rates: RateLimits::default(),
+            begins_ms,
+            wall_ms: None,
+            first_ms: None,
+            forgot: 0,
         }
+    }
+
+    /// In real time: what UTC is now.
+    pub(crate) fn set_wall(&mut self, wall_ms: i64) {
+        self.wall_ms = Some(wall_ms);
     }
 
     pub(crate) fn open(&self) -> Tick {
@@ -127,25 +165,27 @@ impl Intake {
 
     /// Decides about a batch.
     pub(crate) fn take(&mut self, batch: &mut Batch) -> Decided {
-        let Intake { length, open, config, wall_time, .. } = *self;
+        let Intake { length, open, config, wall_ms, .. } = *self;
         let now_ms = length.utc_ms(open);
         let by_event_time = self.event_time.get(&batch.source).copied();
         let asked = batch.reply.is_some();
         let mut decided = Decided { outcomes: Vec::new(), tick: 0, refused: Vec::new() };
-        let mut latest_ms = i64::MIN;
-        let ids = self.dedupe.source(batch.source);
+        let (mut first_ms, mut latest_ms) = (i64::MAX, i64::MIN);
+        let (ids, gone) = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
         let mut run = (open, self.pending.remove(&open).unwrap_or_default());
         for Item { mut id, mut input, most_per_s } in batch.items.drain(..) {
             let at_ms = match &input {
                 Input::Event(event) => Some(event.at_ms),
-                Input::Command(command) => by_event_time.and_then(|_| command.at_ms().or(batch.watermark_ms)),
+                Input::Command(command) => {
+                    command.at_ms().or(batch.watermark_ms.filter(|_| by_event_time.is_some()))
+                }
             };
             let numbered = !id.is_unnumbered();
             if !numbered {
-                id = EventId::Position(ids.next_position());
+                id = EventId::Position(ids.next_position(&gone));
             }
-            let now = Now { by_event_time: by_event_time.is_some(), wall_time, now_ms, length };
+            let now = Now { wall_ms, length };
             let decision = decide(ids, &id, at_ms, now, config.most_ids_per_source);
             let outcome = match decision.and_then(|first| match (first, most_per_s) {
                 (None, Some(most)) => within_rate(&mut self.rates, &input, most, now_ms).map(|()| None),
@@ -154,15 +194,18 @@ impl Intake {
                 Ok(None) => {
                     let tick = match (by_event_time, at_ms) {
                         (Some(_), Some(at_ms)) => {
-                            latest_ms = latest_ms.max(at_ms);
+                            (first_ms, latest_ms) = (first_ms.min(at_ms), latest_ms.max(at_ms));
                             length.tick_at(at_ms).max(open)
                         }
                         _ => open,
                     };
-                    if !numbered {
-                        set_id(&mut input, &id);
+                    match &id {
+                        EventId::Position(position) if !numbered => {
+                            set_id(&mut input, &id);
+                            ids.number(*position);
+                        }
+                        id => ids.take(id, tick),
                     }
-                    ids.take(&id, tick);
                     if tick != run.0 {
                         let next = self.pending.remove(&tick).unwrap_or_default();
                         let (old, full) = std::mem::replace(&mut run, (tick, next));
@@ -171,12 +214,16 @@ impl Intake {
                         }
                     }
                     self.pending_items += 1;
-                    if let (Some(_), EventId::Position(position)) = (by_event_time, &id) {
+                    if let (Some(_), true, EventId::Position(position)) = (by_event_time, numbered, &id) {
                         note_least(&mut run.1.first, batch.source, *position);
                     }
-                    match input {
-                        Input::Event(event) => run.1.events.push(event),
-                        Input::Command(command) => run.1.commands.push((batch.source, id, command)),
+                    match (input, numbered) {
+                        (Input::Event(event), true) => run.1.events.push(event),
+                        (Input::Event(event), false) => run.1.numbered_events.push(event),
+                        (Input::Command(command), true) => run.1.commands.push((batch.source, id, command)),
+                        (Input::Command(command), false) => {
+                            run.1.numbered_commands.push((batch.source, id, command));
+                        }
                     }
                     Outcome::Accepted { tick }
                 }
@@ -196,9 +243,13 @@ impl Intake {
         if run.1.len() > 0 {
             self.pending.insert(run.0, run.1);
         }
+        if first_ms < i64::MAX {
+            self.first_ms = Some(self.first_ms.map_or(first_ms, |earlier| earlier.min(first_ms)));
+        }
         if let Some(watermark) = self.event_time.get_mut(&batch.source) {
             let trailing = (latest_ms > i64::MIN).then(|| latest_ms.saturating_sub(watermark.lateness_ms));
             watermark.reached_ms = watermark.reached_ms.max(trailing).max(batch.watermark_ms);
+            watermark.spoke_ms = wall_ms;
         }
         decided
     }
@@ -211,6 +262,33 @@ impl Intake {
             least = least.min(watermark.reached_ms?);
         }
         Some(if least == i64::MAX { Tick::MAX } else { self.length.tick_at(least) })
+    }
+
+    /// When the first event of a source happened, of those that say so beforehand.
+    pub(crate) fn begins_ms(&self) -> Option<i64> {
+        self.begins_ms
+    }
+
+    /// In real time: whether every event-time source has spoken since the start.
+    pub(crate) fn all_have_spoken(&self) -> bool {
+        self.event_time.values().all(|watermark| watermark.spoke_ms.is_some())
+    }
+
+    /// In real time: the first tick that must still wait for an event-time source. One that has ended,
+    /// or is silent, or is behind the open tick, holds nothing.
+    pub(crate) fn held_from(&self, now_ms: i64) -> Option<Tick> {
+        let speaks = |at_ms: i64| now_ms < at_ms.saturating_add(IDLE_MS);
+        (self.event_time.values())
+            .filter(|watermark| watermark.spoke_ms.is_some_and(speaks))
+            .filter_map(|watermark| watermark.reached_ms.filter(|reached_ms| *reached_ms < i64::MAX))
+            .map(|reached_ms| self.length.tick_at(reached_ms))
+            .filter(|tick| *tick >= self.open)
+            .min()
+    }
+
+    /// The tick of the earliest event that an event-time source has sent, even if that was sealed.
+    pub(crate) fn first_event(&self) -> Option<Tick> {
+        self.first_ms.map(|first_ms| self.length.tick_at(first_ms))
     }
 
     /// Takes the first pending tick, if it is before `end`, and opens the next.
@@ -239,8 +317,12 @@ impl Intake {
         self.pending.last_key_value().map(|(tick, _)| *tick)
     }
 
-    /// Forgets ids outside the window that ends now.
+    /// Forgets ids outside the window that ends now, once a second: it looks at every source.
     pub(crate) fn forget(&mut self) {
+        if self.open < self.forgot + self.length.ticks(FORGET_MS) {
+            return;
+        }
+        self.forgot = self.open;
         self.dedupe.forget(self.open, self.config.window(self.length));
     }
 }
@@ -264,9 +346,7 @@ fn set_id(input: &mut Input, id: &EventId) {
 /// What an input's time is compared with.
 #[derive(Clone, Copy)]
 struct Now {
-    by_event_time: bool,
-    wall_time: bool,
-    now_ms: i64,
+    wall_ms: Option<i64>,
     length: TickLength,
 }
 
@@ -277,7 +357,7 @@ fn decide(
     now: Now,
     most_ids: usize,
 ) -> Result<Option<Tick>, Refusal> {
-    let Now { by_event_time, wall_time, now_ms, length } = now;
+    let Now { wall_ms, length } = now;
     match ids.known(id) {
         Known::Duplicate(tick) => return Ok(Some(tick)),
         Known::Forgotten => return Err(too_old(id, "its position was passed long ago")),
@@ -294,12 +374,12 @@ fn decide(
             ),
         });
     }
-    let Some(at_ms) = at_ms.filter(|_| wall_time && !by_event_time) else { return Ok(None) };
-    if at_ms > now_ms.saturating_add(EARLIEST_MS) {
+    let Some(at_ms) = at_ms else { return Ok(None) };
+    if let Some(wall_ms) = wall_ms.filter(|wall_ms| at_ms > wall_ms.saturating_add(EARLIEST_MS)) {
         return Err(Refusal {
             code: "too_early",
             path: "at".to_owned(),
-            reason: format!("`at` is {} ms in the future", at_ms.saturating_sub(now_ms)),
+            reason: format!("`at` is {} ms in the future", at_ms.saturating_sub(wall_ms)),
             hint: "events happen before they are sent; check the sender's clock".to_owned(),
         });
     }
@@ -346,14 +426,17 @@ fn too_old(id: &EventId, why: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use worldflow_schemas::input::{Command, FactChange, FactWrite, Holder, Scope, WriteOrder};
+
     use super::*;
 
     const LENGTH: TickLength = TickLength { tick_ms: 1000 };
 
     fn intake(ids_per_source: usize, most_ids_per_source: usize) -> Intake {
         let config = DedupeConfig { ids_per_source, most_ids_per_source, ..DedupeConfig::default() };
-        let mut intake = Intake::new(LENGTH, config, &[], true);
+        let mut intake = Intake::new(LENGTH, config, &[]);
         intake.set_open(1000);
+        intake.set_wall(1_000_000);
         intake
     }
 
@@ -416,9 +499,19 @@ mod tests {
         assert!(matches!(&outcomes[6], Outcome::Refused(refusal) if refusal.code == "rate_limited"));
     }
 
+    fn add(id: &str, at_ms: i64) -> Batch {
+        let order = WriteOrder { at_ms, source: "source".into(), id: EventId::Named(id.into()) };
+        let holder = Holder { scope: Scope::Player, id: "ada".into() };
+        let change = FactChange::Add(worldflow_schemas::Value::Int(1));
+        let write = FactWrite { order, holder, fact: "gold".into(), change };
+        let items = vec![Item { id: EventId::Named(id.into()), input: Input::Command(Command::Fact(write)) }];
+        Batch { items, ..batch(&[], 0) }
+    }
+
     /// Takes an input with an id that happens now, and seals its tick.
     fn take(intake: &mut Intake, name: &str) -> &'static str {
         let at_ms = LENGTH.utc_ms(intake.open());
+        intake.set_wall(at_ms);
         let outcome = intake.take(&mut batch(&[EventId::Named(name.into())], at_ms)).outcomes.remove(0);
         let next = intake.open() + 1;
         let _taken = intake.seal_before(next);
@@ -443,8 +536,10 @@ mod tests {
             assert_eq!(decided.outcomes, vec![Outcome::Accepted { tick: 1000 }; 2]);
         }
         let (_, sealed) = intake.seal_before(1001).expect("something was taken");
-        let ids: Vec<EventId> = sealed.events.into_iter().map(|event| event.id).collect();
-        assert_eq!(ids, [0, 1, 7, 8, 9, 10].map(EventId::Position));
+        let (events, _, numbered) = sealed.gathered();
+        let ids: Vec<EventId> = events.into_iter().map(|event| event.id).collect();
+        assert_eq!(ids, [7, 0, 1, 8, 9, 10].map(EventId::Position));
+        assert_eq!(numbered, Numbered { events: 5, commands: 0 });
         // A refused one is shown without an id.
         let refused = intake.take(&mut batch(&two[..1], i64::MAX)).refused;
         assert!(matches!(&refused[..], [(None, Refusal { code: "too_early", .. })]));
@@ -458,9 +553,9 @@ mod tests {
             assert_eq!(take(&mut intake, &tick.to_string()), "accepted");
         }
         // The first is just not forgotten, and is then, with what is as old as it says.
-        assert_eq!(intake.dedupe.source("source".into()).forgotten(), None);
+        assert_eq!(intake.dedupe.source("source".into()).0.forgotten(), None);
         assert_eq!(take(&mut intake, "0"), "duplicate");
-        assert_eq!(intake.dedupe.source("source".into()).forgotten(), Some(1000));
+        assert_eq!(intake.dedupe.source("source".into()).0.forgotten(), Some(1000));
         let decided = intake.take(&mut batch(&[EventId::Named("0".into())], 1_000_000));
         assert!(matches!(&decided.refused[..], [(Some(_), Refusal { code: "too_old", .. })]));
         assert_eq!(take(&mut intake, "new"), "accepted");
@@ -477,5 +572,52 @@ mod tests {
         intake.set_open(1000 + LENGTH.ticks(YOUNG_MS));
         assert_eq!(take(&mut intake, "d"), "dedupe_full");
         assert_eq!(take(&mut intake, "e"), "accepted");
+    }
+
+    #[test]
+    fn what_is_sent_again_after_the_window_counts_once_whatever_it_is_and_however_time_passes() {
+        let event = |id: &str, at_ms| batch(&[EventId::Named(id.into())], at_ms);
+        let inputs: [&dyn Fn(&str, i64) -> Batch; 2] = [&event, &add];
+        let source = EventTimeSource { source: "source".into(), lateness_ms: 0, begins_ms: None };
+        for (event_time, real_time) in [(false, true), (false, false), (true, true), (true, false)] {
+            for input in inputs {
+                let sources = if event_time { &[source][..] } else { &[] };
+                let mut intake = Intake::new(LENGTH, DedupeConfig::default(), sources);
+                let mut now = |intake: &mut Intake, at_ms: i64| {
+                    intake.set_open(LENGTH.tick_at(at_ms));
+                    if real_time {
+                        intake.set_wall(at_ms);
+                    }
+                };
+                let take = |intake: &mut Intake, id, at_ms| {
+                    let outcome = intake.take(&mut input(id, at_ms)).outcomes.remove(0);
+                    let open = intake.open() + 1;
+                    let _taken = intake.seal_before(open);
+                    outcome
+                };
+                now(&mut intake, 1_000_000);
+                assert_eq!(take(&mut intake, "1", 1_000_000), Outcome::Accepted { tick: 1000 });
+                assert_eq!(take(&mut intake, "1", 1_000_000), Outcome::Duplicate { tick: 1000 });
+                now(&mut intake, 3_000_000);
+                intake.forget();
+                let again = take(&mut intake, "1", 1_000_000);
+                assert!(matches!(&again, Outcome::Refused(why) if why.code == "too_old"), "{again:?}");
+                assert!(matches!(take(&mut intake, "2", 2_990_000), Outcome::Accepted { .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_forgotten_once_a_second() {
+        let length = TickLength { tick_ms: 10 };
+        let mut intake = Intake::new(length, DedupeConfig::default(), &[]);
+        let forgotten: Vec<Tick> = (1000..1250)
+            .filter(|tick| {
+                intake.set_open(*tick);
+                intake.forget();
+                intake.forgot == *tick
+            })
+            .collect();
+        assert_eq!(forgotten, [1000, 1100, 1200]);
     }
 }

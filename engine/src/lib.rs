@@ -4,6 +4,7 @@
 //! The graph is given to it by a closure.
 
 pub mod admission;
+mod alarm;
 pub mod collector;
 pub mod dedupe;
 pub mod folder;
@@ -22,3 +23,4 @@ pub mod tick_clock;
 pub mod view_changes;
 pub mod view_store;
 pub mod workers;
+pub mod worlds;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tracing::info;
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
@@ -16,16 +17,16 @@ use crate::admission::Admission;
 use crate::collector::{Collector, Merger, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
 use crate::folder::{DataFolder, FolderError, draw_epoch};
-use crate::graph::BuildGraph;
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
-use crate::sequencer::{Amount, Control, End, Mode, Sequencer};
-use crate::snapshot::{self, Folders, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
+use crate::sequencer::{Amount, Before, Began, Control, End, Mode, Sequencer};
+use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_store::ViewStore;
 use crate::workers::{Cut, Workers};
+use crate::worlds::{Graphs, Worlds, ruling};
 
 /// How a realm is run.
 pub struct RealmConfig {
@@ -88,6 +89,9 @@ pub enum OpenError {
     /// Its journal cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What was decided under an earlier world cannot be written down.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}\nhint: check the limits on processes and memory")]
     Threads(String),
@@ -123,25 +127,112 @@ pub struct RunningRealm {
     sequencer: JoinHandle<Workers>,
     collector: JoinHandle<Result<(), RealmFailed>>,
     snapshots: Option<Snapshots>,
+    /// By which the thread of snapshots tells the collector that it has failed.
+    tells: Arc<Sender<ToCollector>>,
     at_close: bool,
+    /// A snapshot at the end is that of this tick at least.
+    through: Option<Tick>,
     folder: Option<DataFolder>,
 }
 
 /// Followers of the event stream may be this many ticks behind.
 const EVENTS_HELD: usize = 1024;
 
-/// Starts a realm; returns when all that an earlier run left has been taken back.
+/// Starts a realm; returns when all that an earlier run left has been taken back. What was sealed under
+/// another world is first taken back under that one, and put into a snapshot; so `graphs` must be able
+/// to make the graph of a world that is no longer the realm's.
 ///
 /// # Errors
 /// When the data folder is in use or damaged, or threads cannot be started.
-pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<RunningRealm, OpenError> {
-    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
+pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
+    let graphs = graphs.into();
     let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
-    let snapshot = folder.as_ref().and_then(|folder| snapshot::newest(&folder.snapshots()));
-    let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
-    let old_journal =
-        folder.as_ref().map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
-    let epoch = folder.as_ref().map_or_else(draw_epoch, DataFolder::epoch);
+    let snapshot = match &folder {
+        Some(folder) => follow_worlds(&config, folder, &graphs).await?,
+        None => None,
+    };
+    let (mut running, _) = start(config, folder.as_ref(), Before { snapshot, only: None }, &graphs).await?;
+    running.folder = folder;
+    Ok(running)
+}
+
+/// Takes back what was sealed under earlier worlds, and writes down that from now on the realm's own
+/// rules. Returns the snapshot to go on from. A crash between any two steps leaves a folder that says
+/// which world rules what is in the journal and in no snapshot.
+async fn follow_worlds(
+    config: &RealmConfig,
+    folder: &DataFolder,
+    graphs: &Graphs,
+) -> Result<Option<Snapshot>, OpenError> {
+    let mut worlds = Worlds::read(folder.path())?;
+    worlds.check_tick_length(&config.world)?;
+    let now = ruling(&config.world);
+    let mut taken_back = None;
+    loop {
+        let snapshot = snapshot::newest(&folder.snapshots());
+        let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
+        if loaded < taken_back {
+            return Err(FolderError::Snapshot(folder.snapshots()).into());
+        }
+        let (world, until) = match worlds.after(loaded) {
+            None => {
+                worlds.begin(None, &now, None)?;
+                return Ok(snapshot);
+            }
+            Some((world, None)) if **world == now => return Ok(snapshot),
+            Some((world, until)) => (Arc::clone(world), until),
+        };
+        info!(?until, "the world has been edited; what came before is taken back under the former one");
+        let last = take_back(config, folder, Before { snapshot, only: Some(until) }, world, graphs).await?;
+        if until.is_none() {
+            worlds.begin(last, &now, snapshot::older(&folder.snapshots()))?;
+        }
+        taken_back = last;
+    }
+}
+
+/// Recovers under a former world and publishes what comes of it as a snapshot; returns its tick.
+async fn take_back(
+    config: &RealmConfig,
+    folder: &DataFolder,
+    before: Before,
+    world: Arc<WorldDef>,
+    graphs: &Graphs,
+) -> Result<Option<Tick>, OpenError> {
+    let former = RealmConfig {
+        folder: config.folder.clone(),
+        workers: config.workers,
+        cut: config.cut,
+        mode: config.mode.clone(),
+        event_time: config.event_time.clone(),
+        dedupe: config.dedupe,
+        journal: config.journal,
+        snapshots: SnapshotConfig { at_close: true, ..config.snapshots },
+        ..RealmConfig::in_memory(config.name, world)
+    };
+    let (mut running, last) = start(former, Some(folder), before, graphs).await?;
+    running.through = last;
+    running.close().await.map_err(|error| match error {
+        CloseError::Failed(failed) => OpenError::Failed(failed),
+        CloseError::Snapshot(failed) => OpenError::Snapshot(failed),
+        CloseError::Panicked(_) => OpenError::Threads(error.to_string()),
+    })?;
+    Ok(last)
+}
+
+/// Starts the threads of a realm, and returns once they have taken back what was before, with the last
+/// tick of it.
+async fn start(
+    config: RealmConfig,
+    folder: Option<&DataFolder>,
+    before: Before,
+    graphs: &Graphs,
+) -> Result<(RunningRealm, Option<Tick>), OpenError> {
+    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
+    let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
+    let old_journal = folder.map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
+    let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
+    let graph = graphs.of(&config.world);
 
     let (to_collector, from_all) = channel();
     let tell = to_collector.clone();
@@ -149,10 +240,16 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         let _gone = tell.send(ToCollector::Worker(report));
     })
     .map_err(OpenError::Threads)?;
-    let snapshots = (folder.as_ref())
+    // The collector ends when nobody can tell it anything more, and the thread of snapshots with it.
+    let tells = Arc::new(to_collector.clone());
+    let snapshots = folder
         .map(|folder| {
             let folders = Folders { snapshots: folder.snapshots(), journal: folder.journal() };
-            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), snapshot.clone())
+            let (from, tell) = (before.snapshot.clone(), Arc::downgrade(&tells));
+            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), from, move || {
+                let told = tell.upgrade().map(|tell| tell.send(ToCollector::Failed(RealmFailed::Snapshots)));
+                let _gone = told;
+            })
         })
         .transpose()
         .map_err(|error| OpenError::Threads(error.to_string()))?;
@@ -186,7 +283,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         told_at: Instant::now(),
     };
     let collector = spawn("collector", move || collector.run(&from_all))?;
-    let journal = match &folder {
+    let journal = match folder {
         Some(folder) => {
             let tell = to_collector.clone();
             Some((folder.journal(), move |durable| {
@@ -197,12 +294,7 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
     };
     let sequencer = Sequencer {
         length,
-        intake: Intake::new(
-            length,
-            config.dedupe,
-            &config.event_time,
-            matches!(config.mode, Mode::RealTime { .. }),
-        ),
+        intake: Intake::new(length, config.dedupe, &config.event_time),
         mode: config.mode,
         reserve_ms: config.reserve_ms,
         batches,
@@ -221,14 +313,15 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         started: false,
         end: None,
         last_input: 0,
+        progress: progress_read.clone(),
+        began: Began::default(),
     };
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;
     let open_journal = move |last| {
         journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, last, told)).transpose()
     };
-    let sequencer =
-        spawn("sequencer", move || sequencer.run(snapshot, old_journal, open_journal, recovered))?;
+    let sequencer = spawn("sequencer", move || sequencer.run(before, old_journal, open_journal, recovered))?;
     let running = RunningRealm {
         realm: Realm {
             name: config.name,
@@ -244,11 +337,13 @@ pub async fn open(config: RealmConfig, graph: Arc<dyn BuildGraph>) -> Result<Run
         sequencer,
         collector,
         snapshots,
+        tells,
         at_close: config.snapshots.at_close,
-        folder,
+        through: None,
+        folder: None,
     };
     match opened.await {
-        Ok(Ok(())) => Ok(running),
+        Ok(Ok(last)) => Ok((running, last)),
         Ok(Err(error)) => {
             running.abandon().await;
             Err(error.into())
@@ -318,8 +413,18 @@ impl RunningRealm {
     }
 
     async fn end(self, publish: bool) -> Result<(), CloseError> {
-        let RunningRealm { realm, control, sequencer, collector, snapshots, at_close, folder } = self;
-        drop((realm, control));
+        let RunningRealm {
+            realm,
+            control,
+            sequencer,
+            collector,
+            snapshots,
+            tells,
+            at_close,
+            through,
+            folder,
+        } = self;
+        drop((realm, control, tells));
         let joined = tokio::task::spawn_blocking(move || {
             let workers = sequencer.join().map_err(|_| CloseError::Panicked("sequencer"));
             let workers = match workers {
@@ -339,7 +444,7 @@ impl RunningRealm {
             let mut published = Ok(());
             if publish && at_close && joined.is_ok() {
                 let (done, told) = oneshot::channel();
-                let _gone = snapshots.sender().send(ToSnapshots::Publish(done));
+                let _gone = snapshots.sender().send(ToSnapshots::Publish(through, done));
                 published = told.await.map_err(|_| CloseError::Panicked("snapshots"))?.map(|_| ());
             }
             drop(snapshots);

@@ -15,11 +15,13 @@ use worldflow_schemas::{EventId, Sym, Tick};
 
 use crate::admission::{Batch, TickEvents};
 use crate::collector::{Answer, Released, ToCollector};
-use crate::intake::{Intake, PendingTick, note_least};
+use crate::dedupe::SealedIds;
+use crate::intake::{IDLE_MS, Intake, PendingTick, note_least};
 use crate::journal::{
     Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter, JournaledTick,
 };
 use crate::observed::Observed;
+use crate::realm::Progress;
 use crate::snapshot::Snapshot;
 use crate::tick_clock::{TickClock, WallClock};
 use crate::workers::{SealedTick, Workers};
@@ -100,11 +102,21 @@ impl Amount {
     }
 }
 
+/// In real time sources wait while the graph is further behind than this.
+pub const MOST_BEHIND_MS: u64 = 5_000;
+
 /// Batches taken at once.
 const BATCHES: usize = 64;
 
 /// The engine as a source of inputs.
 const ENGINE: &str = "engine";
+
+/// What an earlier run left, and how much of it is wanted.
+pub(crate) struct Before {
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Nothing more than this is done: what the journal says is taken back, up to that tick if any.
+    pub(crate) only: Option<Option<Tick>>,
+}
 
 pub(crate) struct Sequencer {
     pub(crate) length: TickLength,
@@ -128,55 +140,72 @@ pub(crate) struct Sequencer {
     pub(crate) started: bool,
     pub(crate) end: Option<(End, oneshot::Sender<Tick>)>,
     pub(crate) last_input: Tick,
+    /// How far the graph has come, as readers see it.
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) began: Began,
+}
+
+/// Where a run in real time began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Began {
+    /// The first tick, and UTC then as the realm takes it.
+    open: Tick,
+    now_ms: i64,
+    /// The graph has not yet been told how long nothing ran.
+    untold: bool,
 }
 
 /// The collector is gone: the realm has failed, and it has said why.
 struct Gone;
 
 impl Sequencer {
-    /// Gives back what an earlier run left, then runs until told to stop. Returns the workers.
+    /// Gives back what an earlier run left, then runs until told to stop, unless only the former is
+    /// wanted. Returns the workers.
     pub(crate) fn run(
         mut self,
-        snapshot: Option<Snapshot>,
+        before: Before,
         journal: Option<JournalReader>,
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
-        recovered: oneshot::Sender<Result<(), JournalError>>,
+        recovered: oneshot::Sender<Result<Option<Tick>, JournalError>>,
     ) -> Workers {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime without I/O needs nothing from the system");
         runtime.block_on(async {
-            let taken_back = match self.recover(snapshot, journal).await {
-                Ok(Ok(())) => {
-                    let last = Some(self.reserved).filter(|last| *last > 0);
-                    open_journal(last).map(|journal| self.journal = journal)
+            let Before { snapshot, only } = before;
+            let taken_back = match self.recover(snapshot, journal, only.flatten()).await {
+                Ok(Ok(last)) if only.is_none() => {
+                    let known = Some(self.reserved).filter(|last| *last > 0);
+                    open_journal(known).map(|journal| {
+                        self.journal = journal;
+                        last
+                    })
                 }
-                Ok(Err(error)) => Err(error),
+                Ok(taken_back) => taken_back,
                 Err(Gone) => return,
             };
-            match taken_back {
-                Ok(()) => {
-                    // Nobody waits for it when opening was given up.
-                    let _given_up = recovered.send(Ok(()));
-                    let _failed_elsewhere = self.sequence().await;
-                }
-                Err(error) => {
-                    let _given_up = recovered.send(Err(error));
-                    let _failed_elsewhere = self.tell(ToCollector::Finish(0));
-                }
-            }
+            let goes_on = only.is_none() && taken_back.is_ok();
+            let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
+            // Nobody waits for it when opening was given up.
+            let _given_up = recovered.send(taken_back);
+            let _failed_elsewhere = match goes_on {
+                true => self.sequence().await,
+                false => self.tell(ToCollector::Finish(end)),
+            };
         });
         self.batches.close();
         drop(self.journal.take());
         self.workers
     }
 
+    /// Returns the last tick that may have been published, if there is any.
     async fn recover(
         &mut self,
         snapshot: Option<Snapshot>,
         journal: Option<JournalReader>,
-    ) -> Result<Result<(), JournalError>, Gone> {
+        until: Option<Tick>,
+    ) -> Result<Result<Option<Tick>, JournalError>, Gone> {
         let mut last = None;
         if let Some(Snapshot { tick, rows, dedupe }) = snapshot {
             self.intake.dedupe = dedupe;
@@ -187,7 +216,11 @@ impl Sequencer {
         if let Some(mut journal) = journal {
             let mut ticks = Vec::new();
             loop {
-                let read = journal.next_segment(&mut |tick| ticks.push(tick));
+                let read = journal.next_segment(&mut |tick| {
+                    if until.is_none_or(|until| tick.sealed.tick <= until) {
+                        ticks.push(tick);
+                    }
+                });
                 match read {
                     Ok(true) => {}
                     Ok(false) => break,
@@ -195,7 +228,7 @@ impl Sequencer {
                 }
                 self.replay(std::mem::take(&mut ticks)).await?;
             }
-            last = last.max(journal.recovered().last);
+            last = last.max(until.or(journal.recovered().last));
         }
         match last {
             None => self.start_fresh(),
@@ -211,7 +244,7 @@ impl Sequencer {
                 info!(tick = last, "the realm goes on where it was");
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(last))
     }
 
     async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
@@ -219,7 +252,8 @@ impl Sequencer {
         let mut amount = Amount::default();
         for journaled in ticks {
             let tick = journaled.sealed.tick;
-            self.intake.dedupe.sealed(tick, journaled.ids(), &journaled.floors);
+            let ids = journaled.ids();
+            self.intake.dedupe.sealed(tick, &ids, &journaled.floors);
             self.intake.set_open(tick + 1);
             amount.add(journaled.sealed.len() as u64);
             let released = Released {
@@ -228,15 +262,23 @@ impl Sequencer {
                 journaled: false,
                 at: Instant::now(),
                 events: None,
-                ids: journaled.ids().map(|(source, id)| (source, id.clone())).collect(),
+                ids,
                 floors: journaled.floors,
             };
             group.push((journaled.sealed, released));
             if amount.exceeds(GROUP) {
                 amount = Amount::default();
-                let next = self.intake.open();
-                self.release(std::mem::take(&mut group), next).await?;
+                self.release_again(std::mem::take(&mut group)).await?;
             }
+        }
+        self.release_again(group).await
+    }
+
+    /// Releases ticks that were published before. The collector must know that they were, or it would
+    /// publish none of them, and more than fit on the way would wait for one another.
+    async fn release_again(&mut self, group: Vec<(SealedTick, Released)>) -> Result<(), Gone> {
+        if let Some((last, _)) = group.last() {
+            self.tell(ToCollector::Recovered(last.tick))?;
         }
         let next = self.intake.open();
         self.release(group, next).await
@@ -244,7 +286,10 @@ impl Sequencer {
 
     fn start_fresh(&mut self) {
         let start = match &self.mode {
-            Mode::RealTime { wall } => Some(self.length.tick_at(wall()) + 1),
+            Mode::RealTime { wall } => {
+                let begins = self.intake.begins_ms().map(|at_ms| self.length.tick_at(at_ms));
+                Some(begins.unwrap_or(Tick::MAX).min(self.length.tick_at(wall()) + 1))
+            }
             Mode::Manual { start } => Some(*start),
             Mode::Virtual { start } => *start,
         };
@@ -265,12 +310,16 @@ impl Sequencer {
             _ => None,
         };
         if let Some(clock) = &mut clock {
-            self.note_downtime(clock.now_ms()).await?;
+            let open = self.intake.open();
+            self.began = Began { open, now_ms: clock.now_ms(), untold: open > 0 && self.reserved > 0 };
         }
         let mut taken = Vec::with_capacity(BATCHES);
         loop {
             let due = match &mut clock {
-                Some(clock) => self.seal_due(clock.now_ms()).await?,
+                Some(clock) => {
+                    self.keep_pace().await?;
+                    self.seal_due(clock.now_ms()).await?
+                }
                 None => Duration::MAX,
             };
             tokio::select! {
@@ -302,14 +351,30 @@ impl Sequencer {
         }
     }
 
-    /// A restart begins after everything that may have been published, and says so to the graph.
-    async fn note_downtime(&mut self, now_ms: i64) -> Result<(), Gone> {
+    /// Waits while the graph is far behind: sources then wait as well, and what they hold back becomes
+    /// part of fewer ticks.
+    async fn keep_pace(&mut self) -> Result<(), Gone> {
+        let most = self.length.ticks(MOST_BEHIND_MS);
+        loop {
+            let published = self.progress.borrow_and_update().tick.max(self.began.open);
+            if self.intake.open().saturating_sub(published) <= most {
+                return Ok(());
+            }
+            self.progress.changed().await.map_err(|_| Gone)?;
+        }
+    }
+
+    /// A restart begins after everything that may have been published, and says so to the graph: nothing
+    /// ran until now, or until the first event of a source that goes on where it was.
+    fn note_downtime(&mut self, now_ms: i64, next: Tick) {
         let open = self.intake.open();
-        let Some(from) = open.checked_sub(1).filter(|_| self.reserved > 0) else { return Ok(()) };
-        let to = self.length.tick_at(now_ms).max(open + 1);
+        let now = self.length.tick_at(now_ms).clamp(open + 1, next);
+        let Some(from) = open.checked_sub(1).filter(|_| std::mem::take(&mut self.began.untold)) else {
+            return;
+        };
+        let to = self.intake.first_event().map_or(now, |first| first.clamp(open + 1, now));
         let downtime = Command::Clock(ClockCommand::Downtime { from, to });
         self.intake.put(open, (Sym::new(ENGINE), EventId::Position(from), downtime));
-        self.seal(to).await
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Gone> {
@@ -356,12 +421,26 @@ impl Sequencer {
 
     /// Seals the ticks whose time has come; how long until the next.
     async fn seal_due(&mut self, now_ms: i64) -> Result<Duration, Gone> {
+        self.intake.set_wall(now_ms);
         // An input that comes now belongs to the first tick that begins at or after now.
-        let next = self.length.tick_at(now_ms.saturating_add(1));
+        let wall = self.length.tick_at(now_ms.saturating_add(1));
+        let since_ms = now_ms.saturating_sub(self.began.now_ms);
+        let next = if self.intake.all_have_spoken() || since_ms >= IDLE_MS {
+            let next = self.intake.held_from(now_ms).map_or(wall, |held| held.min(wall));
+            if next > self.intake.open() {
+                self.note_downtime(now_ms, next);
+            }
+            next
+        } else {
+            // Until it is known where event-time sources go on, time goes on from where it stopped.
+            wall.min(self.began.open + self.length.ticks(since_ms.unsigned_abs()))
+        };
         if next > self.intake.open() {
             self.seal(next).await?;
         }
         let due_ms = self.length.utc_ms(self.intake.open()).saturating_sub(now_ms);
+        // Ticks that are held may go on at any time.
+        let due_ms = if due_ms > 0 { due_ms } else { self.length.tick_ms.into() };
         Ok(Duration::from_millis(u64::try_from(due_ms).unwrap_or(0)))
     }
 
@@ -474,10 +553,10 @@ impl Sequencer {
     ) -> (SealedTick, Released) {
         self.last_input = tick;
         let items = pending.len() as u64;
-        let PendingTick { events, commands, first: _ } = pending;
+        let (events, commands, numbered) = pending.gathered();
         let journaled = self.journal.is_some();
         if let Some(journal) = &self.journal {
-            match Inputs::encode(tick, &events, &commands, &floors) {
+            match Inputs::encode(tick, &events, &commands, &floors, numbered) {
                 Ok(inputs) => journal.append(Entry::Inputs(inputs)),
                 // What cannot be journaled must not be published: the realm stops here.
                 Err(what) => {
@@ -486,16 +565,19 @@ impl Sequencer {
                 }
             }
         }
+        let ids = match self.snapshots {
+            true => SealedIds::new(
+                events.iter().map(|event| (event.source, &event.id)),
+                commands.iter().map(|(source, id, _)| (*source, id)),
+                numbered,
+            ),
+            false => SealedIds::default(),
+        };
         let followed = (self.events.receiver_count() > 0 && !events.is_empty()).then(|| {
             let mut events = events.clone();
             events.sort_by(worldflow_schemas::Event::cmp_order);
             Arc::from(events)
         });
-        let mut ids = Vec::new();
-        if self.snapshots {
-            ids.extend(events.iter().map(|event| (event.source, event.id.clone())));
-            ids.extend(commands.iter().map(|(source, id, _)| (*source, id.clone())));
-        }
         let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
         let released = Released { tick, items, journaled, at: Instant::now(), events: followed, ids, floors };
         (SealedTick { tick, events, commands }, released)

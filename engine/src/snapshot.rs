@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::{EventId, Sym, Tick};
+use worldflow_schemas::{Sym, Tick};
 
-use crate::dedupe::{Dedupe, Window};
+use crate::alarm::PanicAlarm;
+use crate::dedupe::{Dedupe, SealedIds, Window};
 use crate::journal::{remove_through, sync_folder};
 
 /// When snapshots are published.
@@ -98,7 +99,7 @@ pub struct SnapshotError {
     error: std::io::Error,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Clone, PartialEq, Message)]
 struct SnapshotFile {
@@ -191,7 +192,7 @@ fn remove_old(folder: &Path) {
 }
 
 /// The tick of the oldest snapshot that is kept, once there are as many as are kept.
-fn older(folder: &Path) -> Option<Tick> {
+pub(crate) fn older(folder: &Path) -> Option<Tick> {
     manifests(folder).get(KEPT - 1)?.file_stem()?.to_str()?.parse().ok()
 }
 
@@ -222,8 +223,8 @@ pub fn newest(folder: &Path) -> Option<Snapshot> {
 fn read(manifest: &Path) -> Result<Snapshot, String> {
     let said = fs::read(manifest).map_err(|error| error.to_string())?;
     let said: Manifest = serde_json::from_slice(&said).map_err(|error| error.to_string())?;
-    if said.version > VERSION {
-        return Err(format!("version {} is newer than this program knows", said.version));
+    if said.version != VERSION {
+        return Err(format!("it is of version {}, and this program reads {VERSION}", said.version));
     }
     let bytes = fs::read(manifest.with_extension("snapshot")).map_err(|error| error.to_string())?;
     if bytes.len() != said.bytes || crc32fast::hash(&bytes) != said.crc32 {
@@ -249,13 +250,16 @@ fn read(manifest: &Path) -> Result<Snapshot, String> {
 pub(crate) struct TickBase {
     pub(crate) tick: Tick,
     pub(crate) base: Vec<BaseChange>,
-    pub(crate) ids: Vec<(Sym, EventId)>,
+    pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
 }
 
 pub(crate) enum ToSnapshots {
     Tick(TickBase),
-    Publish(oneshot::Sender<Result<Tick, SnapshotError>>),
+    /// Publish now; what has been told is the state at the end of this tick too, when it says one.
+    Publish(Option<Tick>, oneshot::Sender<Result<Tick, SnapshotError>>),
+    #[cfg(test)]
+    Panic,
 }
 
 /// Where snapshots are written, and the journal that they shorten.
@@ -271,16 +275,18 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Starts from a loaded snapshot, or from nothing.
+    /// Starts from a loaded snapshot, or from nothing; `failed` is called when the thread panics.
     pub(crate) fn start(
         folders: Folders,
         config: SnapshotConfig,
         window: Window,
         from: Option<Snapshot>,
+        failed: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Snapshots> {
         let (told, received) = channel();
         let from = from.unwrap_or_default();
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            let _alarm = PanicAlarm(failed);
             let mut kept = Kept {
                 folders,
                 tick: from.tick,
@@ -325,9 +331,12 @@ impl Kept {
         loop {
             match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(ToSnapshots::Tick(tick)) => self.apply(tick),
-                Ok(ToSnapshots::Publish(done)) => {
+                Ok(ToSnapshots::Publish(through, done)) => {
+                    self.tick = self.tick.max(through.unwrap_or(0));
                     let _nobody_waits = done.send(self.publish().map(|()| self.tick));
                 }
+                #[cfg(test)]
+                Ok(ToSnapshots::Panic) => panic!("asked to"),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -349,8 +358,7 @@ impl Kept {
             self.base.apply(change);
         }
         if !tick.ids.is_empty() {
-            let ids = tick.ids.iter().map(|(source, id)| (*source, id));
-            self.dedupe.sealed(tick.tick, ids, &tick.floors);
+            self.dedupe.sealed(tick.tick, &tick.ids, &tick.floors);
         }
     }
 
@@ -369,5 +377,27 @@ impl Kept {
             warn!(%error, "an old segment of the journal cannot be removed");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use worldflow_schemas::tick::TickLength;
+
+    use super::*;
+    use crate::dedupe::DedupeConfig;
+
+    #[test]
+    fn a_thread_that_panics_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (tell, told) = channel();
+        let folders = Folders { snapshots: folder.path().to_owned(), journal: folder.path().to_owned() };
+        let window = DedupeConfig::default().window(TickLength { tick_ms: 10 });
+        let snapshots = Snapshots::start(folders, SnapshotConfig::default(), window, None, move || {
+            tell.send("failed").expect("the test listens");
+        })
+        .expect("starts");
+        snapshots.sender().send(ToSnapshots::Panic).expect("it listens");
+        assert_eq!(told.recv(), Ok("failed"));
     }
 }

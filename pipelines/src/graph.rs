@@ -7,6 +7,7 @@ use timely::dataflow::operators::Input as _;
 use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
+use worldflow_engine::worlds::Graphs;
 use worldflow_operators::graph::{Inputs, build};
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::WorldDef;
@@ -17,6 +18,12 @@ pub struct WorldGraph {
     pub realm: Sym,
     /// Its world.
     pub world: Arc<WorldDef>,
+}
+
+/// The graphs of a realm, whatever its world is or was.
+#[must_use]
+pub fn graphs(realm: Sym) -> Graphs {
+    Graphs::by_world(move |world| Arc::new(WorldGraph { realm, world: Arc::clone(world) }))
 }
 
 impl BuildGraph for WorldGraph {

@@ -15,7 +15,7 @@ use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Input, Sym};
 
-use crate::graph::WorldGraph;
+use crate::graph::graphs;
 use crate::world::LoadedWorld;
 
 /// How a realm is opened.
@@ -57,7 +57,6 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
     let mode = if manual { Mode::Manual { start: length.tick_at(wall()) } } else { Mode::RealTime { wall } };
-    let graph = WorldGraph { realm, world: Arc::clone(&world.world) };
     let engine = RealmConfig {
         folder,
         workers: workers.unwrap_or_else(|| worker_count(world.world.workers)),
@@ -65,7 +64,7 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
         event_time,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let running = open(engine, Arc::new(graph)).await?;
+    let running = open(engine, graphs(realm)).await?;
     define(&running, &world, manual).await?;
     Ok(running)
 }

@@ -20,6 +20,8 @@ pub struct RecordingSource {
     recording: Recording,
     speed: Option<u32>,
     time: SourceTime,
+    /// When its first event happened.
+    begins_ms: Option<i64>,
 }
 
 /// Opens every recording that a world names.
@@ -35,8 +37,12 @@ pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>
         };
         let path = folder.join(path);
         let mapping = map.as_ref().map(|map| open_mapping(&folder.join(map))).transpose()?;
-        let recording = Recording::open(&path, mapping.as_ref())?;
+        let mut recording = Recording::open(&path, mapping.as_ref())?;
         let source = recording.source();
+        let begins_ms = match time {
+            SourceTime::Arrival => None,
+            SourceTime::Event { .. } => recording.first_ms()?,
+        };
         if let Some(other) = recordings.iter().find(|other| other.source() == source) {
             anyhow::bail!(
                 "sources.{name} and sources.{} have the same producer `{source}`\n\
@@ -44,7 +50,8 @@ pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>
                 other.name
             );
         }
-        recordings.push(RecordingSource { name: name.clone(), recording, speed: *speed, time: *time });
+        let (name, speed, time) = (name.clone(), *speed, *time);
+        recordings.push(RecordingSource { name, recording, speed, time, begins_ms });
     }
     Ok(recordings)
 }
@@ -60,7 +67,8 @@ impl RecordingSource {
         match self.time {
             SourceTime::Arrival => None,
             SourceTime::Event { lateness } => {
-                Some(EventTimeSource { source: self.source(), lateness_ms: lateness.ms })
+                let (source, begins_ms) = (self.source(), self.begins_ms);
+                Some(EventTimeSource { source, lateness_ms: lateness.ms, begins_ms })
             }
         }
     }

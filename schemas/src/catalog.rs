@@ -489,7 +489,7 @@ pub static CATALOG: &[ViewDef] = &[
         ],
         filters: &[],
         deterministic: false,
-        doc: "How the engine is doing: ticks, latency, lag, memory.",
+        doc: "How the engine is doing: inputs, the latency of ticks, and how many ticks wait.",
     },
 ];
 

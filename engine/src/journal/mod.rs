@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(crate) use reader::remove_through;
 pub use reader::{JournalReader, Recovered};
 pub(crate) use record::Inputs;
-pub use record::{Identified, JournaledTick};
+pub use record::{Identified, JournaledTick, Numbered};
 pub use writer::{Durable, JournalConfig};
 pub(crate) use writer::{Entry, JournalWriter, sync_folder};
 
@@ -58,6 +58,9 @@ pub enum JournalError {
         /// Why.
         what: String,
     },
+    /// The thread that writes it has panicked.
+    #[error("the journal's thread panicked\nhint: this is a bug in worldflow; the log has the details")]
+    Panicked,
     /// Written by a newer version.
     #[error(
         "{path}: written in version {found} of the journal, and this program reads up to {known}\nhint: run the newer program"

@@ -180,7 +180,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::super::writer::{Durable, Entry, JournalConfig, JournalWriter};
-    use super::super::{Inputs, JournalError};
+    use super::super::{Inputs, JournalError, Numbered};
     use super::*;
 
     /// Writes ticks 1 to 5, of which the second cannot be decoded, after a reservation up to 50.
@@ -194,7 +194,7 @@ mod tests {
         journal.append(Entry::Reserve(50));
         assert!(matches!(durable.recv(), Ok(Durable::Reserved(50))));
         for tick in 1..=5 {
-            let mut inputs = Inputs::encode(tick, &[], &[], &[]).expect("encodes");
+            let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default()).expect("encodes");
             if tick == 2 {
                 inputs.events = vec![0xff; 20];
             }

@@ -8,6 +8,7 @@ use prost::Message;
 use worldflow_schemas::input::Command;
 use worldflow_schemas::{Event, EventId, Sym, Tick};
 
+use crate::dedupe::SealedIds;
 use crate::workers::SealedTick;
 
 /// The version of the records. A reader refuses a newer one.
@@ -66,6 +67,21 @@ pub(crate) struct Inputs {
     /// Postcard of sources and the first of their positions that are taken and not sealed.
     #[prost(bytes = "vec", tag = "5")]
     pub(crate) floors: Vec<u8>,
+    /// So many of the last events have positions that the engine gave them.
+    #[prost(uint64, tag = "6")]
+    pub(crate) numbered_events: u64,
+    /// As `numbered_events`, of the commands.
+    #[prost(uint64, tag = "7")]
+    pub(crate) numbered_commands: u64,
+}
+
+/// How many of the last events and commands of a tick had no ids, and got positions from the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbered {
+    /// The last so many events.
+    pub events: usize,
+    /// The last so many commands.
+    pub commands: usize,
 }
 
 /// A tick as the journal holds it.
@@ -77,13 +93,17 @@ pub struct JournaledTick {
     pub command_ids: Vec<(Sym, EventId)>,
     /// Sources and the first of their positions that was taken and not sealed at that time.
     pub floors: Vec<(Sym, u64)>,
+    /// Which of them the engine has numbered.
+    pub numbered: Numbered,
 }
 
 impl JournaledTick {
     /// Sources and ids of everything in it.
-    pub fn ids(&self) -> impl Iterator<Item = (Sym, &EventId)> {
+    #[must_use]
+    pub fn ids(&self) -> SealedIds {
         let events = self.sealed.events.iter().map(|event| (event.source, &event.id));
-        events.chain(self.command_ids.iter().map(|(source, id)| (*source, id)))
+        let commands = self.command_ids.iter().map(|(source, id)| (*source, id));
+        SealedIds::new(events, commands, self.numbered)
     }
 }
 
@@ -97,6 +117,7 @@ impl Inputs {
         events: &[Event],
         commands: &[Identified],
         floors: &[(Sym, u64)],
+        numbered: Numbered,
     ) -> Result<Inputs, String> {
         let ids: Vec<(Sym, &EventId)> = commands.iter().map(|(source, id, _)| (*source, id)).collect();
         Ok(Inputs {
@@ -107,6 +128,8 @@ impl Inputs {
                 .collect::<Result<_, _>>()?,
             command_ids: postcard::to_stdvec(&ids).map_err(|error| error.to_string())?,
             floors: postcard::to_stdvec(floors).map_err(|error| error.to_string())?,
+            numbered_events: numbered.events as u64,
+            numbered_commands: numbered.commands as u64,
         })
     }
 
@@ -118,7 +141,11 @@ impl Inputs {
             .collect::<Result<_, _>>()?;
         let command_ids = postcard::from_bytes(&self.command_ids).map_err(|error| format!("ids: {error}"))?;
         let floors = postcard::from_bytes(&self.floors).map_err(|error| format!("floors: {error}"))?;
-        Ok(JournaledTick { sealed: SealedTick { tick: self.tick, events, commands }, command_ids, floors })
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        let numbered =
+            Numbered { events: count(self.numbered_events), commands: count(self.numbered_commands) };
+        let sealed = SealedTick { tick: self.tick, events, commands };
+        Ok(JournaledTick { sealed, command_ids, floors, numbered })
     }
 }
 

@@ -11,6 +11,7 @@ use worldflow_schemas::Tick;
 use super::JournalError;
 use super::reader::{SEGMENT, segments};
 use super::record::{Body, Group, Inputs, Record, VERSION, frame};
+use crate::alarm::PanicAlarm;
 
 /// How the journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,7 @@ impl JournalWriter {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
+                let _alarm = PanicAlarm(|| told(Durable::Failed(JournalError::Panicked)));
                 if let Err(error) = write(&received, &mut segment, config, last, &told) {
                     told(Durable::Failed(error));
                 }
@@ -180,4 +182,23 @@ impl Segment {
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (told, durable) = channel();
+        let config = JournalConfig { sync: false, ..JournalConfig::default() };
+        let journal = JournalWriter::open(folder.path(), config, None, move |durable| {
+            assert!(!matches!(durable, Durable::Reserved(_)), "asked to");
+            told.send(durable).expect("the test listens");
+        })
+        .expect("opens");
+        journal.append(Entry::Reserve(7));
+        assert!(matches!(durable.recv(), Ok(Durable::Failed(JournalError::Panicked))));
+    }
 }

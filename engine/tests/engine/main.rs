@@ -6,3 +6,4 @@ mod realms;
 mod restarts;
 mod time;
 mod tiny;
+mod worlds;

@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use worldflow_engine::admission::{Batch, Outcome};
 use worldflow_engine::intake::EventTimeSource;
+use worldflow_engine::journal::JournalConfig;
 use worldflow_engine::runtime::{OpenError, RealmConfig, open};
 use worldflow_engine::sequencer::{End, Mode};
 use worldflow_engine::snapshot::SnapshotConfig;
 use worldflow_schemas::EventId;
 
 use crate::realms::{batch, config, config_in, count, item, named, publish, rejection_codes};
-use crate::tiny::graph;
+use crate::tiny::{self, graph};
 
 /// Copies a data folder as a crash would leave it.
-fn crash_copy(from: &Path, to: &Path) {
+pub(crate) fn crash_copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("readable").path();
         let copy = to.join(path.file_name().expect("a name"));
@@ -150,7 +151,7 @@ async fn positions_that_waited_for_their_tick_at_a_crash_are_taken_again() {
     let (folder, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let config = |folder: &Path| RealmConfig {
         mode: Mode::Virtual { start: None },
-        event_time: vec![EventTimeSource { source: "test".into(), lateness_ms: 500 }],
+        event_time: vec![EventTimeSource { source: "test".into(), lateness_ms: 500, begins_ms: None }],
         ..config_in(folder)
     };
     let at = |at_ms, position| item("ada", "kill", at_ms, EventId::Position(position));
@@ -203,4 +204,35 @@ async fn inputs_without_ids_are_always_new_also_after_a_restart() {
         assert_eq!(ids, [first, first + 1].map(EventId::Position));
         running.close().await.expect("closes");
     }
+}
+
+#[tokio::test]
+async fn a_tail_of_more_ticks_than_may_be_on_their_way_is_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
+    let journal = JournalConfig { sync: false, ..JournalConfig::default() };
+    let config = || RealmConfig { snapshots, journal, ..config_in(folder.path()) };
+    let running = open(config(), graph()).await.expect("opens");
+    for tick in 0..500 {
+        publish(&running, vec![item("ada", "kill", 0, EventId::Position(tick))]).await;
+    }
+    running.close().await.expect("closes");
+    let again = open(config(), graph()).await.expect("opens");
+    assert_eq!(count(&again, "ada"), Some(500));
+    again.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_folder_keeps_the_length_of_its_ticks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = |tick_ms| {
+        let mut world = (*tiny::world()).clone();
+        world.tick_ms = tick_ms;
+        RealmConfig { world: Arc::new(world), ..config_in(folder.path()) }
+    };
+    open(world(10), graph()).await.expect("opens").close().await.expect("closes");
+    let refused = open(world(20), graph()).await.err().map(|error| error.to_string()).expect("refused");
+    assert!(refused.contains("was written with ticks of 10 ms"), "{refused}");
+    assert!(refused.contains("hint: ticks number the time since 1970"), "{refused}");
+    open(world(10), graph()).await.expect("opens").close().await.expect("closes");
 }

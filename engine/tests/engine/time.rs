@@ -1,13 +1,14 @@
 //! How ticks pass: by the wall, by hand, and by the events' own times.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use worldflow_engine::admission::{Batch, Outcome};
 use worldflow_engine::intake::EventTimeSource;
-use worldflow_engine::runtime::{CloseError, RealmConfig, open};
+use worldflow_engine::runtime::{CloseError, RealmConfig, RunningRealm, open};
 use worldflow_engine::sequencer::{End, Mode};
 use worldflow_schemas::{EventId, Row};
 
@@ -15,8 +16,8 @@ use crate::realms::{batch, config, count, item, named, rejection_codes};
 use crate::tiny::graph;
 
 fn by_event_time(sources: &[&str], lateness_ms: u64) -> RealmConfig {
-    let event_time =
-        sources.iter().map(|source| EventTimeSource { source: (*source).into(), lateness_ms }).collect();
+    let source = |source: &&str| EventTimeSource { source: (*source).into(), lateness_ms, begins_ms: None };
+    let event_time = sources.iter().map(source).collect();
     RealmConfig { mode: Mode::Virtual { start: None }, event_time, ..config() }
 }
 
@@ -179,4 +180,181 @@ async fn times_far_from_now_are_refused_in_real_time() {
     assert_eq!(rejection_codes(&running), ["too_early", "too_old"]);
     assert_eq!(count(&running, "ada"), Some(2));
     running.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn sources_wait_while_the_graph_is_further_behind_than_a_few_seconds() {
+    let start_ms = 10_000_000;
+    // A wall that goes on by 100 ms whenever the sequencer looks at it.
+    let now_ms = Arc::new(AtomicI64::new(start_ms));
+    let wall = Arc::clone(&now_ms);
+    let mode = Mode::RealTime { wall: Arc::new(move || wall.fetch_add(100, Ordering::Relaxed)) };
+    let watched = Arc::clone(&now_ms);
+    let (seen, farthest) = channel();
+    let mut first = true;
+    // While the first tick with input is being published, the sequencer looks at the wall only as long
+    // as it goes on without it.
+    let recorder = Box::new(move |_, rows: &[_]| {
+        if rows.is_empty() || !std::mem::take(&mut first) {
+            return;
+        }
+        let (mut last, mut since) = (watched.load(Ordering::Relaxed), Instant::now());
+        while since.elapsed() < Duration::from_millis(500) && last < start_ms + 60_000 {
+            std::thread::yield_now();
+            let now = watched.load(Ordering::Relaxed);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+        seen.send(last).expect("the test listens");
+    });
+    let running =
+        open(RealmConfig { mode, recorder: Some(recorder), ..config() }, graph()).await.expect("opens");
+    let admission = running.realm.admission.clone();
+    let published = |name: &'static str| admission.publish("test".into(), vec![named("ada", "kill", name)]);
+    assert!(matches!(published("1").await.expect("runs")[..], [Outcome::Accepted { .. }]));
+    let behind_ms = farthest.recv().expect("told") - start_ms;
+    assert!((5_000..30_000).contains(&behind_ms), "{behind_ms} ms behind");
+    assert!(matches!(published("2").await.expect("runs")[..], [Outcome::Accepted { .. }]));
+    running.close().await.expect("closes");
+}
+
+/// A realm in real time by a wall that the test moves, with one event-time source.
+struct Live {
+    now_ms: Arc<AtomicI64>,
+    running: RunningRealm,
+    changes: Receiver<(u64, usize)>,
+}
+
+impl Live {
+    async fn open(now_ms: &Arc<AtomicI64>, begins_ms: Option<i64>, folder: Option<&Path>) -> Live {
+        let wall = Arc::clone(now_ms);
+        let (seen, changes) = channel();
+        let recorder = Box::new(move |tick, rows: &[_]| {
+            if !rows.is_empty() {
+                // After the test nobody listens.
+                let _gone = seen.send((tick, rows.len()));
+            }
+        });
+        let config = RealmConfig {
+            mode: Mode::RealTime { wall: Arc::new(move || wall.load(Ordering::Relaxed)) },
+            event_time: vec![EventTimeSource { source: "test".into(), lateness_ms: 0, begins_ms }],
+            recorder: Some(recorder),
+            folder: folder.map(Path::to_owned),
+            ..config()
+        };
+        let running = open(config, graph()).await.expect("opens");
+        Live { now_ms: Arc::clone(now_ms), running, changes }
+    }
+
+    fn wait(&self, ms: i64) {
+        self.now_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    async fn submit(&self, events: &[(i64, u64)]) {
+        let items = events.iter().map(|(at_ms, n)| item("ada", "kill", *at_ms, EventId::Position(*n)));
+        self.running.realm.admission.submit(batch("test", items.collect())).await.expect("runs");
+    }
+
+    async fn reached(&self, tick: u64) {
+        let mut progress = self.running.realm.progress.clone();
+        progress.wait_for(|progress| progress.tick >= tick).await.expect("runs");
+    }
+
+    /// The ticks that changed something.
+    async fn close(self) -> Vec<u64> {
+        self.running.close().await.expect("closes");
+        self.changes.iter().map(|(tick, _)| tick).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_backlog_of_an_event_time_source_is_as_much_of_the_world_as_it_took() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now_ms = Arc::new(AtomicI64::new(1_000_000));
+    let live = Live::open(&now_ms, None, Some(folder.path())).await;
+    live.submit(&[(1_000_010, 1)]).await;
+    live.wait(2_000);
+    live.submit(&[(1_002_000, 2)]).await;
+    live.reached(100_150).await;
+    let stopped = live.running.realm.progress.borrow().tick;
+    assert_eq!(live.close().await[..1], [100_001]);
+
+    live_backlog(&now_ms, folder.path(), i64::try_from(stopped).expect("small")).await;
+}
+
+/// Ten minutes later the source sends what happened meanwhile, and then ends.
+async fn live_backlog(now_ms: &Arc<AtomicI64>, folder: &Path, stopped: i64) {
+    now_ms.store(1_600_000, Ordering::Relaxed);
+    let live = Live::open(now_ms, None, Some(folder)).await;
+    live.submit(&[(1_002_000, 2), (1_100_000, 3), (1_300_000, 4)]).await;
+    live.reached(129_999).await;
+    assert_eq!(live.running.realm.progress.borrow().tick, 129_999, "it is held by the source");
+    assert_eq!(count(&live.running, "ada"), Some(3));
+    // What arrives now counts in the tick that is open now.
+    let (reply, arrived) = tokio::sync::oneshot::channel();
+    let arrival = Batch { reply: Some(reply), ..batch("other", vec![named("bob", "kill", "1")]) };
+    live.running.realm.admission.submit(arrival).await.expect("runs");
+    live.submit(&[(1_500_000, 5)]).await;
+    assert_eq!(arrived.await.expect("runs"), [Outcome::Accepted { tick: 130_000 }]);
+    live.running.realm.admission.submit(ended("test")).await.expect("runs");
+    live.reached(160_000).await;
+    let gap = count(&live.running, "downtime").expect("the graph was told");
+    assert!((110_000 - stopped - 200..=110_000 - stopped + 1).contains(&gap), "{gap} after {stopped}");
+    let ticks = live.close().await;
+    for tick in [110_000, 130_000, 150_000] {
+        assert!(ticks.contains(&tick), "{tick}: {ticks:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_realm_begins_where_its_recording_does() {
+    let now_ms = Arc::new(AtomicI64::new(1_000_000_000));
+    let live = Live::open(&now_ms, Some(500_000_000), None).await;
+    live.submit(&[(500_000_000, 1), (500_600_000, 2), (501_200_000, 3)]).await;
+    live.running.realm.admission.submit(ended("test")).await.expect("runs");
+    live.reached(100_000_000).await;
+    assert_eq!(live.close().await, [50_000_000, 50_060_000, 50_120_000]);
+}
+
+#[tokio::test]
+async fn a_silent_source_no_longer_holds_the_ticks_and_what_it_says_late_counts_now() {
+    let now_ms = Arc::new(AtomicI64::new(1_000_000));
+    let live = Live::open(&now_ms, None, None).await;
+    live.wait(1_000);
+    live.submit(&[(1_000_500, 1)]).await;
+    live.reached(100_049).await;
+    let admission = live.running.realm.admission.clone();
+    let publish = async |name: &'static str| {
+        let items = vec![named("bob", "kill", name)];
+        admission.publish("other".into(), items).await.expect("runs").remove(0)
+    };
+    live.wait(6_000);
+    live.reached(100_699).await;
+    assert!(
+        matches!(publish_while_time_passes(&live, publish("1")).await, Outcome::Accepted { tick } if tick > 100_600)
+    );
+    live.submit(&[(1_002_000, 2)]).await;
+    assert!(
+        matches!(publish_while_time_passes(&live, publish("2")).await, Outcome::Accepted { tick } if tick > 100_600)
+    );
+    assert_eq!(count(&live.running, "ada"), Some(2));
+    // From the future nothing comes, not even by event time.
+    let early = vec![item("ada", "kill", 100_000_000_000, EventId::Position(3))];
+    let outcome = live.running.realm.admission.publish("test".into(), early);
+    let outcome = publish_while_time_passes(&live, async { outcome.await.expect("runs").remove(0) }).await;
+    assert!(matches!(&outcome, Outcome::Refused(why) if why.code == "too_early"), "{outcome:?}");
+    live.close().await;
+}
+
+/// The wall goes on by 10 ms whenever the realm has had its say.
+async fn publish_while_time_passes(live: &Live, outcome: impl Future<Output = Outcome>) -> Outcome {
+    tokio::pin!(outcome);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut outcome => return outcome,
+            () = tokio::task::yield_now() => live.wait(10),
+        }
+    }
 }

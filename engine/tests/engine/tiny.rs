@@ -16,6 +16,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Capability, Concatenate};
 use timely::worker::Worker;
 use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
+use worldflow_engine::worlds::Graphs;
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::{LEVELS, ViewId};
 use worldflow_schemas::definitions::WorldDef;
@@ -30,7 +31,16 @@ enum Told {
 }
 
 pub(crate) fn graph() -> Arc<dyn BuildGraph> {
-    Arc::new(build)
+    graph_worth(1)
+}
+
+/// The graph of a world where every event counts as many as the seed says.
+pub(crate) fn graphs() -> Graphs {
+    Graphs::by_world(|world| graph_worth(i64::try_from(world.seed).expect("small")))
+}
+
+fn graph_worth(worth: i64) -> Arc<dyn BuildGraph> {
+    Arc::new(move |worker: &mut Worker, outputs| build(worker, outputs, worth))
 }
 
 pub(crate) fn world() -> Arc<WorldDef> {
@@ -60,6 +70,8 @@ pub(crate) fn level_row(player: Sym, count: i64) -> Row {
 /// Counts of players, and pending rings.
 #[derive(Default)]
 struct Counts {
+    /// What an event counts, times its amount.
+    worth: i64,
     counts: BTreeMap<Sym, i64>,
     rings: BTreeSet<(Tick, Sym)>,
 }
@@ -100,7 +112,7 @@ impl Counts {
                 }
                 Told::Event(event) => {
                     assert!(event.kind != "panic".into(), "asked to");
-                    self.add(event.player, event.amount, out);
+                    self.add(event.player, event.amount * self.worth, out);
                 }
                 // Downtime shows as a count, so that tests see when it comes.
                 Told::Command(Command::Clock(ClockCommand::Downtime { from, to })) => {
@@ -149,7 +161,7 @@ fn route(told: &Told) -> u64 {
 
 type Vecs<D> = CapacityContainerBuilder<Vec<D>>;
 
-fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+fn build(worker: &mut Worker, outputs: WorkerOutputs, worth: i64) -> GraphIo {
     let mut io =
         GraphIo { events: InputHandle::new(), commands: InputHandle::new(), loads: InputHandle::new() };
     worker.dataflow::<Tick, _, _>(|scope| {
@@ -168,7 +180,7 @@ fn build(worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
         let mut refused_out = OutputBuilder::<Tick, Vecs<(Refused, Tick)>>::from(refused_out);
         builder.build(move |_| {
             let mut waiting: BTreeMap<Tick, (Vec<Told>, [Capability<Tick>; 3])> = BTreeMap::new();
-            let mut counts = Counts::default();
+            let mut counts = Counts { worth, ..Counts::default() };
             move |frontiers| {
                 input.for_each(|capability, data| {
                     let tick = *capability.least().expect("a message has a time");

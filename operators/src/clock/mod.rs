@@ -50,6 +50,10 @@ pub struct ClockMachine {
     schedules: BTreeMap<&'static str, Schedule>,
     told: Option<ClockNow>,
     stepped: Tick,
+    /// The scale that the world said when the clock was last kept.
+    declared: (u32, u32),
+    /// The world has been edited so that the clock is not what it was: the next tick sees to it.
+    edited: bool,
 }
 
 /// The clock once it has started.
@@ -64,7 +68,12 @@ struct Now {
 /// A piece of base state. The key is the schedule's name, or [`Sym::NONE`] for the clock itself.
 #[derive(Clone, Serialize, Deserialize)]
 enum Kept {
-    Clock { time: WorldTime, since: Tick },
+    Clock {
+        time: WorldTime,
+        since: Tick,
+        /// The scale that the world said: milliseconds of its time, and how many real ones.
+        declared: (u32, u32),
+    },
     Schedule(Schedule),
 }
 
@@ -75,12 +84,19 @@ impl ClockMachine {
         ClockMachine {
             realm,
             tick_ms,
+            declared: (calendar.scale_world, calendar.scale_real),
+            edited: false,
             calendar,
             now: None,
             schedules: BTreeMap::new(),
             told: None,
             stepped: 0,
         }
+    }
+
+    /// The scale that the world says.
+    fn scale(&self) -> (u32, u32) {
+        (self.calendar.scale_world, self.calendar.scale_real)
     }
 
     fn keep(&self, key: Sym, kept: Option<&Kept>, output: &mut Output<ClockNow>) {
@@ -247,7 +263,8 @@ impl Machine for ClockMachine {
     fn load(&mut self, row: BaseRow) {
         let (name, kept): (Sym, Kept) = piece::read(&row);
         match kept {
-            Kept::Clock { time, since } => {
+            Kept::Clock { time, since, declared } => {
+                self.declared = declared;
                 let row = self.row(&time, since);
                 self.now = Some(Now { time, since, row });
             }
@@ -265,6 +282,8 @@ impl Machine for ClockMachine {
             }
         }
         if let Some(now) = &self.now {
+            let moment = |tick| self.calendar.moment(now.time.at(tick));
+            self.edited = self.declared != self.scale() || moment(now.since) != moment(tick);
             output.insert(CLOCK, now.row.clone());
             let told = self.clock_now(&now.time, now.since);
             output.out.push(told.clone());
@@ -277,10 +296,15 @@ impl Machine for ClockMachine {
         if self.now.is_none() && inputs.is_empty() {
             return;
         }
-        let scale = (self.calendar.scale_world, self.calendar.scale_real);
+        let scale = self.scale();
         let started = || WorldTime::new(tick, self.calendar.start_ms, scale, self.tick_ms);
         let before = self.now.take();
-        let time = before.as_ref().map_or_else(started, |now| now.time);
+        let mut time = before.as_ref().map_or_else(started, |now| now.time);
+        self.edited = false;
+        if std::mem::replace(&mut self.declared, scale) != scale {
+            time = time.anchored_at(tick);
+            (time.scale_world, time.scale_real) = scale;
+        }
         self.define(&inputs, time.at(tick), output);
         let time = self.command(time, tick, &inputs);
         let world_ms = time.at(tick);
@@ -295,7 +319,8 @@ impl Machine for ClockMachine {
         }
         let now = Now { time, since: tick, row: self.row(&time, tick) };
         output.replace(CLOCK, before.map(|now| now.row), Some(now.row.clone()));
-        self.keep(Sym::NONE, Some(&Kept::Clock { time, since: tick }), output);
+        let kept = Kept::Clock { time, since: tick, declared: self.declared };
+        self.keep(Sym::NONE, Some(&kept), output);
         let told = self.clock_now(&time, tick);
         if self.told.as_ref() != Some(&told) {
             output.out.push(told.clone());
@@ -306,6 +331,9 @@ impl Machine for ClockMachine {
 
     fn alarm(&self) -> Option<Tick> {
         let time = &self.now.as_ref()?.time;
+        if self.edited {
+            return Some(self.stepped + 1);
+        }
         let world_ms = time.at(self.stepped);
         let edge = self.calendar.next_edge(world_ms);
         let events = self.schedules.values().filter_map(Schedule::next_ms);

@@ -56,6 +56,9 @@ pub struct FactsMachine {
     defs: FxHashMap<Sym, Def>,
     facts: FxHashMap<(Holder, Sym), Fact>,
     expiring: Timers<(Holder, Sym)>,
+    /// What a load has given back otherwise than the world now has it: the next tick says so.
+    mended: Vec<(Holder, Sym)>,
+    loaded: Tick,
     clock: Option<ClockNow>,
 }
 
@@ -90,6 +93,8 @@ impl FactsMachine {
             defs: defs.collect(),
             facts: FxHashMap::default(),
             expiring: Timers::default(),
+            mended: Vec::new(),
+            loaded: 0,
             clock: None,
         }
     }
@@ -104,6 +109,25 @@ impl FactsMachine {
             Value::count(fact.version),
             fact.expires.map_or(Value::Null, Value::count),
         ]))
+    }
+
+    /// A fact as the world has it, which may have been edited since: `None` when it has no such fact of
+    /// that scope and type any more.
+    fn mend(&self, holder: Holder, name: Sym, fact: &Fact) -> Option<Fact> {
+        let def = self.defs.get(&name).filter(|def| def.scope == holder.scope)?;
+        match &fact.value {
+            Some(value) if kind::set(def.kind, value).as_ref() != Ok(value) => None,
+            Some(value) if *value == def.default => Some(Fact { value: None, expires: None, ..fact.clone() }),
+            _ => Some(fact.clone()),
+        }
+    }
+
+    /// Brings base state in line with what the load has mended.
+    fn keep_mended(&mut self, output: &mut Output<FactsOut>) {
+        for (holder, name) in std::mem::take(&mut self.mended) {
+            let fact = self.facts.get(&(holder, name));
+            output.base.push(piece::change(Self::NAME, holder.id, &(holder, name), fact));
+        }
     }
 
     fn expire(&mut self, tick: Tick, before: &mut Before) {
@@ -172,14 +196,20 @@ impl Machine for FactsMachine {
     const NAME: BaseName = "facts";
 
     fn load(&mut self, row: BaseRow) {
-        let ((holder, name), fact): ((Holder, Sym), Fact) = piece::read(&row);
+        let ((holder, name), stored): ((Holder, Sym), Fact) = piece::read(&row);
+        let fact = self.mend(holder, name, &stored);
+        if fact.as_ref() != Some(&stored) {
+            self.mended.push((holder, name));
+        }
+        let Some(fact) = fact else { return };
         if let Some(due) = fact.expires {
             self.expiring.set((holder, name), due);
         }
         self.facts.insert((holder, name), fact);
     }
 
-    fn loaded(&mut self, _: Tick, inputs: Vec<FactsIn>, output: &mut Output<FactsOut>) {
+    fn loaded(&mut self, tick: Tick, inputs: Vec<FactsIn>, output: &mut Output<FactsOut>) {
+        self.loaded = tick;
         for input in inputs {
             if let FactsIn::Clock(clock) = input {
                 self.clock = Some(clock);
@@ -194,6 +224,7 @@ impl Machine for FactsMachine {
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<FactsIn>, output: &mut Output<FactsOut>) {
+        self.keep_mended(output);
         let (mut effects, mut writes) = (Vec::new(), Vec::new());
         for input in inputs {
             match input {
@@ -252,7 +283,8 @@ impl Machine for FactsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        self.expiring.first()
+        let mended = (!self.mended.is_empty()).then_some(self.loaded + 1);
+        mended.into_iter().chain(self.expiring.first()).min()
     }
 }
 

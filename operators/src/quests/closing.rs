@@ -26,7 +26,8 @@ impl Core {
         }
         let name = self.name;
         for lifetime in std::mem::take(&mut self.holders[at as usize].lifetimes).into_keys() {
-            let key = PieceKey::Lifetime(group, self.plan.lifetimes[usize::from(lifetime)].name);
+            let counter = &self.plan.lifetimes[usize::from(lifetime)];
+            let key = PieceKey::Lifetime(group, counter.name, counter.identity);
             self.drop_piece(group, &key);
         }
         self.drop_piece(group, &PieceKey::Known(group));

@@ -60,6 +60,8 @@ pub(super) struct Core {
     pub(super) expiring: Vec<(At, Ix)>,
     /// Lifetime counters that this tick has changed.
     pub(super) lived: Vec<(At, u16)>,
+    /// Pieces that a load has given back and the world no longer knows: the next tick drops them.
+    pub(super) stale: Vec<PieceKey>,
     edge: Option<Tick>,
     pub(super) ledger: Ledger,
     pub(super) out: Output<Conclusion>,
@@ -90,6 +92,7 @@ impl Core {
             counted: Vec::new(),
             expiring: Vec::new(),
             lived: Vec::new(),
+            stale: Vec::new(),
             edge: None,
             ledger: Ledger::default(),
             out: Output::default(),
@@ -112,6 +115,7 @@ impl Core {
         if self.edge.is_some_and(|edge| edge <= tick) {
             self.global |= depends::TIME;
         }
+        self.drop_stale();
     }
 
     /// After a load nothing is known of what the tick before would have had tested.
@@ -285,7 +289,8 @@ impl Core {
 
     /// The next tick with work that is not told.
     pub(super) fn alarm(&self) -> Option<Tick> {
-        let next = !self.soon.is_empty() || !self.moved.is_empty() || self.global != 0;
+        let next =
+            !self.soon.is_empty() || !self.moved.is_empty() || !self.stale.is_empty() || self.global != 0;
         let timer = self.timers.first().map(|(tick, ..)| *tick);
         let reset = self.resets.first().map(|(tick, _)| *tick);
         (next.then(|| self.context.now + 1).into_iter()).chain(timer).chain(reset).chain(self.edge).min()

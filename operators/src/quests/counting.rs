@@ -161,7 +161,8 @@ impl Core {
         lived.dedup();
         for (at, lifetime) in lived {
             let holder = &self.holders[at as usize];
-            let key = PieceKey::Lifetime(holder.holder, self.plan.lifetimes[usize::from(lifetime)].name);
+            let counter = &self.plan.lifetimes[usize::from(lifetime)];
+            let key = PieceKey::Lifetime(holder.holder, counter.name, counter.identity);
             let count = holder.lifetimes.get(&lifetime);
             self.out.base.push(piece::change(self.name, holder.holder.id, &key, count));
             for ix in holder.open_ix.clone() {

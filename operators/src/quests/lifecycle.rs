@@ -83,8 +83,9 @@ impl Core {
                     let holder = &mut self.holders[at as usize];
                     let Some(count) = holder.lifetimes.get(lifetime).copied() else { continue };
                     holder.baselines.insert((ix, *lifetime), count);
-                    let (id, name) = (holder.holder, self.plan.lifetimes[usize::from(*lifetime)].name);
-                    let key = PieceKey::Baseline(id, quest.quest, name);
+                    let id = holder.holder;
+                    let counter = &self.plan.lifetimes[usize::from(*lifetime)];
+                    let key = PieceKey::Baseline(id, quest.quest, counter.name, counter.identity);
                     self.out.base.push(piece::change(self.name, id.id, &key, Some(&count)));
                 }
                 self.count_on(at, ix);

@@ -120,6 +120,7 @@ pub(super) struct PatternPlan {
 #[derive(Debug)]
 pub(super) struct LifetimePlan {
     pub(super) name: Sym,
+    pub(super) identity: u64,
     pub(super) scope: Scope,
     pub(super) matcher: Matcher,
 }
@@ -160,7 +161,8 @@ impl Plan {
         }
         for (name, def) in &world.lifetime {
             let matcher = Matcher::new(&def.pattern, &mut plan);
-            plan.lifetimes.push(LifetimePlan { name: Sym::new(name), scope: def.scope, matcher });
+            let (name, identity) = (Sym::new(name), def.identity());
+            plan.lifetimes.push(LifetimePlan { name, identity, scope: def.scope, matcher });
         }
         for (name, def) in &world.facts {
             for update in &def.on {

@@ -15,7 +15,7 @@ use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
 use super::ledger::Grant;
 use super::lifecycle::ripen;
 use super::messages::Conclusion;
-use super::plan::Ix;
+use super::plan::{Ix, LifetimePlan};
 use crate::messages::{FactEffect, QuestNow};
 use crate::piece;
 
@@ -30,10 +30,10 @@ pub(super) enum PieceKey {
     Share(Holder, Sym, ShareKey),
     /// A value that a distinct objective of the open stage, by its place there, has seen: `()`.
     Seen(Holder, Sym, u16, u128),
-    /// A lifetime counter: `u64`.
-    Lifetime(Holder, Sym),
-    /// A lifetime counter at a quest's last reset: `u64`.
-    Baseline(Holder, Sym, Sym),
+    /// A lifetime counter, by its name and what it counts: `u64`.
+    Lifetime(Holder, Sym, u64),
+    /// A lifetime counter at a quest's last reset, by the quest and as above: `u64`.
+    Baseline(Holder, Sym, Sym, u64),
     /// A grant: [`Grant`].
     Grant(Sym),
     /// The highest instance of any quest of a group that has been closed: `u32`.
@@ -185,7 +185,8 @@ impl Core {
             holder.baselines.keys().filter(|(of, _)| *of == ix).map(|(_, lifetime)| *lifetime).collect();
         for lifetime in gone {
             holder.baselines.remove(&(ix, lifetime));
-            let key = PieceKey::Baseline(id, quest, self.plan.lifetimes[usize::from(lifetime)].name);
+            let counter = &self.plan.lifetimes[usize::from(lifetime)];
+            let key = PieceKey::Baseline(id, quest, counter.name, counter.identity);
             self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
         }
     }
@@ -208,19 +209,21 @@ impl Core {
                     let ix = self.plan.ix(quest);
                     self.restore_quest(at, ix, saved);
                 }
-                PieceKey::Lifetime(holder, lifetime) => {
+                PieceKey::Lifetime(holder, lifetime, identity) => {
                     let at = self.restored(holder);
                     let (_, count): (PieceKey, u64) = piece::read(&row);
-                    if let Some(place) = self.lifetime_of(lifetime) {
-                        self.holders[at as usize].lifetimes.insert(place, count);
+                    match self.lifetime_of(lifetime, identity) {
+                        Some(place) => drop(self.holders[at as usize].lifetimes.insert(place, count)),
+                        None => self.stale.push(key),
                     }
                 }
-                PieceKey::Baseline(holder, quest, lifetime) => {
+                PieceKey::Baseline(holder, quest, lifetime, identity) => {
                     let at = self.restored(holder);
                     let (_, count): (PieceKey, u64) = piece::read(&row);
                     let ix = self.plan.ix(quest);
-                    if let Some(place) = self.lifetime_of(lifetime) {
-                        self.holders[at as usize].baselines.insert((ix, place), count);
+                    match self.lifetime_of(lifetime, identity) {
+                        Some(place) => drop(self.holders[at as usize].baselines.insert((ix, place), count)),
+                        None => self.stale.push(key),
                     }
                 }
                 PieceKey::Grant(id) => {
@@ -247,9 +250,22 @@ impl Core {
         updated
     }
 
-    fn lifetime_of(&self, name: Sym) -> Option<u16> {
-        let place = self.plan.lifetimes.iter().position(|counter| counter.name == name)?;
-        u16::try_from(place).ok()
+    fn lifetime_of(&self, name: Sym, identity: u64) -> Option<u16> {
+        let same = |counter: &LifetimePlan| counter.name == name && counter.identity == identity;
+        u16::try_from(self.plan.lifetimes.iter().position(same)?).ok()
+    }
+
+    /// After the load of a world that was edited: forgets counters that it no longer has, and has who
+    /// read them look at what there is instead.
+    pub(super) fn drop_stale(&mut self) {
+        for key in std::mem::take(&mut self.stale) {
+            let (PieceKey::Lifetime(holder, ..) | PieceKey::Baseline(holder, ..)) = key else { continue };
+            self.out.base.push(piece::change::<_, ()>(self.name, holder.id, &key, None));
+            let Some(at) = self.at(holder) else { continue };
+            for ix in self.holders[at as usize].open_ix.clone() {
+                self.count_on(at, ix);
+            }
+        }
     }
 
     /// The place of a holder that was known before.

@@ -19,7 +19,7 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick, catalog};
 use worldflow_sources::recording::{Recording, RecordingError, Told};
 
-use crate::graph::WorldGraph;
+use crate::graph::graphs;
 use crate::world::{LoadedWorld, MappingError, open_mapping};
 pub use dump::DumpError;
 
@@ -146,19 +146,18 @@ pub async fn replay(
         (Some(folder), true) => Some(dump::changes(folder)?),
         _ => None,
     };
-    let event_time = sources.iter().map(|source| EventTimeSource { source: *source, lateness_ms: 0 });
+    let event_time = |source: &Sym| EventTimeSource { source: *source, lateness_ms: 0, begins_ms: None };
     let config = RealmConfig {
         workers: plan.workers.max(1),
         cut: Cut::default(),
         mode: Mode::Virtual { start: None },
-        event_time: event_time.collect(),
+        event_time: sources.iter().map(event_time).collect(),
         recorder,
         // Nobody follows; what is read is the end.
         held_changes: 0,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let graph = Arc::new(WorldGraph { realm, world: Arc::clone(&world.world) });
-    let running = runtime::open(config, graph).await?;
+    let running = runtime::open(config, graphs(realm)).await?;
     let began = Instant::now();
     let feed = feed::Feed::new(world, recordings, &running.realm, plan.until_ms, plan.most_gap_ms);
     let fed = tokio::task::spawn_blocking(move || {

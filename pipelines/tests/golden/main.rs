@@ -1,5 +1,6 @@
 //! Golden worlds: definitions and events in, changes out; the same for 1, 2 and 4 workers, for any
 //! cutting of the inputs into messages, and after a restart at every tick.
 
+mod edits;
 mod script;
 mod worlds;

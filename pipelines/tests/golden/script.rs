@@ -9,6 +9,7 @@ use worldflow::world::{Folder, LoadedWorld};
 use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
+use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::input::{
     ClockCommand, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
     MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
@@ -55,9 +56,26 @@ impl Golden {
         run(&self.graph, &self.ticks, &self.plan(1, 4096))
     }
 
+    /// Runs the script after a tick, from the base state that another world had left at its end. Checks
+    /// that a restart at any later tick gives the same.
+    pub(crate) fn run_from(&self, load: (Tick, Vec<BaseRow>)) -> Ran {
+        let plan = |load| Plan { load: Some(load), ..self.plan(1, 4096) };
+        let loaded_at = load.0;
+        let ran = run(&self.graph, &self.ticks, &plan(load));
+        for tick in loaded_at..self.until {
+            let again = run(&self.graph, &self.ticks, &plan((tick, ran.snapshot_at(tick))));
+            assert_eq!(again.rows_at(self.until), ran.rows_at(self.until), "loaded again at {tick}");
+        }
+        ran
+    }
+
     /// The changes of some views, a line each, with refusals.
     pub(crate) fn changes(&self, views: &[&str]) -> String {
-        let ran = self.run();
+        Golden::show(&self.run(), views)
+    }
+
+    /// The changes of some views of a run.
+    pub(crate) fn show(ran: &Ran, views: &[&str]) -> String {
         let mut lines = String::new();
         for (tick, changes) in &ran.changes {
             let changes = changes.iter().filter(|(view, _, _)| views.contains(&view.def().name));

@@ -379,6 +379,15 @@ pub struct LifetimeDef {
     pub pattern: Pattern,
 }
 
+impl LifetimeDef {
+    /// The hash of whose it is and what it counts: an edit of either begins another counter.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let pattern = serde_json::to_string(&self.pattern).expect("a pattern is plain data with text keys");
+        xxhash_rust::xxh3::xxh3_64(format!("{} {pattern}", self.scope.name()).as_bytes())
+    }
+}
+
 /// A scheduled world event, in world time.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -151,6 +151,8 @@ impl RecordingError {
 pub struct Recording {
     source: Sym,
     form: Form,
+    /// Read already, and not yet given.
+    ahead: Option<Block>,
 }
 
 #[derive(Debug)]
@@ -181,11 +183,11 @@ impl Recording {
     ) -> Result<Recording, RecordingError> {
         if BinaryReader::is_binary(path)? {
             let reader = BinaryReader::open_told(path, told)?;
-            return Ok(Recording { source: reader.source(), form: Form::Binary(reader) });
+            return Ok(Recording { source: reader.source(), form: Form::Binary(reader), ahead: None });
         }
         let source = ndjson::source_of(path, mapping)?;
         let block = ndjson::read_ndjson_told(path, mapping, told)?;
-        Ok(Recording { source, form: Form::Ndjson(Some(block)) })
+        Ok(Recording { source, form: Form::Ndjson(Some(block)), ahead: None })
     }
 
     /// The producer of everything in it.
@@ -203,11 +205,25 @@ impl Recording {
         }
     }
 
+    /// When the first of what is still to come happened.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn first_ms(&mut self) -> Result<Option<i64>, RecordingError> {
+        self.ahead = self.next_block()?;
+        let Some(Block { events, commands, .. }) = &self.ahead else { return Ok(None) };
+        let event_ms = events.first().map(|event| event.at_ms);
+        Ok(commands.first().map(|dated| dated.at_ms).into_iter().chain(event_ms).min())
+    }
+
     /// The next stretch, or `None` at the end. Blocks follow each other in time.
     ///
     /// # Errors
     /// When the file is damaged.
     pub fn next_block(&mut self) -> Result<Option<Block>, RecordingError> {
+        if let Some(block) = self.ahead.take() {
+            return Ok(Some(block));
+        }
         match &mut self.form {
             Form::Binary(reader) => reader.next_block(),
             Form::Ndjson(block) => Ok(block.take()),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use worldflow_engine::admission::{Admission, Refusal};
+use worldflow_engine::admission::{Admission, Batch, Refusal};
 use worldflow_engine::observed::Observed;
 use worldflow_schemas::Input;
 
@@ -40,6 +40,9 @@ pub fn play(
             return Ok(());
         }
     }
+    // It has ended, and no tick waits for it any longer.
+    let end = Batch { source: lane.source(), items: Vec::new(), watermark_ms: Some(i64::MAX), reply: None };
+    let _closed = admission.submit_blocking(end);
     Ok(())
 }
 
@@ -65,7 +68,6 @@ fn wait(began: Instant, offset_ms: i64, speed: Option<u32>, stop: &AtomicBool) -
 mod tests {
     use std::io::Write as _;
 
-    use worldflow_engine::admission::Batch;
     use worldflow_schemas::Command;
 
     use super::*;
@@ -122,8 +124,24 @@ mod tests {
                 (&["2000"], 2000),
                 (&["grant"], 3000),
                 (&["61000", "61000"], 61000),
+                (&[], i64::MAX),
             ])
         );
+    }
+
+    #[test]
+    fn a_recording_knows_when_it_begins() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(LINES.as_bytes()).unwrap();
+        let binary = tempfile::NamedTempFile::new().unwrap();
+        crate::recording::convert(&mut Recording::open(file.path(), None).unwrap(), binary.path()).unwrap();
+        for path in [file.path(), binary.path()] {
+            let mut recording = Recording::open(path, None).unwrap();
+            let first = [recording.first_ms().unwrap(), recording.first_ms().unwrap()];
+            assert_eq!(first, [Some(1000); 2]);
+            let all = recording.next_block().unwrap().unwrap().into_items().count();
+            assert_eq!(all, 7, "nothing is lost by looking");
+        }
     }
 
     #[test]
@@ -139,6 +157,7 @@ mod tests {
                 (&["2000"], 2000),
                 (&["grant"], 3000),
                 (&["61000", "61000"], 61000),
+                (&[], i64::MAX),
             ])
         );
         assert!(began.elapsed() < Duration::from_secs(50), "and not at the recorded one");
