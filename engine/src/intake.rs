@@ -504,7 +504,7 @@ mod tests {
         let holder = Holder { scope: Scope::Player, id: "ada".into() };
         let change = FactChange::Add(worldflow_schemas::Value::Int(1));
         let write = FactWrite { order, holder, fact: "gold".into(), change };
-        let items = vec![Item { id: EventId::Named(id.into()), input: Input::Command(Command::Fact(write)) }];
+        let items = vec![Item { id: EventId::Named(id.into()), input: Input::Command(Command::Fact(write)), most_per_s: None }];
         Batch { items, ..batch(&[], 0) }
     }
 
@@ -583,7 +583,7 @@ mod tests {
             for input in inputs {
                 let sources = if event_time { &[source][..] } else { &[] };
                 let mut intake = Intake::new(LENGTH, DedupeConfig::default(), sources);
-                let mut now = |intake: &mut Intake, at_ms: i64| {
+                let now = |intake: &mut Intake, at_ms: i64| {
                     intake.set_open(LENGTH.tick_at(at_ms));
                     if real_time {
                         intake.set_wall(at_ms);
