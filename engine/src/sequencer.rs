@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::info;
-use worldflow_schemas::input::{ClockCommand, Command};
+use worldflow_schemas::input::{ClockCommand, ClockWrite, Command, WriteOrder};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Sym, Tick};
 
@@ -373,8 +373,10 @@ impl Sequencer {
             return;
         };
         let to = self.intake.first_event().map_or(now, |first| first.clamp(open + 1, now));
-        let downtime = Command::Clock(ClockCommand::Downtime { from, to });
-        self.intake.put(open, (Sym::new(ENGINE), EventId::Position(from), downtime));
+        let (source, id) = (Sym::new(ENGINE), EventId::Position(from));
+        let order = WriteOrder { at_ms: self.length.utc_ms(from), source, id: id.clone() };
+        let downtime = ClockWrite { order, command: ClockCommand::Downtime { from, to } };
+        self.intake.put(open, (source, id, Command::Clock(downtime)));
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Gone> {

@@ -99,7 +99,7 @@ pub struct SnapshotError {
     error: std::io::Error,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
 struct SnapshotFile {

@@ -450,7 +450,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(_) | Concluded::Effect(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
-            Command::GrantAnswer(answer) => match grant_holder(answer.grant) {
+            Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {
                 Some(holder) if holder.scope != Scope::Player => None,
                 holder => Some((holder.map_or(0, Holder::route), PlayersIn::Answer(answer))),
             },
@@ -501,7 +501,7 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => {
-                let holder = grant_holder(answer.grant).filter(|holder| holder.scope != Scope::Player);
+                let holder = grant_holder(&answer.grant).filter(|holder| holder.scope != Scope::Player);
                 holder.map(|holder| (holder.route(), GroupsIn::Answer(answer)))
             }
             _ => None,
@@ -542,7 +542,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Effect(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
-            Command::Reply(reply) => Some((reply_route(reply.request), NpcsIn::Reply(reply))),
+            Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),
             _ => None,
         });
         let inputs = vec![

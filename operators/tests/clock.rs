@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use support::{Run, Script, changes, check_law, drive, rows, shown};
+use support::{Run, Script, changes, check_law, drive, order, rows, shown};
 use worldflow_operators::clock::{Calendar, ClockIn, ClockMachine, DAY_MS, HOUR_MS, WorldTime};
 use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::messages::ClockNow;
 use worldflow_schemas::catalog::{CALENDAR_EVENTS, CLOCK};
 use worldflow_schemas::definitions::{ClockDef, Downtime};
+use worldflow_schemas::input::ClockWrite;
 use worldflow_schemas::input::ClockCommand::{self, Downtime as Stopped, Pause, Resume, SetScale, SetTime};
 use worldflow_schemas::{Sym, Tick, Value, chance};
 
@@ -28,7 +29,11 @@ fn clock(real_seconds_per_hour: u32, start: &str, tick_ms: u32) -> ClockMachine 
 }
 
 fn command(command: ClockCommand) -> ClockIn {
-    ClockIn::Command(command)
+    ordered(0, command)
+}
+
+fn ordered(id: u64, command: ClockCommand) -> ClockIn {
+    ClockIn::Command(ClockWrite { order: order(0, id), command })
 }
 
 fn schedule(name: &str, json: serde_json::Value) -> ClockIn {
@@ -400,4 +405,34 @@ fn the_order_of_arrival_means_nothing() {
         let run = |script: &Script<ClockIn>| drive(&mut clock(5, "1 04:00", 1_000), script, 0, 200);
         assert_eq!(run(&script), run(&turned), "seed {seed}");
     }
+}
+
+#[test]
+fn changes_of_one_tick_act_in_their_order() {
+    let paused = |first: ClockCommand, second: ClockCommand| {
+        // Ids say the order, not the places in the list.
+        let script = Script::from([(1, vec![ClockIn::Start]), (5, vec![ordered(2, second), ordered(1, first)])]);
+        let run = drive(&mut clock(60, "1 10:00", 1_000), &script, 0, 5);
+        let rows = run.get(&5).into_iter().flat_map(|tick| &tick.rows);
+        let paused = rows.filter(|(_, diff)| **diff > 0).map(|((_, row), _)| row[5].clone()).next();
+        paused.unwrap_or(Value::Bool(false))
+    };
+    assert_eq!(paused(Pause, Resume), Value::Bool(false));
+    assert_eq!(paused(Resume, Pause), Value::Bool(true));
+    assert_eq!(paused(Pause, SetScale { world: 60, real: 1 }), Value::Bool(true));
+}
+
+#[test]
+fn after_a_restart_the_row_says_from_which_tick_world_time_goes_on() {
+    let downtime = command(Stopped { from: 9, to: 40 });
+    let script = Script::from([(1, vec![ClockIn::Start]), (10, vec![downtime])]);
+    let run = drive(&mut clock(60, "1 10:00", 1_000), &script, 0, 60);
+    let shown = |tick: Tick| -> Vec<String> {
+        let rows = run[&tick].rows.iter().filter(|(_, diff)| **diff > 0);
+        rows.map(|((_, row), _)| format!("{} at {} paused {}", row[1], row[2], row[5])).collect()
+    };
+    let (start, per_tick) = (36_000_000, 60_000);
+    let stopped = start + 8 * per_tick;
+    assert_eq!(shown(10), [format!("{stopped} at 10 paused true")]);
+    assert_eq!(shown(40), [format!("{stopped} at 40 paused false")]);
 }

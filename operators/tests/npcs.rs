@@ -60,7 +60,7 @@ fn talk(id: u64, player: &str, said: &str) -> NpcsIn {
 
 fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
     NpcsIn::Reply(Reply {
-        request: Sym::new(request),
+        request: request.into(),
         tier: Sym::new("gold"),
         outcome: outcome.map(Into::into).map_err(Into::into),
         took_ms: 7,

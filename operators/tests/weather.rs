@@ -21,7 +21,11 @@ use worldflow_schemas::input::{ClockCommand, WeatherCommand};
 use worldflow_schemas::{Sym, Tick, Value, chance};
 
 fn force(zone: &str, state: &str) -> WeatherIn {
-    WeatherIn::Command(WeatherCommand { zone: Sym::new(zone), state: Sym::new(state) })
+    WeatherIn::Command(WeatherCommand {
+        order: support::order(0, 1),
+        zone: Sym::new(zone),
+        state: Sym::new(state),
+    })
 }
 
 fn dec(value: &Value) -> f64 {
@@ -385,7 +389,7 @@ fn a_state_that_the_climate_lacks_is_refused() {
     let run = drive(&mut machine(60, "1 10:00", 1, (0, 1)), &script, 0, 9);
     let refused: Vec<&String> = run[&9].out.iter().filter(|out| out.starts_with("Refused")).collect();
     assert_eq!(refused.len(), 1);
-    for part in ["\"weather\"", "Position(9)", "unknown_state", "`moor`", "`lava`"] {
+    for part in ["\"server\"", "Position(1)", "unknown_state", "`moor`", "`lava`"] {
         assert!(refused[0].contains(part), "{part}: {}", refused[0]);
     }
     assert_eq!(

@@ -13,6 +13,7 @@ use worldflow::world::{LoadedWorld, open_mapping};
 use worldflow_engine::testing::{Plan, Ran};
 use worldflow_engine::view_store::Filter;
 use worldflow_engine::workers::Cut;
+use worldflow_schemas::chance::below;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Diff, Input, Sym, Tick, catalog};
@@ -224,6 +225,21 @@ fn graph_and_evaluator_agree_on_random_worlds() {
             "nobody credited: {scope:?}"
         );
         assert!(met.contains(&("grants", format!("\"{}\" \"pending\"", scope.name()))), "{scope:?}");
+    }
+}
+
+/// The law of base state through the whole graph, its routing and its loop: at random ticks of random worlds.
+#[test]
+fn a_load_at_any_tick_of_a_random_world_goes_on_as_if_nothing_had_happened() {
+    for seed in 0..36 {
+        let case = oracle::random::case(1_000 + seed);
+        let first = *case.inputs.keys().next().expect("a case has inputs");
+        let tick = |n| first + below(seed, "snapshots", "tick", n, case.until - first);
+        let workers = [1, 2][usize::try_from(seed % 2).unwrap()];
+        let plan = Plan { workers, cut: Cut { items: 3 }, ..Plan::default() };
+        if let Err(broken) = case.law(&plan, (0..4).map(tick).collect()) {
+            panic!("seed {seed}, {workers} workers: {broken}");
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Command {
     /// A definition is added, replaced or removed.
     Define(DefinitionEdit),
     /// The world clock is changed.
-    Clock(ClockCommand),
+    Clock(ClockWrite),
     /// Weather is forced in a zone.
     Weather(WeatherCommand),
     /// A fact is written by a game server.
@@ -46,28 +46,40 @@ pub enum Command {
 }
 
 impl Command {
-    /// When it was written, UTC milliseconds; only writes say so.
+    /// Its place among the inputs of its tick; definitions and replies have none.
     #[must_use]
-    pub fn at_ms(&self) -> Option<i64> {
+    pub fn order(&self) -> Option<&WriteOrder> {
         match self {
-            Command::Fact(write) => Some(write.order.at_ms),
-            Command::Entity(write) => Some(write.order.at_ms),
-            Command::Presence(write) => Some(write.order.at_ms),
-            Command::Membership(write) => Some(write.order.at_ms),
-            Command::Close(write) => Some(write.order.at_ms),
-            _ => None,
+            Command::Clock(write) => Some(&write.order),
+            Command::Weather(write) => Some(&write.order),
+            Command::Fact(write) => Some(&write.order),
+            Command::Entity(write) => Some(&write.order),
+            Command::Presence(write) => Some(&write.order),
+            Command::Membership(write) => Some(&write.order),
+            Command::Close(write) => Some(&write.order),
+            Command::GrantAnswer(answer) => Some(&answer.order),
+            Command::Define(_) | Command::Reply(_) => None,
         }
     }
 
-    /// Gives a write another id, for a source that numbers its inputs anew.
+    /// When it was written, UTC milliseconds.
+    #[must_use]
+    pub fn at_ms(&self) -> Option<i64> {
+        self.order().map(|order| order.at_ms)
+    }
+
+    /// Gives it another id, for a source that numbers its inputs anew.
     pub fn set_id(&mut self, id: &EventId) {
         let order = match self {
+            Command::Clock(write) => &mut write.order,
+            Command::Weather(write) => &mut write.order,
             Command::Fact(write) => &mut write.order,
             Command::Entity(write) => &mut write.order,
             Command::Presence(write) => &mut write.order,
             Command::Membership(write) => &mut write.order,
             Command::Close(write) => &mut write.order,
-            _ => return,
+            Command::GrantAnswer(answer) => &mut answer.order,
+            Command::Define(_) | Command::Reply(_) => return,
         };
         order.id = id.clone();
     }
@@ -144,6 +156,15 @@ mod json_text {
     }
 }
 
+/// A change of the world clock and its place in its tick.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClockWrite {
+    /// Its place among the changes of the tick.
+    pub order: WriteOrder,
+    /// The change.
+    pub command: ClockCommand,
+}
+
 /// A change of the world clock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ClockCommand {
@@ -181,6 +202,8 @@ impl ClockCommand {
 /// Forces the weather of a zone until its next change, which is drawn anew.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WeatherCommand {
+    /// Its place among those of the tick; the last of a zone wins.
+    pub order: WriteOrder,
     /// The zone.
     pub zone: Sym,
     /// The state to enter.
@@ -376,8 +399,10 @@ pub struct CloseWrite {
 /// A game server's answer to an offered grant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GrantAnswer {
+    /// Who answers, and when.
+    pub order: WriteOrder,
     /// The grant's id, as in the `grants` view.
-    pub grant: Sym,
+    pub grant: ArcStr,
     /// Given to the player.
     pub delivered: bool,
     /// Why not, when refused.
@@ -388,7 +413,7 @@ pub struct GrantAnswer {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reply {
     /// The request's id, as in the `npc_requests` view.
-    pub request: Sym,
+    pub request: ArcStr,
     /// The tier that answered.
     pub tier: Sym,
     /// What it said, or why it failed.

@@ -20,7 +20,7 @@ use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::NPC_REQUESTS;
 use worldflow_schemas::input::Reply;
-use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, Command, EventId, Input, Row, Sym, Tick, Value};
 
 pub use call::{MOST_BODY_BYTES, TiersError};
 
@@ -70,7 +70,7 @@ impl Tiers {
 #[derive(Debug)]
 struct Queue {
     tier: Arc<Tier>,
-    waiting: BTreeMap<(Tick, &'static str), Ask>,
+    waiting: BTreeMap<(Tick, ArcStr), Ask>,
     in_flight: u32,
 }
 
@@ -86,8 +86,8 @@ enum Stage {
 struct Run {
     realm: Realm,
     queues: BTreeMap<Sym, Queue>,
-    requests: FxHashMap<Sym, (Sym, Stage)>,
-    calls: JoinSet<(Sym, Sym)>,
+    requests: FxHashMap<ArcStr, (Sym, Stage)>,
+    calls: JoinSet<(Sym, ArcStr)>,
     /// The tick up to which the view has been read.
     at: Option<Tick>,
     closing: watch::Receiver<bool>,
@@ -115,7 +115,7 @@ impl Run {
                 Some(ended) = self.calls.join_next() => {
                     // A call that was cancelled has been counted where it was.
                     if let Ok((tier, request)) = ended {
-                        self.ended(tier, request);
+                        self.ended(tier, &request);
                     }
                 }
                 () = &mut closing => break,
@@ -132,17 +132,17 @@ impl Run {
             Some(deltas) => {
                 for delta in &deltas {
                     for (row, diff) in &delta.changes {
-                        if *diff < 0 { self.cancel(request_of(row)) } else { self.want(row) }
+                        if *diff < 0 { self.cancel(&request_of(row)) } else { self.want(row) }
                     }
                     self.at = Some(delta.tick);
                 }
             }
             None => {
-                let mut gone: Vec<Sym> = self.requests.keys().copied().collect();
+                let mut gone: Vec<ArcStr> = self.requests.keys().cloned().collect();
                 gone.retain(|request| {
-                    view.get(&[Value::id(self.realm.name), Value::Sym(*request)]).is_none()
+                    view.get(&[Value::id(self.realm.name), Value::Text(request.clone())]).is_none()
                 });
-                gone.into_iter().for_each(|request| self.cancel(request));
+                gone.iter().for_each(|request| self.cancel(request));
                 view.rows(&Filter::all()).for_each(|row| self.want(row));
                 self.at = Some(tick);
             }
@@ -156,32 +156,32 @@ impl Run {
         }
         let deadline = number(row, "deadline");
         let ask = Ask {
-            request,
+            request: request.clone(),
             messages: text(row, "messages").to_owned(),
             max_tokens: number(row, "max_tokens"),
         };
         match self.queues.get_mut(&tier) {
             Some(queue) => {
-                queue.waiting.insert((deadline, request.as_str()), ask);
+                queue.waiting.insert((deadline, request.clone()), ask);
                 self.requests.insert(request, (tier, Stage::Waiting { deadline }));
             }
             None => {
                 // The world was edited between two runs.
                 let reason = format!("tier `{tier}` is not declared");
-                let submit = submit(self.realm.clone(), tier, request, Answer::failed(reason, 0));
+                let submit = submit(self.realm.clone(), tier, request.clone(), Answer::failed(reason, 0));
                 let call = self.calls.spawn(submit);
                 self.requests.insert(request, (tier, Stage::InFlight(call)));
             }
         }
     }
 
-    fn cancel(&mut self, request: Sym) {
-        let Some((tier, stage)) = self.requests.remove(&request) else { return };
+    fn cancel(&mut self, request: &ArcStr) {
+        let Some((tier, stage)) = self.requests.remove(request) else { return };
         let queue = self.queues.get_mut(&tier);
         match stage {
             Stage::Answered => return,
             Stage::Waiting { deadline } => {
-                queue.and_then(|queue| queue.waiting.remove(&(deadline, request.as_str())));
+                queue.and_then(|queue| queue.waiting.remove(&(deadline, request.clone())));
             }
             Stage::InFlight(call) => {
                 call.abort();
@@ -198,13 +198,14 @@ impl Run {
         for (&name, queue) in &mut self.queues {
             while queue.in_flight < queue.tier.max_in_flight {
                 let Some((_, ask)) = queue.waiting.pop_first() else { break };
-                let (realm, tier, request) = (self.realm.clone(), queue.tier.clone(), ask.request);
+                let (realm, tier, request) = (self.realm.clone(), queue.tier.clone(), ask.request.clone());
                 let labels = [("realm", realm.name.as_str()), ("tier", name.as_str())];
                 metrics::counter!("worldflow_tier_sent_total", &labels).increment(1);
+                let asked = request.clone();
                 let call = self.calls.spawn(async move {
                     let answer = tier.ask(&ask).await;
                     tier_answered(&realm, name, &answer);
-                    submit(realm, name, request, answer).await
+                    submit(realm, name, asked, answer).await
                 });
                 queue.in_flight += 1;
                 metrics::gauge!("worldflow_tier_in_flight", &labels).set(f64::from(queue.in_flight));
@@ -213,9 +214,9 @@ impl Run {
         }
     }
 
-    fn ended(&mut self, tier: Sym, request: Sym) {
+    fn ended(&mut self, tier: Sym, request: &ArcStr) {
         // A call may end in the moment in which it is cancelled; its place is free then already.
-        let Some((_, stage @ Stage::InFlight(_))) = self.requests.get_mut(&request) else { return };
+        let Some((_, stage @ Stage::InFlight(_))) = self.requests.get_mut(request) else { return };
         *stage = Stage::Answered;
         if let Some(queue) = self.queues.get_mut(&tier) {
             queue.in_flight -= 1;
@@ -247,11 +248,11 @@ fn tier_answered(realm: &Realm, tier: Sym, answer: &Answer) {
 }
 
 /// Hands the reply to the sequencer. The request's id is the input's, so it counts once.
-async fn submit(realm: Realm, tier: Sym, request: Sym, answer: Answer) -> (Sym, Sym) {
+async fn submit(realm: Realm, tier: Sym, request: ArcStr, answer: Answer) -> (Sym, ArcStr) {
     let Answer { outcome, took_ms, tokens } = answer;
     let outcome = outcome.map(Into::into).map_err(Into::into);
-    let reply = Reply { request, tier, outcome, took_ms, tokens };
-    let id = EventId::Named(request.as_str().into());
+    let id = EventId::Named(request.clone());
+    let reply = Reply { request: request.clone(), tier, outcome, took_ms, tokens };
     let item = Item { id, input: Input::Command(Command::Reply(reply)), most_per_s: None };
     let source = Sym::new(&format!("tier:{tier}"));
     let batch = Batch { source, items: vec![item], watermark_ms: None, reply: None };
@@ -272,8 +273,8 @@ fn id(row: &Row, column: &str) -> Sym {
     }
 }
 
-fn request_of(row: &Row) -> Sym {
-    id(row, "request")
+fn request_of(row: &Row) -> ArcStr {
+    text(row, "request").into()
 }
 
 fn text<'a>(row: &'a Row, column: &str) -> &'a str {

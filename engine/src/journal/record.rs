@@ -12,7 +12,7 @@ use crate::dedupe::SealedIds;
 use crate::workers::SealedTick;
 
 /// The version of the records. A reader refuses a newer one.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The bytes before a frame's payload.
 pub(crate) const HEADER_BYTES: usize = 12;

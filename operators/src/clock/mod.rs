@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog::{CALENDAR_EVENTS, CLOCK};
 use worldflow_schemas::definitions::{Downtime, ScheduleDef};
-use worldflow_schemas::input::ClockCommand;
+use worldflow_schemas::input::{ClockCommand, ClockWrite};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
 use crate::machine::{Machine, Output};
@@ -34,7 +34,7 @@ pub enum ClockIn {
     /// The realm's first tick. Any other first input starts the clock as well.
     Start,
     /// A change of the clock.
-    Command(ClockCommand),
+    Command(ClockWrite),
     /// A scheduled event is defined, or removed with `None`.
     Schedule(Sym, Option<Arc<ScheduleDef>>),
 }
@@ -168,16 +168,16 @@ impl ClockMachine {
         }
     }
 
-    /// Commands of one tick, in an order by value: downtime, then the time, then the scale, then
-    /// resume and pause. So the larger of two wins, and pause wins over resume.
+    /// Commands of one tick, downtime first, the others in their order.
     fn command(&self, mut time: WorldTime, tick: Tick, inputs: &[ClockIn]) -> WorldTime {
-        let mut commands: Vec<&ClockCommand> = inputs
+        let mut commands: Vec<&ClockWrite> = inputs
             .iter()
             .filter_map(|input| if let ClockIn::Command(command) = input { Some(command) } else { None })
             .collect();
-        commands.sort_by_key(|command| rank(command));
-        for command in commands {
-            match *command {
+        let is_later = |write: &ClockWrite| !matches!(write.command, ClockCommand::Downtime { .. });
+        commands.sort_by(|a, b| is_later(a).cmp(&is_later(b)).then_with(|| a.order.cmp_order(&b.order)));
+        for write in commands {
+            match write.command {
                 ClockCommand::Downtime { from, to } => time = self.after_downtime(time, from, to),
                 ClockCommand::SetTime { world_ms } => {
                     // Edges refuse what lies beyond.
@@ -226,7 +226,8 @@ impl ClockMachine {
             Value::count(tick),
             Value::Int(time.scale_world.into()),
             Value::Int(time.scale_real.into()),
-            Value::Bool(time.paused),
+            // After a restart it stands still until the tick from which it goes on.
+            Value::Bool(time.paused || tick < time.anchor),
             Value::id(moment.phase),
             Value::Int(moment.day),
             Value::Int(moment.year),
@@ -311,7 +312,9 @@ impl Machine for ClockMachine {
         self.fire(tick, world_ms, output);
 
         let changed = before.as_ref().is_none_or(|now| {
-            now.time != time || self.calendar.moment(now.time.at(now.since)) != self.calendar.moment(world_ms)
+            now.time != time
+                || (now.since < time.anchor && time.anchor <= tick)
+                || self.calendar.moment(now.time.at(now.since)) != self.calendar.moment(world_ms)
         });
         if !changed {
             self.now = before;
@@ -338,18 +341,10 @@ impl Machine for ClockMachine {
         let edge = self.calendar.next_edge(world_ms);
         let events = self.schedules.values().filter_map(Schedule::next_ms);
         // At the end of representable time there is no next edge.
-        let next = events.chain([edge]).filter(|&next| next > world_ms).min()?;
-        time.first_tick_at(next).map(|tick| tick.max(self.stepped + 1))
-    }
-}
-
-fn rank(command: &ClockCommand) -> (u8, i128, i128) {
-    match *command {
-        ClockCommand::Downtime { from, to } => (0, from.into(), to.into()),
-        ClockCommand::SetTime { world_ms } => (1, world_ms.into(), 0),
-        ClockCommand::SetScale { world, real } => (2, world.into(), real.into()),
-        ClockCommand::Resume => (3, 0, 0),
-        ClockCommand::Pause => (4, 0, 0),
+        let next = events.chain([edge]).filter(|&next| next > world_ms).min();
+        let next = next.and_then(|next| time.first_tick_at(next)).map(|tick| tick.max(self.stepped + 1));
+        let begins = Some(time.anchor).filter(|anchor| *anchor > self.stepped);
+        next.into_iter().chain(begins).min()
     }
 }
 

@@ -20,7 +20,7 @@ use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::{Condition, NpcDef, QuestDef, WorldDef};
 use worldflow_schemas::input::Reply;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Event, EventId, Sym, Tick};
+use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
 
 use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
@@ -79,9 +79,9 @@ pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
 
 /// Routes a reply to the worker that has the request: the id is `npc/player/number`.
 #[must_use]
-pub fn reply_route(request: Sym) -> u64 {
-    let player = request.as_str().split_once('/').and_then(|(_, rest)| rest.rsplit_once('/'));
-    player.and_then(|(player, _)| Sym::try_new(player)).map_or(0, Sym::hash64)
+pub fn reply_route(request: &str) -> u64 {
+    let player = request.split_once('/').and_then(|(_, rest)| rest.rsplit_once('/'));
+    player.and_then(|(player, _)| Sym::find(player)).map_or(0, Sym::hash64)
 }
 
 /// The conversations of the players of one shard.
@@ -93,7 +93,7 @@ pub struct NpcsMachine {
     npcs: FxHashMap<Sym, Npc>,
     known: Known,
     talks: FxHashMap<Pair, Talk>,
-    open: FxHashMap<Sym, Pair>,
+    open: FxHashMap<ArcStr, Pair>,
     deadlines: Timers<Pair>,
 }
 
@@ -313,7 +313,7 @@ impl NpcsMachine {
 fn late_reply(reply: &Reply) -> Refused {
     Refused {
         source: Sym::try_new(&format!("tier:{}", reply.tier)).unwrap_or(reply.tier),
-        id: EventId::Named(reply.request.as_str().into()),
+        id: EventId::Named(reply.request.clone()),
         code: Sym::new("late_reply"),
         reason: format!("request `{}` is not open", reply.request),
         hint: "it was answered, cancelled, or its time was up".to_owned(),
@@ -365,7 +365,7 @@ impl Machine for NpcsMachine {
             self.test_premises(&told, &mut step);
         }
         told.replies.sort_by(|a, b| {
-            (a.request.cmp_text(b.request))
+            (a.request.cmp(&b.request))
                 .then_with(|| a.tier.cmp_text(b.tier))
                 .then_with(|| a.outcome.cmp(&b.outcome))
         });

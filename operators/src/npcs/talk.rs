@@ -18,8 +18,8 @@ pub(super) struct Pair {
 
 impl Pair {
     /// The id of a request.
-    pub(super) fn request(self, number: u64) -> Sym {
-        Sym::new(&format!("{}/{}/{number}", self.npc, self.player))
+    pub(super) fn request(self, number: u64) -> ArcStr {
+        format!("{}/{}/{number}", self.npc, self.player).into()
     }
 
     /// A piece of base state: 0 is the conversation itself, others are its lines.
@@ -110,7 +110,7 @@ impl Pending {
     pub(super) fn row(&self, realm: Sym, pair: Pair) -> Row {
         Row::from([
             Value::id(realm),
-            Value::Sym(pair.request(self.number)),
+            Value::Text(pair.request(self.number)),
             Value::Sym(pair.npc),
             Value::Sym(pair.player),
             Value::Sym(self.tier),

@@ -7,8 +7,8 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog;
-use worldflow_schemas::input::{GrantAnswer, Holder};
-use worldflow_schemas::{ArcStr, EventId, Row, Sym, Tick, Value};
+use worldflow_schemas::input::{GrantAnswer, Holder, WriteOrder};
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::core::Core;
 use super::saved::PieceKey;
@@ -17,7 +17,7 @@ use crate::piece;
 /// Every grant of a shard, by id.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    pub(super) grants: FxHashMap<Sym, Grant>,
+    pub(super) grants: FxHashMap<ArcStr, Grant>,
 }
 
 /// A grant.
@@ -44,31 +44,30 @@ pub(super) enum Status {
 
 impl Core {
     /// Writes a grant, unless it is there already.
-    pub(super) fn grant(&mut self, id: Sym, grant: Grant) {
+    pub(super) fn grant(&mut self, id: ArcStr, grant: Grant) {
         if self.ledger.grants.contains_key(&id) {
             return;
         }
-        self.out.insert(catalog::GRANTS, self.grant_row(id, &grant));
-        self.keep_grant(id, &grant);
+        self.out.insert(catalog::GRANTS, self.grant_row(&id, &grant));
+        self.keep_grant(&id, &grant);
         self.ledger.grants.insert(id, grant);
     }
 
-    fn keep_grant(&mut self, id: Sym, grant: &Grant) {
+    fn keep_grant(&mut self, id: &ArcStr, grant: &Grant) {
         if self.out.keeps_base {
-            self.out.base.push(piece::change(self.name, grant.holder.id, &PieceKey::Grant(id), Some(grant)));
+            self.out.base.push(piece::change(self.name, grant.holder.id, &PieceKey::Grant(id.clone()), Some(grant)));
         }
     }
 
     /// Takes answers; of several to one grant a delivery comes first, then the least reason.
     pub(super) fn answer(&mut self, mut answers: Vec<GrantAnswer>) {
         answers.sort_by(|a, b| {
-            (a.grant.cmp_text(b.grant))
+            (a.grant.cmp(&b.grant))
                 .then_with(|| b.delivered.cmp(&a.delivered))
                 .then_with(|| a.reason.cmp(&b.reason))
         });
         for answer in answers {
-            let id = EventId::Named(answer.grant.as_str().into());
-            let source = Sym::new("grants");
+            let WriteOrder { source, id, .. } = answer.order;
             match self.ledger.grants.get(&answer.grant).cloned() {
                 None => self.refused(
                     source,
@@ -89,16 +88,16 @@ impl Core {
                     new.status =
                         if answer.delivered { Status::Delivered } else { Status::Refused(answer.reason) };
                     let (old_row, new_row) =
-                        (self.grant_row(answer.grant, &old), self.grant_row(answer.grant, &new));
+                        (self.grant_row(&answer.grant, &old), self.grant_row(&answer.grant, &new));
                     self.out.replace(catalog::GRANTS, Some(old_row), Some(new_row));
-                    self.keep_grant(answer.grant, &new);
+                    self.keep_grant(&answer.grant, &new);
                     self.ledger.grants.insert(answer.grant, new);
                 }
             }
         }
     }
 
-    pub(super) fn grant_row(&self, id: Sym, grant: &Grant) -> Row {
+    pub(super) fn grant_row(&self, id: &ArcStr, grant: &Grant) -> Row {
         let (status, reason) = match &grant.status {
             Status::Pending => (self.names.pending, Value::Null),
             Status::Delivered => (self.names.delivered, Value::Null),
@@ -106,7 +105,7 @@ impl Core {
         };
         Row::from([
             self.names.realm.into(),
-            Value::id(id),
+            Value::Text(id.clone()),
             Value::id(grant.quest),
             self.names.scope(grant.holder.scope),
             Value::id(grant.holder.id),

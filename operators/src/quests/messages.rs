@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use worldflow_schemas::input::{Holder, Scope, WriteOrder};
-use worldflow_schemas::{Event, Sym};
+use worldflow_schemas::{ArcStr, Event, Sym};
 
 use crate::messages::{FactEffect, QuestNow, Refused};
 
@@ -100,22 +100,22 @@ pub(super) fn order_of(event: &Event) -> WriteOrder {
 /// The stable id of a grant: `quest/scope:holder/instance/slot/player`, with `%` and `/` of its
 /// parts written `%25` and `%2F`.
 #[must_use]
-pub fn grant_id(quest: Sym, holder: Holder, instance: u32, slot: Sym, player: Sym) -> Sym {
+pub fn grant_id(quest: Sym, holder: Holder, instance: u32, slot: Sym, player: Sym) -> ArcStr {
     let [quest, id, slot, player] =
         [quest, holder.id, slot, player].map(|part| part.as_str().replace('%', "%25").replace('/', "%2F"));
-    Sym::new(&format!("{quest}/{}:{id}/{instance}/{slot}/{player}", holder.scope.name()))
+    format!("{quest}/{}:{id}/{instance}/{slot}/{player}", holder.scope.name()).into()
 }
 
 /// The holder named in a grant's id, by which an answer finds the grant's worker; `None` when the
 /// text is no grant's id.
 #[must_use]
-pub fn grant_holder(grant: Sym) -> Option<Holder> {
-    let mut parts = grant.as_str().split('/');
+pub fn grant_holder(grant: &str) -> Option<Holder> {
+    let mut parts = grant.split('/');
     let (_quest, holder) = (parts.next()?, parts.next()?);
     let (scope, id) = holder.split_once(':')?;
     let scope = Scope::ALL.into_iter().find(|known| known.name() == scope)?;
     let id = id.replace("%2F", "/").replace("%25", "%");
-    (parts.count() == 3).then(|| Sym::try_new(&id)).flatten().map(|id| Holder { scope, id })
+    (parts.count() == 3).then(|| Sym::find(&id)).flatten().map(|id| Holder { scope, id })
 }
 
 #[cfg(test)]
@@ -127,12 +127,12 @@ mod tests {
         for id in ["ann", "a/b%2Fc", "100%", "%25"] {
             let holder = Holder { scope: Scope::Guild, id: Sym::new(id) };
             let grant = grant_id(Sym::new("q"), holder, 3, Sym::new("gold"), Sym::new("x/y"));
-            assert_eq!(grant_holder(grant), Some(holder), "{grant}");
+            assert_eq!(grant_holder(&grant), Some(holder), "{grant}");
         }
         for wrong in
             ["", "q", "q/ann/1/gold/ann", "q/guild:g/1/gold", "q/horde:g/1/gold/a", "q/guild:g/1/a/b/c"]
         {
-            assert_eq!(grant_holder(Sym::new(wrong)), None, "{wrong}");
+            assert_eq!(grant_holder(wrong), None, "{wrong}");
         }
     }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{Holder, Scope};
-use worldflow_schemas::{Sym, Tick, catalog};
+use worldflow_schemas::{ArcStr, Sym, Tick, catalog};
 
 use super::core::{At, Core};
 use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
@@ -20,7 +20,7 @@ use crate::messages::{FactEffect, QuestNow};
 use crate::piece;
 
 /// Which piece.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum PieceKey {
     /// The holder is known: `()`.
     Known(Holder),
@@ -35,7 +35,7 @@ pub(super) enum PieceKey {
     /// A lifetime counter at a quest's last reset, by the quest and as above: `u64`.
     Baseline(Holder, Sym, Sym, u64),
     /// A grant: [`Grant`].
-    Grant(Sym),
+    Grant(ArcStr),
     /// The highest instance of any quest of a group that has been closed: `u32`.
     Closed(Holder),
     /// Changes of facts that events of the last tick have caused: `(Tick, Vec<FactEffect>)`.
@@ -228,7 +228,7 @@ impl Core {
                 }
                 PieceKey::Grant(id) => {
                     let (_, grant): (PieceKey, Grant) = piece::read(&row);
-                    self.out.insert(catalog::GRANTS, self.grant_row(id, &grant));
+                    self.out.insert(catalog::GRANTS, self.grant_row(&id, &grant));
                     self.ledger.grants.insert(id, grant);
                 }
                 PieceKey::Closed(holder) => {

@@ -104,7 +104,8 @@ struct Edits {
     clock: Option<ClockNow>,
     climates: BTreeMap<&'static str, Arc<Climate>>,
     removed: Vec<&'static str>,
-    forced: BTreeMap<&'static str, Sym>,
+    /// In their order.
+    forced: BTreeMap<&'static str, Vec<WeatherCommand>>,
 }
 
 impl WeatherMachine {
@@ -152,7 +153,7 @@ impl WeatherMachine {
     fn handle(
         &mut self,
         zone: &'static str,
-        forced: Option<Sym>,
+        forced: &[WeatherCommand],
         before: Option<&ClockNow>,
         tick: Tick,
         output: &mut Output<WeatherOut>,
@@ -170,7 +171,7 @@ impl WeatherMachine {
             ));
         }
         let (Some(climate), Some(clock)) = (entry.climate.clone(), &self.clock) else {
-            output.out.extend(forced.map(|state| unknown_state(entry.name, state, tick)));
+            output.out.extend(forced.iter().map(unknown_state));
             return;
         };
         let scene = Scene {
@@ -190,10 +191,12 @@ impl WeatherMachine {
             }
             none => none.insert(Weather::begin(&scene)),
         };
-        if let Some(state) = forced
-            && !weather.force(&scene, state)
-        {
-            output.out.push(unknown_state(scene.zone, state, tick));
+        // The last of a tick is what it comes to.
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            forced.iter().partition(|command| climate.state(command.state).is_some());
+        output.out.extend(unknown.into_iter().map(unknown_state));
+        if let Some(command) = known.last() {
+            weather.force(&scene, command.state);
         }
         weather.measure_if_due(&scene);
         match weather.alarm(&scene) {
@@ -301,7 +304,7 @@ impl Machine for WeatherMachine {
             due.dedup();
         }
         for zone in due {
-            let forced = edits.forced.get(zone).copied();
+            let forced = edits.forced.get(zone).map_or(&[][..], Vec::as_slice);
             self.handle(zone, forced, before.as_ref(), tick, output);
         }
     }
@@ -314,7 +317,6 @@ impl Machine for WeatherMachine {
 impl Edits {
     fn new(inputs: Vec<WeatherIn>) -> Edits {
         let mut edits = Edits::default();
-        let mut forced: Vec<(&'static str, &'static str)> = Vec::new();
         let mut climates: Vec<(&'static str, Climate)> = Vec::new();
         for input in inputs {
             match input {
@@ -324,12 +326,14 @@ impl Edits {
                     climates.extend(Climate::compile(&def).ok().map(|climate| (name.as_str(), climate)));
                 }
                 WeatherIn::Climate(name, None) => edits.removed.push(name.as_str()),
-                WeatherIn::Command(command) => forced.push((command.zone.as_str(), command.state.as_str())),
+                WeatherIn::Command(command) => {
+                    edits.forced.entry(command.zone.as_str()).or_default().push(command);
+                }
             }
         }
-        // Several of one tick have no order of arrival: the last by value counts.
-        forced.sort_unstable();
-        edits.forced = forced.into_iter().map(|(zone, state)| (zone, Sym::new(state))).collect();
+        for forced in edits.forced.values_mut() {
+            forced.sort_by(|a, b| a.order.cmp_order(&b.order));
+        }
         climates
             .sort_by_cached_key(|(name, climate)| (*name, postcard::to_stdvec(climate).unwrap_or_default()));
         edits.climates = climates.into_iter().map(|(name, climate)| (name, Arc::new(climate))).collect();
@@ -337,10 +341,11 @@ impl Edits {
     }
 }
 
-fn unknown_state(zone: Sym, state: Sym, tick: Tick) -> WeatherOut {
+fn unknown_state(command: &WeatherCommand) -> WeatherOut {
+    let WeatherCommand { order, zone, state } = command;
     WeatherOut::Refused(Refused {
-        source: Sym::new("weather"),
-        id: EventId::Position(tick),
+        source: order.source,
+        id: order.id.clone(),
         code: Sym::new("unknown_state"),
         reason: format!("the climate of zone `{zone}` has no state `{state}`"),
         hint: "name one of the climate's states".to_owned(),

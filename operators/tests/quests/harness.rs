@@ -317,8 +317,11 @@ impl World {
                 return;
             }
             Given::Answer(grant, delivered) => {
-                let answer = GrantAnswer { grant: Sym::new(&grant), delivered, reason: "full".into() };
-                match grant_holder(answer.grant) {
+                let id = EventId::Position(u64::try_from(self.order).unwrap());
+                let order = WriteOrder { at_ms: self.order, source: "test".into(), id };
+                let answer =
+                    GrantAnswer { order, grant: grant.as_str().into(), delivered, reason: "full".into() };
+                match grant_holder(&answer.grant) {
                     Some(holder) if holder.scope != Scope::Player => {
                         groups[self.shard(holder.route())].push(GroupsIn::Answer(answer));
                     }

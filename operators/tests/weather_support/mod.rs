@@ -10,7 +10,7 @@ use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::weather::{WeatherIn, WeatherMachine};
 use worldflow_schemas::catalog::{FORECAST, WEATHER};
 use worldflow_schemas::definitions::{ClimateDef, ClockDef, Span, ZoneDef};
-use worldflow_schemas::input::ClockCommand;
+use worldflow_schemas::input::{ClockCommand, ClockWrite};
 use worldflow_schemas::{Row, Sym, Tick};
 
 use crate::support::{Run, Script, rows};
@@ -71,7 +71,7 @@ pub(crate) fn clock_script(
 ) -> Script<WeatherIn> {
     let mut inputs: Script<ClockIn> = Script::from([(1, vec![ClockIn::Start])]);
     for (tick, command) in commands {
-        inputs.entry(*tick).or_default().push(ClockIn::Command(command.clone()));
+        inputs.entry(*tick).or_default().push(ClockIn::Command(ClockWrite { order: order(0, *tick), command: command.clone() }));
     }
     let mut clock = ClockMachine::new(Sym::new("realm"), TICK_MS, calendar(real_seconds_per_hour, start));
     let mut script = Script::new();

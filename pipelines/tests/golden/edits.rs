@@ -9,7 +9,7 @@ use worldflow::world::{Folder, LoadedWorld};
 use worldflow_engine::admission::{Item, Outcome};
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::view_store::Filter;
-use worldflow_schemas::input::{Command, GrantAnswer};
+use worldflow_schemas::input::{Command, GrantAnswer, WriteOrder};
 use worldflow_schemas::{Event, EventId, Input, Sym, catalog};
 
 use crate::script::Golden;
@@ -231,7 +231,8 @@ async fn a_crash_and_an_edit_undo_nothing_that_was_decided() {
     let running = opened(&FIRST, folder.path()).await;
     kill(&running, "1", "ann", "wolf").await;
     let grant = "hunt/player:ann/1/cloak/ann";
-    let answer = GrantAnswer { grant: grant.into(), delivered: true, reason: "".into() };
+    let order = WriteOrder { at_ms: 0, source: "test".into(), id: EventId::Named("2".into()) };
+    let answer = GrantAnswer { order, grant: grant.into(), delivered: true, reason: "".into() };
     publish(&running, "2", Input::Command(Command::GrantAnswer(answer))).await;
     let expected = vec![format!("{grant} delivered")];
     assert_eq!(grants(&running), expected);

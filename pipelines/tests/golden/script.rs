@@ -11,7 +11,7 @@ use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::input::{
-    ClockCommand, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    ClockCommand, ClockWrite, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
     MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
@@ -186,27 +186,33 @@ fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> 
             Command::Entity(EntityWrite { order, entity: Sym::new(name), change: EntityChange::Upsert(body) })
         }
         ["clock", "scale", world, real] => {
-            Command::Clock(ClockCommand::SetScale { world: number(world, line), real: number(real, line) })
+            clock(order, ClockCommand::SetScale { world: number(world, line), real: number(real, line) })
         }
-        ["clock", "pause"] => Command::Clock(ClockCommand::Pause),
-        ["clock", "resume"] => Command::Clock(ClockCommand::Resume),
+        ["clock", "pause"] => clock(order, ClockCommand::Pause),
+        ["clock", "resume"] => clock(order, ClockCommand::Resume),
         ["clock", "set", world_ms] => {
-            Command::Clock(ClockCommand::SetTime { world_ms: number(world_ms, line) })
+            clock(order, ClockCommand::SetTime { world_ms: number(world_ms, line) })
         }
         ["weather", zone, state] => {
-            Command::Weather(WeatherCommand { zone: Sym::new(zone), state: Sym::new(state) })
+            Command::Weather(WeatherCommand { order, zone: Sym::new(zone), state: Sym::new(state) })
         }
         ["answer", grant, "delivered"] => {
-            Command::GrantAnswer(GrantAnswer { grant: Sym::new(grant), delivered: true, reason: "".into() })
+            let grant = (*grant).into();
+            Command::GrantAnswer(GrantAnswer { order, grant, delivered: true, reason: "".into() })
         }
         ["answer", grant, "refused", reason] => Command::GrantAnswer(GrantAnswer {
-            grant: Sym::new(grant),
+            order,
+            grant: (*grant).into(),
             delivered: false,
             reason: (*reason).into(),
         }),
         _ => panic!("{line}: unknown verb"),
     };
     Some(Input::Command(command))
+}
+
+fn clock(order: WriteOrder, command: ClockCommand) -> Command {
+    Command::Clock(ClockWrite { order, command })
 }
 
 fn scope_of(name: &str, line: &str) -> Scope {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use worldflow::graph::WorldGraph;
 use worldflow_engine::graph::BuildGraph;
-use worldflow_engine::testing::{Plan, Ran, run};
+use worldflow_engine::testing::{LawBroken, Plan, Ran, law, run};
 use worldflow_engine::workers::SealedTick;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::DefinitionEdit;
@@ -59,6 +59,12 @@ impl Case {
 
     pub fn graph(&self) -> Arc<dyn BuildGraph> {
         Arc::new(WorldGraph { realm: Sym::new(&self.world.name), world: Arc::new(self.world.clone()) })
+    }
+
+    /// Checks the law of base state for snapshots at these ticks.
+    pub fn law(&self, plan: &Plan, snapshots: Vec<Tick>) -> Result<(), LawBroken> {
+        let plan = Plan { until: self.until, ..plan.clone() };
+        law(&self.graph(), &self.sealed(&self.definitions()), &plan, snapshots)
     }
 
     pub fn run(&self, definitions: &[Command], plan: &Plan) -> Ran {

@@ -358,10 +358,15 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
         _ => {
             let names: Vec<&String> = quests.keys().collect();
             let quest = names[usize::try_from(draws.below(names.len() as u64)).expect("small")];
-            let grant = Sym::new(&format!("{quest}/player:{player}/1/loot/{player}"));
+            let grant = format!("{quest}/player:{player}/1/loot/{player}").into();
             let delivered = draws.percent(60);
             let reason = if delivered { "" } else { "bag_full" };
-            Input::Command(Command::GrantAnswer(GrantAnswer { grant, delivered, reason: reason.into() }))
+            Input::Command(Command::GrantAnswer(GrantAnswer {
+                order,
+                grant,
+                delivered,
+                reason: reason.into(),
+            }))
         }
     }
 }

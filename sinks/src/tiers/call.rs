@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};
 use tokio::time::Instant;
-use worldflow_schemas::Sym;
+use worldflow_schemas::ArcStr;
 use worldflow_schemas::definitions::TierDef;
 
 /// The largest body of an answer that is read.
@@ -57,7 +57,7 @@ pub enum TiersError {
 /// What is asked.
 #[derive(Debug)]
 pub(super) struct Ask {
-    pub(super) request: Sym,
+    pub(super) request: ArcStr,
     pub(super) messages: String,
     pub(super) max_tokens: u64,
 }

@@ -7,7 +7,7 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
-    ClockCommand, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
+    ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
     Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
@@ -20,8 +20,8 @@ use crate::tokens::Role;
 /// The most tags, and the most properties, of an entity.
 pub(crate) const MOST_PARTS: usize = 64;
 
-/// The longest id of a grant: it is made of five ids.
-pub(crate) const MOST_GRANT_BYTES: usize = 512;
+/// The longest id of a grant: it is made of four ids, of which each `%` and `/` is written with three bytes.
+pub(crate) const MOST_GRANT_BYTES: usize = 1024;
 
 pub(crate) const ENTITY_KINDS: [&str; 4] = ["npc", "object", "place", "player"];
 
@@ -66,7 +66,7 @@ impl Checker {
         } else if let Some(group) = close {
             ("close", self::close(group, order, hints).map(Command::Close))
         } else {
-            ("weather", self.weather(weather.as_ref().expect("one is given"), hints).map(Command::Weather))
+            ("weather", self.weather(weather.as_ref().expect("one is given"), order, hints).map(Command::Weather))
         };
         let command = command.map_err(|refusal| under(part, refusal))?;
         Ok((id, command))
@@ -81,6 +81,7 @@ impl Checker {
         clock: &v1::Clock,
         sender: &Sender,
         position: u64,
+        now_ms: i64,
     ) -> Result<(EventId, Command), Refusal> {
         game_server(sender)?;
         let id = event_id(clock.id.as_deref(), position)?;
@@ -125,7 +126,8 @@ impl Checker {
                 ));
             }
         };
-        Ok((id, Command::Clock(command)))
+        let order = WriteOrder { at_ms: now_ms, source: sender.source, id: id.clone() };
+        Ok((id, Command::Clock(ClockWrite { order, command })))
     }
 
     /// Turns an answer to a grant into a command. Its identity is the grant's: an answer counts once.
@@ -136,9 +138,10 @@ impl Checker {
         &self,
         answer: &v1::GrantAnswer,
         sender: &Sender,
+        now_ms: i64,
     ) -> Result<(EventId, Command), Refusal> {
         game_server(sender)?;
-        let key = [Value::id(self.realm), Value::id(Sym::find(&answer.grant).unwrap_or_default())];
+        let key = [Value::id(self.realm), Value::text(&answer.grant)];
         let known = self.views.read(worldflow_schemas::catalog::GRANTS).get(&key).is_some();
         if !known || answer.grant.len() > MOST_GRANT_BYTES {
             let reason = format!("there is no grant {}", quote(&answer.grant));
@@ -154,8 +157,9 @@ impl Checker {
             None => "",
         };
         let id = EventId::Named(format!("answer/{}", answer.grant).into());
-        let grant = intern(&answer.grant)?;
-        let command = GrantAnswer { grant, delivered: answer.delivered, reason: reason.into() };
+        let order = WriteOrder { at_ms: now_ms, source: sender.source, id: id.clone() };
+        let grant = answer.grant.as_str().into();
+        let command = GrantAnswer { order, grant, delivered: answer.delivered, reason: reason.into() };
         Ok((id, Command::GrantAnswer(command)))
     }
 
@@ -284,12 +288,17 @@ impl Checker {
 
     /// Whether the zone's climate has such a state is not known here: climates are definitions, which may
     /// change while the world runs.
-    fn weather(&self, write: &v1::WeatherWrite, hints: &Hints) -> Result<WeatherCommand, Refusal> {
+    fn weather(
+        &self,
+        write: &v1::WeatherWrite,
+        order: WriteOrder,
+        hints: &Hints,
+    ) -> Result<WeatherCommand, Refusal> {
         let Some(zone) = Sym::find(&write.zone).filter(|zone| self.zones.contains(zone)) else {
             let hint = hints.suggest(&write.zone, texts(&self.zones), "zones are declared in world.yaml");
             return Err(refuse("unknown_zone", "zone", format!("unknown zone {}", quote(&write.zone)), hint));
         };
-        Ok(WeatherCommand { zone, state: intern(required("state", &write.state)?)? })
+        Ok(WeatherCommand { order, zone, state: intern(required("state", &write.state)?)? })
     }
 }
 

@@ -282,12 +282,15 @@ fn world_time_can_be_set_within_the_calendar_only() {
     let (checker, server) = (checker(), sender(Role::GameServer, "server-1"));
     let set = |world_ms: i64| {
         let clock = v1::Clock { set_time: Some(world_ms), ..v1::Clock::default() };
-        let checked = checker.clock(&clock, &server, 1).map(|(_, command)| command);
+        let checked = checker.clock(&clock, &server, 1, 7).map(|(_, command)| match command {
+            Command::Clock(write) => (write.order.at_ms, write.command),
+            other => panic!("{other:?}"),
+        });
         checked.map_err(|refusal| format!("{} {}: {}", refusal.code, refusal.path, refusal.reason))
     };
     let most = ClockCommand::MOST_WORLD_MS;
     for world_ms in [0, most] {
-        assert_eq!(set(world_ms), Ok(Command::Clock(ClockCommand::SetTime { world_ms })));
+        assert_eq!(set(world_ms), Ok((7, ClockCommand::SetTime { world_ms })));
     }
     for world_ms in [most + 1, i64::MAX] {
         assert_eq!(set(world_ms), Err(format!("out_of_range set_time: world time ends at {most}")));

@@ -111,10 +111,10 @@ impl World {
                     ));
                 }
             }
-            ClientFrame::Clock(clock) => self.note(&self.checker.clock(&clock, &self.sender, 1)),
+            ClientFrame::Clock(clock) => self.note(&self.checker.clock(&clock, &self.sender, 1, 1_800_000_000_000)),
             ClientFrame::GrantAnswers(answers) => {
                 for answer in &answers.answers {
-                    self.note(&self.checker.grant_answer(answer, &self.sender));
+                    self.note(&self.checker.grant_answer(answer, &self.sender, 1_800_000_000_000));
                 }
             }
             ClientFrame::Subscribe(subscribe) => {

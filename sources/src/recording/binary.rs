@@ -17,7 +17,7 @@ use super::counted::Counted;
 use super::{Block, Dated, RecordingError, Told};
 
 const MAGIC: &[u8; 6] = b"wfrec\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const TOTALS: u8 = 1;
 const STRINGS: u8 = 2;
 const EVENTS: u8 = 3;
@@ -375,7 +375,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use worldflow_schemas::Command;
-    use worldflow_schemas::input::ClockCommand;
+    use worldflow_schemas::input::{ClockCommand, ClockWrite, WriteOrder};
 
     use super::*;
 
@@ -403,7 +403,10 @@ mod tests {
             at_ms: 0,
             source: "s".into(),
             id: EventId::Position(1),
-            command: Command::Clock(ClockCommand::Pause),
+            command: Command::Clock(ClockWrite {
+                order: WriteOrder { at_ms: 0, source: "s".into(), id: EventId::Position(1) },
+                command: ClockCommand::Pause,
+            }),
         };
         writer.write(&[], &[pause]).unwrap();
         for part in events.chunks(9000) {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
 use worldflow_schemas::input::{
-    ClockCommand, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    ClockCommand, ClockWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
     MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
@@ -161,9 +161,9 @@ fn command(source: Sym, number: u64, text: &str, proposed: &Proposed<'_>) -> Res
             .map(|write| ("close", close(&write, order.clone(), &Hints::default()).map(Command::Close))),
         line.fact.map(|write| ("fact", fact(&write, order.clone()).map(Command::Fact))),
         line.entity.map(|write| ("entity", entity(&write, order.clone()).map(Command::Entity))),
-        line.weather.map(|write| ("weather", weather(&write).map(Command::Weather))),
-        line.clock.map(|change| ("clock", clock(&change).map(Command::Clock))),
-        line.grant.map(|answer| ("grant", grant(&answer).map(Command::GrantAnswer))),
+        line.weather.map(|write| ("weather", weather(&write, order.clone()).map(Command::Weather))),
+        line.clock.map(|change| ("clock", clock(&change, order.clone()).map(Command::Clock))),
+        line.grant.map(|answer| ("grant", grant(&answer, order.clone()).map(Command::GrantAnswer))),
     ]
     .into_iter()
     .flatten();
@@ -254,31 +254,33 @@ pub(super) fn entity_kind(kind: &str) -> Result<Sym, Refusal> {
     Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint))
 }
 
-fn weather(write: &v1::WeatherWrite) -> Result<WeatherCommand, Refusal> {
+fn weather(write: &v1::WeatherWrite, order: WriteOrder) -> Result<WeatherCommand, Refusal> {
     let (zone, state) = (known("zone", &write.zone)?, required("state", &write.state)?);
-    Ok(WeatherCommand { zone: intern(zone)?, state: intern(state)? })
+    Ok(WeatherCommand { order, zone: intern(zone)?, state: intern(state)? })
 }
 
-fn clock(change: &v1::Clock) -> Result<ClockCommand, Refusal> {
-    match (&change.set_scale, change.pause, change.resume, change.set_time) {
+fn clock(change: &v1::Clock, order: WriteOrder) -> Result<ClockWrite, Refusal> {
+    let command = match (&change.set_scale, change.pause, change.resume, change.set_time) {
         (Some(scale), false, false, None) => {
-            Ok(ClockCommand::SetScale { world: scale.world, real: scale.real })
+            ClockCommand::SetScale { world: scale.world, real: scale.real }
         }
-        (None, true, false, None) => Ok(ClockCommand::Pause),
-        (None, false, true, None) => Ok(ClockCommand::Resume),
-        (None, false, false, Some(world_ms)) => Ok(ClockCommand::SetTime { world_ms }),
+        (None, true, false, None) => ClockCommand::Pause,
+        (None, false, true, None) => ClockCommand::Resume,
+        (None, false, false, Some(world_ms)) => ClockCommand::SetTime { world_ms },
         _ => {
             let reason = "a change of the clock is exactly one of set_scale, pause, resume and set_time";
-            Err(refuse("not_one", "", reason, "write several lines for several changes"))
+            return Err(refuse("not_one", "", reason, "write several lines for several changes"));
         }
-    }
+    };
+    Ok(ClockWrite { order, command })
 }
 
-fn grant(answer: &v1::GrantAnswer) -> Result<GrantAnswer, Refusal> {
+fn grant(answer: &v1::GrantAnswer, order: WriteOrder) -> Result<GrantAnswer, Refusal> {
     if answer.grant.is_empty() || answer.grant.len() > MOST_GRANT_BYTES {
         let reason = format!("there is no grant {}", quote(&answer.grant));
         return Err(refuse("unknown_grant", "grant", reason, "answer with the id of the row of `grants`"));
     }
     let reason = long_text("reason", answer.reason.as_deref().unwrap_or_default())?;
-    Ok(GrantAnswer { grant: intern(&answer.grant)?, delivered: answer.delivered, reason: reason.into() })
+    let grant = answer.grant.as_str().into();
+    Ok(GrantAnswer { order, grant, delivered: answer.delivered, reason: reason.into() })
 }

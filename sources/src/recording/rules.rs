@@ -160,7 +160,7 @@ impl Rules {
             Command::Fact(write) => ("fact", self.fact(write)),
             Command::Entity(write) => ("entity", self.entity(write)),
             Command::Weather(write) => ("weather", self.weather(write)),
-            Command::Clock(change) => ("clock", clock(change)),
+            Command::Clock(write) => ("clock", clock(&write.command)),
             Command::GrantAnswer(answer) => ("grant", grant(answer)),
             Command::Define(_) | Command::Reply(_) => {
                 let hint = "definitions come from the world folder, and answers from its tiers";
@@ -286,7 +286,7 @@ fn clock(change: &ClockCommand) -> Result<(), Refusal> {
 
 /// Whether there is such a grant is known when it is answered.
 fn grant(answer: &GrantAnswer) -> Result<(), Refusal> {
-    if answer.grant.is_none() || answer.grant.as_str().len() > MOST_GRANT_BYTES {
+    if answer.grant.is_empty() || answer.grant.as_str().len() > MOST_GRANT_BYTES {
         let reason = format!("there is no grant {}", quote(answer.grant.as_str()));
         return Err(refuse("unknown_grant", "grant", reason, "answer with the id of the row of `grants`"));
     }

@@ -93,17 +93,19 @@ impl Session {
     }
 
     async fn clock(&mut self, clock: &v1::Clock, out: &Out) -> Result<Option<End>, Refusal> {
-        let checked = self.room.checker.clock(clock, &self.sender, EventId::UNNUMBERED);
+        let now_ms = self.realms.now_ms(&self.room.realm);
+        let checked = self.room.checker.clock(clock, &self.sender, EventId::UNNUMBERED, now_ms);
         let (items, unacked, reply) = sort(clock.seq, "clock", vec![command(checked, clock.id.as_deref())]);
         self.submit(items, unacked, reply, out).await
     }
 
     async fn grant_answers(&mut self, answers: &v1::GrantAnswers, out: &Out) -> Result<Option<End>, Refusal> {
         self.count("grant_answers.answers", answers.answers.len())?;
+        let now_ms = self.realms.now_ms(&self.room.realm);
         let checked = answers
             .answers
             .iter()
-            .map(|answer| command(self.room.checker.grant_answer(answer, &self.sender), None));
+            .map(|answer| command(self.room.checker.grant_answer(answer, &self.sender, now_ms), None));
         let (items, unacked, reply) = sort(answers.seq, "answers", checked.collect());
         self.submit(items, unacked, reply, out).await
     }

@@ -294,9 +294,13 @@ fn what_comes_in_binary_is_checked_as_what_comes_in_text() {
     assert_eq!(rules.event(&event("kill", "wolf")), Ok(()));
     let order = WriteOrder { at_ms: i64::MAX, source: "s".into(), id: EventId::Position(1) };
     let holder = worldflow_schemas::input::Holder { scope: Scope::Player, id: "p".into() };
+    let downtime = ClockWrite {
+        order: WriteOrder { at_ms: 1, ..order.clone() },
+        command: ClockCommand::Downtime { from: 1, to: 2 },
+    };
     let clear = FactWrite { order, holder, fact: "home".into(), change: FactChange::Clear };
     for (command, code) in [
-        (Command::Clock(ClockCommand::Downtime { from: 1, to: 2 }), "not_allowed"),
+        (Command::Clock(downtime), "not_allowed"),
         (Command::Fact(clear), "bad_time"),
     ] {
         assert_eq!(rules.command(&command).map_err(|refusal| refusal.code), Err(code), "{command:?}");
