@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use worldflow::cli::schema::catalog_page;
+use worldflow::cli::schema::pages;
 use worldflow::world::{Folder, json_schemas};
 
 fn root() -> PathBuf {
@@ -22,8 +22,10 @@ fn the_json_schemas_are_not_stale() {
 }
 
 #[test]
-fn the_catalog_page_is_not_stale() {
-    assert_fresh(&root().join("docs/catalog.md"), &catalog_page());
+fn the_generated_pages_are_not_stale() {
+    for (name, text) in pages().expect("Greenvale is right") {
+        assert_fresh(&root().join("docs").join(name), &text);
+    }
 }
 
 #[test]

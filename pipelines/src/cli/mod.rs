@@ -9,6 +9,7 @@ mod demo;
 mod log;
 mod numbers;
 mod progress;
+mod quest_page;
 mod replay;
 mod run;
 pub mod schema;

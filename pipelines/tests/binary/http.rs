@@ -20,7 +20,13 @@ impl Answer {
 }
 
 /// HTTP/1.0, so that a body is plain bytes and ends with the connection.
-async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+pub(crate) async fn ask(
+    server: &Server,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> Answer {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let request = format!(
         "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n{authorization}\r\n{body}",

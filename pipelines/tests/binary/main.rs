@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod databases;
 mod demo;
+mod documented;
 mod http;
 mod npcs;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
