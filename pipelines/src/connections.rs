@@ -72,6 +72,9 @@ async fn stop(mut stopping: watch::Receiver<bool>) {
 }
 
 async fn converse(stream: TcpStream, app: Router, limits: ConnectionLimits, stopping: watch::Receiver<bool>) {
+    // A delta is to leave when it is written, not when the client has acknowledged the one before. Where
+    // the option cannot be set the connection is gone already.
+    let _gone = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
