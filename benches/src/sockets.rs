@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use worldflow::serve::{RealmChoice, ServeConfig, Serving};
@@ -59,6 +60,9 @@ pub struct SocketsArgs {
     #[arg(long, default_value = "target/workloads")]
     folder: std::path::PathBuf,
 }
+
+/// As the server's: two thousand clients in one process need not hold more.
+const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// Connections that are being opened at the same time.
 const OPENED_AT_ONCE: usize = 64;
@@ -198,10 +202,8 @@ fn player_name(player: u64) -> String {
 async fn connect(address: SocketAddr, token: &str) -> anyhow::Result<Socket> {
     let mut request = format!("ws://{address}/v1/socket").into_client_request()?;
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("worldflow.v1.proto"));
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
-    if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
-        stream.set_nodelay(true)?;
-    }
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), true).await?;
     let hello = v1::Hello { version: 1, token: Some(token.to_owned()), client: None };
     say(&mut socket, ClientFrame::Hello(hello)).await?;
     match hear(&mut socket).await? {

@@ -317,6 +317,9 @@ async fn upgrade(
         .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
 }
 
+/// What a connection reads at once: most frames are short, and every session holds such a buffer.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+
 /// A name for a session that no other process of the realm has given.
 fn session_name() -> String {
     random_hex::<8>().unwrap_or_else(|_| format!("{:016x}", wall_ms()))
