@@ -56,11 +56,13 @@ fn whoever_is_in_a_group_that_ends_leaves_it() {
         (2, vec![join(3, "cy", Scope::Party, "red"), close(4, Scope::Party, "red")]),
         (3, vec![join(5, "ada", Scope::Party, "red")]),
         (4, vec![close(6, Scope::Party, "red"), join(7, "ada", Scope::Party, "red")]),
+        (5, vec![join(8, "dee", Scope::Guild, "oak"), close(9, Scope::Guild, "oak")]),
     ]);
     let run = drive(&mut machine(), &script, 0, 9);
     assert_eq!(changes(&run, 2), ["-1 ada - - - red - - 1", "-1 bo - - - red - - 1"]);
     assert_eq!(changes(&run, 3), ["+1 ada - - - red - - 3"]);
     assert!(run[&4].rows.is_empty() && run[&4].out[0].contains("ada"), "the group is heard of anew");
+    assert!(run[&5].out.is_empty(), "whoever comes and goes within a tick is not heard of");
 }
 
 fn input() -> impl Strategy<Value = PresenceIn> {

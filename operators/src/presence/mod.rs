@@ -167,15 +167,14 @@ impl Machine for PresenceMachine {
     fn step(&mut self, tick: Tick, mut writes: Vec<PresenceIn>, output: &mut Output<PresenceOut>) {
         writes.sort_by(|a, b| order(a).cmp_order(order(b)));
         let mut before: FxHashMap<Sym, Whereabouts> = FxHashMap::default();
-        // Who was in a group that ended: a group joined again in the same tick is to be heard of anew.
-        let mut left: FxHashSet<Sym> = FxHashSet::default();
+        let mut ended: FxHashSet<Holder> = FxHashSet::default();
         for write in &writes {
             if let PresenceIn::Close(CloseWrite { group, .. }) = write {
+                ended.insert(*group);
                 for (&player, at) in &mut self.players {
                     let old = *at;
                     if leave(at, *group) {
                         before.entry(player).or_insert(old);
-                        left.insert(player);
                     }
                 }
             }
@@ -196,7 +195,8 @@ impl Machine for PresenceMachine {
         }
         for (player, old) in before {
             let new = self.players.get_mut(&player).expect("every player before is a player still");
-            if !new.same(&old) {
+            let new_is_old = new.same(&old);
+            if !new_is_old {
                 new.since = tick;
                 let new = *new;
                 output.replace(catalog::PRESENCE, self.row(player, &old), self.row(player, &new));
@@ -204,7 +204,8 @@ impl Machine for PresenceMachine {
                 output.base.push(piece::change(Self::NAME, player, &player, kept));
                 output.out.push(PresenceOut::Now(new.now(player)));
             }
-            if self.players[&player].same(&old) && left.contains(&player) {
+            // A group that was joined again in the tick in which it ended is to be heard of anew.
+            if new_is_old && ended.iter().any(|group| leave(&mut { old }, *group)) {
                 output.out.push(PresenceOut::Now(old.now(player)));
             }
             if self.players[&player].is_nothing() {

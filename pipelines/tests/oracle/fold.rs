@@ -35,6 +35,8 @@ impl Oracle {
     /// Folds one tick; `touched` are those whose time has come.
     pub fn fold(&mut self, tick: Tick, given: &[Input], mut touched: BTreeSet<Holder>) {
         self.now = self.clock.now(tick);
+        // A group may have ended since it was to be looked at.
+        touched.retain(|holder| self.known.contains(holder));
         self.answers(tick, given);
         self.writes(tick, given, &mut touched);
         let events = given.iter().filter_map(|input| match input {
