@@ -504,7 +504,11 @@ mod tests {
         let holder = Holder { scope: Scope::Player, id: "ada".into() };
         let change = FactChange::Add(worldflow_schemas::Value::Int(1));
         let write = FactWrite { order, holder, fact: "gold".into(), change };
-        let items = vec![Item { id: EventId::Named(id.into()), input: Input::Command(Command::Fact(write)), most_per_s: None }];
+        let items = vec![Item {
+            id: EventId::Named(id.into()),
+            input: Input::Command(Command::Fact(write)),
+            most_per_s: None,
+        }];
         Batch { items, ..batch(&[], 0) }
     }
 

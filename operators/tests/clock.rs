@@ -13,8 +13,8 @@ use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::messages::ClockNow;
 use worldflow_schemas::catalog::{CALENDAR_EVENTS, CLOCK};
 use worldflow_schemas::definitions::{ClockDef, Downtime};
-use worldflow_schemas::input::ClockWrite;
 use worldflow_schemas::input::ClockCommand::{self, Downtime as Stopped, Pause, Resume, SetScale, SetTime};
+use worldflow_schemas::input::ClockWrite;
 use worldflow_schemas::{Sym, Tick, Value, chance};
 
 const TICK_MS: u32 = 10;
@@ -411,7 +411,8 @@ fn the_order_of_arrival_means_nothing() {
 fn changes_of_one_tick_act_in_their_order() {
     let paused = |first: ClockCommand, second: ClockCommand| {
         // Ids say the order, not the places in the list.
-        let script = Script::from([(1, vec![ClockIn::Start]), (5, vec![ordered(2, second), ordered(1, first)])]);
+        let script =
+            Script::from([(1, vec![ClockIn::Start]), (5, vec![ordered(2, second), ordered(1, first)])]);
         let run = drive(&mut clock(60, "1 10:00", 1_000), &script, 0, 5);
         let rows = run.get(&5).into_iter().flat_map(|tick| &tick.rows);
         let paused = rows.filter(|(_, diff)| **diff > 0).map(|((_, row), _)| row[5].clone()).next();

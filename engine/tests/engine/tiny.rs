@@ -115,7 +115,10 @@ impl Counts {
                     self.add(event.player, event.amount * self.worth, out);
                 }
                 // Downtime shows as a count, so that tests see when it comes.
-                Told::Command(Command::Clock(ClockWrite { command: ClockCommand::Downtime { from, to }, .. })) => {
+                Told::Command(Command::Clock(ClockWrite {
+                    command: ClockCommand::Downtime { from, to },
+                    ..
+                })) => {
                     let gap = i64::try_from(to - from).expect("small");
                     self.add("downtime".into(), gap, out);
                 }
@@ -153,7 +156,9 @@ fn piece(route: Sym, key: &[u8], value: Option<i64>) -> BaseChange {
 fn route(told: &Told) -> u64 {
     match told {
         Told::Event(event) => event.player.hash64(),
-        Told::Command(Command::Clock(ClockWrite { command: ClockCommand::Downtime { .. }, .. })) => Sym::new("downtime").hash64(),
+        Told::Command(Command::Clock(ClockWrite { command: ClockCommand::Downtime { .. }, .. })) => {
+            Sym::new("downtime").hash64()
+        }
         Told::Command(_) => Sym::new("commands").hash64(),
         Told::Load(row) => row.route.hash64(),
     }

@@ -55,7 +55,12 @@ impl Core {
 
     fn keep_grant(&mut self, id: &ArcStr, grant: &Grant) {
         if self.out.keeps_base {
-            self.out.base.push(piece::change(self.name, grant.holder.id, &PieceKey::Grant(id.clone()), Some(grant)));
+            self.out.base.push(piece::change(
+                self.name,
+                grant.holder.id,
+                &PieceKey::Grant(id.clone()),
+                Some(grant),
+            ));
         }
     }
 

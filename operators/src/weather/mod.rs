@@ -21,7 +21,7 @@ use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog::{FORECAST, SEVERE_WEATHER, WEATHER};
 use worldflow_schemas::definitions::{ClimateDef, ZoneDef};
 use worldflow_schemas::input::WeatherCommand;
-use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
+use worldflow_schemas::{Row, Sym, Tick, Value};
 
 use crate::clock::Calendar;
 use crate::machine::{Machine, Output};

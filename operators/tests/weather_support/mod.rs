@@ -71,7 +71,10 @@ pub(crate) fn clock_script(
 ) -> Script<WeatherIn> {
     let mut inputs: Script<ClockIn> = Script::from([(1, vec![ClockIn::Start])]);
     for (tick, command) in commands {
-        inputs.entry(*tick).or_default().push(ClockIn::Command(ClockWrite { order: order(0, *tick), command: command.clone() }));
+        inputs.entry(*tick).or_default().push(ClockIn::Command(ClockWrite {
+            order: crate::support::order(0, *tick),
+            command: command.clone(),
+        }));
     }
     let mut clock = ClockMachine::new(Sym::new("realm"), TICK_MS, calendar(real_seconds_per_hour, start));
     let mut script = Script::new();

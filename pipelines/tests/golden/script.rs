@@ -11,8 +11,8 @@ use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
-    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
+    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 

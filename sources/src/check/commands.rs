@@ -7,8 +7,8 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
-    Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
+    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
@@ -66,7 +66,10 @@ impl Checker {
         } else if let Some(group) = close {
             ("close", self::close(group, order, hints).map(Command::Close))
         } else {
-            ("weather", self.weather(weather.as_ref().expect("one is given"), order, hints).map(Command::Weather))
+            (
+                "weather",
+                self.weather(weather.as_ref().expect("one is given"), order, hints).map(Command::Weather),
+            )
         };
         let command = command.map_err(|refusal| under(part, refusal))?;
         Ok((id, command))

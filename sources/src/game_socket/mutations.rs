@@ -111,7 +111,9 @@ impl World {
                     ));
                 }
             }
-            ClientFrame::Clock(clock) => self.note(&self.checker.clock(&clock, &self.sender, 1, 1_800_000_000_000)),
+            ClientFrame::Clock(clock) => {
+                self.note(&self.checker.clock(&clock, &self.sender, 1, 1_800_000_000_000))
+            }
             ClientFrame::GrantAnswers(answers) => {
                 for answer in &answers.answers {
                     self.note(&self.checker.grant_answer(answer, &self.sender, 1_800_000_000_000));

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
-    MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
+    Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
@@ -261,9 +261,7 @@ fn weather(write: &v1::WeatherWrite, order: WriteOrder) -> Result<WeatherCommand
 
 fn clock(change: &v1::Clock, order: WriteOrder) -> Result<ClockWrite, Refusal> {
     let command = match (&change.set_scale, change.pause, change.resume, change.set_time) {
-        (Some(scale), false, false, None) => {
-            ClockCommand::SetScale { world: scale.world, real: scale.real }
-        }
+        (Some(scale), false, false, None) => ClockCommand::SetScale { world: scale.world, real: scale.real },
         (None, true, false, None) => ClockCommand::Pause,
         (None, false, true, None) => ClockCommand::Resume,
         (None, false, false, Some(world_ms)) => ClockCommand::SetTime { world_ms },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::input::WriteOrder;
+use worldflow_schemas::input::{ClockWrite, WriteOrder};
 
 use super::*;
 use crate::check::{Checker, Hints, Proposed, Sender};
@@ -118,6 +118,8 @@ fn an_event_that_the_wire_refuses_a_recording_refuses_for_the_same_reason() {
         json!({"kind": "quest.accept", "player": "ann"}),
         json!({"kind": "quest.accept", "target": "q", "amount": 2}),
     ];
+    // The wire knows a quest by its name's being known.
+    let _quest = Sym::new("q");
     for mut event in wrong {
         if let Some(event) = event.as_object_mut() {
             event.entry("at").or_insert_with(|| 1_704_067_200_000_i64.into());
@@ -137,6 +139,7 @@ fn an_event_that_the_wire_refuses_a_recording_refuses_for_the_same_reason() {
 
 #[test]
 fn an_event_that_the_wire_takes_a_recording_takes() {
+    let _quest = Sym::new("any");
     for line in [
         json!({"at": "2024-01-01T00:00:00Z", "kind": "kill", "target": "wolf", "amount": 5, "region": "moor"}),
         json!({"at": 1, "id": "e-1", "kind": "kill", "player": "ann", "target": null}),
@@ -299,10 +302,7 @@ fn what_comes_in_binary_is_checked_as_what_comes_in_text() {
         command: ClockCommand::Downtime { from: 1, to: 2 },
     };
     let clear = FactWrite { order, holder, fact: "home".into(), change: FactChange::Clear };
-    for (command, code) in [
-        (Command::Clock(downtime), "not_allowed"),
-        (Command::Fact(clear), "bad_time"),
-    ] {
+    for (command, code) in [(Command::Clock(downtime), "not_allowed"), (Command::Fact(clear), "bad_time")] {
         assert_eq!(rules.command(&command).map_err(|refusal| refusal.code), Err(code), "{command:?}");
     }
 }
