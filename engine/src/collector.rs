@@ -17,12 +17,12 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Diff, Event, Row, Sym, Tick};
 
 use crate::admission::{Outcome, Refusal, TickEvents};
+use crate::amount::Amount;
 use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
 use crate::realm::Progress;
-use crate::sequencer::Amount;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_changes::ViewChanges;

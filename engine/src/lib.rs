@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod alarm;
+mod amount;
 pub mod collector;
 pub mod dedupe;
 pub mod folder;

@@ -14,6 +14,7 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
 use crate::admission::Admission;
+use crate::amount::Amount;
 use crate::collector::{Collector, Merger, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
 use crate::folder::{DataFolder, FolderError, draw_epoch};
@@ -21,7 +22,7 @@ use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
-use crate::sequencer::{Amount, Before, Began, Control, End, Mode, Sequencer};
+use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_store::ViewStore;

@@ -376,10 +376,10 @@ fn random_script(seed: u64) -> Script<ClockIn> {
         let at = format!("{} 0{}:30", 1 + draw("day", 3), draw("hour", 10));
         let name = ["a", "b", "c"][usize::try_from(draw("name", 3)).expect("small numbers fit")];
         let input = match draw("what", 8) {
-            0 => command(SetTime { world_ms }),
-            1 | 2 => command(SetScale { world: 3_600, real }),
-            3 => command(Pause),
-            4 => command(Resume),
+            0 => ordered(n, SetTime { world_ms }),
+            1 | 2 => ordered(n, SetScale { world: 3_600, real }),
+            3 => ordered(n, Pause),
+            4 => ordered(n, Resume),
             5 => schedule(name, json!({"at": at, "every": every, "kind": "k"})),
             6 => schedule(name, json!({"at": at})),
             _ => ClockIn::Schedule(Sym::new(name), None),

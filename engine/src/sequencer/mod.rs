@@ -3,23 +3,23 @@
 //! One thread. It is the only writer of the order of inputs, and so the only place where time enters
 //! the realm: from the wall clock, from a caller, or from the events themselves.
 
+mod recovery;
+
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tracing::info;
 use worldflow_schemas::input::{ClockCommand, ClockWrite, Command, WriteOrder};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Sym, Tick};
 
 use crate::admission::{Batch, TickEvents};
+use crate::amount::{Amount, GROUP, MOST_IN_FLIGHT};
 use crate::collector::{Answer, Released, ToCollector};
 use crate::dedupe::SealedIds;
 use crate::intake::{IDLE_MS, Intake, PendingTick, note_least};
-use crate::journal::{
-    Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter, JournaledTick,
-};
+use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::Progress;
 use crate::snapshot::Snapshot;
@@ -65,41 +65,6 @@ pub(crate) enum Control {
     RunToEnd(End, oneshot::Sender<Tick>),
     /// Take what has been submitted, seal it, and end.
     Stop,
-}
-
-/// What may be released and not yet published.
-const MOST_IN_FLIGHT: Amount = Amount { ticks: 4 * GROUP.ticks, items: 8 * GROUP.items };
-
-/// What is released together at the most. Timely keeps a count for every tick on its way, and goes over
-/// all of them whenever the first is done.
-const GROUP: Amount = Amount { ticks: 64, items: 1 << 16 };
-
-/// Ticks with input, and their items.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Amount {
-    pub(crate) ticks: u64,
-    pub(crate) items: u64,
-}
-
-impl Amount {
-    /// Adds a tick.
-    pub(crate) fn add(&mut self, items: u64) {
-        self.ticks += 1;
-        self.items += items;
-    }
-
-    /// Whether either is more than allowed.
-    fn exceeds(&self, most: Amount) -> bool {
-        self.ticks > most.ticks || self.items > most.items
-    }
-
-    /// What is left without `other`.
-    fn without(&self, other: Amount) -> Amount {
-        Amount {
-            ticks: self.ticks.saturating_sub(other.ticks),
-            items: self.items.saturating_sub(other.items),
-        }
-    }
 }
 
 /// In real time sources wait while the graph is further behind than this.
@@ -200,90 +165,6 @@ impl Sequencer {
     }
 
     /// Returns the last tick that may have been published, if there is any.
-    async fn recover(
-        &mut self,
-        snapshot: Option<Snapshot>,
-        journal: Option<JournalReader>,
-        until: Option<Tick>,
-    ) -> Result<Result<Option<Tick>, JournalError>, Gone> {
-        let mut last = None;
-        if let Some(Snapshot { tick, rows, dedupe }) = snapshot {
-            self.intake.dedupe = dedupe;
-            self.workers.load(tick, rows);
-            self.intake.set_open(tick + 1);
-            last = Some(tick);
-        }
-        if let Some(mut journal) = journal {
-            let mut ticks = Vec::new();
-            loop {
-                let read = journal.next_segment(&mut |tick| {
-                    if until.is_none_or(|until| tick.sealed.tick <= until) {
-                        ticks.push(tick);
-                    }
-                });
-                match read {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => return Ok(Err(error)),
-                }
-                self.replay(std::mem::take(&mut ticks)).await?;
-            }
-            last = last.max(until.or(journal.recovered().last));
-        }
-        match last {
-            None => self.start_fresh(),
-            Some(last) => {
-                let (waiter, published) = oneshot::channel();
-                self.tell(ToCollector::Recovered(last))?;
-                self.tell(ToCollector::Wait(last, waiter))?;
-                self.intake.set_open(last + 1);
-                self.workers.feed([], last + 1);
-                published.await.map_err(|_| Gone)?;
-                self.started = true;
-                self.reserved = last;
-                info!(tick = last, "the realm goes on where it was");
-            }
-        }
-        Ok(Ok(last))
-    }
-
-    async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
-        let mut group = Vec::new();
-        let mut amount = Amount::default();
-        for journaled in ticks {
-            let tick = journaled.sealed.tick;
-            let ids = journaled.ids();
-            self.intake.dedupe.sealed(tick, &ids, &journaled.floors);
-            self.intake.set_open(tick + 1);
-            amount.add(journaled.sealed.len() as u64);
-            let released = Released {
-                tick,
-                items: journaled.sealed.len() as u64,
-                journaled: false,
-                at: Instant::now(),
-                events: None,
-                ids,
-                floors: journaled.floors,
-            };
-            group.push((journaled.sealed, released));
-            if amount.exceeds(GROUP) {
-                amount = Amount::default();
-                self.release_again(std::mem::take(&mut group)).await?;
-            }
-        }
-        self.release_again(group).await
-    }
-
-    /// Releases ticks that were published before. The collector must know that they were, or it would
-    /// publish none of them, and more than fit on the way would wait for one another.
-    async fn release_again(&mut self, group: Vec<(SealedTick, Released)>) -> Result<(), Gone> {
-        if let Some((last, _)) = group.last() {
-            self.tell(ToCollector::Recovered(last.tick))?;
-        }
-        let next = self.intake.open();
-        self.release(group, next).await
-    }
-
     fn start_fresh(&mut self) {
         let start = match &self.mode {
             Mode::RealTime { wall } => {
