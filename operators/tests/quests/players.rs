@@ -588,9 +588,9 @@ fn a_grant_is_answered_once() {
         3 - grants wolves/player:ann/1/pelt/ann wolves player ann 1 pelt ann pelt 2 pending - 2
         3 + facts realm r slain 3 1 -
         3 + grants wolves/player:ann/1/pelt/ann wolves player ann 1 pelt ann pelt 2 delivered - 2
-        3 refused unknown_grant: there is no grant `nonsense`
         3 refused already_answered: grant `wolves/player:ann/1/pelt/ann` has been answered before
         3 refused unknown_grant: there is no grant `wolves/player:ann/2/pelt/ann`
+        3 refused unknown_grant: there is no grant `nonsense`
         4 refused already_answered: grant `wolves/player:ann/1/pelt/ann` has been answered before
     "#]]
     .assert_eq(&text);
