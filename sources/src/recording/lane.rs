@@ -68,9 +68,6 @@ impl Lane {
     /// The next inputs, up to a time, as a batch whose watermark is the time of the last that is taken. It is
     /// empty when all of them are refused. `check` is told each input, its time, and the time of the one after it.
     ///
-    /// An input that has no time of its own, such as a change of the clock, takes the watermark of its
-    /// batch: so it is a batch of its own.
-    ///
     /// # Errors
     /// When the recording is damaged.
     pub fn batch(
@@ -81,10 +78,7 @@ impl Lane {
         let mut items: Vec<Item> = Vec::with_capacity(BATCH_ITEMS);
         let mut watermark_ms = None;
         for _ in 0..BATCH_ITEMS {
-            let taken = self.next.take_if(|(at_ms, item)| {
-                *at_ms <= until_ms && (items.is_empty() || !is_timeless(&item.input))
-            });
-            let Some((at_ms, item)) = taken else { break };
+            let Some((at_ms, item)) = self.next.take_if(|(at_ms, _)| *at_ms <= until_ms) else { break };
             self.advance()?;
             if let Err(refusal) = check(&item.input, at_ms, self.next_ms()) {
                 self.rejected += 1;
@@ -92,11 +86,7 @@ impl Lane {
                 continue;
             }
             watermark_ms = Some(at_ms);
-            let alone = is_timeless(&item.input);
             items.push(item);
-            if alone {
-                break;
-            }
         }
         Ok(Batch { source: self.source(), items, watermark_ms, reply: None })
     }
@@ -116,8 +106,4 @@ impl Lane {
             self.items = Box::new(block.into_items());
         }
     }
-}
-
-fn is_timeless(input: &Input) -> bool {
-    matches!(input, Input::Command(command) if command.at_ms().is_none())
 }

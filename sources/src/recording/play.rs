@@ -98,12 +98,12 @@ mod tests {
         std::iter::from_fn(|| batches.try_recv().ok()).collect()
     }
 
-    /// The times of each batch's inputs, a name for those that have none, and its watermark.
+    /// The times of each batch's inputs, with a name for those that are no events, and its watermark.
     fn shown(batches: &[Batch]) -> Vec<(Vec<String>, Option<i64>)> {
         let show = |input: &Input| match input {
             Input::Event(event) => event.at_ms.to_string(),
-            Input::Command(Command::Clock(_)) => "clock".to_owned(),
-            Input::Command(_) => "grant".to_owned(),
+            Input::Command(Command::Clock(write)) => format!("clock {}", write.order.at_ms),
+            Input::Command(other) => format!("grant {}", other.at_ms().unwrap_or(0)),
         };
         let batches = batches.iter();
         batches.map(|b| (b.items.iter().map(|item| show(&item.input)).collect(), b.watermark_ms)).collect()
@@ -115,15 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn an_input_without_a_time_of_its_own_has_that_of_its_place() {
+    fn every_input_has_the_time_of_its_line() {
         assert_eq!(
             shown(&played(None)),
             expected(&[
-                (&["1000"], 1000),
-                (&["clock"], 2000),
-                (&["2000"], 2000),
-                (&["grant"], 3000),
-                (&["61000", "61000"], 61000),
+                (&["1000", "clock 2000", "2000", "grant 3000", "61000", "61000"], 61000),
                 (&[], i64::MAX),
             ])
         );
@@ -153,9 +149,8 @@ mod tests {
             shown(&batches),
             expected(&[
                 (&["1000"], 1000),
-                (&["clock"], 2000),
-                (&["2000"], 2000),
-                (&["grant"], 3000),
+                (&["clock 2000", "2000"], 2000),
+                (&["grant 3000"], 3000),
                 (&["61000", "61000"], 61000),
                 (&[], i64::MAX),
             ])

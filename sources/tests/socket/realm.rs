@@ -180,7 +180,7 @@ pub(crate) fn level(player: &str, experience: i64) -> Row {
 pub(crate) fn grant(id: &str, player: &str, status: &str) -> Row {
     Row::from([
         Value::Sym("greenvale".into()),
-        Value::Sym(id.into()),
+        Value::text(id),
         Value::Sym("wolves".into()),
         Value::Sym("player".into()),
         Value::Sym(player.into()),

@@ -238,7 +238,7 @@ fn the_clock_and_answers_to_grants_have_the_rules_of_the_wire() {
         (json!({"clock": {"pause": true, "resume": true}}), Some("not_one")),
         (json!({"clock": "Pause"}), Some("malformed")),
         (json!({"grant": {"grant": "g", "delivered": true}}), None),
-        (json!({"grant": {"grant": "x".repeat(513), "delivered": true}}), Some("unknown_grant")),
+        (json!({"grant": {"grant": "x".repeat(1025), "delivered": true}}), Some("unknown_grant")),
         (json!({"grant": {"grant": "g", "reason": "x".repeat(501)}}), Some("text_too_long")),
         (json!({"clock": {"pause": true}, "kind": "kill"}), Some("not_one")),
         (json!({"clock": {"pause": true}, "grant": {"grant": "g"}}), Some("not_one")),
