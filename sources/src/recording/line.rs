@@ -249,7 +249,7 @@ pub(super) fn entity_kind(kind: &str) -> Result<Sym, Refusal> {
     if ENTITY_KINDS.contains(&kind) {
         return intern(kind);
     }
-    let hint = suggest(kind, ENTITY_KINDS.into_iter(), "an entity is an npc, object, place or player");
+    let hint = suggest(kind, ENTITY_KINDS, "an entity is an npc, object, place or player");
     let reason = format!("unknown kind of entity {}", quote(kind));
     Err(refuse("unknown_entity_kind", "upsert.kind", reason, hint))
 }
