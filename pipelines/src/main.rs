@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Rows are made on one thread and freed on another, which this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     worldflow::cli::main()
 }
