@@ -36,11 +36,13 @@ mod tests {
         let run = ["worldflow", "run", "w"];
         let bots = ["worldflow", "bots", "--url", "ws://h", "--token", "t"];
         let demo = ["worldflow", "demo"];
+        let replay = ["worldflow", "replay", "w", "--events", "e", "--dump", "d"];
         let alone = ["worldflow"];
         let most = &*u64::MAX.to_string();
         for (command, argument, good, bad) in [
             (&run[..], "--port", &["0", "65535"][..], &["65536", "-1", "x"][..]),
             (&run, "--workers", &["1", "256"], &["0", "257", "-1", most]),
+            (&replay, "--workers", &["1", "256"], &["0", "257", "-1", most]),
             (&demo, "--port", &["0"], &["65536"]),
             (&demo, "--workers", &["1"], &["0", most]),
             (&demo, "--bots", &["1", "100000"], &["0", "100001", "-1", most]),

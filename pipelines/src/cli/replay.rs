@@ -41,7 +41,7 @@ pub(super) struct ReplayArgs {
     #[arg(long)]
     changes: bool,
     /// Timely workers; the world's own number when absent.
-    #[arg(long)]
+    #[arg(long, value_parser = super::numbers::workers())]
     workers: Option<usize>,
     /// Where to end: RFC 3339 or integer milliseconds.
     #[arg(long, value_parser = moment)]
