@@ -21,8 +21,12 @@ use worldflow_schemas::input::{ClockCommand, WeatherCommand};
 use worldflow_schemas::{Sym, Tick, Value, chance};
 
 fn force(zone: &str, state: &str) -> WeatherIn {
+    forced(1, zone, state)
+}
+
+fn forced(id: u64, zone: &str, state: &str) -> WeatherIn {
     WeatherIn::Command(WeatherCommand {
-        order: support::order(0, 1),
+        order: support::order(0, id),
         zone: Sym::new(zone),
         state: Sym::new(state),
     })
@@ -396,6 +400,20 @@ fn a_state_that_the_climate_lacks_is_refused() {
         skies(&run)["fen"].last().map(|(tick, row)| (*tick, row[2].to_string())),
         Some((9, "rain".into()))
     );
+}
+
+#[test]
+fn of_several_states_forced_in_a_tick_the_last_counts() {
+    for (first, last) in [("rain", "cloudy"), ("cloudy", "rain")] {
+        let mut script = with_climate(clock_script(60, "1 10:00", 200, &[]), &climate(CLIMATES[0].1));
+        // Ids say the order, not the places in the list.
+        script.entry(9).or_default().extend([forced(2, "moor", last), forced(1, "moor", first)]);
+        let run = drive(&mut machine(60, "1 10:00", 1, (0, 1)), &script, 0, 9);
+        assert_eq!(
+            skies(&run)["moor"].last().map(|(tick, row)| (*tick, row[2].to_string())),
+            Some((9, last.to_owned()))
+        );
+    }
 }
 
 #[test]
