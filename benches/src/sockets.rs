@@ -61,7 +61,7 @@ pub struct SocketsArgs {
     folder: std::path::PathBuf,
 }
 
-/// As the server's: two thousand clients in one process need not hold more.
+/// Two thousand clients in one process need not hold more.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// Connections that are being opened at the same time.

@@ -311,14 +311,10 @@ async fn upgrade(
     // A little above the limit, so that a frame just over it is answered and not cut off.
     let most = realms.limits().frame_bytes + (64 << 10);
     upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(most)
         .max_frame_size(most)
         .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
 }
-
-/// What a connection reads at once: most frames are short, and every session holds such a buffer.
-const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// A name for a session that no other process of the realm has given.
 fn session_name() -> String {
