@@ -76,7 +76,7 @@ pub struct Closed;
 
 impl Admission {
     /// The most batches that wait for the sequencer.
-    pub const QUEUE_BATCHES: usize = 1024;
+    pub const QUEUE_BATCHES: usize = 256;
 
     /// A handle and the queue it fills.
     #[must_use]

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rustc_hash::FxHasher;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::row::Salt;
@@ -17,7 +19,7 @@ use worldflow_schemas::{Diff, Row, Value};
 pub struct ViewChanges {
     /// The view.
     pub view: ViewId,
-    /// In the order of their hashes.
+    /// Each row once, in no particular order.
     pub(crate) changes: Vec<Change>,
     /// Σ diff · term of a deterministic view.
     pub(crate) hash: u128,
@@ -50,7 +52,6 @@ impl ViewChanges {
             Change { key: key_hash(row.key(def.key)), row, diff, hash: low }
         });
         let mut changes: Vec<Change> = changes.collect();
-        changes.sort_unstable_by_key(|change| change.hash);
         add_up(&mut changes);
         ViewChanges { view, changes, hash }
     }
@@ -59,8 +60,6 @@ impl ViewChanges {
     pub fn merge(&mut self, other: ViewChanges) {
         self.hash = self.hash.wrapping_add(other.hash);
         self.changes.extend(other.changes);
-        // Two runs that are in order are merged.
-        self.changes.sort_by_key(|change| change.hash);
         add_up(&mut self.changes);
     }
 
@@ -99,19 +98,18 @@ fn widened(diff: Diff) -> u128 {
     diff as i128 as u128
 }
 
-/// Adds up the diffs of equal rows and drops zeros, of changes in the order of hashes.
+/// Adds up the diffs of equal rows and drops zeros.
 fn add_up(changes: &mut Vec<Change>) {
-    if changes.windows(2).all(|pair| pair[0].hash != pair[1].hash) {
-        return changes.retain(|change| change.diff != 0);
-    }
-    changes.sort_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.row.cmp(&b.row)));
-    changes.dedup_by(|next, kept| {
-        let same = next.hash == kept.hash && next.row == kept.row;
-        if same {
-            kept.diff += next.diff;
+    let mut places: HashTable<usize> = HashTable::with_capacity(changes.len());
+    for next in 0..changes.len() {
+        let (before, rest) = changes.split_at_mut(next);
+        let Change { row, hash, diff, .. } = &mut rest[0];
+        let same = |place: &usize| before[*place].hash == *hash && before[*place].row == *row;
+        match places.entry(*hash, same, |place| before[*place].hash) {
+            Entry::Occupied(place) => before[*place.get()].diff += std::mem::take(diff),
+            Entry::Vacant(free) => drop(free.insert(next)),
         }
-        same
-    });
+    }
     changes.retain(|change| change.diff != 0);
 }
 

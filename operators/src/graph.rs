@@ -14,6 +14,7 @@ mod wires;
 use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
+use differential_dataflow::collection::AsCollection;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use timely::ExchangeData;
@@ -200,7 +201,8 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         players: player_now,
     };
     let closed = closed.map(|write| write.group);
-    let entered = Entered { events, commands, defined, concluded, closed };
+    let (events, talk) = set_aside(events, may_be_addressed(world));
+    let entered = Entered { events, talk, commands, defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let npcs = shared.npcs(&entered, &known);
@@ -208,11 +210,12 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let quest_rows = players.rows.concat(groups.rows);
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
     let alone = Value::Sym(Sym::new(Scope::Player.name()));
-    let (quest_rows, derived_from) = set_aside(quest_rows, move |(view, row)| match *view {
+    let (quest_rows, derived_from) = set_aside(quest_rows.inner, move |((view, row), ..)| match *view {
         catalog::QUEST_STATE => false,
         catalog::OBJECTIVE_PROGRESS => row[scope_column] != alone,
         _ => true,
     });
+    let derived_from = derived_from.as_collection();
     let levels = levels(realm, derived_from.clone());
     let community = community_progress(derived_from);
 
@@ -237,7 +240,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
                 facts.rows,
                 entities.rows,
                 presence.rows,
-                quest_rows,
+                quest_rows.as_collection(),
                 npcs.rows,
                 levels.rows,
                 community,
@@ -280,9 +283,20 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     }
 }
 
+/// Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world asks it of
+/// every definition), so most events are passed over. Which kind of event addresses it is looked at by the
+/// machine, since definitions are edited while the graph runs.
+fn may_be_addressed(world: &WorldDef) -> impl Fn(&Event) -> bool + 'static {
+    let speakers = world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
+    let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
+    move |event| speakers.contains(&event.target)
+}
+
 /// What enters from outside and through the loop.
 struct Entered<'scope> {
     events: Stream<'scope, Event>,
+    /// Those that may address an NPC.
+    talk: Stream<'scope, Event>,
     commands: Stream<'scope, Command>,
     defined: Stream<'scope, DefinitionEdit>,
     concluded: Stream<'scope, Concluded>,
@@ -414,12 +428,6 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Npc(id, def) => Some((id, def)),
             _ => None,
         });
-        // Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world
-        // asks it of every definition), so most events are passed over here. Which kind of event addresses
-        // it is looked at by the machine, since definitions are edited while the graph runs.
-        let speakers = self.world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
-        let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
-        let talk = entered.events.clone().filter(move |event| speakers.contains(&event.target));
         let facts = known.facts.clone().flat_map(move |now| {
             by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Fact(now))
         });
@@ -442,7 +450,7 @@ impl<'scope> Shared<'_, 'scope> {
             facts,
             known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
             concluded,
-            talk.map(|event| (event.player.hash64(), NpcsIn::Event(event))),
+            entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
             replies,
         ];
         self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world))

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{LazyLock, OnceLock, RwLock};
 
 use rustc_hash::FxHashMap;
@@ -19,11 +20,6 @@ pub const MAX_SYMBOLS: usize = 1 << 26;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sym(u32);
 
-struct Entry {
-    text: &'static str,
-    hash: u128,
-}
-
 struct Interner {
     by_text: FxHashMap<&'static str, u32>,
     len: usize,
@@ -35,9 +31,14 @@ static INTERNER: LazyLock<RwLock<Interner>> = LazyLock::new(|| {
     RwLock::new(interner)
 });
 
-/// Entries by number, in chunks of doubling size. Each is written once, before its number is given
-/// out, and so read without a lock: workers look up texts and hashes for every row.
-static CHUNKS: [OnceLock<Box<[OnceLock<Entry>]>>; 17] = [const { OnceLock::new() }; 17];
+/// A table by number, in chunks of doubling size. What is of a number is written once, before the
+/// number is given out, and so read without a lock: workers look up hashes for every row.
+type Chunks<T> = [OnceLock<Box<[T]>>; 17];
+
+static TEXTS: Chunks<OnceLock<&'static str>> = [const { OnceLock::new() }; 17];
+
+/// The low and the high half. Apart from the texts, as they are wanted far more often.
+static HASHES: Chunks<[AtomicU64; 2]> = [const { OnceLock::new() }; 17];
 
 /// The entries of the first chunk; the last of 17 chunks then ends beyond [`MAX_SYMBOLS`].
 const FIRST_CHUNK: usize = 1 << 10;
@@ -49,24 +50,33 @@ fn place(number: usize) -> (usize, usize) {
     (chunk as usize, from_first - (FIRST_CHUNK << chunk))
 }
 
-fn entry(sym: Sym) -> &'static Entry {
+/// What a table has of a number.
+#[inline]
+fn of<T>(chunks: &'static Chunks<T>, sym: Sym) -> &'static T {
     if sym.is_none() {
         // The empty string has a number before anything is interned.
         LazyLock::force(&INTERNER);
     }
     let (chunk, place) = place(sym.index());
-    let entry = CHUNKS[chunk].get().and_then(|entries| entries[place].get());
-    entry.expect("a number is given out after its entry is written")
+    &chunks[chunk].get().expect("a number is given out after its text is written")[place]
+}
+
+/// Where a table keeps what it has of a number.
+fn made<T: Default>(chunks: &'static Chunks<T>, number: usize) -> &'static T {
+    let (chunk, place) = place(number);
+    &chunks[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| T::default()).collect())[place]
 }
 
 impl Interner {
     fn add(&mut self, text: &str) -> u32 {
         let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
         let id = u32::try_from(self.len).expect("MAX_SYMBOLS is below u32::MAX");
-        let (chunk, place) = place(self.len);
-        let entries =
-            CHUNKS[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect());
-        entries[place].get_or_init(|| Entry { text, hash: xxh3_128(text.as_bytes()) });
+        let hash = xxh3_128(text.as_bytes());
+        for (kept, half) in made(&HASHES, self.len).iter().zip([hash, hash >> 64]) {
+            #[expect(clippy::cast_possible_truncation, reason = "a half")]
+            kept.store(half as u64, Relaxed);
+        }
+        made(&TEXTS, self.len).get_or_init(|| text);
         self.len += 1;
         self.by_text.insert(text, id);
         id
@@ -112,21 +122,20 @@ impl Sym {
     /// The text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        entry(self).text
+        of(&TEXTS, self).get().expect("a number is given out after its text is written")
     }
 
     /// A 128-bit hash of the text, the same in every process.
     #[must_use]
     pub fn hash128(self) -> u128 {
-        entry(self).hash
+        let [low, high] = of(&HASHES, self);
+        u128::from(high.load(Relaxed)) << 64 | u128::from(low.load(Relaxed))
     }
 
     /// A 64-bit hash of the text for routing: the same in every process.
     #[must_use]
     pub fn hash64(self) -> u64 {
-        #[expect(clippy::cast_possible_truncation, reason = "the low half is the hash")]
-        let low = self.hash128() as u64;
-        low
+        of(&HASHES, self)[0].load(Relaxed)
     }
 
     /// Whether this is [`Sym::NONE`].
@@ -203,7 +212,7 @@ mod tests {
             }
         }
         let (chunk, last) = place(MAX_SYMBOLS - 1);
-        assert!(chunk < CHUNKS.len() && last < FIRST_CHUNK << chunk);
+        assert!(chunk < TEXTS.len() && last < FIRST_CHUNK << chunk);
     }
 
     #[test]

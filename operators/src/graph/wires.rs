@@ -1,7 +1,5 @@
 //! The kinds of wires: by owner, to every worker, aside, and base state on its way back.
 
-use differential_dataflow::VecCollection;
-use differential_dataflow::collection::AsCollection;
 use timely::ExchangeData;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
@@ -11,10 +9,10 @@ use timely::dataflow::operators::generic::{Operator, OutputBuilder};
 use timely::dataflow::operators::vec::{Filter, Map};
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::input::Scope;
-use worldflow_schemas::{Diff, Event, Tick};
+use worldflow_schemas::{Event, Tick};
 
 use super::Stream;
-use crate::machine::{Machine, Produced, Told, ViewRow, operate};
+use crate::machine::{Machine, Produced, Told, operate};
 
 /// Base state on its way back to the operators.
 pub(super) struct Loads<'scope> {
@@ -46,24 +44,23 @@ impl<'scope> Loads<'scope> {
     }
 }
 
-/// Rows go on as they are; the few that are `wanted` are copied for derived views. Were all of them
-/// copied, every row's count of owners would go up and down for nothing, from several threads.
-pub(super) fn set_aside<'scope>(
-    rows: VecCollection<'scope, Tick, ViewRow, Diff>,
-    wanted: impl Fn(&ViewRow) -> bool + 'static,
-) -> (VecCollection<'scope, Tick, ViewRow, Diff>, VecCollection<'scope, Tick, ViewRow, Diff>) {
-    type Builder = CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>;
-    let mut builder = OperatorBuilder::new("set aside".to_owned(), rows.inner.scope());
-    let mut input = builder.new_input(rows.inner, Pipeline);
+/// Everything goes on as it is, and the few that are `wanted` are copied. A stream that goes two ways
+/// would be copied whole.
+pub(super) fn set_aside<'scope, D: Clone + 'static>(
+    stream: Stream<'scope, D>,
+    wanted: impl Fn(&D) -> bool + 'static,
+) -> (Stream<'scope, D>, Stream<'scope, D>) {
+    let mut builder = OperatorBuilder::new("set aside".to_owned(), stream.scope());
+    let mut input = builder.new_input(stream, Pipeline);
     let (all_out, all) = builder.new_output();
     let (some_out, some) = builder.new_output();
-    let mut all_out = OutputBuilder::<Tick, Builder>::from(all_out);
-    let mut some_out = OutputBuilder::<Tick, Builder>::from(some_out);
+    let mut all_out = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<D>>>::from(all_out);
+    let mut some_out = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<D>>>::from(some_out);
     builder.build(move |_| {
         move |_frontiers| {
             input.for_each(|capability, data| {
                 let tick = *capability.least().expect("a message has a time");
-                let some: Vec<_> = data.iter().filter(|(row, _, _)| wanted(row)).cloned().collect();
+                let some: Vec<_> = data.iter().filter(|item| wanted(item)).cloned().collect();
                 if !some.is_empty() {
                     some_out
                         .activate()
@@ -74,7 +71,7 @@ pub(super) fn set_aside<'scope>(
             });
         }
     });
-    (all.as_collection(), some.as_collection())
+    (all, some)
 }
 
 /// One copy for every worker.

@@ -143,7 +143,7 @@ impl Core {
         self.hide_shares(at, ix, |_| true);
         self.drop_shares(at, ix, |_| true);
         if let Some(open) = self.holders[at as usize].instance_mut(ix) {
-            let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new() };
+            let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new(open.number) };
             *open = Instance { extra: open.extra.take(), ..fresh };
         }
         self.open_stage(at, ix, 0);

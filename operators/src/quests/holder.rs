@@ -92,6 +92,8 @@ pub(super) struct Shown {
 /// An open instance.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
+    /// As in the record, so that a hit need not look that up.
+    pub(super) number: u32,
     pub(super) stage: u16,
     pub(super) active: bool,
     /// Its stage is done and the next opens in the next tick.
@@ -186,8 +188,9 @@ impl HolderState {
 }
 
 impl Instance {
-    pub(super) fn new() -> Instance {
+    pub(super) fn new(number: u32) -> Instance {
         Instance {
+            number,
             stage: 0,
             active: true,
             stage_done: false,

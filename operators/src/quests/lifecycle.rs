@@ -216,7 +216,7 @@ impl Core {
         }
         let holder = &mut self.holders[at as usize];
         holder.open_ix.push(ix);
-        holder.open.push(Instance::new());
+        holder.open.push(Instance::new(next));
         self.open_stage(at, ix, 0);
     }
 
@@ -482,7 +482,7 @@ impl Core {
             // What was touched too has been shown.
             if self.holders[at as usize].instance(ix).is_some_and(|open| open.progressed) {
                 self.show_progress(at, ix);
-                self.keep(at, ix);
+                self.keep_progress(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);

@@ -163,8 +163,6 @@ impl Core {
         if quest.scope != id.scope {
             return;
         }
-        let open_instance = || holder.records.get(&ix).map_or(0, |record| record.instance);
-        let mut instance = None;
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
             let now = shown_now(counter, objective.need);
@@ -176,7 +174,7 @@ impl Core {
                 quest,
                 stage: stage.name,
                 objective: objective.name,
-                instance: *instance.get_or_insert_with(open_instance),
+                instance: open.number,
                 need: objective.need,
             };
             let row = names.objective_row(&line, now);
@@ -191,8 +189,7 @@ impl Core {
             if share.shown.as_ref().is_some_and(|(shown, _)| *shown == share.amount) {
                 continue;
             }
-            let instance = *instance.get_or_insert_with(open_instance);
-            let row = names.share_row(id, quest.quest, *key, instance, share.amount);
+            let row = names.share_row(id, quest.quest, *key, open.number, share.amount);
             let old = share.shown.replace((share.amount, row.clone()));
             out.replace(catalog::CONTRIBUTIONS, old.map(|(_, row)| row), Some(row));
         }

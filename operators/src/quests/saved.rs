@@ -108,13 +108,25 @@ impl Core {
         self.keep_extra(at, ix);
     }
 
+    /// Says what hits have changed of an open instance; its record has not.
+    pub(super) fn keep_progress(&mut self, at: At, ix: Ix) {
+        if self.out.keeps_base {
+            return self.keep(at, ix);
+        }
+        self.forget_new(at, ix);
+    }
+
     /// What has changed is known to nobody else.
     fn keep_nothing(&mut self, at: At, ix: Ix) {
-        let holder = &mut self.holders[at as usize];
-        if let Some(record) = holder.records.get_mut(&ix) {
+        if let Some(record) = self.holders[at as usize].records.get_mut(&ix) {
             record.touched = false;
         }
-        if let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) {
+        self.forget_new(at, ix);
+    }
+
+    fn forget_new(&mut self, at: At, ix: Ix) {
+        let open = self.holders[at as usize].instance_mut(ix);
+        if let Some(extra) = open.and_then(|open| open.extra.as_mut()) {
             extra.new_shares.clear();
             extra.new_seen.clear();
         }
@@ -293,7 +305,8 @@ impl Core {
                 })
                 .collect();
             let active = state == QuestState::Active;
-            let instance = Instance { stage, active, stage_done, stage_opened, counters, ..Instance::new() };
+            let instance =
+                Instance { stage, active, stage_done, stage_opened, counters, ..Instance::new(instance) };
             holder.open_ix.push(ix);
             holder.open.push(instance);
         }

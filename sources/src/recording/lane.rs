@@ -11,7 +11,7 @@ use worldflow_schemas::{Input, Sym};
 use super::{Recording, RecordingError};
 
 /// The most items of one batch.
-const BATCH_ITEMS: usize = 4096;
+const BATCH_ITEMS: usize = 512;
 
 /// A recording and its next input.
 pub struct Lane {
