@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use worldflow_schemas::input::Current;
 use worldflow_schemas::{EventId, Input, Sym, Tick};
 
 /// Inputs of one producer, already checked against the world.
@@ -48,6 +49,8 @@ pub enum Outcome {
     },
     /// It is older than the dedupe window, or than the source's lateness, or too far in the future.
     Refused(Box<Refusal>),
+    /// It expected another version than there is.
+    Conflict(Box<(Refusal, Current)>),
 }
 
 /// Why an input was refused: a row of `rejections` and an error on the wire.

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::error;
 use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Diff, Event, Row, Sym, Tick};
+use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 
 use crate::admission::{Outcome, Refusal, TickEvents};
 use crate::amount::Amount;
@@ -111,6 +112,9 @@ pub(crate) struct Released {
 pub(crate) struct Answer {
     pub(crate) reply: oneshot::Sender<Vec<Outcome>>,
     pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) source: Sym,
+    /// The places and ids of commands, of which the graph has the last word.
+    pub(crate) commands: Vec<(usize, EventId)>,
 }
 
 #[derive(Debug)]
@@ -169,6 +173,8 @@ pub(crate) struct Collector {
     /// Ticks up to this one may be published; everything, without a journal.
     pub(crate) reserved: Tick,
     pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
+    /// What the graph has refused of what is being answered.
+    pub(crate) refused: FxHashMap<(Sym, EventId), Outcome>,
     pub(crate) waits: BTreeMap<Tick, Vec<oneshot::Sender<Tick>>>,
     /// Every tick before this one is published.
     pub(crate) next: Tick,
@@ -266,10 +272,16 @@ impl Collector {
             if *first.key() >= self.next {
                 break;
             }
-            for Answer { reply, outcomes } in first.remove() {
+            for Answer { reply, mut outcomes, source, commands } in first.remove() {
+                for (place, id) in commands {
+                    if let Some(refused) = self.refused.remove(&(source, id)) {
+                        outcomes[place] = refused;
+                    }
+                }
                 let _nobody_waits = reply.send(outcomes);
             }
         }
+        self.refused.clear();
         while let Some(first) = self.waits.first_entry() {
             if *first.key() >= self.next {
                 break;
@@ -324,6 +336,13 @@ impl Collector {
                     hint: refused.hint,
                 };
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
+                if !self.answers.is_empty() {
+                    let outcome = match refused.current {
+                        Some(current) => Outcome::Conflict(Box::new((refusal, *current))),
+                        None => Outcome::Refused(Box::new(refusal)),
+                    };
+                    self.refused.insert((refused.source, refused.id), outcome);
+                }
             }
         }
         let (mut ids, mut floors) = (SealedIds::default(), Vec::new());
@@ -394,6 +413,7 @@ mod tests {
             durable: None,
             reserved: 100,
             answers: BTreeMap::new(),
+            refused: FxHashMap::default(),
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,

@@ -16,7 +16,7 @@ use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::input::Command;
+use worldflow_schemas::input::{Command, Current};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 
 use crate::view_changes::ViewChanges;
@@ -62,6 +62,8 @@ pub struct Refused {
     pub reason: String,
     /// What to do.
     pub hint: String,
+    /// Of a write that expected another version: what is there.
+    pub current: Option<Box<Current>>,
 }
 
 /// What one worker's graph has produced since it was last asked: all of its share of each tick.

@@ -77,6 +77,8 @@ fn joined<T>(mut first: Vec<T>, mut last: Vec<T>) -> Vec<T> {
 /// Something to be told to a source, once the tick is published.
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
+    /// The places and ids of accepted commands: the graph may still refuse them.
+    pub(crate) commands: Vec<(usize, EventId)>,
     pub(crate) tick: Tick,
     pub(crate) refused: Vec<(Option<EventId>, Refusal)>,
 }
@@ -170,7 +172,8 @@ impl Intake {
         let now_ms = length.utc_ms(open).max(wall_ms.unwrap_or(i64::MIN));
         let by_event_time = self.event_time.get(&batch.source).copied();
         let asked = batch.reply.is_some();
-        let mut decided = Decided { outcomes: Vec::new(), tick: 0, refused: Vec::new() };
+        let mut decided =
+            Decided { outcomes: Vec::new(), commands: Vec::new(), tick: 0, refused: Vec::new() };
         let (mut first_ms, mut latest_ms) = (i64::MAX, i64::MIN);
         let (ids, gone) = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
@@ -215,6 +218,9 @@ impl Intake {
                         }
                     }
                     self.pending_items += 1;
+                    if asked && matches!(input, Input::Command(_)) {
+                        decided.commands.push((decided.outcomes.len(), id.clone()));
+                    }
                     if let (Some(_), true, EventId::Position(position)) = (by_event_time, numbered, &id) {
                         note_least(&mut run.1.first, batch.source, *position);
                     }

@@ -23,7 +23,7 @@ use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
-use worldflow_schemas::input::{Command, DefinitionEdit, Holder, Scope};
+use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::clock::{Calendar, ClockIn, ClockMachine};
@@ -142,6 +142,9 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             broadcast(clock_now.clone(), peers, FactsIn::Clock),
             commands.clone().flat_map(|command| match command {
                 Command::Fact(write) => Some((write.holder.route(), FactsIn::Write(write))),
+                Command::IfVersion(IfVersion { version, write: Versioned::Fact(write) }) => {
+                    Some((write.holder.route(), FactsIn::WriteIf(version, write)))
+                }
                 Command::Close(write) => Some((write.group.route(), FactsIn::Close(write))),
                 _ => None,
             }),
@@ -162,6 +165,9 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             broadcast(begins, peers, |()| EntitiesIn::Begin),
             commands.clone().flat_map(|command| match command {
                 Command::Entity(write) => Some((write.entity.hash64(), EntitiesIn::Write(write))),
+                Command::IfVersion(IfVersion { version, write: Versioned::Entity(write) }) => {
+                    Some((write.entity.hash64(), EntitiesIn::WriteIf(version, write)))
+                }
                 _ => None,
             }),
         ],

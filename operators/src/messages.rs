@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::definitions::QuestState;
-use worldflow_schemas::input::{FactChange, Holder};
+use worldflow_schemas::input::{Current, FactChange, Holder};
 use worldflow_schemas::{EventId, Sym, Tick, Value};
 
 use crate::clock::WorldTime;
@@ -213,4 +213,6 @@ pub struct Refused {
     pub reason: String,
     /// What to do.
     pub hint: String,
+    /// Of a write that expected another version: what is there.
+    pub current: Option<Box<Current>>,
 }

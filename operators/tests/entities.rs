@@ -71,6 +71,8 @@ fn declared_entities_appear_in_the_first_step_and_writes_act_in_order() {
                 write(5, "cart", upsert("object", &["b", "a", "b"], &[])),
             ],
         ),
+        (5, vec![write(6, "wolf", upsert("npc", &[], &[])), write(7, "cart", EntityChange::Delete)]),
+        (6, vec![write(8, "cart", upsert("object", &[], &[]))]),
     ]);
     let run = drive(&mut machine(), &script, 0, 10);
     assert_eq!(
@@ -89,6 +91,9 @@ fn declared_entities_appear_in_the_first_step_and_writes_act_in_order() {
     assert_eq!(run[&3].out, [r#"Tags(EntityTags { entity: "wolf", tags: ["beast"] })"#]);
     assert_eq!(changes(&run, 4), [r#"-1 wolf npc ["beast"] {} 4"#, r#"+1 cart object ["a","b"] {} 1"#]);
     assert_eq!(run[&4].out[1], r#"Tags(EntityTags { entity: "wolf", tags: [] })"#);
+    // What is made anew is at a version that never was.
+    assert_eq!(changes(&run, 5), [r#"-1 cart object ["a","b"] {} 1"#, "+1 wolf npc [] {} 6"]);
+    assert_eq!(changes(&run, 6), ["+1 cart object [] {} 3"]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use worldflow_operators::facts::{FactsIn, FactsMachine, FactsOut};
 use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::messages::{ClockNow, EffectOrder, FactEffect};
 use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::{CloseWrite, FactChange, FactWrite, Holder, Scope};
-use worldflow_schemas::{Sym, Tick, Value};
+use worldflow_schemas::input::{CloseWrite, Current, CurrentValue, FactChange, FactWrite, Holder, Scope};
+use worldflow_schemas::{EventId, Sym, Tick, Value};
 
 fn facts() -> WorldDef {
     world(json!({
@@ -37,6 +37,11 @@ fn ada() -> Holder {
 
 fn write(id: u64, fact: &str, change: FactChange) -> FactsIn {
     FactsIn::Write(FactWrite { order: order(0, id), holder: ada(), fact: Sym::new(fact), change })
+}
+
+fn write_if(id: u64, version: u64, fact: &str, change: FactChange) -> FactsIn {
+    let write = FactWrite { order: order(0, id), holder: ada(), fact: Sym::new(fact), change };
+    FactsIn::WriteIf(version, write)
 }
 
 fn effect(quest: &str, fact: &str, change: FactChange) -> FactsIn {
@@ -248,4 +253,31 @@ proptest! {
         }
         prop_assert_eq!(split, whole);
     }
+}
+
+#[test]
+fn a_write_that_expects_a_version_is_done_at_it_or_told_what_is_there() {
+    let mut machine = machine();
+    let mut refused = |tick, inputs| {
+        let mut output = Output::default();
+        machine.step(tick, inputs, &mut output);
+        let refused = output.out.into_iter().filter_map(|out| match out {
+            FactsOut::Refused(refused) => Some(refused),
+            FactsOut::Now(_) => None,
+        });
+        refused.map(|refused| (refused.id, refused.current.map(|found| *found))).collect::<Vec<_>>()
+    };
+    let there = |version, value: i64| Some(Current { version, value: CurrentValue::Fact(value.into()) });
+    // At its default a fact has no row, and so no version; of two in a tick the first in order is done.
+    let both = vec![write_if(2, 0, "mood", set(7)), write_if(1, 0, "mood", set(6))];
+    assert_eq!(refused(1, both), [(EventId::Position(2), there(1, 6))]);
+    assert_eq!(refused(2, vec![write_if(3, 1, "mood", add(1))]), []);
+    assert_eq!(refused(3, vec![write_if(4, 1, "mood", add(1))]), [(EventId::Position(4), there(2, 7))]);
+    // Back at the default there is no row, and the versions that were are no longer good.
+    assert_eq!(refused(4, vec![write_if(5, 2, "mood", FactChange::Clear)]), []);
+    assert_eq!(refused(5, vec![write_if(6, 2, "mood", set(1))]), [(EventId::Position(6), there(0, 5))]);
+    assert_eq!(refused(6, vec![write_if(7, 0, "mood", set(1))]), []);
+    assert_eq!(refused(7, vec![write_if(8, 1, "mood", set(2))]), [(EventId::Position(8), there(4, 1))]);
+    let unknown = refused(8, vec![write_if(9, 0, "no such fact", set(2))]);
+    assert_eq!(unknown, [(EventId::Position(9), None)]);
 }

@@ -9,6 +9,7 @@ use timely::worker::Worker;
 use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
 use worldflow_engine::worlds::Graphs;
 use worldflow_operators::graph::{Inputs, build};
+use worldflow_operators::messages as operators;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::WorldDef;
 
@@ -47,9 +48,8 @@ impl BuildGraph for WorldGraph {
                     input.for_each(|capability, refused| {
                         let tick = *capability.least().expect("a message has a time");
                         let refused = refused.drain(..).map(|refused| {
-                            let worldflow_operators::messages::Refused { source, id, code, reason, hint } =
-                                refused;
-                            (Refused { source, id, code, reason, hint }, tick)
+                            let operators::Refused { source, id, code, reason, hint, current } = refused;
+                            (Refused { source, id, code, reason, hint, current }, tick)
                         });
                         output.session(&capability).give_iterator(refused);
                     });

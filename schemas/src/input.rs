@@ -43,6 +43,8 @@ pub enum Command {
     GrantAnswer(GrantAnswer),
     /// A tier's answer to a request.
     Reply(Reply),
+    /// A write of a fact or an entity that is done only if what it changes is at a version.
+    IfVersion(IfVersion),
 }
 
 impl Command {
@@ -58,6 +60,8 @@ impl Command {
             Command::Membership(write) => Some(&write.order),
             Command::Close(write) => Some(&write.order),
             Command::GrantAnswer(answer) => Some(&answer.order),
+            Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => Some(&write.order),
+            Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => Some(&write.order),
             Command::Define(_) | Command::Reply(_) => None,
         }
     }
@@ -79,6 +83,8 @@ impl Command {
             Command::Membership(write) => &mut write.order,
             Command::Close(write) => &mut write.order,
             Command::GrantAnswer(answer) => &mut answer.order,
+            Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => &mut write.order,
+            Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => &mut write.order,
             Command::Define(_) | Command::Reply(_) => return,
         };
         order.id = id.clone();
@@ -345,6 +351,55 @@ pub enum EntityChange {
     },
     /// The entity goes.
     Delete,
+}
+
+/// A write that is done only if what it changes is at a version; otherwise it is refused, and its sender told
+/// what is there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IfVersion {
+    /// As in the row; 0 when there is to be none.
+    pub version: u64,
+    /// The write.
+    pub write: Versioned,
+}
+
+/// A write of something that has a version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Versioned {
+    /// Of a fact.
+    Fact(FactWrite),
+    /// Of an entity.
+    Entity(EntityWrite),
+}
+
+impl Versioned {
+    /// The command, which is bound to a version if one is given.
+    #[must_use]
+    pub fn expecting(self, version: Option<u64>) -> Command {
+        match (self, version) {
+            (write, Some(version)) => Command::IfVersion(IfVersion { version, write }),
+            (Versioned::Fact(write), None) => Command::Fact(write),
+            (Versioned::Entity(write), None) => Command::Entity(write),
+        }
+    }
+}
+
+/// What a write found that expected another version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Current {
+    /// As in the row; 0 when there is none.
+    pub version: u64,
+    /// What is there.
+    pub value: CurrentValue,
+}
+
+/// What is there, of something that has a version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CurrentValue {
+    /// The value of a fact, which may be its default.
+    Fact(Value),
+    /// An entity, if it is there.
+    Entity(Option<EntityBody>),
 }
 
 /// What an entity is.

@@ -296,7 +296,9 @@ impl Sequencer {
         }
         match batch.reply {
             Some(reply) => {
-                self.tell(ToCollector::Answer(decided.tick, Answer { reply, outcomes: decided.outcomes }))
+                let Decided { outcomes, commands, tick, refused: _ } = decided;
+                let source = batch.source;
+                self.tell(ToCollector::Answer(tick, Answer { reply, outcomes, source, commands }))
             }
             None => Ok(()),
         }

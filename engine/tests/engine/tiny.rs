@@ -104,6 +104,7 @@ impl Counts {
                     code: "refused".into(),
                     reason: "asked to".to_owned(),
                     hint: String::new(),
+                    current: None,
                 }),
                 Told::Event(event) if event.kind == "ring".into() => {
                     let at = tick + event.amount.unsigned_abs();

@@ -2,8 +2,11 @@
 
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::EntityDef;
-use worldflow_schemas::input::EntityBody;
+use worldflow_schemas::input::{Current, EntityBody, WriteOrder};
 use worldflow_schemas::{Sym, Value};
+
+use crate::facts::CONFLICT_HINT;
+use crate::messages::Refused;
 
 /// The most tags of one entity.
 pub const MOST_TAGS: usize = 64;
@@ -19,12 +22,14 @@ pub(super) enum Wrong {
     UnknownKind(Sym),
     TooManyTags(usize),
     TooManyProperties(usize),
+    Version { expected: u64, current: Current },
 }
 
 impl Wrong {
-    /// Its code, reason and hint.
-    pub(super) fn words(self, entity: Sym) -> (&'static str, String, String) {
-        match self {
+    /// The refusal of a write.
+    pub(super) fn refused(self, order: WriteOrder, entity: Sym) -> Refused {
+        let mut found = None;
+        let (code, reason, hint) = match self {
             Wrong::UnknownEntity => (
                 "unknown_entity",
                 format!("there is no entity `{entity}`"),
@@ -45,7 +50,14 @@ impl Wrong {
                 format!("entity `{entity}` would have {count} properties"),
                 format!("an entity has at most {MOST_PROPERTIES}"),
             ),
-        }
+            Wrong::Version { expected, current } => {
+                let reason = format!("entity `{entity}` is at version {}, not {expected}", current.version);
+                found = Some(Box::new(current));
+                ("version_conflict", reason, CONFLICT_HINT.to_owned())
+            }
+        };
+        let WriteOrder { source, id, .. } = order;
+        Refused { source, id, code: Sym::new(code), reason, hint, current: found }
     }
 }
 

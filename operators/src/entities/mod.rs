@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::{EntityBody, EntityChange, EntityWrite};
+use worldflow_schemas::input::{Current, CurrentValue, EntityBody, EntityChange, EntityWrite};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
 use crate::machine::{Machine, Output};
@@ -31,6 +31,8 @@ pub enum EntitiesIn {
     Begin,
     /// Written in this tick. Routed by the entity.
     Write(EntityWrite),
+    /// As a write, if the entity is at this version. Routed by the entity.
+    WriteIf(u64, EntityWrite),
 }
 
 /// What the operator of entities tells others.
@@ -53,11 +55,23 @@ pub struct EntitiesMachine {
     entities: FxHashMap<Sym, Entity>,
 }
 
-/// An entity and how many times it has changed since it appeared, from 1.
+/// An entity and how many times it has changed, from 1. Of one that has been deleted only the version is
+/// left, so that one that is made anew is at none that was before.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Entity {
     body: EntityBody,
     version: u64,
+}
+
+impl Entity {
+    fn deleted(version: u64) -> Entity {
+        let body = EntityBody { kind: Sym::NONE, tags: Vec::new(), properties: Vec::new() };
+        Entity { body, version }
+    }
+
+    fn is_there(&self) -> bool {
+        !self.body.kind.is_none()
+    }
 }
 
 impl EntitiesMachine {
@@ -79,7 +93,15 @@ impl EntitiesMachine {
         }
     }
 
-    fn row(&self, entity: Sym, stored: &Entity) -> Row {
+    fn present(&self, entity: Sym) -> Option<&Entity> {
+        self.entities.get(&entity).filter(|stored| stored.is_there())
+    }
+
+    fn row(&self, entity: Sym, stored: &Entity) -> Option<Row> {
+        stored.is_there().then(|| self.shown(entity, stored))
+    }
+
+    fn shown(&self, entity: Sym, stored: &Entity) -> Row {
         Row::from([
             Value::id(self.realm),
             Value::Sym(entity),
@@ -95,14 +117,25 @@ impl EntitiesMachine {
         let written = std::mem::take(&mut self.written);
         for (&entity, body) in self.declared.iter().filter(|(entity, _)| !written.contains(entity)) {
             let stored = Entity { body: body.clone(), version: 1 };
-            output.insert(catalog::ENTITIES, self.row(entity, &stored));
+            output.insert(catalog::ENTITIES, self.shown(entity, &stored));
             tell_tags(entity, None, Some(&stored), output);
             self.entities.insert(entity, stored);
         }
     }
 
+    /// Whether an entity is at the version that a write expects.
+    fn expect(&self, entity: Sym, version: u64) -> Result<(), body::Wrong> {
+        let present = self.present(entity);
+        let found = present.map_or(0, |present| present.version);
+        if found == version {
+            return Ok(());
+        }
+        let value = CurrentValue::Entity(present.map(|present| present.body.clone()));
+        Err(body::Wrong::Version { expected: version, current: Current { version: found, value } })
+    }
+
     fn apply(&mut self, entity: Sym, change: EntityChange) -> Result<(), body::Wrong> {
-        let present = self.entities.get(&entity);
+        let present = self.present(entity);
         let body = match change {
             EntityChange::Upsert(body) => Some(body::upserted(body)?),
             EntityChange::Merge { properties, add_tags, remove_tags } => {
@@ -112,14 +145,12 @@ impl EntitiesMachine {
             EntityChange::Delete if present.is_none() => return Err(body::Wrong::UnknownEntity),
             EntityChange::Delete => None,
         };
-        match body {
-            None => drop(self.entities.remove(&entity)),
-            Some(body) if present.is_some_and(|present| present.body == body) => {}
-            Some(body) => {
-                let version = present.map_or(1, |present| present.version + 1);
-                self.entities.insert(entity, Entity { body, version });
-            }
+        if body.as_ref() == present.map(|present| &present.body) {
+            return Ok(());
         }
+        let version = self.entities.get(&entity).map_or(1, |stored| stored.version + 1);
+        let changed = body.map_or_else(|| Entity::deleted(version), |body| Entity { body, version });
+        self.entities.insert(entity, changed);
         Ok(())
     }
 }
@@ -130,22 +161,17 @@ impl Machine for EntitiesMachine {
     const NAME: BaseName = "entities";
 
     fn load(&mut self, row: BaseRow) {
-        // A declared entity that a write has deleted is a piece without an entity.
+        // Earlier versions kept a declared entity that a write has deleted as a piece without an entity.
         let (entity, written): (Sym, Option<Entity>) = piece::read(&row);
         self.written.insert(entity);
-        if let Some(stored) = written {
-            self.entities.insert(entity, stored);
-        }
+        self.entities.insert(entity, written.unwrap_or_else(|| Entity::deleted(1)));
     }
 
     fn loaded(&mut self, _: Tick, _: Vec<EntitiesIn>, output: &mut Output<EntitiesOut>) {
         for (&entity, stored) in &self.entities {
-            output.insert(catalog::ENTITIES, self.row(entity, stored));
+            output.rows.extend(self.row(entity, stored).map(|row| ((catalog::ENTITIES, row), 1)));
+            // Others begin with the tags that the world declares, so the lack of tags is told as well.
             tell(entity, stored.body.tags.clone(), output);
-        }
-        // Others begin with the tags that the world declares, so the lack of tags is told as well.
-        for &entity in self.written.iter().filter(|entity| !self.entities.contains_key(entity)) {
-            tell(entity, Vec::new(), output);
         }
         self.begin(output);
     }
@@ -154,23 +180,22 @@ impl Machine for EntitiesMachine {
         if !self.begun {
             self.begin(output);
         }
-        let mut writes: Vec<EntityWrite> = (inputs.into_iter())
+        let mut writes: Vec<(EntityWrite, Option<u64>)> = (inputs.into_iter())
             .filter_map(|input| match input {
                 EntitiesIn::Begin => None,
-                EntitiesIn::Write(write) => Some(write),
+                EntitiesIn::Write(write) => Some((write, None)),
+                EntitiesIn::WriteIf(version, write) => Some((write, Some(version))),
             })
             .collect();
-        writes.sort_by(|a, b| a.order.cmp_order(&b.order));
+        writes.sort_by(|(a, _), (b, _)| a.order.cmp_order(&b.order));
         let mut before: FxHashMap<Sym, Option<Entity>> = FxHashMap::default();
-        for EntityWrite { order, entity, change } in writes {
+        for (EntityWrite { order, entity, change }, if_version) in writes {
             if let Entry::Vacant(vacant) = before.entry(entity) {
                 vacant.insert(self.entities.get(&entity).cloned());
             }
-            if let Err(wrong) = self.apply(entity, change) {
-                let (code, reason, hint) = wrong.words(entity);
-                let refused =
-                    Refused { source: order.source, id: order.id, code: Sym::new(code), reason, hint };
-                output.out.push(EntitiesOut::Refused(refused));
+            let expected = if_version.map_or(Ok(()), |version| self.expect(entity, version));
+            if let Err(wrong) = expected.and_then(|()| self.apply(entity, change)) {
+                output.out.push(EntitiesOut::Refused(wrong.refused(order, entity)));
             }
         }
         for (entity, old) in before {
@@ -178,10 +203,9 @@ impl Machine for EntitiesMachine {
             if new == old.as_ref() {
                 continue;
             }
-            let rows = (old.as_ref().map(|old| self.row(entity, old)), new.map(|new| self.row(entity, new)));
-            output.replace(catalog::ENTITIES, rows.0, rows.1);
-            let piece = (new.is_some() || self.declared.contains_key(&entity)).then(|| new.cloned());
-            output.base.push(piece::change(Self::NAME, entity, &entity, piece.as_ref()));
+            let row = |stored: Option<&Entity>| stored.and_then(|stored| self.row(entity, stored));
+            output.replace(catalog::ENTITIES, row(old.as_ref()), row(new));
+            output.base.push(piece::change(Self::NAME, entity, &entity, Some(&new)));
             tell_tags(entity, old.as_ref(), new, output);
         }
     }

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::{FactKind, Span, WorldDef};
-use worldflow_schemas::input::{CloseWrite, FactChange, FactWrite, Holder, Scope};
+use worldflow_schemas::input::{
+    CloseWrite, Current, CurrentValue, FactChange, FactWrite, Holder, Scope, WriteOrder,
+};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
 
@@ -35,6 +37,8 @@ pub enum FactsIn {
     Effect(FactEffect),
     /// Written in this tick. Routed by the holder.
     Write(FactWrite),
+    /// As a write, if the fact is at this version. Routed by the holder.
+    WriteIf(u64, FactWrite),
     /// A group is no more, and its facts go. Routed by the holder.
     Close(CloseWrite),
 }
@@ -150,6 +154,18 @@ impl FactsMachine {
         }
     }
 
+    /// Whether a fact is at the version that a write expects.
+    fn expect(&self, holder: Holder, name: Sym, version: u64) -> Result<(), Wrong> {
+        let def = self.defs.get(&name).ok_or(Wrong::UnknownFact)?;
+        let present = self.facts.get(&(holder, name));
+        let shown = present.and_then(|fact| Some((fact.version, fact.value.clone()?)));
+        let (found, value) = shown.unwrap_or_else(|| (0, def.default.clone()));
+        match found == version {
+            true => Ok(()),
+            false => Err(Wrong::Version { expected: version, found, value }),
+        }
+    }
+
     fn apply(
         &mut self,
         tick: Tick,
@@ -230,10 +246,11 @@ impl Machine for FactsMachine {
             match input {
                 FactsIn::Clock(clock) => self.clock = Some(clock),
                 FactsIn::Effect(effect) => effects.push(effect),
-                FactsIn::Write(FactWrite { order, holder, fact, change }) => {
-                    writes.push((order, holder, Some((fact, change))));
+                FactsIn::Write(write) => writes.push(Write::of(write, None)),
+                FactsIn::WriteIf(version, write) => writes.push(Write::of(write, Some(version))),
+                FactsIn::Close(CloseWrite { order, group }) => {
+                    writes.push(Write { order, holder: group, done: None, if_version: None });
                 }
-                FactsIn::Close(CloseWrite { order, group }) => writes.push((order, group, None)),
             }
         }
         effects.sort_by(|a, b| {
@@ -244,7 +261,7 @@ impl Machine for FactsMachine {
                 .then_with(|| a.holder.id.cmp_text(b.holder.id))
                 .then_with(|| kind::cmp_change(&a.change, &b.change))
         });
-        writes.sort_by(|(a, ..), (b, ..)| a.cmp_order(b));
+        writes.sort_by(|a, b| a.order.cmp_order(&b.order));
         let mut before = Before::default();
         self.expire(tick, &mut before);
         for FactEffect { order, holder, fact, change } in effects {
@@ -258,12 +275,14 @@ impl Machine for FactsMachine {
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));
             }
         }
-        for (order, holder, write) in writes {
-            let Some((fact, change)) = write else {
+        for Write { order, holder, done, if_version } in writes {
+            let Some((fact, change)) = done else {
                 self.close(holder, &mut before);
                 continue;
             };
-            if let Err(wrong) = self.apply(tick, holder, fact, &change, &mut before) {
+            let expected = if_version.map_or(Ok(()), |version| self.expect(holder, fact, version));
+            let applied = expected.and_then(|()| self.apply(tick, holder, fact, &change, &mut before));
+            if let Err(wrong) = applied {
                 output.out.push(FactsOut::Refused(wrong.refused(order.source, order.id, fact)));
             }
         }
@@ -288,6 +307,21 @@ impl Machine for FactsMachine {
     }
 }
 
+/// A write and its place in the tick: a change of a fact, or the end of a group.
+struct Write {
+    order: WriteOrder,
+    holder: Holder,
+    done: Option<(Sym, FactChange)>,
+    if_version: Option<u64>,
+}
+
+impl Write {
+    fn of(write: FactWrite, if_version: Option<u64>) -> Write {
+        let FactWrite { order, holder, fact, change } = write;
+        Write { order, holder, done: Some((fact, change)), if_version }
+    }
+}
+
 /// What was there before the tick, of the facts it touched.
 #[derive(Default)]
 struct Before(FxHashMap<(Holder, Sym), Fact>);
@@ -304,10 +338,12 @@ enum Wrong {
     UnknownFact,
     Scope { declared: &'static str },
     Type(WrongType),
+    Version { expected: u64, found: u64, value: Value },
 }
 
 impl Wrong {
     fn refused(self, source: Sym, id: EventId, fact: Sym) -> Refused {
+        let mut current = None;
         let (code, reason, hint) = match self {
             Wrong::UnknownFact => (
                 "unknown_fact",
@@ -322,10 +358,18 @@ impl Wrong {
             Wrong::Type(WrongType { reason, hint }) => {
                 ("wrong_type", format!("fact `{fact}` {reason}"), hint.to_owned())
             }
+            Wrong::Version { expected, found, value } => {
+                let reason = format!("fact `{fact}` is at version {found}, not {expected}");
+                current = Some(Box::new(Current { version: found, value: CurrentValue::Fact(value) }));
+                ("version_conflict", reason, CONFLICT_HINT.to_owned())
+            }
         };
-        Refused { source, id, code: Sym::new(code), reason, hint }
+        Refused { source, id, code: Sym::new(code), reason, hint, current }
     }
 }
+
+/// What to do when something is at another version than expected.
+pub(crate) const CONFLICT_HINT: &str = "look at what is there now, and write again with its version";
 
 /// How many ticks a span takes, rounded up; a world span at the clock's present scale, paused or not.
 pub(crate) fn span_ticks(span: Span, clock: Option<&ClockNow>, length: TickLength) -> u64 {

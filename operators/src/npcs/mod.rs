@@ -317,6 +317,7 @@ fn late_reply(reply: &Reply) -> Refused {
         code: Sym::new("late_reply"),
         reason: format!("request `{}` is not open", reply.request),
         hint: "it was answered, cancelled, or its time was up".to_owned(),
+        current: None,
     }
 }
 

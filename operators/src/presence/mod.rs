@@ -190,6 +190,7 @@ impl Machine for PresenceMachine {
                     reason: format!("a player cannot join a {scope}"),
                     hint: "join a party, guild or account; send presence for regions and instances"
                         .to_owned(),
+                    current: None,
                 }));
             }
         }

@@ -273,6 +273,7 @@ impl Core {
             code: Sym::new(code),
             reason,
             hint: hint.to_owned(),
+            current: None,
         }));
     }
 

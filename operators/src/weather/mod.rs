@@ -349,6 +349,7 @@ fn unknown_state(command: &WeatherCommand) -> WeatherOut {
         code: Sym::new("unknown_state"),
         reason: format!("the climate of zone `{zone}` has no state `{state}`"),
         hint: "name one of the climate's states".to_owned(),
+        current: None,
     })
 }
 

@@ -78,7 +78,7 @@ impl Verb {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(log_format_last(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
@@ -91,6 +91,20 @@ pub fn main() -> ExitCode {
         log::error(cli.log_format, &format!("{error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// Options of the demo stand where no verb is, and clap takes `--log-format` in front of a verb for one of
+/// them: it is moved behind.
+fn log_format_last(mut args: Vec<OsString>) -> Vec<OsString> {
+    let leading = match args.get(1).and_then(|arg| arg.to_str()) {
+        Some("--log-format") => 2,
+        Some(arg) if arg.starts_with("--log-format=") => 1,
+        _ => 0,
+    };
+    if args.len() > 1 + leading {
+        args[1..].rotate_left(leading);
+    }
+    args
 }
 
 /// Says what is wrong with the arguments, or shows the help that they ask for.
@@ -159,6 +173,24 @@ mod tests {
             "{command}: {}",
             parsed.err().map(|error| error.to_string()).unwrap_or_default()
         );
+    }
+
+    #[test]
+    fn the_log_format_stands_before_or_behind_a_verb() {
+        for command in [
+            "worldflow --log-format json check world",
+            "worldflow --log-format=json check world",
+            "worldflow check --log-format json world",
+            "worldflow --log-format json",
+            "worldflow --log-format json --port 0",
+        ] {
+            let args = command.split_whitespace().map(OsString::from).collect();
+            let parsed = Cli::try_parse_from(log_format_last(args)).expect(command);
+            assert_eq!(parsed.log_format, log::LogFormat::Json, "{command}");
+            assert_eq!(parsed.verb.is_some(), command.contains("check"), "{command}");
+        }
+        let misplaced = "worldflow --port 0 check world".split_whitespace().map(OsString::from).collect();
+        assert!(Cli::try_parse_from(log_format_last(misplaced)).is_err());
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Fed {
             match outcome {
                 Outcome::Accepted { .. } => {}
                 Outcome::Duplicate { .. } => self.duplicates += 1,
-                Outcome::Refused(_) => self.refused += 1,
+                Outcome::Refused(_) | Outcome::Conflict(_) => self.refused += 1,
             }
         }
     }

@@ -165,6 +165,17 @@ impl Client {
         self.acked(seq).await
     }
 
+    /// Writes items, given as JSON, and waits for their ack.
+    pub(crate) async fn write(&mut self, items: &Value) -> Value {
+        self.seq += 1;
+        let seq = self.seq;
+        let json = json!({"seq": seq, "items": items});
+        let frame: v1::Write =
+            serde_json::from_value(json.clone()).expect("items are written as in docs/wire.md");
+        self.send(json!({"write": json}), ClientFrame::Write(frame)).await;
+        self.acked(seq).await
+    }
+
     async fn acked(&mut self, seq: u64) -> Value {
         let is = move |ack: &Value| ack["seq"] == seq;
         self.until(&format!("ack {seq}"), |client| client.acks.iter().any(is)).await;
@@ -282,7 +293,8 @@ fn plain(frame: ServerFrame) -> Value {
         ServerFrame::Ack(ack) => {
             let outcome = |outcome: v1::Outcome| {
                 json!({"index": outcome.index, "id": outcome.id, "tick": outcome.tick,
-                    "duplicate": outcome.duplicate, "error": outcome.error.map(|error| error.code)})
+                    "duplicate": outcome.duplicate, "error": outcome.error.map(|error| error.code),
+                    "current": outcome.current})
             };
             json!({"ack": {"seq": ack.seq, "tick": ack.tick, "accepted": ack.accepted,
                 "duplicates": ack.duplicates, "refused": ack.refused,

@@ -21,4 +21,5 @@ mod recordings;
 mod refusals;
 mod restart;
 mod rows;
+mod versions;
 mod worlds;

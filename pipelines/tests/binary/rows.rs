@@ -21,6 +21,7 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "grants" => &["realm", "grant"],
         "presence" => &["realm", "player"],
         "levels" => &["realm", "player"],
+        "facts" => &["realm", "scope", "holder", "fact"],
         "npc_requests" => &["realm", "request"],
         "npc_lines" => &["realm", "player", "npc", "line"],
         _ => panic!("these tests do not read {view}"),

@@ -8,7 +8,7 @@ use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
@@ -56,9 +56,11 @@ impl Checker {
             let reason = "a write is exactly one of fact, entity, presence, membership, close and weather";
             return Err(refuse("not_one", "", reason, "send several items for several writes"));
         } else if let Some(fact) = fact {
-            ("fact", self.fact(fact, order, hints).map(Command::Fact))
+            let write = self.fact(fact, order, hints);
+            ("fact", write.map(|write| Versioned::Fact(write).expecting(fact.if_version)))
         } else if let Some(entity) = entity {
-            ("entity", self.entity(entity, order, hints).map(Command::Entity))
+            let write = self.entity(entity, order, hints);
+            ("entity", write.map(|write| Versioned::Entity(write).expecting(entity.if_version)))
         } else if let Some(presence) = presence {
             ("presence", self.presence(presence, sender, order, hints).map(Command::Presence))
         } else if let Some(membership) = membership {

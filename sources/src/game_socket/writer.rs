@@ -15,7 +15,9 @@ use worldflow_engine::admission::{Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::server_frame::Frame;
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{ArcStr, Row, Tick, Value};
+use worldflow_schemas::input::{Current, CurrentValue, EntityBody};
+use worldflow_schemas::proto_rows::scalar;
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::frames::{self, Part};
 use super::hub::{Hub, SessionId};
@@ -293,6 +295,25 @@ pub(super) fn located(list: &str, index: u32, mut refusal: Refusal) -> Refusal {
     refusal
 }
 
+/// What a write found that expected another version.
+fn found(current: Current) -> v1::Current {
+    let Current { version, value } = current;
+    let text = |ids: &[Sym]| ids.iter().map(ToString::to_string).collect();
+    match value {
+        CurrentValue::Fact(value) => v1::Current { version, value: Some(scalar(&value)), entity: None },
+        CurrentValue::Entity(body) => {
+            let entity = body.map(|EntityBody { kind, tags, properties }| v1::EntityBody {
+                kind: kind.to_string(),
+                tags: text(&tags),
+                properties: (properties.iter())
+                    .map(|(name, value)| (name.to_string(), scalar(value)))
+                    .collect(),
+            });
+            v1::Current { version, value: None, entity }
+        }
+    }
+}
+
 /// The ack of a frame; `None` when it is not known what became of its items.
 pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1::Ack> {
     let outcomes = outcomes?;
@@ -320,6 +341,13 @@ pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1
                 ack.refused += 1;
                 let refusal = located(unacked.list, index, *refusal);
                 item.error = Some(frames::error(&refusal, None));
+            }
+            Outcome::Conflict(conflict) => {
+                ack.refused += 1;
+                let (refusal, current) = *conflict;
+                let refusal = located(unacked.list, index, refusal);
+                item.error = Some(frames::error(&refusal, None));
+                item.current = Some(found(current));
             }
         }
         item.id = text(id);

@@ -13,7 +13,7 @@ use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer,
-    Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    Holder, MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
@@ -159,8 +159,14 @@ fn command(source: Sym, number: u64, text: &str, proposed: &Proposed<'_>) -> Res
             .map(|write| ("membership", membership(&write, order.clone()).map(Command::Membership))),
         line.close
             .map(|write| ("close", close(&write, order.clone(), &Hints::default()).map(Command::Close))),
-        line.fact.map(|write| ("fact", fact(&write, order.clone()).map(Command::Fact))),
-        line.entity.map(|write| ("entity", entity(&write, order.clone()).map(Command::Entity))),
+        line.fact.map(|write| {
+            let found = fact(&write, order.clone());
+            ("fact", found.map(|found| Versioned::Fact(found).expecting(write.if_version)))
+        }),
+        line.entity.map(|write| {
+            let found = entity(&write, order.clone());
+            ("entity", found.map(|found| Versioned::Entity(found).expecting(write.if_version)))
+        }),
         line.weather.map(|write| ("weather", weather(&write, order.clone()).map(Command::Weather))),
         line.clock.map(|change| ("clock", clock(&change, order.clone()).map(Command::Clock))),
         line.grant.map(|answer| ("grant", grant(&answer, order.clone()).map(Command::GrantAnswer))),

@@ -10,8 +10,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_engine::admission::Refusal;
 use worldflow_schemas::definitions::{AttributeKind, FactKind, KindDef, WorldDef};
 use worldflow_schemas::input::{
-    ClockCommand, CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, MembershipWrite,
-    PresenceWrite, Scope, WeatherCommand,
+    ClockCommand, CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, IfVersion,
+    MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand,
 };
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
@@ -159,6 +159,10 @@ impl Rules {
             Command::Close(write) => ("close", self.close(write)),
             Command::Fact(write) => ("fact", self.fact(write)),
             Command::Entity(write) => ("entity", self.entity(write)),
+            Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => ("fact", self.fact(write)),
+            Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => {
+                ("entity", self.entity(write))
+            }
             Command::Weather(write) => ("weather", self.weather(write)),
             Command::Clock(write) => ("clock", clock(&write.command)),
             Command::GrantAnswer(answer) => ("grant", grant(answer)),
