@@ -49,8 +49,9 @@ pub enum Outcome {
     },
     /// It is older than the dedupe window, or than the source's lateness, or too far in the future.
     Refused(Box<Refusal>),
-    /// It expected another version than there is.
-    Conflict(Box<(Refusal, Current)>),
+    /// It is part of its tick, and the graph has refused it: of a write that expected another version, with
+    /// what is there.
+    Denied(Box<(Refusal, Option<Current>)>),
 }
 
 /// Why an input was refused: a row of `rejections` and an error on the wire.

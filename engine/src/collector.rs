@@ -173,8 +173,8 @@ pub(crate) struct Collector {
     /// Ticks up to this one may be published; everything, without a journal.
     pub(crate) reserved: Tick,
     pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
-    /// What the graph has refused of what is being answered.
-    pub(crate) refused: FxHashMap<(Sym, EventId), Outcome>,
+    /// Commands that are to be answered, and what the graph has said against them.
+    pub(crate) denied: FxHashMap<(Sym, EventId), Option<Outcome>>,
     pub(crate) waits: BTreeMap<Tick, Vec<oneshot::Sender<Tick>>>,
     /// Every tick before this one is published.
     pub(crate) next: Tick,
@@ -237,7 +237,11 @@ impl Collector {
                 error!(%why, "the journal cannot be written; the realm stops");
                 return Err(RealmFailed::Journal(why.to_string()));
             }
-            ToCollector::Answer(tick, answer) => self.answers.entry(tick).or_default().push(answer),
+            ToCollector::Answer(tick, answer) => {
+                let asked = answer.commands.iter().map(|(_, id)| ((answer.source, id.clone()), None));
+                self.denied.extend(asked);
+                self.answers.entry(tick).or_default().push(answer);
+            }
             ToCollector::Wait(tick, waiter) => self.waits.entry(tick).or_default().push(waiter),
             ToCollector::Recovered(tick) => {
                 self.recovered = Some(tick);
@@ -274,14 +278,13 @@ impl Collector {
             }
             for Answer { reply, mut outcomes, source, commands } in first.remove() {
                 for (place, id) in commands {
-                    if let Some(refused) = self.refused.remove(&(source, id)) {
-                        outcomes[place] = refused;
+                    if let Some(Some(denied)) = self.denied.remove(&(source, id)) {
+                        outcomes[place] = denied;
                     }
                 }
                 let _nobody_waits = reply.send(outcomes);
             }
         }
-        self.refused.clear();
         while let Some(first) = self.waits.first_entry() {
             if *first.key() >= self.next {
                 break;
@@ -336,12 +339,9 @@ impl Collector {
                     hint: refused.hint,
                 };
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
-                if !self.answers.is_empty() {
-                    let outcome = match refused.current {
-                        Some(current) => Outcome::Conflict(Box::new((refusal, *current))),
-                        None => Outcome::Refused(Box::new(refusal)),
-                    };
-                    self.refused.insert((refused.source, refused.id), outcome);
+                if let Some(denied) = self.denied.get_mut(&(refused.source, refused.id)) {
+                    let current = refused.current.map(|current| *current);
+                    *denied = Some(Outcome::Denied(Box::new((refusal, current))));
                 }
             }
         }
@@ -413,7 +413,7 @@ mod tests {
             durable: None,
             reserved: 100,
             answers: BTreeMap::new(),
-            refused: FxHashMap::default(),
+            denied: FxHashMap::default(),
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::info;
 use worldflow_schemas::definitions::WorldDef;
@@ -278,6 +279,7 @@ async fn start(
         durable: None,
         reserved: if folder.is_some() { 0 } else { Tick::MAX - 1 },
         answers: BTreeMap::new(),
+        denied: FxHashMap::default(),
         waits: BTreeMap::new(),
         next: 0,
         recovered: None,

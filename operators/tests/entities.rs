@@ -169,16 +169,23 @@ fn recompute(
         tags.sort();
         all.insert(name.clone(), (def.kind.clone(), tags, properties));
     }
+    let mut changes: BTreeMap<String, u64> = all.keys().map(|name| (name.clone(), 1)).collect();
     for (_, inputs) in script.range(..=until) {
-        let mut writes: Vec<&EntityWrite> = (inputs.iter())
+        let mut writes: Vec<(&EntityWrite, Option<u64>)> = (inputs.iter())
             .filter_map(|input| match input {
-                EntitiesIn::Write(write) => Some(write),
+                EntitiesIn::Write(write) => Some((write, None)),
+                EntitiesIn::WriteIf(version, write) => Some((write, Some(*version))),
                 EntitiesIn::Begin => None,
             })
             .collect();
-        writes.sort_by(|a, b| a.order.cmp_order(&b.order));
-        for write in writes {
+        writes.sort_by(|(a, _), (b, _)| a.order.cmp_order(&b.order));
+        for (write, if_version) in writes {
             let name = write.entity.to_string();
+            let before = all.get(&name).cloned();
+            let shown = if before.is_some() { changes[&name] } else { 0 };
+            if if_version.is_some_and(|version| version != shown) {
+                continue;
+            }
             match &write.change {
                 EntityChange::Delete => drop(all.remove(&name)),
                 EntityChange::Upsert(body) => {
@@ -187,10 +194,10 @@ fn recompute(
                     tags.dedup();
                     let properties: BTreeMap<String, String> =
                         body.properties.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-                    all.insert(name, (body.kind.to_string(), tags, properties));
+                    all.insert(name.clone(), (body.kind.to_string(), tags, properties));
                 }
                 EntityChange::Merge { properties, add_tags, remove_tags } => {
-                    let Some((_, tags, had)) = all.get_mut(&name) else { continue };
+                    let Some((_, tags, had)) = all.get_mut(&write.entity.to_string()) else { continue };
                     tags.retain(|tag| remove_tags.iter().all(|gone| gone.as_str() != tag));
                     tags.extend(add_tags.iter().map(ToString::to_string));
                     tags.sort();
@@ -204,6 +211,7 @@ fn recompute(
                     }
                 }
             }
+            *changes.entry(name.clone()).or_default() += u64::from(all.get(&name) != before.as_ref());
         }
     }
     all
@@ -291,12 +299,16 @@ fn input() -> impl Strategy<Value = EntityChange> {
 }
 
 fn script() -> impl Strategy<Value = Script<EntitiesIn>> {
-    let change = (prop::sample::select(vec!["wolf", "gate", "cart", "bear"]), input());
+    let version = prop::option::weighted(0.4, 0_u64..4);
+    let change = (prop::sample::select(vec!["wolf", "gate", "cart", "bear"]), input(), version);
     prop::collection::btree_map(2_u64..20, prop::collection::vec(change, 1..5), 1..10).prop_map(|ticks| {
         let mut script: Script<EntitiesIn> = (ticks.into_iter())
             .map(|(tick, writes)| {
                 let mut writes: Vec<EntitiesIn> = (writes.into_iter().zip(0..))
-                    .map(|((entity, change), id)| write(id, entity, change))
+                    .map(|((entity, change, version), id)| match (write(id, entity, change), version) {
+                        (EntitiesIn::Write(write), Some(version)) => EntitiesIn::WriteIf(version, write),
+                        (input, _) => input,
+                    })
                     .collect();
                 writes.reverse();
                 (tick, writes)

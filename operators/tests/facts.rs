@@ -197,7 +197,8 @@ fn input() -> impl Strategy<Value = FactsIn> {
         if which == 0 {
             FactsIn::Close(CloseWrite { order: order(0, id), group: holder })
         } else if which < 5 {
-            FactsIn::Write(FactWrite { order: order(0, id), holder, fact, change })
+            let write = FactWrite { order: order(0, id), holder, fact, change };
+            if which < 3 { FactsIn::Write(write) } else { FactsIn::WriteIf(id % 4, write) }
         } else {
             let order =
                 EffectOrder::Quest { quest: Sym::new("q"), holder, place: u32::try_from(id).expect("small") };
@@ -225,7 +226,7 @@ proptest! {
             .map(|(tick, mut inputs)| {
                 for (input, id) in inputs.iter_mut().zip(0..) {
                     match input {
-                        FactsIn::Write(write) => write.order = order(0, id),
+                        FactsIn::Write(write) | FactsIn::WriteIf(_, write) => write.order = order(0, id),
                         FactsIn::Effect(effect) => {
                             let quest = Sym::new(&format!("q{id}"));
                             effect.order = EffectOrder::Quest { quest, holder: effect.holder, place: 0 };
@@ -241,7 +242,7 @@ proptest! {
         let mut split = std::collections::BTreeSet::new();
         for shard in 0..3 {
             let mine = |input: &FactsIn| match input {
-                FactsIn::Write(write) => write.holder.route() % 3 == shard,
+                FactsIn::Write(write) | FactsIn::WriteIf(_, write) => write.holder.route() % 3 == shard,
                 FactsIn::Effect(effect) => effect.holder.route() % 3 == shard,
                 FactsIn::Close(close) => close.group.route() % 3 == shard,
                 FactsIn::Clock(_) => true,

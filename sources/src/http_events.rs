@@ -226,7 +226,7 @@ impl Lines {
                 }
                 Outcome::Duplicate { .. } => self.summary.duplicates += 1,
                 Outcome::Refused(refusal) => self.list(line, None, *refusal),
-                Outcome::Conflict(conflict) => self.list(line, None, conflict.0),
+                Outcome::Denied(denied) => self.list(line, None, denied.0),
             }
         }
         Ok(())

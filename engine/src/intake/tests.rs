@@ -50,6 +50,7 @@ fn what_is_sent_again_does_not_count_against_the_rate() {
         let outcomes = intake.take(&mut limited(names, 1_000_000)).outcomes;
         let code = |outcome| match outcome {
             Outcome::Refused(refusal) => refusal.code.to_owned(),
+            Outcome::Denied(denied) => denied.0.code.to_owned(),
             outcome if outcome == first => "accepted".to_owned(),
             outcome if outcome == again => "duplicate".to_owned(),
             outcome => format!("{outcome:?}"),
@@ -99,6 +100,7 @@ fn take(intake: &mut Intake, name: &str) -> &'static str {
         Outcome::Accepted { .. } => "accepted",
         Outcome::Duplicate { .. } => "duplicate",
         Outcome::Refused(refusal) => refusal.code,
+        Outcome::Denied(denied) => denied.0.code,
     }
 }
 

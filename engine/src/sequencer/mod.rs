@@ -18,7 +18,7 @@ use crate::admission::{Batch, TickEvents};
 use crate::amount::{Amount, GROUP, MOST_IN_FLIGHT};
 use crate::collector::{Answer, Released, ToCollector};
 use crate::dedupe::SealedIds;
-use crate::intake::{IDLE_MS, Intake, PendingTick, note_least};
+use crate::intake::{Decided, IDLE_MS, Intake, PendingTick, note_least};
 use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::realm::Progress;

@@ -170,6 +170,7 @@ async fn times_far_from_now_are_refused_in_real_time() {
             Outcome::Accepted { .. } => "accepted",
             Outcome::Duplicate { .. } => "duplicate",
             Outcome::Refused(refusal) => refusal.code,
+            Outcome::Denied(denied) => denied.0.code,
         }
     };
     assert_eq!(publish("future", 100_000_000_000).await, "too_early");

@@ -152,9 +152,10 @@ impl Fed {
     fn hear(&mut self, outcomes: &[Outcome]) {
         for outcome in outcomes {
             match outcome {
-                Outcome::Accepted { .. } => {}
+                // What the graph makes of an input is in its rows.
+                Outcome::Accepted { .. } | Outcome::Denied(_) => {}
                 Outcome::Duplicate { .. } => self.duplicates += 1,
-                Outcome::Refused(_) | Outcome::Conflict(_) => self.refused += 1,
+                Outcome::Refused(_) => self.refused += 1,
             }
         }
     }

@@ -342,12 +342,12 @@ pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1
                 let refusal = located(unacked.list, index, *refusal);
                 item.error = Some(frames::error(&refusal, None));
             }
-            Outcome::Conflict(conflict) => {
+            Outcome::Denied(denied) => {
                 ack.refused += 1;
-                let (refusal, current) = *conflict;
+                let (refusal, current) = *denied;
                 let refusal = located(unacked.list, index, refusal);
                 item.error = Some(frames::error(&refusal, None));
-                item.current = Some(found(current));
+                item.current = current.map(found);
             }
         }
         item.id = text(id);
