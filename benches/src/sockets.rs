@@ -108,6 +108,8 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         postgres: None,
         workers: Some(args.workers),
         manual: false,
+        tls: None,
+        insecure: false,
     })
     .await?;
     let (starts, started) = watch::channel(None);

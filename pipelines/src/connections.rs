@@ -1,8 +1,8 @@
 //! The accept loop: HTTP/1.1 connections that cannot be kept half open.
 //!
-//! `listener ─accept→ connection ─head in time→ router`. How long the head of a request may take, and how
-//! many connections there may be at once, is limited here; bodies and sockets have limits of their own,
-//! where they are read.
+//! `listener ─accept→ connection ─TLS, if any→ head in time→ router`. How long the handshake and the head of a
+//! request may take, and how many connections there may be at once, is limited here; bodies and sockets have
+//! limits of their own, where they are read.
 
 use std::io::Write as _;
 use std::pin::pin;
@@ -12,9 +12,11 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// How much connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,7 @@ const REST: Duration = Duration::from_secs(1);
 /// returns with the last of them. Dropping it cuts them off.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     app: Router,
     limits: ConnectionLimits,
     stopping: watch::Receiver<bool>,
@@ -51,9 +54,9 @@ pub async fn serve(
             Some(_ended) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() < limits.most => {
-                    connections.spawn(converse(stream, app.clone(), limits, stopping.clone()));
+                    connections.spawn(open(stream, tls.clone(), app.clone(), limits, stopping.clone()));
                 }
-                Ok((stream, _)) => turn_away(stream, limits.most),
+                Ok((stream, _)) => turn_away(stream, tls.is_some(), limits.most),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted for a moment");
@@ -71,10 +74,29 @@ async fn stop(mut stopping: watch::Receiver<bool>) {
     let _gone = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn converse(stream: TcpStream, app: Router, limits: ConnectionLimits, stopping: watch::Receiver<bool>) {
+async fn open(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    limits: ConnectionLimits,
+    stopping: watch::Receiver<bool>,
+) {
     // A delta is to leave when it is written, not when the client has acknowledged the one before. Where
     // the option cannot be set the connection is gone already.
     let _gone = stream.set_nodelay(true);
+    let Some(tls) = tls else { return converse(stream, app, limits, stopping).await };
+    // Who does not shake hands in time, or rightly, has nobody to talk to.
+    if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, tls.accept(stream)).await {
+        converse(stream, app, limits, stopping).await;
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    app: Router,
+    limits: ConnectionLimits,
+    stopping: watch::Receiver<bool>,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
@@ -87,9 +109,13 @@ async fn converse(stream: TcpStream, app: Router, limits: ConnectionLimits, stop
     let _ended = connection.await;
 }
 
-/// Says why in one write, which a new connection has room for, and hangs up.
-fn turn_away(stream: TcpStream, most: usize) {
+/// Says why in one write, which a new connection has room for, and hangs up; a handshake would cost more than
+/// it is worth.
+fn turn_away(stream: TcpStream, encrypted: bool, most: usize) {
     metrics::counter!("worldflow_connections_turned_away_total").increment(1);
+    if encrypted {
+        return;
+    }
     let error = serde_json::json!({"error": {
         "code": "too_many_connections",
         "path": "",

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_schemas::Sym;
@@ -55,6 +56,10 @@ pub struct ServeConfig {
     pub workers: Option<usize>,
     /// Time passes only by `POST /v1/clock/advance`.
     pub manual: bool,
+    /// With what connections are encrypted.
+    pub tls: Option<TlsAcceptor>,
+    /// Whether others than this machine may connect without TLS.
+    pub insecure: bool,
 }
 
 /// A server that runs.
@@ -79,7 +84,7 @@ impl Serving {
     /// When the port is taken, a data folder is in use or damaged, or a sink's or tier's settings
     /// cannot be used.
     pub async fn open(config: ServeConfig) -> anyhow::Result<Serving> {
-        let listener = listen(config.listen).await?;
+        let listener = listen(config.listen, config.tls.is_some() || config.insecure).await?;
         let address = listener.local_addr()?;
         let metrics = worldflow_sinks::health::install_metrics().ok();
         let mut realms = Vec::new();
@@ -121,7 +126,7 @@ impl Serving {
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
         let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual);
         let (stop, stopping) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, app, ConnectionLimits::default(), stopping));
+        let server = tokio::spawn(serve(listener, config.tls, app, ConnectionLimits::default(), stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
         Ok(Serving { address, tokens, realms, edges, playing, sinks, tiers, stop, server })
     }
@@ -183,11 +188,11 @@ impl Serving {
 /// How long connections may take to end once everything else has.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(2);
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    if !address.ip().is_loopback() {
+async fn listen(address: SocketAddr, exposed: bool) -> anyhow::Result<TcpListener> {
+    if !address.ip().is_loopback() && !exposed {
         anyhow::bail!(
-            "refusing to listen on {address}: only the loopback is served without TLS and real keys\n\
-             hint: use 127.0.0.1, and a proxy with TLS in front of it"
+            "refusing to listen on {address}: only the loopback is served without TLS\n\
+             hint: give --tls-cert and --tls-key; or use 127.0.0.1, and a proxy with TLS in front of it"
         );
     }
     TcpListener::bind(address).await.map_err(|error| match error.kind() {

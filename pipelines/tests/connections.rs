@@ -28,7 +28,7 @@ async fn start(limits: ConnectionLimits) -> Server {
     let address = listener.local_addr().expect("bound");
     let (stop, stopping) = watch::channel(false);
     let app = Router::new().route("/", get(|| async { "well" }));
-    Server { address, stop, serving: tokio::spawn(serve(listener, app, limits, stopping)) }
+    Server { address, stop, serving: tokio::spawn(serve(listener, None, app, limits, stopping)) }
 }
 
 async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {

@@ -1,10 +1,12 @@
 //! Tokens: who is speaking, for which realm, as what.
 //!
-//! A token is looked up here and nowhere else, so that another form of token needs one more arm in
-//! [`Tokens::claims`]. Whoever has no token here has no rights.
+//! A token is one of a table, or a JWT that is signed with a key that is trusted here. It is looked up here
+//! and nowhere else. Whoever has no token here has no rights.
 
 use std::sync::{Arc, RwLock};
 
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use worldflow_engine::admission::Refusal;
 use worldflow_schemas::Sym;
@@ -12,7 +14,8 @@ use worldflow_schemas::Sym;
 use crate::check::{holder_text, intern, refuse};
 
 /// What a token lets its bearer be.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Speaks for many players, writes the world's state, hands out grants.
     GameServer,
@@ -70,10 +73,92 @@ pub fn subject(text: &str) -> Result<Sym, Refusal> {
     intern(holder_text("subject", text)?)
 }
 
+/// What a JWT says.
+#[derive(Debug, Deserialize)]
+struct Signed {
+    realm: String,
+    role: Role,
+    sub: String,
+}
+
+/// A key that tokens are signed with elsewhere: JWTs with `realm`, `role`, `sub` and `exp`.
+#[derive(Clone)]
+pub struct TokenKey {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+/// A key that cannot be used. Never says what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeyError {
+    /// HS256 with a secret that can be guessed.
+    #[error(
+        "the secret is shorter than {} bytes\nhint: for example `openssl rand -hex 32`",
+        TokenKey::LEAST_SECRET_BYTES
+    )]
+    Short,
+    /// Not the public half of an Ed25519 key as PEM.
+    #[error(
+        "not the public half of an Ed25519 key as PEM\nhint: `openssl genpkey -algorithm ed25519 -out key.pem`, then `openssl pkey -in key.pem -pubout`"
+    )]
+    NotEd25519,
+}
+
+impl std::fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenKey").finish_non_exhaustive()
+    }
+}
+
+impl TokenKey {
+    /// The shortest secret of HS256: as long as what it makes.
+    pub const LEAST_SECRET_BYTES: usize = 32;
+
+    /// A secret that both sides know.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn hs256(secret: &str) -> Result<TokenKey, KeyError> {
+        if secret.len() < TokenKey::LEAST_SECRET_BYTES {
+            return Err(KeyError::Short);
+        }
+        Ok(TokenKey::new(Algorithm::HS256, DecodingKey::from_secret(secret.as_bytes())))
+    }
+
+    /// The public half of a key pair, as PEM.
+    ///
+    /// # Errors
+    /// When it is no such key.
+    pub fn eddsa(pem: &str) -> Result<TokenKey, KeyError> {
+        let key = DecodingKey::from_ed_pem(pem.as_bytes()).map_err(|_| KeyError::NotEd25519)?;
+        Ok(TokenKey::new(Algorithm::EdDSA, key))
+    }
+
+    fn new(algorithm: Algorithm, key: DecodingKey) -> TokenKey {
+        let mut validation = Validation::new(algorithm);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        (validation.validate_nbf, validation.validate_aud, validation.leeway) =
+            (true, false, CLOCKS_DIFFER_S);
+        TokenKey { key, validation }
+    }
+
+    fn claims(&self, token: &str) -> Option<Claims> {
+        let Signed { realm, role, sub } = decode(token, &self.key, &self.validation).ok()?.claims;
+        Some(Claims { role, realm: Sym::find(&realm)?, subject: subject(&sub).ok()? })
+    }
+}
+
+/// By how many seconds the clocks of whoever signs and of this machine may differ.
+const CLOCKS_DIFFER_S: u64 = 5;
+
+/// The longest token that is looked at.
+const MOST_TOKEN_BYTES: usize = 4096;
+
 /// The tokens that are good. Cheap to clone; all clones share one table.
 #[derive(Clone, Default)]
 pub struct Tokens {
     table: Arc<RwLock<Vec<(String, Claims)>>>,
+    keys: Arc<RwLock<Vec<TokenKey>>>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -106,10 +191,26 @@ impl Tokens {
         }
     }
 
+    /// Takes what is signed with this key for good, until it expires. Of several keys each is good, so that
+    /// a new one can be brought in before the old one goes.
+    pub fn trust(&self, key: TokenKey) {
+        self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(key);
+    }
+
     /// What a token says, or `None` when it is not good. Takes as long for a wrong token as for a
     /// right one of the same length.
     #[must_use]
     pub fn claims(&self, token: &str) -> Option<Claims> {
+        if token.len() > MOST_TOKEN_BYTES {
+            return None;
+        }
+        self.known(token).or_else(|| {
+            let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            keys.iter().find_map(|key| key.claims(token))
+        })
+    }
+
+    fn known(&self, token: &str) -> Option<Claims> {
         let table = self.table.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut found = None;
         for (known, claims) in table.iter() {
@@ -134,6 +235,9 @@ pub(crate) fn random_hex<const BYTES: usize>() -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use rcgen::{KeyPair, PKCS_ED25519};
+
     use super::*;
 
     #[test]
@@ -147,5 +251,70 @@ mod tests {
         tokens.add(String::new(), claims);
         assert_eq!(tokens.claims(""), None);
         assert_eq!(claims.source().as_str(), "player:ana");
+    }
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn in_seconds(seconds: i64) -> i64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        i64::try_from(now.as_secs()).expect("before the end of time") + seconds
+    }
+
+    fn good() -> serde_json::Value {
+        serde_json::json!({"realm": "signed-realm", "role": "game_server", "sub": "eu-1", "exp": in_seconds(60)})
+    }
+
+    fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &serde_json::Value) -> String {
+        encode(&Header::new(algorithm), claims, key).expect("it can be signed")
+    }
+
+    #[test]
+    fn what_a_trusted_key_has_signed_is_good_until_it_expires() {
+        let realm = Sym::new("signed-realm");
+        let wanted = Claims { role: Role::GameServer, realm, subject: "eu-1".into() };
+        let pair = KeyPair::generate_for(&PKCS_ED25519).expect("randomness");
+        let ed25519 = EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).expect("a key");
+        let secret = EncodingKey::from_secret(SECRET.as_bytes());
+        for (algorithm, signs, trusted) in [
+            (Algorithm::HS256, &secret, TokenKey::hs256(SECRET)),
+            (Algorithm::EdDSA, &ed25519, TokenKey::eddsa(&pair.public_key_pem())),
+        ] {
+            let tokens = Tokens::new();
+            assert_eq!(tokens.claims(&signed(algorithm, signs, &good())), None, "no key is trusted");
+            tokens.trust(trusted.expect("a key"));
+            let token = signed(algorithm, signs, &good());
+            assert_eq!(tokens.claims(&token), Some(wanted), "{algorithm:?}");
+            assert_eq!(tokens.claims(&token[..token.len() - 2]), None, "the signature is cut off");
+            for (member, value) in [
+                ("exp", serde_json::json!(in_seconds(-60))),
+                ("exp", serde_json::Value::Null),
+                ("nbf", serde_json::json!(in_seconds(60))),
+                ("realm", "another".into()),
+                ("role", "god".into()),
+                ("sub", "".into()),
+                ("sub", "a\u{7}b".into()),
+            ] {
+                let mut claims = good();
+                claims[member] = value;
+                assert_eq!(tokens.claims(&signed(algorithm, signs, &claims)), None, "{claims}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_with_its_own_algorithm_only() {
+        let tokens = Tokens::new();
+        let public = KeyPair::generate_for(&PKCS_ED25519).expect("randomness").public_key_pem();
+        tokens.trust(TokenKey::eddsa(&public).expect("a key"));
+        let _realm = Sym::new("signed-realm");
+        // What everyone knows of the pair must not serve as a secret, and no signature is none.
+        let public = EncodingKey::from_secret(public.as_bytes());
+        assert_eq!(tokens.claims(&signed(Algorithm::HS256, &public, &good())), None);
+        let none = signed(Algorithm::HS256, &public, &good());
+        let [_, claims, _] = none.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
+        assert_eq!(tokens.claims(&format!("eyJhbGciOiJub25lIn0.{claims}.")), None);
+        assert_eq!(TokenKey::hs256(&SECRET[1..]).err(), Some(KeyError::Short));
+        assert_eq!(TokenKey::eddsa(SECRET).err(), Some(KeyError::NotEd25519));
+        assert!(!format!("{:?}", TokenKey::hs256(SECRET)).contains(SECRET));
     }
 }

@@ -42,7 +42,11 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let realm = RealmChoice { name: name.clone(), world };
     let (bot_count, seed) = (args.bots, args.seed);
     let data = args.serve.data.clone();
-    let config = args.serve.config(vec![realm], false);
+    let config = args.serve.config(vec![realm], false)?;
+    anyhow::ensure!(
+        config.tls.is_none() && config.listen.ip().is_loopback(),
+        "the demo is played on the loopback, without TLS\nhint: `worldflow run` serves a world to others"
+    );
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let serving = Serving::open(config).await?;
         let address = serving.address;

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use worldflow_schemas::Sym;
-use worldflow_sources::tokens::{self, Claims, Role};
+use worldflow_sources::tokens::{self, Claims, KeyError, Role, TokenKey};
 
 use super::numbers;
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
+use crate::tls;
 use crate::world::{LoadedWorld, did_you_mean};
 
 /// Serves one or more worlds until Ctrl-C
@@ -42,6 +43,10 @@ pub(super) struct RunArgs {
     /// several times; without it, development tokens are made and printed.
     #[arg(long = "token", value_name = "REALM/ROLE/SUBJECT=VARIABLE")]
     tokens: Vec<String>,
+    /// Takes JWTs that are signed with the key in an environment variable: HS256=VARIABLE, a secret, or
+    /// EdDSA=VARIABLE, a public key as PEM. They say `realm`, `role`, `sub` and `exp`. May be given several times.
+    #[arg(long = "jwt", value_name = "ALGORITHM=VARIABLE")]
+    jwt: Vec<String>,
     /// Says that this is no live game: allows --manual-clock, and prints development tokens.
     #[arg(long)]
     development: bool,
@@ -53,9 +58,18 @@ pub(super) struct ServeArgs {
     /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 7777)]
     pub(super) port: u16,
-    /// The address; the loopback only.
+    /// The address; one that others reach needs --tls-cert, --tls-key and real tokens.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(super) host: IpAddr,
+    /// The certificate, with those that vouch for it behind it: a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Its private key: a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Listens where others reach it without TLS, or with development tokens: for a network that is yours.
+    #[arg(long)]
+    pub(super) insecure: bool,
     /// The data folder: journal, snapshots, SQLite files.
     #[arg(long, default_value = ".data")]
     pub(super) data: PathBuf,
@@ -69,15 +83,19 @@ pub(super) struct ServeArgs {
 }
 
 impl ServeArgs {
-    pub(super) fn config(self, realms: Vec<RealmChoice>, manual: bool) -> ServeConfig {
-        ServeConfig {
+    pub(super) fn config(self, realms: Vec<RealmChoice>, manual: bool) -> anyhow::Result<ServeConfig> {
+        let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
+        let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
+        Ok(ServeConfig {
             realms,
             data: self.data,
             listen: SocketAddr::new(self.host, self.port),
             postgres: self.postgres,
             workers: self.workers,
             manual,
-        }
+            tls,
+            insecure: self.insecure,
+        })
     }
 }
 
@@ -129,9 +147,10 @@ fn given_token(given: &str, realms: &[RealmChoice]) -> anyhow::Result<(Claims, S
             "--token {given}: not REALM/ROLE/SUBJECT=VARIABLE\nhint: for example greenvale/game_server/eu-1=EU_TOKEN"
         );
     };
-    let realm =
-        one_of("realm", realm, realms.iter().map(|realm| (realm.name.as_str(), realm)))?.name.as_str();
-    let role = one_of("role", role, ROLES.map(|role| (role.name(), role)))?;
+    let realm = one_of("--token", "realm", realm, realms.iter().map(|realm| (realm.name.as_str(), realm)))?
+        .name
+        .as_str();
+    let role = one_of("--token", "role", role, ROLES.map(|role| (role.name(), role)))?;
     let subject = tokens::subject(subject).map_err(|refusal| {
         anyhow::anyhow!("--token {given}: the subject {}\nhint: {}", refusal.reason, refusal.hint)
     })?;
@@ -143,10 +162,23 @@ fn given_token(given: &str, realms: &[RealmChoice]) -> anyhow::Result<(Claims, S
     Ok((Claims { realm: Sym::new(realm), role, subject }, token))
 }
 
+/// A key that tokens are signed with, given by reference.
+fn given_key(given: &str) -> anyhow::Result<TokenKey> {
+    let Some((algorithm, variable)) = given.split_once('=') else {
+        anyhow::bail!("--jwt {given}: not ALGORITHM=VARIABLE\nhint: for example EdDSA=JWT_PUBLIC_KEY");
+    };
+    let algorithms: [(&str, fn(&str) -> Result<TokenKey, KeyError>); 2] =
+        [("HS256", TokenKey::hs256), ("EdDSA", TokenKey::eddsa)];
+    let read = one_of("--jwt", "algorithm", algorithm, algorithms)?;
+    let key = resolve(&format!("${{{variable}}}"), "--jwt")?;
+    read(&key).map_err(|error| anyhow::anyhow!("--jwt: the value of {variable}: {error}"))
+}
+
 const ROLES: [Role; 3] = [Role::GameServer, Role::Player, Role::Dashboard];
 
-/// What is known by a name that was given in a token.
+/// What is known by a name that was given in an option.
 fn one_of<'k, T>(
+    option: &str,
     what: &str,
     given: &str,
     known: impl IntoIterator<Item = (&'k str, T)>,
@@ -162,7 +194,7 @@ fn one_of<'k, T>(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it is one of {}", names.join(", ")),
     };
-    anyhow::bail!("--token: unknown {what} `{given}`\nhint: {hint}")
+    anyhow::bail!("{option}: unknown {what} `{given}`\nhint: {hint}")
 }
 
 /// Tokens that are good until the server stops, and the text that says so.
@@ -187,13 +219,21 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let choices = choices(&args)?;
     let given: Vec<(Claims, String)> =
         args.tokens.iter().map(|given| given_token(given, &choices)).collect::<Result<_, _>>()?;
-    let development = args.development || given.is_empty();
+    let keys: Vec<TokenKey> = args.jwt.iter().map(|given| given_key(given)).collect::<Result<_, _>>()?;
+    let development = args.development || (given.is_empty() && keys.is_empty());
+    anyhow::ensure!(
+        args.serve.host.is_loopback() || args.serve.insecure || !development,
+        "refusing to listen on {} with development tokens\nhint: give --token or --jwt, or say --insecure",
+        args.serve.host
+    );
     let manual = args.manual_clock;
-    let config = args.serve.config(choices, manual);
+    let config = args.serve.config(choices, manual)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let names: Vec<String> = config.realms.iter().map(|realm| realm.name.clone()).collect();
+        let encrypted = config.tls.is_some();
         let serving = Serving::open(config).await?;
-        let mut text = format!("worldflow listens on http://{}\n", serving.address);
+        let encrypted = if encrypted { "s" } else { "" };
+        let mut text = format!("worldflow listens on http{encrypted}://{}\n", serving.address);
         for name in names {
             if development {
                 let of = [
@@ -202,13 +242,14 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                     (Role::Dashboard, "dashboard"),
                 ];
                 text.push_str(&development_tokens(&serving, &name, of)?.0);
-            } else if !given.iter().any(|(claims, _)| claims.realm.as_str() == name) {
+            } else if keys.is_empty() && !given.iter().any(|(claims, _)| claims.realm.as_str() == name) {
                 text.push_str(&format!("\nrealm {name}; nobody is let in: no --token is for it\n"));
             }
         }
         for (claims, token) in given {
             serving.tokens.add(token, claims);
         }
+        keys.into_iter().for_each(|key| serving.tokens.trust(key));
         text.push_str("\nCtrl-C stops it.\n");
         let stop = stop_signal()?;
         std::io::stdout().write_all(text.as_bytes())?;

@@ -21,5 +21,6 @@ mod recordings;
 mod refusals;
 mod restart;
 mod rows;
+mod security;
 mod versions;
 mod worlds;

@@ -33,8 +33,17 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Process {
+        Process::start_with(args, &[])
+    }
+
+    /// As [`Process::start`], with these variables in its environment.
+    pub(crate) fn start_with<'a>(
+        args: impl IntoIterator<Item = &'a str>,
+        environment: &[(&str, &str)],
+    ) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_worldflow"))
             .args(args)
+            .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -141,6 +150,15 @@ impl Server {
         let address = process.printed("worldflow listens on http://").to_owned();
         let tokens = printed_tokens(&process.stdout);
         Server { process, address, tokens }
+    }
+
+    /// Serves with these variables in its environment, and prints no tokens; by `http` or `https`.
+    pub(crate) fn guarded(scheme: &str, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let all = ["run", "--port", "0"].into_iter().chain(args.iter().copied());
+        let mut process = Process::start_with(all, environment);
+        process.until("Ctrl-C stops it");
+        let address = process.printed(&format!("worldflow listens on {scheme}://")).to_owned();
+        Server { process, address, tokens: Vec::new() }
     }
 
     /// `worldflow demo` on a free port with these arguments.
