@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use worldflow_sources::lingering::Lingering;
 
 /// How much connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,8 @@ async fn converse(stream: TcpStream, app: Router, limits: ConnectionLimits, stop
     let _gone = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection =
+        http.serve_connection(TokioIo::new(Lingering::new(stream)), TowerToHyperService::new(app));
     let mut connection = pin!(connection.with_upgrades());
     // However it ends, there is nobody left to be told.
     tokio::select! {
