@@ -10,6 +10,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::info;
+use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
@@ -149,23 +150,33 @@ const EVENTS_HELD: usize = 1024;
 pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
     let graphs = graphs.into();
     let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
-    let snapshot = match &folder {
+    let (snapshot, began) = match &folder {
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
-        None => None,
+        None => (None, None),
     };
-    let (mut running, _) = start(config, folder.as_ref(), Before { snapshot, only: None }, &graphs).await?;
+    let before = Before { snapshot, only: None };
+    let (mut running, last) = start(config, folder.as_ref(), before, &graphs).await?;
     running.folder = folder;
+    let views = &running.realm.views;
+    if let Some(last) = last {
+        // Nobody has written down what was observed before.
+        views.resume_from(last + 1, catalog::ids().filter(|view| !view.def().deterministic));
+    }
+    if let Some(began) = began {
+        // Another world may have made other rows of what is in the snapshot.
+        views.resume_from(began + 1, catalog::ids());
+    }
     Ok(running)
 }
 
 /// Takes back what was sealed under earlier worlds, and writes down that from now on the realm's own
-/// rules. Returns the snapshot to go on from. A crash between any two steps leaves a folder that says
+/// rules. Returns the snapshot to go on from, and the last tick under another world. A crash between any two steps leaves a folder that says
 /// which world rules what is in the journal and in no snapshot.
 async fn follow_worlds(
     config: &RealmConfig,
     folder: &DataFolder,
     graphs: &Graphs,
-) -> Result<Option<Snapshot>, OpenError> {
+) -> Result<(Option<Snapshot>, Option<Tick>), OpenError> {
     let mut worlds = Worlds::read(folder.path())?;
     worlds.check_tick_length(&config.world)?;
     let now = ruling(&config.world);
@@ -179,9 +190,9 @@ async fn follow_worlds(
         let (world, until) = match worlds.after(loaded) {
             None => {
                 worlds.begin(None, &now, None)?;
-                return Ok(snapshot);
+                return Ok((snapshot, None));
             }
-            Some((world, None)) if **world == now => return Ok(snapshot),
+            Some((world, None)) if **world == now => return Ok((snapshot, worlds.began())),
             Some((world, until)) => (Arc::clone(world), until),
         };
         info!(?until, "the world has been edited; what came before is taken back under the former one");
@@ -262,7 +273,7 @@ async fn start(
     let (tell_published, published) = watch::channel(Amount::default());
     let (events, _) = broadcast::channel(EVENTS_HELD);
     let observed = Observed::new(config.name);
-    let views = Arc::new(ViewStore::new(config.held_changes));
+    let views = Arc::new(ViewStore::loaded(config.held_changes, loaded));
     let collector = Collector {
         length,
         merger: Merger::new(config.workers),

@@ -145,12 +145,14 @@ pub struct StoredView {
     deltas: VecDeque<Arc<Delta>>,
     held_changes: usize,
     complete_since: Tick,
+    /// Of what readers held at ticks before this one, nobody knows whether it was the same.
+    resumes_from: Tick,
     last_change: Tick,
     hash: u128,
 }
 
 impl StoredView {
-    fn new(id: ViewId) -> StoredView {
+    fn new(id: ViewId, loaded: Tick) -> StoredView {
         StoredView {
             id,
             rows: HashTable::new(),
@@ -160,7 +162,8 @@ impl StoredView {
                 .collect(),
             deltas: VecDeque::new(),
             held_changes: 0,
-            complete_since: 0,
+            complete_since: loaded,
+            resumes_from: 0,
             last_change: 0,
             hash: 0,
         }
@@ -247,14 +250,21 @@ impl StoredView {
         Some(self.deltas.range(first..).cloned().collect())
     }
 
+    /// As [`StoredView::since`], for a reader that holds rows of `tick` from an earlier run, or says so:
+    /// `None` also when the rows may have been others then.
+    #[must_use]
+    pub fn resumed_since(&self, tick: Tick) -> Option<Vec<Arc<Delta>>> {
+        (tick >= self.resumes_from).then(|| self.since(tick)).flatten()
+    }
+
     fn apply(&mut self, tick: Tick, changes: ViewChanges, most_changes: usize) {
         let ViewChanges { changes, hash, .. } = changes;
         self.hash = self.hash.wrapping_add(hash);
         changes.iter().filter(|change| change.diff < 0).for_each(|change| self.remove(change));
         changes.iter().filter(|change| change.diff > 0).for_each(|change| self.insert(change));
         self.last_change = tick;
-        if most_changes == 0 {
-            self.complete_since = tick;
+        if most_changes == 0 || tick <= self.complete_since {
+            self.complete_since = self.complete_since.max(tick);
             return;
         }
         self.held_changes += changes.len();
@@ -316,8 +326,24 @@ impl ViewStore {
     /// only look at the end.
     #[must_use]
     pub fn new(most_changes: usize) -> ViewStore {
-        let views = catalog::ids().map(|id| RwLock::new(StoredView::new(id))).collect();
+        ViewStore::loaded(most_changes, None)
+    }
+
+    /// As [`ViewStore::new`], where what is applied up to `tick` comes from a snapshot of that tick: how
+    /// it came about is not known, so the deltas that are held begin after it.
+    #[must_use]
+    pub fn loaded(most_changes: usize, tick: Option<Tick>) -> ViewStore {
+        let views = catalog::ids().map(|id| RwLock::new(StoredView::new(id, tick.unwrap_or(0)))).collect();
         ViewStore { views, most_changes }
+    }
+
+    /// Readers that hold rows of a tick before `first` of one of these views have nothing to go on from.
+    pub fn resume_from(&self, first: Tick, views: impl IntoIterator<Item = ViewId>) {
+        for view in views {
+            let mut stored =
+                self.views[usize::from(view.0)].write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            stored.resumes_from = stored.resumes_from.max(first);
+        }
     }
 
     /// A view, locked for reading. Hold it briefly: the collector waits.
@@ -381,6 +407,20 @@ mod tests {
         assert_eq!(view.since(3).map(|deltas| deltas.len()), Some(1));
         assert_eq!(view.since(1).map(|deltas| deltas.len()), None);
         assert_eq!(view.since(4).map(|deltas| deltas.len()), Some(0));
+    }
+
+    #[test]
+    fn what_was_loaded_is_no_delta_and_earlier_readers_go_on_where_they_may() {
+        let store = ViewStore::loaded(16, Some(5));
+        store.apply(5, [(catalog::LEVELS, level("a", 1), 1)]);
+        store.apply(7, [(catalog::LEVELS, level("a", 1), -1), (catalog::LEVELS, level("a", 2), 1)]);
+        store.resume_from(7, [catalog::PRESENCE]);
+        let resumed = |view, tick| store.read(view).resumed_since(tick).map(|deltas| deltas.len());
+        assert_eq!(
+            [4, 5, 6, 7].map(|tick| resumed(catalog::LEVELS, tick)),
+            [None, Some(1), Some(1), Some(0)]
+        );
+        assert_eq!([5, 6, 7].map(|tick| resumed(catalog::PRESENCE, tick)), [None, None, Some(0)]);
     }
 
     #[test]

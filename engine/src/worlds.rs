@@ -102,6 +102,11 @@ impl Worlds {
         Some((&era.world, self.eras.get(place + 1).and_then(|next| next.after)))
     }
 
+    /// The last tick before the world that rules now; `None` when none ruled before it.
+    pub(crate) fn began(&self) -> Option<Tick> {
+        self.eras.last().and_then(|era| era.after)
+    }
+
     /// From the tick after `after` on another world rules. Eras that ended by `needed`, the tick of the
     /// oldest snapshot that may be loaded, are dropped.
     pub(crate) fn begin(

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use worldflow_sources::lingering::Lingering;
 
 /// How much connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +85,7 @@ async fn open(
     // A delta is to leave when it is written, not when the client has acknowledged the one before. Where
     // the option cannot be set the connection is gone already.
     let _gone = stream.set_nodelay(true);
+    let stream = Lingering::new(stream);
     let Some(tls) = tls else { return converse(stream, app, limits, stopping).await };
     // Who does not shake hands in time, or rightly, has nobody to talk to.
     if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, tls.accept(stream)).await {

@@ -16,6 +16,7 @@ pub mod row;
 pub mod sym;
 pub mod tick;
 pub mod value;
+pub mod wire_hash;
 
 pub use arcstr::ArcStr;
 pub use change::{Change, Diff, ViewChange};

@@ -11,7 +11,8 @@ use worldflow_proto::v1;
 
 use crate::catalog::{CATALOG, ColumnType, ViewId};
 use crate::row::Row;
-use crate::value::{DEC_ONE, Value};
+use crate::value::Value;
+use crate::wire_hash::as_f64;
 
 /// The text of `worldflow/v1/views.proto`, from the catalog.
 #[must_use]
@@ -78,7 +79,6 @@ pub fn encode_row(view: ViewId, row: &Row, columns: usize, out: &mut Vec<u8>) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a double is what the wire holds")]
 fn encode_value(field: u32, kind: ColumnType, value: &Value, out: &mut Vec<u8>) {
     match (kind, value) {
         (ColumnType::Json, value) => {
@@ -92,10 +92,9 @@ fn encode_value(field: u32, kind: ColumnType, value: &Value, out: &mut Vec<u8>) 
         (ColumnType::Int | ColumnType::Time | ColumnType::Tick, Value::Int(value)) => {
             encoding::int64::encode(field, value, out);
         }
-        (ColumnType::Dec, Value::Dec(value)) => {
-            encoding::double::encode(field, &(*value as f64 / DEC_ONE as f64), out);
+        (ColumnType::Dec, Value::Dec(_) | Value::Int(_)) => {
+            encoding::double::encode(field, &as_f64(value), out);
         }
-        (ColumnType::Dec, Value::Int(value)) => encoding::double::encode(field, &(*value as f64), out),
         (ColumnType::Text, value) => {
             let Some(text) = value.as_str() else { return };
             encode_key(field, WireType::LengthDelimited, out);
@@ -103,6 +102,42 @@ fn encode_value(field: u32, kind: ColumnType, value: &Value, out: &mut Vec<u8>) 
             out.extend_from_slice(text.as_bytes());
         }
         (kind, value) => debug_assert!(false, "a column of {kind:?} never holds {value:?}"),
+    }
+}
+
+/// Rows of one view on their way into a message.
+#[derive(Debug, Default)]
+pub struct RowsBody {
+    body: Vec<u8>,
+    row: Vec<u8>,
+}
+
+impl RowsBody {
+    /// Adds the first `columns` columns of a row.
+    pub fn push(&mut self, view: ViewId, row: &Row, columns: usize) {
+        let mut bytes = std::mem::take(&mut self.row);
+        bytes.clear();
+        encode_row(view, row, columns, &mut bytes);
+        self.push_encoded(&bytes);
+        self.row = bytes;
+    }
+
+    /// Adds a row that [`encode_row`] has written.
+    pub fn push_encoded(&mut self, row: &[u8]) {
+        encode_key(1, WireType::LengthDelimited, &mut self.body);
+        encode_varint(row.len() as u64, &mut self.body);
+        self.body.extend_from_slice(row);
+    }
+
+    /// Appends them as the field `field` (of type `Rows`) of the message that `out` is.
+    pub fn finish(&self, field: u32, view: ViewId, out: &mut Vec<u8>) {
+        let length = encoded_len_varint(self.body.len() as u64);
+        let inner = key_len(rows_field(view)) + length + self.body.len();
+        encode_key(field, WireType::LengthDelimited, out);
+        encode_varint(inner as u64, out);
+        encode_key(rows_field(view), WireType::LengthDelimited, out);
+        encode_varint(self.body.len() as u64, out);
+        out.extend_from_slice(&self.body);
     }
 }
 
@@ -114,32 +149,20 @@ pub fn encode_rows<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
     out: &mut Vec<u8>,
 ) {
-    let (mut body, mut row_bytes) = (Vec::new(), Vec::new());
-    for row in rows {
-        row_bytes.clear();
-        encode_row(view, row, columns, &mut row_bytes);
-        encode_key(1, WireType::LengthDelimited, &mut body);
-        encode_varint(row_bytes.len() as u64, &mut body);
-        body.extend_from_slice(&row_bytes);
-    }
-    let inner = key_len(rows_field(view)) + encoded_len_varint(body.len() as u64) + body.len();
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(inner as u64, out);
-    encode_key(rows_field(view), WireType::LengthDelimited, out);
-    encode_varint(body.len() as u64, out);
-    out.extend_from_slice(&body);
+    let mut body = RowsBody::default();
+    rows.into_iter().for_each(|row| body.push(view, row, columns));
+    body.finish(field, view, out);
 }
 
 /// A value as a message.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "a double is what the wire holds")]
 pub fn scalar(value: &Value) -> v1::Scalar {
     use v1::scalar::Kind;
     let kind = match value {
         Value::Null => None,
         Value::Bool(value) => Some(Kind::Bool(*value)),
         Value::Int(value) => Some(Kind::Int(*value)),
-        Value::Dec(value) => Some(Kind::Dec(*value as f64 / DEC_ONE as f64)),
+        Value::Dec(_) => Some(Kind::Dec(as_f64(value))),
         Value::Sym(value) => Some(Kind::Text(value.as_str().to_owned())),
         Value::Text(value) => Some(Kind::Text(value.to_string())),
     };

@@ -3,5 +3,6 @@
 pub mod check;
 pub mod game_socket;
 mod http_events;
+pub mod lingering;
 pub mod recording;
 pub mod tokens;

@@ -64,12 +64,38 @@ impl Deed {
 }
 
 /// What a client keeps of a subscription.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 struct Followed {
     view: String,
     table: Table,
     /// The tick of its last frame.
     tick: Option<u64>,
+    /// The tick up to which it is complete.
+    complete: u64,
+    epoch: String,
+    /// How many whole snapshots have come, and how many rows.
+    snapshots: usize,
+    rows: usize,
+    /// What became of it when it was to go on.
+    resumed: Option<String>,
+}
+
+impl Followed {
+    fn new(view: &str) -> Followed {
+        Followed { view: view.to_owned(), ..Followed::default() }
+    }
+}
+
+/// What a client keeps of a subscription when it loses the connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Held(Followed);
+
+/// How a subscription went on.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct WentOn {
+    pub(crate) resumed: String,
+    pub(crate) snapshots: usize,
+    pub(crate) rows: usize,
 }
 
 /// An open session.
@@ -138,11 +164,56 @@ impl Client {
         for view in views {
             let id = u32::try_from(self.followed.len() + 1).expect("few");
             let frame = v1::Subscribe { id, view: (*view).to_owned(), ..v1::Subscribe::default() };
-            let followed = Followed { view: (*view).to_owned(), table: Table::new(), tick: None };
-            self.followed.insert(u64::from(id), followed);
+            self.followed.insert(u64::from(id), Followed::new(view));
             self.send(json!({"subscribe": {"id": id, "view": view}}), ClientFrame::Subscribe(frame)).await;
         }
         self.until("snapshots", |client| client.followed.values().all(|one| one.tick.is_some())).await;
+    }
+
+    /// What is held of a followed view.
+    pub(crate) fn held(&self, view: &str) -> Held {
+        Held(self.followed.values().find(|one| one.view == view).expect("followed").clone())
+    }
+
+    /// Follows a view from where another connection was.
+    pub(crate) async fn go_on(&mut self, held: &Held) {
+        let id = u32::try_from(self.followed.len() + 1).expect("few");
+        let Held(mut followed) = held.clone();
+        let (view, epoch, tick) = (followed.view.clone(), followed.epoch.clone(), followed.complete);
+        followed.tick = Some(tick);
+        (followed.snapshots, followed.rows, followed.resumed) = (0, 0, None);
+        self.followed.insert(u64::from(id), followed);
+        let json = json!({"subscribe": {"id": id, "view": view, "resume": {"epoch": epoch, "tick": tick}}});
+        let resume = Some(v1::Resume { epoch, tick, hash: None });
+        let frame = v1::Subscribe { id, view, resume, ..v1::Subscribe::default() };
+        self.send(json, ClientFrame::Subscribe(frame)).await;
+        let id = u64::from(id);
+        self.until("an answer", |client| client.followed[&id].resumed.is_some()).await;
+    }
+
+    /// How the subscription of a view that went on did so, once it is at this tick.
+    pub(crate) fn went_on(&self, view: &str) -> WentOn {
+        let Held(Followed { resumed, snapshots, rows, .. }) = self.held(view);
+        WentOn { resumed: resumed.expect("it was to go on"), snapshots, rows }
+    }
+
+    /// Answers a grant and waits for the ack.
+    pub(crate) async fn answer(&mut self, grant: &str) -> Value {
+        self.seq += 1;
+        let seq = self.seq;
+        let answers = vec![v1::GrantAnswer { grant: grant.to_owned(), delivered: true, reason: None }];
+        let json = json!({"grant_answers": {"seq": seq, "answers": [{"grant": grant, "delivered": true}]}});
+        self.send(json, ClientFrame::GrantAnswers(v1::GrantAnswers { seq, answers })).await;
+        self.acked(seq).await
+    }
+
+    /// Takes what comes until the server hangs up.
+    pub(crate) async fn until_the_end(&mut self) {
+        while let Some(frame) = self.receive().await {
+            if frame.get("goodbye").is_none() {
+                self.take(&frame);
+            }
+        }
     }
 
     /// Publishes events and waits for their ack.
@@ -234,16 +305,23 @@ impl Client {
         match name.as_str() {
             "welcome" => self.welcome = body.clone(),
             "ack" => self.acks.push(body.clone()),
-            "subscribed" | "pong" => {}
+            "subscribed" => {
+                let followed = self.followed.get_mut(&number(&body["id"])).expect("it was asked for");
+                followed.resumed = body["resume"].as_str().map(str::to_owned);
+            }
+            "pong" => {}
             "snapshot" => {
                 let followed = self.followed.get_mut(&number(&body["id"])).expect("it was asked for");
                 assert_eq!(body["view"], followed.view.as_str());
                 if body["reset"] == true {
                     followed.table.clear();
+                    followed.snapshots += 1;
                 }
                 followed.apply(body);
                 if body["last"] == true {
-                    followed.tick = Some(number(&body["tick"]));
+                    followed.complete = number(&body["tick"]);
+                    followed.tick = Some(followed.complete);
+                    followed.epoch = body["epoch"].as_str().expect("an epoch").to_owned();
                 }
             }
             "delta" => {
@@ -260,6 +338,12 @@ impl Client {
                     assert!(after < tick, "{body}");
                     followed.apply(change);
                     followed.tick = Some(tick);
+                    if body["last"] == true {
+                        followed.complete = tick;
+                    }
+                }
+                if body["changes"].as_array().is_some_and(Vec::is_empty) {
+                    self.followed.values_mut().for_each(|followed| followed.complete = tick);
                 }
             }
             _ => panic!("{:?}: not expected: {frame}", self.encoding),
@@ -269,6 +353,8 @@ impl Client {
 
 impl Followed {
     fn apply(&mut self, part: &Value) {
+        let rows = |name: &str| part[name].as_array().map_or(0, Vec::len);
+        self.rows += rows("rows") + rows("removed");
         for row in part["removed"].as_array().into_iter().flatten() {
             self.table
                 .remove(&key(&self.view, row))
@@ -300,9 +386,9 @@ fn plain(frame: ServerFrame) -> Value {
                 "duplicates": ack.duplicates, "refused": ack.refused,
                 "outcomes": ack.outcomes.into_iter().map(outcome).collect::<Vec<_>>()}})
         }
-        ServerFrame::Subscribed(subscribed) => json!({"subscribed": {"id": subscribed.id}}),
+        ServerFrame::Subscribed(it) => json!({"subscribed": {"id": it.id, "resume": it.resume}}),
         ServerFrame::Snapshot(part) => json!({"snapshot": {
-            "id": part.id, "view": part.view, "tick": part.tick, "reset": part.reset, "last": part.last,
+            "id": part.id, "view": part.view, "epoch": part.epoch, "tick": part.tick, "reset": part.reset, "last": part.last,
             "rows": typed(part.rows), "removed": typed(part.removed)}}),
         ServerFrame::Delta(delta) => {
             let change = |change: v1::ViewDelta| {

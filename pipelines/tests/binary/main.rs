@@ -10,6 +10,7 @@ mod clock;
 mod databases;
 mod demo;
 mod documented;
+mod grants;
 mod http;
 mod npcs;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
@@ -20,6 +21,7 @@ mod realms;
 mod recordings;
 mod refusals;
 mod restart;
+mod resume;
 mod rows;
 mod security;
 mod versions;

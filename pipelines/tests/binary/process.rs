@@ -191,10 +191,28 @@ impl Server {
         self.end("-INT")
     }
 
-    fn end(self, signal: &str) -> Said {
+    /// Tells it to stop as a service manager does.
+    pub(crate) fn signal_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Waits until it has ended well after it was told to stop.
+    pub(crate) fn stopped(self) {
+        self.ended();
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.process.child.id().to_string();
         let told = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
         assert!(told.success(), "it had ended by itself");
+    }
+
+    fn end(self, signal: &str) -> Said {
+        self.signal(signal);
+        self.ended()
+    }
+
+    fn ended(self) -> Said {
         let said = self.process.ended();
         assert!(said.status.success(), "{said:?}");
         said

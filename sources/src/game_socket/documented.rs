@@ -7,6 +7,7 @@ use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 
 use super::access::{self, Wanted};
 use super::frames::{self, Incoming};
+use super::hub::{Afresh, RESUMED};
 use crate::tokens::{Claims, Role};
 
 fn read(path: &str) -> String {
@@ -56,5 +57,13 @@ fn the_frames_in_the_description_of_the_wire_are_frames() {
     for frame in &sent {
         let (name, body) = frame.as_object().and_then(|frame| frame.iter().next()).expect("one member");
         check(name, body);
+    }
+}
+
+#[test]
+fn what_becomes_of_a_resumed_subscription_is_in_the_description() {
+    let wire = read("docs/wire.md");
+    for name in Afresh::ALL.map(Afresh::name).into_iter().chain([RESUMED]) {
+        assert!(wire.contains(&format!("| `{name}` |")), "docs/wire.md does not explain `{name}`");
     }
 }

@@ -3,7 +3,10 @@
 //! A JSON frame is an object with one member, named as the field of `ClientFrame` or `ServerFrame` that it
 //! stands for. Rows are written straight from their columns; a column that is null is left out.
 
+mod events;
+
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
@@ -15,9 +18,12 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::catalog::{ColumnType, ViewId};
-use worldflow_schemas::{EventId, Row, Tick, Value, proto_rows};
+use worldflow_schemas::proto_rows::RowsBody;
+use worldflow_schemas::{Row, Tick, Value};
 
+use self::events::{EventsJson, StreamedJson, streamed};
 use super::lists::{self, Bounded};
+use super::shown::{Shown, Work};
 use super::stream::{Missed, Streamed};
 use crate::check::{Proposed, quote, refuse};
 
@@ -172,6 +178,34 @@ pub(super) fn retryable(code: &str) -> bool {
     matches!(code, "rate_limited" | "dedupe_full" | "too_many_sessions" | "shutting_down")
 }
 
+/// Rows as they come to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rows<'a> {
+    /// For this one client.
+    Plain(&'a [Row]),
+    /// Perhaps for others too.
+    Shown(&'a [&'a Arc<Shown>]),
+}
+
+impl<'a> Rows<'a> {
+    fn len(self) -> usize {
+        match self {
+            Rows::Plain(rows) => rows.len(),
+            Rows::Shown(rows) => rows.len(),
+        }
+    }
+
+    /// Each row, and with it what is known of it when others see it too.
+    fn each(self) -> impl Iterator<Item = (&'a Row, Option<&'a Shown>)> {
+        let (plain, shown): (&[Row], &[&Arc<Shown>]) = match self {
+            Rows::Plain(rows) => (rows, &[]),
+            Rows::Shown(rows) => (&[], rows),
+        };
+        let shown = shown.iter().map(|one| (one.row(), one.is_shared().then_some(&***one)));
+        plain.iter().map(|row| (row, None)).chain(shown)
+    }
+}
+
 /// What changed of one subscription at a tick.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
@@ -182,9 +216,11 @@ pub(super) struct Part<'a> {
     /// The tick it follows.
     pub(super) after: Tick,
     /// Rows added or changed.
-    pub(super) rows: &'a [Row],
+    pub(super) rows: Rows<'a>,
     /// Rows gone.
-    pub(super) removed: &'a [Row],
+    pub(super) removed: Rows<'a>,
+    /// The running hash after it.
+    pub(super) hash: Option<u64>,
 }
 
 /// Writes frames in one encoding, of one realm.
@@ -221,7 +257,14 @@ impl Writer {
     }
 
     /// A part of a snapshot.
-    pub(super) fn snapshot(&self, part: &Part<'_>, tick: Tick, reset: bool, last: bool) -> Message {
+    pub(super) fn snapshot(
+        &self,
+        part: &Part<'_>,
+        tick: Tick,
+        reset: bool,
+        last: bool,
+        work: &Work,
+    ) -> Message {
         let view = part.view.def();
         if self.encoding == Encoding::Json {
             let mut out = String::with_capacity(64 + 128 * part.rows.len());
@@ -237,7 +280,7 @@ impl Writer {
             push(&mut out, &reset);
             out.push_str(",\"last\":");
             push(&mut out, &last);
-            push_rows(&mut out, part);
+            push_rows(&mut out, part, work);
             out.push_str("}}");
             return Message::Text(out.into());
         }
@@ -250,14 +293,15 @@ impl Writer {
             last,
             rows: None,
             removed: None,
+            hash: part.hash.map(hash_text),
         }
         .encode_to_vec();
-        encode_part_rows(part, (7, 8), &mut body);
+        encode_part_rows(part, (7, 8), work, &mut body);
         server_frame(5, &body)
     }
 
     /// A part of a tick's delta.
-    pub(super) fn delta(&self, tick: Tick, last: bool, parts: &[Part<'_>]) -> Message {
+    pub(super) fn delta(&self, tick: Tick, last: bool, parts: &[Part<'_>], work: &Work) -> Message {
         if self.encoding == Encoding::Json {
             let mut out = String::with_capacity(256);
             out.push_str("{\"delta\":{\"epoch\":");
@@ -272,7 +316,7 @@ impl Writer {
                 push(&mut out, &part.id);
                 out.push_str(",\"after\":");
                 push(&mut out, &part.after);
-                push_rows(&mut out, part);
+                push_rows(&mut out, part, work);
                 out.push('}');
             }
             out.push_str("]}}");
@@ -281,9 +325,10 @@ impl Writer {
         let mut body =
             v1::Delta { epoch: self.epoch.clone(), tick, last, changes: Vec::new() }.encode_to_vec();
         for part in parts {
-            let head = v1::ViewDelta { id: part.id, after: part.after, rows: None, removed: None };
+            let (id, after, hash) = (part.id, part.after, part.hash.map(hash_text));
+            let head = v1::ViewDelta { id, after, rows: None, removed: None, hash };
             let mut bytes = head.encode_to_vec();
-            encode_part_rows(part, (3, 4), &mut bytes);
+            encode_part_rows(part, (3, 4), work, &mut bytes);
             push_field(4, &bytes, &mut body);
         }
         server_frame(6, &body)
@@ -318,26 +363,41 @@ fn push(out: &mut String, value: &(impl Serialize + ?Sized)) {
     out.push_str(&serde_json::to_string(value).expect("wire types have text keys and finite depth"));
 }
 
-fn push_rows(out: &mut String, part: &Part<'_>) {
+/// A running hash as it is written.
+pub(super) fn hash_text(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
+fn push_rows(out: &mut String, part: &Part<'_>, work: &Work) {
+    if let Some(hash) = part.hash {
+        out.push_str(",\"hash\":");
+        push(out, &hash_text(hash));
+    }
     let (view, all) = (part.view, part.view.def().columns.len());
     for (name, rows, columns) in [("rows", part.rows, all), ("removed", part.removed, part.view.def().key)] {
-        if rows.is_empty() {
+        if rows.len() == 0 {
             continue;
         }
         out.push_str(",\"");
         out.push_str(name);
         out.push_str("\":[");
-        for (n, row) in rows.iter().enumerate() {
+        for (n, (row, shared)) in rows.each().enumerate() {
             if n > 0 {
                 out.push(',');
             }
-            push_row(out, view, row, columns);
+            match shared.filter(|_| columns == all) {
+                Some(shown) => out.push_str(shown.json(work)),
+                None => {
+                    Work::count(&work.encoded, 1);
+                    push_row(out, view, row, columns);
+                }
+            }
         }
         out.push(']');
     }
 }
 
-fn push_row(out: &mut String, view: ViewId, row: &Row, columns: usize) {
+pub(super) fn push_row(out: &mut String, view: ViewId, row: &Row, columns: usize) {
     use std::fmt::Write as _;
     let mut first = true;
     out.push('{');
@@ -366,13 +426,23 @@ fn push_row(out: &mut String, view: ViewId, row: &Row, columns: usize) {
     out.push('}');
 }
 
-fn encode_part_rows(part: &Part<'_>, (rows, removed): (u32, u32), out: &mut Vec<u8>) {
-    let def = part.view.def();
-    if !part.rows.is_empty() {
-        proto_rows::encode_rows(rows, part.view, def.columns.len(), part.rows, out);
-    }
-    if !part.removed.is_empty() {
-        proto_rows::encode_rows(removed, part.view, def.key, part.removed, out);
+fn encode_part_rows(part: &Part<'_>, (rows, removed): (u32, u32), work: &Work, out: &mut Vec<u8>) {
+    let (view, all) = (part.view, part.view.def().columns.len());
+    for (field, rows, columns) in [(rows, part.rows, all), (removed, part.removed, part.view.def().key)] {
+        if rows.len() == 0 {
+            continue;
+        }
+        let mut body = RowsBody::default();
+        for (row, shared) in rows.each() {
+            match shared.filter(|_| columns == all) {
+                Some(shown) => body.push_encoded(shown.protobuf(work)),
+                None => {
+                    Work::count(&work.encoded, 1);
+                    body.push(view, row, columns);
+                }
+            }
+        }
+        body.finish(field, view, out);
     }
 }
 
@@ -386,76 +456,6 @@ fn server_frame(field: u32, body: &[u8]) -> Message {
     let mut out = Vec::with_capacity(body.len() + encoding::encoded_len_varint(body.len() as u64) + 1);
     push_field(field, body, &mut out);
     Message::Binary(out.into())
-}
-
-#[derive(Serialize)]
-struct EventsJson<'a> {
-    id: u32,
-    tick: Tick,
-    missed: u64,
-    missed_uncounted: bool,
-    events: Vec<StreamedJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct StreamedJson<'a> {
-    source: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    at: i64,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    player: &'a str,
-    kind: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    target: &'a str,
-    amount: i64,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    region: &'a str,
-    priority: &'static str,
-    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
-    with: serde_json::Map<String, serde_json::Value>,
-}
-
-impl<'a> StreamedJson<'a> {
-    fn of(Streamed { event, priority, .. }: &'a Streamed) -> StreamedJson<'a> {
-        let with = event.with.iter().flat_map(|with| with.iter());
-        StreamedJson {
-            source: event.source.as_str(),
-            id: named(&event.id),
-            at: event.at_ms,
-            player: event.player.as_str(),
-            kind: event.kind.as_str(),
-            target: event.target.as_str(),
-            amount: event.amount,
-            region: event.region.as_str(),
-            priority: priority.name(),
-            with: with.map(|(name, value)| (name.as_str().to_owned(), value.to_json())).collect(),
-        }
-    }
-}
-
-fn named(id: &EventId) -> Option<&str> {
-    match id {
-        EventId::Named(name) => Some(name),
-        EventId::Position(_) => None,
-    }
-}
-
-fn streamed(Streamed { event, priority, .. }: &Streamed) -> v1::StreamedEvent {
-    let text = |sym: worldflow_schemas::Sym| (!sym.is_none()).then(|| sym.as_str().to_owned());
-    let with = event.with.iter().flat_map(|with| with.iter());
-    v1::StreamedEvent {
-        source: event.source.as_str().to_owned(),
-        id: named(&event.id).map(str::to_owned),
-        at: event.at_ms,
-        player: text(event.player),
-        kind: event.kind.as_str().to_owned(),
-        target: text(event.target),
-        amount: event.amount,
-        region: text(event.region),
-        with: with.map(|(name, value)| (name.as_str().to_owned(), proto_rows::scalar(value))).collect(),
-        priority: priority.name().to_owned(),
-    }
 }
 
 /// The refusal of a message of the other encoding.

@@ -6,7 +6,12 @@
 //! that a snapshot and the deltas after it neither miss nor repeat anything. Rows are read when the hub is
 //! free again: what has changed since that tick is taken back from them.
 
+mod followers;
+mod pending;
+mod resume;
+
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -18,114 +23,19 @@ use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Delta;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::definitions::Priority;
-use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Row, Sym, Tick};
 
-use super::access::{Values, Wanted};
-use super::inbox::Inbox;
+use self::followers::{Entry, Followers};
+pub(super) use self::followers::{EntryId, SessionId};
+use self::pending::Pending;
+pub(super) use self::resume::{Afresh, From, RESUMED, sum, term};
+use super::Limits;
+use super::access::Wanted;
+use super::inbox::{Change, Inbox, Pushed, What};
+use super::shown::{Shown, Work};
 use super::stream::Streamed;
 use crate::check::matches;
-
-/// Names a session within the hub.
-pub(super) type SessionId = u64;
-
-#[derive(Debug)]
-struct Entry {
-    inbox: Arc<Inbox>,
-    wanted: Arc<Wanted>,
-    /// It has had its snapshot, so changes are for it.
-    live: bool,
-}
-
-type EntryId = (SessionId, u32);
-
-/// Those who follow a view by the values of one column.
-#[derive(Debug, Default)]
-struct ByColumn {
-    texts: FxHashMap<ArcStr, Vec<EntryId>>,
-    others: FxHashMap<Value, Vec<EntryId>>,
-}
-
-impl ByColumn {
-    fn insert(&mut self, values: &Values, id: EntryId) {
-        for text in values.texts() {
-            self.texts.entry(text.clone()).or_default().push(id);
-        }
-        for value in values.others() {
-            self.others.entry(value.clone()).or_default().push(id);
-        }
-    }
-
-    fn remove(&mut self, values: &Values, id: EntryId) {
-        for text in values.texts() {
-            forget(&mut self.texts, text, id);
-        }
-        for value in values.others() {
-            forget(&mut self.others, value, id);
-        }
-    }
-
-    fn get(&self, value: &Value) -> &[EntryId] {
-        let ids = match value.as_str() {
-            Some(text) => self.texts.get(text),
-            None => self.others.get(value),
-        };
-        ids.map_or(&[], Vec::as_slice)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.others.is_empty()
-    }
-}
-
-fn forget<K: Eq + std::hash::Hash>(index: &mut FxHashMap<K, Vec<EntryId>>, key: &K, id: EntryId) {
-    if let Some(ids) = index.get_mut(key) {
-        ids.retain(|other| *other != id);
-        if ids.is_empty() {
-            index.remove(key);
-        }
-    }
-}
-
-/// Those who follow one view.
-#[derive(Debug, Default)]
-struct Followers {
-    entries: FxHashMap<EntryId, Entry>,
-    /// By the one column of each that selects most.
-    by_column: BTreeMap<usize, ByColumn>,
-    /// Those that no column selects.
-    others: Vec<EntryId>,
-}
-
-impl Followers {
-    fn insert(&mut self, view: ViewId, id: EntryId, entry: Entry) {
-        self.remove(view, id);
-        match entry.wanted.selective(view) {
-            None => self.others.push(id),
-            Some((column, values)) => self.by_column.entry(column).or_default().insert(values, id),
-        }
-        self.entries.insert(id, entry);
-    }
-
-    fn remove(&mut self, view: ViewId, id: EntryId) -> Option<Entry> {
-        let entry = self.entries.remove(&id)?;
-        match entry.wanted.selective(view) {
-            None => self.others.retain(|other| *other != id),
-            Some((column, values)) => {
-                if let Some(index) = self.by_column.get_mut(&column) {
-                    index.remove(values, id);
-                }
-                self.by_column.retain(|_, index| !index.is_empty());
-            }
-        }
-        Some(entry)
-    }
-
-    fn candidates<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a EntryId> {
-        let selected =
-            self.by_column.iter().filter_map(|(column, index)| Some(index.get(row.get(*column)?))).flatten();
-        self.others.iter().chain(selected)
-    }
-}
 
 #[derive(Debug)]
 struct Follow {
@@ -142,6 +52,7 @@ struct State {
     follows: BTreeMap<EntryId, Follow>,
     /// For each kind that has been seen, who follows it; forgotten when a follow comes or goes.
     by_kind: FxHashMap<Sym, Vec<EntryId>>,
+    pending: Pending,
 }
 
 /// The hub of one realm.
@@ -150,22 +61,32 @@ pub(super) struct Hub {
     realm: Realm,
     /// Of kinds whose priority is not normal.
     priorities: FxHashMap<Sym, Priority>,
+    offer_again: Duration,
     state: Mutex<State>,
+    /// The tick whose changes have all been handed out: that of the state, for those who do not wait.
+    complete: AtomicU64,
     gone: watch::Sender<bool>,
+    /// What the sockets of all realms have done.
+    pub(super) work: Arc<Work>,
 }
 
 impl Hub {
     /// A hub, and the tasks that drive it. They end with the realm, or when the hub is dropped.
-    pub(super) fn open(realm: Realm) -> Arc<Hub> {
+    pub(super) fn open(realm: Realm, limits: &Limits, work: Arc<Work>) -> Arc<Hub> {
         let tick = realm.progress.borrow().tick;
         let views = catalog::ids().map(|_| Followers::default()).collect();
-        let state = State { tick, views, follows: BTreeMap::new(), by_kind: FxHashMap::default() };
+        let pending = Pending::of(&realm.views.read(catalog::GRANTS));
+        let by_kind = FxHashMap::default();
+        let state = State { tick, views, follows: BTreeMap::new(), by_kind, pending };
         let kinds = realm.world.kinds.iter().filter(|(_, kind)| kind.priority != Priority::Normal);
         let priorities = kinds.map(|(name, kind)| (Sym::new(name), kind.priority)).collect();
+        let (offer_again, gone) = (limits.offer_again, watch::channel(false).0);
+        let complete = AtomicU64::new(tick);
         let hub =
-            Arc::new(Hub { realm, priorities, state: Mutex::new(state), gone: watch::channel(false).0 });
+            Arc::new(Hub { realm, priorities, offer_again, state: Mutex::new(state), complete, gone, work });
         tokio::spawn(follow_progress(Arc::downgrade(&hub)));
         tokio::spawn(follow_events(Arc::downgrade(&hub)));
+        tokio::spawn(offer_again_for_ever(Arc::downgrade(&hub), offer_again));
         hub
     }
 
@@ -178,12 +99,26 @@ impl Hub {
         self.gone.subscribe()
     }
 
-    /// Subscribes a session, which is owed a snapshot. Returns how many now follow the view.
-    pub(super) fn subscribe(&self, id: EntryId, view: ViewId, wanted: Wanted, inbox: &Arc<Inbox>) -> usize {
+    /// The tick whose changes have all been handed out.
+    pub(super) fn complete(&self) -> Tick {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Subscribes a session, which is owed a snapshot. Returns how many now follow the view. `answers`
+    /// says that it may answer grants.
+    pub(super) fn subscribe(
+        &self,
+        id: EntryId,
+        view: ViewId,
+        wanted: Wanted,
+        answers: bool,
+        inbox: &Arc<Inbox>,
+    ) -> usize {
         let mut state = self.lock();
         let followers = &mut state.views[usize::from(view.0)];
-        let wanted = Arc::new(wanted);
-        followers.insert(view, id, Entry { inbox: Arc::clone(inbox), wanted, live: false });
+        let (wanted, inbox) = (Arc::new(wanted), Arc::clone(inbox));
+        let offered = (answers && view == catalog::GRANTS).then_some(None);
+        followers.insert(view, id, Entry { inbox, wanted, live: false, offered });
         followers.entries.len()
     }
 
@@ -205,15 +140,33 @@ impl Hub {
         let wanted = Arc::new(wanted);
         let mut state = self.lock();
         let Some(old) = state.views[usize::from(view.0)].remove(view, id) else { return };
-        let inbox = Arc::clone(&old.inbox);
+        let (inbox, offered) = (Arc::clone(&old.inbox), old.offered);
         let live = old.live && !inbox.crowded();
         if old.live && !live {
             inbox.owe(id.1);
         }
         if live {
-            inbox.reframe(id.1, state.tick, old.wanted, Arc::clone(&wanted));
+            let what = What::Changed { old: old.wanted, new: Arc::clone(&wanted) };
+            inbox.interlude(id.1, state.tick, what);
         }
-        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, live });
+        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, live, offered });
+    }
+
+    /// Offers grants again that have waited long enough, to all who may answer them.
+    fn offer_again(&self) {
+        let length = TickLength { tick_ms: self.realm.world.tick_ms.max(1) };
+        let wait = length.ticks(u64::try_from(self.offer_again.as_millis()).unwrap_or(u64::MAX));
+        let mut state = self.lock();
+        let State { tick, views, pending, .. } = &mut *state;
+        for ((_, sub), entry) in &mut views[usize::from(catalog::GRANTS.0)].entries {
+            let Some(last) = entry.offered.as_mut() else { continue };
+            if entry.live && !entry.inbox.crowded() {
+                let rows = pending.again(tick.saturating_sub(wait), &entry.wanted, last);
+                if !rows.is_empty() {
+                    entry.inbox.interlude(*sub, *tick, What::Again(rows));
+                }
+            }
+        }
     }
 
     /// The rows of a subscription, and their tick; from then on changes are for it. What waited for it is
@@ -302,12 +255,15 @@ impl Hub {
         let mut woken: FxHashMap<SessionId, Arc<Inbox>> = FxHashMap::default();
         let mut behind: FxHashSet<SessionId> = FxHashSet::default();
         for (view, followers) in catalog::ids().zip(&mut state.views) {
-            if followers.entries.is_empty() {
+            if followers.entries.is_empty() && view != catalog::GRANTS {
                 continue;
             }
             let deltas = self.realm.views.read(view).since(state.tick);
             let Some(deltas) = deltas else {
                 // More changed than the store holds: nobody's deltas can be whole.
+                if view == catalog::GRANTS {
+                    state.pending = Pending::of(&self.realm.views.read(view));
+                }
                 for ((session, sub), entry) in &mut followers.entries {
                     entry.live = false;
                     entry.inbox.owe(*sub);
@@ -316,7 +272,10 @@ impl Hub {
                 continue;
             };
             for delta in deltas.iter().filter(|delta| delta.tick <= tick) {
-                hand_out(followers, delta, &mut woken, &mut behind);
+                if view == catalog::GRANTS {
+                    state.pending.apply(delta);
+                }
+                hand_out(view, followers, delta, &mut woken, &mut behind, &self.work);
             }
         }
         for session in behind {
@@ -327,6 +286,8 @@ impl Hub {
             metrics::counter!("worldflow_socket_resnapshots_total").increment(1);
         }
         state.tick = tick;
+        self.complete.store(tick, Ordering::Release);
+        Work::count(&self.work.wakes, woken.len());
         for inbox in woken.values() {
             inbox.ready.notify_one();
         }
@@ -345,13 +306,17 @@ impl Hub {
                 let wants = |follow: &Follow| follow.kinds.iter().any(|pattern| matches(pattern, kind));
                 state.follows.iter().filter(|(_, follow)| wants(follow)).map(|(id, _)| *id).collect()
             });
+            if followers.is_empty() {
+                continue;
+            }
+            let priority = self.priorities.get(&event.kind).copied().unwrap_or_default();
+            let streamed = Streamed::new(batch.tick, event, priority);
             for id in followers {
                 let Some(follow) = state.follows.get(id) else { continue };
                 if follow.player.is_some_and(|player| player != event.player) {
                     continue;
                 }
-                let priority = self.priorities.get(&event.kind).copied().unwrap_or_default();
-                follow.inbox.push_event(id.1, Streamed { tick: batch.tick, event: event.clone(), priority });
+                follow.inbox.push_event(id.1, streamed.clone());
                 woken.insert(id.0, &follow.inbox);
             }
         }
@@ -370,22 +335,32 @@ impl Hub {
 }
 
 fn hand_out(
+    view: ViewId,
     followers: &mut Followers,
     delta: &Delta,
     woken: &mut FxHashMap<SessionId, Arc<Inbox>>,
     behind: &mut FxHashSet<SessionId>,
+    work: &Work,
 ) {
     for (row, diff) in &delta.changes {
+        let mut shown: Option<Arc<Shown>> = None;
+        let mut handed = 0;
         for id in followers.candidates(row) {
             let Some(entry) = followers.entries.get(id) else { continue };
             if !entry.live || behind.contains(&id.0) || !entry.wanted.passes(row) {
                 continue;
             }
-            if !entry.inbox.push(id.1, delta.tick, row, *diff) {
-                behind.insert(id.0);
+            let shown = shown.get_or_insert_with(|| Shown::new(view, row.clone()));
+            let change = Change { tick: delta.tick, shown: Arc::clone(shown), diff: *diff };
+            handed += 1;
+            match entry.inbox.push(id.1, change) {
+                Pushed::Quiet => continue,
+                Pushed::Wake => {}
+                Pushed::Behind => drop(behind.insert(id.0)),
             }
             woken.entry(id.0).or_insert_with(|| Arc::clone(&entry.inbox));
         }
+        Work::count(&work.handed, handed);
     }
 }
 
@@ -443,5 +418,20 @@ async fn follow_events(hub: Weak<Hub>) {
             Ok(Err(RecvError::Closed)) => return,
             Err(_) => {}
         }
+    }
+}
+
+async fn offer_again_for_ever(hub: Weak<Hub>, period: Duration) {
+    let mut clock = tokio::time::interval(period);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    clock.tick().await;
+    let Some(mut gone) = hub.upgrade().map(|hub| hub.gone()) else { return };
+    loop {
+        tokio::select! {
+            _ = clock.tick() => {}
+            _ = gone.wait_for(|gone| *gone) => return,
+        }
+        let Some(hub) = hub.upgrade() else { return };
+        hub.offer_again();
     }
 }

@@ -1,10 +1,12 @@
 //! What waits for one session: changes of its subscriptions, snapshots it is owed, events it follows.
 //!
 //! The hub fills it and never waits; the session's writer empties it when its client has read what came
-//! before. It is bounded: a session that falls behind has its changes folded together by row, and one
-//! that falls further behind is owed a snapshot instead.
+//! before. It is bounded in changes and in bytes: a session that falls behind has its changes folded
+//! together by row, one that falls further behind is owed a snapshot instead, and the writer cuts off
+//! one that has needed too many of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,54 +17,125 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Tick};
 
 use super::access::Wanted;
+use super::shown::Shown;
 use super::stream::{Missed, Stream, Streamed};
 
 /// Changes that wait for one session before they are folded.
 pub(super) const MOST_CHANGES: usize = 16_384;
 
-/// Changed subscriptions that wait for one session before they are owed a whole snapshot instead.
-const MOST_REFRAMES: usize = 8;
+/// Interludes that wait for one session before a changed subscription is owed a whole snapshot instead.
+const MOST_INTERLUDES: usize = 8;
 
-/// A change of a subscription.
-pub(super) type Change = (Tick, Row, Diff);
+/// What may wait for a session that lags while all of them together hold more than they may.
+const SQUEEZED_BYTES: usize = 64 << 10;
 
-/// What a changed subscription is sent: what it was owed before, then what the change brings.
-#[derive(Debug)]
-pub(super) struct Reframe {
-    /// The subscription.
-    pub(super) sub: u32,
+/// How soon the writer looks again when the hub is at work.
+const NEXT_LOOK: Duration = Duration::from_millis(1);
+
+/// How long it is remembered that a session was too far behind.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
+/// How much may wait.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// Bytes, for one session.
+    pub(super) session: usize,
+    /// Bytes, for all.
+    pub(super) all: usize,
+    /// Bytes that wait for all sessions now.
+    pub(super) held: Arc<AtomicUsize>,
+    /// A session lags whose client leaves what was taken for it unread for so long.
+    pub(super) lagging: Duration,
+}
+
+/// A subscription, as what waits for it is labelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Sub {
+    /// The client's number for it.
+    pub(super) id: u32,
     /// Its view.
     pub(super) view: ViewId,
+    /// Whether its frames carry a running hash.
+    pub(super) hash: bool,
+}
+
+/// A change of a subscription.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// Its tick.
+    pub(super) tick: Tick,
+    /// The row.
+    pub(super) shown: Arc<Shown>,
+    /// How many of it have come.
+    pub(super) diff: Diff,
+}
+
+/// What comes to a subscription between its deltas: first what was owed before, then this.
+#[derive(Debug)]
+pub(super) struct Interlude {
+    /// The subscription.
+    pub(super) sub: Sub,
     /// Changes before.
     pub(super) before: Vec<Change>,
-    /// The tick at which it changed.
+    /// Its tick.
     pub(super) tick: Tick,
-    /// What it wanted before.
-    pub(super) old: Arc<Wanted>,
-    /// What it wants since.
-    pub(super) new: Arc<Wanted>,
+    /// What comes.
+    pub(super) what: What,
+}
+
+/// What an interlude brings.
+#[derive(Debug)]
+pub(super) enum What {
+    /// Other rows are wanted than before.
+    Changed {
+        /// What was wanted before.
+        old: Arc<Wanted>,
+        /// What is wanted since.
+        new: Arc<Wanted>,
+    },
+    /// These rows come again.
+    Again(Vec<Row>),
 }
 
 /// What the writer takes at once.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
+    /// Subscriptions that go on where an earlier connection was: from this tick, with this running hash.
+    pub(super) resumed: Vec<(u32, Tick, u64)>,
     /// Subscriptions that are owed a snapshot.
-    pub(super) snapshots: Vec<(u32, ViewId)>,
-    /// Changed subscriptions.
-    pub(super) reframes: Vec<Reframe>,
+    pub(super) snapshots: Vec<Sub>,
+    /// What comes between deltas.
+    pub(super) interludes: Vec<Interlude>,
     /// Changes of each subscription that may be sent now, in order.
-    pub(super) changes: Vec<(u32, ViewId, Vec<Change>)>,
+    pub(super) changes: Vec<(Sub, Vec<Change>)>,
     /// What each follower has missed, and its events.
     pub(super) events: Vec<(u32, Missed, Vec<Streamed>)>,
     /// When changes that wait for their rate may be sent.
     pub(super) due: Option<Instant>,
+    /// How many snapshots the session has needed of late because its client lags.
+    pub(super) behind: usize,
+}
+
+/// What becomes of a change that is put into an inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pushed {
+    /// The session is to be woken.
+    Wake,
+    /// It knows already when to look.
+    Quiet,
+    /// It is too far behind: everything that waited for it is gone, and all its subscriptions are owed
+    /// snapshots.
+    Behind,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    view: ViewId,
+    sub: Sub,
     changes: Vec<Change>,
     owed: bool,
+    /// Nothing is given out before the client has been told that the subscription stands.
+    held: bool,
+    resumed: Option<(Tick, u64)>,
     period: Option<Duration>,
     due: Option<Instant>,
 }
@@ -70,39 +143,102 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct State {
     subs: BTreeMap<u32, Waiting>,
-    reframes: Vec<Reframe>,
+    interludes: Vec<Interlude>,
     stream: Stream,
     changes: usize,
+    /// Bytes of changes that wait.
+    bytes: usize,
+    /// Bytes that the writer has taken and not written yet.
+    in_hand: usize,
+    /// What of these is in the sum of all sessions.
+    accounted: usize,
+    /// When the writer looks by itself.
+    timer: Option<Instant>,
+    /// Since when the writer has been at what it has taken.
+    busy: Option<Instant>,
+    /// More came meanwhile than may wait.
+    overflowed: bool,
+    /// When the session was too far behind because its client lags.
+    behind: Vec<Instant>,
 }
 
 /// One session's inbox.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbox {
+    bounds: Bounds,
     state: Mutex<State>,
     /// Woken when there is something to take.
     pub(super) ready: Notify,
 }
 
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let accounted = self.lock().accounted;
+        self.bounds.held.fetch_sub(accounted, Ordering::Relaxed);
+    }
+}
+
 impl Inbox {
+    pub(super) fn new(bounds: Bounds) -> Inbox {
+        let state = State { stream: Stream::new(bounds.session), ..State::default() };
+        Inbox { bounds, state: Mutex::new(state), ready: Notify::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a subscription that is owed its first snapshot.
-    pub(super) fn open(&self, sub: u32, view: ViewId, period: Option<Duration>) {
-        let waiting = Waiting { view, changes: Vec::new(), owed: true, period, due: None };
-        self.lock().subs.insert(sub, waiting);
+    /// Brings the sum of all sessions up to date.
+    fn account(&self, state: &mut State) {
+        let now = state.bytes + state.in_hand + state.stream.bytes();
+        let (before, held) = (std::mem::replace(&mut state.accounted, now), &self.bounds.held);
+        if now >= before {
+            held.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            held.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens a subscription. It is held until it is released.
+    pub(super) fn open(&self, sub: Sub, period: Option<Duration>) {
+        let waiting =
+            Waiting { sub, changes: Vec::new(), owed: false, held: true, resumed: None, period, due: None };
+        self.lock().subs.insert(sub.id, waiting);
+    }
+
+    /// The client knows that the subscription stands.
+    pub(super) fn release(&self, sub: u32) {
+        if let Some(waiting) = self.lock().subs.get_mut(&sub) {
+            waiting.held = false;
+        }
         self.ready.notify_one();
+    }
+
+    /// The subscription goes on after `tick`, where its hash was `hash`: `missed` comes before what waits
+    /// for it. False when that is too much.
+    pub(super) fn resume(&self, sub: u32, tick: Tick, hash: u64, missed: Vec<Change>) -> bool {
+        let mut state = self.lock();
+        let (changes, bytes) = (missed.len(), bytes_of(&missed));
+        if changes > MOST_CHANGES / 2 || bytes > self.most_bytes(&state) / 2 {
+            return false;
+        }
+        let Some(waiting) = state.subs.get_mut(&sub).filter(|waiting| !waiting.owed) else { return false };
+        waiting.resumed = Some((tick, hash));
+        waiting.changes.splice(0..0, missed);
+        state.changes += changes;
+        state.bytes += bytes;
+        self.account(&mut state);
+        true
     }
 
     /// Closes a subscription; what waits for it is dropped.
     pub(super) fn close(&self, sub: u32) {
         let mut state = self.lock();
-        if let Some(waiting) = state.subs.remove(&sub) {
-            state.changes -= waiting.changes.len();
-        }
-        state.reframes.retain(|reframe| reframe.sub != sub);
+        state.subs.remove(&sub);
+        state.interludes.retain(|interlude| interlude.sub.id != sub);
         state.stream.close(sub);
+        state.count_again();
+        self.account(&mut state);
     }
 
     /// Changes the least time between deltas of a subscription.
@@ -113,68 +249,84 @@ impl Inbox {
         self.ready.notify_one();
     }
 
-    /// Adds a change. False when the session is too far behind: then everything that waited for it is
-    /// gone, and all its subscriptions are owed snapshots.
-    pub(super) fn push(&self, sub: u32, tick: Tick, row: &Row, diff: Diff) -> bool {
+    fn most_bytes(&self, state: &State) -> usize {
+        let squeezed = self.bounds.held.load(Ordering::Relaxed) > self.bounds.all && self.lags(state);
+        if squeezed { self.bounds.session.min(SQUEEZED_BYTES) } else { self.bounds.session }
+    }
+
+    fn lags(&self, state: &State) -> bool {
+        state.busy.is_some_and(|busy| busy.elapsed() >= self.bounds.lagging)
+    }
+
+    /// What was taken has been written, or given to the system to write.
+    pub(super) fn written(&self) {
         let mut state = self.lock();
-        let Some(waiting) = state.subs.get_mut(&sub) else { return true };
-        waiting.changes.push((tick, row.clone(), diff));
+        // More in a tick than may wait is not the client's fault, nor is what came in a moment.
+        let lagged = std::mem::take(&mut state.overflowed) && self.lags(&state);
+        state.behind.extend(lagged.then(Instant::now));
+        (state.busy, state.in_hand) = (None, 0);
+        self.account(&mut state);
+    }
+
+    /// Adds a change.
+    pub(super) fn push(&self, sub: u32, change: Change) -> Pushed {
+        let mut state = self.lock();
+        let timer = state.timer;
+        let Some(waiting) = state.subs.get_mut(&sub) else { return Pushed::Quiet };
+        let told = waiting.held || waiting.due.is_some_and(|due| timer.is_some_and(|timer| timer <= due));
+        let bytes = change.shown.bytes();
+        waiting.changes.push(change);
         state.changes += 1;
-        if state.changes <= MOST_CHANGES {
-            return true;
+        state.bytes += bytes;
+        let pushed = if told { Pushed::Quiet } else { Pushed::Wake };
+        let most_bytes = self.most_bytes(&state);
+        if state.changes > MOST_CHANGES || state.bytes > most_bytes {
+            state.subs.values_mut().for_each(|waiting| fold(&mut waiting.changes));
+            state.count_again();
+            if state.changes > MOST_CHANGES / 2 || state.bytes > most_bytes / 2 {
+                state.fall_behind();
+                self.account(&mut state);
+                return Pushed::Behind;
+            }
         }
-        let mut left = 0;
-        for waiting in state.subs.values_mut() {
-            fold(&mut waiting.changes);
-            left += waiting.changes.len();
-        }
-        state.changes = left;
-        if left <= MOST_CHANGES / 2 {
-            return true;
-        }
-        state.changes = 0;
-        state.reframes.clear();
-        for waiting in state.subs.values_mut() {
-            waiting.changes.clear();
-            waiting.owed = true;
-        }
-        false
+        self.account(&mut state);
+        pushed
     }
 
     /// The subscription is owed a snapshot, and its changes go.
     pub(super) fn owe(&self, sub: u32) {
-        let mut state = self.lock();
-        let Some(waiting) = state.subs.get_mut(&sub) else { return };
-        waiting.owed = true;
-        let dropped = std::mem::take(&mut waiting.changes).len();
-        state.changes -= dropped;
-        state.reframes.retain(|reframe| reframe.sub != sub);
-        drop(state);
+        self.restart_with(sub, true);
         self.ready.notify_one();
-    }
-
-    /// Whether so many changed subscriptions wait that the next is to be owed a snapshot instead.
-    pub(super) fn crowded(&self) -> bool {
-        self.lock().reframes.len() >= MOST_REFRAMES
     }
 
     /// A snapshot begins that holds whatever waits for the subscription.
     pub(super) fn restart(&self, sub: u32) {
-        let mut state = self.lock();
-        let Some(waiting) = state.subs.get_mut(&sub) else { return };
-        waiting.owed = false;
-        let dropped = std::mem::take(&mut waiting.changes).len();
-        state.changes -= dropped;
-        state.reframes.retain(|reframe| reframe.sub != sub);
+        self.restart_with(sub, false);
     }
 
-    /// Adds that a subscription has changed, after what waits for it.
-    pub(super) fn reframe(&self, sub: u32, tick: Tick, old: Arc<Wanted>, new: Arc<Wanted>) {
+    fn restart_with(&self, sub: u32, owed: bool) {
         let mut state = self.lock();
         let Some(waiting) = state.subs.get_mut(&sub) else { return };
-        let (view, before) = (waiting.view, std::mem::take(&mut waiting.changes));
-        state.changes -= before.len();
-        state.reframes.push(Reframe { sub, view, before, tick, old, new });
+        waiting.owed = owed;
+        waiting.resumed = None;
+        waiting.changes.clear();
+        state.interludes.retain(|interlude| interlude.sub.id != sub);
+        state.count_again();
+        self.account(&mut state);
+    }
+
+    /// Whether so much comes between deltas already that the next changed subscription is to be owed a
+    /// snapshot instead.
+    pub(super) fn crowded(&self) -> bool {
+        self.lock().interludes.len() >= MOST_INTERLUDES
+    }
+
+    /// Adds what comes to a subscription after what waits for it.
+    pub(super) fn interlude(&self, sub: u32, tick: Tick, what: What) {
+        let mut state = self.lock();
+        let Some(waiting) = state.subs.get_mut(&sub) else { return };
+        let (sub, before) = (waiting.sub, std::mem::take(&mut waiting.changes));
+        state.interludes.push(Interlude { sub, before, tick, what });
         drop(state);
         self.ready.notify_one();
     }
@@ -186,7 +338,9 @@ impl Inbox {
 
     /// Adds an event for a follower.
     pub(super) fn push_event(&self, id: u32, streamed: Streamed) {
-        self.lock().stream.push(id, streamed);
+        let mut state = self.lock();
+        state.stream.push(id, streamed);
+        self.account(&mut state);
     }
 
     /// Events went by that nobody looked at.
@@ -195,46 +349,91 @@ impl Inbox {
         self.ready.notify_one();
     }
 
-    /// Takes everything that may be sent now.
-    pub(super) fn take(&self, now: Instant) -> Taken {
+    /// Takes everything that may be sent now, of the ticks up to `complete`: the hub may be handing out the
+    /// next, of which a client is to get all or nothing.
+    pub(super) fn take(&self, now: Instant, complete: Tick) -> Taken {
         let mut state = self.lock();
-        let mut taken = Taken { reframes: std::mem::take(&mut state.reframes), ..Taken::default() };
-        let mut sent = 0;
-        for (sub, waiting) in &mut state.subs {
-            if waiting.owed {
-                waiting.owed = false;
-                taken.snapshots.push((*sub, waiting.view));
+        let state = &mut *state;
+        let mut taken = Taken { interludes: std::mem::take(&mut state.interludes), ..Taken::default() };
+        state.behind.retain(|then| now.duration_since(*then) < REMEMBERED);
+        taken.behind = state.behind.len();
+        for (id, waiting) in &mut state.subs {
+            if waiting.held {
+                continue;
             }
+            if std::mem::take(&mut waiting.owed) {
+                taken.snapshots.push(waiting.sub);
+            }
+            taken.resumed.extend(waiting.resumed.take().map(|(tick, hash)| (*id, tick, hash)));
             if waiting.changes.is_empty() {
                 continue;
             }
-            if let Some(due) = waiting.due.filter(|due| *due > now) {
+            let end = waiting.changes.partition_point(|change| change.tick <= complete);
+            // The hub wakes the session when it is through; this is for one who is not to be woken.
+            let through = (end < waiting.changes.len()).then(|| now + NEXT_LOOK);
+            let later = waiting.due.filter(|due| *due > now);
+            if let Some(due) = later.or(through) {
                 taken.due = Some(taken.due.map_or(due, |soonest| soonest.min(due)));
+            }
+            if later.is_some() || end == 0 {
                 continue;
             }
             waiting.due = waiting.period.map(|period| now + period);
-            let mut changes = std::mem::take(&mut waiting.changes);
-            sent += changes.len();
+            let rest = waiting.changes.split_off(end);
+            let mut changes = std::mem::replace(&mut waiting.changes, rest);
             if waiting.period.is_some() {
                 fold(&mut changes);
             }
-            taken.changes.push((*sub, waiting.view, changes));
+            taken.changes.push((waiting.sub, changes));
         }
-        state.changes -= sent;
+        state.timer = taken.due;
+        let before = state.bytes + state.stream.bytes();
         taken.events = state.stream.take();
+        state.count_again();
+        state.in_hand += before - state.bytes;
+        if state.in_hand > 0 || !taken.snapshots.is_empty() {
+            state.busy = state.busy.or(Some(now));
+        }
+        self.account(state);
         taken
     }
 }
 
+impl State {
+    /// Counts what waits anew.
+    fn count_again(&mut self) {
+        let waiting = self.subs.values().map(|waiting| &waiting.changes);
+        let all = waiting.chain(self.interludes.iter().map(|interlude| &interlude.before));
+        (self.changes, self.bytes) =
+            all.fold((0, 0), |(n, bytes), changes| (n + changes.len(), bytes + bytes_of(changes)));
+    }
+
+    fn fall_behind(&mut self) {
+        self.interludes.clear();
+        for waiting in self.subs.values_mut() {
+            waiting.changes.clear();
+            waiting.resumed = None;
+            waiting.owed = true;
+        }
+        (self.changes, self.bytes) = (0, 0);
+        self.overflowed = self.busy.is_some();
+    }
+}
+
+fn bytes_of(changes: &[Change]) -> usize {
+    changes.iter().map(|change| change.shown.bytes()).sum()
+}
+
 /// Folds changes into one tick, the last: what is left of each row, removals before additions.
 pub(super) fn fold(changes: &mut Vec<Change>) {
-    let Some(last) = changes.last().map(|(tick, _, _)| *tick) else { return };
-    let mut net: FxHashMap<Row, Diff> = FxHashMap::default();
-    for (_, row, diff) in changes.drain(..) {
-        *net.entry(row).or_insert(0) += diff;
+    let Some(last) = changes.last().map(|change| change.tick) else { return };
+    let mut net: FxHashMap<Row, (Arc<Shown>, Diff)> = FxHashMap::default();
+    for Change { shown, diff, .. } in changes.drain(..) {
+        net.entry(shown.row().clone()).or_insert((shown, 0)).1 += diff;
     }
-    changes.extend(net.into_iter().filter(|(_, diff)| *diff != 0).map(|(row, diff)| (last, row, diff)));
-    changes.sort_by(|(_, a_row, a), (_, b_row, b)| (*a > 0).cmp(&(*b > 0)).then_with(|| a_row.cmp(b_row)));
+    let left = net.into_values().filter(|(_, diff)| *diff != 0);
+    changes.extend(left.map(|(shown, diff)| Change { tick: last, shown, diff }));
+    changes.sort_by(|a, b| (a.diff > 0).cmp(&(b.diff > 0)).then_with(|| a.shown.row().cmp(b.shown.row())));
 }
 
 #[cfg(test)]
@@ -243,46 +442,146 @@ mod tests {
 
     use super::*;
 
+    const LEVELS: Sub = Sub { id: 1, view: catalog::LEVELS, hash: false };
+
+    fn inbox(session: usize, all: usize) -> Inbox {
+        let inbox = Inbox::new(Bounds { session, all, held: Arc::default(), lagging: Duration::ZERO });
+        inbox.open(LEVELS, None);
+        inbox.release(1);
+        inbox
+    }
+
     fn row(n: i64) -> Row {
         Row::from([Value::Int(n)])
     }
 
-    #[test]
-    fn a_session_far_behind_is_folded_and_then_owed_a_snapshot() {
-        let inbox = Inbox::default();
-        inbox.open(1, catalog::LEVELS, None);
-        assert_eq!(inbox.take(Instant::now()).snapshots, [(1, catalog::LEVELS)]);
-        // One row that flips: folding leaves next to nothing.
-        for tick in 0..100_000_u64 {
-            let diff = if tick % 2 == 0 { 1 } else { -1 };
-            assert!(inbox.push(1, tick, &row(7), diff));
-        }
-        let taken = inbox.take(Instant::now());
-        assert!(taken.snapshots.is_empty());
-        let waiting: usize = taken.changes.iter().map(|(_, _, changes)| changes.len()).sum();
-        assert!(waiting <= MOST_CHANGES);
-        // Different rows: nothing can be folded.
-        let behind = (0..100_000).position(|n| !inbox.push(1, 1, &row(n), 1));
-        assert_eq!(behind, Some(MOST_CHANGES));
-        let taken = inbox.take(Instant::now());
-        assert_eq!(taken.snapshots, [(1, catalog::LEVELS)]);
+    fn change(tick: Tick, n: i64, diff: Diff) -> Change {
+        Change { tick, shown: Shown::new(catalog::LEVELS, row(n)), diff }
+    }
+
+    fn held(inbox: &Inbox) -> usize {
+        inbox.bounds.held.load(Ordering::Relaxed)
     }
 
     #[test]
-    fn a_paced_subscription_waits_for_its_time() {
-        let inbox = Inbox::default();
-        inbox.open(1, catalog::LEVELS, Some(Duration::from_millis(100)));
+    fn a_session_far_behind_is_folded_and_then_owed_a_snapshot() {
+        let inbox = inbox(usize::MAX, usize::MAX);
+        inbox.owe(1);
+        assert_eq!(inbox.take(Instant::now(), Tick::MAX).snapshots, [LEVELS]);
+        // One row that flips: folding leaves next to nothing.
+        for tick in 0..100_000_u64 {
+            let diff = if tick % 2 == 0 { 1 } else { -1 };
+            assert_eq!(inbox.push(1, change(tick, 7, diff)), Pushed::Wake);
+        }
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert!(taken.snapshots.is_empty());
+        let waiting: usize = taken.changes.iter().map(|(_, changes)| changes.len()).sum();
+        assert!(waiting <= MOST_CHANGES);
+        // Different rows: nothing can be folded.
+        let behind = (0..100_000).position(|n| inbox.push(1, change(1, n, 1)) == Pushed::Behind);
+        assert_eq!(behind, Some(MOST_CHANGES));
+        // What was taken before has not been written, so it is the client that is slow.
+        inbox.written();
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert_eq!((taken.snapshots, taken.behind), (vec![LEVELS], 1));
+        inbox.written();
+        assert!((0..100_000).any(|n| inbox.push(1, change(2, n, 1)) == Pushed::Behind));
+        assert_eq!(inbox.take(Instant::now(), Tick::MAX).behind, 1, "more in a tick than may wait");
+    }
+
+    #[test]
+    fn bytes_are_bounded_as_changes_are_and_counted_until_they_are_written() {
+        let each = Shown::new(catalog::LEVELS, row(1)).bytes();
+        let inbox = inbox(100 * each, usize::MAX);
+        for tick in 0..1_000 {
+            assert_eq!(inbox.push(1, change(tick, 7, if tick % 2 == 0 { 1 } else { -1 })), Pushed::Wake);
+            assert!(held(&inbox) <= 100 * each);
+        }
+        let waiting = held(&inbox);
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert_eq!((taken.changes[0].1.len() * each, held(&inbox)), (waiting, waiting));
+        inbox.written();
+        assert_eq!(held(&inbox), 0);
+        inbox.owe(1);
+        assert_eq!(inbox.take(Instant::now(), Tick::MAX).snapshots, [LEVELS]);
+        let behind = (0..1_000).position(|n| inbox.push(1, change(1, n, 1)) == Pushed::Behind);
+        assert_eq!((behind, held(&inbox)), (Some(100), 0));
+        inbox.written();
+        // It is remembered for a while.
+        assert_eq!(inbox.take(Instant::now(), Tick::MAX).behind, 1);
+        assert_eq!(inbox.take(Instant::now() + REMEMBERED, Tick::MAX).behind, 0);
+        inbox.push(1, change(4, 2, 1));
+        let all = Arc::clone(&inbox.bounds.held);
+        assert!(all.load(Ordering::Relaxed) > 0);
+        drop(inbox);
+        assert_eq!(all.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn while_all_together_hold_too_much_each_that_lags_may_hold_little() {
+        let inbox = inbox(1 << 20, 2 << 20);
+        inbox.bounds.held.fetch_add(3 << 20, Ordering::Relaxed);
+        let each = Shown::new(catalog::LEVELS, row(1)).bytes();
+        let behind = |tick| (0..100_000).position(|n| inbox.push(1, change(tick, n, 1)) == Pushed::Behind);
+        // One that reads in time is not to suffer for those that do not.
+        assert_eq!(behind(1), Some(MOST_CHANGES.min((1 << 20) / each)));
+        assert_eq!(inbox.take(Instant::now(), Tick::MAX).snapshots, [LEVELS]);
+        assert_eq!(behind(2), Some(SQUEEZED_BYTES / each));
+        inbox.bounds.held.fetch_sub(3 << 20, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn what_was_missed_comes_before_what_waits_and_nothing_before_the_answer() {
+        let (session, all, held) = (1 << 20, 1 << 20, Arc::default());
+        let inbox = Inbox::new(Bounds { session, all, held, lagging: Duration::ZERO });
+        inbox.open(LEVELS, None);
+        assert_eq!(inbox.push(1, change(9, 2, 1)), Pushed::Quiet);
+        assert!(inbox.resume(1, 5, 77, vec![change(8, 1, 1)]));
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert!(taken.changes.is_empty() && taken.resumed.is_empty());
+        inbox.release(1);
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert_eq!(taken.resumed, [(1, 5, 77)]);
+        let ticks: Vec<Tick> = taken.changes[0].1.iter().map(|change| change.tick).collect();
+        assert_eq!(ticks, [8, 9]);
+    }
+
+    #[test]
+    fn of_a_tick_that_is_being_handed_out_nothing_is_taken() {
+        let inbox = inbox(usize::MAX, usize::MAX);
+        let now = Instant::now();
+        for (tick, n) in [(1, 1), (2, 2), (2, 3)] {
+            inbox.push(1, change(tick, n, 1));
+        }
+        let taken = inbox.take(now, 1);
+        assert_eq!((taken.changes[0].1.len(), taken.due), (1, Some(now + NEXT_LOOK)));
+        inbox.push(1, change(2, 4, 1));
+        assert!(inbox.take(now, 1).changes.is_empty());
+        let taken = inbox.take(now, 2);
+        assert_eq!((taken.changes[0].1.len(), taken.due), (3, None));
+    }
+
+    #[test]
+    fn a_paced_subscription_waits_for_its_time_and_is_woken_for_it_once() {
+        let inbox = inbox(usize::MAX, usize::MAX);
+        inbox.pace(1, Some(Duration::from_millis(100)));
         let start = Instant::now();
-        inbox.push(1, 1, &row(1), 1);
-        assert_eq!(inbox.take(start).changes.len(), 1);
-        inbox.push(1, 2, &row(1), -1);
-        inbox.push(1, 2, &row(2), 1);
-        inbox.push(1, 3, &row(2), -1);
-        inbox.push(1, 3, &row(3), 1);
-        let taken = inbox.take(start + Duration::from_millis(50));
+        assert_eq!(inbox.push(1, change(1, 1, 1)), Pushed::Wake);
+        assert_eq!(inbox.take(start, Tick::MAX).changes.len(), 1);
+        assert_eq!(inbox.push(1, change(2, 1, -1)), Pushed::Wake);
+        inbox.push(1, change(2, 2, 1));
+        let taken = inbox.take(start + Duration::from_millis(50), Tick::MAX);
         assert!(taken.changes.is_empty());
         assert_eq!(taken.due, Some(start + Duration::from_millis(100)));
-        let taken = inbox.take(start + Duration::from_millis(100));
-        assert_eq!(taken.changes, [(1, catalog::LEVELS, vec![(3, row(1), -1), (3, row(3), 1)])]);
+        // It has a timer now.
+        assert_eq!(inbox.push(1, change(3, 2, -1)), Pushed::Quiet);
+        assert_eq!(inbox.push(1, change(3, 3, 1)), Pushed::Quiet);
+        let taken = inbox.take(start + Duration::from_millis(100), Tick::MAX);
+        let changes: Vec<_> = taken.changes[0]
+            .1
+            .iter()
+            .map(|change| (change.tick, change.shown.row().clone(), change.diff))
+            .collect();
+        assert_eq!((taken.changes[0].0, changes), (LEVELS, vec![(3, row(1), -1), (3, row(3), 1)]));
     }
 }

@@ -13,14 +13,16 @@ mod inbox;
 mod lists;
 #[cfg(test)]
 mod mutations;
+mod pace;
 mod seats;
 mod session;
+mod shown;
 mod stream;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
@@ -36,8 +38,10 @@ use worldflow_schemas::Sym;
 
 use self::frames::Encoding;
 use self::hub::Hub;
+use self::inbox::Bounds;
 pub use self::lists::MOST_ITEMS;
 use self::seats::Seats;
+use self::shown::Work;
 use crate::check::{Checker, quote, refuse};
 use crate::tokens::{Claims, Tokens, random_hex};
 
@@ -72,6 +76,21 @@ pub struct Limits {
     pub refused_per_s: u32,
     /// As `refused_per_s`, of a game server.
     pub server_refused_per_s: u32,
+    /// Frames a second that all sessions of a token may send together; more are refused.
+    pub token_frames_per_s: u32,
+    /// As `token_frames_per_s`, of a game server's token.
+    pub server_token_frames_per_s: u32,
+    /// Bytes of changes, and as many of events, that may wait for one session before it gets a snapshot
+    /// instead, or misses events.
+    pub waiting_bytes: usize,
+    /// What may wait for all sessions together; while more does, each that lags may have but 64 KiB.
+    pub all_waiting_bytes: usize,
+    /// A session lags whose client leaves what is sent unread for so long.
+    pub lagging: Duration,
+    /// Snapshots that a session may need in five minutes because it lags.
+    pub snapshots_behind: usize,
+    /// How long a grant may be unanswered before it is offered again.
+    pub offer_again: Duration,
     /// How often a silent connection is asked whether it is still there; it ends after 2.5 times this.
     pub heartbeat: Duration,
     /// How long a client may take to say hello.
@@ -99,6 +118,13 @@ impl Default for Limits {
             server_frames_per_s: 10_000,
             refused_per_s: 1_000,
             server_refused_per_s: 10_000,
+            token_frames_per_s: 2_000,
+            server_token_frames_per_s: 50_000,
+            waiting_bytes: 4 << 20,
+            all_waiting_bytes: 512 << 20,
+            lagging: Duration::from_secs(1),
+            snapshots_behind: 8,
+            offer_again: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             hello: Duration::from_secs(5),
             stall: Duration::from_secs(30),
@@ -117,6 +143,23 @@ pub enum Now {
     Realm,
 }
 
+/// What sockets have done, for those who look for work that can be saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WorkDone {
+    /// Sessions woken because changes wait for them.
+    pub wakes: u64,
+    /// Changes handed to sessions.
+    pub handed: u64,
+    /// Rows written as bytes.
+    pub encoded: u64,
+    /// Rows hashed.
+    pub hashed: u64,
+    /// Frames put together.
+    pub frames: u64,
+    /// Writes to the system.
+    pub writes: u64,
+}
+
 /// The realms that edges serve, and who may use them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Realms {
@@ -130,6 +173,8 @@ struct Shared {
     limits: Limits,
     now: Now,
     seats: Arc<Seats>,
+    bounds: Bounds,
+    work: Arc<Work>,
     next_session: AtomicU64,
     closing: watch::Sender<bool>,
 }
@@ -147,19 +192,24 @@ impl Realms {
     /// Serves these realms. Must be called within a tokio runtime.
     #[must_use]
     pub fn open(realms: impl IntoIterator<Item = Realm>, tokens: Tokens, limits: Limits, now: Now) -> Realms {
+        let limits = Limits { items: limits.items.min(MOST_ITEMS), ..limits };
+        let work: Arc<Work> = Arc::default();
         let rooms = realms.into_iter().map(|realm| {
             let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views));
-            let hub = Hub::open(realm.clone());
+            let hub = Hub::open(realm.clone(), &limits, Arc::clone(&work));
             (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
         });
-        let limits = Limits { items: limits.items.min(MOST_ITEMS), ..limits };
+        let rooms = rooms.collect();
+        let (session, all) = (limits.waiting_bytes, limits.all_waiting_bytes);
         Realms {
             shared: Arc::new(Shared {
-                rooms: rooms.collect(),
+                rooms,
                 tokens,
                 limits,
                 now,
                 seats: Arc::new(Seats::new(limits)),
+                bounds: Bounds { session, all, held: Arc::default(), lagging: limits.lagging },
+                work,
                 next_session: AtomicU64::new(0),
                 closing: watch::channel(false).0,
             }),
@@ -175,6 +225,27 @@ impl Realms {
     #[must_use]
     pub fn sessions(&self) -> u32 {
         self.shared.seats.len()
+    }
+
+    /// Bytes of what waits for sessions that have not read yet, as they are counted against the limits.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.shared.bounds.held.load(Ordering::Relaxed)
+    }
+
+    /// What all sessions have done since they were opened.
+    #[must_use]
+    pub fn work(&self) -> WorkDone {
+        let work = &self.shared.work;
+        let read = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        WorkDone {
+            wakes: read(&work.wakes),
+            handed: read(&work.handed),
+            encoded: read(&work.encoded),
+            hashed: read(&work.hashed),
+            frames: read(&work.frames),
+            writes: read(&work.flushes),
+        }
     }
 
     /// The tokens.

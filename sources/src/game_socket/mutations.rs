@@ -19,7 +19,7 @@ const GOOD: [&str; 9] = [
     r#"{"write":{"seq":1,"items":[{"id":"w","at":1800000000000,"fact":{"scope":"realm","fact":"mood","set":3}},{"entity":{"entity":"smith","upsert":{"kind":"npc","tags":["trader"],"properties":{"hp":10,"name":"Bo","open":true}}}},{"presence":{"player":"ana","region":"moor"}},{"membership":{"player":"ana","scope":"party","group":"p1"}},{"close":{"scope":"instance","group":"i1"}},{"weather":{"zone":"moor","state":"rain"}}]}}"#,
     r#"{"clock":{"seq":2,"set_scale":{"world":60,"real":1}}}"#,
     r#"{"grant_answers":{"seq":3,"answers":[{"grant":"g1","delivered":false,"reason":"full"}]}}"#,
-    r#"{"subscribe":{"id":4,"view":"grants","where":{"status":["pending"],"player":"ana"},"max_hz":2.5}}"#,
+    r#"{"subscribe":{"id":4,"view":"grants","where":{"status":["pending"],"player":"ana"},"max_hz":2.5,"hash":true,"resume":{"epoch":"00ff","tick":7,"hash":"30d5b030b70c96d8"}}}"#,
     r#"{"change":{"id":4,"add":{"player":["bo","cy"]},"remove":{"player":"ana"},"where":{"status":[]}}}"#,
     r#"{"follow":{"id":5,"kinds":["quest.*","*"]}}"#,
     r#"{"ping":{"nonce":18446744073709551615}}"#,

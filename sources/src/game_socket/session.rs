@@ -3,14 +3,14 @@
 mod requests;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use worldflow_engine::admission::Refusal;
 use worldflow_proto::v1;
@@ -22,8 +22,9 @@ use worldflow_schemas::{EventId, Row, Value};
 use super::access;
 use super::frames::{self, Encoding, Incoming};
 use super::inbox::Inbox;
+use super::pace::{Pace, Rate};
 use super::seats::Seat;
-use super::writer::{Outgoing, Unacked, Writer};
+use super::writer::{Outgoing, Patience, Unacked, Writer};
 use super::{Realms, Room, session_name, wall_ms};
 use crate::check::{Hints, Proposed, Sender, clip, refuse};
 use crate::tokens::{Claims, Role};
@@ -33,6 +34,10 @@ const VERSION: u32 = 1;
 
 /// Frames that wait to be written, and publishes that wait to be acked; then the client waits.
 const QUEUE: usize = 64;
+
+/// Items that may wait to be acked in one session; one that is refused counts as ten, for it waits with
+/// what is wrong with it.
+const MOST_UNACKED: usize = 1 << 16;
 
 /// How long the last frame of a session may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -57,6 +62,11 @@ impl End {
 
     pub(super) fn too_slow(stall: Duration) -> End {
         End::because("too_slow", format!("a frame was not read for {} s", stall.as_secs_f32()), true)
+    }
+
+    pub(super) fn never_caught_up(snapshots: usize) -> End {
+        let reason = format!("more than {snapshots} snapshots in 5 minutes came because too little was read");
+        End::because("too_slow", reason, true)
     }
 }
 
@@ -97,9 +107,10 @@ pub(super) async fn run(
             return;
         }
     };
-    writer.epoch = format!("{:016x}", room.realm.epoch);
-    let mut session = Session::open(realms, room, claims, encoding);
+    writer.epoch = epoch_text(room.realm.epoch);
+    let mut session = Session::open(realms, room, claims, encoding, seat.rate());
     let end = session.talk(&mut sink, &mut stream, &writer).await;
+    session.note(&end);
     session.close();
     farewell(&mut sink, &mut stream, &writer, end).await;
 }
@@ -112,7 +123,7 @@ async fn hello(
     loop {
         let message = match stream.next().await {
             None => return Err(None),
-            Some(Err(error)) => return Err(Some(bad_frame(&error))),
+            Some(Err(error)) => return Err(Some(bad_frame(&error, realms.limits().frame_bytes))),
             Some(Ok(message)) => message,
         };
         let frame = match (&message, encoding) {
@@ -183,6 +194,11 @@ async fn farewell(
     let _ = tokio::time::timeout(FAREWELL, told).await;
 }
 
+/// An epoch as it is written.
+fn epoch_text(epoch: u64) -> String {
+    format!("{epoch:016x}")
+}
+
 fn size(message: &Message) -> usize {
     match message {
         Message::Text(text) => text.len(),
@@ -191,9 +207,14 @@ fn size(message: &Message) -> usize {
     }
 }
 
-fn bad_frame(error: &axum::Error) -> Refusal {
+fn bad_frame(error: &axum::Error, most: usize) -> Refusal {
+    let text = error.to_string();
+    // Its head says how large it is; what comes after that is not read.
+    if text.contains("Message too long") {
+        return too_large(most);
+    }
     let hint = "text is UTF-8, frames are masked and whole, and no message is larger than max_frame_bytes";
-    refuse("bad_frame", "", clip(&error.to_string()), hint)
+    refuse("bad_frame", "", clip(&text), hint)
 }
 
 fn too_large(most: usize) -> Refusal {
@@ -223,7 +244,13 @@ struct Session {
     told_published_ms: i64,
     bad_frames: u32,
     frames: Pace,
+    /// As `frames`, of all sessions of the token together.
+    rate: Rate,
     refused: Pace,
+    /// What may wait to be acked, in items.
+    unacked: Arc<Semaphore>,
+    /// Counts the times that the client made room by reading.
+    signs: Arc<AtomicU64>,
     hints: Hints,
     hints_since: Instant,
 }
@@ -234,28 +261,6 @@ struct Open {
     view: ViewId,
     /// How many values it lists.
     values: usize,
-}
-
-/// Counts frames, or refused items, within a second.
-struct Pace {
-    most: u32,
-    since: Instant,
-    heard: u32,
-}
-
-impl Pace {
-    fn new(most: u32) -> Pace {
-        Pace { most, since: Instant::now(), heard: 0 }
-    }
-
-    /// Counts some; false when there have been too many.
-    fn admit(&mut self, count: u32, now: Instant) -> bool {
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            (self.since, self.heard) = (now, 0);
-        }
-        self.heard = self.heard.saturating_add(count);
-        self.heard <= self.most
-    }
 }
 
 /// Where the reader leaves what the writer is to write.
@@ -276,7 +281,7 @@ impl Out {
 }
 
 impl Session {
-    fn open(realms: Realms, room: Arc<Room>, claims: Claims, encoding: Encoding) -> Session {
+    fn open(realms: Realms, room: Arc<Room>, claims: Claims, encoding: Encoding, rate: Rate) -> Session {
         room.sessions.fetch_add(1, Ordering::Relaxed);
         let id = realms.shared.next_session.fetch_add(1, Ordering::Relaxed);
         let limits = realms.limits();
@@ -291,14 +296,17 @@ impl Session {
             id,
             name: session_name(),
             connected_ms: wall_ms(),
-            inbox: Arc::default(),
+            inbox: Arc::new(Inbox::new(realms.shared.bounds.clone())),
             views: FxHashMap::default(),
             follows: FxHashSet::default(),
             published: 0,
             told_published_ms: 0,
             bad_frames: 0,
             frames: Pace::new(frames),
+            rate,
             refused: Pace::new(refused),
+            unacked: Arc::new(Semaphore::new(MOST_UNACKED)),
+            signs: Arc::default(),
             hints: Hints::default(),
             hints_since: Instant::now(),
             realms,
@@ -320,6 +328,17 @@ impl Session {
         self.room.realm.observed.remove(catalog::SESSIONS, &key);
         self.room.sessions.fetch_sub(1, Ordering::Relaxed);
         metrics::gauge!("worldflow_sessions", "realm" => self.room.realm.name.as_str()).decrement(1.0);
+    }
+
+    /// Records why a session was cut off that had not sent anything wrong.
+    fn note(&self, end: &End) {
+        let End::Told(goodbye) = end else { return };
+        let (code, hint) = match goodbye.code.as_str() {
+            "too_slow" => ("too_slow", "ask for fewer rows, or fewer deltas a second by `max_hz`"),
+            "silent" => ("silent", "answer pings, or send some"),
+            _ => return,
+        };
+        self.reject(None, &refuse(code, "", goodbye.reason.clone(), hint));
     }
 
     /// Brings the session's row up to date.
@@ -350,16 +369,10 @@ impl Session {
         out.frame(ServerFrame::Welcome(self.welcome(&frames.epoch))).await;
         let (room, inbox, limits) = (Arc::clone(&self.room), Arc::clone(&self.inbox), *self.realms.limits());
         let (mut gone, mut closing) = (room.hub.gone(), self.realms.shared.closing.subscribe());
-        let mut writer = Writer {
-            sink,
-            frames,
-            hub: &room.hub,
-            inbox: &inbox,
-            session: self.id,
-            stall: limits.stall,
-            heartbeat: limits.heartbeat,
-            delivered: FxHashMap::default(),
-        };
+        let patience = Patience { stall: limits.stall, behind: limits.snapshots_behind };
+        let signs = Arc::clone(&self.signs);
+        let names = (&*room.hub, &*inbox, self.id);
+        let mut writer = Writer::new(sink, frames, names, (patience, limits.heartbeat), &signs);
         let outgoing = Outgoing { frames: frames_queue, acks: acks_queue };
         let writing = writer.run(outgoing);
         tokio::pin!(writing);
@@ -395,6 +408,7 @@ impl Session {
             max_subscriptions: limits.subscriptions,
             views: access::views_of(&self.claims),
             sessions: self.room.sessions.load(Ordering::Relaxed),
+            offer_again_s: u32::try_from(limits.offer_again.as_secs().max(1)).unwrap_or(u32::MAX),
         }
     }
 
@@ -402,15 +416,19 @@ impl Session {
     async fn listen(&mut self, stream: &mut SplitStream<WebSocket>, out: Out) -> End {
         let silence = self.realms.limits().heartbeat.mul_f64(2.5);
         loop {
+            let signs = self.signs.load(Ordering::Relaxed);
             let message = match tokio::time::timeout(silence, stream.next()).await {
+                // It reads what was sent before the ping that it is to answer.
+                Err(_) if self.signs.load(Ordering::Relaxed) != signs => continue,
                 Err(_) => {
                     let reason = format!("nothing was heard for {} s", silence.as_secs_f32());
                     return End::because("silent", reason, true);
                 }
                 Ok(None) => return End::Gone,
                 Ok(Some(Err(error))) => {
-                    let refusal = bad_frame(&error);
+                    let refusal = bad_frame(&error, self.realms.limits().frame_bytes);
                     self.reject(None, &refusal);
+                    out.error(&refusal, None).await;
                     return End::because(refusal.code, refusal.reason, true);
                 }
                 Ok(Some(Ok(message))) => message,
@@ -439,6 +457,10 @@ impl Session {
         }
         if !self.frames.admit(1, now) && !matches!(message, Message::Close(_)) {
             let reason = format!("more than {} frames in one second", self.frames.most);
+            return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
+        }
+        if !self.rate.admit(1, now) && !matches!(message, Message::Close(_)) {
+            let reason = format!("more than {} frames in one second from this token", self.rate.most());
             return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
         }
         match message {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use worldflow_schemas::definitions::Priority;
-use worldflow_schemas::{Event, Tick};
+use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
 
 /// Events that wait for one session before some are passed over.
 pub(super) const MOST_EVENTS: usize = 16_384;
@@ -20,6 +20,21 @@ pub(super) struct Streamed {
     pub(super) event: Event,
     /// Its kind's priority.
     pub(super) priority: Priority,
+    /// What it takes of memory while it waits.
+    pub(super) bytes: usize,
+}
+
+impl Streamed {
+    pub(super) fn new(tick: Tick, event: &Event, priority: Priority) -> Streamed {
+        let text = |value: &Value| value.as_str().map_or(0, str::len);
+        let with = event.with.iter().flat_map(|with| with.iter());
+        let with = with.map(|(_, value)| size_of::<(Sym, Value)>() + text(value)).sum::<usize>();
+        let id = match &event.id {
+            EventId::Named(name) => name.len(),
+            EventId::Position(_) => 0,
+        };
+        Streamed { tick, event: event.clone(), priority, bytes: size_of::<Waiting>() + id + with }
+    }
 }
 
 /// What a follower has missed since it was last told.
@@ -46,10 +61,22 @@ pub(super) struct Stream {
     /// By priority, the lowest first; each in order.
     queues: [VecDeque<Waiting>; Priority::ALL.len()],
     waiting: usize,
+    bytes: usize,
+    most_bytes: usize,
     places: u64,
 }
 
 impl Stream {
+    /// Nothing waits, and no more than so many bytes may.
+    pub(super) fn new(most_bytes: usize) -> Stream {
+        Stream { most_bytes, ..Stream::default() }
+    }
+
+    /// What waits takes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Opens the following of events.
     pub(super) fn open(&mut self, id: u32) {
         self.followers.insert(id, Missed::default());
@@ -60,6 +87,7 @@ impl Stream {
         if self.followers.remove(&id).is_some() {
             self.queues.iter_mut().for_each(|queue| queue.retain(|waiting| waiting.id != id));
             self.waiting = self.queues.iter().map(VecDeque::len).sum();
+            self.bytes = self.queues.iter().flatten().map(|waiting| waiting.streamed.bytes).sum();
         }
     }
 
@@ -69,18 +97,18 @@ impl Stream {
             return;
         }
         let rank = streamed.priority as usize;
-        if self.waiting < MOST_EVENTS {
-            self.waiting += 1;
-        } else {
+        while self.waiting >= MOST_EVENTS || self.bytes + streamed.bytes > self.most_bytes {
             let passed_over = self.queues[..=rank].iter_mut().find_map(VecDeque::pop_front);
             let loser = passed_over.as_ref().map_or(id, |waiting| waiting.id);
             if let Some(missed) = self.followers.get_mut(&loser) {
                 missed.counted += 1;
             }
-            if passed_over.is_none() {
-                return;
-            }
+            let Some(passed_over) = passed_over else { return };
+            self.waiting -= 1;
+            self.bytes -= passed_over.streamed.bytes;
         }
+        self.waiting += 1;
+        self.bytes += streamed.bytes;
         self.places += 1;
         self.queues[rank].push_back(Waiting { place: self.places, id, streamed });
     }
@@ -97,7 +125,7 @@ impl Stream {
     pub(super) fn take(&mut self) -> Vec<(u32, Missed, Vec<Streamed>)> {
         let mut all: Vec<Waiting> = self.queues.iter_mut().flat_map(|queue| queue.drain(..)).collect();
         all.sort_unstable_by_key(|waiting| waiting.place);
-        self.waiting = 0;
+        (self.waiting, self.bytes) = (0, 0);
         let mut events: BTreeMap<u32, Vec<Streamed>> = BTreeMap::new();
         for Waiting { id, streamed, .. } in all {
             events.entry(id).or_default().push(streamed);
@@ -112,8 +140,6 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use worldflow_schemas::{EventId, Sym};
-
     use super::*;
 
     fn push(stream: &mut Stream, id: u32, number: u64, priority: Priority) {
@@ -128,7 +154,7 @@ mod tests {
             amount: 1,
             with: None,
         };
-        stream.push(id, Streamed { tick: number, event, priority });
+        stream.push(id, Streamed::new(number, &event, priority));
     }
 
     fn numbers(events: &[Streamed]) -> Vec<u64> {
@@ -137,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_lowest_priority_is_passed_over_first_and_of_it_the_oldest() {
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(usize::MAX);
         stream.open(1);
         let most = MOST_EVENTS as u64;
         push(&mut stream, 1, 0, Priority::Critical);
@@ -162,7 +188,7 @@ mod tests {
 
     #[test]
     fn critical_events_go_only_when_nothing_else_waits() {
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(usize::MAX);
         stream.open(1);
         let most = MOST_EVENTS as u64;
         (0..most).for_each(|number| push(&mut stream, 1, number, Priority::Critical));
@@ -174,8 +200,21 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_bounded_too() {
+        let mut stream = Stream::new(usize::MAX);
+        stream.open(1);
+        push(&mut stream, 1, 0, Priority::Normal);
+        let mut stream = Stream::new(10 * stream.bytes());
+        stream.open(1);
+        (0..25).for_each(|number| push(&mut stream, 1, number, Priority::Normal));
+        let (_, missed, events) = stream.take().remove(0);
+        assert_eq!((missed.counted, numbers(&events)), (15, (15..25).collect::<Vec<_>>()));
+        assert_eq!(stream.bytes(), 0);
+    }
+
+    #[test]
     fn each_follower_has_its_own_events_and_its_own_count() {
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(usize::MAX);
         stream.open(1);
         stream.open(2);
         push(&mut stream, 3, 9, Priority::Normal);

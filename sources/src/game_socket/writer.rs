@@ -1,32 +1,37 @@
 //! The half of a session that writes: answers, snapshots, deltas and events, one frame after the other.
 //!
 //! It takes from the inbox only when the client has room for what came before, so a slow reader holds up
-//! nobody but itself; one that reads nothing at all is cut off.
+//! nobody but itself; one that reads nothing at all is cut off, as is one that never catches up. Frames
+//! that are ready at the same time leave with one write, and with each heartbeat it says how far it is.
 
+mod acks;
+mod rows;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
+use futures_util::{FutureExt, SinkExt};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-use worldflow_engine::admission::{Outcome, Refusal};
-use worldflow_proto::v1;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use worldflow_proto::v1::server_frame::Frame;
-use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::input::{Current, CurrentValue, EntityBody};
-use worldflow_schemas::proto_rows::scalar;
-use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
+use worldflow_schemas::{Row, Tick};
 
-use super::frames::{self, Part};
+pub(super) use self::acks::{Unacked, ack, located};
+use super::frames;
 use super::hub::{Hub, SessionId};
-use super::inbox::{Change, Inbox, Reframe, fold};
+use super::inbox::{Inbox, Interlude, Sub, What};
 use super::session::End;
+use super::shown::Work;
 use super::stream::{Missed, Streamed};
 
 /// Rows of one frame: a client's buffers are not endless either.
 const MOST_ROWS: usize = 2_000;
+
+/// As [`MOST_ROWS`], in bytes that the rows take here.
+const MOST_FRAME_BYTES: usize = 512 << 10;
 
 /// A session that has this many changes to take at once is slow, and gets them as one.
 const SLOW_CHANGES: usize = 4_096;
@@ -34,20 +39,8 @@ const SLOW_CHANGES: usize = 4_096;
 /// As [`SLOW_CHANGES`], in ticks.
 const SLOW_TICKS: usize = 100;
 
-/// Items that have been handed to admission and wait to be durable.
-#[derive(Debug)]
-pub(super) struct Unacked {
-    /// Comes back in the ack.
-    pub(super) seq: u64,
-    /// The list that the items stand in; `clock` is the item itself.
-    pub(super) list: &'static str,
-    /// For each item handed over, which of the frame it is, and its id.
-    pub(super) sent: Vec<(u32, Option<ArcStr>)>,
-    /// Items that were refused, in order.
-    pub(super) refused: Vec<(u32, Option<ArcStr>, Refusal)>,
-    /// What became of those handed over; absent when there were none.
-    pub(super) reply: Option<oneshot::Receiver<Vec<Outcome>>>,
-}
+/// Frames that are put together before they are written, in bytes.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// Where the reader leaves what is to be written.
 pub(super) struct Outgoing {
@@ -55,27 +48,70 @@ pub(super) struct Outgoing {
     pub(super) acks: mpsc::Receiver<Unacked>,
 }
 
-pub(super) struct Writer<'a> {
-    pub(super) sink: &'a mut SplitSink<WebSocket, Message>,
-    pub(super) frames: &'a frames::Writer,
-    pub(super) hub: &'a Hub,
-    pub(super) inbox: &'a Inbox,
-    pub(super) session: SessionId,
+/// How patient a writer is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// How long a client may leave a frame unread.
     pub(super) stall: Duration,
-    pub(super) heartbeat: Duration,
-    /// For each subscription, the tick of the last frame sent.
-    pub(super) delivered: FxHashMap<u32, Tick>,
+    /// Snapshots that it may need of late because it lags.
+    pub(super) behind: usize,
 }
 
-impl Writer<'_> {
+pub(super) struct Writer<'a> {
+    sink: &'a mut SplitSink<WebSocket, Message>,
+    frames: &'a frames::Writer,
+    hub: &'a Hub,
+    inbox: &'a Inbox,
+    session: SessionId,
+    patience: Patience,
+    heartbeat: Interval,
+    /// Counts the times that the client made room by reading.
+    signs: &'a AtomicU64,
+    /// For each subscription, the tick of the last frame sent.
+    delivered: FxHashMap<u32, Tick>,
+    /// The running hash of each subscription that has one.
+    hashes: FxHashMap<u32, u64>,
+    /// Bytes of frames that are put together and not written yet.
+    unwritten: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        sink: &'a mut SplitSink<WebSocket, Message>,
+        frames: &'a frames::Writer,
+        (hub, inbox, session): (&'a Hub, &'a Inbox, SessionId),
+        (patience, heartbeat): (Patience, Duration),
+        signs: &'a AtomicU64,
+    ) -> Writer<'a> {
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (delivered, hashes) = (FxHashMap::default(), FxHashMap::default());
+        Writer {
+            sink,
+            frames,
+            hub,
+            inbox,
+            session,
+            patience,
+            heartbeat,
+            signs,
+            delivered,
+            hashes,
+            unwritten: 0,
+        }
+    }
+
+    fn work(&self) -> &'a Work {
+        &self.hub.work
+    }
+
     /// Writes until the connection ends, and says why; when the reader has ended, until nothing is left
     /// of what it asked for.
     pub(super) async fn run(&mut self, mut outgoing: Outgoing) -> End {
-        let mut heartbeat = tokio::time::interval(self.heartbeat);
         let mut waiting: Option<Unacked> = None;
         let mut due: Option<Instant> = None;
         let (mut frames_open, mut acks_open) = (true, true);
-        while frames_open || acks_open || waiting.is_some() {
+        while frames_open || acks_open || waiting.is_some() || self.unwritten > 0 {
             let wrote = tokio::select! {
                 biased;
                 frame = outgoing.frames.recv(), if frames_open => match frame {
@@ -90,20 +126,43 @@ impl Writer<'_> {
                     waiting = next;
                     Ok(())
                 }
-                outcomes = outcomes(&mut waiting) => match waiting.take().map(|unacked| ack(unacked, outcomes)) {
+                outcomes = acks::outcomes(&mut waiting) => match waiting.take().map(|it| ack(it, outcomes)) {
                     Some(Some(ack)) => self.plain(&Frame::Ack(ack)).await,
                     Some(None) => return End::shutting_down(),
                     None => Ok(()),
                 },
                 () = self.inbox.ready.notified() => self.deliver(&mut due).await,
                 () = until(due) => self.deliver(&mut due).await,
-                _ = heartbeat.tick() => self.send(Message::Ping(bytes::Bytes::new())).await,
+                _ = self.heartbeat.tick() => self.beat(&mut due).await,
+                // Nothing more is ready: what there is leaves with one write.
+                () = std::future::ready(()), if self.unwritten > 0 => self.flush_all().await,
             };
             if let Err(end) = wrote {
                 return end;
             }
         }
-        End::Gone
+        // Whoever comes back goes on from here.
+        match self.complete(&mut due).await {
+            Ok(()) => self.flush().await.err().unwrap_or(End::Gone),
+            Err(end) => end,
+        }
+    }
+
+    async fn beat(&mut self, due: &mut Option<Instant>) -> Result<(), End> {
+        self.complete(due).await?;
+        self.send(ping()).await
+    }
+
+    /// Says up to which tick the client has everything that it follows, unless something waits for its
+    /// rate.
+    async fn complete(&mut self, due: &mut Option<Instant>) -> Result<(), End> {
+        let tick = self.hub.complete();
+        self.deliver(due).await?;
+        if due.is_some() || self.delivered.values().all(|delivered| *delivered >= tick) {
+            return Ok(());
+        }
+        let message = self.frames.delta(tick, true, &[], self.work());
+        self.send(message).await
     }
 
     async fn plain(&mut self, frame: &Frame) -> Result<(), End> {
@@ -111,128 +170,112 @@ impl Writer<'_> {
         self.send(message).await
     }
 
+    /// Puts a frame to those that are to be written. One that takes long to write all of its frames still
+    /// asks its client for signs of life.
     async fn send(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(self.stall, self.sink.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::too_slow(self.stall)),
+        self.feed(message).await?;
+        if self.unwritten < WRITE_BYTES {
+            return Ok(());
         }
+        if self.heartbeat.tick().now_or_never().is_some() {
+            self.feed(ping()).await?;
+        }
+        self.flush().await
+    }
+
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        Work::count(&self.work().frames, 1);
+        // Whatever is written counts, were it nothing.
+        self.unwritten += 1 + match &message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        in_time(self.patience.stall, self.signs, self.sink.feed(message)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        Work::count(&self.work().flushes, 1);
+        self.unwritten = 0;
+        in_time(self.patience.stall, self.signs, self.sink.flush()).await
+    }
+
+    /// What has been taken is on its way.
+    async fn flush_all(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        self.inbox.written();
+        Ok(())
     }
 
     async fn deliver(&mut self, due: &mut Option<Instant>) -> Result<(), End> {
-        let mut taken = self.inbox.take(Instant::now());
+        let mut taken = self.inbox.take(Instant::now(), self.hub.complete());
         *due = taken.due;
-        for (sub, view) in taken.snapshots {
-            self.whole(sub, view).await?;
+        if taken.behind > self.patience.behind {
+            return Err(End::never_caught_up(self.patience.behind));
+        }
+        for (sub, tick, hash) in taken.resumed {
+            self.delivered.insert(sub, tick);
+            self.hashes.insert(sub, hash);
+        }
+        for sub in taken.snapshots {
+            self.whole(sub).await?;
         }
         let mut renewed: FxHashSet<u32> = FxHashSet::default();
-        for Reframe { sub, view, before, tick, old, new } in taken.reframes {
-            if renewed.contains(&sub) {
-                continue;
+        for interlude in taken.interludes {
+            if !renewed.contains(&interlude.sub.id) {
+                self.interlude(interlude, &mut renewed).await?;
             }
-            let Some((rows, removed)) = self.hub.difference(view, &old, &new, tick) else {
-                // A whole snapshot then, which holds what else was taken for it.
-                renewed.insert(sub);
-                self.whole(sub, view).await?;
-                continue;
-            };
-            self.deltas(vec![(sub, view, before)], true).await?;
-            self.snapshot(sub, view, tick, false, &rows, &removed).await?;
         }
-        taken.changes.retain(|(sub, _, _)| !renewed.contains(sub));
-        let slow = taken.changes.iter().map(|(_, _, changes)| changes.len()).sum::<usize>() > SLOW_CHANGES;
+        taken.changes.retain(|(sub, _)| !renewed.contains(&sub.id));
+        let slow = taken.changes.iter().map(|(_, changes)| changes.len()).sum::<usize>() > SLOW_CHANGES;
         self.deltas(taken.changes, slow).await?;
         for (id, missed, events) in taken.events {
             self.events(id, missed, &events).await?;
         }
-        Ok(())
-    }
-
-    async fn whole(&mut self, sub: u32, view: ViewId) -> Result<(), End> {
-        let Some((tick, rows)) = self.hub.snapshot((self.session, sub), view) else { return Ok(()) };
-        self.snapshot(sub, view, tick, true, &rows, &[]).await
-    }
-
-    async fn snapshot(
-        &mut self,
-        id: u32,
-        view: ViewId,
-        tick: Tick,
-        reset: bool,
-        rows: &[Row],
-        removed: &[Row],
-    ) -> Result<(), End> {
-        let parts = rows.len().max(removed.len()).div_ceil(MOST_ROWS).max(1);
-        for n in 0..parts {
-            let part = Part { id, view, after: 0, rows: nth(rows, n), removed: nth(removed, n) };
-            let message = self.frames.snapshot(&part, tick, reset && n == 0, n + 1 == parts);
-            self.send(message).await?;
+        if self.unwritten == 0 {
+            self.inbox.written();
         }
-        self.delivered.insert(id, tick);
         Ok(())
     }
 
-    /// Sends changes tick by tick, or all as one when the reader is slow.
-    async fn deltas(&mut self, mut subs: Vec<(u32, ViewId, Vec<Change>)>, slow: bool) -> Result<(), End> {
-        let ticks: FxHashSet<Tick> =
-            subs.iter().flat_map(|(_, _, changes)| changes.iter().map(|(tick, _, _)| *tick)).collect();
-        let mut ticks: Vec<Tick> = ticks.into_iter().collect();
-        ticks.sort_unstable();
-        if slow || ticks.len() > SLOW_TICKS {
-            metrics::counter!("worldflow_socket_conflated_ticks_total").increment(ticks.len() as u64);
-            subs.iter_mut().for_each(|(_, _, changes)| fold(changes));
-            let Some(last) = ticks.pop() else { return Ok(()) };
-            for (_, _, changes) in &mut subs {
-                changes.iter_mut().for_each(|(tick, _, _)| *tick = last);
+    /// What was owed before, then what comes between deltas; or a whole snapshot, which holds what else
+    /// was taken for the subscription.
+    async fn interlude(&mut self, interlude: Interlude, renewed: &mut FxHashSet<u32>) -> Result<(), End> {
+        let Interlude { sub, before, tick, what } = interlude;
+        let (rows, removed) = match what {
+            What::Again(rows) => {
+                self.deltas(vec![(sub, before)], true).await?;
+                // They are there already.
+                return self.snapshot(sub, tick, false, &rows, &[]).await;
             }
-            ticks = vec![last];
-        }
-        let mut rest: Vec<(u32, ViewId, std::iter::Peekable<std::vec::IntoIter<Change>>)> = subs
-            .into_iter()
-            .map(|(sub, view, changes)| (sub, view, changes.into_iter().peekable()))
-            .collect();
-        for tick in ticks {
-            let mut of_tick = Vec::new();
-            for (sub, view, changes) in &mut rest {
-                let mut these = Vec::new();
-                while let Some((_, row, diff)) = changes.next_if(|(at, _, _)| *at == tick) {
-                    these.push((row, diff));
+            What::Changed { old, new } => match self.hub.difference(sub.view, &old, &new, tick) {
+                Some(difference) => difference,
+                None => {
+                    renewed.insert(sub.id);
+                    return self.whole(sub).await;
                 }
-                let (rows, removed) = upserts(*view, these);
-                if !rows.is_empty() || !removed.is_empty() {
-                    of_tick.push((*sub, *view, rows, removed));
-                }
-            }
-            self.delta(tick, &of_tick).await?;
+            },
+        };
+        self.deltas(vec![(sub, before)], true).await?;
+        if sub.hash {
+            let (come, gone) = (self.sum(sub, &rows), self.sum(sub, &removed));
+            let hash = self.hashes.entry(sub.id).or_insert(0);
+            *hash = hash.wrapping_add(come).wrapping_sub(gone);
         }
-        Ok(())
+        self.snapshot(sub, tick, false, &rows, &removed).await
     }
 
-    async fn delta(&mut self, tick: Tick, subs: &[(u32, ViewId, Vec<Row>, Vec<Row>)]) -> Result<(), End> {
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        let (mut rows_in_frame, mut frames) = (0, Vec::new());
-        for (id, view, rows, removed) in subs {
-            let after = self.delivered.insert(*id, tick).unwrap_or(0);
-            for n in 0..rows.len().max(removed.len()).div_ceil(MOST_ROWS) {
-                let part = Part { id: *id, view: *view, after, rows: nth(rows, n), removed: nth(removed, n) };
-                let size = part.rows.len() + part.removed.len();
-                if rows_in_frame > 0 && rows_in_frame + size > MOST_ROWS {
-                    frames.push(std::mem::take(&mut parts));
-                    rows_in_frame = 0;
-                }
-                rows_in_frame += size;
-                parts.push(part);
-            }
+    fn sum(&self, sub: Sub, rows: &[Row]) -> u64 {
+        super::hub::sum(sub.view, rows, self.work())
+    }
+
+    async fn whole(&mut self, sub: Sub) -> Result<(), End> {
+        let Some((tick, rows)) = self.hub.snapshot((self.session, sub.id), sub.view) else { return Ok(()) };
+        if sub.hash {
+            let hash = self.sum(sub, &rows);
+            self.hashes.insert(sub.id, hash);
         }
-        if !parts.is_empty() {
-            frames.push(parts);
-        }
-        let last = frames.len();
-        for (n, parts) in frames.iter().enumerate() {
-            let message = self.frames.delta(tick, n + 1 == last, parts);
-            self.send(message).await?;
-        }
-        Ok(())
+        self.snapshot(sub, tick, true, &rows, &[]).await
     }
 
     async fn events(&mut self, id: u32, mut missed: Missed, events: &[Streamed]) -> Result<(), End> {
@@ -241,9 +284,9 @@ impl Writer<'_> {
             return self.send(message).await;
         }
         for of_tick in events.chunk_by(|a, b| a.tick == b.tick) {
-            for part in of_tick.chunks(MOST_ROWS) {
+            for cut in rows::cuts(of_tick.iter().map(|streamed| streamed.bytes)) {
                 let missed = std::mem::take(&mut missed);
-                let message = self.frames.events(id, of_tick[0].tick, missed, part);
+                let message = self.frames.events(id, of_tick[0].tick, missed, &of_tick[cut]);
                 self.send(message).await?;
             }
         }
@@ -251,22 +294,30 @@ impl Writer<'_> {
     }
 }
 
-fn nth(rows: &[Row], n: usize) -> &[Row] {
-    rows.chunks(MOST_ROWS).nth(n).unwrap_or_default()
+fn ping() -> Message {
+    Message::Ping(bytes::Bytes::new())
 }
 
-/// Splits the net changes of a tick into rows that are there now and rows that are gone.
-fn upserts(view: ViewId, changes: Vec<(Row, isize)>) -> (Vec<Row>, Vec<Row>) {
-    let key = view.def().key;
-    let (rows, gone): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, diff)| *diff > 0);
-    let rows: Vec<Row> = rows.into_iter().map(|(row, _)| row).collect();
-    let gone = gone.into_iter().map(|(row, _)| row);
-    if rows.is_empty() {
-        return (rows, gone.collect());
+/// Waits for a write, which may take so long. One that had to wait shows that the client reads.
+async fn in_time(
+    stall: Duration,
+    signs: &AtomicU64,
+    write: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), End> {
+    let mut write = std::pin::pin!(write);
+    let done = match write.as_mut().now_or_never() {
+        Some(done) => Ok(done),
+        None => {
+            let done = tokio::time::timeout(stall, write).await;
+            signs.fetch_add(u64::from(done.is_ok()), Ordering::Relaxed);
+            done
+        }
+    };
+    match done {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::too_slow(stall)),
     }
-    let there: FxHashSet<&[Value]> = rows.iter().map(|row| row.key(key)).collect();
-    let removed = gone.filter(|row| !there.contains(row.key(key))).collect();
-    (rows, removed)
 }
 
 async fn until(due: Option<Instant>) {
@@ -274,90 +325,4 @@ async fn until(due: Option<Instant>) {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
     }
-}
-
-/// What became of the items; `None` when the realm went away before it was known.
-async fn outcomes(waiting: &mut Option<Unacked>) -> Option<Vec<Outcome>> {
-    match waiting {
-        None => std::future::pending().await,
-        Some(Unacked { reply: None, .. }) => Some(Vec::new()),
-        Some(Unacked { reply: Some(reply), .. }) => reply.await.ok(),
-    }
-}
-
-/// The refusal of an item, its path that of the frame.
-pub(super) fn located(list: &str, index: u32, mut refusal: Refusal) -> Refusal {
-    let dot = if refusal.path.is_empty() { "" } else { "." };
-    refusal.path = match list {
-        "clock" => format!("clock{dot}{}", refusal.path),
-        list => format!("{list}[{index}]{dot}{}", refusal.path),
-    };
-    refusal
-}
-
-/// What a write found that expected another version.
-fn found(current: Current) -> v1::Current {
-    let Current { version, value } = current;
-    let text = |ids: &[Sym]| ids.iter().map(ToString::to_string).collect();
-    match value {
-        CurrentValue::Fact(value) => v1::Current { version, value: Some(scalar(&value)), entity: None },
-        CurrentValue::Entity(body) => {
-            let entity = body.map(|EntityBody { kind, tags, properties }| v1::EntityBody {
-                kind: kind.to_string(),
-                tags: text(&tags),
-                properties: (properties.iter())
-                    .map(|(name, value)| (name.to_string(), scalar(value)))
-                    .collect(),
-            });
-            v1::Current { version, value: None, entity }
-        }
-    }
-}
-
-/// The ack of a frame; `None` when it is not known what became of its items.
-pub(super) fn ack(unacked: Unacked, outcomes: Option<Vec<Outcome>>) -> Option<v1::Ack> {
-    let outcomes = outcomes?;
-    let tick = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Accepted { tick } => Some(*tick),
-        _ => None,
-    });
-    let mut ack = v1::Ack { seq: unacked.seq, tick, ..v1::Ack::default() };
-    let text = |id: Option<ArcStr>| id.map(|id| id.to_string());
-    for ((index, id), outcome) in unacked.sent.into_iter().zip(outcomes) {
-        let mut item = v1::Outcome { index, ..v1::Outcome::default() };
-        match outcome {
-            Outcome::Accepted { tick: its } => {
-                ack.accepted += 1;
-                if Some(its) == tick {
-                    continue;
-                }
-                item.tick = Some(its);
-            }
-            Outcome::Duplicate { tick } => {
-                ack.duplicates += 1;
-                (item.tick, item.duplicate) = (Some(tick), true);
-            }
-            Outcome::Refused(refusal) => {
-                ack.refused += 1;
-                let refusal = located(unacked.list, index, *refusal);
-                item.error = Some(frames::error(&refusal, None));
-            }
-            Outcome::Denied(denied) => {
-                ack.refused += 1;
-                let (refusal, current) = *denied;
-                let refusal = located(unacked.list, index, refusal);
-                item.error = Some(frames::error(&refusal, None));
-                item.current = current.map(found);
-            }
-        }
-        item.id = text(id);
-        ack.outcomes.push(item);
-    }
-    for (index, id, refusal) in unacked.refused {
-        ack.refused += 1;
-        let error = Some(frames::error(&refusal, None));
-        ack.outcomes.push(v1::Outcome { index, id: text(id), error, ..v1::Outcome::default() });
-    }
-    ack.outcomes.sort_by_key(|outcome| outcome.index);
-    Some(ack)
 }

@@ -52,7 +52,7 @@ async fn each_bad_message_has_its_answer() {
         (Message::text(big), "frame_too_large"),
         (Message::binary(vec![0, 1, 2]), "wrong_encoding"),
         (Message::Frame(invalid), "bad_frame"),
-        (Message::text("y".repeat(100_000)), "bad_frame"),
+        (Message::text("y".repeat(100_000)), "frame_too_large"),
     ] {
         let shown = format!("{message:?}").chars().take(80).collect::<String>();
         assert_eq!(answer(&server, "worldflow.v1.json", message).await, code, "{shown}");
@@ -67,6 +67,26 @@ async fn each_bad_message_has_its_answer() {
             assert!(tokio::time::Instant::now() < deadline, "no row for {code}");
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// The head of a frame says how large it is: it is answered then, and what comes after it is thrown away
+/// for a while, so that the answer is not lost.
+#[tokio::test]
+async fn a_frame_far_too_large_is_answered_before_it_has_come() {
+    let server = start(Limits { frame_bytes: 4_096, ..Limits::default() }).await;
+    for (size, sent) in [(200_000_u64, 10_usize), (1 << 40, 10), (1 << 40, 3_000_000)] {
+        let mut client = JsonClient::open(&server, &server.game_server).await;
+        let mut frame = vec![0x81, 0x80 | 127];
+        frame.extend(size.to_be_bytes());
+        frame.extend([0; 4]);
+        frame.resize(frame.len() + sent, b'x');
+        client.raw.get_mut().write_all(&frame).await.expect("the server reads on");
+        let error = client.expect("error").await;
+        assert_eq!(error["code"], "frame_too_large", "{error}");
+        let goodbye = client.expect("goodbye").await;
+        assert_eq!(goodbye["code"], "frame_too_large", "{goodbye}");
+        assert_eq!(client.next().await, ("close".to_owned(), json!(1008)));
     }
 }
 
@@ -209,6 +229,36 @@ async fn more_frames_than_a_second_may_have_are_refused_and_then_end_the_session
     }
     assert!(pongs >= 20, "{pongs} pongs");
     assert_eq!(refused, 6);
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_token_share_a_rate() {
+    let server = start(Limits { token_frames_per_s: 30, ..Limits::default() }).await;
+    let mut sessions =
+        [JsonClient::open(&server, &server.ana).await, JsonClient::open(&server, &server.ana).await];
+    let mut heard: Vec<String> = Vec::new();
+    // All is sent at once; at the change of a second as much comes through again, but no more.
+    for session in &mut sessions {
+        for nonce in 0..50 {
+            session.send(json!({"ping": {"nonce": nonce}})).await;
+        }
+    }
+    for session in &mut sessions {
+        for _ in 0..50 {
+            let (name, body) = session.next().await;
+            if name == "error" {
+                assert_eq!(body["code"], "rate_limited");
+                assert_eq!(body["reason"], "more than 30 frames in one second from this token");
+            }
+            heard.push(name);
+        }
+    }
+    let pongs = heard.iter().filter(|name| *name == "pong").count();
+    assert!((20..=60).contains(&pongs), "{pongs} pongs");
+    // Another token has its own.
+    let mut board = JsonClient::open(&server, &server.dashboard).await;
+    board.send(json!({"ping": {"nonce": 1}})).await;
+    board.expect("pong").await;
 }
 
 /// Bytes that are not HTTP, not WebSocket, or stop half way.

@@ -16,6 +16,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::EntityChange;
 use worldflow_schemas::{Command, Diff, Event, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sources::game_socket::{Limits, Now, Realms, router};
+use worldflow_sources::lingering::Lingering;
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 pub(crate) const FIRST_TICK: Tick = 180_000_000_000;
@@ -107,8 +108,25 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let app = router(realms.clone());
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(async move { axum::serve(Listener(listener), app).await });
     Server { address, realms, realm, state, game_server, ana, dashboard, progress, publish_progress, paused }
+}
+
+/// Accepts connections as the real server does.
+struct Listener(TcpListener);
+
+impl axum::serve::Listener for Listener {
+    type Io = Lingering;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Lingering, SocketAddr) {
+        let (stream, address) = self.0.accept().await.expect("the test has descriptors");
+        (Lingering::new(stream), address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
 }
 
 impl Server {
@@ -147,6 +165,12 @@ impl State {
         let key = (view, row.key(view.def().key).to_vec());
         let old = self.rows.insert(key, row.clone());
         old.map(|old| (view, old, -1)).into_iter().chain([(view, row, 1)]).collect()
+    }
+
+    /// Takes the row of that key away, if there is one.
+    pub(crate) fn remove(&mut self, view: ViewId, key: &[&str]) -> Vec<(ViewId, Row, Diff)> {
+        let key = key.iter().map(|id| Value::Sym((*id).into())).collect();
+        self.rows.remove(&(view, key)).map(|old| (view, old, -1)).into_iter().collect()
     }
 }
 

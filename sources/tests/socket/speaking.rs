@@ -55,6 +55,12 @@ async fn json_says_hello_publishes_and_sees_the_delta() {
     let again = client.expect("ack").await;
     assert_eq!((&again["duplicates"], &again["outcomes"][0]["tick"]), (&json!(1), &ack["tick"]));
     client.send(json!({"goodbye": {}})).await;
+    // Before it goes it hears up to which tick it has everything.
+    let complete = client.expect("delta").await;
+    assert!(
+        complete["changes"] == json!([]) && complete["tick"].as_u64() > delta["tick"].as_u64(),
+        "{complete}"
+    );
     assert_eq!(client.expect("goodbye").await["code"], "bye");
     assert_eq!(client.next().await, ("close".to_owned(), json!(1000)));
     assert!(server.rejections().contains(&"unknown_target".to_owned()), "{:?}", server.rejections());

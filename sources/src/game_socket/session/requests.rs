@@ -1,5 +1,6 @@
 //! What a session does about each frame: events and writes to admission, subscriptions to the hub.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::{ArcStr, Command, EventId, Input};
 
-use super::{End, Open, Out, Session};
+use super::{End, Open, Out, Session, epoch_text};
 use crate::check::{Proposed, quote, refuse};
 use crate::game_socket::access::{self, Wanted};
+use crate::game_socket::hub::{Afresh, From, RESUMED};
+use crate::game_socket::inbox::Sub;
 use crate::game_socket::lists::within;
 use crate::game_socket::writer::{Unacked, located};
 use crate::tokens::Role;
@@ -136,6 +139,9 @@ impl Session {
         }
         // First a place for the ack: a session may end at any wait, and what has been accepted is acked.
         let Ok(place) = out.acks.reserve().await else { return Ok(Some(End::Gone)) };
+        let waits = unacked.sent.len() + 10 * unacked.refused.len();
+        let waits = short(waits.min(super::MOST_UNACKED));
+        unacked.room = Arc::clone(&self.unacked).acquire_many_owned(waits).await.ok();
         if items.is_empty() {
             unacked.reply = None;
         } else {
@@ -158,11 +164,26 @@ impl Session {
         self.may_open(frame.id)?;
         access::within_values(&wanted, self.values(None))?;
         self.views.insert(frame.id, Open { view, values: wanted.len() });
-        let count = self.room.hub.subscribe((self.id, frame.id), view, wanted, &self.inbox);
-        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
-            .await;
-        // Only now is a snapshot owed, so that Subscribed comes before it.
-        self.inbox.open(frame.id, view, period);
+        let (id, answers) = ((self.id, frame.id), self.claims.role == Role::GameServer);
+        let sub = Sub { id: frame.id, view, hash: frame.hash };
+        self.inbox.open(sub, period);
+        let count = self.room.hub.subscribe(id, view, wanted, answers, &self.inbox);
+        let resume = frame.resume.as_ref().map(|from| {
+            let from = From {
+                same_epoch: from.epoch == epoch_text(self.room.realm.epoch),
+                tick: from.tick,
+                hash: from.hash.as_ref().map(|hash| u64::from_str_radix(hash, 16).ok()),
+            };
+            self.room.hub.resume(id, sub, &from)
+        });
+        if resume.is_none() {
+            self.inbox.owe(frame.id);
+        }
+        let resume = resume.map(|resumed| resumed.map_or_else(Afresh::name, |()| RESUMED).to_owned());
+        let subscribed = v1::Subscribed { id: frame.id, subscriber_count: short(count), resume };
+        out.frame(ServerFrame::Subscribed(subscribed)).await;
+        // Only now may anything come of it, so that Subscribed comes first.
+        self.inbox.release(frame.id);
         self.show();
         Ok(())
     }
@@ -195,8 +216,8 @@ impl Session {
         self.inbox.follow(frame.id);
         let player = (self.claims.role == Role::Player).then_some(self.claims.subject);
         let count = self.room.hub.follow((self.id, frame.id), frame.kinds.clone(), player, &self.inbox);
-        out.frame(ServerFrame::Subscribed(v1::Subscribed { id: frame.id, subscriber_count: short(count) }))
-            .await;
+        let (id, subscriber_count) = (frame.id, short(count));
+        out.frame(ServerFrame::Subscribed(v1::Subscribed { id, subscriber_count, resume: None })).await;
         self.show();
         Ok(())
     }
@@ -251,7 +272,8 @@ fn sort(
     checked: Vec<Checked>,
 ) -> (Vec<Item>, Unacked, oneshot::Sender<Vec<Outcome>>) {
     let (reply, outcomes) = oneshot::channel();
-    let mut unacked = Unacked { seq, list, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes) };
+    let mut unacked =
+        Unacked { seq, list, sent: Vec::new(), refused: Vec::new(), reply: Some(outcomes), room: None };
     let mut items = Vec::with_capacity(checked.len());
     for (index, checked) in (0..).zip(checked) {
         match checked {

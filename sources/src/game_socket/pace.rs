@@ -1,0 +1,53 @@
+//! How many a second.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Counts frames, or refused items, within a second.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// The most in a second.
+    pub(super) most: u32,
+    since: Instant,
+    heard: u32,
+}
+
+impl Pace {
+    pub(super) fn new(most: u32) -> Pace {
+        Pace { most, since: Instant::now(), heard: 0 }
+    }
+
+    /// Counts some; false when there have been too many.
+    pub(super) fn admit(&mut self, count: u32, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.heard) = (now, 0);
+        }
+        self.heard = self.heard.saturating_add(count);
+        self.heard <= self.most
+    }
+}
+
+/// A pace that all sessions of a token share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Rate {
+    most: u32,
+    pace: Arc<Mutex<Pace>>,
+}
+
+impl Rate {
+    pub(super) fn new(most: u32) -> Rate {
+        Rate { most, pace: Arc::new(Mutex::new(Pace::new(most))) }
+    }
+
+    /// The most in a second.
+    pub(super) fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// As [`Pace::admit`].
+    pub(super) fn admit(&self, count: u32, now: Instant) -> bool {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admit(count, now)
+    }
+}

@@ -1,0 +1,117 @@
+//! Readers that stop reading: changes are folded, then a snapshot comes instead, then they are cut off;
+//! what waits for them is bounded, and nobody else is held up.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use worldflow_schemas::catalog;
+use worldflow_sources::game_socket::Limits;
+
+use crate::client::SOON;
+use crate::peer::{Encoding, Peer};
+use crate::realm::{Server, level, start};
+
+/// A dashboard that has little room of its own, follows the levels, and reads nothing.
+pub(crate) async fn stopped(server: &Server) -> WebSocketStream<tokio::net::TcpStream> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(8 << 10).expect("any size will do");
+    let stream = socket.connect(server.address).await.expect("it listens");
+    let address = format!("ws://{}/v1/socket?token={}", server.address, server.dashboard);
+    let request = address.into_client_request().expect("an address");
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.expect("let in");
+    for frame in [json!({"hello": {"version": 1}}), json!({"subscribe": {"id": 1, "view": "levels"}})] {
+        let message = tokio_tungstenite::tungstenite::Message::text(frame.to_string());
+        futures_util::SinkExt::send(&mut socket, message).await.expect("open");
+    }
+    socket
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not soon: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_that_stop_reading_hold_up_nobody_and_little_memory() {
+    const READERS: usize = 100;
+    const WAITING: usize = 128 << 10;
+    let limits = Limits { waiting_bytes: WAITING, ..Limits::default() };
+    let server = start(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..READERS {
+        held.push(stopped(&server).await);
+    }
+    let mut good = Peer::open(&server, Encoding::Json).await;
+    good.subscribe(json!({"id": 1, "view": "levels", "hash": true}), None).await;
+    good.hear().await;
+    let (mut ticks, mut most) = (0, 0);
+    // Until each has had its fill, and for a while after that.
+    let mut full_for = 0;
+    let deadline = Instant::now() + 3 * SOON;
+    while full_for < 50 {
+        assert!(Instant::now() < deadline, "{most} bytes wait after {ticks} ticks");
+        // Names are long, so that what the system holds for them is soon full.
+        let row = |n: u64| level(&format!("{}-{}", "x".repeat(200), (ticks * 13 + n) % 500), ticks as i64);
+        let last = server.set(catalog::LEVELS, (0..100).map(row));
+        ticks += 1;
+        good.until(last).await;
+        let waiting = server.realms.waiting_bytes();
+        most = most.max(waiting);
+        full_for += usize::from(waiting > READERS * WAITING / 4);
+    }
+    // Each tick came as a delta of its own.
+    assert_eq!((good.snapshots, good.deltas), (1, usize::try_from(ticks).expect("few")));
+    // For each at most as much waits as may, and as much again is being written.
+    assert!(most <= (READERS + 1) * 2 * WAITING, "{most} bytes");
+    drop(held);
+    until("what waited for them is let go", || server.realms.waiting_bytes() < 2 * WAITING).await;
+}
+
+/// It reads, but never as much as comes.
+#[tokio::test]
+async fn one_that_never_catches_up_is_cut_off_with_a_reason() {
+    let limits = Limits {
+        waiting_bytes: 32 << 10,
+        snapshots_behind: 3,
+        lagging: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let server = start(limits).await;
+    let mut slow = stopped(&server).await;
+    let mut good = Peer::open(&server, Encoding::Protobuf).await;
+    good.subscribe(json!({"id": 1, "view": "levels"}), None).await;
+    let deadline = Instant::now() + 3 * SOON;
+    let mut n = 0;
+    let mut said = Vec::new();
+    while !server.rejections().contains(&"too_slow".to_owned()) {
+        assert!(Instant::now() < deadline, "it is still connected after {n} ticks");
+        n += 1;
+        // A tick may wait, but not what several of them change.
+        let row = |p: i64| level(&format!("{}-{}", "x".repeat(400), (n * 50 + p) % 500), n);
+        let last = server.set(catalog::LEVELS, (0..50).map(row));
+        good.until(last).await;
+        if n % 20 == 0 {
+            said.push(slow.next().await.expect("it is open").expect("whole"));
+        }
+    }
+    let conflated = |text: &str| text.contains("\"delta\"");
+    assert!(said.iter().filter_map(|message| message.to_text().ok()).any(conflated));
+    until("the session is gone", || server.realms.sessions() == 1).await;
+    // It is told, if it has read so far by then.
+    while let Some(Ok(message)) = slow.next().await {
+        if let Ok(text) = message.to_text()
+            && text.contains("goodbye")
+        {
+            assert!(text.contains("\"too_slow\"") && text.contains("more than 3 snapshots"), "{text}");
+        }
+    }
+    assert_eq!(good.snapshots, 1);
+}
