@@ -8,6 +8,9 @@ use super::names::QUEST_KINDS;
 use super::{Checker, Sort};
 use crate::world::spot::Spot;
 
+/// The least that journal and snapshots may be told to take.
+const LEAST_KEPT_BYTES: u64 = 200_000_000;
+
 impl Checker<'_> {
     pub(super) fn check_world(&mut self) {
         let Some(world) = &self.definitions.world else { return };
@@ -31,6 +34,19 @@ impl Checker<'_> {
         if definition.workers > 256 {
             let message = format!("{} workers", definition.workers);
             self.error(spot.key("workers"), message, "at most 256; 0 means one a core");
+        }
+        let (journal, spot) = (definition.journal, spot.key("journal"));
+        if journal.keep.world {
+            let message = format!("`keep: {}` is in world time", journal.keep);
+            self.error(
+                spot.key("keep"),
+                message,
+                "what is kept of the past is in real time: leave out `world`",
+            );
+        }
+        if journal.at_most.bytes < LEAST_KEPT_BYTES {
+            let message = format!("`at_most: {}` is too little", journal.at_most);
+            self.error(spot.key("at_most"), message, "give at least 200 MB: two snapshots and some segments");
         }
     }
 
