@@ -2,8 +2,10 @@
 
 pub mod journal;
 pub mod quest_2m;
+pub mod restart;
 pub mod rows;
 pub mod sockets;
+pub mod stores;
 pub mod timers;
 pub mod wire;
 

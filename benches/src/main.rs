@@ -1,7 +1,7 @@
 //! Workloads, each by one command.
 
 use clap::Parser;
-use worldflow_benches::{journal, machine, quest_2m, rows, sockets, timers, wire};
+use worldflow_benches::{journal, machine, quest_2m, restart, rows, sockets, stores, timers, wire};
 
 /// Runs a workload and prints what it measured.
 #[derive(Debug, Parser)]
@@ -17,6 +17,10 @@ enum Workload {
     Wire,
     /// Events a second with every tick made durable.
     Journal(journal::JournalArgs),
+    /// Segments beside stores made by others, and a run beside one protobuf file.
+    Stores(stores::StoresArgs),
+    /// From the start of a process to its first delta, after a crash.
+    Restart(restart::RestartArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
 }
@@ -39,6 +43,8 @@ fn main() -> anyhow::Result<()> {
         Workload::Sockets(args) => runtime.block_on(sockets::run(&args)),
         Workload::Wire => wire::run(),
         Workload::Journal(args) => runtime.block_on(journal::run(&args)),
+        Workload::Stores(args) => stores::run(&args),
+        Workload::Restart(args) => runtime.block_on(restart::run(&args)),
         Workload::Rows => {
             rows::run();
             Ok(())

@@ -233,6 +233,8 @@ impl Collector {
                 }
             }
             ToCollector::Durable(Durable::Reserved(tick)) => self.reserved = self.reserved.max(tick),
+            ToCollector::Durable(Durable::Stalled(why)) => self.observed.set_trouble(Some(why)),
+            ToCollector::Durable(Durable::Resumed) => self.observed.set_trouble(None),
             ToCollector::Durable(Durable::Failed(why)) => {
                 error!(%why, "the journal cannot be written; the realm stops");
                 return Err(RealmFailed::Journal(why.to_string()));
@@ -359,7 +361,9 @@ impl Collector {
         if let Some(snapshots) = &self.snapshots
             && (!base.is_empty() || !ids.is_empty())
         {
-            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids, floors }));
+            let state_hash = self.views.state_hash();
+            let told = TickBase { tick, base, ids, floors, state_hash };
+            let _gone = snapshots.send(ToSnapshots::Tick(told));
         }
         changed
     }

@@ -5,7 +5,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::journal::sync_folder;
+use worldflow_schemas::Tick;
+
+use crate::disk::sync_folder;
+use crate::journal::begins_at_the_beginning;
+use crate::snapshot;
 
 /// A data folder, held by this process.
 #[derive(Debug)]
@@ -116,6 +120,14 @@ impl DataFolder {
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.path.join("snapshots")
+    }
+
+    /// The tick of the oldest snapshot that something may be taken back from; `None` while the journal
+    /// is there from its beginning, or there are too few snapshots to rely on.
+    pub(crate) fn needed_from(&self) -> Option<Tick> {
+        let listed = snapshot::list(&self.snapshots());
+        let oldest = listed.last().filter(|_| listed.len() >= snapshot::KEPT)?;
+        (!begins_at_the_beginning(&self.journal())).then_some(oldest.tick)
     }
 }
 

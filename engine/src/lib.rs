@@ -6,8 +6,11 @@
 pub mod admission;
 mod alarm;
 mod amount;
+pub mod backup;
 pub mod collector;
 pub mod dedupe;
+pub mod disk;
+pub mod doctor;
 pub mod folder;
 pub mod graph;
 pub mod intake;
@@ -15,6 +18,7 @@ pub mod journal;
 pub mod observed;
 pub mod rate;
 pub mod realm;
+pub mod rebuild;
 pub mod runtime;
 pub mod sequencer;
 pub mod snapshot;
@@ -25,3 +29,7 @@ pub mod view_changes;
 pub mod view_store;
 pub mod workers;
 pub mod worlds;
+
+/// What the beginning and the end of what must not be cut in half are logged under, at the level of traces:
+/// recovery, the roll of a segment, a snapshot, a flush.
+pub const PHASE: &str = "worldflow::phase";

@@ -30,6 +30,7 @@ struct State {
     rows: FxHashMap<(ViewId, Box<[Value]>), Row>,
     rejected: FxHashMap<Sym, Rejected>,
     rejections: u64,
+    trouble: Option<String>,
 }
 
 /// The rejections of one source.
@@ -116,6 +117,17 @@ impl Observed {
             catalog::ENGINE_STATS,
             Row::from([Value::id(self.realm), Value::Sym(name.into()), value]),
         );
+    }
+
+    /// Says why nothing can be acknowledged at the moment, or that it can again.
+    pub fn set_trouble(&self, why: Option<String>) {
+        self.lock().trouble = why;
+    }
+
+    /// Why nothing can be acknowledged at the moment.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// The changes since the last call, for the collector.

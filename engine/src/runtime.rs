@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -19,9 +20,10 @@ use crate::admission::Admission;
 use crate::amount::Amount;
 use crate::collector::{Collector, Merger, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
+use crate::disk::SharedDisk;
 use crate::folder::{DataFolder, FolderError, draw_epoch};
 use crate::intake::{EventTimeSource, Intake};
-use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
+use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
 use crate::observed::Observed;
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
@@ -53,6 +55,8 @@ pub struct RealmConfig {
     pub journal: JournalConfig,
     /// When snapshots are published.
     pub snapshots: SnapshotConfig,
+    /// The disk that the journal is written to.
+    pub disk: SharedDisk,
     /// How far ticks are reserved ahead in real time.
     pub reserve_ms: u64,
     /// Changes of each view held for readers.
@@ -76,6 +80,7 @@ impl RealmConfig {
             dedupe: DedupeConfig::default(),
             journal: JournalConfig::default(),
             snapshots: SnapshotConfig::default(),
+            disk: SharedDisk::default(),
             reserve_ms: 2000,
             held_changes: ViewStore::MOST_CHANGES,
             recorder: None,
@@ -98,6 +103,11 @@ pub enum OpenError {
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}\nhint: check the limits on processes and memory")]
     Threads(String),
+    /// Nothing has ever been written there.
+    #[error(
+        "{0}: nothing is journaled here\nhint: name the data folder of a realm, which holds the folder `journal`"
+    )]
+    Nothing(PathBuf),
     /// It failed while it took back what was before.
     #[error(transparent)]
     Failed(#[from] RealmFailed),
@@ -133,6 +143,8 @@ pub struct RunningRealm {
     /// By which the thread of snapshots tells the collector that it has failed.
     tells: Arc<Sender<ToCollector>>,
     at_close: bool,
+    /// Tells the journal that what cannot be written need not be.
+    ending: Arc<AtomicBool>,
     /// A snapshot at the end is that of this tick at least.
     through: Option<Tick>,
     folder: Option<DataFolder>,
@@ -154,8 +166,8 @@ pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<Runn
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
     };
-    let before = Before { snapshot, only: None };
-    let (mut running, last) = start(config, folder.as_ref(), before, &graphs).await?;
+    let given = Given::of(folder.as_ref(), Before { snapshot, only: None })?;
+    let (mut running, last) = start(config, given, &graphs).await?;
     running.folder = folder;
     let views = &running.realm.views;
     if let Some(last) = last {
@@ -198,7 +210,7 @@ async fn follow_worlds(
         info!(?until, "the world has been edited; what came before is taken back under the former one");
         let last = take_back(config, folder, Before { snapshot, only: Some(until) }, world, graphs).await?;
         if until.is_none() {
-            worlds.begin(last, &now, snapshot::older(&folder.snapshots()))?;
+            worlds.begin(last, &now, folder.needed_from())?;
         }
         taken_back = last;
     }
@@ -221,35 +233,70 @@ async fn take_back(
         dedupe: config.dedupe,
         journal: config.journal,
         snapshots: SnapshotConfig { at_close: true, ..config.snapshots },
+        disk: config.disk.clone(),
         ..RealmConfig::in_memory(config.name, world)
     };
-    let (mut running, last) = start(former, Some(folder), before, graphs).await?;
+    let (mut running, last) = start(former, Given::of(Some(folder), before)?, graphs).await?;
     running.through = last;
-    running.close().await.map_err(|error| match error {
-        CloseError::Failed(failed) => OpenError::Failed(failed),
-        CloseError::Snapshot(failed) => OpenError::Snapshot(failed),
-        CloseError::Panicked(_) => OpenError::Threads(error.to_string()),
-    })?;
+    running.close().await?;
     Ok(last)
+}
+
+impl From<CloseError> for OpenError {
+    fn from(error: CloseError) -> OpenError {
+        match error {
+            CloseError::Failed(failed) => OpenError::Failed(failed),
+            CloseError::Snapshot(failed) => OpenError::Snapshot(failed),
+            CloseError::Panicked(_) => OpenError::Threads(error.to_string()),
+        }
+    }
+}
+
+/// What a realm begins with.
+pub(crate) struct Given<'a> {
+    /// Where it goes on.
+    pub(crate) folder: Option<&'a DataFolder>,
+    pub(crate) before: Before,
+    pub(crate) journal: Option<JournalReader>,
+    /// Who follows base state, when there is no folder for snapshots.
+    pub(crate) base: Option<Sender<ToSnapshots>>,
+}
+
+impl Given<'_> {
+    /// Before anything else.
+    pub(crate) fn taken_back(before: Before, journal: JournalReader) -> Given<'static> {
+        Given { folder: None, before, journal: Some(journal), base: None }
+    }
+
+    fn of(folder: Option<&DataFolder>, before: Before) -> Result<Given<'_>, JournalError> {
+        let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
+        let journal = folder.map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
+        Ok(Given { folder, before, journal, base: None })
+    }
 }
 
 /// Starts the threads of a realm, and returns once they have taken back what was before, with the last
 /// tick of it.
-async fn start(
+pub(crate) async fn start(
     config: RealmConfig,
-    folder: Option<&DataFolder>,
-    before: Before,
+    given: Given<'_>,
     graphs: &Graphs,
 ) -> Result<(RunningRealm, Option<Tick>), OpenError> {
-    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
+    let Given { folder, before, journal: old_journal, base } = given;
     let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
-    let old_journal = folder.map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
+    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
+    let place = Place {
+        folder: folder.map(DataFolder::journal).unwrap_or_default(),
+        disk: config.disk,
+        ..Place::default()
+    };
     let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
     let graph = graphs.of(&config.world);
 
     let (to_collector, from_all) = channel();
     let tell = to_collector.clone();
-    let workers = Workers::start(config.workers, config.cut, folder.is_some(), graph, move |report| {
+    let keeps_base = folder.is_some() || base.is_some();
+    let workers = Workers::start(config.workers, config.cut, keeps_base, graph, move |report| {
         let _gone = tell.send(ToCollector::Worker(report));
     })
     .map_err(OpenError::Threads)?;
@@ -257,9 +304,11 @@ async fn start(
     let tells = Arc::new(to_collector.clone());
     let snapshots = folder
         .map(|folder| {
-            let folders = Folders { snapshots: folder.snapshots(), journal: folder.journal() };
-            let (from, tell) = (before.snapshot.clone(), Arc::downgrade(&tells));
-            Snapshots::start(folders, config.snapshots, config.dedupe.window(length), from, move || {
+            let (snapshots, journal) = (folder.snapshots(), folder.journal());
+            let folders = Folders { snapshots, journal, epoch, journaled: Arc::clone(&place.journaled) };
+            let (from, tell) = (before.snapshot.as_ref(), Arc::downgrade(&tells));
+            let window = config.dedupe.window(length);
+            Snapshots::start(folders, config.snapshots, length, window, from, move || {
                 let told = tell.upgrade().map(|tell| tell.send(ToCollector::Failed(RealmFailed::Snapshots)));
                 let _gone = told;
             })
@@ -283,7 +332,7 @@ async fn start(
         events: events.clone(),
         published: tell_published,
         recorder: config.recorder,
-        snapshots: snapshots.as_ref().map(Snapshots::sender),
+        snapshots: snapshots.as_ref().map(Snapshots::sender).or(base),
         stats: Stats::new(config.name),
         released: BTreeMap::new(),
         undurable: VecDeque::new(),
@@ -297,15 +346,13 @@ async fn start(
         told_at: Instant::now(),
     };
     let collector = spawn("collector", move || collector.run(&from_all))?;
-    let journal = match folder {
-        Some(folder) => {
-            let tell = to_collector.clone();
-            Some((folder.journal(), move |durable| {
-                let _gone = tell.send(ToCollector::Durable(durable));
-            }))
-        }
-        None => None,
-    };
+    let (journaled, ending) = (Arc::clone(&place.journaled), Arc::clone(&place.ending));
+    let journal = folder.map(|_| {
+        let tell = to_collector.clone();
+        (place, move |durable| {
+            let _gone = tell.send(ToCollector::Durable(durable));
+        })
+    });
     let sequencer = Sequencer {
         length,
         intake: Intake::new(length, config.dedupe, &config.event_time),
@@ -315,11 +362,12 @@ async fn start(
         control: orders,
         workers,
         journal: None,
+        journaled,
         collector: to_collector,
         published,
         events: events.clone(),
         observed: observed.clone(),
-        snapshots: snapshots.is_some(),
+        snapshots: keeps_base,
         released: Amount::default(),
         reserved: 0,
         deferred: Vec::new(),
@@ -333,7 +381,7 @@ async fn start(
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;
     let open_journal = move |last| {
-        journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, last, told)).transpose()
+        journal.map(|(place, told)| JournalWriter::open(place, journal_config, last, told)).transpose()
     };
     let sequencer = spawn("sequencer", move || sequencer.run(before, old_journal, open_journal, recovered))?;
     let running = RunningRealm {
@@ -353,6 +401,7 @@ async fn start(
         snapshots,
         tells,
         at_close: config.snapshots.at_close,
+        ending,
         through: None,
         folder: None,
     };
@@ -422,7 +471,7 @@ impl RunningRealm {
         self.end(true).await
     }
 
-    async fn abandon(self) {
+    pub(crate) async fn abandon(self) {
         let _failed = self.end(false).await;
     }
 
@@ -435,9 +484,12 @@ impl RunningRealm {
             snapshots,
             tells,
             at_close,
+            ending,
             through,
             folder,
         } = self;
+        ending.store(true, Ordering::Relaxed);
+        let views = Arc::clone(&realm.views);
         drop((realm, control, tells));
         let joined = tokio::task::spawn_blocking(move || {
             let workers = sequencer.join().map_err(|_| CloseError::Panicked("sequencer"));
@@ -458,6 +510,7 @@ impl RunningRealm {
             let mut published = Ok(());
             if publish && at_close && joined.is_ok() {
                 let (done, told) = oneshot::channel();
+                let through = through.map(|tick| (tick, views.state_hash()));
                 let _gone = snapshots.sender().send(ToSnapshots::Publish(through, done));
                 published = told.await.map_err(|_| CloseError::Panicked("snapshots"))?.map(|_| ());
             }

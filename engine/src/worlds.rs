@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::Tick;
-use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::definitions::{JournalDef, WorldDef};
+use worldflow_schemas::tick::TickLength;
 
 use crate::folder::{FolderError, write_durably};
 use crate::graph::BuildGraph;
@@ -95,6 +96,16 @@ impl Worlds {
         }
     }
 
+    /// The length of the folder's ticks, once something has been written.
+    pub(crate) fn tick_length(&self) -> Option<TickLength> {
+        self.eras.last().map(|era| TickLength { tick_ms: era.world.tick_ms.max(1) })
+    }
+
+    /// The eras: the tick after which each world rules, and its name.
+    pub(crate) fn eras(&self) -> impl Iterator<Item = (Option<Tick>, &str)> {
+        self.eras.iter().map(|era| (era.after, era.world.name.as_str()))
+    }
+
     /// The world that ruled the tick after `tick`, and the last tick it ruled when another followed.
     pub(crate) fn after(&self, tick: Option<Tick>) -> Option<(&Arc<WorldDef>, Option<Tick>)> {
         let place = self.eras.iter().rposition(|era| era.after <= tick).unwrap_or(0);
@@ -133,6 +144,7 @@ impl Worlds {
 pub(crate) fn ruling(world: &WorldDef) -> WorldDef {
     let mut ruling = world.clone();
     ruling.workers = 0;
+    ruling.journal = JournalDef::default();
     ruling.sources.clear();
     ruling.sinks.clear();
     let text = serde_json::to_string(&ruling).expect("a world is plain data with text keys");

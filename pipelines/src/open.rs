@@ -5,12 +5,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use worldflow_engine::admission::{Batch, Item, Outcome};
 use worldflow_engine::intake::EventTimeSource;
+use worldflow_engine::journal::JournalConfig;
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
 use worldflow_engine::sequencer::Mode;
+use worldflow_engine::snapshot::{Retention, SnapshotConfig};
 use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Input, Sym};
@@ -57,7 +60,18 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
     let mode = if manual { Mode::Manual { start: length.tick_at(wall()) } } else { Mode::RealTime { wall } };
+    let kept = world.world.journal;
+    let retention = Retention { keep_ms: kept.keep.ms, at_most_bytes: kept.at_most.bytes };
     let engine = RealmConfig {
+        snapshots: SnapshotConfig {
+            every: Duration::from_millis(kept.snapshot_every.ms),
+            retention,
+            ..SnapshotConfig::default()
+        },
+        journal: JournalConfig {
+            segment_bytes: usize::try_from(kept.segment.bytes).unwrap_or(usize::MAX),
+            ..JournalConfig::default()
+        },
         folder,
         workers: workers.unwrap_or_else(|| worker_count(world.world.workers)),
         mode,

@@ -632,6 +632,29 @@ lifetime:
 }
 
 #[test]
+fn what_is_kept_of_the_past_is_in_real_time_and_enough() {
+    world(
+        "journal: {keep: 2d world, at_most: 5 MB}
+",
+        expect![[r#"
+            error: world.yaml:18:17: `keep: 2d world` is in world time
+               |
+            18 | journal: {keep: 2d world, at_most: 5 MB}
+               |                 ^^^^^^^^
+            hint: what is kept of the past is in real time: leave out `world`
+
+            error: world.yaml:18:36: `at_most: 5 MB` is too little
+               |
+            18 | journal: {keep: 2d world, at_most: 5 MB}
+               |                                    ^^^^
+            hint: give at least 200 MB: two snapshots and some segments
+
+        "#]],
+    );
+    world("journal: {keep: 90d, at_most: 1 TB}\n", expect![""]);
+}
+
+#[test]
 fn ids_are_unique_across_files_and_plain() {
     let quest = "wolves: {title: W, stages: {s: {objectives: {o: {event: kill}}}}}\n";
     let other = "Wölfe 1: {title: W, stages: {s: {objectives: {o: {event: kill}}}}}\n";

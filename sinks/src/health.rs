@@ -1,6 +1,6 @@
 //! Health and metrics: `/healthz`, `/readyz` and `/metrics`.
 //!
-//! Ready means that every realm moves: its tick grows while the request waits. A sink that has lost
+//! Ready means that every realm moves: its tick grows while the request waits, and its journal can be written. A sink that has lost
 //! its database does not make a realm unready, for nothing waits for it; its lag is in the answer.
 
 use std::sync::Arc;
@@ -110,6 +110,8 @@ async fn moves(realm: Realm, pace: Pace) -> (bool, Json) {
         Ok(Err(_)) => Some("the realm has shut down".to_owned()),
         Err(_) => Some(format!("tick {} has stood still for {} s", begin.tick, STALLED.as_secs())),
     };
+    // What is not durable yet may still be going on for a while: that it stands is known earlier.
+    let why = realm.observed.trouble().or(why);
     let tick = realm.progress.borrow().tick;
     (why.is_none(), json!({"realm": realm.name.as_str(), "ready": why.is_none(), "tick": tick, "why": why}))
 }

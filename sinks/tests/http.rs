@@ -256,6 +256,12 @@ async fn ready_means_that_ticks_go_on() {
     });
     let ready = server.get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["ready"]), (200, &Json::Bool(true)));
+    // Time may go on for a while when nothing becomes durable.
+    fake.realm.observed.set_trouble(Some("the disk is full".to_owned()));
+    let full = server.get("/readyz").await;
+    assert_eq!((full.status, &full.json()["realms"][0]["why"]), (503, &Json::from("the disk is full")));
+    fake.realm.observed.set_trouble(None);
+    assert_eq!(server.get("/readyz").await.status, 200);
     moving.abort();
     assert_eq!(server.get("/metrics").await.status, 401);
 }

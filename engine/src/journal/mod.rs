@@ -2,20 +2,20 @@
 //!
 //! A thread of its own writes what has gathered as one frame and syncs it once (group commit), while
 //! the workers already compute. Empty ticks are not written; instead ticks are reserved ahead, and a
-//! restart begins after the reservation. Segments are removed once two snapshots hold what they say.
+//! restart begins after the reservation. Segments are removed once the snapshots that are kept hold what
+//! they say. `docs/journal.md` has the form of the files.
 
 mod reader;
 mod record;
+pub(crate) mod survey;
 mod writer;
 
 use std::path::PathBuf;
 
-pub(crate) use reader::remove_through;
 pub use reader::{JournalReader, Recovered};
-pub(crate) use record::Inputs;
-pub use record::{Identified, JournaledTick, Numbered};
-pub use writer::{Durable, JournalConfig};
-pub(crate) use writer::{Entry, JournalWriter, sync_folder};
+pub(crate) use reader::{begins_at_the_beginning, last_known, needed_after, remove_through};
+pub use record::{Identified, Inputs, JournaledTick, Numbered};
+pub use writer::{Durable, Entry, JournalConfig, JournalWriter, Place};
 
 /// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,19 @@ pub enum JournalError {
         /// What it follows.
         after: worldflow_schemas::Tick,
     },
+    /// Something between two segments is gone.
+    #[error(
+        "{path}: it follows the inputs up to tick {after}, and what is before it ends with {}\nhint: a segment before it is missing, or was cut off; restore the data folder from a copy, or, to give up everything after the gap, remove this file and the later ones",
+        .found.map_or("nothing".to_owned(), |found| format!("those of tick {found}"))
+    )]
+    Missing {
+        /// The segment after the gap.
+        path: PathBuf,
+        /// What it follows.
+        after: worldflow_schemas::Tick,
+        /// What is there.
+        found: Option<worldflow_schemas::Tick>,
+    },
     /// The inputs of a tick cannot be written down.
     #[error("the inputs of tick {tick} cannot be encoded: {what}\nhint: this is a bug in worldflow")]
     Encode {
@@ -58,6 +71,9 @@ pub enum JournalError {
         /// Why.
         what: String,
     },
+    /// A thread that reads it cannot be started.
+    #[error("a thread cannot be started: {0}\nhint: check the limits on processes and memory")]
+    Thread(std::io::Error),
     /// The thread that writes it has panicked.
     #[error("the journal's thread panicked\nhint: this is a bug in worldflow; the log has the details")]
     Panicked,

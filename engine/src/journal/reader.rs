@@ -1,6 +1,10 @@
-//! Reading the journal at start: cuts a torn tail, refuses a damaged middle, and leaves alone what a
-//! snapshot holds already; the segments of that are removed once two snapshots hold it.
+//! Reading the journal: cuts a torn tail, refuses a damaged middle, and leaves alone what a snapshot holds
+//! already.
+//!
+//! Only the end of the last segment can be torn, and of one that the writer gave up: then the segment after
+//! it says how much of it is good. Segments at the end in which nothing became durable count for nothing.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,8 +13,8 @@ use tracing::warn;
 use worldflow_schemas::Tick;
 
 use super::JournalError;
-use super::record::{Body, Framed, HEADER_BYTES, JournaledTick, VERSION, payload_bytes, read_frame};
-use super::writer::sync_folder;
+use super::record::{Body, Framed, Group, HEADER_BYTES, JournaledTick, VERSION, payload_bytes, read_frame};
+use crate::disk::sync_folder;
 
 /// What the journal says about ticks in general, known when it has been read to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,34 +23,72 @@ pub struct Recovered {
     pub last: Option<Tick>,
     /// The end was cut off while it was being written.
     pub torn: bool,
+    /// The bytes of what was read.
+    pub bytes: u64,
 }
 
 /// Reads the records of a folder's segments in order, one segment in memory at a time.
 #[derive(Debug)]
 pub struct JournalReader {
-    segments: std::vec::IntoIter<PathBuf>,
+    folder: PathBuf,
+    segments: std::vec::IntoIter<Head>,
+    /// Segments at the end in which nothing became durable.
+    idle: Vec<Head>,
     loaded: Option<Tick>,
+    /// What is torn is cut off on the disk, too.
+    mends: bool,
+    /// Later segments follow which are not read.
+    more: bool,
+    /// The last tick of inputs that is known to be before what is read next.
+    inputs: Option<Tick>,
     state: Recovered,
 }
 
 impl JournalReader {
     /// Opens the journal in `folder`, which may be empty or absent, for what comes after `loaded`, the
-    /// tick of a snapshot.
+    /// tick of a snapshot. A torn end is cut off.
     ///
     /// # Errors
     /// When the folder cannot be read, or what follows the snapshot has been removed.
     pub fn open(folder: &Path, loaded: Option<Tick>) -> Result<JournalReader, JournalError> {
-        let mut segments = segments(folder)?;
+        JournalReader::of(folder, loaded, None, true)
+    }
+
+    /// As [`JournalReader::open`], changing nothing: also while the journal is being written. What is
+    /// certainly after `until` is not read.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(folder: &Path, loaded: Option<Tick>, until: Tick) -> Result<JournalReader, JournalError> {
+        JournalReader::of(folder, loaded, Some(until), false)
+    }
+
+    fn of(
+        folder: &Path,
+        loaded: Option<Tick>,
+        until: Option<Tick>,
+        mends: bool,
+    ) -> Result<JournalReader, JournalError> {
+        let mut segments = heads(folder)?;
+        let idle = take_idle(&mut segments);
         if let Some(loaded) = loaded {
-            segments.drain(..first_needed(&segments, loaded)?);
+            segments.drain(..first_needed(&segments, loaded));
         }
         if let Some(first) = segments.first()
-            && let Some(after) = follows(first)?
+            && let Some(after) = first.after()
             && loaded.is_none_or(|loaded| loaded < after)
         {
-            return Err(JournalError::Removed { path: first.clone(), after });
+            return Err(JournalError::Removed { path: first.path.clone(), after });
         }
-        Ok(JournalReader { segments: segments.into_iter(), loaded, state: Recovered::default() })
+        let wanted = until.map_or(segments.len(), |until| {
+            let later = |head: &Head| head.after().is_some_and(|after| after >= until);
+            segments.iter().position(later).unwrap_or(segments.len())
+        });
+        let more = wanted < segments.len();
+        segments.truncate(wanted);
+        let inputs = segments.first().and_then(Head::after).max(loaded);
+        let (folder, segments, state) = (folder.to_owned(), segments.into_iter(), Recovered::default());
+        Ok(JournalReader { folder, segments, idle, loaded, mends, more, inputs, state })
     }
 
     /// What was learnt so far.
@@ -61,50 +103,214 @@ impl JournalReader {
     /// # Errors
     /// When a segment cannot be read, or is damaged.
     pub fn next_segment(&mut self, each: &mut dyn FnMut(JournaledTick)) -> Result<bool, JournalError> {
-        let Some(path) = self.segments.next() else { return Ok(false) };
-        let last_segment = self.segments.len() == 0;
-        let bytes = fs::read(&path).map_err(JournalError::io(&path))?;
-        let mut at = 0;
-        loop {
-            let corrupt =
-                |what: &str| JournalError::Corrupt { path: path.clone(), offset: at, what: what.to_owned() };
-            match read_frame(&bytes, at) {
-                Framed::End => return Ok(true),
-                Framed::Torn if last_segment => {
-                    warn!(
-                        path = %path.display(), offset = at, bytes = bytes.len() - at,
-                        "the end of the journal was cut off while it was being written; it was not durable and is removed"
-                    );
-                    truncate(&path, at)?;
-                    self.state.torn = true;
-                    return Ok(true);
-                }
-                Framed::Torn => return Err(corrupt("a frame is cut off, and later segments follow")),
-                Framed::Corrupt(what) => return Err(corrupt(what)),
-                Framed::Group(group, next) => {
-                    if group.version > VERSION {
-                        return Err(JournalError::Newer { path, found: group.version, known: VERSION });
-                    }
-                    for record in group.records {
-                        match record.body {
-                            Some(Body::Inputs(inputs)) => {
-                                self.state.last = self.state.last.max(Some(inputs.tick));
-                                if self.loaded.is_none_or(|loaded| inputs.tick > loaded) {
-                                    each(inputs.decode().map_err(|what| corrupt(&what))?);
-                                }
-                            }
-                            Some(Body::Reserved(through)) => {
-                                self.state.last = self.state.last.max(Some(through))
-                            }
-                            Some(Body::Closed(last)) => self.state.last = Some(last),
-                            None => return Err(corrupt("a record of an unknown kind")),
+        let Some(head) = self.segments.next() else {
+            self.remove_idle()?;
+            return Ok(false);
+        };
+        self.follow(&head)?;
+        let Head { path, good_bytes, .. } = head;
+        let last_segment = self.segments.len() == 0 && !self.more;
+        let bytes = read_good(&path, good_bytes)?;
+        self.state.bytes += bytes.len() as u64;
+        let (loaded, state, last_inputs) = (self.loaded, &mut self.state, &mut self.inputs);
+        let walked = walk(&path, &bytes, &mut |_, group| {
+            for record in group.records {
+                match record.body {
+                    Some(Body::Inputs(inputs)) => {
+                        state.last = state.last.max(Some(inputs.tick));
+                        *last_inputs = (*last_inputs).max(Some(inputs.tick));
+                        if loaded.is_none_or(|loaded| inputs.tick > loaded) {
+                            each(inputs.decode()?);
                         }
                     }
-                    at = next;
+                    Some(Body::Reserved(through)) => state.last = state.last.max(Some(through)),
+                    Some(Body::Closed(last)) => state.last = Some(last),
+                    None => return Err("a record of an unknown kind".to_owned()),
                 }
+            }
+            Ok(())
+        })?;
+        let Walked::Torn(at) = walked else { return Ok(true) };
+        if !last_segment {
+            let what = "a frame is cut off, and later segments follow".to_owned();
+            return Err(JournalError::Corrupt { path, offset: at, what });
+        }
+        self.state.torn = true;
+        if self.mends {
+            warn!(
+                path = %path.display(), offset = at, bytes = bytes.len() - at,
+                "the end of the journal was cut off while it was being written; it was not durable and is removed"
+            );
+            truncate(&path, at)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether what a segment says it follows has been read: the last inputs, or all that an earlier run
+    /// may have published.
+    fn follow(&mut self, head: &Head) -> Result<(), JournalError> {
+        let Some(after) = head.after() else { return Ok(()) };
+        if Some(after) > self.inputs && Some(after) != self.state.last {
+            return Err(JournalError::Missing { path: head.path.clone(), after, found: self.inputs });
+        }
+        self.inputs = self.inputs.max(Some(after));
+        Ok(())
+    }
+
+    fn remove_idle(&mut self) -> Result<(), JournalError> {
+        let idle = std::mem::take(&mut self.idle);
+        self.state.torn |= idle.iter().any(|head| head.bytes > 0);
+        if !self.mends || idle.is_empty() {
+            return Ok(());
+        }
+        for Head { path, bytes, .. } in idle {
+            if bytes > 0 {
+                warn!(path = %path.display(), bytes, "nothing of this segment had become durable; it is removed");
+            }
+            fs::remove_file(&path).map_err(JournalError::io(&path))?;
+        }
+        sync_folder(&self.folder).map_err(JournalError::io(&self.folder))
+    }
+}
+
+/// How a segment ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walked {
+    /// With a whole frame.
+    Whole,
+    /// At this byte a frame begins that is not whole.
+    Torn(usize),
+}
+
+/// Calls `each` with every group of a segment and where it begins.
+pub(super) fn walk(
+    path: &Path,
+    bytes: &[u8],
+    each: &mut dyn FnMut(usize, Group) -> Result<(), String>,
+) -> Result<Walked, JournalError> {
+    let mut at = 0;
+    let corrupt = |offset, what: String| JournalError::Corrupt { path: path.to_owned(), offset, what };
+    loop {
+        match read_frame(bytes, at) {
+            Framed::End => return Ok(Walked::Whole),
+            Framed::Torn => return Ok(Walked::Torn(at)),
+            Framed::Corrupt(what) => return Err(corrupt(at, what.to_owned())),
+            Framed::Group(group, _) if group.version > VERSION => {
+                let (path, found) = (path.to_owned(), group.version);
+                return Err(JournalError::Newer { path, found, known: VERSION });
+            }
+            Framed::Group(group, next) => {
+                each(at, group).map_err(|what| corrupt(at, what))?;
+                at = next;
             }
         }
     }
+}
+
+/// The beginning of a segment, without the rest of it.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) path: PathBuf,
+    /// The length of the file.
+    pub(super) bytes: u64,
+    first: First,
+    /// So much of it is good, when a later segment says so.
+    pub(super) good_bytes: Option<u64>,
+}
+
+/// The first frame of a segment.
+#[derive(Clone, Debug)]
+enum First {
+    /// It is whole.
+    Whole(Box<Group>),
+    /// Nothing in the file became durable.
+    Nothing,
+    /// Whoever reads all of it says what is wrong.
+    Damaged,
+}
+
+impl Head {
+    fn read(path: PathBuf) -> Result<Head, JournalError> {
+        let file = File::open(&path).map_err(JournalError::io(&path))?;
+        let length = file.metadata().map_err(JournalError::io(&path))?.len();
+        let mut bytes = Vec::new();
+        (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+        if let Some(payload) = payload_bytes(&bytes) {
+            (&file).take(payload.into()).read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+        }
+        let first = match read_frame(&bytes, 0) {
+            Framed::Group(mut group, _) => {
+                group.records = Vec::new();
+                First::Whole(Box::new(group))
+            }
+            Framed::End => First::Nothing,
+            Framed::Torn if length <= bytes.len() as u64 => First::Nothing,
+            Framed::Torn | Framed::Corrupt(_) => First::Damaged,
+        };
+        Ok(Head { path, bytes: length, first, good_bytes: None })
+    }
+
+    /// The tick that no inputs before this segment are later than, if it says so.
+    pub(super) fn after(&self) -> Option<Tick> {
+        match &self.first {
+            First::Whole(group) => group.after,
+            First::Nothing | First::Damaged => None,
+        }
+    }
+}
+
+/// The beginnings of a folder's segments, oldest first.
+pub(super) fn heads(folder: &Path) -> Result<Vec<Head>, JournalError> {
+    let mut heads = segments(folder)?.into_iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
+    let mut ended = BTreeMap::new();
+    for head in &heads {
+        if let First::Whole(group) = &head.first {
+            ended.extend(group.ended.iter().map(|ended| (ended.segment, ended.bytes)));
+        }
+    }
+    for head in &mut heads {
+        head.good_bytes = number(&head.path).and_then(|number| ended.get(&number).copied());
+    }
+    Ok(heads)
+}
+
+/// Takes away the segments at the end in which nothing became durable.
+pub(super) fn take_idle(heads: &mut Vec<Head>) -> Vec<Head> {
+    let last = heads.iter().rposition(|head| !matches!(head.first, First::Nothing));
+    heads.split_off(last.map_or(0, |last| last + 1))
+}
+
+/// What is good of a segment, as far as others know.
+pub(super) fn read_good(path: &Path, good_bytes: Option<u64>) -> Result<Vec<u8>, JournalError> {
+    let mut bytes = fs::read(path).map_err(JournalError::io(path))?;
+    if let Some(good) = good_bytes {
+        bytes.truncate(usize::try_from(good).unwrap_or(usize::MAX));
+    }
+    Ok(bytes)
+}
+
+/// The last tick that may have been published, as the last segment says; changes nothing.
+///
+/// # Errors
+/// When it cannot be read, or is damaged.
+pub(crate) fn last_known(folder: &Path) -> Result<Option<Tick>, JournalError> {
+    let mut heads = heads(folder)?;
+    let idle = take_idle(&mut heads);
+    heads.drain(..heads.len().saturating_sub(1));
+    let (folder, segments) = (folder.to_owned(), heads.into_iter());
+    let state = Recovered::default();
+    // As if everything were loaded: nothing is decoded.
+    let loaded = Some(Tick::MAX);
+    let (mends, more, inputs) = (false, false, loaded);
+    let mut reader = JournalReader { folder, segments, idle, loaded, mends, more, inputs, state };
+    while reader.next_segment(&mut |_| {})? {}
+    Ok(reader.recovered().last)
+}
+
+/// Whether nothing has been removed from the journal, as far as can be seen.
+pub(crate) fn begins_at_the_beginning(folder: &Path) -> bool {
+    let first = segments(folder).ok().and_then(|segments| segments.into_iter().next());
+    first.is_none_or(|first| Head::read(first).is_ok_and(|head| head.after().is_none()))
 }
 
 /// The segments of a folder, oldest first.
@@ -117,7 +323,7 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let mut segments = Vec::new();
     for entry in entries {
         let path = entry.map_err(JournalError::io(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == SEGMENT) {
+        if number(&path).is_some() {
             segments.push(path);
         }
     }
@@ -125,49 +331,51 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     Ok(segments)
 }
 
-/// The tick that no inputs before this segment are later than, if it says so.
-fn follows(path: &Path) -> Result<Option<Tick>, JournalError> {
-    let file = File::open(path).map_err(JournalError::io(path))?;
-    let mut bytes = Vec::new();
-    (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(JournalError::io(path))?;
-    if let Some(payload) = payload_bytes(&bytes) {
-        (&file).take(payload.into()).read_to_end(&mut bytes).map_err(JournalError::io(path))?;
-    }
-    Ok(match read_frame(&bytes, 0) {
-        Framed::Group(group, _) => group.after,
-        // Whoever reads all of it says what is wrong.
-        _ => None,
-    })
+/// The extension of segments.
+const SEGMENT: &str = "journal";
+
+/// The file of a segment.
+pub(super) fn segment_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:012}.{SEGMENT}"))
+}
+
+/// The number of a segment, if that is what a path names.
+pub(super) fn number(path: &Path) -> Option<u64> {
+    path.extension().filter(|extension| *extension == SEGMENT)?;
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// How many of the first segments hold nothing after `tick`.
-fn first_needed(segments: &[PathBuf], tick: Tick) -> Result<usize, JournalError> {
-    for (place, path) in segments.iter().enumerate().rev() {
-        if follows(path)?.is_some_and(|after| after <= tick) {
-            return Ok(place);
-        }
-    }
-    Ok(0)
+fn first_needed(segments: &[Head], tick: Tick) -> usize {
+    segments.iter().rposition(|head| head.after().is_some_and(|after| after <= tick)).unwrap_or(0)
 }
 
-/// Removes the segments that hold nothing after `tick`; snapshots hold it all.
-pub(crate) fn remove_through(folder: &Path, tick: Tick) -> Result<(), JournalError> {
-    let segments = segments(folder)?;
-    let needed = first_needed(&segments, tick)?;
+/// The segments that a snapshot of that tick needs after it.
+pub(crate) fn needed_after(folder: &Path, loaded: Option<Tick>) -> Result<Vec<PathBuf>, JournalError> {
+    let mut segments = heads(folder)?;
+    if let Some(loaded) = loaded {
+        segments.drain(..first_needed(&segments, loaded));
+    }
+    Ok(segments.into_iter().map(|head| head.path).collect())
+}
+
+/// Removes the segments that hold nothing after `tick`; snapshots hold it all. Returns whether there were
+/// any.
+pub(crate) fn remove_through(folder: &Path, tick: Tick) -> Result<bool, JournalError> {
+    let segments = heads(folder)?;
+    let needed = first_needed(&segments, tick);
     if needed == 0 {
-        return Ok(());
+        return Ok(false);
     }
     // What the first one left says of those before it must not be lost after they are.
-    let first = &segments[needed];
+    let first = &segments[needed].path;
     File::open(first).and_then(|file| file.sync_all()).map_err(JournalError::io(first))?;
-    for path in &segments[..needed] {
+    for Head { path, .. } in &segments[..needed] {
         fs::remove_file(path).map_err(JournalError::io(path))?;
     }
-    sync_folder(folder).map_err(JournalError::io(folder))
+    sync_folder(folder).map_err(JournalError::io(folder))?;
+    Ok(true)
 }
-
-/// The extension of segments.
-pub(super) const SEGMENT: &str = "journal";
 
 fn truncate(path: &Path, bytes: usize) -> Result<(), JournalError> {
     let file = fs::OpenOptions::new().write(true).open(path).map_err(JournalError::io(path))?;
@@ -179,15 +387,16 @@ fn truncate(path: &Path, bytes: usize) -> Result<(), JournalError> {
 mod tests {
     use std::sync::mpsc::channel;
 
-    use super::super::writer::{Durable, Entry, JournalConfig, JournalWriter};
-    use super::super::{Inputs, JournalError, Numbered};
+    use super::super::writer::{Durable, Entry, JournalConfig, JournalWriter, Place};
+    use super::super::{Inputs, Numbered};
     use super::*;
 
-    /// Writes ticks 1 to 5, of which the second cannot be decoded, after a reservation up to 50.
-    fn written(folder: &Path, segment_bytes: usize) {
+    /// Writes ticks 1 to 5, of which the second cannot be decoded when `bad`, after a reservation up to 50.
+    fn written(folder: &Path, segment_bytes: usize, bad: bool) {
         let (told, durable) = channel();
         let config = JournalConfig { segment_bytes, sync: false };
-        let journal = JournalWriter::open(folder, config, None, move |durable| {
+        let place = Place { folder: folder.to_owned(), ..Place::default() };
+        let journal = JournalWriter::open(place, config, None, move |durable| {
             told.send(durable).expect("the test listens");
         })
         .expect("opens");
@@ -195,7 +404,7 @@ mod tests {
         assert!(matches!(durable.recv(), Ok(Durable::Reserved(50))));
         for tick in 1..=5 {
             let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default()).expect("encodes");
-            if tick == 2 {
+            if bad && tick == 2 {
                 inputs.events = vec![0xff; 20];
             }
             journal.append(Entry::Inputs(inputs));
@@ -203,17 +412,22 @@ mod tests {
         }
     }
 
-    fn read(folder: &Path, loaded: Option<Tick>) -> Result<(Vec<Tick>, Option<Tick>), JournalError> {
-        let mut reader = JournalReader::open(folder, loaded)?;
+    type Read = (Vec<Tick>, Option<Tick>);
+
+    fn drained(mut reader: JournalReader) -> Result<Read, JournalError> {
         let mut ticks = Vec::new();
         while reader.next_segment(&mut |tick| ticks.push(tick.sealed.tick))? {}
         Ok((ticks, reader.recovered().last))
     }
 
+    fn read(folder: &Path, loaded: Option<Tick>) -> Result<Read, JournalError> {
+        drained(JournalReader::open(folder, loaded)?)
+    }
+
     #[test]
     fn what_a_snapshot_holds_is_not_decoded() {
         let folder = tempfile::tempdir().expect("a folder");
-        written(folder.path(), 1 << 20);
+        written(folder.path(), 1 << 20, true);
         assert_eq!(segments(folder.path()).expect("readable").len(), 1);
         assert_eq!(read(folder.path(), Some(2)).expect("readable"), (vec![3, 4, 5], Some(50)));
         assert!(matches!(read(folder.path(), Some(1)), Err(JournalError::Corrupt { .. })));
@@ -222,7 +436,7 @@ mod tests {
     #[test]
     fn segments_that_a_snapshot_holds_are_not_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        written(folder.path(), 0);
+        written(folder.path(), 0, true);
         let all = segments(folder.path()).expect("readable");
         assert_eq!(all.len(), 6);
         fs::write(&all[1], [7; 100]).expect("writable");
@@ -233,9 +447,12 @@ mod tests {
     #[test]
     fn removed_segments_are_those_before_the_tick_and_a_gap_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        written(folder.path(), 0);
+        written(folder.path(), 0, true);
         let all = segments(folder.path()).expect("readable");
-        remove_through(folder.path(), 3).expect("removable");
+        assert!(begins_at_the_beginning(folder.path()));
+        assert!(remove_through(folder.path(), 3).expect("removable"));
+        assert!(!begins_at_the_beginning(folder.path()));
+        assert!(!remove_through(folder.path(), 3).expect("removable"));
         // The first holds the reservation, the next three the ticks.
         assert_eq!(segments(folder.path()).expect("readable"), all[4..]);
         assert_eq!(read(folder.path(), Some(3)).expect("readable"), (vec![4, 5], Some(50)));
@@ -244,5 +461,81 @@ mod tests {
         }
         remove_through(folder.path(), 100).expect("removable");
         assert_eq!(segments(folder.path()).expect("readable"), all[5..]);
+    }
+
+    #[test]
+    fn looking_reads_no_more_than_is_wanted_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        written(folder.path(), 0, false);
+        let all = segments(folder.path()).expect("readable");
+        let torn = fs::read(&all[0]).expect("readable");
+        fs::write(&all[5], &torn[..torn.len() - 1]).expect("writable");
+        let look = |until| drained(JournalReader::look(folder.path(), Some(1), until)?);
+        assert_eq!(look(3).expect("readable").0, [2, 3]);
+        assert_eq!(look(Tick::MAX).expect("readable").0, [2, 3, 4]);
+        assert_eq!(fs::read(&all[5]).expect("readable").len(), torn.len() - 1);
+        assert_eq!(last_known(folder.path()).expect("readable"), Some(50));
+    }
+
+    /// Every single wrong byte, and every length, of a journal of one segment or of one for each tick.
+    #[test]
+    fn whatever_byte_is_wrong_what_is_read_is_a_prefix_or_an_error() {
+        for segment_bytes in [1 << 20, 0] {
+            let whole = tempfile::tempdir().expect("a folder");
+            written(whole.path(), segment_bytes, false);
+            let all = segments(whole.path()).expect("readable");
+            let (mut prefixes, mut errors) = (0, 0);
+            let mut check = |place: usize, bytes: &[u8], what: &str| {
+                let folder = tempfile::tempdir().expect("a folder");
+                for (other, path) in all.iter().enumerate() {
+                    let to = folder.path().join(path.file_name().expect("a name"));
+                    let copied =
+                        if other == place { bytes.to_vec() } else { fs::read(path).expect("readable") };
+                    fs::write(to, copied).expect("writable");
+                }
+                let looked = JournalReader::look(folder.path(), None, Tick::MAX).and_then(drained);
+                match read(folder.path(), None) {
+                    Ok((ticks, last)) => {
+                        prefixes += 1;
+                        assert!([1, 2, 3, 4, 5].starts_with(&ticks), "{what}: {ticks:?}");
+                        assert!(last == Some(50) || (ticks.is_empty() && last.is_none()), "{what}: {last:?}");
+                        assert_eq!(looked.expect("as well").0, ticks, "{what}");
+                        // It is mended: the same is read again, and no end is torn.
+                        assert_eq!(read(folder.path(), None).expect("mended").0, ticks, "{what}");
+                    }
+                    Err(error @ (JournalError::Corrupt { .. } | JournalError::Missing { .. })) => {
+                        errors += 1;
+                        assert_eq!(looked.expect_err("as well").to_string(), error.to_string(), "{what}");
+                    }
+                    Err(other) => panic!("{what}: {other}"),
+                }
+            };
+            for (place, path) in all.iter().enumerate() {
+                let bytes = fs::read(path).expect("readable");
+                for at in 0..bytes.len() {
+                    check(place, &bytes[..at], &format!("segment {place} cut at {at}"));
+                    for bit in [1, 0x80] {
+                        let mut wrong = bytes.clone();
+                        wrong[at] ^= bit;
+                        check(place, &wrong, &format!("segment {place} wrong at {at}"));
+                    }
+                }
+            }
+            assert!(prefixes > 50 && errors > 100, "{prefixes} prefixes, {errors} errors");
+        }
+    }
+
+    #[test]
+    fn a_journal_of_the_version_before_is_read() {
+        use super::super::record::{Record, frame};
+        let folder = tempfile::tempdir().expect("a folder");
+        let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default()).expect("encodes");
+        let records = vec![Record { body: Some(Body::Inputs(inputs)) }];
+        let group = Group { version: 2, records, after: None, ended: Vec::new() };
+        fs::write(segment_path(folder.path(), 1), frame(&group)).expect("writable");
+        assert_eq!(read(folder.path(), None).expect("readable"), (vec![7], Some(7)));
+        let newer = Group { version: VERSION + 1, ..group };
+        fs::write(segment_path(folder.path(), 1), frame(&newer)).expect("writable");
+        assert!(matches!(read(folder.path(), None), Err(JournalError::Newer { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! What the journal writes: groups of records in checked frames.
 //!
 //! A frame is `length, crc of the payload, crc of these eight bytes, payload`, little-endian. One
-//! group commit is one frame, so only the last frame of the last segment can be torn. Commands are
+//! group commit is one frame, so only the last frame of a segment can be torn. Commands are
 //! JSON, so that a definition written by an older version can still be read; events are postcard.
 
 use prost::Message;
@@ -12,7 +12,7 @@ use crate::dedupe::SealedIds;
 use crate::workers::SealedTick;
 
 /// The version of the records. A reader refuses a newer one.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The bytes before a frame's payload.
 pub(crate) const HEADER_BYTES: usize = 12;
@@ -27,6 +27,19 @@ pub(crate) struct Group {
     /// In the first group of a segment: no inputs before it are of a later tick than this.
     #[prost(uint64, optional, tag = "3")]
     pub(crate) after: Option<Tick>,
+    /// In the first group of a segment: where segments before it end that could not be written on. What
+    /// stands after that is written again here. Since version 3.
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) ended: Vec<Ended>,
+}
+
+/// How much of a segment is good that could not be written on.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Ended {
+    #[prost(uint64, tag = "1")]
+    pub(crate) segment: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) bytes: u64,
 }
 
 /// One record.
@@ -50,9 +63,9 @@ pub(crate) enum Body {
     Closed(Tick),
 }
 
-/// The inputs of a tick.
+/// The inputs of a tick, as they are written.
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct Inputs {
+pub struct Inputs {
     #[prost(uint64, tag = "1")]
     pub(crate) tick: Tick,
     /// Postcard of the events.
@@ -112,7 +125,10 @@ pub type Identified = (Sym, EventId, Command);
 
 impl Inputs {
     /// Encodes the inputs of a tick.
-    pub(crate) fn encode(
+    ///
+    /// # Errors
+    /// When there is no form for one of them.
+    pub fn encode(
         tick: Tick,
         events: &[Event],
         commands: &[Identified],

@@ -1,17 +1,27 @@
 //! The journal's thread: group commit and segments.
+//!
+//! A write or a sync that fails is not tried again on the same file, of which nobody knows any more what
+//! the disk has: the segment is closed at its last durable frame, and what was to follow is written into a new
+//! one, which says where the one before ends. Until that works nothing more becomes durable, so nothing
+//! more is acknowledged; it is tried until it works, or the realm is to end.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use tracing::{info, trace, warn};
 use worldflow_schemas::Tick;
 
 use super::JournalError;
-use super::reader::{SEGMENT, segments};
-use super::record::{Body, Group, Inputs, Record, VERSION, frame};
+use super::reader::{number, segment_path, segments};
+use super::record::{Body, Ended, Group, Inputs, Record, VERSION, frame};
+use crate::PHASE;
 use crate::alarm::PanicAlarm;
+use crate::disk::{DiskFile, SharedDisk};
 
 /// How the journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,50 +45,92 @@ pub enum Durable {
     Inputs(Tick),
     /// Ticks up to this one may be published.
     Reserved(Tick),
+    /// Nothing can be written now, and why; it is tried again.
+    Stalled(String),
+    /// It can again.
+    Resumed,
     /// Nothing more will become durable.
     Failed(JournalError),
 }
 
-pub(crate) enum Entry {
+/// What is to be journaled.
+#[derive(Debug)]
+pub enum Entry {
+    /// The inputs of a tick.
     Inputs(Inputs),
+    /// Ticks up to this one may be published without a record of their own.
     Reserve(Tick),
+    /// A clean end at this tick.
     Close(Tick),
 }
 
+/// Where the journal is written, and what others see of it.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The folder of the segments.
+    pub folder: PathBuf,
+    /// The disk that it lies on.
+    pub disk: SharedDisk,
+    /// Counts the bytes of every frame.
+    pub journaled: Arc<AtomicU64>,
+    /// The realm is to end: what cannot be written now will not be.
+    pub ending: Arc<AtomicBool>,
+}
+
 /// A handle to the journal's thread. Dropping it ends the thread once all is written.
-pub(crate) struct JournalWriter {
+pub struct JournalWriter {
     entries: Option<Sender<Entry>>,
     thread: Option<JoinHandle<()>>,
+    ending: Arc<AtomicBool>,
 }
 
 /// A group is closed when it holds this many bytes.
 const GROUP_BYTES: usize = 8 << 20;
 
+/// How long until a write is tried again, at first and at most.
+const AGAIN: Duration = Duration::from_millis(20);
+const AGAIN_AT_MOST: Duration = Duration::from_millis(1_000);
+
 impl JournalWriter {
-    /// Begins a new segment in `folder`, after everything up to `last`; `told` is called on the
-    /// journal's thread.
-    pub(crate) fn open(
-        folder: &Path,
+    /// Begins a new segment, after everything up to `last`; `told` is called on the journal's thread.
+    ///
+    /// # Errors
+    /// When there cannot be a new segment.
+    pub fn open(
+        place: Place,
         config: JournalConfig,
         last: Option<Tick>,
         told: impl Fn(Durable) + Send + 'static,
     ) -> Result<JournalWriter, JournalError> {
-        fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
-        let mut segment = Segment::next(folder)?;
+        let folder = place.folder.clone();
+        fs::create_dir_all(&folder).map_err(JournalError::io(&folder))?;
+        let last_number = segments(&folder)?.last().and_then(|path| number(path)).unwrap_or(0);
+        let segment = Segment::create(&place, last_number + 1)?;
+        let ending = Arc::clone(&place.ending);
+        let mut writer = Writer {
+            place,
+            config,
+            next_number: segment.number + 1,
+            segment: Some(segment),
+            ended: Vec::new(),
+            inputs: last,
+            reserved: last,
+        };
         let (entries, received) = channel();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
                 let _alarm = PanicAlarm(|| told(Durable::Failed(JournalError::Panicked)));
-                if let Err(error) = write(&received, &mut segment, config, last, &told) {
+                if let Err(error) = writer.run(&received, &told) {
                     told(Durable::Failed(error));
                 }
             })
-            .map_err(JournalError::io(folder))?;
-        Ok(JournalWriter { entries: Some(entries), thread: Some(thread) })
+            .map_err(JournalError::io(&folder))?;
+        Ok(JournalWriter { entries: Some(entries), thread: Some(thread), ending })
     }
 
-    pub(crate) fn append(&self, entry: Entry) {
+    /// Has an entry journaled.
+    pub fn append(&self, entry: Entry) {
         if let Some(entries) = &self.entries {
             // A thread that has failed has said so.
             let _gone = entries.send(entry);
@@ -89,116 +141,162 @@ impl JournalWriter {
 impl Drop for JournalWriter {
     fn drop(&mut self) {
         self.entries = None;
+        self.ending.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
     }
 }
 
-fn write(
-    entries: &Receiver<Entry>,
-    segment: &mut Segment,
+struct Writer {
+    place: Place,
     config: JournalConfig,
-    last: Option<Tick>,
-    told: &impl Fn(Durable),
-) -> Result<(), JournalError> {
-    let (mut all_inputs, mut all_reserved) = (last, last);
-    while let Ok(first) = entries.recv() {
-        let mut group = Group { version: VERSION, records: Vec::new(), after: None };
-        if segment.bytes > config.segment_bytes {
-            *segment = Segment::create(&segment.folder, segment.number + 1)?;
-        }
-        if segment.bytes == 0 {
-            // A segment says what it follows, so that it can be read when those before it are gone.
-            group.after = all_inputs;
-            group.records.extend(all_reserved.map(|tick| Record { body: Some(Body::Reserved(tick)) }));
-        }
-        let (mut inputs, mut reserved, mut bytes) = (None, None, 0);
-        for entry in std::iter::once(first).chain(entries.try_iter()) {
-            let body = match entry {
-                Entry::Inputs(tick) => {
-                    inputs = Some(tick.tick);
-                    bytes += tick.events.len() + tick.commands.iter().map(String::len).sum::<usize>();
-                    Body::Inputs(tick)
+    /// `None` after a failure, until there is another.
+    segment: Option<Segment>,
+    next_number: u64,
+    /// Segments that failed, which the next good frame says the ends of.
+    ended: Vec<Ended>,
+    /// The last tick of inputs, and the last reserved.
+    inputs: Option<Tick>,
+    reserved: Option<Tick>,
+}
+
+impl Writer {
+    fn run(&mut self, entries: &Receiver<Entry>, told: &impl Fn(Durable)) -> Result<(), JournalError> {
+        while let Ok(first) = entries.recv() {
+            let (mut records, mut bytes) = (Vec::new(), 0);
+            let (mut inputs, mut reserved) = (None, None);
+            for entry in std::iter::once(first).chain(entries.try_iter()) {
+                let body = match entry {
+                    Entry::Inputs(tick) => {
+                        inputs = Some(tick.tick);
+                        bytes += tick.events.len() + tick.commands.iter().map(String::len).sum::<usize>();
+                        Body::Inputs(tick)
+                    }
+                    Entry::Reserve(through) => {
+                        reserved = Some(through);
+                        Body::Reserved(through)
+                    }
+                    Entry::Close(last) => Body::Closed(last),
+                };
+                records.push(Record { body: Some(body) });
+                if bytes > GROUP_BYTES {
+                    break;
                 }
-                Entry::Reserve(through) => {
-                    reserved = Some(through);
-                    Body::Reserved(through)
-                }
-                Entry::Close(last) => Body::Closed(last),
-            };
-            group.records.push(Record { body: Some(body) });
-            if bytes > GROUP_BYTES {
-                break;
+            }
+            self.commit(records, told)?;
+            (self.inputs, self.reserved) = (self.inputs.max(inputs), self.reserved.max(reserved));
+            if let Some(through) = reserved {
+                told(Durable::Reserved(through));
+            }
+            if let Some(tick) = inputs {
+                told(Durable::Inputs(tick));
             }
         }
-        segment.append(&frame(&group), config.sync)?;
-        (all_inputs, all_reserved) = (all_inputs.max(inputs), all_reserved.max(reserved));
-        if let Some(through) = reserved {
-            told(Durable::Reserved(through));
+        Ok(())
+    }
+
+    /// Makes records durable, however long that takes; only the end of the realm ends it.
+    fn commit(&mut self, records: Vec<Record>, told: &impl Fn(Durable)) -> Result<(), JournalError> {
+        let mut group = Group { version: VERSION, records, after: None, ended: Vec::new() };
+        let (mut again, mut stalled) = (AGAIN, false);
+        loop {
+            let Err(error) = self.try_commit(&mut group) else { break };
+            if self.place.ending.load(Ordering::Relaxed) {
+                return Err(error);
+            }
+            if !stalled {
+                warn!(%error, "the journal cannot be written; nothing is acknowledged until it can be");
+                told(Durable::Stalled(error.to_string()));
+                stalled = true;
+            }
+            std::thread::park_timeout(again);
+            again = (again * 2).min(AGAIN_AT_MOST);
         }
-        if let Some(tick) = inputs {
-            told(Durable::Inputs(tick));
+        if stalled {
+            info!("the journal can be written again");
+            told(Durable::Resumed);
+        }
+        Ok(())
+    }
+
+    fn try_commit(&mut self, group: &mut Group) -> Result<(), JournalError> {
+        let full = |segment: &Segment| segment.bytes > self.config.segment_bytes as u64;
+        if self.segment.as_ref().is_none_or(full) {
+            // If it fails, what is there under that name is of no use to anybody.
+            let number = self.next_number;
+            self.next_number += 1;
+            trace!(target: PHASE, "roll begins");
+            self.segment = Some(Segment::create(&self.place, number)?);
+            trace!(target: PHASE, "roll ends");
+        }
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        let first = segment.bytes == 0;
+        if first {
+            // A segment says what it follows, so that it can be read when those before it are gone.
+            group.after = self.inputs;
+            group.ended.clone_from(&self.ended);
+            let reserved = self.reserved.map(|tick| Record { body: Some(Body::Reserved(tick)) });
+            group.records.splice(0..0, reserved);
+        }
+        let bytes = frame(group);
+        let written = segment.append(&bytes, self.config.sync);
+        if first {
+            group.after = None;
+            group.ended = Vec::new();
+            group.records.drain(..usize::from(self.reserved.is_some()));
+        }
+        match written {
+            Ok(()) => {
+                self.ended.clear();
+                self.place.journaled.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
         }
     }
-    Ok(())
+
+    /// Closes the segment at its last durable frame.
+    fn abandon(&mut self) {
+        let Some(Segment { number, path, mut file, bytes }) = self.segment.take() else { return };
+        if bytes == 0 {
+            drop(file);
+            if self.place.disk.0.remove(&path).is_ok() {
+                self.next_number = number;
+                return;
+            }
+        } else if let Err(error) = file.cut(bytes) {
+            // The next segment says how much of it is good.
+            warn!(path = %path.display(), %error, "the segment that failed cannot be cut to what is good of it");
+        }
+        self.ended.push(Ended { segment: number, bytes });
+    }
 }
 
 struct Segment {
-    folder: PathBuf,
     number: u64,
     path: PathBuf,
-    file: File,
-    bytes: usize,
+    file: Box<dyn DiskFile>,
+    /// What is durable of it.
+    bytes: u64,
 }
 
 impl Segment {
-    fn next(folder: &Path) -> Result<Segment, JournalError> {
-        let number = segments(folder)?
-            .last()
-            .and_then(|path| path.file_stem()?.to_str()?.parse::<u64>().ok())
-            .map_or(1, |last| last + 1);
-        Segment::create(folder, number)
-    }
-
-    fn create(folder: &Path, number: u64) -> Result<Segment, JournalError> {
-        let path = folder.join(format!("{number:012}.{SEGMENT}"));
-        let file =
-            OpenOptions::new().create_new(true).append(true).open(&path).map_err(JournalError::io(&path))?;
-        sync_folder(folder).map_err(JournalError::io(folder))?;
-        Ok(Segment { folder: folder.to_owned(), number, path, file, bytes: 0 })
+    fn create(place: &Place, number: u64) -> Result<Segment, JournalError> {
+        let path = segment_path(&place.folder, number);
+        let file = place.disk.0.create(&path).map_err(JournalError::io(&path))?;
+        Ok(Segment { number, path, file, bytes: 0 })
     }
 
     fn append(&mut self, frame: &[u8], sync: bool) -> Result<(), JournalError> {
-        self.file.write_all(frame).map_err(JournalError::io(&self.path))?;
+        self.file.append(frame).map_err(JournalError::io(&self.path))?;
         if sync {
-            self.file.sync_data().map_err(JournalError::io(&self.path))?;
+            self.file.sync().map_err(JournalError::io(&self.path))?;
         }
-        self.bytes += frame.len();
+        self.bytes += frame.len() as u64;
         Ok(())
-    }
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_that_panics_says_so() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (told, durable) = channel();
-        let config = JournalConfig { sync: false, ..JournalConfig::default() };
-        let journal = JournalWriter::open(folder.path(), config, None, move |durable| {
-            assert!(!matches!(durable, Durable::Reserved(_)), "asked to");
-            told.send(durable).expect("the test listens");
-        })
-        .expect("opens");
-        journal.append(Entry::Reserve(7));
-        assert!(matches!(durable.recv(), Ok(Durable::Failed(JournalError::Panicked))));
     }
 }

@@ -6,6 +6,7 @@
 mod recovery;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,8 @@ pub(crate) struct Sequencer {
     pub(crate) control: mpsc::UnboundedReceiver<Control>,
     pub(crate) workers: Workers,
     pub(crate) journal: Option<JournalWriter>,
+    /// The bytes that have been journaled, or read from the journal at the start.
+    pub(crate) journaled: Arc<AtomicU64>,
     pub(crate) collector: Sender<ToCollector>,
     pub(crate) published: watch::Receiver<Amount>,
     pub(crate) events: broadcast::Sender<TickEvents>,

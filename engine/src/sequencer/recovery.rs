@@ -1,16 +1,18 @@
 //! Giving back what an earlier run left: the snapshot, then the journal after it, in groups that flow as
 //! released ticks do.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-use tracing::info;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, trace};
 use worldflow_schemas::Tick;
 
 use super::{Gone, Sequencer};
+use crate::PHASE;
 use crate::amount::{Amount, GROUP};
 use crate::collector::{Released, ToCollector};
-use crate::journal::{JournalError, JournalReader, JournaledTick};
+use crate::journal::{JournalError, JournalReader, JournaledTick, Recovered};
 use crate::snapshot::Snapshot;
 use crate::workers::SealedTick;
 
@@ -21,29 +23,21 @@ impl Sequencer {
         journal: Option<JournalReader>,
         until: Option<Tick>,
     ) -> Result<Result<Option<Tick>, JournalError>, Gone> {
+        trace!(target: PHASE, "recovery begins");
         let mut last = None;
-        if let Some(Snapshot { tick, rows, dedupe }) = snapshot {
+        if let Some(Snapshot { tick, rows, dedupe, .. }) = snapshot {
             self.intake.dedupe = dedupe;
             self.workers.load(tick, rows);
             self.intake.set_open(tick + 1);
             last = Some(tick);
         }
-        if let Some(mut journal) = journal {
-            let mut ticks = Vec::new();
-            loop {
-                let read = journal.next_segment(&mut |tick| {
-                    if until.is_none_or(|until| tick.sealed.tick <= until) {
-                        ticks.push(tick);
-                    }
-                });
-                match read {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => return Ok(Err(error)),
-                }
-                self.replay(std::mem::take(&mut ticks)).await?;
-            }
-            last = last.max(until.or(journal.recovered().last));
+        if let Some(journal) = journal {
+            let read = match self.replay_all(journal, until).await? {
+                Ok(read) => read,
+                Err(error) => return Ok(Err(error)),
+            };
+            self.journaled.fetch_add(read.bytes, Ordering::Relaxed);
+            last = last.max(until.or(read.last));
         }
         match last {
             None => self.start_fresh(),
@@ -59,7 +53,28 @@ impl Sequencer {
                 info!(tick = last, "the realm goes on where it was");
             }
         }
+        trace!(target: PHASE, "recovery ends");
         Ok(Ok(last))
+    }
+
+    /// Replays the journal while a thread reads on in it.
+    async fn replay_all(
+        &mut self,
+        journal: JournalReader,
+        until: Option<Tick>,
+    ) -> Result<Result<Recovered, JournalError>, Gone> {
+        let (read, mut ticks) = mpsc::channel(READ_AHEAD);
+        let reader = std::thread::Builder::new()
+            .name("journal reader".to_owned())
+            .spawn(move || read_ahead(journal, until, &read));
+        let reader = match reader {
+            Ok(reader) => reader,
+            Err(error) => return Ok(Err(JournalError::Thread(error))),
+        };
+        while let Some(ticks) = ticks.recv().await {
+            self.replay(ticks).await?;
+        }
+        Ok(reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
 
     async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
@@ -98,4 +113,35 @@ impl Sequencer {
         let next = self.intake.open();
         self.release(group, next).await
     }
+}
+
+/// How many portions of ticks are decoded ahead.
+const READ_AHEAD: usize = 4;
+
+/// Inputs of a portion.
+const PORTION: usize = 1 << 14;
+
+/// Reads a journal to its end, in portions of ticks up to `until`.
+fn read_ahead(
+    mut journal: JournalReader,
+    until: Option<Tick>,
+    read: &mpsc::Sender<Vec<JournaledTick>>,
+) -> Result<Recovered, JournalError> {
+    let (mut ticks, mut inputs) = (Vec::new(), 0);
+    let send = |ticks: &mut Vec<JournaledTick>| {
+        // Whoever no longer listens has failed and says why.
+        let _gone = read.blocking_send(std::mem::take(ticks));
+    };
+    while journal.next_segment(&mut |tick| {
+        if until.is_none_or(|until| tick.sealed.tick <= until) {
+            inputs += tick.sealed.len();
+            ticks.push(tick);
+        }
+        if inputs >= PORTION {
+            inputs = 0;
+            send(&mut ticks);
+        }
+    })? {}
+    send(&mut ticks);
+    Ok(journal.recovered())
 }

@@ -88,30 +88,28 @@ async fn a_damaged_snapshot_is_passed_over() {
         running.close().await.expect("closes");
     }
     let snapshots = folder.path().join("snapshots");
-    let mut files: Vec<PathBuf> = fs::read_dir(&snapshots)
-        .expect("a folder")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "snapshot"))
-        .collect();
-    files.sort();
-    assert_eq!(files.len(), 2);
     let newest_tick = || newest(&snapshots).map(|snapshot| snapshot.tick);
     assert_eq!(newest_tick(), Some(2));
-    let damage = |file: &Path| {
-        let mut bytes = fs::read(file).expect("readable");
+    // Runs and files of ids are numbered in turn: 1 and 2 are the first snapshot's, 3 and 4 were added.
+    let damage = |file: &str| {
+        let file = snapshots.join(file);
+        let mut bytes = fs::read(&file).expect("readable");
         // The last byte of what the sequencer remembers: it decodes all the same.
         *bytes.last_mut().expect("not empty") ^= 1;
         fs::write(file, bytes).expect("writable");
     };
     // The journal from the older one on is kept.
     assert!(!folder.path().join("journal/000000000001.journal").exists());
-    damage(&files[1]);
+    damage("000000000004.ids");
     assert_eq!(newest_tick(), Some(1));
     let running = open(without_snapshots(folder.path()), graph()).await.expect("opens");
     assert_eq!(count(&running, "ada"), Some(2));
     running.close().await.expect("closes");
-    // Without either, what is left of the journal is not enough.
-    damage(&files[0]);
+    // The second names the first one's run, too: without that there is neither, and what is left of the
+    // journal is not enough.
+    damage("000000000004.ids");
+    assert_eq!(newest_tick(), Some(2));
+    fs::remove_file(snapshots.join("000000000001.run")).expect("removable");
     assert_eq!(newest_tick(), None);
     let refused = open(without_snapshots(folder.path()), graph()).await.err().expect("refused");
     assert!(matches!(refused, OpenError::Journal(JournalError::Removed { after: 1, .. })), "{refused}");

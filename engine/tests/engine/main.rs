@@ -1,7 +1,10 @@
 //! The runtime around a small graph: time, duplicates, journal, restarts, shutdown.
 
+mod disks;
+mod former;
 mod graph_runs;
 mod journal_faults;
+mod past;
 mod realms;
 mod restarts;
 mod time;

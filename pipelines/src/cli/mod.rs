@@ -2,15 +2,18 @@
 //!
 //! A verb is added by its file, its variant in [`Verb`] and its arm in [`Verb::run`].
 
+mod backup;
 mod bots;
 mod check;
 mod convert;
 mod demo;
+mod doctor;
 mod log;
 mod numbers;
 mod progress;
 mod quest_page;
 mod replay;
+mod restore;
 mod run;
 pub mod schema;
 mod views;
@@ -55,6 +58,9 @@ enum Verb {
     Check(check::CheckArgs),
     Bots(bots::BotsArgs),
     Replay(replay::ReplayArgs),
+    Doctor(doctor::DoctorArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
@@ -68,6 +74,9 @@ impl Verb {
             Verb::Check(args) => check::run(&args),
             Verb::Bots(args) => bots::run(args),
             Verb::Replay(args) => replay::run(args),
+            Verb::Doctor(args) => doctor::run(&args),
+            Verb::Backup(args) => backup::run(&args),
+            Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),

@@ -1,33 +1,43 @@
-//! `worldflow replay`: a recording through a world, in virtual time.
+//! `worldflow replay`: a recording through a world, in virtual time; or a realm's past from its journal.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Once;
 
+use worldflow_engine::doctor::realm_folders;
 use worldflow_schemas::definitions::Span;
 
-use crate::replay::{MOST_GAP_MS, Progress, Replay, Replayed, replay};
+use crate::replay::{JournalReplay, MOST_GAP_MS, Progress, Replay, Replayed, replay, replay_journal};
 use crate::world::LoadedWorld;
 
-/// Replay a recording through a world, as fast as it goes.
+/// Replay a recording through a world, or a realm's own journal, as fast as it goes.
 ///
 /// Time is that of the events: idle spans are jumped, pending timers are stopped at. It ends at the
-/// last event; --grace goes on after it, --until ends elsewhere.
+/// last event; --grace goes on after it, --until ends elsewhere. With --journal it rebuilds a past moment of a
+/// realm from its data folder, which may be in use and is not touched.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
   worldflow replay my_world --events play.ndjson.gz --dump out
   worldflow replay my_world --events matches.ndjson --map map.yaml --script accepts.ndjson --dump out
   worldflow replay my_world --events play.wfr --dump out --changes --workers 4
+  worldflow replay --journal .data/my_world --until 2024-01-01T12:00:00Z --dump out
 
 out/ then holds <view>.ndjson (the last rows, sorted by key), summary.json and, with --changes,
 changes.ndjson: every change with its tick. A line that cannot be used is a row of rejections.ndjson.
 Recordings are NDJSON, gzip or plain, or worldflow's binary form; `worldflow convert` makes the latter.")]
 pub(super) struct ReplayArgs {
-    /// The world folder.
-    world: PathBuf,
+    /// The world folder; a journal has its own.
+    #[arg(required_unless_present = "journal", conflicts_with = "journal")]
+    world: Option<PathBuf>,
     /// The recording.
-    #[arg(long)]
-    events: PathBuf,
+    #[arg(long, required_unless_present = "journal", conflicts_with = "journal")]
+    events: Option<PathBuf>,
+    /// The data folder of a realm, instead of a world and a recording.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["map", "script", "changes", "grace", "max_gap"])]
+    journal: Option<PathBuf>,
+    /// The name of the journal's realm, when its folder is called otherwise.
+    #[arg(long, requires = "journal")]
+    realm: Option<String>,
     /// How lines of the recording become events; without it they are worldflow's own.
     #[arg(long)]
     map: Option<PathBuf>,
@@ -69,11 +79,64 @@ fn moment(text: &str) -> Result<i64, String> {
         .map_err(|error| format!("{error}; write for example 2024-01-01T12:00:00Z"))
 }
 
-pub(super) fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let world = LoadedWorld::open(&args.world)?;
+/// The folder of the one realm that is meant, and its name.
+fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Result<(PathBuf, String)> {
+    let mut folders = realm_folders(&folder);
+    if let Some(realm) = &realm
+        && folders.len() > 1
+    {
+        folders.retain(|folder| folder.file_name().is_some_and(|name| name == realm.as_str()));
+    }
+    let [folder] = folders.as_slice() else {
+        anyhow::bail!(
+            "{}: {} realms keep their data here\nhint: name the folder of one, or its name with --realm",
+            folder.display(),
+            folders.len()
+        );
+    };
+    let name = match realm {
+        Some(realm) => realm,
+        None => folder.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    Ok((folder.clone(), name))
+}
+
+fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
+    let (folder, realm) = journal_of(journal, args.realm)?;
+    let plan = JournalReplay {
+        folder,
+        realm,
+        dump: Some(args.dump.clone()),
+        workers: args.workers.unwrap_or_else(|| workers(0)),
+        until_ms: args.until,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let summary = runtime.block_on(replay_journal(&plan))?;
+    let from =
+        summary.snapshot.map_or("the beginning".to_owned(), |tick| format!("the snapshot of tick {tick}"));
+    super::show(&format!(
+        "realm {}: tick {} rebuilt from {from} in {:.3} s\nstate {}\n{}\n",
+        summary.realm,
+        summary.last_tick,
+        summary.seconds,
+        summary.state_hash,
+        args.dump.display()
+    ))
+}
+
+pub(super) fn run(mut args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    if let Some(journal) = args.journal.take() {
+        return run_journal(args, journal);
+    }
+    let (Some(world), Some(events)) = (args.world, args.events) else {
+        anyhow::bail!(
+            "no world and recording are given\nhint: `worldflow replay my_world --events play.ndjson --dump out`"
+        );
+    };
+    let world = LoadedWorld::open(&world)?;
     let script = args.script.into_iter().map(|path| (path, None));
     let plan = Replay {
-        recordings: std::iter::once((args.events, args.map)).chain(script).collect(),
+        recordings: std::iter::once((events, args.map)).chain(script).collect(),
         dump: Some(args.dump.clone()),
         changes: args.changes,
         workers: args.workers.unwrap_or_else(|| workers(world.world.workers)),

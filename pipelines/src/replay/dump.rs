@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use worldflow_engine::collector::Recorder;
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::Row;
 use worldflow_schemas::catalog::ViewId;
-
-use super::Summary;
 
 /// The folder of a dump cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +68,7 @@ pub(super) fn changes(folder: &Path) -> Result<Recorder, DumpError> {
 }
 
 /// Writes `summary.json`.
-pub(super) fn summary(folder: &Path, summary: &Summary) -> Result<(), DumpError> {
+pub(super) fn summary(folder: &Path, summary: &impl Serialize) -> Result<(), DumpError> {
     let (path, mut file) = create(folder, "summary.json")?;
     let text = serde_json::to_string_pretty(summary).expect("a summary is plain data");
     writeln!(file, "{text}").and_then(|()| file.flush()).map_err(|error| DumpError { path, error })

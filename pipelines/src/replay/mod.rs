@@ -6,6 +6,7 @@
 mod dump;
 mod feed;
 mod gaps;
+mod journal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use worldflow_sources::recording::{Recording, RecordingError, Told};
 use crate::graph::graphs;
 use crate::world::{LoadedWorld, MappingError, open_mapping};
 pub use dump::DumpError;
+pub use journal::{JournalReplay, JournalSummary, replay_journal};
 
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ mod documented;
 mod grants;
 mod http;
 mod npcs;
+mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
 #[path = "../../../sinks/tests/support/postgres.rs"]
 mod postgres;

@@ -5,6 +5,7 @@
 
 mod climate;
 mod condition;
+mod journal;
 mod npc;
 mod one_or_many;
 mod ordered;
@@ -15,6 +16,7 @@ mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
+pub use journal::{JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use one_or_many::OneOrMany;
 pub use ordered::Ordered;

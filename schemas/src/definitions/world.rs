@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::journal::JournalDef;
 use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
@@ -27,6 +28,9 @@ pub struct WorldDef {
     /// How many timely workers; 0 means one a core.
     #[serde(default)]
     pub workers: u32,
+    /// What is kept of the realm's past.
+    #[serde(default)]
+    pub journal: JournalDef,
     /// The world clock.
     #[serde(default)]
     pub clock: ClockDef,

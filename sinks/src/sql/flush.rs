@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
+use tracing::trace;
+use worldflow_engine::PHASE;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::{Delta, Filter};
 use worldflow_schemas::catalog::{ViewDef, ViewId};
@@ -68,6 +70,7 @@ impl Flush {
         };
         let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
         let (to, plans) = self.plan(&frontiers).await?;
+        trace!(target: PHASE, "flush begins");
         let written = async {
             let mut rows = 0;
             for (view, plan) in plans {
@@ -81,6 +84,7 @@ impl Flush {
             Ok(rows)
         };
         let rows = within(WRITE_TIMEOUT, &self.target, written).await?;
+        trace!(target: PHASE, "flush ends");
         for view in &self.views {
             self.joined.entry(*view).or_insert(to.tick);
         }

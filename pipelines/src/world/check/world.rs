@@ -5,8 +5,16 @@ use std::path::Path;
 use worldflow_schemas::definitions::{OneOrMany, SinkDef};
 
 use super::names::QUEST_KINDS;
+use std::ops::RangeInclusive;
+
 use super::{Checker, Sort};
 use crate::world::spot::Spot;
+
+/// The least that journal and snapshots may be told to take.
+const LEAST_KEPT_BYTES: u64 = 200_000_000;
+
+const SNAPSHOT_EVERY_MS: RangeInclusive<u64> = 100..=3_600_000;
+const SEGMENT_BYTES: RangeInclusive<u64> = 10_000..=1_000_000_000;
 
 impl Checker<'_> {
     pub(super) fn check_world(&mut self) {
@@ -31,6 +39,28 @@ impl Checker<'_> {
         if definition.workers > 256 {
             let message = format!("{} workers", definition.workers);
             self.error(spot.key("workers"), message, "at most 256; 0 means one a core");
+        }
+        let (journal, spot) = (definition.journal, spot.key("journal"));
+        if journal.keep.world {
+            let message = format!("`keep: {}` is in world time", journal.keep);
+            self.error(
+                spot.key("keep"),
+                message,
+                "what is kept of the past is in real time: leave out `world`",
+            );
+        }
+        let every = journal.snapshot_every;
+        if every.world || !SNAPSHOT_EVERY_MS.contains(&every.ms) {
+            let message = format!("`snapshot_every: {every}` cannot be");
+            self.error(spot.key("snapshot_every"), message, "it is real time, from 100ms to 1h");
+        }
+        if !SEGMENT_BYTES.contains(&journal.segment.bytes) {
+            let message = format!("`segment: {}` cannot be", journal.segment);
+            self.error(spot.key("segment"), message, "it is from 10 kB to 1 GB");
+        }
+        if journal.at_most.bytes < LEAST_KEPT_BYTES {
+            let message = format!("`at_most: {}` is too little", journal.at_most);
+            self.error(spot.key("at_most"), message, "give at least 200 MB: two snapshots and some segments");
         }
     }
 

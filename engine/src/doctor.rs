@@ -1,0 +1,196 @@
+//! Examines a data folder: what is in it, what is wrong with it, and what opening it would do. Changes
+//! nothing, and may look while a realm is using the folder.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use worldflow_schemas::Tick;
+
+use crate::journal::survey::survey;
+use crate::journal::{JournalError, JournalReader};
+use crate::snapshot::{list, manifest};
+use crate::worlds::Worlds;
+
+pub use crate::journal::survey::Segment;
+
+/// What a data folder holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examined {
+    /// The folder.
+    pub folder: PathBuf,
+    /// A realm is using it.
+    pub in_use: bool,
+    /// The journal's lineage, in hexadecimal; absent until a realm is first opened on it.
+    pub epoch: Option<String>,
+    /// The worlds that ruled, and after which tick each began.
+    pub worlds: Vec<World>,
+    /// The length of its ticks.
+    pub tick_ms: Option<u32>,
+    /// Newest first.
+    pub snapshots: Vec<Snapshot>,
+    /// Oldest first.
+    pub segments: Vec<Segment>,
+    /// What opening it would do.
+    pub recovery: Recovery,
+    /// Everything that is wrong.
+    pub problems: Vec<String>,
+}
+
+/// A world of the folder.
+#[derive(Clone, Debug, Serialize)]
+pub struct World {
+    /// It ruled the ticks after this one; absent: from the first.
+    pub after: Option<Tick>,
+    /// Its name.
+    pub name: String,
+}
+
+/// A snapshot of the folder.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Its tick.
+    pub tick: Tick,
+    /// The version of its form.
+    pub version: Option<u64>,
+    /// The runs that it is read from.
+    pub runs: usize,
+    /// The pieces in them.
+    pub pieces: Option<u64>,
+    /// The length of all its files.
+    pub bytes: u64,
+    /// The hash of the views at its tick, in hexadecimal.
+    pub state_hash: Option<String>,
+    /// Why it cannot be read.
+    pub error: Option<String>,
+}
+
+/// What opening a folder does.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Recovery {
+    /// It loads the snapshot of this tick, or begins with nothing.
+    pub snapshot: Option<Tick>,
+    /// It replays so many ticks with inputs ...
+    pub ticks: u64,
+    /// ... and so many inputs.
+    pub inputs: u64,
+    /// It goes on after this tick.
+    pub last: Option<Tick>,
+    /// It cuts off an end that had not become durable. That is no damage: it is how a crash looks.
+    pub cuts: bool,
+    /// It refuses, and why.
+    pub error: Option<String>,
+}
+
+impl Examined {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// The folders of realms in a data folder, or the folder itself when it is one of a realm.
+#[must_use]
+pub fn realm_folders(data: &Path) -> Vec<PathBuf> {
+    let is_realm =
+        |folder: &Path| ["journal", "snapshots", "worlds.json"].iter().any(|it| folder.join(it).exists());
+    if is_realm(data) {
+        return vec![data.to_owned()];
+    }
+    let entries = fs::read_dir(data).into_iter().flatten();
+    let mut realms: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_realm(path)).collect();
+    realms.sort();
+    realms
+}
+
+/// How often a folder in use is looked at again when something is wrong: what is removed meanwhile is
+/// missing, and no damage.
+const LOOKS: usize = 3;
+
+/// Examines the folder of a realm.
+///
+/// # Errors
+/// When the folder cannot be read at all.
+pub fn examine(folder: &Path) -> Result<Examined, JournalError> {
+    let mut examined = look(folder)?;
+    for _ in 1..LOOKS {
+        if examined.is_sound() || !examined.in_use {
+            break;
+        }
+        examined = look(folder)?;
+    }
+    Ok(examined)
+}
+
+fn look(folder: &Path) -> Result<Examined, JournalError> {
+    let mut problems = Vec::new();
+    let (worlds, tick_ms) = match Worlds::read(folder) {
+        Ok(worlds) => {
+            let eras = worlds.eras().map(|(after, name)| World { after, name: name.to_owned() });
+            (eras.collect(), worlds.tick_length().map(|length| length.tick_ms))
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            (Vec::new(), None)
+        }
+    };
+    let snapshots = snapshots(&folder.join("snapshots"));
+    let segments = survey(&folder.join("journal"))?;
+    problems.extend(snapshots.iter().filter_map(|snapshot| {
+        snapshot.error.as_ref().map(|why| format!("the snapshot of tick {}: {why}", snapshot.tick))
+    }));
+    problems.extend(
+        segments
+            .iter()
+            .filter_map(|segment| segment.error.as_ref().map(|why| format!("{}: {why}", segment.file))),
+    );
+    let loaded = snapshots.iter().find(|snapshot| snapshot.error.is_none()).map(|snapshot| snapshot.tick);
+    let mut recovery = Recovery { snapshot: loaded, ..Recovery::default() };
+    if let Err(error) = replay(&folder.join("journal"), &mut recovery) {
+        let why = error.to_string();
+        problems.push(format!("opening it is refused: {why}"));
+        recovery.error = Some(why);
+    }
+    let epoch = fs::read_to_string(folder.join("epoch")).ok().map(|text| text.trim().to_owned());
+    if epoch.as_deref().is_some_and(|epoch| u64::from_str_radix(epoch, 16).is_err()) {
+        problems.push("the file `epoch` does not hold the name of a lineage".to_owned());
+    }
+    let (folder, in_use) = (folder.to_owned(), in_use(folder));
+    Ok(Examined { folder, in_use, epoch, worlds, tick_ms, snapshots, segments, recovery, problems })
+}
+
+fn snapshots(folder: &Path) -> Vec<Snapshot> {
+    let look = |listed| match manifest::check(folder, &listed) {
+        Ok(looked) => Snapshot {
+            tick: listed.tick,
+            version: Some(looked.version),
+            runs: looked.runs,
+            pieces: looked.pieces,
+            bytes: looked.bytes,
+            state_hash: looked.state_hash.map(|hash| format!("{hash:032x}")),
+            error: None,
+        },
+        Err(why) => Snapshot { tick: listed.tick, error: Some(why), ..Snapshot::default() },
+    };
+    list(folder).into_iter().map(look).collect()
+}
+
+fn replay(journal: &Path, recovery: &mut Recovery) -> Result<(), JournalError> {
+    let mut reader = JournalReader::look(journal, recovery.snapshot, Tick::MAX)?;
+    while reader.next_segment(&mut |tick| {
+        recovery.ticks += 1;
+        recovery.inputs += tick.sealed.len() as u64;
+    })? {}
+    recovery.last = recovery.snapshot.max(reader.recovered().last);
+    recovery.cuts = reader.recovered().torn;
+    Ok(())
+}
+
+/// Whether a process holds the folder's lock. Asking for a share of it disturbs nobody but one that is
+/// just being started.
+fn in_use(folder: &Path) -> bool {
+    let Ok(lock) = File::open(folder.join("lock")) else { return false };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+}

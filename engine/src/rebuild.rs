@@ -1,0 +1,112 @@
+//! Rebuilds the views of a past tick from what a data folder holds, without touching the folder, also
+//! while a realm is using it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::{Sym, Tick};
+
+use crate::dedupe::Dedupe;
+use crate::journal::{JournalReader, last_known};
+use crate::runtime::{CloseError, Given, OpenError, RealmConfig, start};
+use crate::sequencer::Before;
+use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through};
+use crate::view_store::ViewStore;
+use crate::worlds::{Graphs, Worlds};
+
+/// What is to be rebuilt.
+#[derive(Clone, Debug)]
+pub struct RebuildConfig {
+    /// The data folder of a realm.
+    pub folder: PathBuf,
+    /// The realm's name.
+    pub name: Sym,
+    /// Timely workers.
+    pub workers: usize,
+    /// The tick, in milliseconds of UTC; what is known last without it.
+    pub until_ms: Option<i64>,
+}
+
+/// A past tick.
+#[derive(Clone, Debug)]
+pub struct Rebuilt {
+    /// The tick.
+    pub tick: Tick,
+    /// The views at its end.
+    pub views: Arc<ViewStore>,
+    /// The world that ruled it.
+    pub world: Arc<WorldDef>,
+    /// The tick of the snapshot that it was rebuilt from; `None`: from the beginning of the journal.
+    pub snapshot: Option<Tick>,
+}
+
+/// Rebuilds a tick from the newest snapshot that is not after it, and the journal since.
+///
+/// # Errors
+/// When the folder holds nothing, no longer holds that tick, or is damaged.
+pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Result<Rebuilt, OpenError> {
+    let graphs = graphs.into();
+    let (journal, snapshots) = (config.folder.join("journal"), config.folder.join("snapshots"));
+    let worlds = Worlds::read(&config.folder)?;
+    let nothing = || OpenError::Nothing(config.folder.clone());
+    let length = worlds.tick_length().ok_or_else(nothing)?;
+    let asked = config.until_ms.map_or(Tick::MAX, |ms| length.tick_at(ms));
+    let mut snapshot = newest_through(&snapshots, asked);
+    let first = snapshot.as_ref().map(|snapshot| snapshot.tick);
+    let until = last_known(&journal)?.max(first).ok_or_else(nothing)?.min(asked);
+    loop {
+        let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
+        // The state at a snapshot's own tick is what the world of that tick made of it.
+        let before = if loaded == Some(until) { until.checked_sub(1) } else { loaded };
+        let (world, ends) = worlds.after(before).ok_or_else(nothing)?;
+        let (world, to) = (Arc::clone(world), ends.filter(|ends| *ends < until).unwrap_or(until));
+        let reader = JournalReader::look(&journal, loaded, to)?;
+        let before = Before { snapshot: snapshot.take(), only: Some(Some(to)) };
+        let realm = RealmConfig {
+            workers: config.workers,
+            // Nobody follows; what is read is the end.
+            held_changes: 0,
+            ..RealmConfig::in_memory(config.name, Arc::clone(&world))
+        };
+        if to == until {
+            let (running, _) = start(realm, Given::taken_back(before, reader), &graphs).await?;
+            let views = Arc::clone(&running.realm.views);
+            running.close().await?;
+            return Ok(Rebuilt { tick: until, views, world, snapshot: first });
+        }
+        snapshot = Some(era(realm, before, reader, to, &graphs).await?);
+    }
+}
+
+/// Runs to the end of a world's time, and returns the base state that comes of it.
+async fn era(
+    realm: RealmConfig,
+    before: Before,
+    reader: JournalReader,
+    to: Tick,
+    graphs: &Graphs,
+) -> Result<Snapshot, OpenError> {
+    let (tell, told) = channel();
+    let begun = before.snapshot.as_ref();
+    let state: BaseState = begun.map(|begun| begun.rows.clone()).unwrap_or_default().into_iter().collect();
+    let dedupe = begun.map(|begun| begun.dedupe.clone()).unwrap_or_default();
+    let follower = std::thread::Builder::new()
+        .name("base state".to_owned())
+        .spawn(move || follow(&told, state, dedupe))
+        .map_err(|error| OpenError::Threads(error.to_string()))?;
+    let given = Given { base: Some(tell), ..Given::taken_back(before, reader) };
+    let (running, _) = start(realm, given, graphs).await?;
+    running.close().await?;
+    let (state, dedupe) = follower.join().map_err(|_| CloseError::Panicked("base state"))?;
+    Ok(Snapshot { tick: to, rows: state.rows(), dedupe, runs: None, state_hash: None })
+}
+
+fn follow(told: &Receiver<ToSnapshots>, mut state: BaseState, mut dedupe: Dedupe) -> (BaseState, Dedupe) {
+    while let Ok(ToSnapshots::Tick(tick)) = told.recv() {
+        tick.base.into_iter().for_each(|change| state.apply(change));
+        dedupe.sealed(tick.tick, &tick.ids, &tick.floors);
+    }
+    (state, dedupe)
+}

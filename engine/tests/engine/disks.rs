@@ -1,0 +1,198 @@
+//! A disk that is full or fails: nothing is acknowledged that is not durable, nothing is lost that was,
+//! and the realm goes on when it can.
+
+use std::io::{self, Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinHandle;
+use worldflow_engine::admission::Outcome;
+use worldflow_engine::disk::{Disk, DiskFile, SharedDisk};
+use worldflow_engine::doctor::examine;
+use worldflow_engine::runtime::{CloseError, RealmConfig, RunningRealm, open};
+use worldflow_engine::snapshot::SnapshotConfig;
+
+use crate::realms::{config_in, count, named, publish};
+use crate::restarts::crash_copy;
+use crate::tiny::graph;
+
+/// What goes wrong with a disk, and when.
+#[derive(Default)]
+struct Faults {
+    /// How much fits, once it is known.
+    room: Mutex<Option<usize>>,
+    /// How many syncs fail; what they were to make durable is lost.
+    failing_syncs: AtomicU64,
+    /// Files can be neither cut nor removed.
+    stuck: AtomicBool,
+}
+
+impl Faults {
+    fn give(&self, room: Option<usize>) {
+        *self.room.lock().expect("no panic") = room;
+    }
+}
+
+struct Faulty(Arc<Faults>, SharedDisk);
+
+struct FaultyFile {
+    faults: Arc<Faults>,
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    synced: usize,
+}
+
+impl Disk for Faulty {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if *self.0.room.lock().expect("no panic") == Some(0) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        let (faults, path_of, file) = (Arc::clone(&self.0), path.to_owned(), self.1.0.create(path)?);
+        Ok(Box::new(FaultyFile { faults, path: path_of, file, synced: 0 }))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        if self.0.stuck.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.1.0.remove(path)
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut room = self.faults.room.lock().expect("no panic");
+        let Some(left) = *room else { return self.file.append(bytes) };
+        let fits = left.min(bytes.len());
+        *room = Some(left - fits);
+        self.file.append(&bytes[..fits])?;
+        if fits < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut bytes = std::fs::read(&self.path)?;
+        let fail = |left: u64| left.checked_sub(1);
+        if self.faults.failing_syncs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fail).is_ok() {
+            // The system forgets what it could not write: other data stands there.
+            bytes[self.synced..].fill(0xa5);
+            std::fs::write(&self.path, bytes)?;
+            return Err(Error::other("the disk is broken"));
+        }
+        self.synced = bytes.len();
+        Ok(())
+    }
+
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        if self.faults.stuck.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.file.cut(bytes)
+    }
+}
+
+fn config(folder: &Path, faults: &Arc<Faults>) -> RealmConfig {
+    let disk = SharedDisk(Arc::new(Faulty(Arc::clone(faults), SharedDisk::default())));
+    let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
+    RealmConfig { disk, snapshots, ..config_in(folder) }
+}
+
+/// Sends one event and lets a tick pass, without waiting for either.
+fn begin(running: &RunningRealm, id: &'static str) -> JoinHandle<Vec<Outcome>> {
+    let (admission, driver) = (running.realm.admission.clone(), running.driver());
+    let publishing =
+        tokio::spawn(async move { admission.publish("test".into(), vec![named("ada", "kill", id)]).await });
+    tokio::spawn(async move {
+        tokio::task::yield_now().await;
+        // A realm that ends meanwhile has published nothing.
+        let _ended = driver.advance(1).await;
+        publishing.await.expect("no panic").unwrap_or_default()
+    })
+}
+
+async fn until_trouble(running: &RunningRealm) -> String {
+    loop {
+        if let Some(why) = running.realm.observed.trouble() {
+            return why;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The folder as a crash would leave it now holds the events of ada up to `expected`.
+async fn assert_survives(folder: &Path, expected: i64) {
+    let copy = tempfile::tempdir().expect("a folder");
+    crash_copy(folder, copy.path());
+    let examined = examine(copy.path()).expect("readable");
+    assert!(examined.is_sound(), "{examined:#?}");
+    for _ in 0..2 {
+        let again = open(config_in(copy.path()), graph()).await.expect("opens");
+        assert_eq!(count(&again, "ada"), Some(expected));
+        again.close().await.expect("closes");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for_and_nothing_is_acknowledged_meanwhile() {
+    for room in [0, 1, 12, 40] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let faults = Arc::new(Faults::default());
+        let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+        publish(&running, vec![named("ada", "kill", "1")]).await;
+        faults.give(Some(room));
+        let waiting = begin(&running, "2");
+        let why = until_trouble(&running).await;
+        assert!(why.contains("no storage space") && why.contains("hint: check the disk"), "{why}");
+        assert!(!waiting.is_finished(), "nothing is durable");
+        assert_eq!(count(&running, "ada"), Some(1), "and nothing is shown");
+        assert_survives(folder.path(), 1).await;
+        faults.give(None);
+        assert!(matches!(waiting.await.expect("no panic")[..], [Outcome::Accepted { tick: 2 }]));
+        assert_eq!((count(&running, "ada"), running.realm.observed.trouble()), (Some(2), None));
+        publish(&running, vec![named("ada", "kill", "3")]).await;
+        assert_survives(folder.path(), 3).await;
+        running.close().await.expect("closes");
+    }
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_lost_is_written_again_elsewhere() {
+    for (failing, stuck) in [(1, false), (3, false), (1, true), (3, true)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let faults = Arc::new(Faults::default());
+        let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+        publish(&running, vec![named("ada", "kill", "1")]).await;
+        publish(&running, vec![named("ada", "kill", "2")]).await;
+        faults.stuck.store(stuck, Ordering::Relaxed);
+        faults.failing_syncs.store(failing, Ordering::Relaxed);
+        let acked = publish(&running, vec![named("ada", "kill", "3")]).await;
+        assert!(matches!(acked[..], [Outcome::Accepted { tick: 3 }]));
+        assert_eq!(faults.failing_syncs.load(Ordering::Relaxed), 0);
+        assert_survives(folder.path(), 3).await;
+        // Again, with the segments that failed before still there.
+        faults.failing_syncs.store(failing, Ordering::Relaxed);
+        publish(&running, vec![named("ada", "kill", "4")]).await;
+        publish(&running, vec![named("ada", "kill", "5")]).await;
+        assert_survives(folder.path(), 5).await;
+        let given_up = examine(folder.path()).expect("readable").segments;
+        assert_eq!(given_up.iter().any(|segment| segment.given_up_at.is_some()), stuck);
+        running.close().await.expect("closes");
+    }
+}
+
+#[tokio::test]
+async fn a_realm_on_a_full_disk_can_be_stopped_and_says_what_was_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let faults = Arc::new(Faults::default());
+    let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+    publish(&running, vec![named("ada", "kill", "1")]).await;
+    faults.give(Some(0));
+    let waiting = begin(&running, "2");
+    until_trouble(&running).await;
+    match running.close().await {
+        Err(CloseError::Failed(why)) => assert!(why.to_string().contains("no storage space"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(waiting.await.expect("no panic"), [], "nobody was told that it was taken");
+    assert_survives(folder.path(), 1).await;
+}

@@ -1,0 +1,153 @@
+//! The past: rebuilt from what is kept, examined, copied while a realm runs, and put back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use worldflow_engine::admission::Outcome;
+use worldflow_engine::backup::{BackupError, backup, restore};
+use worldflow_engine::doctor::examine;
+use worldflow_engine::journal::{JournalConfig, JournalError};
+use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild};
+use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
+use worldflow_engine::snapshot::{Retention, SnapshotConfig};
+use worldflow_schemas::Tick;
+
+use crate::realms::{config_in, count, named, publish};
+use crate::restarts::crash_copy;
+use crate::tiny::{graphs, world};
+
+/// Everything of the last `keep` ticks is kept, in small segments.
+fn keeping(folder: &Path, keep: u64, at_most_bytes: u64, worth: u64) -> RealmConfig {
+    let retention = Retention { keep_ms: keep * 10, at_most_bytes };
+    let mut world = (*world()).clone();
+    world.seed = worth;
+    RealmConfig {
+        world: Arc::new(world),
+        snapshots: SnapshotConfig { retention, ..SnapshotConfig::default() },
+        journal: JournalConfig { segment_bytes: 200, sync: false },
+        ..config_in(folder)
+    }
+}
+
+/// Plays a few ticks, and notes the hash of the views after each.
+async fn play(running: &RunningRealm, hashes: &mut BTreeMap<Tick, u128>, ticks: u64) {
+    for _ in 0..ticks {
+        let next = running.realm.progress.borrow().tick + 1;
+        publish(
+            running,
+            vec![named("ada", "kill", &format!("a{next}")), named("bob", "ring", &format!("b{next}"))],
+        )
+        .await;
+        hashes.insert(next, running.realm.views.state_hash());
+        // Nothing comes in the next, but a timer rings.
+        let quiet = running.advance(1).await.expect("runs");
+        hashes.insert(quiet, running.realm.views.state_hash());
+    }
+}
+
+async fn at(folder: &Path, tick: Tick) -> Result<Rebuilt, OpenError> {
+    let until_ms = Some(i64::try_from(tick * 10).expect("small"));
+    let config = RebuildConfig { folder: folder.to_owned(), name: "tiny".into(), workers: 1, until_ms };
+    rebuild(&config, graphs()).await
+}
+
+async fn assert_rebuilds(folder: &Path, hashes: &BTreeMap<Tick, u128>, from_snapshots: bool) {
+    for (tick, hash) in hashes {
+        let rebuilt = at(folder, *tick).await.expect("rebuilt");
+        assert_eq!((rebuilt.tick, rebuilt.views.state_hash()), (*tick, *hash), "tick {tick}");
+        assert!(from_snapshots || rebuilt.snapshot.is_none());
+    }
+}
+
+#[tokio::test]
+async fn every_tick_is_rebuilt_also_while_the_realm_runs_and_under_worlds_that_were_edited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hashes = BTreeMap::new();
+    for worth in [1, 1, 10, 3] {
+        let running = open(keeping(folder.path(), 10_000, 1 << 30, worth), graphs()).await.expect("opens");
+        play(&running, &mut hashes, 3).await;
+        assert_rebuilds(folder.path(), &hashes, true).await;
+        let beyond = at(folder.path(), 1_000_000).await.expect("what is known last");
+        assert_eq!(beyond.views.state_hash(), running.realm.views.state_hash());
+        running.close().await.expect("closes");
+    }
+    // The hashes that the snapshots wrote down are those of their ticks.
+    let examined = examine(folder.path()).expect("readable");
+    assert!(examined.is_sound() && examined.snapshots.len() == 3, "{examined:#?}");
+    for snapshot in &examined.snapshots {
+        let expected = hashes.get(&snapshot.tick).map(|hash| format!("{hash:032x}"));
+        assert_eq!(snapshot.state_hash, expected, "tick {}", snapshot.tick);
+    }
+    // From the beginning of the journal alone it is the same.
+    let copy = tempfile::tempdir().expect("a folder");
+    crash_copy(folder.path(), copy.path());
+    std::fs::remove_dir_all(copy.path().join("snapshots")).expect("removable");
+    assert_rebuilds(copy.path(), &hashes, false).await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_rule_goes_and_what_is_not_can_be_rebuilt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hashes = BTreeMap::new();
+    for _ in 0..12 {
+        let running = open(keeping(folder.path(), 40, 1 << 30, 1), graphs()).await.expect("opens");
+        play(&running, &mut hashes, 5).await;
+        running.close().await.expect("closes");
+    }
+    let last = *hashes.keys().next_back().expect("some");
+    let kept = hashes.split_off(&(last - 40));
+    assert_rebuilds(folder.path(), &kept, true).await;
+    let gone = at(folder.path(), 20).await.err().expect("long gone");
+    assert!(matches!(gone, OpenError::Journal(JournalError::Removed { .. })), "{gone}");
+    let many = examine(folder.path()).expect("readable");
+    assert!(many.is_sound() && many.snapshots.len() > 2, "{many:#?}");
+    // A bound on the size leaves what a restart needs.
+    let running = open(keeping(folder.path(), 40, 1, 1), graphs()).await.expect("opens");
+    play(&running, &mut hashes, 1).await;
+    let hash = running.realm.views.state_hash();
+    running.close().await.expect("closes");
+    let few = examine(folder.path()).expect("readable");
+    assert!(few.is_sound() && few.snapshots.len() == 2, "{few:#?}");
+    assert!(few.segments.len() < many.segments.len(), "{} {}", few.segments.len(), many.segments.len());
+    let running = open(keeping(folder.path(), 40, 1, 1), graphs()).await.expect("opens");
+    assert_eq!(running.realm.views.state_hash(), hash);
+    running.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_running_realm_goes_on_by_itself() {
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (saved, data) = (other.path().join("saved"), other.path().join("data"));
+    let mut hashes = BTreeMap::new();
+    let running = open(keeping(folder.path(), 40, 1 << 30, 1), graphs()).await.expect("opens");
+    play(&running, &mut hashes, 3).await;
+    running.close().await.expect("closes");
+    let running = open(keeping(folder.path(), 40, 1 << 30, 1), graphs()).await.expect("opens");
+    play(&running, &mut hashes, 3).await;
+    let epoch = running.realm.epoch;
+    let copied = backup(folder.path(), &saved).expect("copied");
+    let last = copied.recovery.last.expect("it holds something");
+    assert!(copied.epoch.is_none() && copied.recovery.snapshot == Some(6), "{copied:#?}");
+    play(&running, &mut hashes, 3).await;
+    running.close().await.expect("closes");
+
+    assert_eq!(at(&saved, last).await.expect("rebuilt").views.state_hash(), hashes[&last]);
+    assert!(matches!(backup(folder.path(), &saved), Err(BackupError::Exists(_))));
+    restore(&saved, &data).expect("put back");
+    assert!(matches!(restore(&saved, &data), Err(BackupError::Exists(_))));
+    let running = open(keeping(&data, 40, 1 << 30, 1), graphs()).await.expect("opens");
+    assert_eq!(running.realm.views.state_hash(), hashes[&last]);
+    assert_ne!(running.realm.epoch, epoch, "what came after the backup is another story");
+    assert_eq!(publish(&running, vec![named("ada", "kill", "a1")]).await, [Outcome::Duplicate { tick: 1 }]);
+    assert!(count(&running, "ada") > Some(0));
+    running.close().await.expect("closes");
+
+    // One that is damaged is not put back, and nothing is left of the attempt.
+    let run = saved.join("snapshots/000000000001.run");
+    std::fs::write(&run, "damaged").expect("writable");
+    let again = other.path().join("again");
+    let refused = restore(&saved, &again).expect_err("refused").to_string();
+    assert!(refused.contains("000000000001.run: its length or checksum"), "{refused}");
+    assert!(std::fs::read_dir(other.path()).expect("a folder").count() == 2, "saved and data");
+}

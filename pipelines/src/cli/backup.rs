@@ -1,0 +1,44 @@
+//! `worldflow backup`: a copy of a data folder, taken while its realms run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use worldflow_engine::backup;
+use worldflow_engine::doctor::realm_folders;
+
+/// Copy a data folder, also while its realms run.
+///
+/// The copy holds, for each realm, the newest snapshot, the journal since, and the worlds, and has been
+/// examined as `worldflow doctor` does. It appears under its name only when it is whole.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  worldflow backup .data backups/monday
+  worldflow restore backups/monday .data       after the realms have stopped and .data was moved away")]
+pub(super) struct BackupArgs {
+    /// The data folder, or that of one realm in it.
+    data: PathBuf,
+    /// Where the copy goes: a folder that is not there yet.
+    to: PathBuf,
+}
+
+pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
+    let folders = realm_folders(&args.data);
+    anyhow::ensure!(
+        !folders.is_empty(),
+        "{}: no realm keeps its data here\nhint: name the folder that `worldflow run --data` was given",
+        args.data.display()
+    );
+    let mut text = String::new();
+    for folder in folders {
+        let to = if folder == args.data {
+            args.to.clone()
+        } else {
+            args.to.join(folder.file_name().unwrap_or_default())
+        };
+        if let Some(above) = to.parent() {
+            std::fs::create_dir_all(above)?;
+        }
+        text.push_str(&super::doctor::text(&backup::backup(&folder, &to)?));
+    }
+    super::show(&text)
+}

@@ -1,0 +1,65 @@
+//! Rebuilds a past tick of a realm from its data folder.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use worldflow_engine::rebuild::{RebuildConfig, rebuild};
+use worldflow_schemas::{Sym, Tick, catalog};
+
+use super::{ReplayError, dump};
+use crate::graph::graphs;
+
+/// What of a realm's past is to be rebuilt.
+#[derive(Clone, Debug)]
+pub struct JournalReplay {
+    /// The folder of the realm.
+    pub folder: PathBuf,
+    /// The realm's name.
+    pub realm: String,
+    /// Where the rows go.
+    pub dump: Option<PathBuf>,
+    /// Timely workers.
+    pub workers: usize,
+    /// The moment, UTC milliseconds; the last that is known without it.
+    pub until_ms: Option<i64>,
+}
+
+/// What was rebuilt: `summary.json`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct JournalSummary {
+    /// The realm.
+    pub realm: String,
+    /// The tick.
+    pub last_tick: Tick,
+    /// It was rebuilt from the snapshot of this tick, or from the beginning of the journal.
+    pub snapshot: Option<Tick>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// The state hash at the end of the tick, in hexadecimal.
+    pub state_hash: String,
+}
+
+/// Rebuilds a tick without touching the folder, which may be in use.
+///
+/// # Errors
+/// When the folder no longer holds that tick, or is damaged, or the dump cannot be written.
+pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, ReplayError> {
+    let began = Instant::now();
+    let name = Sym::new(&plan.realm);
+    let (folder, workers, until_ms) = (plan.folder.clone(), plan.workers, plan.until_ms);
+    let rebuilt = rebuild(&RebuildConfig { folder, name, workers, until_ms }, graphs(name)).await?;
+    let summary = JournalSummary {
+        realm: plan.realm.clone(),
+        last_tick: rebuilt.tick,
+        snapshot: rebuilt.snapshot,
+        seconds: began.elapsed().as_secs_f64(),
+        state_hash: format!("{:032x}", rebuilt.views.state_hash()),
+    };
+    if let Some(folder) = &plan.dump {
+        for view in catalog::ids() {
+            dump::view(folder, &rebuilt.views, view)?;
+        }
+        dump::summary(folder, &summary)?;
+    }
+    Ok(summary)
+}

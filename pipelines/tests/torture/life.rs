@@ -1,0 +1,233 @@
+//! One life of the server, from its start to `kill -9`, and in the middle of what it was killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::clients::{self, Ledger};
+
+/// How long anything may take on a busy machine before the test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// In the middle of what it is to be killed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Aim {
+    Anywhere,
+    Recovery,
+    Flush,
+    Snapshot,
+    Roll,
+    /// A grant has been handed out, and its answer is not acked.
+    Delivery,
+}
+
+pub(crate) const PHASES: [Aim; 6] =
+    [Aim::Anywhere, Aim::Recovery, Aim::Flush, Aim::Snapshot, Aim::Roll, Aim::Delivery];
+
+impl Aim {
+    /// How the server calls it in its log.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Aim::Recovery => Some("recovery"),
+            Aim::Flush => Some("flush"),
+            Aim::Snapshot => Some("snapshot"),
+            Aim::Roll => Some("roll"),
+            Aim::Anywhere | Aim::Delivery => None,
+        }
+    }
+}
+
+/// A number below `below`.
+pub(crate) fn draw(seed: &mut u64, below: u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) % below.max(1)
+}
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Life {
+    child: Child,
+    printed: UnboundedReceiver<String>,
+    phases: UnboundedReceiver<String>,
+    pub(crate) address: String,
+    pub(crate) game_server: String,
+    dashboard: String,
+    log: String,
+}
+
+fn lines(from: impl std::io::Read + Send + 'static) -> UnboundedReceiver<String> {
+    let (line, lines) = unbounded_channel();
+    // Ends with the process, or when nobody listens.
+    std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|text| line.send(text))
+    });
+    lines
+}
+
+impl Life {
+    pub(crate) fn start(world: &Path, data: &Path) -> Life {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_worldflow"))
+            .args(["run", "--port", "0", "--development", "--data"])
+            .args([data, world])
+            .env("RUST_LOG", "warn,worldflow::phase=trace")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let printed = lines(child.stdout.take().expect("piped"));
+        let phases = lines(child.stderr.take().expect("piped"));
+        let nothing = String::new;
+        let (address, game_server, dashboard, log) = (nothing(), nothing(), nothing(), nothing());
+        Life { child, printed, phases, address, game_server, dashboard, log }
+    }
+
+    /// Waits until it serves.
+    pub(crate) async fn ready(&mut self) {
+        let serves = async {
+            while let Some(line) = self.printed.recv().await {
+                if let Some(address) = line.strip_prefix("worldflow listens on http://") {
+                    address.clone_into(&mut self.address);
+                }
+                match line.split_whitespace().collect::<Vec<_>>()[..] {
+                    ["game_server", _, token] => token.clone_into(&mut self.game_server),
+                    ["dashboard", _, token] => token.clone_into(&mut self.dashboard),
+                    _ => {}
+                }
+                if line.starts_with("Ctrl-C stops it") {
+                    return true;
+                }
+            }
+            false
+        };
+        let serves = timeout(DEADLINE, serves).await;
+        if serves != Ok(true) {
+            self.kill();
+            while let Some(line) = self.phases.recv().await {
+                self.note(&line);
+            }
+            panic!("it does not serve ({serves:?}); it said:\n{}", self.log);
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = reqwest::Client::new()
+            .get(format!("http://{}{path}", self.address))
+            .bearer_auth(&self.dashboard)
+            .send()
+            .await
+            .expect("it answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+
+    /// Lives until it is killed where it is to be; whether it was.
+    pub(crate) async fn lived(&mut self, aim: Aim, ledger: &Arc<Ledger>, seed: &mut u64) -> bool {
+        if aim == Aim::Recovery {
+            return self.killed_in_recovery(seed).await;
+        }
+        self.ready().await;
+        let working = clients::work(self, ledger, *seed);
+        let answering = ledger.answering();
+        match aim {
+            Aim::Anywhere => sleep(Duration::from_millis(draw(seed, 400))).await,
+            // When none is due a kill anywhere is as good.
+            Aim::Delivery => drop(timeout(Duration::from_secs(3), answering.notified()).await),
+            _ => drop(timeout(Duration::from_secs(3), self.begun(aim, draw(seed, 3))).await),
+        }
+        pause(Duration::from_micros(draw(seed, 2_000)));
+        let delivering = ledger.unanswered() > 0;
+        self.kill();
+        for client in working {
+            client.await.expect("a client does not panic");
+        }
+        match aim {
+            Aim::Anywhere => true,
+            Aim::Delivery => delivering,
+            _ => self.died_within(aim).await,
+        }
+    }
+
+    /// Somewhere between its start and its first line.
+    async fn killed_in_recovery(&mut self, seed: &mut u64) -> bool {
+        drop(timeout(Duration::from_secs(3), self.begun(Aim::Recovery, 0)).await);
+        pause(Duration::from_micros(draw(seed, 10_000)));
+        self.kill();
+        self.died_within(Aim::Recovery).await
+    }
+
+    /// Waits until something begins for the `more`th time after the first.
+    async fn begun(&mut self, aim: Aim, more: u64) {
+        let wanted = format!("{} begins", aim.name().unwrap_or_default());
+        let mut left = more;
+        while let Some(line) = self.phases.recv().await {
+            self.note(&line);
+            if line.contains(&wanted) {
+                match left {
+                    0 => return,
+                    _ => left -= 1,
+                }
+            }
+        }
+    }
+
+    /// Whether what had begun last of that kind had not ended.
+    async fn died_within(&mut self, aim: Aim) -> bool {
+        while let Some(line) = self.phases.recv().await {
+            self.note(&line);
+        }
+        let name = aim.name().unwrap_or_default();
+        let last = self
+            .log
+            .lines()
+            .rev()
+            .find(|line| [" begins", " ends"].iter().any(|what| line.contains(&format!("{name}{what}"))));
+        last.is_some_and(|line| line.contains(" begins"))
+    }
+
+    fn note(&mut self, line: &str) {
+        assert!(!line.contains("panicked"), "{line}");
+        self.log.push_str(line);
+        self.log.push('\n');
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself, which what it leaves will show.
+        let _ = self.child.kill();
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Stops it as a service manager does.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        let end = Instant::now() + DEADLINE;
+        let status = loop {
+            match self.child.try_wait().expect("a child can be waited for") {
+                Some(status) => break status,
+                None => sleep(Duration::from_millis(10)).await,
+            }
+            assert!(Instant::now() < end, "it does not stop");
+        };
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// Less than a timer can wait for.
+fn pause(span: Duration) {
+    let end = std::time::Instant::now() + span;
+    while std::time::Instant::now() < end {
+        std::hint::spin_loop();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
