@@ -22,6 +22,7 @@ use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
+use crate::positions::Reached;
 use crate::realm::Progress;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
@@ -104,6 +105,7 @@ pub(crate) struct Released {
     pub(crate) events: Option<Arc<[Event]>>,
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
+    pub(crate) reached: Vec<Reached>,
 }
 
 /// An answer for a source, due when `tick` is published.
@@ -326,10 +328,10 @@ impl Collector {
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
             }
         }
-        let (mut ids, mut floors) = (SealedIds::default(), Vec::new());
+        let (mut ids, mut floors, mut reached) = (SealedIds::default(), Vec::new(), Vec::new());
         if let Some(released) = released {
             published.add(released.items);
-            (ids, floors) = (released.ids, released.floors);
+            (ids, floors, reached) = (released.ids, released.floors, released.reached);
             if live {
                 self.stats.published(released.items, released.at);
             }
@@ -338,9 +340,9 @@ impl Collector {
             }
         }
         if let Some(snapshots) = &self.snapshots
-            && (!base.is_empty() || !ids.is_empty())
+            && (!base.is_empty() || !ids.is_empty() || !reached.is_empty())
         {
-            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids, floors }));
+            let _gone = snapshots.send(ToSnapshots::Tick(TickBase { tick, base, ids, floors, reached }));
         }
         changed
     }
@@ -410,6 +412,7 @@ mod tests {
             events: None,
             ids: SealedIds::default(),
             floors: Vec::new(),
+            reached: Vec::new(),
         }])
     }
 

@@ -21,6 +21,7 @@ use crate::folder::{DataFolder, FolderError, draw_epoch};
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
+use crate::positions::Positions;
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
@@ -133,6 +134,8 @@ pub struct RunningRealm {
     at_close: bool,
     /// A snapshot at the end is that of this tick at least.
     through: Option<Tick>,
+    /// How far sources had been read when it was opened.
+    positions: Positions,
     folder: Option<DataFolder>,
 }
 
@@ -316,6 +319,7 @@ async fn start(
         last_input: 0,
         progress: progress_read.clone(),
         began: Began::default(),
+        positions: Positions::default(),
     };
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;
@@ -323,7 +327,7 @@ async fn start(
         journal.map(|(folder, told)| JournalWriter::open(&folder, journal_config, last, told)).transpose()
     };
     let sequencer = spawn("sequencer", move || sequencer.run(before, old_journal, open_journal, recovered))?;
-    let running = RunningRealm {
+    let mut running = RunningRealm {
         realm: Realm {
             name: config.name,
             epoch,
@@ -341,10 +345,14 @@ async fn start(
         tells,
         at_close: config.snapshots.at_close,
         through: None,
+        positions: Positions::default(),
         folder: None,
     };
     match opened.await {
-        Ok(Ok(last)) => Ok((running, last)),
+        Ok(Ok((last, positions))) => {
+            running.positions = positions;
+            Ok((running, last))
+        }
         Ok(Err(error)) => {
             running.abandon().await;
             Err(error.into())
@@ -388,6 +396,12 @@ impl RunningRealm {
         told.await.map_err(|_| Stopped)
     }
 
+    /// How far sources had been read when the realm was opened: what the journal holds.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// A handle that can advance time in manual mode. Cheap to clone.
     #[must_use]
     pub fn driver(&self) -> Driver {
@@ -424,6 +438,7 @@ impl RunningRealm {
             at_close,
             through,
             folder,
+            ..
         } = self;
         drop((realm, control, tells));
         let joined = tokio::task::spawn_blocking(move || {

@@ -23,6 +23,7 @@ use worldflow_schemas::{Sym, Tick};
 use crate::alarm::PanicAlarm;
 use crate::dedupe::{Dedupe, SealedIds, Window};
 use crate::journal::{remove_through, sync_folder};
+use crate::positions::{Positions, Reached};
 
 /// When snapshots are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub rows: Vec<BaseRow>,
     /// The ids accepted so far.
     pub dedupe: Dedupe,
+    /// How far sources have been read.
+    pub positions: Positions,
 }
 
 /// Operator, route and key.
@@ -99,7 +102,9 @@ pub struct SnapshotError {
     error: std::io::Error,
 }
 
-const VERSION: u32 = 3;
+/// The version of the file. What version 3 wrote has no positions, and is read as it is.
+const VERSION: u32 = 4;
+const OLDEST_VERSION: u32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
 struct SnapshotFile {
@@ -112,6 +117,9 @@ struct SnapshotFile {
     /// Postcard of [`Dedupe`].
     #[prost(bytes = "vec", tag = "4")]
     dedupe: Vec<u8>,
+    /// Postcard of [`Positions`].
+    #[prost(bytes = "vec", tag = "5")]
+    positions: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -156,6 +164,7 @@ pub fn publish(folder: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> 
             })
             .collect(),
         dedupe: postcard::to_stdvec(&snapshot.dedupe).expect("plain data of known lengths"),
+        positions: postcard::to_stdvec(&snapshot.positions).expect("plain data of known lengths"),
     };
     let bytes = file.encode_to_vec();
     let manifest = Manifest {
@@ -223,8 +232,9 @@ pub fn newest(folder: &Path) -> Option<Snapshot> {
 fn read(manifest: &Path) -> Result<Snapshot, String> {
     let said = fs::read(manifest).map_err(|error| error.to_string())?;
     let said: Manifest = serde_json::from_slice(&said).map_err(|error| error.to_string())?;
-    if said.version != VERSION {
-        return Err(format!("it is of version {}, and this program reads {VERSION}", said.version));
+    if !(OLDEST_VERSION..=VERSION).contains(&said.version) {
+        let known = format!("this program reads {OLDEST_VERSION} to {VERSION}");
+        return Err(format!("it is of version {}, and {known}", said.version));
     }
     let bytes = fs::read(manifest.with_extension("snapshot")).map_err(|error| error.to_string())?;
     if bytes.len() != said.bytes || crc32fast::hash(&bytes) != said.crc32 {
@@ -243,7 +253,11 @@ fn read(manifest: &Path) -> Result<Snapshot, String> {
         })
         .collect::<Result<_, String>>()?;
     let dedupe = postcard::from_bytes(&file.dedupe).map_err(|error| error.to_string())?;
-    Ok(Snapshot { tick: file.tick, rows, dedupe })
+    let positions = match file.positions.as_slice() {
+        [] => Positions::default(),
+        positions => postcard::from_bytes(positions).map_err(|error| error.to_string())?,
+    };
+    Ok(Snapshot { tick: file.tick, rows, dedupe, positions })
 }
 
 /// What happened in a complete, durable tick.
@@ -252,6 +266,7 @@ pub(crate) struct TickBase {
     pub(crate) base: Vec<BaseChange>,
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
+    pub(crate) reached: Vec<Reached>,
 }
 
 pub(crate) enum ToSnapshots {
@@ -293,6 +308,7 @@ impl Snapshots {
                 published: from.tick,
                 base: from.rows.into_iter().collect(),
                 dedupe: from.dedupe,
+                positions: from.positions,
                 window,
                 changed: false,
             };
@@ -321,6 +337,7 @@ struct Kept {
     published: Tick,
     base: BaseState,
     dedupe: Dedupe,
+    positions: Positions,
     window: Window,
     changed: bool,
 }
@@ -353,7 +370,8 @@ impl Kept {
 
     fn apply(&mut self, tick: TickBase) {
         self.tick = tick.tick;
-        self.changed |= !tick.base.is_empty() || !tick.ids.is_empty();
+        self.changed |= !tick.base.is_empty() || !tick.ids.is_empty() || !tick.reached.is_empty();
+        self.positions.apply(&tick.reached);
         for change in tick.base {
             self.base.apply(change);
         }
@@ -367,7 +385,12 @@ impl Kept {
             return Ok(());
         }
         self.dedupe.forget(self.tick, self.window);
-        let snapshot = Snapshot { tick: self.tick, rows: self.base.rows(), dedupe: self.dedupe.clone() };
+        let snapshot = Snapshot {
+            tick: self.tick,
+            rows: self.base.rows(),
+            dedupe: self.dedupe.clone(),
+            positions: self.positions.clone(),
+        };
         publish(&self.folders.snapshots, &snapshot)?;
         self.published = self.tick;
         self.changed = false;
@@ -386,6 +409,28 @@ mod tests {
 
     use super::*;
     use crate::dedupe::DedupeConfig;
+
+    #[test]
+    fn what_version_3_wrote_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = SnapshotFile {
+            version: 3,
+            tick: 7,
+            pieces: Vec::new(),
+            dedupe: postcard::to_stdvec(&Dedupe::default()).expect("plain data"),
+            positions: Vec::new(),
+        };
+        let bytes = file.encode_to_vec();
+        let crc32 = crc32fast::hash(&bytes);
+        for version in [3, OLDEST_VERSION - 1, VERSION + 1] {
+            let manifest = Manifest { version, tick: 7, bytes: bytes.len(), crc32 };
+            let manifest = serde_json::to_vec(&manifest).expect("plain data");
+            fs::write(folder.path().join("7.snapshot"), &bytes).expect("writable");
+            fs::write(folder.path().join("7.manifest"), manifest).expect("writable");
+            let expected = (version == 3).then(|| Snapshot { tick: 7, ..Snapshot::default() });
+            assert_eq!(newest(folder.path()), expected, "version {version}");
+        }
+    }
 
     #[test]
     fn a_thread_that_panics_says_so() {

@@ -179,6 +179,7 @@ fn truncate(path: &Path, bytes: usize) -> Result<(), JournalError> {
 mod tests {
     use std::sync::mpsc::channel;
 
+    use super::super::record::{Group, Record, frame};
     use super::super::writer::{Durable, Entry, JournalConfig, JournalWriter};
     use super::super::{Inputs, JournalError, Numbered};
     use super::*;
@@ -194,7 +195,7 @@ mod tests {
         journal.append(Entry::Reserve(50));
         assert!(matches!(durable.recv(), Ok(Durable::Reserved(50))));
         for tick in 1..=5 {
-            let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default()).expect("encodes");
+            let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
             if tick == 2 {
                 inputs.events = vec![0xff; 20];
             }
@@ -208,6 +209,17 @@ mod tests {
         let mut ticks = Vec::new();
         while reader.next_segment(&mut |tick| ticks.push(tick.sealed.tick))? {}
         Ok((ticks, reader.recovered().last))
+    }
+
+    #[test]
+    fn what_version_2_wrote_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
+        assert!(inputs.reached.is_empty(), "as it was then");
+        let records = vec![Record { body: Some(Body::Inputs(inputs)) }];
+        let frame = frame(&Group { version: 2, records, after: None });
+        fs::write(folder.path().join(format!("000000000001.{SEGMENT}")), frame).expect("writable");
+        assert_eq!(read(folder.path(), None).expect("readable"), (vec![7], Some(7)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod graph_runs;
 mod journal_faults;
+mod positions;
 mod realms;
 mod restarts;
 mod time;
