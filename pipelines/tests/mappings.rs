@@ -86,7 +86,7 @@ events:
           |
         3 | skip_iff: []
           | ^^^^^^^^
-        hint: did you mean `skip_if`? it may be `source`, `streams`, `time`, `skip_if`, `presence` or `events`
+        hint: did you mean `skip_if`? it may be `source`, `id`, `envelope`, `streams`, `time`, `skip_if`, `presence` or `events`
 
         error: recordings/map.yaml:4:19: unknown key `onne_of`
           |
@@ -154,7 +154,8 @@ events:
            |                                   ^^^^^^
         hint: did you mean `columns`? a lookup is `{from: field, map: {a: b}}`, a grid `{grid: {x, y, columns, rows, names}}`
 
-    "#]].assert_eq(&problems(folder.path()));
+    "#]]
+    .assert_eq(&problems(folder.path()));
 }
 
 #[test]

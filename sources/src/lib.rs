@@ -5,3 +5,4 @@ pub mod game_socket;
 mod http_events;
 pub mod recording;
 pub mod tokens;
+mod wire;
