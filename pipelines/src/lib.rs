@@ -10,4 +10,5 @@ pub mod recordings;
 pub mod replay;
 pub mod secrets;
 pub mod serve;
+pub mod streams;
 pub mod world;

@@ -205,6 +205,30 @@ fn a_mapping_that_is_missing_or_no_yaml_is_said_so() {
     .assert_eq(&problems(folder.path()));
 }
 
+#[test]
+fn a_stream_has_no_times_that_begin_anew() {
+    let anew = "\
+source: matches
+streams: {by: '{match}', start: '2024-01-01T00:00:00Z', spacing: 30m}
+time: {field: at}
+events:
+  - {kind: talk, player: '{who}'}
+";
+    let folder = folder(anew);
+    let (before, _) = WORLD.split_once("sources:").expect("it has sources");
+    let source = "sources: {game: {kinesis: {stream: s, region: r, map: recordings/map.yaml}}}\n";
+    std::fs::write(folder.path().join("world.yaml"), format!("{before}{source}")).expect("a file");
+    expect![[r#"
+        error: recordings/map.yaml:2:1: only a recording has times that begin anew
+          |
+        2 | streams: {by: '{match}', start: '2024-01-01T00:00:00Z', spacing: 30m}
+          | ^^^^^^^
+        hint: a stream is read from anywhere; its records have absolute times
+
+    "#]]
+    .assert_eq(&problems(folder.path()));
+}
+
 /// The mapping that ships is checked with its world, though the world names no source.
 #[test]
 fn the_mapping_of_skirmish_makes_what_skirmish_declares() {

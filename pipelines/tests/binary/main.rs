@@ -11,6 +11,7 @@ mod databases;
 mod demo;
 mod documented;
 mod http;
+mod kinesis;
 mod npcs;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
 #[path = "../../../sinks/tests/support/postgres.rs"]
