@@ -45,7 +45,7 @@ fn decoded(decoder: &mut Decoder, record: &Record) -> (Vec<String>, Vec<String>)
     };
     let item = |(at_ms, item): (i64, Item)| {
         let (kind, own) = match &item.input {
-            Input::Event(event) => (event.kind.as_str(), &event.id == &item.id),
+            Input::Event(event) => (event.kind.as_str(), event.id == item.id),
             Input::Command(Command::Presence(write)) => ("presence", write.order.id == item.id),
             Input::Command(_) => ("other", false),
         };
