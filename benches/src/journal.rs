@@ -59,7 +59,7 @@ async fn measure(
     let began = Instant::now();
     let mut waiting = std::collections::VecDeque::new();
     for items in inputs {
-        let batch = Batch { source: Sym::new("bots"), items, watermark_ms: None, reply: None };
+        let batch = Batch { source: Sym::new("bots"), items, watermark_ms: None, reply: None, reached: None };
         running.realm.admission.submit(batch).await?;
         let driver = running.driver();
         waiting.push_back(tokio::spawn(async move { driver.advance(1).await }));

@@ -123,7 +123,7 @@ async fn fill(live: &Path, crashed: &Path, args: &RestartArgs) -> anyhow::Result
         let end = (next + args.a_tick).min(args.events);
         let items = (next..end).map(|number| event(&running, number, args)).collect();
         next = end;
-        let batch = Batch { source: Sym::new("bots"), items, watermark_ms: None, reply: None };
+        let batch = Batch { source: Sym::new("bots"), items, watermark_ms: None, reached: None, reply: None };
         running.realm.admission.submit(batch).await?;
         let driver = running.driver();
         waiting.push_back(tokio::spawn(async move { driver.advance(1).await }));
@@ -178,7 +178,8 @@ async fn first_delta(folder: &Path, args: &RestartArgs) -> anyhow::Result<()> {
         event.player = Sym::new("somebody new");
     }
     let mut events = running.realm.events.subscribe();
-    let batch = Batch { source: Sym::new("bots"), items: vec![item], watermark_ms: None, reply: None };
+    let batch =
+        Batch { source: Sym::new("bots"), items: vec![item], watermark_ms: None, reached: None, reply: None };
     running.realm.admission.submit(batch).await?;
     let tick = running.advance(1).await?;
     let published = events.recv().await?;

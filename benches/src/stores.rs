@@ -107,7 +107,7 @@ fn inputs(tick: u64, count: u64) -> anyhow::Result<Inputs> {
         with: None,
     };
     let events: Vec<Event> = (tick * count..(tick + 1) * count).map(event).collect();
-    Inputs::encode(tick, &events, &[], &[], Numbered::default()).map_err(anyhow::Error::msg)
+    Inputs::encode(tick, &events, &[], &[], Numbered::default(), &[]).map_err(anyhow::Error::msg)
 }
 
 /// Hands ticks over at their pace.

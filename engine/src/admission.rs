@@ -9,6 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use worldflow_schemas::input::Current;
 use worldflow_schemas::{EventId, Input, Sym, Tick};
 
+use crate::positions::Reached;
+
 /// Inputs of one producer, already checked against the world.
 #[derive(Debug)]
 pub struct Batch {
@@ -20,6 +22,9 @@ pub struct Batch {
     pub watermark_ms: Option<i64>,
     /// Where the outcomes go once they are durable; `None` when nobody asks.
     pub reply: Option<oneshot::Sender<Vec<Outcome>>>,
+    /// Of a source that remembers how far it has been read: where it goes on once all of the batch is
+    /// durable. Such a source hands over nothing twice, but for what was not durable at a crash.
+    pub reached: Option<Reached>,
 }
 
 /// One input and its identity.
@@ -111,7 +116,7 @@ impl Admission {
     /// When the realm is shutting down.
     pub async fn publish(&self, source: Sym, items: Vec<Item>) -> Result<Vec<Outcome>, Closed> {
         let (reply, outcomes) = oneshot::channel();
-        self.submit(Batch { source, items, watermark_ms: None, reply: Some(reply) }).await?;
+        self.submit(Batch { source, items, watermark_ms: None, reply: Some(reply), reached: None }).await?;
         outcomes.await.map_err(|_| Closed)
     }
 }

@@ -23,6 +23,7 @@ use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
 use crate::journal::Durable;
 use crate::observed::Observed;
+use crate::positions::Reached;
 use crate::realm::Progress;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
@@ -105,6 +106,7 @@ pub(crate) struct Released {
     pub(crate) events: Option<Arc<[Event]>>,
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
+    pub(crate) reached: Vec<Reached>,
 }
 
 /// An answer for a source, due when `tick` is published.
@@ -347,10 +349,10 @@ impl Collector {
                 }
             }
         }
-        let (mut ids, mut floors) = (SealedIds::default(), Vec::new());
+        let (mut ids, mut floors, mut reached) = (SealedIds::default(), Vec::new(), Vec::new());
         if let Some(released) = released {
             published.add(released.items);
-            (ids, floors) = (released.ids, released.floors);
+            (ids, floors, reached) = (released.ids, released.floors, released.reached);
             if live {
                 self.stats.published(released.items, released.at);
             }
@@ -359,10 +361,10 @@ impl Collector {
             }
         }
         if let Some(snapshots) = &self.snapshots
-            && (!base.is_empty() || !ids.is_empty())
+            && (!base.is_empty() || !ids.is_empty() || !reached.is_empty())
         {
             let state_hash = self.views.state_hash();
-            let told = TickBase { tick, base, ids, floors, state_hash };
+            let told = TickBase { tick, base, ids, floors, reached, state_hash };
             let _gone = snapshots.send(ToSnapshots::Tick(told));
         }
         changed
@@ -434,6 +436,7 @@ mod tests {
             events: None,
             ids: SealedIds::default(),
             floors: Vec::new(),
+            reached: Vec::new(),
         }])
     }
 

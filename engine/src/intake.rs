@@ -15,6 +15,7 @@ use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
 use crate::admission::{Batch, Item, Outcome, Refusal};
 use crate::dedupe::{Dedupe, DedupeConfig, EARLIEST_MS, Known, SourceIds, YOUNG_MS};
 use crate::journal::{Identified, Numbered};
+use crate::positions::{Reached, Share, Unsealed};
 use crate::rate::RateLimits;
 
 /// A source whose events belong to the ticks of their own times.
@@ -23,7 +24,7 @@ pub struct EventTimeSource {
     /// The producer.
     pub source: Sym,
     /// How late an event may come: its watermark trails its latest event by this much, unless its
-    /// batches say more. A later one counts in the open tick.
+    /// batches say more. A later one counts in the open tick. `u64::MAX`: only its batches say so.
     pub lateness_ms: u64,
     /// When its first event happened, if that is known before it speaks: a fresh realm that runs in
     /// real time begins there.
@@ -51,6 +52,8 @@ pub(crate) struct PendingTick {
     numbered_commands: Vec<Identified>,
     /// The first position of each event-time source in this tick.
     pub(crate) first: Vec<(Sym, u64)>,
+    /// The batches of sources that remember how far they are read, of which something is in this tick.
+    shares: Vec<Share>,
 }
 
 impl PendingTick {
@@ -60,7 +63,7 @@ impl PendingTick {
 
     /// All events and commands, those without ids last.
     pub(crate) fn gathered(self) -> (Vec<Event>, Vec<Identified>, Numbered) {
-        let PendingTick { events, commands, numbered_events, numbered_commands, first: _ } = self;
+        let PendingTick { events, commands, numbered_events, numbered_commands, .. } = self;
         let numbered = Numbered { events: numbered_events.len(), commands: numbered_commands.len() };
         (joined(events, numbered_events), joined(commands, numbered_commands), numbered)
     }
@@ -93,9 +96,12 @@ pub(crate) struct Intake {
     open: Tick,
     event_time: FxHashMap<Sym, Watermark>,
     rates: RateLimits,
+    unsealed: Unsealed,
     begins_ms: Option<i64>,
     /// UTC as the realm takes it, in real time: nothing happens later than it.
     wall_ms: Option<i64>,
+    /// In real time: what UTC was first.
+    started_ms: Option<i64>,
     /// The earliest event of an event-time source.
     first_ms: Option<i64>,
     /// When ids were last forgotten.
@@ -104,6 +110,10 @@ pub(crate) struct Intake {
 
 /// How often ids are forgotten.
 const FORGET_MS: u64 = 1000;
+
+/// In real time nothing is forgotten for so long after a start, however long nothing ran: sources first
+/// read on from where they were, and what is there may have come another way just before.
+const RECALL_MS: i64 = 60_000;
 
 impl Intake {
     pub(crate) fn new(length: TickLength, config: DedupeConfig, event_time: &[EventTimeSource]) -> Intake {
@@ -123,8 +133,10 @@ impl Intake {
             open: 0,
             event_time,
             rates: RateLimits::default(),
+            unsealed: Unsealed::default(),
             begins_ms,
             wall_ms: None,
+            started_ms: None,
             first_ms: None,
             forgot: 0,
         }
@@ -133,6 +145,7 @@ impl Intake {
     /// In real time: what UTC is now.
     pub(crate) fn set_wall(&mut self, wall_ms: i64) {
         self.wall_ms = Some(wall_ms);
+        self.started_ms.get_or_insert(wall_ms);
     }
 
     pub(crate) fn open(&self) -> Tick {
@@ -172,6 +185,8 @@ impl Intake {
         let now_ms = length.utc_ms(open).max(wall_ms.unwrap_or(i64::MIN));
         let by_event_time = self.event_time.get(&batch.source).copied();
         let asked = batch.reply.is_some();
+        let reads = batch.reached.is_some();
+        let mut ticks: Vec<Tick> = Vec::new();
         let mut decided =
             Decided { outcomes: Vec::new(), commands: Vec::new(), tick: 0, refused: Vec::new() };
         let (mut first_ms, mut latest_ms) = (i64::MAX, i64::MIN);
@@ -189,7 +204,7 @@ impl Intake {
             if !numbered {
                 id = EventId::Position(ids.next_position(&gone));
             }
-            let now = Now { wall_ms, length };
+            let now = Now { wall_ms, length, reads };
             let decision = decide(ids, &id, at_ms, now, config.most_ids_per_source);
             let outcome = match decision.and_then(|first| match (first, most_per_s) {
                 (None, Some(most)) => within_rate(&mut self.rates, &input, most, now_ms).map(|()| None),
@@ -213,7 +228,7 @@ impl Intake {
                     if tick != run.0 {
                         let next = self.pending.remove(&tick).unwrap_or_default();
                         let (old, full) = std::mem::replace(&mut run, (tick, next));
-                        if full.len() > 0 {
+                        if full.len() > 0 || !full.shares.is_empty() {
                             self.pending.insert(old, full);
                         }
                     }
@@ -242,23 +257,49 @@ impl Intake {
             };
             if let Outcome::Accepted { tick } | Outcome::Duplicate { tick } = outcome {
                 decided.tick = decided.tick.max(tick);
+                if reads && tick >= open && ticks.last() != Some(&tick) {
+                    ticks.push(tick);
+                }
             }
             if asked {
                 decided.outcomes.push(outcome);
             }
         }
-        if run.1.len() > 0 {
+        if run.1.len() > 0 || !run.1.shares.is_empty() {
             self.pending.insert(run.0, run.1);
+        }
+        if let Some(reached) = batch.reached.take() {
+            self.share(reached, ticks);
         }
         if first_ms < i64::MAX {
             self.first_ms = Some(self.first_ms.map_or(first_ms, |earlier| earlier.min(first_ms)));
         }
         if let Some(watermark) = self.event_time.get_mut(&batch.source) {
-            let trailing = (latest_ms > i64::MIN).then(|| latest_ms.saturating_sub(watermark.lateness_ms));
+            let trails = latest_ms > i64::MIN && watermark.lateness_ms < i64::MAX;
+            let trailing = trails.then(|| latest_ms.saturating_sub(watermark.lateness_ms));
             watermark.reached_ms = watermark.reached_ms.max(trailing).max(batch.watermark_ms);
             watermark.spoke_ms = wall_ms;
         }
         decided
+    }
+
+    /// Notes where a part of a source goes on once these ticks are sealed, or the open one, if the batch
+    /// has nothing that is pending.
+    fn share(&mut self, reached: Reached, mut ticks: Vec<Tick>) {
+        ticks.sort_unstable();
+        ticks.dedup();
+        if ticks.is_empty() {
+            ticks.push(self.open);
+        }
+        let share = self.unsealed.take(reached, ticks.len());
+        for tick in ticks {
+            self.pending.entry(tick).or_default().shares.push(share);
+        }
+    }
+
+    /// How far sources have been read, once this tick is sealed and all before it.
+    pub(crate) fn reached(&mut self, pending: &PendingTick) -> Vec<Reached> {
+        self.unsealed.seal(&pending.shares)
     }
 
     /// The first tick that must still wait for an event-time source; `None` when one of them has
@@ -276,9 +317,9 @@ impl Intake {
         self.begins_ms
     }
 
-    /// In real time: whether every event-time source has spoken since the start.
+    /// In real time: whether every event-time source has said since the start up to when it has come.
     pub(crate) fn all_have_spoken(&self) -> bool {
-        self.event_time.values().all(|watermark| watermark.spoke_ms.is_some())
+        self.event_time.values().all(|watermark| watermark.reached_ms.is_some())
     }
 
     /// In real time: the first tick that must still wait for an event-time source. One that has ended,
@@ -326,7 +367,8 @@ impl Intake {
 
     /// Forgets ids outside the window that ends now, once a second: it looks at every source.
     pub(crate) fn forget(&mut self) {
-        if self.open < self.forgot + self.length.ticks(FORGET_MS) {
+        let recalls = self.started_ms.zip(self.wall_ms).is_some_and(|(from, now)| now - from < RECALL_MS);
+        if recalls || self.open < self.forgot + self.length.ticks(FORGET_MS) {
             return;
         }
         self.forgot = self.open;
@@ -355,6 +397,8 @@ fn set_id(input: &mut Input, id: &EventId) {
 struct Now {
     wall_ms: Option<i64>,
     length: TickLength,
+    /// Its source says how far it has been read, so it is not sent again.
+    reads: bool,
 }
 
 fn decide(
@@ -364,7 +408,7 @@ fn decide(
     now: Now,
     most_ids: usize,
 ) -> Result<Option<Tick>, Refusal> {
-    let Now { wall_ms, length } = now;
+    let Now { wall_ms, length, reads } = now;
     match ids.known(id) {
         Known::Duplicate(tick) => return Ok(Some(tick)),
         Known::Forgotten => return Err(too_old(id, "its position was passed long ago")),
@@ -392,7 +436,8 @@ fn decide(
     }
     // An event says it happened at most EARLIEST_MS after it was accepted, so one that is later than
     // the last forgotten acceptance by more than that cannot have been accepted and forgotten.
-    let forgotten = ids.forgotten().filter(|_| matches!(id, EventId::Named(_)));
+    // What is read once, from where it was, is never so: a backlog may be older than anything remembered.
+    let forgotten = ids.forgotten().filter(|_| matches!(id, EventId::Named(_)) && !reads);
     if forgotten.is_some_and(|tick| at_ms <= length.utc_ms(tick).saturating_add(EARLIEST_MS)) {
         return Err(too_old(id, "it is older than the ids that are remembered"));
     }

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod intake;
 pub mod journal;
 pub mod observed;
+pub mod positions;
 pub mod rate;
 pub mod realm;
 pub mod rebuild;

@@ -10,6 +10,7 @@ use worldflow_schemas::{Sym, Tick};
 
 use crate::dedupe::Dedupe;
 use crate::journal::{JournalReader, last_known};
+use crate::positions::Positions;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, start};
 use crate::sequencer::Before;
 use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through};
@@ -91,22 +92,26 @@ async fn era(
     let (tell, told) = channel();
     let begun = before.snapshot.as_ref();
     let state: BaseState = begun.map(|begun| begun.rows.clone()).unwrap_or_default().into_iter().collect();
-    let dedupe = begun.map(|begun| begun.dedupe.clone()).unwrap_or_default();
+    let known = begun.map(|begun| (begun.dedupe.clone(), begun.positions.clone())).unwrap_or_default();
     let follower = std::thread::Builder::new()
         .name("base state".to_owned())
-        .spawn(move || follow(&told, state, dedupe))
+        .spawn(move || follow(&told, state, known))
         .map_err(|error| OpenError::Threads(error.to_string()))?;
     let given = Given { base: Some(tell), ..Given::taken_back(before, reader) };
     let (running, _) = start(realm, given, graphs).await?;
     running.close().await?;
-    let (state, dedupe) = follower.join().map_err(|_| CloseError::Panicked("base state"))?;
-    Ok(Snapshot { tick: to, rows: state.rows(), dedupe, runs: None, state_hash: None })
+    let (state, (dedupe, positions)) = follower.join().map_err(|_| CloseError::Panicked("base state"))?;
+    Ok(Snapshot { tick: to, rows: state.rows(), dedupe, positions, runs: None, state_hash: None })
 }
 
-fn follow(told: &Receiver<ToSnapshots>, mut state: BaseState, mut dedupe: Dedupe) -> (BaseState, Dedupe) {
+/// The ids accepted so far, and how far sources have been read.
+type Known = (Dedupe, Positions);
+
+fn follow(told: &Receiver<ToSnapshots>, mut state: BaseState, mut known: Known) -> (BaseState, Known) {
     while let Ok(ToSnapshots::Tick(tick)) = told.recv() {
         tick.base.into_iter().for_each(|change| state.apply(change));
-        dedupe.sealed(tick.tick, &tick.ids, &tick.floors);
+        known.0.sealed(tick.tick, &tick.ids, &tick.floors);
+        known.1.apply(&tick.reached);
     }
-    (state, dedupe)
+    (state, known)
 }

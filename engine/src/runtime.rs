@@ -25,6 +25,7 @@ use crate::folder::{DataFolder, FolderError, draw_epoch};
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
 use crate::observed::Observed;
+use crate::positions::Positions;
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
@@ -147,6 +148,8 @@ pub struct RunningRealm {
     ending: Arc<AtomicBool>,
     /// A snapshot at the end is that of this tick at least.
     through: Option<Tick>,
+    /// How far sources had been read when it was opened.
+    positions: Positions,
     folder: Option<DataFolder>,
 }
 
@@ -377,6 +380,7 @@ pub(crate) async fn start(
         last_input: 0,
         progress: progress_read.clone(),
         began: Began::default(),
+        positions: Positions::default(),
     };
     let (recovered, opened) = oneshot::channel();
     let journal_config = config.journal;
@@ -384,7 +388,7 @@ pub(crate) async fn start(
         journal.map(|(place, told)| JournalWriter::open(place, journal_config, last, told)).transpose()
     };
     let sequencer = spawn("sequencer", move || sequencer.run(before, old_journal, open_journal, recovered))?;
-    let running = RunningRealm {
+    let mut running = RunningRealm {
         realm: Realm {
             name: config.name,
             epoch,
@@ -403,10 +407,14 @@ pub(crate) async fn start(
         at_close: config.snapshots.at_close,
         ending,
         through: None,
+        positions: Positions::default(),
         folder: None,
     };
     match opened.await {
-        Ok(Ok(last)) => Ok((running, last)),
+        Ok(Ok((last, positions))) => {
+            running.positions = positions;
+            Ok((running, last))
+        }
         Ok(Err(error)) => {
             running.abandon().await;
             Err(error.into())
@@ -450,6 +458,12 @@ impl RunningRealm {
         told.await.map_err(|_| Stopped)
     }
 
+    /// How far sources had been read when the realm was opened: what the journal holds.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// A handle that can advance time in manual mode. Cheap to clone.
     #[must_use]
     pub fn driver(&self) -> Driver {
@@ -487,6 +501,7 @@ impl RunningRealm {
             ending,
             through,
             folder,
+            ..
         } = self;
         ending.store(true, Ordering::Relaxed);
         let views = Arc::clone(&realm.views);

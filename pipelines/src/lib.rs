@@ -10,5 +10,6 @@ pub mod recordings;
 pub mod replay;
 pub mod secrets;
 pub mod serve;
+pub mod streams;
 pub mod tls;
 pub mod world;

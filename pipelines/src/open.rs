@@ -95,7 +95,8 @@ fn worker_count(declared: u32) -> usize {
 async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Result<(), StartError> {
     let items = definition_items(world, system_wall_clock()());
     let (reply, outcomes) = oneshot::channel();
-    let batch = Batch { source: Sym::new("world"), items, watermark_ms: None, reply: Some(reply) };
+    let batch =
+        Batch { source: Sym::new("world"), items, watermark_ms: None, reply: Some(reply), reached: None };
     running.realm.admission.submit(batch).await.map_err(|_| StartError::Stopped)?;
     if manual {
         running.advance(1).await.map_err(|_| StartError::Stopped)?;

@@ -31,7 +31,7 @@ pub struct RecordingSource {
 pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>> {
     let mut recordings: Vec<RecordingSource> = Vec::new();
     for (name, def) in &world.world.sources {
-        let SourceDef::Recording { path, map, speed, time } = def;
+        let SourceDef::Recording { path, map, speed, time } = def else { continue };
         let Some(folder) = &world.path else {
             anyhow::bail!("sources.{name}: the demo world has no folder to read `{path}` from");
         };
@@ -57,7 +57,9 @@ pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>
 }
 
 impl RecordingSource {
-    fn source(&self) -> Sym {
+    /// The producer of its inputs.
+    #[must_use]
+    pub fn source(&self) -> Sym {
         self.recording.source()
     }
 

@@ -19,6 +19,13 @@ pub fn resolve(reference: &str, place: &str) -> anyhow::Result<String> {
     })
 }
 
+/// `${NAME}`: a value that is taken from the environment.
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

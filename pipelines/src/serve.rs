@@ -32,6 +32,7 @@ use crate::connections::{ConnectionLimits, serve};
 use crate::open::{OpenConfig, open_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
+use crate::streams::{Reading, StreamSource, streams_of};
 use crate::world::LoadedWorld;
 
 /// A realm to serve.
@@ -71,6 +72,7 @@ pub struct Serving {
     realms: Vec<RunningRealm>,
     edges: Realms,
     playing: Vec<Playing>,
+    reading: Vec<Reading>,
     sinks: Vec<SqlSink>,
     tiers: Vec<Tiers>,
     stop: watch::Sender<bool>,
@@ -90,12 +92,22 @@ impl Serving {
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
-        let mut playing = Vec::new();
+        let (mut playing, mut reading) = (Vec::new(), Vec::new());
         for RealmChoice { name, world } in config.realms {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
             let recordings = recordings_of(&world)?;
-            let event_time = recordings.iter().filter_map(RecordingSource::event_time).collect();
+            let mut streams = streams_of(&world)?;
+            one_producer_each(&recordings, &streams)?;
+            if !folder.exists() {
+                // A fresh realm begins with what is there.
+                for stream in &mut streams {
+                    stream.look().await;
+                }
+            }
+            let event_time = (recordings.iter().filter_map(RecordingSource::event_time))
+                .chain(streams.iter().filter_map(StreamSource::event_time))
+                .collect();
             let running = open_realm(OpenConfig {
                 realm: name,
                 world,
@@ -107,6 +119,8 @@ impl Serving {
             .await?;
             let realm = running.realm.clone();
             playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone())));
+            let positions = running.positions();
+            reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
@@ -128,7 +142,7 @@ impl Serving {
         let (stop, stopping) = watch::channel(false);
         let server = tokio::spawn(serve(listener, config.tls, app, ConnectionLimits::default(), stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
-        Ok(Serving { address, tokens, realms, edges, playing, sinks, tiers, stop, server })
+        Ok(Serving { address, tokens, realms, edges, playing, reading, sinks, tiers, stop, server })
     }
 
     /// Issues a token for a realm.
@@ -161,6 +175,9 @@ impl Serving {
         self.edges.close();
         for playing in &self.playing {
             playing.stop();
+        }
+        for reading in self.reading {
+            reading.close().await;
         }
         for tiers in self.tiers {
             tiers.close().await;
@@ -203,6 +220,19 @@ async fn listen(address: SocketAddr, exposed: bool) -> anyhow::Result<TcpListene
         ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
     })
+}
+
+/// Nothing tells the ids of two sources apart that have one producer.
+fn one_producer_each(recordings: &[RecordingSource], streams: &[StreamSource]) -> anyhow::Result<()> {
+    for stream in streams {
+        let producer = stream.producer();
+        anyhow::ensure!(
+            recordings.iter().all(|recording| recording.source() != producer),
+            "a recording and a stream have the same producer `{producer}`\n\
+             hint: their events would count as one another's; give one of them another"
+        );
+    }
+    Ok(())
 }
 
 fn sql_sinks(realm: &Realm, folder: &Path, postgres: Option<&str>) -> anyhow::Result<Vec<SqlSinkConfig>> {

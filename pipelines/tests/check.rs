@@ -548,6 +548,88 @@ fn rewards_repeats_and_time_zones() {
 }
 
 #[test]
+fn streams() {
+    world(
+        "sources:
+  good: {kinesis: {stream: events, region: eu-central-1, start: latest}}
+  bad:
+    kinesis:
+      stream: my events
+      region: ''
+      endpoint: 'http://me:secret@host'
+      start: {at: monday}
+      time: {event: {lateness: 1h world}}
+      producer: server-1
+      map: no.yaml
+      credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
+  odd: {kinesis: {stream: events, start: now}}
+",
+        expect![[r#"
+            error: world.yaml:22:15: `my events` is no name of a stream
+               |
+            22 | stream: my events
+               |         ^^^^^^^^^
+            hint: letters, digits, `_`, `-` and `.`, at most 128 of them
+
+            error: world.yaml:23:15: `` is no region
+               |
+            23 | region: ''
+               |         ^^
+            hint: write for example `eu-central-1`
+
+            error: world.yaml:24:17: a password stands in this address
+               |
+            24 | endpoint: 'http://me:secret@host'
+               |           ^^^^^^^^^^^^^^^^^^^^^^^
+            hint: give keys by reference, under `credentials:`
+
+            error: world.yaml:25:19: failed to parse four digit integer as year: invalid digit, expected 0-9 but got m
+               |
+            25 | start: {at: monday}
+               |             ^^^^^^
+            hint: write for example `2026-03-01T12:00:00Z`
+
+            error: world.yaml:26:32: events are late by real time
+               |
+            26 | time: {event: {lateness: 1h world}}
+               |                          ^^^^^^^^
+            hint: leave out `world`
+
+            error: world.yaml:27:17: the mapping says who the producer is
+               |
+            27 | producer: server-1
+               |           ^^^^^^^^
+            hint: the mapping's `source` is the producer; leave this out
+
+            error: world.yaml:28:12: there is no file `no.yaml`
+               |
+            28 | map: no.yaml
+               |      ^^^^^^^
+            hint: the path is relative to the world folder
+
+            error: world.yaml:29:33: a secret stands here in the clear
+               |
+            29 | credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
+               |                           ^^^^
+            hint: give it by reference, `access_key: ${AWS_ACCESS_KEY}`, and put it in the environment
+
+            error: world.yaml:29:79: a secret stands here in the clear
+               |
+            29 | credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
+               |                                                                         ^^^
+            hint: give it by reference, `session_token: ${AWS_SESSION_TOKEN}`, and put it in the environment
+
+            error: world.yaml:30:42: unknown choice `now`
+               |
+            30 | odd: {kinesis: {stream: events, start: now}}
+               |                                        ^^^
+            hint: it may be `trim_horizon`, `latest` or `at`
+
+        "#]],
+    );
+}
+
+#[test]
 fn the_world_file() {
     world(
         "tick_ms: 0

@@ -86,7 +86,7 @@ events:
           |
         3 | skip_iff: []
           | ^^^^^^^^
-        hint: did you mean `skip_if`? it may be `source`, `streams`, `time`, `skip_if`, `presence` or `events`
+        hint: did you mean `skip_if`? it may be `source`, `id`, `envelope`, `streams`, `time`, `skip_if`, `presence` or `events`
 
         error: recordings/map.yaml:4:19: unknown key `onne_of`
           |
@@ -154,7 +154,8 @@ events:
            |                                   ^^^^^^
         hint: did you mean `columns`? a lookup is `{from: field, map: {a: b}}`, a grid `{grid: {x, y, columns, rows, names}}`
 
-    "#]].assert_eq(&problems(folder.path()));
+    "#]]
+    .assert_eq(&problems(folder.path()));
 }
 
 #[test]
@@ -199,6 +200,30 @@ fn a_mapping_that_is_missing_or_no_yaml_is_said_so() {
         10 | first: {recording: {path: recordings/play.ndjson, map: recordings/map.yaml}}
            |                                                        ^^^^^^^^^^^^^^^^^^^
         hint: the path is relative to the world folder
+
+    "#]]
+    .assert_eq(&problems(folder.path()));
+}
+
+#[test]
+fn a_stream_has_no_times_that_begin_anew() {
+    let anew = "\
+source: matches
+streams: {by: '{match}', start: '2024-01-01T00:00:00Z', spacing: 30m}
+time: {field: at}
+events:
+  - {kind: talk, player: '{who}'}
+";
+    let folder = folder(anew);
+    let (before, _) = WORLD.split_once("sources:").expect("it has sources");
+    let source = "sources: {game: {kinesis: {stream: s, region: r, map: recordings/map.yaml}}}\n";
+    std::fs::write(folder.path().join("world.yaml"), format!("{before}{source}")).expect("a file");
+    expect![[r#"
+        error: recordings/map.yaml:2:1: only a recording has times that begin anew
+          |
+        2 | streams: {by: '{match}', start: '2024-01-01T00:00:00Z', spacing: 30m}
+          | ^^^^^^^
+        hint: a stream is read from anywhere; its records have absolute times
 
     "#]]
     .assert_eq(&problems(folder.path()));

@@ -255,7 +255,7 @@ async fn submit(realm: Realm, tier: Sym, request: ArcStr, answer: Answer) -> (Sy
     let reply = Reply { request: request.clone(), tier, outcome, took_ms, tokens };
     let item = Item { id, input: Input::Command(Command::Reply(reply)), most_per_s: None };
     let source = Sym::new(&format!("tier:{tier}"));
-    let batch = Batch { source, items: vec![item], watermark_ms: None, reply: None };
+    let batch = Batch { source, items: vec![item], watermark_ms: None, reply: None, reached: None };
     // When the realm is closing the row stays, and is asked again at the next start.
     let _ = realm.admission.submit(batch).await;
     (tier, request)

@@ -3,6 +3,8 @@
 pub mod check;
 pub mod game_socket;
 mod http_events;
+pub mod kinesis;
 pub mod lingering;
 pub mod recording;
 pub mod tokens;
+mod wire;

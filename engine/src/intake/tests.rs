@@ -30,7 +30,7 @@ fn batch(ids: &[EventId], at_ms: i64) -> Batch {
         ids.iter().map(|id| Item { id: id.clone(), input: Input::Event(event(id)), most_per_s: None });
     let items = items.collect();
     let (reply, _nobody_waits) = tokio::sync::oneshot::channel();
-    Batch { source: "source".into(), items, watermark_ms: None, reply: Some(reply) }
+    Batch { source: "source".into(), items, watermark_ms: None, reply: Some(reply), reached: None }
 }
 
 /// As [`batch`], of named events of a kind of which three a second may be.

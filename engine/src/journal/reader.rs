@@ -387,6 +387,7 @@ fn truncate(path: &Path, bytes: usize) -> Result<(), JournalError> {
 mod tests {
     use std::sync::mpsc::channel;
 
+    use super::super::record::{Group, Record, frame};
     use super::super::writer::{Durable, Entry, JournalConfig, JournalWriter, Place};
     use super::super::{Inputs, Numbered};
     use super::*;
@@ -403,7 +404,7 @@ mod tests {
         journal.append(Entry::Reserve(50));
         assert!(matches!(durable.recv(), Ok(Durable::Reserved(50))));
         for tick in 1..=5 {
-            let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default()).expect("encodes");
+            let mut inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
             if bad && tick == 2 {
                 inputs.events = vec![0xff; 20];
             }
@@ -422,6 +423,17 @@ mod tests {
 
     fn read(folder: &Path, loaded: Option<Tick>) -> Result<Read, JournalError> {
         drained(JournalReader::open(folder, loaded)?)
+    }
+
+    #[test]
+    fn what_version_2_wrote_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
+        assert!(inputs.reached.is_empty(), "as it was then");
+        let records = vec![Record { body: Some(Body::Inputs(inputs)) }];
+        let frame = frame(&Group { version: 2, records, after: None, ended: Vec::new() });
+        fs::write(folder.path().join(format!("000000000001.{SEGMENT}")), frame).expect("writable");
+        assert_eq!(read(folder.path(), None).expect("readable"), (vec![7], Some(7)));
     }
 
     #[test]
@@ -529,7 +541,7 @@ mod tests {
     fn a_journal_of_the_version_before_is_read() {
         use super::super::record::{Record, frame};
         let folder = tempfile::tempdir().expect("a folder");
-        let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default()).expect("encodes");
+        let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
         let records = vec![Record { body: Some(Body::Inputs(inputs)) }];
         let group = Group { version: 2, records, after: None, ended: Vec::new() };
         fs::write(segment_path(folder.path(), 1), frame(&group)).expect("writable");

@@ -9,9 +9,11 @@ use worldflow_schemas::input::Command;
 use worldflow_schemas::{Event, EventId, Sym, Tick};
 
 use crate::dedupe::SealedIds;
+use crate::positions::Reached;
 use crate::workers::SealedTick;
 
-/// The version of the records. A reader refuses a newer one.
+/// The version of the records. A reader refuses a newer one. What version 2 wrote has no `reached`, and is
+/// read as it is.
 pub(crate) const VERSION: u32 = 3;
 
 /// The bytes before a frame's payload.
@@ -86,6 +88,9 @@ pub struct Inputs {
     /// As `numbered_events`, of the commands.
     #[prost(uint64, tag = "7")]
     pub(crate) numbered_commands: u64,
+    /// Postcard of how far sources have been read with it; empty when none has.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) reached: Vec<u8>,
 }
 
 /// How many of the last events and commands of a tick had no ids, and got positions from the engine.
@@ -108,6 +113,8 @@ pub struct JournaledTick {
     pub floors: Vec<(Sym, u64)>,
     /// Which of them the engine has numbered.
     pub numbered: Numbered,
+    /// How far sources have been read with it.
+    pub reached: Vec<Reached>,
 }
 
 impl JournaledTick {
@@ -134,6 +141,7 @@ impl Inputs {
         commands: &[Identified],
         floors: &[(Sym, u64)],
         numbered: Numbered,
+        reached: &[Reached],
     ) -> Result<Inputs, String> {
         let ids: Vec<(Sym, &EventId)> = commands.iter().map(|(source, id, _)| (*source, id)).collect();
         Ok(Inputs {
@@ -146,6 +154,10 @@ impl Inputs {
             floors: postcard::to_stdvec(floors).map_err(|error| error.to_string())?,
             numbered_events: numbered.events as u64,
             numbered_commands: numbered.commands as u64,
+            reached: match reached {
+                [] => Vec::new(),
+                reached => postcard::to_stdvec(reached).map_err(|error| error.to_string())?,
+            },
         })
     }
 
@@ -160,8 +172,12 @@ impl Inputs {
         let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let numbered =
             Numbered { events: count(self.numbered_events), commands: count(self.numbered_commands) };
+        let reached = match self.reached.as_slice() {
+            [] => Vec::new(),
+            reached => postcard::from_bytes(reached).map_err(|error| format!("positions: {error}"))?,
+        };
         let sealed = SealedTick { tick: self.tick, events, commands };
-        Ok(JournaledTick { sealed, command_ids, floors, numbered })
+        Ok(JournaledTick { sealed, command_ids, floors, numbered, reached })
     }
 }
 

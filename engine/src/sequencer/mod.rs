@@ -22,10 +22,12 @@ use crate::dedupe::SealedIds;
 use crate::intake::{Decided, IDLE_MS, Intake, PendingTick, note_least};
 use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
+use crate::positions::Positions;
 use crate::realm::Progress;
-use crate::snapshot::Snapshot;
 use crate::tick_clock::{TickClock, WallClock};
 use crate::workers::{SealedTick, Workers};
+
+pub(crate) use recovery::{Before, TakenBack};
 
 /// What makes ticks pass.
 #[derive(Clone)]
@@ -77,13 +79,6 @@ const BATCHES: usize = 64;
 /// The engine as a source of inputs.
 const ENGINE: &str = "engine";
 
-/// What an earlier run left, and how much of it is wanted.
-pub(crate) struct Before {
-    pub(crate) snapshot: Option<Snapshot>,
-    /// Nothing more than this is done: what the journal says is taken back, up to that tick if any.
-    pub(crate) only: Option<Option<Tick>>,
-}
-
 pub(crate) struct Sequencer {
     pub(crate) length: TickLength,
     pub(crate) mode: Mode,
@@ -111,6 +106,8 @@ pub(crate) struct Sequencer {
     /// How far the graph has come, as readers see it.
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) began: Began,
+    /// How far sources had been read when the run before ended.
+    pub(crate) positions: Positions,
 }
 
 /// Where a run in real time began.
@@ -134,7 +131,7 @@ impl Sequencer {
         before: Before,
         journal: Option<JournalReader>,
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
-        recovered: oneshot::Sender<Result<Option<Tick>, JournalError>>,
+        recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
     ) -> Workers {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -156,7 +153,8 @@ impl Sequencer {
             let goes_on = only.is_none() && taken_back.is_ok();
             let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
             // Nobody waits for it when opening was given up.
-            let _given_up = recovered.send(taken_back);
+            let positions = std::mem::take(&mut self.positions);
+            let _given_up = recovered.send(taken_back.map(|last| (last, positions)));
             let _failed_elsewhere = match goes_on {
                 true => self.sequence().await,
                 false => self.tell(ToCollector::Finish(end)),
@@ -440,11 +438,12 @@ impl Sequencer {
         floors: Vec<(Sym, u64)>,
     ) -> (SealedTick, Released) {
         self.last_input = tick;
+        let reached = self.intake.reached(&pending);
         let items = pending.len() as u64;
         let (events, commands, numbered) = pending.gathered();
         let journaled = self.journal.is_some();
         if let Some(journal) = &self.journal {
-            match Inputs::encode(tick, &events, &commands, &floors, numbered) {
+            match Inputs::encode(tick, &events, &commands, &floors, numbered, &reached) {
                 Ok(inputs) => journal.append(Entry::Inputs(inputs)),
                 // What cannot be journaled must not be published: the realm stops here.
                 Err(what) => {
@@ -467,7 +466,8 @@ impl Sequencer {
             Arc::from(events)
         });
         let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
-        let released = Released { tick, items, journaled, at: Instant::now(), events: followed, ids, floors };
+        let at = Instant::now();
+        let released = Released { tick, items, journaled, at, events: followed, ids, floors, reached };
         (SealedTick { tick, events, commands }, released)
     }
 
@@ -492,7 +492,7 @@ impl Sequencer {
             self.take(batch)?;
         }
         // Without anything to seal this only lets the ticks before the open one be published.
-        let next = self.intake.open() + u64::from(self.intake.pending_items() > 0);
+        let next = self.intake.open() + u64::from(self.intake.last_pending().is_some());
         self.seal(next).await?;
         if let Some(journal) = &self.journal {
             journal.append(Entry::Close(next.saturating_sub(1)));

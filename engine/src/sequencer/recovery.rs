@@ -13,8 +13,19 @@ use crate::PHASE;
 use crate::amount::{Amount, GROUP};
 use crate::collector::{Released, ToCollector};
 use crate::journal::{JournalError, JournalReader, JournaledTick, Recovered};
+use crate::positions::Positions;
 use crate::snapshot::Snapshot;
 use crate::workers::SealedTick;
+
+/// What an earlier run left, and how much of it is wanted.
+pub(crate) struct Before {
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Nothing more than this is done: what the journal says is taken back, up to that tick if any.
+    pub(crate) only: Option<Option<Tick>>,
+}
+
+/// What was taken back: the last tick that may have been published, and how far sources had been read.
+pub(crate) type TakenBack = (Option<Tick>, Positions);
 
 impl Sequencer {
     pub(super) async fn recover(
@@ -25,7 +36,8 @@ impl Sequencer {
     ) -> Result<Result<Option<Tick>, JournalError>, Gone> {
         trace!(target: PHASE, "recovery begins");
         let mut last = None;
-        if let Some(Snapshot { tick, rows, dedupe, .. }) = snapshot {
+        if let Some(Snapshot { tick, rows, dedupe, positions, .. }) = snapshot {
+            self.positions = positions;
             self.intake.dedupe = dedupe;
             self.workers.load(tick, rows);
             self.intake.set_open(tick + 1);
@@ -84,6 +96,7 @@ impl Sequencer {
             let tick = journaled.sealed.tick;
             let ids = journaled.ids();
             self.intake.dedupe.sealed(tick, &ids, &journaled.floors);
+            self.positions.apply(&journaled.reached);
             self.intake.set_open(tick + 1);
             amount.add(journaled.sealed.len() as u64);
             let released = Released {
@@ -94,6 +107,7 @@ impl Sequencer {
                 events: None,
                 ids,
                 floors: journaled.floors,
+                reached: journaled.reached,
             };
             group.push((journaled.sealed, released));
             if amount.exceeds(GROUP) {

@@ -68,5 +68,5 @@ pub(super) fn read(path: &Path, manifest: serde_json::Value) -> Result<Snapshot,
         })
         .collect::<Result<_, String>>()?;
     let dedupe = postcard::from_bytes(&file.dedupe).map_err(|error| error.to_string())?;
-    Ok(Snapshot { tick: file.tick, rows, dedupe, runs: None, state_hash: None })
+    Ok(Snapshot { tick: file.tick, rows, dedupe, ..Snapshot::default() })
 }

@@ -15,6 +15,7 @@ use super::run::{self, RUN, RunFile};
 use super::{Snapshot, SnapshotError, former};
 use crate::dedupe::Dedupe;
 use crate::disk::sync_folder;
+use crate::positions::Positions;
 
 /// The version of snapshots that is written.
 const VERSION: u32 = 4;
@@ -98,9 +99,14 @@ fn ids_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:012}.{IDS}"))
 }
 
-/// Writes the file of ids; the folder is still to be synced.
-pub(super) fn write_ids(folder: &Path, number: u64, dedupe: &Dedupe) -> Result<IdsFile, SnapshotError> {
-    let bytes = postcard::to_stdvec(dedupe).expect("plain data of known lengths");
+/// Writes the file of ids, and behind them how far sources have been read; the folder is still to be synced.
+pub(super) fn write_ids(
+    folder: &Path,
+    number: u64,
+    dedupe: &Dedupe,
+    positions: &Positions,
+) -> Result<IdsFile, SnapshotError> {
+    let bytes = postcard::to_stdvec(&(dedupe, positions)).expect("plain data of known lengths");
     write_whole(&ids_path(folder, number), &bytes)?;
     Ok(IdsFile { number, bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) })
 }
@@ -187,10 +193,11 @@ pub(crate) fn read(folder: &Path, listed: &Listed) -> Result<Snapshot, String> {
     if bytes.len() as u64 != manifest.ids.bytes || crc32fast::hash(&bytes) != manifest.ids.crc32 {
         return Err(format!("{}: its length or checksum is not what the manifest says", path.display()));
     }
-    let dedupe = postcard::from_bytes(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (dedupe, positions) =
+        postcard::from_bytes(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     let rows = run::load(folder, &manifest.runs)?;
     let (tick, state_hash) = (manifest.tick, manifest.state_hash());
-    Ok(Snapshot { tick, rows, dedupe, runs: Some(manifest.runs), state_hash })
+    Ok(Snapshot { tick, rows, dedupe, positions, runs: Some(manifest.runs), state_hash })
 }
 
 /// Checks every sum of a snapshot without holding its pieces.

@@ -21,6 +21,7 @@ use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::{Sym, Tick};
 
 use crate::dedupe::Dedupe;
+use crate::positions::Positions;
 pub(crate) use manifest::list;
 pub use retention::Retention;
 pub use run::RunFile;
@@ -59,6 +60,8 @@ pub struct Snapshot {
     pub rows: Vec<BaseRow>,
     /// The ids accepted so far.
     pub dedupe: Dedupe,
+    /// How far sources have been read.
+    pub positions: Positions,
     /// The runs that it is read from; `None` when the next snapshot begins with one of everything.
     pub runs: Option<Vec<RunFile>>,
     /// The hash of the views at the end of the tick, if it was written down.
@@ -138,7 +141,7 @@ pub fn publish(folder: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> 
         run.push((&row.operator, row.route.as_str(), &row.key), Some(&row.value))?;
     }
     let runs = vec![run.finish()?];
-    let ids = manifest::write_ids(folder, number + 1, &snapshot.dedupe)?;
+    let ids = manifest::write_ids(folder, number + 1, &snapshot.dedupe, &snapshot.positions)?;
     manifest::Manifest::new(snapshot.tick, 0, snapshot.state_hash, runs, ids).publish(folder)
 }
 

@@ -21,6 +21,7 @@ use super::{PieceKey, Snapshot, SnapshotConfig, SnapshotError, retention};
 use crate::PHASE;
 use crate::alarm::PanicAlarm;
 use crate::dedupe::{Dedupe, SealedIds, Window};
+use crate::positions::{Positions, Reached};
 
 /// What happened in a complete, durable tick.
 pub(crate) struct TickBase {
@@ -28,6 +29,7 @@ pub(crate) struct TickBase {
     pub(crate) base: Vec<BaseChange>,
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
+    pub(crate) reached: Vec<Reached>,
     /// Of the views at its end.
     pub(crate) state_hash: u128,
 }
@@ -117,6 +119,7 @@ struct Kept {
     /// A run that cannot be read: nothing that builds on it is published.
     damaged: Option<String>,
     dedupe: Dedupe,
+    positions: Positions,
     window: Window,
     changed: bool,
 }
@@ -152,12 +155,14 @@ impl Kept {
             stop: Arc::default(),
             damaged: None,
             dedupe: Dedupe::default(),
+            positions: Positions::default(),
             window,
             changed: false,
         };
-        let Some(Snapshot { tick, rows, dedupe, runs, state_hash }) = from else { return kept };
+        let Some(Snapshot { tick, rows, dedupe, positions, runs, state_hash }) = from else { return kept };
         (kept.tick, kept.published, kept.state_hash) = (*tick, *tick, *state_hash);
         kept.dedupe.clone_from(dedupe);
+        kept.positions.clone_from(positions);
         match runs {
             Some(runs) => kept.runs.clone_from(runs),
             None => {
@@ -230,7 +235,8 @@ impl Kept {
 
     fn apply(&mut self, tick: TickBase) {
         (self.tick, self.state_hash) = (tick.tick, Some(tick.state_hash));
-        self.changed |= !tick.base.is_empty() || !tick.ids.is_empty();
+        self.changed |= !tick.base.is_empty() || !tick.ids.is_empty() || !tick.reached.is_empty();
+        self.positions.apply(&tick.reached);
         for BaseChange { operator, route, key, value } in tick.base {
             self.changes.insert((operator.into(), route, key), value);
         }
@@ -256,7 +262,7 @@ impl Kept {
         let journaled = self.folders.journaled.load(Ordering::Relaxed);
         self.dedupe.forget(self.tick, self.window);
         self.write_run(&folder)?;
-        let ids = write_ids(&folder, self.take_number(), &self.dedupe)?;
+        let ids = write_ids(&folder, self.take_number(), &self.dedupe, &self.positions)?;
         Manifest::new(self.tick, self.folders.epoch, self.state_hash, self.runs.clone(), ids)
             .publish(&folder)?;
         (self.published, self.published_bytes, self.changed) = (self.tick, journaled, false);
@@ -368,7 +374,7 @@ mod tests {
             value: value.map(|value| value.as_bytes().into()),
         });
         let (ids, floors) = (SealedIds::default(), Vec::new());
-        TickBase { tick, base: base.collect(), ids, floors, state_hash: tick.into() }
+        TickBase { tick, base: base.collect(), ids, floors, reached: Vec::new(), state_hash: tick.into() }
     }
 
     fn read(folder: &Path) -> (Snapshot, Vec<(String, String)>) {

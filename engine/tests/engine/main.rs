@@ -5,6 +5,7 @@ mod former;
 mod graph_runs;
 mod journal_faults;
 mod past;
+mod positions;
 mod realms;
 mod restarts;
 mod time;

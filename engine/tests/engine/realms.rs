@@ -30,7 +30,7 @@ pub(crate) fn item(player: &str, kind: &str, at_ms: i64, id: EventId) -> Item {
 }
 
 pub(crate) fn batch(source: &str, items: Vec<Item>) -> Batch {
-    Batch { source: source.into(), items, watermark_ms: None, reply: None }
+    Batch { source: source.into(), items, watermark_ms: None, reply: None, reached: None }
 }
 
 /// Publishes items as one tick and returns their outcomes.

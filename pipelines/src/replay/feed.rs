@@ -76,7 +76,13 @@ impl Feed {
     /// Hands everything over. Blocks.
     pub(super) fn run(mut self, told: impl Fn(u64, Option<u64>)) -> Result<Pending, RecordingError> {
         let definitions = std::mem::take(&mut self.definitions);
-        self.submit(Batch { source: WORLD.into(), items: definitions, watermark_ms: None, reply: None });
+        self.submit(Batch {
+            source: WORLD.into(),
+            items: definitions,
+            watermark_ms: None,
+            reply: None,
+            reached: None,
+        });
         while let Some(place) = self.earliest() {
             self.run_of(place)?;
             told(self.fed.submitted, self.expected);
@@ -139,7 +145,13 @@ impl Feed {
 
     fn watermark(&self, place: usize, watermark_ms: i64) {
         let source = self.lanes[place].source();
-        self.submit(Batch { source, items: Vec::new(), watermark_ms: Some(watermark_ms), reply: None });
+        self.submit(Batch {
+            source,
+            items: Vec::new(),
+            watermark_ms: Some(watermark_ms),
+            reply: None,
+            reached: None,
+        });
     }
 
     /// A realm that has failed says so when it is closed.

@@ -1,4 +1,4 @@
-//! The examples of `docs/http.md` and `docs/sinks.md`, run as they stand there.
+//! The examples of `docs/http.md`, `docs/sinks.md` and `docs/kinesis.md`, run as they stand there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -126,17 +126,46 @@ fn every_metric_is_documented() {
     assert_eq!(documented_metrics(&page("http.md")), names);
 }
 
+/// The small world with something else instead of its sinks has no problem.
+fn assert_right(end: &str, more: &[(&str, &str)]) {
+    let folder = worlds::small();
+    let world = folder.path().join("world");
+    let (before, _) = worlds::WORLD.split_once("sinks:").expect("the small world has sinks");
+    worlds::write(&world, &[("world.yaml", &format!("{before}{end}\n"))]);
+    worlds::write(&world, more);
+    let said = worldflow(["check", path(&world)]);
+    assert!(said.status.success() && said.stdout.contains("no problems"), "{end}\n{said:?}");
+}
+
 #[test]
 fn the_sinks_that_are_shown_are_sinks() {
     let page = page("sinks.md");
     let shown = blocks(&page, "yaml");
     assert!(!shown.is_empty());
-    for sinks in shown {
-        let folder = worlds::small();
-        let world = folder.path().join("world");
-        let (before, _) = worlds::WORLD.split_once("sinks:").expect("the small world has sinks");
-        worlds::write(&world, &[("world.yaml", &format!("{before}{sinks}\n"))]);
-        let said = worldflow(["check", path(&world)]);
-        assert!(said.status.success() && said.stdout.contains("no problems"), "{sinks}\n{said:?}");
-    }
+    shown.into_iter().for_each(|sinks| assert_right(sinks, &[]));
+}
+
+#[test]
+fn the_streams_and_the_mapping_that_are_shown_are_right() {
+    let page = page("kinesis.md");
+    let (sources, mappings): (Vec<&str>, Vec<&str>) =
+        blocks(&page, "yaml").into_iter().partition(|block| block.starts_with("sources:"));
+    assert_eq!((sources.len(), mappings.len()), (2, 1));
+    sources.into_iter().for_each(|sources| assert_right(sources, &[]));
+    let mapped = "sources: {game: {kinesis: {stream: s, region: r, map: game.map.yaml}}}";
+    assert_right(mapped, &[("game.map.yaml", mappings[0])]);
+}
+
+#[test]
+fn every_option_of_a_stream_is_documented() {
+    let schema = std::fs::read_to_string(root().join("schemas/world.schema.json")).expect("it is here");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let kinds = schema["$defs"]["SourceDef"]["oneOf"].as_array().expect("a list of kinds");
+    let options = kinds.iter().find_map(|kind| kind["properties"]["kinesis"]["properties"].as_object());
+    let options: BTreeSet<&str> = options.expect("kinesis is a kind").keys().map(String::as_str).collect();
+    let page = page("kinesis.md");
+    let table = page.split("```\n| key | |").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let rows = table.expect("a table of keys").lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: BTreeSet<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    assert_eq!(documented, options);
 }

@@ -12,6 +12,7 @@ mod demo;
 mod documented;
 mod grants;
 mod http;
+mod kinesis;
 mod npcs;
 mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]

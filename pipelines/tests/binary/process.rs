@@ -45,6 +45,9 @@ impl Process {
             .args(args)
             .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
+            // Keys for a Kinesis server of the tests' own, which does not look at them.
+            .envs([("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "hunter2-tests")])
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -60,7 +60,7 @@ fn recording(start_ms: u64) -> Vec<(u64, Value)> {
     lines
 }
 
-async fn advance_to(server: &Server, tick: u64) {
+pub(crate) async fn advance_to(server: &Server, tick: u64) {
     let (now, _) = view(server, server.token("dashboard"), "clock").await;
     let by = json!({"ticks": tick - now}).to_string();
     let answer = post(server, "/v1/clock/advance", Some(server.token("game_server")), &by).await;
@@ -68,7 +68,7 @@ async fn advance_to(server: &Server, tick: u64) {
 }
 
 /// Moves time a little until this many inputs wait for theirs: the recording has been handed over.
-async fn until_waiting(server: &Server, inputs: usize) {
+pub(crate) async fn until_waiting(server: &Server, inputs: usize) {
     let wanted = format!("worldflow_waiting_inputs{{realm=\"small\"}} {inputs}");
     let waiting = async {
         loop {

@@ -11,6 +11,7 @@ mod one_or_many;
 mod ordered;
 mod quest;
 mod reset;
+mod source;
 mod span;
 mod world;
 
@@ -25,9 +26,10 @@ pub use quest::{
     Slot, StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
+pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
     LifetimeDef, MonthDef, MoonDef, PhaseDef, Priority, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef,
-    SourceDef, SourceTime, WorldDef, ZoneDef,
+    WorldDef, ZoneDef,
 };

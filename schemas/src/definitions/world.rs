@@ -10,6 +10,7 @@ use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
 use super::quest::Pattern;
+use super::source::SourceDef;
 use super::span::Span;
 use crate::input::Scope;
 
@@ -407,40 +408,6 @@ pub struct ScheduleDef {
     /// After this many it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-}
-
-/// A source of events.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum SourceDef {
-    /// A recorded file.
-    Recording {
-        /// The file, relative to the world folder.
-        path: String,
-        /// The mapping of its fields, relative to the world folder.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        map: Option<String>,
-        /// Times the recorded speed; as fast as possible when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        speed: Option<u32>,
-        /// Which time its events have.
-        #[serde(default)]
-        time: SourceTime,
-    },
-}
-
-/// Which tick an event belongs to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceTime {
-    /// The next open tick.
-    #[default]
-    Arrival,
-    /// The tick of its own time, which the source's watermark releases.
-    Event {
-        /// How late an event may come.
-        lateness: Span,
-    },
 }
 
 /// A sink of views.

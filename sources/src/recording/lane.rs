@@ -88,7 +88,7 @@ impl Lane {
             watermark_ms = Some(at_ms);
             items.push(item);
         }
-        Ok(Batch { source: self.source(), items, watermark_ms, reply: None })
+        Ok(Batch { source: self.source(), items, watermark_ms, reply: None, reached: None })
     }
 
     fn advance(&mut self) -> Result<(), RecordingError> {

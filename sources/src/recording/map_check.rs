@@ -104,6 +104,7 @@ impl Mapping {
         if def.events.is_empty() {
             problems.add(&At::top("events"), "no rule makes an event", "add a rule with a `kind`");
         }
+        let id = def.id.as_ref().map(|id| check_expr(&At::top("id"), id, &mut problems));
         let streams = def.streams.as_ref().and_then(|streams| check_streams(streams, &mut problems));
         let skip_if = def.skip_if.iter().enumerate();
         let skip_if = skip_if
@@ -119,6 +120,8 @@ impl Mapping {
         }
         Ok(Mapping {
             source,
+            id,
+            envelope: def.envelope,
             streams,
             time_field: def.time.field.clone(),
             per_second: i64::from(def.time.per_second),

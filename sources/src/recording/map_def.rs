@@ -20,12 +20,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::definitions::{Span, Test};
 
+use super::envelope::EnvelopeDef;
+
 /// A mapping file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MapDef {
     /// The producer's name; with a line's place it identifies an event forever.
     pub source: String,
+    /// What names an event among all of the source; a name that has been here counts once. A further event
+    /// of the same line has `/2` after it, and so on. Without it an event is named by its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Expr>,
+    /// Lines are the previous system's `GameEvent`s, so packed. Without it a line is any JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeDef>,
     /// Streams whose times each begin anew. Without it, times are absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<StreamsDef>,

@@ -11,6 +11,7 @@ use worldflow_engine::admission::Refusal;
 use worldflow_schemas::input::{PresenceWrite, WriteOrder};
 use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
+use super::envelope::{EnvelopeDef, object};
 use super::line;
 use super::map_expr::{Checked, Fields, Line, field, holds, text, value};
 use super::{BadLine, Block, Dated};
@@ -20,6 +21,8 @@ use crate::check::{Field, at_ms, holder_text, id_text, intern, refuse};
 #[derive(Debug)]
 pub struct Mapping {
     pub(super) source: Sym,
+    pub(super) id: Option<Checked>,
+    pub(super) envelope: Option<EnvelopeDef>,
     pub(super) streams: Option<Streams>,
     pub(super) time_field: String,
     pub(super) per_second: i64,
@@ -51,9 +54,9 @@ pub(super) struct Rule {
     pub(super) leaves: bool,
 }
 
-/// What one pass over a file has seen.
+/// What one pass over a file or a stream has seen.
 #[derive(Debug, Default)]
-pub(super) struct Pass {
+pub(crate) struct Pass {
     streams: FxHashMap<String, i64>,
     players: FxHashMap<Sym, Option<[Sym; 3]>>,
 }
@@ -63,6 +66,24 @@ impl Mapping {
     #[must_use]
     pub fn source(&self) -> Sym {
         self.source
+    }
+
+    /// Whether times begin anew in streams of lines, so that all of them must be read in one pass.
+    #[must_use]
+    pub fn has_streams(&self) -> bool {
+        self.streams.is_some()
+    }
+
+    /// Opens a line and maps it, as [`Mapping::map`].
+    pub(crate) fn read(&self, number: u64, bytes: &[u8], pass: &mut Pass, block: &mut Block) {
+        let line = match self.envelope {
+            Some(envelope) => envelope.open(bytes),
+            None => object("", bytes),
+        };
+        match line {
+            Ok(line) => self.map(number, &line, pass, block),
+            Err(refusal) => block.bad.push(BadLine::new(number, refusal)),
+        }
     }
 
     /// Maps one line into `block`. A line of which a part is wrong contributes nothing but a
@@ -83,16 +104,18 @@ impl Mapping {
     fn map_rules(&self, number: u64, line: &Line, pass: &mut Pass, block: &mut Block) -> Result<(), Refusal> {
         let at_ms = self.time(line, pass)?;
         let ids_per_line = 2 * self.rules.len() as u64;
-        let mut applied = false;
+        let name = self.name(line)?;
+        let mut applied = 0;
         for (place, rule) in self.rules.iter().enumerate() {
             let there = rule.needs.iter().all(|name| !field(line, name).is_null());
             if !there || !holds(&rule.when, line) {
                 continue;
             }
-            applied = true;
+            applied += 1;
             let first_id = number * ids_per_line + 2 * place as u64;
+            let ids = Ids::of(name.as_deref(), applied, first_id);
             let player = id("player", rule.player.as_ref(), line, holder_text)?;
-            self.place(player, at_ms, first_id, line, pass, block)?;
+            self.place(player, at_ms, &ids.of_write, line, pass, block)?;
             let kind = id("kind", Some(&rule.kind), line, id_text)?;
             if kind.is_none() {
                 let hint = "give the rule an `if`, or the lookup an `else`";
@@ -101,7 +124,7 @@ impl Mapping {
             block.events.push(Event {
                 at_ms,
                 source: self.source,
-                id: EventId::Position(first_id + 1),
+                id: ids.of_event,
                 player,
                 kind,
                 target: id("target", rule.target.as_ref(), line, id_text)?,
@@ -110,15 +133,26 @@ impl Mapping {
                 with: attributes(&rule.attributes, line)?,
             });
             if rule.leaves && !player.is_none() && pass.players.insert(player, None) != Some(None) {
-                let id = EventId::Position(first_id);
-                block.commands.push(presence(self.source, id, at_ms, player, [Sym::NONE; 3]));
+                block.commands.push(presence(self.source, ids.of_write, at_ms, player, [Sym::NONE; 3]));
             }
         }
-        if applied {
+        if applied > 0 {
             return Ok(());
         }
         let reason = "no rule of the mapping applies to the line";
         Err(refuse("no_rule", "", reason, "add a rule, or a `skip_if`"))
+    }
+
+    /// What names the events of a line.
+    fn name(&self, line: &Line) -> Result<Option<String>, Refusal> {
+        let Some(id) = &self.id else { return Ok(None) };
+        match text(id, line).filter(|name| !name.is_empty()) {
+            Some(name) => id_text("id", &name).map(|_| Some(name.clone())),
+            None => {
+                let hint = "every line has what the mapping's `id` is made of";
+                Err(refuse("missing_id", "id", "the line has no id", hint))
+            }
+        }
     }
 
     fn time(&self, line: &Line, pass: &mut Pass) -> Result<i64, Refusal> {
@@ -159,7 +193,7 @@ impl Mapping {
         &self,
         player: Sym,
         at_ms: i64,
-        id_of_write: u64,
+        id_of_write: &EventId,
         line: &Line,
         pass: &mut Pass,
         block: &mut Block,
@@ -174,9 +208,31 @@ impl Mapping {
             id("presence.instance", instance.as_ref(), line, holder_text)?,
         ];
         if pass.players.insert(player, Some(now)) != Some(Some(now)) {
-            block.commands.push(presence(self.source, EventId::Position(id_of_write), at_ms, player, now));
+            block.commands.push(presence(self.source, id_of_write.clone(), at_ms, player, now));
         }
         Ok(())
+    }
+}
+
+/// The ids of an event and of the write beside it.
+struct Ids {
+    of_event: EventId,
+    of_write: EventId,
+}
+
+impl Ids {
+    /// Of the n-th event of a line: by the line's name, or else by its place.
+    fn of(name: Option<&str>, nth: usize, first: u64) -> Ids {
+        let named = |name: String| EventId::Named(name.into());
+        match (name, nth) {
+            (Some(name), 1) => {
+                Ids { of_event: named(name.to_owned()), of_write: named(format!("{name}/at")) }
+            }
+            (Some(name), _) => {
+                Ids { of_event: named(format!("{name}/{nth}")), of_write: named(format!("{name}/{nth}/at")) }
+            }
+            (None, _) => Ids { of_event: EventId::Position(first + 1), of_write: EventId::Position(first) },
+        }
     }
 }
 

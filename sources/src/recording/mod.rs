@@ -6,6 +6,7 @@
 
 mod binary;
 mod counted;
+mod envelope;
 mod lane;
 mod line;
 mod map_check;
@@ -23,10 +24,12 @@ use worldflow_schemas::{Command, Event, EventId, Input, Sym};
 
 pub use binary::{BinaryReader, BinaryWriter};
 pub use counted::Told;
+pub use envelope::{EnvelopeDef, PayloadForm, RecordForm};
 pub use lane::Lane;
 pub use map_check::{MapProblem, Step};
 pub use map_def::{Expr, GridDef, LookupDef, MapDef, PresenceDef, RuleDef, StreamsDef, TimeDef};
 pub use mapping::Mapping;
+pub(crate) use mapping::Pass;
 pub use ndjson::{read_ndjson, read_ndjson_from};
 pub use play::play;
 pub use rules::Rules;

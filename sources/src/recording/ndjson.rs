@@ -11,7 +11,7 @@ use worldflow_schemas::{EventId, Sym};
 use super::counted::Counted;
 use super::mapping::Pass;
 use super::{BadLine, Block, Mapping, RecordingError, Told, line};
-use crate::check::{clip, id_text, intern, refuse};
+use crate::check::{id_text, intern, refuse};
 
 /// How much of a file is read at once.
 const FILE_BUFFER: usize = 64 * 1024;
@@ -125,10 +125,9 @@ fn read_line(
     pass: &mut Pass,
     block: &mut Block,
 ) {
-    let Some(mapping) = mapping else { return line::read(source, number, text, block) };
-    match serde_json::from_str(text) {
-        Ok(fields) => mapping.map(number, &fields, pass, block),
-        Err(error) => block.bad.push(bad(number, "malformed", clip(&error.to_string()))),
+    match mapping {
+        None => line::read(source, number, text, block),
+        Some(mapping) => mapping.read(number, text.as_bytes(), pass, block),
     }
 }
 

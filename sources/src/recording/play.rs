@@ -41,7 +41,13 @@ pub fn play(
         }
     }
     // It has ended, and no tick waits for it any longer.
-    let end = Batch { source: lane.source(), items: Vec::new(), watermark_ms: Some(i64::MAX), reply: None };
+    let end = Batch {
+        source: lane.source(),
+        items: Vec::new(),
+        watermark_ms: Some(i64::MAX),
+        reply: None,
+        reached: None,
+    };
     let _closed = admission.submit_blocking(end);
     Ok(())
 }

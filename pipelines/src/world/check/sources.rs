@@ -1,12 +1,16 @@
 //! Sources: the files they name, and what the mappings of recordings make of lines.
 
-use worldflow_schemas::definitions::SourceDef;
+use worldflow_schemas::definitions::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 use worldflow_sources::recording::{Expr, RuleDef};
 
 use super::{Checker, Sort};
+use crate::secrets::is_reference;
 use crate::world::folder::MAX_FILE_BYTES;
 use crate::world::mapping;
 use crate::world::spot::Spot;
+
+/// The longest name of a stream.
+const MAX_STREAM: usize = 128;
 
 impl Checker<'_> {
     pub(super) fn check_sources(&mut self) {
@@ -15,24 +19,89 @@ impl Checker<'_> {
         for (name, source) in &world.definition.sources {
             let spot = world.spot.key("sources").name(name);
             self.check_id("source", name, spot);
-            let SourceDef::Recording { path, map, speed, .. } = source;
-            let spot = spot.key("recording");
-            if !self.there(path) {
-                self.no_file(path, spot.key("path"));
-            }
-            // Recordings may share a mapping, which has its problems once.
+            let (map, kind) = match source {
+                SourceDef::Recording { map, .. } => (map, "recording"),
+                SourceDef::Kinesis { map, .. } => (map, "kinesis"),
+            };
+            let spot = spot.key(kind);
+            // Sources may share a mapping, which has its problems once.
             if let Some(map) = map
                 && !mappings.contains(&map.as_str())
             {
                 mappings.push(map);
-                self.check_mapping(map, spot.key("map"));
+                self.check_mapping(map, spot.key("map"), kind == "kinesis");
             }
-            if *speed == Some(0) {
-                self.error(
-                    spot.key("speed"),
-                    "`speed: 0` never begins",
-                    "give at least 1, or leave it out for as fast as possible",
-                );
+            match source {
+                SourceDef::Recording { path, speed, .. } => self.check_recording(path, *speed, spot),
+                SourceDef::Kinesis { .. } => self.check_kinesis(source, spot),
+            }
+        }
+    }
+
+    fn check_recording(&mut self, path: &str, speed: Option<u32>, spot: Spot<'_>) {
+        if !self.there(path) {
+            self.no_file(path, spot.key("path"));
+        }
+        if speed == Some(0) {
+            self.error(
+                spot.key("speed"),
+                "`speed: 0` never begins",
+                "give at least 1, or leave it out for as fast as possible",
+            );
+        }
+    }
+
+    fn check_kinesis(&mut self, source: &SourceDef, spot: Spot<'_>) {
+        let SourceDef::Kinesis { stream, region, endpoint, producer, start, time, map, credentials } = source
+        else {
+            return;
+        };
+        let name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        };
+        if !name(stream) || stream.len() > MAX_STREAM {
+            let hint = format!("letters, digits, `_`, `-` and `.`, at most {MAX_STREAM} of them");
+            self.error(spot.key("stream"), format!("`{stream}` is no name of a stream"), hint);
+        }
+        if !name(region) {
+            let message = format!("`{region}` is no region");
+            self.error(spot.key("region"), message, "write for example `eu-central-1`");
+        }
+        if let Some(endpoint) = endpoint {
+            let hint = "give keys by reference, under `credentials:`";
+            self.check_address(endpoint, spot.key("endpoint"), "KINESIS_URL", hint);
+        }
+        if let Some(producer) = producer {
+            self.check_id("producer", producer, spot.key("producer"));
+            if map.is_some() {
+                let hint = "the mapping's `source` is the producer; leave this out";
+                self.error(spot.key("producer"), "the mapping says who the producer is", hint);
+            }
+        }
+        if let StreamStart::At(at) = start
+            && let Err(error) = at.parse::<jiff::Timestamp>()
+        {
+            let hint = "write for example `2026-03-01T12:00:00Z`";
+            self.error(spot.key("start").key("at"), error.to_string(), hint);
+        }
+        if let SourceTime::Event { lateness } = time
+            && lateness.world
+        {
+            let spot = spot.key("time").key("event").key("lateness");
+            self.error(spot, "events are late by real time", "leave out `world`");
+        }
+        let Some(CredentialsDef { access_key, secret_key, session_token }) = credentials else { return };
+        let spot = spot.key("credentials");
+        for (key, secret) in [
+            ("access_key", Some(access_key)),
+            ("secret_key", Some(secret_key)),
+            ("session_token", session_token.as_ref()),
+        ] {
+            if secret.is_some_and(|secret| !is_reference(secret)) {
+                let name = key.to_ascii_uppercase();
+                let hint =
+                    format!("give it by reference, `{key}: ${{AWS_{name}}}`, and put it in the environment");
+                self.error(spot.key(key), "a secret stands here in the clear", hint);
             }
         }
     }
@@ -48,7 +117,8 @@ impl Checker<'_> {
         self.error(spot, format!("there is no file `{path}`"), "the path is relative to the world folder");
     }
 
-    fn check_mapping(&mut self, path: &str, spot: Spot<'_>) {
+    /// `endless`: it is for a stream, in which time does not begin anew.
+    fn check_mapping(&mut self, path: &str, spot: Spot<'_>, endless: bool) {
         let read = match (self.folder.files.get(path), &self.folder.path) {
             (Some(bytes), _) => Some(bytes.clone()),
             (None, Some(folder)) if self.there(path) => {
@@ -67,6 +137,10 @@ impl Checker<'_> {
             let top = Spot::top(&file.document);
             for (index, rule) in file.def.events.iter().enumerate() {
                 self.check_rule(rule, top.key("events").item(index));
+            }
+            if endless && file.def.streams.is_some() {
+                let hint = "a stream is read from anywhere; its records have absolute times";
+                self.error(top.name("streams"), "only a recording has times that begin anew", hint);
             }
             if let Some(region) = file.def.presence.as_ref().and_then(|presence| presence.region.as_ref()) {
                 self.check_names(Sort::Region, region, top.key("presence").key("region"));

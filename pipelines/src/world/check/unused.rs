@@ -14,7 +14,7 @@ impl Checker<'_> {
         let mut maps = BTreeSet::new();
         let world = self.definitions.world.as_ref();
         for source in world.iter().flat_map(|world| world.definition.sources.values()) {
-            let SourceDef::Recording { map, .. } = source;
+            let (SourceDef::Recording { map, .. } | SourceDef::Kinesis { map, .. }) = source;
             maps.extend(map.as_deref());
         }
         for file in self.folder.files.keys() {

@@ -8,6 +8,7 @@ use super::names::QUEST_KINDS;
 use std::ops::RangeInclusive;
 
 use super::{Checker, Sort};
+use crate::secrets::is_reference;
 use crate::world::spot::Spot;
 
 /// The least that journal and snapshots may be told to take.
@@ -151,24 +152,8 @@ impl Checker<'_> {
         for (name, tier) in &world.definition.tiers {
             let spot = world.spot.key("tiers").name(name);
             self.check_id("tier", name, spot);
-            let host = tier.url.strip_prefix("http://").or_else(|| tier.url.strip_prefix("https://"));
-            match host {
-                None if !is_reference(&tier.url) => {
-                    self.error(
-                        spot.key("url"),
-                        format!("`{}` is no address of a server", tier.url),
-                        "write `http://host:port`, or a reference such as `${TIER_URL}`",
-                    );
-                }
-                Some(host) if host.split('/').next().is_some_and(|host| host.contains('@')) => {
-                    self.error(
-                        spot.key("url"),
-                        "a password stands in this address",
-                        "give the key by reference: `key: ${TIER_KEY}`",
-                    );
-                }
-                _ => {}
-            }
+            let hint = "give the key by reference: `key: ${TIER_KEY}`";
+            self.check_address(&tier.url, spot.key("url"), "TIER_URL", hint);
             if tier.key.as_ref().is_some_and(|key| !is_reference(key)) {
                 self.error(
                     spot.key("key"),
@@ -189,6 +174,21 @@ impl Checker<'_> {
             if tier.timeout.ms == 0 {
                 self.error(spot.key("timeout"), "`timeout` is no time at all", "give a span such as `10s`");
             }
+        }
+    }
+
+    /// An address of a server, or a reference to one such as this, without a password.
+    pub(super) fn check_address(&mut self, address: &str, spot: Spot<'_>, reference: &str, secret: &str) {
+        let host = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
+        match host {
+            None if !is_reference(address) => {
+                let hint = format!("write `http://host:port`, or a reference such as `${{{reference}}}`");
+                self.error(spot, format!("`{address}` is no address of a server"), hint);
+            }
+            Some(host) if host.split('/').next().is_some_and(|host| host.contains('@')) => {
+                self.error(spot, "a password stands in this address", secret);
+            }
+            _ => {}
         }
     }
 
@@ -235,10 +235,4 @@ impl Checker<'_> {
             );
         }
     }
-}
-
-/// `${NAME}`: a value that is taken from the environment.
-fn is_reference(text: &str) -> bool {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }

@@ -146,7 +146,7 @@ impl Session {
             unacked.reply = None;
         } else {
             let source = self.sender.source;
-            let batch = Batch { source, items, watermark_ms: None, reply: Some(reply) };
+            let batch = Batch { source, items, watermark_ms: None, reply: Some(reply), reached: None };
             if self.room.realm.admission.submit(batch).await.is_err() {
                 return Ok(Some(End::shutting_down()));
             }
