@@ -260,7 +260,7 @@ impl Kept {
         (self.published, self.published_bytes, self.changed) = (self.tick, journaled, false);
         let at_most = self.config.retention.at_most_bytes;
         let in_use = |number| self.uses(number);
-        retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, &in_use);
+        retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, in_use);
         Ok(())
     }
 
