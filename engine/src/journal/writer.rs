@@ -200,8 +200,7 @@ impl Writer {
     fn commit(&mut self, records: Vec<Record>, told: &impl Fn(Durable)) -> Result<(), JournalError> {
         let mut group = Group { version: VERSION, records, after: None, ended: Vec::new() };
         let (mut again, mut stalled) = (AGAIN, false);
-        loop {
-            let Err(error) = self.try_commit(&mut group) else { break };
+        while let Err(error) = self.try_commit(&mut group) {
             if self.place.ending.load(Ordering::Relaxed) {
                 return Err(error);
             }

@@ -3,6 +3,7 @@
 //! `<tick>.manifest` is JSON with a checksum of its own. It is written last and appears at once, under its
 //! name, so whatever it names is whole unless the disk has damaged it; reading checks every sum.
 
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ pub(crate) fn list(folder: &Path) -> Vec<Listed> {
         .filter(|path| path.extension().is_some_and(|extension| extension == MANIFEST))
         .filter_map(|path| Some(Listed { tick: path.file_stem()?.to_str()?.parse().ok()?, path }))
         .collect();
-    listed.sort_by(|a, b| b.tick.cmp(&a.tick));
+    listed.sort_by_key(|listed| Reverse(listed.tick));
     listed
 }
 

@@ -269,7 +269,7 @@ impl Kept {
         trace!(target: PHASE, "snapshot ends");
         let at_most = self.config.retention.at_most_bytes;
         let in_use = |number| self.uses(number);
-        retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, &in_use);
+        retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, in_use);
         Ok(())
     }
 

@@ -98,7 +98,7 @@ async fn what_is_older_than_the_rule_goes_and_what_is_not_can_be_rebuilt() {
     let last = *hashes.keys().next_back().expect("some");
     let kept = hashes.split_off(&(last - 40));
     assert_rebuilds(folder.path(), &kept, true).await;
-    let gone = at(folder.path(), 20).await.err().expect("long gone");
+    let gone = at(folder.path(), 20).await.expect_err("long gone");
     assert!(matches!(gone, OpenError::Journal(JournalError::Removed { .. })), "{gone}");
     let many = examine(folder.path()).expect("readable");
     assert!(many.is_sound() && many.snapshots.len() > 2, "{many:#?}");

@@ -58,7 +58,8 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, factor) = UNITS.iter().find(|(_, factor)| self.bytes % factor == 0).unwrap_or(&("B", 1));
+        let (name, factor) =
+            UNITS.iter().find(|(_, factor)| self.bytes.is_multiple_of(*factor)).unwrap_or(&("B", 1));
         write!(f, "{} {name}", self.bytes / factor)
     }
 }
