@@ -383,9 +383,14 @@ async fn upgrade(
     let most = realms.limits().frame_bytes + (64 << 10);
     upgrade
         .max_message_size(most)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .max_frame_size(most)
         .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
 }
+
+/// What is read at once of a connection. It is zeroed before each attempt to read, of which there is one whenever
+/// a session wakes to write, so a large one costs more than all else that a session does.
+const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// A name for a session that no other process of the realm has given.
 fn session_name() -> String {
