@@ -26,20 +26,37 @@ pub struct EventTimeSource {
     /// How late an event may come: its watermark trails its latest event by this much, unless its
     /// batches say more. A later one counts in the open tick. `u64::MAX`: only its batches say so.
     pub lateness_ms: u64,
+    /// In real time ticks no longer wait for it once it has been silent for so long.
+    pub idle_ms: u64,
     /// When its first event happened, if that is known before it speaks: a fresh realm that runs in
     /// real time begins there.
     pub begins_ms: Option<i64>,
 }
 
-/// In real time a source that has not spoken for so long no longer holds the ticks.
-pub const IDLE_MS: i64 = 5_000;
-
+/// How far a source's own time has come.
 #[derive(Clone, Copy, Debug)]
 struct Watermark {
     lateness_ms: i64,
+    idle_ms: i64,
     reached_ms: Option<i64>,
-    /// In real time: when it last spoke.
+    /// In real time: when it last spoke, or when it was first waited for.
     spoke_ms: Option<i64>,
+    /// It has been ahead of the open tick since the start. Until then it is reading on from where it was,
+    /// and the realm with it; afterwards, when it is behind, it is late.
+    caught_up: bool,
+}
+
+impl Watermark {
+    /// The first tick that waits for it, if any does.
+    fn holds_from(&self, now_ms: i64, open: Tick, length: TickLength) -> Option<Tick> {
+        let idle = self.spoke_ms.is_some_and(|spoke_ms| now_ms >= spoke_ms.saturating_add(self.idle_ms));
+        let tick = match self.reached_ms {
+            Some(i64::MAX) => return None,
+            Some(reached_ms) => length.tick_at(reached_ms),
+            None => 0,
+        };
+        (!idle && (tick >= open || !self.caught_up)).then_some(tick.max(open))
+    }
 }
 
 /// Inputs of a tick that is not sealed yet.
@@ -54,6 +71,8 @@ pub(crate) struct PendingTick {
     pub(crate) first: Vec<(Sym, u64)>,
     /// The batches of sources that remember how far they are read, of which something is in this tick.
     shares: Vec<Share>,
+    /// Something in it came by arrival, and its sender waits.
+    pub(crate) arrived: bool,
 }
 
 impl PendingTick {
@@ -102,8 +121,8 @@ pub(crate) struct Intake {
     wall_ms: Option<i64>,
     /// In real time: what UTC was first.
     started_ms: Option<i64>,
-    /// The earliest event of an event-time source.
-    first_ms: Option<i64>,
+    /// An event-time source has said up to when it has come, or something of it.
+    spoken: bool,
     /// When ids were last forgotten.
     forgot: Tick,
 }
@@ -120,8 +139,10 @@ impl Intake {
         let begins_ms = event_time.iter().filter_map(|source| source.begins_ms).min();
         let event_time = (event_time.iter())
             .map(|source| {
-                let lateness_ms = i64::try_from(source.lateness_ms).unwrap_or(i64::MAX);
-                (source.source, Watermark { lateness_ms, reached_ms: None, spoke_ms: None })
+                let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+                let (lateness_ms, idle_ms) = (whole(source.lateness_ms), whole(source.idle_ms));
+                let (reached_ms, spoke_ms, caught_up) = (None, None, false);
+                (source.source, Watermark { lateness_ms, idle_ms, reached_ms, spoke_ms, caught_up })
             })
             .collect();
         Intake {
@@ -137,7 +158,7 @@ impl Intake {
             begins_ms,
             wall_ms: None,
             started_ms: None,
-            first_ms: None,
+            spoken: false,
             forgot: 0,
         }
     }
@@ -145,7 +166,10 @@ impl Intake {
     /// In real time: what UTC is now.
     pub(crate) fn set_wall(&mut self, wall_ms: i64) {
         self.wall_ms = Some(wall_ms);
-        self.started_ms.get_or_insert(wall_ms);
+        if self.started_ms.is_none() {
+            self.started_ms = Some(wall_ms);
+            self.event_time.values_mut().for_each(|watermark| watermark.spoke_ms = Some(wall_ms));
+        }
     }
 
     pub(crate) fn open(&self) -> Tick {
@@ -189,7 +213,7 @@ impl Intake {
         let mut ticks: Vec<Tick> = Vec::new();
         let mut decided =
             Decided { outcomes: Vec::new(), commands: Vec::new(), tick: 0, refused: Vec::new() };
-        let (mut first_ms, mut latest_ms) = (i64::MAX, i64::MIN);
+        let mut latest_ms = i64::MIN;
         let (ids, gone) = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
         let mut run = (open, self.pending.remove(&open).unwrap_or_default());
@@ -213,7 +237,7 @@ impl Intake {
                 Ok(None) => {
                     let tick = match (by_event_time, at_ms) {
                         (Some(_), Some(at_ms)) => {
-                            (first_ms, latest_ms) = (first_ms.min(at_ms), latest_ms.max(at_ms));
+                            latest_ms = latest_ms.max(at_ms);
                             length.tick_at(at_ms).max(open)
                         }
                         _ => open,
@@ -233,6 +257,7 @@ impl Intake {
                         }
                     }
                     self.pending_items += 1;
+                    run.1.arrived |= by_event_time.is_none();
                     if asked && matches!(input, Input::Command(_)) {
                         decided.commands.push((decided.outcomes.len(), id.clone()));
                     }
@@ -249,7 +274,11 @@ impl Intake {
                     }
                     Outcome::Accepted { tick }
                 }
-                Ok(Some(tick)) => Outcome::Duplicate { tick },
+                Ok(Some(tick)) => {
+                    // It says as much of its source's time as when it first came.
+                    latest_ms = latest_ms.max(at_ms.unwrap_or(latest_ms));
+                    Outcome::Duplicate { tick }
+                }
                 Err(refusal) => {
                     decided.refused.push((numbered.then_some(id), refusal.clone()));
                     Outcome::Refused(Box::new(refusal))
@@ -271,14 +300,14 @@ impl Intake {
         if let Some(reached) = batch.reached.take() {
             self.share(reached, ticks);
         }
-        if first_ms < i64::MAX {
-            self.first_ms = Some(self.first_ms.map_or(first_ms, |earlier| earlier.min(first_ms)));
-        }
         if let Some(watermark) = self.event_time.get_mut(&batch.source) {
             let trails = latest_ms > i64::MIN && watermark.lateness_ms < i64::MAX;
             let trailing = trails.then(|| latest_ms.saturating_sub(watermark.lateness_ms));
             watermark.reached_ms = watermark.reached_ms.max(trailing).max(batch.watermark_ms);
             watermark.spoke_ms = wall_ms;
+            self.spoken |= latest_ms > i64::MIN || batch.watermark_ms.is_some_and(|ms| ms < i64::MAX);
+            let ahead = |reached_ms| length.tick_at(reached_ms) >= open;
+            watermark.caught_up |= watermark.reached_ms.is_some_and(ahead);
         }
         decided
     }
@@ -317,26 +346,21 @@ impl Intake {
         self.begins_ms
     }
 
-    /// In real time: whether every event-time source has said since the start up to when it has come.
-    pub(crate) fn all_have_spoken(&self) -> bool {
-        self.event_time.values().all(|watermark| watermark.reached_ms.is_some())
-    }
-
-    /// In real time: the first tick that must still wait for an event-time source. One that has ended,
-    /// or is silent, or is behind the open tick, holds nothing.
+    /// In real time: the first tick that must still wait for an event-time source.
     pub(crate) fn held_from(&self, now_ms: i64) -> Option<Tick> {
-        let speaks = |at_ms: i64| now_ms < at_ms.saturating_add(IDLE_MS);
         (self.event_time.values())
-            .filter(|watermark| watermark.spoke_ms.is_some_and(speaks))
-            .filter_map(|watermark| watermark.reached_ms.filter(|reached_ms| *reached_ms < i64::MAX))
-            .map(|reached_ms| self.length.tick_at(reached_ms))
-            .filter(|tick| *tick >= self.open)
+            .filter_map(|watermark| watermark.holds_from(now_ms, self.open, self.length))
             .min()
     }
 
-    /// The tick of the earliest event that an event-time source has sent, even if that was sealed.
-    pub(crate) fn first_event(&self) -> Option<Tick> {
-        self.first_ms.map(|first_ms| self.length.tick_at(first_ms))
+    /// Whether an event-time source has said since the start where it goes on.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.spoken
+    }
+
+    /// Whether the open tick has something whose sender waits for it.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.pending.get(&self.open).is_some_and(|pending| pending.arrived)
     }
 
     /// Takes the first pending tick, if it is before `end`, and opens the next.

@@ -373,6 +373,7 @@ pub(crate) async fn start(
         snapshots: keeps_base,
         released: Amount::default(),
         reserved: 0,
+        held: None,
         deferred: Vec::new(),
         heard: Vec::new(),
         started: false,

@@ -51,11 +51,41 @@ pub enum StartError {
     Refused(String),
 }
 
-/// Starts a realm; returns when it has its definitions and can be used.
+/// A realm has been given its definitions; whether it took them is known when their tick is published. That may
+/// wait for a source, so sources are started first.
+#[must_use = "a refusal must be heard"]
+pub struct Defined(oneshot::Receiver<Vec<Outcome>>);
+
+impl Defined {
+    /// Returns when the realm has its definitions and can be used.
+    ///
+    /// # Errors
+    /// When it has stopped, or refuses one.
+    pub async fn taken(self) -> Result<(), StartError> {
+        for outcome in self.0.await.map_err(|_| StartError::Stopped)? {
+            if let Outcome::Refused(refusal) = outcome {
+                return Err(StartError::Refused(refusal.reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts a realm that waits for no source; returns when it has its definitions and can be used.
 ///
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
 pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> {
+    let (running, defined) = start_realm(config).await?;
+    defined.taken().await?;
+    Ok(running)
+}
+
+/// Starts a realm.
+///
+/// # Errors
+/// When the engine cannot be opened, or stops at once.
+pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), StartError> {
     let OpenConfig { realm, world, folder, workers, manual, event_time } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
@@ -79,8 +109,8 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
     let running = open(engine, graphs(realm)).await?;
-    define(&running, &world, manual).await?;
-    Ok(running)
+    let defined = define(&running, &world, manual).await?;
+    Ok((running, defined))
 }
 
 /// The world's own number of workers, or one a core.
@@ -92,7 +122,7 @@ fn worker_count(declared: u32) -> usize {
     }
 }
 
-async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Result<(), StartError> {
+async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Result<Defined, StartError> {
     let items = definition_items(world, system_wall_clock()());
     let (reply, outcomes) = oneshot::channel();
     let batch =
@@ -101,12 +131,7 @@ async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Re
     if manual {
         running.advance(1).await.map_err(|_| StartError::Stopped)?;
     }
-    for outcome in outcomes.await.map_err(|_| StartError::Stopped)? {
-        if let Outcome::Refused(refusal) = outcome {
-            return Err(StartError::Refused(refusal.reason));
-        }
-    }
-    Ok(())
+    Ok(Defined(outcomes))
 }
 
 /// The world's definitions as inputs.

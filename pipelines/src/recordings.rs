@@ -1,22 +1,24 @@
 //! The recordings that a world names under `sources:`, played into its realm.
 //!
-//! A recording begins anew at every start: what the realm has had of it before is known by its
-//! position, and counts once.
+//! A recording goes on where the journal says that it was.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use worldflow_engine::intake::EventTimeSource;
+use worldflow_engine::positions::Positions;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::definitions::{SourceDef, SourceTime};
 use worldflow_schemas::{Input, Sym};
-use worldflow_sources::recording::{Recording, Rules, play};
+use worldflow_sources::recording::{Bookmark, Recording, Rules, play};
 
 use crate::world::{LoadedWorld, open_mapping};
 
 /// A recording of a world, checked and ready to be played.
 pub struct RecordingSource {
     name: String,
+    path: PathBuf,
     recording: Recording,
     speed: Option<u32>,
     time: SourceTime,
@@ -51,7 +53,7 @@ pub fn recordings_of(world: &LoadedWorld) -> anyhow::Result<Vec<RecordingSource>
             );
         }
         let (name, speed, time) = (name.clone(), *speed, *time);
-        recordings.push(RecordingSource { name, recording, speed, time, begins_ms });
+        recordings.push(RecordingSource { name, path, recording, speed, time, begins_ms });
     }
     Ok(recordings)
 }
@@ -68,16 +70,18 @@ impl RecordingSource {
     pub fn event_time(&self) -> Option<EventTimeSource> {
         match self.time {
             SourceTime::Arrival => None,
-            SourceTime::Event { lateness } => {
+            SourceTime::Event { lateness, idle } => {
                 let (source, begins_ms) = (self.source(), self.begins_ms);
-                Some(EventTimeSource { source, lateness_ms: lateness.ms, begins_ms })
+                let (lateness_ms, idle_ms) = (lateness.ms, idle.ms);
+                Some(EventTimeSource { source, lateness_ms, idle_ms, begins_ms })
             }
         }
     }
 
-    /// Plays it on a thread of its own, which ends with the recording, with the realm, or when told.
+    /// Plays it from where it was on a thread of its own, which ends with the recording, with the realm, or when told.
     #[must_use]
-    pub fn play(self, realm: Realm) -> Playing {
+    pub fn play(self, realm: Realm, positions: &Positions) -> Playing {
+        let bookmark = Bookmark::find(Sym::new(&self.name), &self.path, positions);
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         tokio::task::spawn_blocking(move || {
@@ -88,7 +92,7 @@ impl RecordingSource {
                 Input::Command(command) => rules.command(command),
             };
             let to = (&realm.admission, &realm.observed);
-            match play(recording, speed, to, &mut check, &stopping) {
+            match bookmark.and_then(|from| play(recording, &from, speed, to, &mut check, &stopping)) {
                 Ok(()) => tracing::info!(source = name, "the recording has been played"),
                 Err(error) => tracing::error!(source = name, %error, "the recording cannot be played on"),
             }

@@ -29,7 +29,7 @@ use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
 use crate::connections::{ConnectionLimits, serve};
-use crate::open::{OpenConfig, open_realm};
+use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
 use crate::streams::{Reading, StreamSource, streams_of};
@@ -108,7 +108,7 @@ impl Serving {
             let event_time = (recordings.iter().filter_map(RecordingSource::event_time))
                 .chain(streams.iter().filter_map(StreamSource::event_time))
                 .collect();
-            let running = open_realm(OpenConfig {
+            let (running, defined) = start_realm(OpenConfig {
                 realm: name,
                 world,
                 folder: Some(folder.clone()),
@@ -118,9 +118,10 @@ impl Serving {
             })
             .await?;
             let realm = running.realm.clone();
-            playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone())));
             let positions = running.positions();
+            playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone(), positions)));
             reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
+            defined.taken().await?;
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }

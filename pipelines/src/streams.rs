@@ -18,6 +18,7 @@ use crate::world::{LoadedWorld, open_mapping};
 /// A stream of a world, ready to be read.
 pub struct StreamSource {
     config: KinesisConfig,
+    idle_ms: u64,
     begins_ms: Option<i64>,
 }
 
@@ -28,9 +29,8 @@ pub struct StreamSource {
 pub fn streams_of(world: &LoadedWorld) -> anyhow::Result<Vec<StreamSource>> {
     let mut streams: Vec<StreamSource> = Vec::new();
     for (name, def) in &world.world.sources {
-        if !matches!(def, SourceDef::Kinesis { .. }) {
-            continue;
-        }
+        let SourceDef::Kinesis { time, .. } = def else { continue };
+        let idle_ms = if let SourceTime::Event { idle, .. } = time { idle.ms } else { 0 };
         let config = config(name, def, world)?;
         if let Some(other) = streams.iter().find(|other| other.config.producer == config.producer) {
             anyhow::bail!(
@@ -40,7 +40,7 @@ pub fn streams_of(world: &LoadedWorld) -> anyhow::Result<Vec<StreamSource>> {
                 config.producer
             );
         }
-        streams.push(StreamSource { config, begins_ms: None });
+        streams.push(StreamSource { config, idle_ms, begins_ms: None });
     }
     Ok(streams)
 }
@@ -81,7 +81,7 @@ fn config(name: &str, def: &SourceDef, world: &LoadedWorld) -> anyhow::Result<Ki
     };
     let lateness_ms = match time {
         SourceTime::Arrival => None,
-        SourceTime::Event { lateness } => Some(lateness.ms),
+        SourceTime::Event { lateness, .. } => Some(lateness.ms),
     };
     let keys = credentials.as_ref().map(|def| keys(def, &at("credentials"))).transpose()?;
     Ok(KinesisConfig {
@@ -126,8 +126,9 @@ impl StreamSource {
     #[must_use]
     pub fn event_time(&self) -> Option<EventTimeSource> {
         self.config.lateness_ms?;
-        let (source, begins_ms) = (self.config.producer, self.begins_ms);
-        Some(EventTimeSource { source, lateness_ms: u64::MAX, begins_ms })
+        let StreamSource { config, idle_ms, begins_ms } = self;
+        let (source, idle_ms, begins_ms) = (config.producer, *idle_ms, *begins_ms);
+        Some(EventTimeSource { source, lateness_ms: u64::MAX, idle_ms, begins_ms })
     }
 
     /// Reads it from where it was, until told to close.

@@ -158,7 +158,7 @@ fn ids_beyond_the_most_are_refused_until_old_ones_are_forgotten() {
 fn what_is_sent_again_after_the_window_counts_once_whatever_it_is_and_however_time_passes() {
     let event = |id: &str, at_ms| batch(&[EventId::Named(id.into())], at_ms);
     let inputs: [&dyn Fn(&str, i64) -> Batch; 2] = [&event, &add];
-    let source = EventTimeSource { source: "source".into(), lateness_ms: 0, begins_ms: None };
+    let source = EventTimeSource { source: "source".into(), lateness_ms: 0, idle_ms: 5_000, begins_ms: None };
     for (event_time, real_time) in [(false, true), (false, false), (true, true), (true, false)] {
         for input in inputs {
             let sources = if event_time { &[source][..] } else { &[] };

@@ -19,7 +19,7 @@ use crate::admission::{Batch, TickEvents};
 use crate::amount::{Amount, GROUP, MOST_IN_FLIGHT};
 use crate::collector::{Answer, Released, ToCollector};
 use crate::dedupe::SealedIds;
-use crate::intake::{Decided, IDLE_MS, Intake, PendingTick, note_least};
+use crate::intake::{Decided, Intake, PendingTick, note_least};
 use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::positions::Positions;
@@ -98,6 +98,8 @@ pub(crate) struct Sequencer {
     pub(crate) snapshots: bool,
     pub(crate) released: Amount,
     pub(crate) reserved: Tick,
+    /// In real time: the first tick that waits for an event-time source.
+    pub(crate) held: Option<Tick>,
     pub(crate) deferred: Vec<Batch>,
     pub(crate) heard: Vec<Sym>,
     pub(crate) started: bool,
@@ -113,9 +115,8 @@ pub(crate) struct Sequencer {
 /// Where a run in real time began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Began {
-    /// The first tick, and UTC then as the realm takes it.
+    /// The first tick.
     open: Tick,
-    now_ms: i64,
     /// The graph has not yet been told how long nothing ran.
     untold: bool,
 }
@@ -191,9 +192,9 @@ impl Sequencer {
             }
             _ => None,
         };
-        if let Some(clock) = &mut clock {
+        if clock.is_some() {
             let open = self.intake.open();
-            self.began = Began { open, now_ms: clock.now_ms(), untold: open > 0 && self.reserved > 0 };
+            self.began = Began { open, untold: open > 0 && self.reserved > 0 };
         }
         let mut taken = Vec::with_capacity(BATCHES);
         loop {
@@ -247,14 +248,13 @@ impl Sequencer {
     }
 
     /// A restart begins after everything that may have been published, and says so to the graph: nothing
-    /// ran until now, or until the first event of a source that goes on where it was.
-    fn note_downtime(&mut self, now_ms: i64, next: Tick) {
+    /// ran until now. If a source that ticks wait for goes on where it was, so does time, and nothing is missed.
+    fn note_downtime(&mut self, now_ms: i64) {
         let open = self.intake.open();
-        let now = self.length.tick_at(now_ms).clamp(open + 1, next);
         let Some(from) = open.checked_sub(1).filter(|_| std::mem::take(&mut self.began.untold)) else {
             return;
         };
-        let to = self.intake.first_event().map_or(now, |first| first.clamp(open + 1, now));
+        let to = self.length.tick_at(now_ms).max(open + 1);
         let (source, id) = (Sym::new(ENGINE), EventId::Position(from));
         let order = WriteOrder { at_ms: self.length.utc_ms(from), source, id: id.clone() };
         let downtime = ClockWrite { order, command: ClockCommand::Downtime { from, to } };
@@ -310,18 +310,14 @@ impl Sequencer {
         self.intake.set_wall(now_ms);
         // An input that comes now belongs to the first tick that begins at or after now.
         let wall = self.length.tick_at(now_ms.saturating_add(1));
-        let since_ms = now_ms.saturating_sub(self.began.now_ms);
-        let next = if self.intake.all_have_spoken() || since_ms >= IDLE_MS {
-            let next = self.intake.held_from(now_ms).map_or(wall, |held| held.min(wall));
-            if next > self.intake.open() {
-                self.note_downtime(now_ms, next);
-            }
-            next
-        } else {
-            // Until it is known where event-time sources go on, time goes on from where it stopped.
-            wall.min(self.began.open + self.length.ticks(since_ms.unsigned_abs()))
-        };
+        let held = self.intake.held_from(now_ms);
+        self.held = held;
+        let next = held.map_or(wall, |held| held.min(wall));
         if next > self.intake.open() {
+            match held {
+                None if !self.intake.has_spoken() => self.note_downtime(now_ms),
+                _ => self.began.untold = false,
+            }
             self.seal(next).await?;
         }
         let due_ms = self.length.utc_ms(self.intake.open()).saturating_sub(now_ms);
@@ -368,7 +364,6 @@ impl Sequencer {
 
     /// Seals and releases every tick before `next`.
     async fn seal(&mut self, next: Tick) -> Result<(), Gone> {
-        self.reserve(next);
         loop {
             let mut ticks = Vec::new();
             let mut amount = Amount::default();
@@ -381,6 +376,9 @@ impl Sequencer {
             let full = amount.exceeds(GROUP);
             let released_to = if full { self.intake.open() } else { next };
             let group = self.seal_ticks(ticks);
+            // Behind their inputs: were ticks known to be over without them, inputs that a crash took would come
+            // late when they come again.
+            self.reserve(released_to);
             self.intake.set_open(released_to);
             self.release(group, released_to).await?;
             if !full {
@@ -417,11 +415,15 @@ impl Sequencer {
         sealed.map(|((tick, pending), floors)| self.seal_tick(tick, pending, floors)).collect()
     }
 
-    /// Keeps ticks reserved ahead of `next`, so that an idle tick needs no sync.
+    /// Keeps ticks reserved ahead of `next`, so that an idle tick needs no sync. Ticks that wait for a source
+    /// are not: after a crash what it says belongs to them.
     fn reserve(&mut self, next: Tick) {
         let Some(journal) = &self.journal else { return };
         let ahead = match self.mode {
-            Mode::RealTime { .. } => self.length.ticks(self.reserve_ms),
+            Mode::RealTime { .. } => {
+                let held = self.held.map_or(Tick::MAX, |held| held.saturating_sub(next));
+                self.length.ticks(self.reserve_ms).min(held)
+            }
             Mode::Manual { .. } | Mode::Virtual { .. } => 0,
         };
         let last = next.saturating_sub(1);
@@ -491,8 +493,10 @@ impl Sequencer {
         while let Ok(batch) = self.batches.try_recv() {
             self.take(batch)?;
         }
-        // Without anything to seal this only lets the ticks before the open one be published.
-        let next = self.intake.open() + u64::from(self.intake.last_pending().is_some());
+        // Without anything to seal this only lets the ticks before the open one be published. What waits for
+        // the rest of its tick is read again, unless somebody waits for an answer.
+        let waits = self.held.is_some_and(|held| held <= self.intake.open()) && !self.intake.has_arrived();
+        let next = self.intake.open() + u64::from(!waits && self.intake.last_pending().is_some());
         self.seal(next).await?;
         if let Some(journal) = &self.journal {
             journal.append(Entry::Close(next.saturating_sub(1)));

@@ -14,7 +14,8 @@ use crate::restarts::crash_copy;
 use crate::tiny::graph;
 
 fn event_time(folder: &Path) -> RealmConfig {
-    let source = EventTimeSource { source: "test".into(), lateness_ms: u64::MAX, begins_ms: None };
+    let source =
+        EventTimeSource { source: "test".into(), lateness_ms: u64::MAX, idle_ms: 5_000, begins_ms: None };
     let snapshots = SnapshotConfig { at_close: true, ..SnapshotConfig::default() };
     RealmConfig { event_time: vec![source], snapshots, ..config_in(folder) }
 }

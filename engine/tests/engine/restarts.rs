@@ -151,7 +151,12 @@ async fn positions_that_waited_for_their_tick_at_a_crash_are_taken_again() {
     let (folder, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let config = |folder: &Path| RealmConfig {
         mode: Mode::Virtual { start: None },
-        event_time: vec![EventTimeSource { source: "test".into(), lateness_ms: 500, begins_ms: None }],
+        event_time: vec![EventTimeSource {
+            source: "test".into(),
+            lateness_ms: 500,
+            idle_ms: 5_000,
+            begins_ms: None,
+        }],
         ..config_in(folder)
     };
     let at = |at_ms, position| item("ada", "kill", at_ms, EventId::Position(position));

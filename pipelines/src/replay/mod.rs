@@ -148,7 +148,8 @@ pub async fn replay(
         (Some(folder), true) => Some(dump::changes(folder)?),
         _ => None,
     };
-    let event_time = |source: &Sym| EventTimeSource { source: *source, lateness_ms: 0, begins_ms: None };
+    let event_time =
+        |source: &Sym| EventTimeSource { source: *source, lateness_ms: 0, idle_ms: 0, begins_ms: None };
     let config = RealmConfig {
         workers: plan.workers.max(1),
         cut: Cut::default(),

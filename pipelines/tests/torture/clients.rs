@@ -14,20 +14,21 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::hunts::is_hunt;
 use crate::life::{DEADLINE, Life, draw};
-use crate::{PLAYERS, QUESTS, step};
 
-/// Kills of one player: a little more than all quests need.
-fn most_kills() -> u64 {
-    QUESTS * step() + 3
-}
+const PLAYERS: u64 = 8;
+/// Hunts of each player: number n is done with the `n * step`th kill.
+pub(crate) const QUESTS: u64 = 60;
 
 /// How many events a frame has.
 const FRAME: usize = 10;
 
 /// What the clients know, whatever becomes of the server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
+    /// How many kills a hunt takes: so many that there is something to do up to the server's last death.
+    pub(crate) step: u64,
     known: Mutex<Known>,
     answering: Arc<Notify>,
 }
@@ -48,6 +49,21 @@ struct Known {
 }
 
 impl Ledger {
+    pub(crate) fn new(deaths: u64) -> Ledger {
+        let (known, answering) = (Mutex::default(), Arc::default());
+        Ledger { step: (deaths * 2 / 5).max(7), known, answering }
+    }
+
+    /// Kills of one player: a little more than all hunts need.
+    fn most_kills(&self) -> u64 {
+        QUESTS * self.step + 3
+    }
+
+    /// How many hunts are done.
+    fn earned(&self) -> u64 {
+        self.lock().kills.values().map(|kills| (kills / self.step).min(QUESTS)).sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,7 +98,7 @@ impl Ledger {
         while new && frame.len() < FRAME {
             let player = draw(seed, PLAYERS);
             let kills = known.kills.entry(player).or_default();
-            if *kills >= most_kills() {
+            if *kills >= self.most_kills() {
                 break;
             }
             *kills += 1;
@@ -246,9 +262,9 @@ pub(crate) async fn finish(life: &Life, ledger: &Arc<Ledger>) {
     loop {
         let grants = life.get("/v1/views/grants").await;
         let rows = grants["rows"].as_array().expect("rows are a list");
-        let earned: u64 = ledger.lock().kills.values().map(|kills| (kills / step()).min(QUESTS)).sum();
+        let earned = ledger.earned();
         let delivered = rows.iter().filter(|row| row["status"] == "delivered").count();
-        if delivered as u64 >= earned && delivered == rows.len() {
+        if rows.iter().filter(is_hunt).count() as u64 >= earned && delivered == rows.len() {
             break;
         }
         assert!(Instant::now() < end, "{delivered} of {} grants are delivered, {earned} earned", rows.len());

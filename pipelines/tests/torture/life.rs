@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::TICK_MS;
 use crate::clients::{self, Ledger};
 
 /// How long anything may take on a busy machine before the test fails.
@@ -71,6 +72,8 @@ fn lines(from: impl std::io::Read + Send + 'static) -> UnboundedReceiver<String>
 
 impl Life {
     pub(crate) fn start(world: &Path, data: &Path) -> Life {
+        // Another one may have done it.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_worldflow"))
             .args(["run", "--port", "0", "--development", "--data"])
             .args([data, world])
@@ -85,6 +88,13 @@ impl Life {
         let nothing = String::new;
         let (address, game_server, dashboard, log) = (nothing(), nothing(), nothing(), nothing());
         Life { child, printed, phases, address, game_server, dashboard, log }
+    }
+
+    /// One that serves.
+    pub(crate) async fn started(world: &Path, data: &Path) -> Life {
+        let mut life = Life::start(world, data);
+        life.ready().await;
+        life
     }
 
     /// Waits until it serves.
@@ -115,6 +125,23 @@ impl Life {
         }
     }
 
+    /// Waits until it has published a tick that begins at this time or later.
+    pub(crate) async fn reaches(&self, utc_ms: i64) {
+        let end = Instant::now() + 5 * DEADLINE;
+        while self.tick_ms().await < utc_ms {
+            assert!(Instant::now() < end, "it does not come so far");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// When the last tick that it has published begins.
+    pub(crate) async fn tick_ms(&self) -> i64 {
+        // While ticks wait for a source it is not ready, and says so.
+        let answer = reqwest::get(format!("http://{}/readyz", self.address)).await.expect("it answers");
+        let health: Value = answer.json().await.expect("JSON");
+        health["realms"][0]["tick"].as_i64().expect("a tick") * TICK_MS
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = reqwest::Client::new()
             .get(format!("http://{}{path}", self.address))
@@ -133,24 +160,41 @@ impl Life {
         }
         self.ready().await;
         let working = clients::work(self, ledger, *seed);
+        // When no grant is due a kill anywhere is as good.
         let answering = ledger.answering();
-        match aim {
-            Aim::Anywhere => sleep(Duration::from_millis(draw(seed, 400))).await,
-            // When none is due a kill anywhere is as good.
-            Aim::Delivery => drop(timeout(Duration::from_secs(3), answering.notified()).await),
-            _ => drop(timeout(Duration::from_secs(3), self.begun(aim, draw(seed, 3))).await),
-        }
-        pause(Duration::from_micros(draw(seed, 2_000)));
-        let delivering = ledger.unanswered() > 0;
-        self.kill();
+        let (delivering, hit) = match aim {
+            Aim::Delivery => {
+                drop(timeout(Duration::from_secs(3), answering.notified()).await);
+                pause(Duration::from_micros(draw(seed, 2_000)));
+                let delivering = ledger.unanswered() > 0;
+                self.kill();
+                (delivering, true)
+            }
+            _ => (true, self.killed(aim, seed).await),
+        };
         for client in working {
             client.await.expect("a client does not panic");
         }
-        match aim {
-            Aim::Anywhere => true,
-            Aim::Delivery => delivering,
-            _ => self.died_within(aim).await,
+        delivering && hit
+    }
+
+    /// Lives without clients until it is killed where it is to be; whether it was.
+    pub(crate) async fn lived_alone(&mut self, aim: Aim, seed: &mut u64) -> bool {
+        if aim == Aim::Recovery {
+            return self.killed_in_recovery(seed).await;
         }
+        self.ready().await;
+        self.killed(aim, seed).await
+    }
+
+    async fn killed(&mut self, aim: Aim, seed: &mut u64) -> bool {
+        match aim {
+            Aim::Anywhere => sleep(Duration::from_millis(draw(seed, 400))).await,
+            _ => drop(timeout(Duration::from_secs(3), self.begun(aim, draw(seed, 3))).await),
+        }
+        pause(Duration::from_micros(draw(seed, 2_000)));
+        self.kill();
+        aim == Aim::Anywhere || self.died_within(aim).await
     }
 
     /// Somewhere between its start and its first line.

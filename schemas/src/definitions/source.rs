@@ -78,6 +78,10 @@ pub struct CredentialsDef {
     pub session_token: Option<String>,
 }
 
+fn idle() -> Span {
+    Span { ms: 5_000, world: false }
+}
+
 /// Which tick an event belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -89,5 +93,8 @@ pub enum SourceTime {
     Event {
         /// How late an event may come.
         lateness: Span,
+        /// How long it may be silent before ticks no longer wait for it.
+        #[serde(default = "idle")]
+        idle: Span,
     },
 }

@@ -19,6 +19,7 @@ pub struct Lane {
     items: Box<dyn Iterator<Item = (i64, Item)> + Send>,
     next: Option<(i64, Item)>,
     observed: Observed,
+    taken: u64,
     skipped: u64,
     rejected: u64,
 }
@@ -34,11 +35,30 @@ impl Lane {
             items: Box::new(std::iter::empty()),
             next: None,
             observed: observed.clone(),
+            taken: 0,
             skipped: 0,
             rejected: 0,
         };
         lane.advance()?;
         Ok(lane)
+    }
+
+    /// Passes over the first so many inputs of it.
+    ///
+    /// # Errors
+    /// When the recording is damaged.
+    pub fn pass(&mut self, inputs: u64) -> Result<(), RecordingError> {
+        while self.taken < inputs && self.next.is_some() {
+            self.taken += 1;
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// How many inputs have been passed over, handed over or refused.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// The producer.
@@ -79,6 +99,7 @@ impl Lane {
         let mut watermark_ms = None;
         for _ in 0..BATCH_ITEMS {
             let Some((at_ms, item)) = self.next.take_if(|(at_ms, _)| *at_ms <= until_ms) else { break };
+            self.taken += 1;
             self.advance()?;
             if let Err(refusal) = check(&item.input, at_ms, self.next_ms()) {
                 self.rejected += 1;

@@ -5,6 +5,7 @@
 //! does not know a world, so whether a kind or a target exists is checked by whoever admits.
 
 mod binary;
+mod bookmark;
 mod counted;
 mod envelope;
 mod lane;
@@ -23,6 +24,7 @@ use worldflow_engine::admission::{Item, Refusal};
 use worldflow_schemas::{Command, Event, EventId, Input, Sym};
 
 pub use binary::{BinaryReader, BinaryWriter};
+pub use bookmark::Bookmark;
 pub use counted::Told;
 pub use envelope::{EnvelopeDef, PayloadForm, RecordForm};
 pub use lane::Lane;

@@ -8,19 +8,20 @@ use worldflow_engine::admission::{Admission, Batch, Refusal};
 use worldflow_engine::observed::Observed;
 use worldflow_schemas::Input;
 
-use super::{Lane, Recording, RecordingError};
+use super::{Bookmark, Lane, Recording, RecordingError};
 
 /// How long it sleeps at most before it looks whether to stop.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Plays a recording until its end, until the realm closes or until `stop` is set: at this many times the
-/// recorded speed, or as fast as possible. Blocks; give it a thread of its own. `check` says what is wrong
+/// Plays a recording from a bookmark on until its end, until the realm closes or until `stop` is set: at this
+/// many times the recorded speed, or as fast as possible. Blocks; give it a thread of its own. `check` says what is wrong
 /// with an input in this world, if anything.
 ///
 /// # Errors
 /// When the file cannot be read or is damaged.
 pub fn play(
     recording: Recording,
+    bookmark: &Bookmark,
     speed: Option<u32>,
     to: (&Admission, &Observed),
     check: &mut dyn FnMut(&Input) -> Result<(), Refusal>,
@@ -28,6 +29,7 @@ pub fn play(
 ) -> Result<(), RecordingError> {
     let (admission, observed) = to;
     let mut lane = Lane::open(recording, observed)?;
+    lane.pass(bookmark.inputs)?;
     let began = Instant::now();
     let first_ms = lane.next_ms().unwrap_or(0);
     while let Some(at_ms) = lane.next_ms() {
@@ -35,7 +37,8 @@ pub fn play(
             return Ok(());
         }
         let until_ms = if speed.is_some() { at_ms } else { i64::MAX };
-        let batch = lane.batch(until_ms, &mut |input, _, _| check(input))?;
+        let mut batch = lane.batch(until_ms, &mut |input, _, _| check(input))?;
+        batch.reached = Some(bookmark.after(lane.taken()));
         if admission.submit_blocking(batch).is_err() {
             return Ok(());
         }
@@ -74,6 +77,7 @@ fn wait(began: Instant, offset_ms: i64, speed: Option<u32>, stop: &AtomicBool) -
 mod tests {
     use std::io::Write as _;
 
+    use worldflow_engine::positions::Positions;
     use worldflow_schemas::Command;
 
     use super::*;
@@ -88,6 +92,10 @@ mod tests {
 "#;
 
     fn played(speed: Option<u32>) -> Vec<Batch> {
+        played_from(&Positions::default(), speed)
+    }
+
+    fn played_from(positions: &Positions, speed: Option<u32>) -> Vec<Batch> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(LINES.as_bytes()).unwrap();
         let recording = Recording::open(file.path(), None).unwrap();
@@ -99,7 +107,9 @@ mod tests {
             _ => Ok(()),
         };
         let observed = Observed::new("test".into());
-        play(recording, speed, (&admission, &observed), &mut check, &AtomicBool::new(false)).unwrap();
+        let bookmark = Bookmark::find("old".into(), file.path(), positions).unwrap();
+        let (to, stop) = ((&admission, &observed), AtomicBool::new(false));
+        play(recording, &bookmark, speed, to, &mut check, &stop).unwrap();
         drop(admission);
         std::iter::from_fn(|| batches.try_recv().ok()).collect()
     }
@@ -143,6 +153,17 @@ mod tests {
             assert_eq!(first, [Some(1000); 2]);
             let all = recording.next_block().unwrap().unwrap().into_items().count();
             assert_eq!(all, 7, "nothing is lost by looking");
+        }
+    }
+
+    #[test]
+    fn it_goes_on_after_what_the_journal_holds_of_it() {
+        let whole = played(Some(600));
+        for (read, batch) in whole.iter().enumerate().filter(|(_, batch)| batch.reached.is_some()) {
+            let mut positions = Positions::default();
+            positions.apply(batch.reached.as_slice());
+            let rest = played_from(&positions, Some(600));
+            assert_eq!(shown(&rest), shown(&whole)[read + 1..]);
         }
     }
 

@@ -32,9 +32,29 @@ impl Checker<'_> {
                 self.check_mapping(map, spot.key("map"), kind == "kinesis");
             }
             match source {
-                SourceDef::Recording { path, speed, .. } => self.check_recording(path, *speed, spot),
+                SourceDef::Recording { path, speed, time, .. } => {
+                    self.check_recording(path, *speed, spot);
+                    self.check_time(*time, spot);
+                }
                 SourceDef::Kinesis { .. } => self.check_kinesis(source, spot),
             }
+        }
+    }
+
+    fn check_time(&mut self, time: SourceTime, spot: Spot<'_>) {
+        let SourceTime::Event { lateness, idle } = time else { return };
+        let spot = spot.key("time").key("event");
+        for (key, span) in [("lateness", lateness), ("idle", idle)] {
+            if span.world {
+                self.error(spot.key(key), "sources go by real time", "leave out `world`");
+            }
+        }
+        if idle.ms == 0 {
+            self.error(
+                spot.key("idle"),
+                "no tick would wait for it",
+                "use `time: arrival`, or write for example `5s`",
+            );
         }
     }
 
@@ -84,12 +104,7 @@ impl Checker<'_> {
             let hint = "write for example `2026-03-01T12:00:00Z`";
             self.error(spot.key("start").key("at"), error.to_string(), hint);
         }
-        if let SourceTime::Event { lateness } = time
-            && lateness.world
-        {
-            let spot = spot.key("time").key("event").key("lateness");
-            self.error(spot, "events are late by real time", "leave out `world`");
-        }
+        self.check_time(*time, spot);
         let Some(CredentialsDef { access_key, secret_key, session_token }) = credentials else { return };
         let spot = spot.key("credentials");
         for (key, secret) in [
