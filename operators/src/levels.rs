@@ -1,6 +1,6 @@
 //! Levels: what players have earned, and where that puts them.
 //!
-//! `grants ─experience→ (player, Σ amount) ─→ levels, and LevelNow for the next tick`
+//! `grants, past_grants ─experience→ (player, Σ amount) ─→ levels, and LevelNow for the next tick`
 //!
 //! Derived from the ledger alone. A change of a grant's status adds nothing.
 
@@ -8,7 +8,7 @@ use differential_dataflow::VecCollection;
 use differential_dataflow::operators::CountTotal;
 use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::Map;
-use worldflow_schemas::catalog::{GRANTS, LEVELS};
+use worldflow_schemas::catalog::{GRANTS, LEVELS, PAST_GRANTS, ViewId};
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
 use crate::machine::ViewRow;
@@ -42,20 +42,24 @@ pub fn needed(level: i64) -> i64 {
     (COST / 2).saturating_mul(level).saturating_mul(level - 1)
 }
 
-/// Adds up the experience in the rows of `grants`; other views' rows are passed over.
+/// Adds up the experience in the rows of `grants` and `past_grants`; other views' rows are passed over.
 #[must_use]
 pub fn levels<'scope>(realm: Sym, rows: VecCollection<'scope, Tick, ViewRow, Diff>) -> Levels<'scope> {
-    let item = GRANTS.def().column("item").expect("the catalog has it");
-    let player = GRANTS.def().column("player").expect("the catalog has it");
-    let amount = GRANTS.def().column("amount").expect("the catalog has it");
+    let columns = |view: ViewId| {
+        let column = |name| view.def().column(name).expect("the catalog has it");
+        (view, [column("item"), column("player"), column("amount")])
+    };
+    let granted = [columns(GRANTS), columns(PAST_GRANTS)];
     let is_experience = Value::Sym(Sym::new("experience"));
-    let earned = rows.filter(move |(view, row)| *view == GRANTS && row[item] == is_experience);
-    let earned = earned.explode(move |(_, row)| match (&row[player], &row[amount]) {
-        (Value::Sym(player), Value::Int(amount)) => {
-            Diff::try_from(*amount).ok().map(|amount| (*player, amount))
+    let earned = rows.flat_map(move |(view, row)| {
+        let (_, [item, player, amount]) = granted.iter().find(|(granted, _)| *granted == view)?;
+        match (row[*item] == is_experience, &row[*player], &row[*amount]) {
+            (true, Value::Sym(player), Value::Int(amount)) => Some((*player, *amount)),
+            _ => None,
         }
-        _ => None,
     });
+    let earned =
+        earned.explode(|(player, amount)| Diff::try_from(amount).ok().map(|amount| (player, amount)));
     let totals = earned.count_total();
     let now = totals.clone().map(|(player, experience)| (player, level_of(experience as i64))).consolidate();
     Levels {

@@ -135,6 +135,8 @@ pub const SESSIONS: ViewId = ViewId(16);
 pub const REJECTIONS: ViewId = ViewId(17);
 /// `engine_stats`.
 pub const ENGINE_STATS: ViewId = ViewId(18);
+/// Grants that are over, added up.
+pub const PAST_GRANTS: ViewId = ViewId(19);
 
 /// Every view.
 pub static CATALOG: &[ViewDef] = &[
@@ -491,6 +493,24 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: false,
         doc: "How the engine is doing: inputs, the latency of ticks, and how many ticks wait.",
     },
+    ViewDef {
+        name: "past_grants",
+        key: 6,
+        columns: &[
+            REALM,
+            QUEST,
+            SCOPE,
+            HOLDER,
+            col("player", Text, "Who they were for."),
+            col("item", Text, "What was granted; `experience` counts towards the level."),
+            col("grants", Int, "How many grants."),
+            col("amount", Int, "How much in all."),
+            col("instance", Int, "The highest instance of the quest among them."),
+        ],
+        filters: &["quest", "player", "item"],
+        deterministic: true,
+        doc: "Answered grants that have left `grants`, added up.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -539,6 +559,7 @@ mod tests {
             (SESSIONS, "sessions"),
             (REJECTIONS, "rejections"),
             (ENGINE_STATS, "engine_stats"),
+            (PAST_GRANTS, "past_grants"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

@@ -94,7 +94,7 @@ impl Core {
             lived: Vec::new(),
             stale: Vec::new(),
             edge: None,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(world),
             out: Output::default(),
             standing,
         }
@@ -294,6 +294,11 @@ impl Core {
             !self.soon.is_empty() || !self.moved.is_empty() || !self.stale.is_empty() || self.global != 0;
         let timer = self.timers.first().map(|(tick, ..)| *tick);
         let reset = self.resets.first().map(|(tick, _)| *tick);
-        (next.then(|| self.context.now + 1).into_iter()).chain(timer).chain(reset).chain(self.edge).min()
+        (next.then(|| self.context.now + 1).into_iter())
+            .chain(timer)
+            .chain(reset)
+            .chain(self.edge)
+            .chain(self.ledger.alarm())
+            .min()
     }
 }

@@ -158,6 +158,7 @@ impl Machine for GroupsMachine {
         self.core.out.keeps_base = output.keeps_base;
         self.core.begin(tick);
         let Sorted { contributions, asked, answers } = tell(&mut self.core, inputs);
+        self.core.let_go();
         self.core.answer(answers);
         self.core.open_phase();
         self.core.asked(&asked, Verb::Accept);

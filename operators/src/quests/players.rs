@@ -471,6 +471,7 @@ impl Machine for PlayersMachine {
         self.core.begin(tick);
         let (events, answers) = self.tell(inputs);
         let mut asked = Vec::new();
+        self.core.let_go();
         self.core.answer(answers);
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();

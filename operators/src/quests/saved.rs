@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{Holder, Scope};
-use worldflow_schemas::{ArcStr, Sym, Tick, catalog};
+use worldflow_schemas::{ArcStr, Sym, Tick};
 
 use super::core::{At, Core};
 use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
-use super::ledger::Grant;
+use super::ledger::{Grant, Past, PastKey};
 use super::lifecycle::ripen;
 use super::messages::Conclusion;
 use super::plan::{Ix, LifetimePlan};
@@ -40,6 +40,8 @@ pub(super) enum PieceKey {
     Closed(Holder),
     /// Changes of facts that events of the last tick have caused: `(Tick, Vec<FactEffect>)`.
     Updates(Holder),
+    /// Grants that are over: [`Past`].
+    Past(PastKey),
 }
 
 /// A record and its open instance.
@@ -240,8 +242,11 @@ impl Core {
                 }
                 PieceKey::Grant(id) => {
                     let (_, grant): (PieceKey, Grant) = piece::read(&row);
-                    self.out.insert(catalog::GRANTS, self.grant_row(&id, &grant));
-                    self.ledger.grants.insert(id, grant);
+                    self.restore_grant(id, grant);
+                }
+                PieceKey::Past(key) => {
+                    let (_, past): (PieceKey, Past) = piece::read(&row);
+                    self.restore_past(key, past);
                 }
                 PieceKey::Closed(holder) => {
                     let (_, highest): (PieceKey, u32) = piece::read(&row);

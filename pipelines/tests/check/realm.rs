@@ -15,7 +15,7 @@ fn streams() {
       region: ''
       endpoint: 'http://me:secret@host'
       start: {at: monday}
-      time: {event: {lateness: 1h world}}
+      time: {event: {lateness: 1h world, idle: 0s}}
       producer: server-1
       map: no.yaml
       credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
@@ -46,11 +46,17 @@ fn streams() {
                |             ^^^^^^
             hint: write for example `2026-03-01T12:00:00Z`
 
-            error: world.yaml:26:32: events are late by real time
+            error: world.yaml:26:32: sources go by real time
                |
-            26 | time: {event: {lateness: 1h world}}
+            26 | time: {event: {lateness: 1h world, idle: 0s}}
                |                          ^^^^^^^^
             hint: leave out `world`
+
+            error: world.yaml:26:48: no tick would wait for it
+               |
+            26 | time: {event: {lateness: 1h world, idle: 0s}}
+               |                                          ^^
+            hint: use `time: arrival`, or write for example `5s`
 
             error: world.yaml:27:17: the mapping says who the producer is
                |

@@ -37,6 +37,7 @@ impl Oracle {
         self.now = self.clock.now(tick);
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
+        self.let_go(tick);
         self.answers(tick, given);
         self.writes(tick, given, &mut touched);
         let events = given.iter().filter_map(|input| match input {
@@ -115,6 +116,35 @@ impl Oracle {
         self.seen.insert(holder, records);
     }
 
+    /// Answered grants go when their time is over, and are counted with what went before.
+    fn let_go(&mut self, tick: Tick) {
+        while let Some((due, id)) = self.leaving.first().cloned()
+            && due <= tick
+        {
+            self.leaving.remove(&(due, id.clone()));
+            let Grant { row, .. } = self.grants.remove(&id).expect("it is there until it goes");
+            self.note_grant(tick, &row, -1);
+            let old = self.past_row(&row);
+            self.gone.push(row.clone());
+            let new = self.past_row(&row);
+            self.changes.extend(old.map(|old| ("past_grants", old, tick, -1)));
+            self.changes.extend(new.map(|new| ("past_grants", new, tick, 1)));
+        }
+    }
+
+    /// What has gone of the same quest, holder, player and item, if anything has.
+    fn past_row(&self, like: &[serde_json::Value]) -> Option<Vec<serde_json::Value>> {
+        let kind = |row: &[serde_json::Value]| [2, 3, 4, 7, 8].map(|column| row[column].clone());
+        let same: Vec<_> = self.gone.iter().filter(|row| kind(row) == kind(like)).collect();
+        let number = |row: &Vec<serde_json::Value>, column: usize| row[column].as_i64().expect("a number");
+        let highest = same.iter().map(|row| number(row, 5)).max()?;
+        let amount: i64 = same.iter().map(|row| number(row, 9)).sum();
+        let mut row = vec![like[0].clone()];
+        row.extend(kind(like));
+        row.extend([json!(same.len()), json!(amount), json!(highest)]);
+        Some(row)
+    }
+
     fn answers(&mut self, tick: Tick, given: &[Input]) {
         let answers = given.iter().filter_map(|input| match input {
             Input::Command(Command::GrantAnswer(answer)) => Some(answer),
@@ -133,6 +163,8 @@ impl Oracle {
             return;
         };
         let old = grant.row.clone();
+        let keep = self.world.grants.keep.ms / u64::from(self.world.tick_ms);
+        self.leaving.insert((tick.max(grant.earned + keep - 1) + 1, id.to_owned()));
         grant.answered = true;
         grant.row[10] = json!(if delivered { "delivered" } else { "refused" });
         grant.row[11] = if delivered { serde_json::Value::Null } else { json!(reason) };
@@ -428,8 +460,11 @@ impl Oracle {
             serde_json::Value::Null,
             json!(tick),
         ];
+        if self.grants.contains_key(&id) {
+            return;
+        }
         self.note_grant(tick, &row, 1);
-        self.grants.insert(id, Grant { row, answered: false });
+        self.grants.insert(id, Grant { row, answered: false, earned: tick });
     }
 }
 

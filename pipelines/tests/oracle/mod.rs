@@ -108,6 +108,7 @@ pub struct Held {
 pub struct Grant {
     pub row: Vec<serde_json::Value>,
     pub answered: bool,
+    pub earned: Tick,
 }
 
 pub struct Oracle {
@@ -139,6 +140,10 @@ pub struct Oracle {
     /// Records as of the end of the tick before.
     pub seen: BTreeMap<Holder, BTreeMap<Arc<str>, (QuestState, i64)>>,
     pub grants: BTreeMap<String, Grant>,
+    /// Ids of answered grants, by when they go.
+    pub leaving: BTreeSet<(Tick, String)>,
+    /// Every grant that has gone, as it was.
+    pub gone: Vec<Vec<serde_json::Value>>,
     /// The highest instance of groups that have ended.
     pub highest: BTreeMap<Holder, i64>,
     /// Whom to look at, and when.
@@ -185,6 +190,8 @@ impl Oracle {
             levels_seen: BTreeMap::new(),
             seen: BTreeMap::new(),
             grants: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            gone: Vec::new(),
             highest: BTreeMap::new(),
             look: BTreeMap::new(),
             sweeps: BTreeSet::new(),
@@ -218,7 +225,8 @@ impl Oracle {
             let look = self.look.range(tick + 1..).next().map(|(tick, _)| *tick);
             let sweep = self.sweeps.range(tick + 1..).next().copied();
             let every = self.exhaustive.then_some(tick + 1);
-            next = [given, look, sweep, every].into_iter().flatten().min();
+            let leaving = self.leaving.first().map(|(tick, _)| *tick);
+            next = [given, look, sweep, every, leaving].into_iter().flatten().min();
         }
         self.changes.sort_by_cached_key(|change| format!("{:020} {change:?}", change.2));
         self.changes

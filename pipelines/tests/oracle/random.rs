@@ -97,6 +97,8 @@ fn world() -> WorldDef {
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
         },
+        // Some go while their quests go on, and some never.
+        "grants": {"keep": "3s"},
         "lifetime": {
             "kills": {"scope": "player", "pattern": {"event": "kill"}},
             "guild_kills": {"scope": "guild", "pattern": {"event": "kill", "target": "beast"}}

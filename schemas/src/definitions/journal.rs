@@ -1,4 +1,4 @@
-//! What a realm keeps of its past: `journal:` in the world file.
+//! What a realm keeps of its past: `journal:` and `grants:` in the world file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +30,21 @@ impl Default for JournalDef {
             snapshot_every: Span { ms: 60_000, world: false },
             segment: Size { bytes: 64_000_000 },
         }
+    }
+}
+
+/// What is kept of grants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantsDef {
+    /// A grant that has been answered stays in `grants` for so long after it was earned, and is then added up in
+    /// `past_grants`; real time.
+    pub keep: Span,
+}
+
+impl Default for GrantsDef {
+    fn default() -> GrantsDef {
+        GrantsDef { keep: Span { ms: 90 * 86_400_000, world: false } }
     }
 }
 

@@ -17,7 +17,7 @@ mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
-pub use journal::{JournalDef, Size};
+pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use one_or_many::OneOrMany;
 pub use ordered::Ordered;

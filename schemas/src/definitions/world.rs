@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::journal::JournalDef;
+use super::journal::{GrantsDef, JournalDef};
 use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
@@ -32,6 +32,9 @@ pub struct WorldDef {
     /// What is kept of the realm's past.
     #[serde(default)]
     pub journal: JournalDef,
+    /// What is kept of grants.
+    #[serde(default)]
+    pub grants: GrantsDef,
     /// The world clock.
     #[serde(default)]
     pub clock: ClockDef,

@@ -41,6 +41,15 @@ impl Checker<'_> {
             let message = format!("{} workers", definition.workers);
             self.error(spot.key("workers"), message, "at most 256; 0 means one a core");
         }
+        let keep = definition.grants.keep;
+        if keep.world {
+            let spot = spot.key("grants").key("keep");
+            self.error(
+                spot,
+                format!("`keep: {keep}` is in world time"),
+                "it is real time: leave out `world`",
+            );
+        }
         let (journal, spot) = (definition.journal, spot.key("journal"));
         if journal.keep.world {
             let message = format!("`keep: {}` is in world time", journal.keep);
