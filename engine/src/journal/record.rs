@@ -185,6 +185,25 @@ impl Inputs {
 pub(crate) fn frame(group: &Group) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_BYTES];
     group.encode(&mut bytes).expect("a vector grows as needed");
+    sealed(bytes)
+}
+
+/// Any bytes as the payload of a good frame, for fuzzing.
+pub(crate) fn framed(payload: &[u8]) -> Vec<u8> {
+    sealed([&[0; HEADER_BYTES], payload].concat())
+}
+
+/// The payload of a group, for fuzzing.
+pub(crate) fn group(inputs: Vec<Inputs>, after: Option<Tick>, ended: &[(u64, u64)]) -> Vec<u8> {
+    let inputs = inputs.into_iter().map(Body::Inputs);
+    let records = inputs.chain([Body::Reserved(60), Body::Closed(50)]);
+    let records = records.map(|body| Record { body: Some(body) }).collect();
+    let ended = ended.iter().map(|(segment, bytes)| Ended { segment: *segment, bytes: *bytes }).collect();
+    Group { version: VERSION, records, after, ended }.encode_to_vec()
+}
+
+/// Fills in the header of a frame.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let payload = &bytes[HEADER_BYTES..];
     let length = u32::try_from(payload.len()).expect("the writer closes a group long before 4 GiB");
     let crc = crc32fast::hash(payload);
