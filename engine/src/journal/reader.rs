@@ -245,14 +245,19 @@ impl Head {
         if let Some(payload) = payload_bytes(&bytes) {
             read(payload.into(), &mut bytes)?;
         }
-        let first = match read_frame(&bytes, 0) {
+        let mut first = read_frame(&bytes, 0);
+        if matches!(first, Framed::Torn | Framed::Corrupt(_)) && length > bytes.len() as u64 {
+            // Only all of it says whether a good frame follows.
+            file.read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+            first = read_frame(&bytes, 0);
+        }
+        let first = match first {
             Framed::Group(mut group, _) => {
                 group.records = Vec::new();
                 First::Whole(Box::new(group))
             }
-            Framed::End => First::Nothing,
-            Framed::Torn if length <= bytes.len() as u64 => First::Nothing,
-            Framed::Torn | Framed::Corrupt(_) => First::Damaged,
+            Framed::End | Framed::Torn => First::Nothing,
+            Framed::Corrupt(_) => First::Damaged,
         };
         Ok(Head { path, bytes: length, first, good_bytes: None })
     }
@@ -374,8 +379,9 @@ pub(crate) fn remove_through(folder: &Folder, tick: Tick) -> Result<bool, Journa
     folder.disk.open(first).and_then(|mut file| file.sync()).map_err(JournalError::io(first))?;
     for Head { path, .. } in &segments[..needed] {
         folder.disk.remove(path).map_err(JournalError::io(path))?;
+        // One after another: what is left says how much is good of the one before it.
+        folder.sync().map_err(JournalError::io(&folder.path))?;
     }
-    folder.sync().map_err(JournalError::io(&folder.path))?;
     Ok(true)
 }
 
@@ -490,6 +496,50 @@ mod tests {
         assert_eq!(look(Tick::MAX).expect("readable").0, [2, 3, 4]);
         assert_eq!(fs::read(&all[5]).expect("readable").len(), torn.len() - 1);
         assert_eq!(last_known(&folder.path().into()).expect("readable"), Some(50));
+    }
+
+    #[test]
+    fn what_a_failed_write_has_left_is_cut_and_rubbish_before_a_good_frame_is_refused() {
+        for rubbish in [&[0xa5; 40][..], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7], &[1; 5000]] {
+            let folder = tempfile::tempdir().expect("a folder");
+            written(folder.path(), 1 << 20, false);
+            let all = segments(&folder.path().into()).expect("readable");
+            let whole = fs::read(&all[0]).expect("readable");
+            fs::write(&all[0], [&whole, rubbish].concat()).expect("writable");
+            // Nothing at all became durable in the next.
+            fs::write(segment_path(&folder.path().into(), 2), rubbish).expect("writable");
+            assert_eq!(read(folder.path(), None).expect("readable"), (vec![1, 2, 3, 4, 5], Some(50)));
+            assert_eq!(fs::read(&all[0]).expect("readable"), whole);
+            assert_eq!(segments(&folder.path().into()).expect("readable").len(), 1);
+            fs::write(&all[0], [rubbish, &whole].concat()).expect("writable");
+            assert!(matches!(read(folder.path(), None), Err(JournalError::Corrupt { offset: 0, .. })));
+        }
+    }
+
+    #[test]
+    fn a_crash_amid_the_removal_of_segments_leaves_the_last_ones() {
+        use crate::disk::{Disk, DiskFile};
+        use crate::testing::simulation::{Chance, Faults, SimulatedDisk};
+        let whole = tempfile::tempdir().expect("a folder");
+        written(whole.path(), 0, false);
+        let all = segments(&whole.path().into()).expect("readable");
+        for seed in 0..60 {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/journal".into() };
+            folder.make().expect("makes");
+            for path in &all {
+                let mut file = disk.create(&folder.file(path.file_name().expect("a name"))).expect("makes");
+                file.append(&fs::read(path).expect("readable")).and_then(|()| file.sync()).expect("writes");
+            }
+            folder.sync().expect("syncs");
+            let crash_at = Some(disk.calls() + 2 + seed % 9);
+            disk.set_faults(Faults { crash_at, ..Faults::default() });
+            let _crashed = remove_through(&folder, 4);
+            let left = Folder { disk: disk.crash().shared(), ..folder };
+            let numbers: Vec<_> = segments(&left).expect("readable").iter().filter_map(|path| number(path)).collect();
+            let first = numbers.first().copied().expect("some are needed");
+            assert_eq!(numbers, (first..=6).collect::<Vec<_>>(), "seed {seed}");
+        }
     }
 
     /// Every single wrong byte, and every length, of a journal of one segment or of one for each tick.

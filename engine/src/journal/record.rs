@@ -227,7 +227,8 @@ pub(crate) enum Framed {
     Group(Group, usize),
     /// The end.
     End,
-    /// A frame whose writing was cut short: everything from here on was never durable.
+    /// A frame whose writing was cut short, or what a failed write has left: no good frame follows, so everything
+    /// from here on was never durable.
     Torn,
     /// Damage: good data may follow.
     Corrupt(&'static str),
@@ -247,20 +248,33 @@ pub(crate) fn read_frame(segment: &[u8], at: usize) -> Framed {
     let word =
         |place: usize| u32::from_le_bytes([rest[place], rest[place + 1], rest[place + 2], rest[place + 3]]);
     if crc32fast::hash(&rest[0..8]) != word(8) {
-        return Framed::Corrupt("the header of a frame does not match its checksum");
+        return match frame_follows(rest) {
+            false => Framed::Torn,
+            true => Framed::Corrupt("the header of a frame does not match its checksum"),
+        };
     }
     let end = HEADER_BYTES + word(0) as usize;
     let Some(payload) = rest.get(HEADER_BYTES..end) else { return Framed::Torn };
     if crc32fast::hash(payload) != word(4) {
-        let last = zeros(&rest[end..]);
-        return if last {
-            Framed::Torn
-        } else {
-            Framed::Corrupt("a frame does not match its checksum, and others follow it")
+        return match frame_follows(rest) {
+            false => Framed::Torn,
+            true => Framed::Corrupt("a frame does not match its checksum, and others follow it"),
         };
     }
     match Group::decode(payload) {
         Ok(group) => Framed::Group(group, at + end),
         Err(_) => Framed::Corrupt("a frame with a good checksum does not decode"),
     }
+}
+
+/// Whether a good frame begins anywhere after the first byte. A write that was cut short, or failed, leaves whatever the
+/// disk had: zeros, what came of later pages, or something else. But a frame is only written once those before it are
+/// durable, so none follows it.
+fn frame_follows(rest: &[u8]) -> bool {
+    (1..rest.len()).any(|at| {
+        let Some(length) = payload_bytes(&rest[at..]) else { return false };
+        let payload = rest[at + HEADER_BYTES..].get(..length as usize);
+        let said = &rest[at + 4..at + 8];
+        payload.is_some_and(|payload| crc32fast::hash(payload).to_le_bytes() == *said)
+    })
 }

@@ -217,6 +217,32 @@ async fn what_a_failed_sync_lost_is_written_again_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_crash_after_a_failed_sync_and_before_a_good_one_is_survived() {
+    for acked in [0, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let faults = Arc::new(Faults::default());
+        let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+        for id in 0..acked {
+            publish(&running, vec![named("ada", "kill", &id.to_string())]).await;
+        }
+        // What the disk has left of the frame cannot be cut off, and no other segment can say that it is rubbish.
+        faults.stuck.store(true, Ordering::Relaxed);
+        faults.failing_syncs.store(u64::MAX, Ordering::Relaxed);
+        let waiting = begin(&running, "lost");
+        until_trouble(&running).await;
+        let copy = tempfile::tempdir().expect("a folder");
+        crash_copy(folder.path(), copy.path());
+        let examined = examine(copy.path()).expect("readable");
+        assert!(examined.is_sound(), "{examined:#?}");
+        let again = open(config_in(copy.path()), graph()).await.expect("opens");
+        assert_eq!(count(&again, "ada").unwrap_or(0), acked);
+        again.close().await.expect("closes");
+        assert!(running.close().await.is_err(), "it cannot be written to the end");
+        assert_eq!(waiting.await.expect("no panic"), []);
+    }
+}
+
+#[tokio::test]
 async fn a_realm_on_a_full_disk_can_be_stopped_and_says_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
     let faults = Arc::new(Faults::default());
