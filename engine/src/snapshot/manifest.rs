@@ -238,10 +238,6 @@ pub(super) fn remove(folder: &Folder, gone: &[Listed], kept: impl Fn(u64) -> boo
         unlink(&listed.path);
         unlink(&listed.path.with_extension(former::SNAPSHOT));
     }
-    if !gone.is_empty() && folder.sync().is_err() {
-        // The manifests may come back after a crash, and must then find what they name.
-        return;
-    }
     let mut named = Vec::new();
     for listed in list(folder) {
         match look(folder, &listed) {
@@ -249,12 +245,38 @@ pub(super) fn remove(folder: &Folder, gone: &[Listed], kept: impl Fn(u64) -> boo
             Err(_) => return,
         }
     }
-    for path in files(folder) {
-        if let Some(number) = number(&path)
-            && !kept(number)
-            && !named.contains(&path)
-        {
-            unlink(&path);
+    let of_nobody = |path: &PathBuf| number(path).is_some_and(|number| !kept(number)) && !named.contains(path);
+    let of_nobody: Vec<PathBuf> = files(folder).filter(of_nobody).collect();
+    // Manifests that are gone, also those that an earlier run removed, may come back after a crash as long as the
+    // folder is not synced, and must then find what they name.
+    if !of_nobody.is_empty() && folder.sync().is_ok() {
+        of_nobody.iter().for_each(|path| unlink(path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::snapshot::publish;
+    use crate::testing::simulation::{Chance, SimulatedDisk};
+
+    #[test]
+    fn a_manifest_that_comes_back_after_a_crash_finds_what_it_names() {
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/snapshots".into() };
+            for tick in 1..=2 {
+                publish(folder.clone(), &Snapshot { tick, ..Snapshot::default() }).expect("writable");
+            }
+            // An earlier run has removed it, and was killed before it had synced the folder.
+            let oldest = list(&folder).pop().expect("two");
+            disk.remove(&oldest.path).expect("it is there");
+            remove(&folder, &[], |_| false);
+            let left = Folder { disk: disk.crash().shared(), ..folder };
+            for listed in list(&left) {
+                assert!(check(&left, &listed).is_ok(), "seed {seed}: {listed:?}");
+            }
         }
     }
 }
