@@ -209,22 +209,36 @@ impl Folder {
 /// The extension of a file that is being written.
 pub(crate) const PART: &str = "part";
 
+/// Makes a folder, and its name durable, and those above it: also when they are there already, since whoever
+/// made them may have been killed before that.
 fn make(disk: &SharedDisk, path: &Path) -> io::Result<()> {
+    let above = match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    if path.as_os_str() == "." {
+        return Ok(());
+    }
     match disk.make_folder(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let above = path.parent().filter(|above| !above.as_os_str().is_empty()).ok_or(error)?;
             make(disk, above)?;
             disk.make_folder(path)?;
+            disk.sync_folder(above)
         }
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match disk.sync_folder(above) {
+            // It belongs to somebody else, who made it.
+            Err(error) if is_of_others(&error) => Ok(()),
+            synced => synced.and_then(|()| make(disk, above)),
+        },
+        made => made.and_then(|()| disk.sync_folder(above)).and_then(|()| make(disk, above)),
     }
-    match path.parent() {
-        Some(above) if !above.as_os_str().is_empty() => disk.sync_folder(above),
-        Some(_) => disk.sync_folder(Path::new(".")),
-        None => Ok(()),
-    }
+}
+
+/// Whether a folder cannot be synced because of what it is, not because the disk is broken.
+fn is_of_others(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | Unsupported | InvalidInput)
 }
 
 struct SystemDisk;
@@ -308,5 +322,26 @@ impl Write for Appending {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::simulation::{Chance, SimulatedDisk};
+
+    #[test]
+    fn a_folder_that_was_made_is_there_after_a_crash_with_those_above_it() {
+        for seed in 0..20 {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/data/tiny/journal".into() };
+            // Whoever was here before has made some of them, and was killed.
+            for made in ["/data", "/data/tiny"].iter().take(seed as usize % 3) {
+                disk.make_folder(Path::new(made)).expect("it is not there");
+            }
+            folder.make().expect("makes");
+            assert!(disk.crash().list(&folder.path).is_ok(), "seed {seed}");
+            folder.make().expect("it is there");
+        }
     }
 }
