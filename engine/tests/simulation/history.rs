@@ -26,6 +26,8 @@ struct Shown {
     told: Tick,
     /// The tick of the snapshot that the realm was opened from.
     loaded: Option<Tick>,
+    /// Nothing has been recorded since.
+    fresh: bool,
     /// There may be ticks that nobody was shown: they were taken back under a former world.
     unseen: bool,
     wrong: Option<String>,
@@ -77,7 +79,8 @@ impl History {
 
     /// The realm is opened from a snapshot of that tick, or from nothing.
     pub(crate) fn open(&self, loaded: Option<Tick>) {
-        self.lock().loaded = loaded;
+        let mut shown = self.lock();
+        (shown.loaded, shown.fresh) = (loaded, true);
     }
 
     /// The realm is opened with another world.
@@ -112,7 +115,14 @@ impl Shown {
 
     fn record(&mut self, tick: Tick, mut changes: Vec<Change>) {
         changes.sort_by(|a, b| (a.2, &a.0, a.1).cmp(&(b.2, &b.0, b.1)));
-        let said = if self.loaded == Some(tick) { self.load(tick, changes) } else { self.go_on(tick, changes) };
+        // When the world was edited, the snapshot is one that was published while the realm was opened.
+        let all_come = changes.iter().all(|(_, _, diff)| *diff == 1);
+        let published = std::mem::take(&mut self.fresh) && self.unseen && all_come && !self.changes.is_empty();
+        let known = self.changes.get(&tick) == Some(&changes);
+        let said = match self.loaded == Some(tick) || (published && !known) {
+            true => self.load(tick, changes),
+            false => self.go_on(tick, changes),
+        };
         if let Err(why) = said {
             self.wrong.get_or_insert(why);
         }

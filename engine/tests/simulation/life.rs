@@ -217,7 +217,7 @@ impl Run {
             let calls = chance.one_of(&[30, 100, 300]);
             faults.crash_at = (!chance.one_in(3)).then(|| self.disk.calls() + 1 + chance.below(calls));
         }
-        if self.lived.opened > 0 && chance.one_in(8) {
+        if self.lived.opened > 0 && chance.one_in(4) {
             self.seed_of_world += 1;
             self.lived.edited += 1;
             self.history.edited();
@@ -302,7 +302,7 @@ impl Run {
         }
         for producer in &mut self.producers {
             producer.check(&rows, tick, false)?;
-            producer.reconnect(running.positions())?;
+            producer.reconnect(running.positions(), tick)?;
         }
         self.readers.iter_mut().try_for_each(|reader| reader.disconnect(running))
     }

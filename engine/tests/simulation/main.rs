@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use worldflow_engine::testing::simulation::Lie;
 
 /// How many lives, if nothing else is said.
-const LIVES: u64 = 2_500;
+const LIVES: u64 = 2_000;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")));

@@ -117,7 +117,7 @@ impl Producer {
     }
 
     /// The realm was opened anew: what was on its way is sent again, from where the journal says, if that does.
-    pub(crate) fn reconnect(&mut self, positions: &Positions) -> Result<(), String> {
+    pub(crate) fn reconnect(&mut self, positions: &Positions, tick: Tick) -> Result<(), String> {
         self.flights.clear();
         let acked = self.items.iter().take_while(|item| item.acked.is_some()).count();
         self.next = match self.kind {
@@ -133,6 +133,11 @@ impl Producer {
                 "{acked} of the stream were acknowledged and {} sent, and it goes on at {}",
                 self.ever, self.next
             ));
+        }
+        if self.kind == Kind::Stream {
+            // What the journal says is as good as an acknowledgement.
+            let before = self.items.iter_mut().take(self.next);
+            before.for_each(|item| drop(item.acked.get_or_insert(tick)));
         }
         Ok(())
     }
@@ -234,6 +239,8 @@ impl Producer {
             _ if *refused => Err(format!("{what} is much too early, and is {outcome:?}")),
             Outcome::Accepted { tick } => match acked.replace(tick) {
                 None => Ok(()),
+                // It had been sent again, and was told of first.
+                Some(first) if first == tick => Ok(()),
                 Some(first) => Err(format!("{what} was acknowledged in tick {first}, and is accepted again in {tick}")),
             },
             Outcome::Duplicate { tick } => {
