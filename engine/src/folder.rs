@@ -77,7 +77,8 @@ impl DataFolder {
         let epoch_path = folder.file("epoch");
         let epoch = match folder.disk.read(&epoch_path) {
             Ok(bytes) => {
-                let said = str::from_utf8(&bytes).ok().and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+                let said =
+                    str::from_utf8(&bytes).ok().and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
                 said.ok_or(FolderError::Epoch(epoch_path))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -292,11 +292,8 @@ pub(crate) async fn start(
     let Given { folder, before, journal: old_journal, base } = given;
     let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
     let (length, host) = (TickLength { tick_ms: config.world.tick_ms.max(1) }, config.host);
-    let place = Place {
-        folder: folder.map(DataFolder::journal).unwrap_or_default(),
-        host,
-        ..Place::default()
-    };
+    let place =
+        Place { folder: folder.map(DataFolder::journal).unwrap_or_default(), host, ..Place::default() };
     let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
     let graph = graphs.of(&config.world);
 
@@ -316,7 +313,8 @@ pub(crate) async fn start(
     let snapshots = folder
         .map(|folder| {
             let (snapshots, journal) = (folder.snapshots(), folder.journal());
-            let folders = Folders { snapshots, journal, host, epoch, journaled: Arc::clone(&place.journaled) };
+            let folders =
+                Folders { snapshots, journal, host, epoch, journaled: Arc::clone(&place.journaled) };
             let (from, tell) = (before.snapshot.as_ref(), Arc::downgrade(&tells));
             let window = config.dedupe.window(length);
             Snapshots::start(folders, config.snapshots, length, window, from, move || {

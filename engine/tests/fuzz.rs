@@ -40,7 +40,9 @@ fn whatever_stands_in_a_file_is_read_or_refused() {
             let mut chance = Chance::new(seed);
             let (one, other) = (chance.place(good.len()), chance.place(good.len()));
             let bytes = mutate(&mut chance, &good[one], &good[other]);
-            let again = format!("{name}: again: WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1 cargo test --workspace --test fuzz");
+            let again = format!(
+                "{name}: again: WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1 cargo test --workspace --test fuzz"
+            );
             let (before, began) = (MEMORY.total_allocated(), Instant::now());
             assert!(catch_unwind(|| target(&bytes)).is_ok(), "{again}");
             let (taken, took) = (MEMORY.total_allocated() - before, began.elapsed());

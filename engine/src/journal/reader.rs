@@ -518,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_crash_amid_the_removal_of_segments_leaves_the_last_ones() {
-        use crate::disk::{Disk, DiskFile};
+        use crate::disk::Disk;
         use crate::testing::simulation::{Chance, Faults, SimulatedDisk};
         let whole = tempfile::tempdir().expect("a folder");
         written(whole.path(), 0, false);
@@ -536,7 +536,8 @@ mod tests {
             disk.set_faults(Faults { crash_at, ..Faults::default() });
             let _crashed = remove_through(&folder, 4);
             let left = Folder { disk: disk.crash().shared(), ..folder };
-            let numbers: Vec<_> = segments(&left).expect("readable").iter().filter_map(|path| number(path)).collect();
+            let numbers: Vec<_> =
+                segments(&left).expect("readable").iter().filter_map(|path| number(path)).collect();
             let first = numbers.first().copied().expect("some are needed");
             assert_eq!(numbers, (first..=6).collect::<Vec<_>>(), "seed {seed}");
         }

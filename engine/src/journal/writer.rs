@@ -193,7 +193,11 @@ impl<T: Fn(Durable)> Turns for Writing<T> {
 
 impl<T: Fn(Durable)> Writing<T> {
     fn next(&self, waits: bool) -> Result<Entry, TryRecvError> {
-        if waits { self.entries.recv().map_err(|_| TryRecvError::Disconnected) } else { self.entries.try_recv() }
+        if waits {
+            self.entries.recv().map_err(|_| TryRecvError::Disconnected)
+        } else {
+            self.entries.try_recv()
+        }
     }
 
     /// Tries to make what has gathered durable. Only the end of the realm ends that.

@@ -193,7 +193,12 @@ pub(crate) fn check(folder: &Folder, listed: &Listed) -> Result<Looked, String> 
     let looked = look(folder, listed)?;
     match parse(&folder.disk, listed)? {
         Parsed::Now(manifest) => {
-            run::check(&folder.disk, &ids_path(folder, manifest.ids.number), manifest.ids.bytes, manifest.ids.crc32)?;
+            run::check(
+                &folder.disk,
+                &ids_path(folder, manifest.ids.number),
+                manifest.ids.bytes,
+                manifest.ids.crc32,
+            )?;
             for file in &manifest.runs {
                 run::check(&folder.disk, &run::path(folder, file.number), file.bytes, file.crc32)?;
             }
@@ -245,7 +250,8 @@ pub(super) fn remove(folder: &Folder, gone: &[Listed], kept: impl Fn(u64) -> boo
             Err(_) => return,
         }
     }
-    let of_nobody = |path: &PathBuf| number(path).is_some_and(|number| !kept(number)) && !named.contains(path);
+    let of_nobody =
+        |path: &PathBuf| number(path).is_some_and(|number| !kept(number)) && !named.contains(path);
     let of_nobody: Vec<PathBuf> = files(folder).filter(of_nobody).collect();
     // Manifests that are gone, also those that an earlier run removed, may come back after a crash as long as the
     // folder is not synced, and must then find what they name.

@@ -287,7 +287,8 @@ impl Kept {
             return Ok(());
         }
         let folder = self.folders.snapshots.clone();
-        let refused = |why: String| SnapshotError { path: folder.path.clone(), error: std::io::Error::other(why) };
+        let refused =
+            |why: String| SnapshotError { path: folder.path.clone(), error: std::io::Error::other(why) };
         if let Some(why) = &self.damaged {
             return Err(refused(format!("a run is damaged, and a restart may go back behind it: {why}")));
         }

@@ -112,7 +112,8 @@ fn read(run: &[u8], ids: &[u8], manifest: &[u8]) {
     let _problems = examine(folder(&disk)).expect("it can be read");
     let Some(found) = found else { return };
     // What was read can be written, and read.
-    publish(folder(&disk).join("snapshots"), &Snapshot { tick: Tick::MAX, ..found.clone() }).expect("there is room");
+    publish(folder(&disk).join("snapshots"), &Snapshot { tick: Tick::MAX, ..found.clone() })
+        .expect("there is room");
     let again = newest(folder(&disk).join("snapshots")).expect("it has just been written");
     assert_eq!(sorted(&again), sorted(&found), "what was written is what is read");
 }

@@ -120,7 +120,10 @@ impl Simulator {
             });
             let place = place.unwrap_or(0);
             let (simulated, _) = &mut self.loops[place];
-            let name = simulated.name.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            let name = simulated
+                .name
+                .bytes()
+                .fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
             if (simulated.turn)() {
                 drop(self.loops.remove(place));
             }

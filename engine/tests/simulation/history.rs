@@ -117,7 +117,8 @@ impl Shown {
         changes.sort_by(|a, b| (a.2, &a.0, a.1).cmp(&(b.2, &b.0, b.1)));
         // When the world was edited, the snapshot is one that was published while the realm was opened.
         let all_come = changes.iter().all(|(_, _, diff)| *diff == 1);
-        let published = std::mem::take(&mut self.fresh) && self.unseen && all_come && !self.changes.is_empty();
+        let published =
+            std::mem::take(&mut self.fresh) && self.unseen && all_come && !self.changes.is_empty();
         let known = self.changes.get(&tick) == Some(&changes);
         let said = match self.loaded == Some(tick) || (published && !known) {
             true => self.load(tick, changes),

@@ -17,8 +17,8 @@ use worldflow_engine::snapshot::{Retention, SnapshotConfig, newest};
 use worldflow_engine::testing::simulation::{Faults, Halted, Lie, SimulatedDisk, Simulator};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_engine::worlds::Graphs;
-use worldflow_schemas::input::{ClockCommand, Command};
 use worldflow_schemas::Tick;
+use worldflow_schemas::input::{ClockCommand, Command};
 
 use crate::history::{History, Rows, rows_of};
 use crate::producers::{Kind, LATENESS_MS, Producer};
@@ -156,7 +156,11 @@ impl Run {
             segment_bytes: chance.one_of(&[0, 300, 2_000, 1 << 20]),
             every: Duration::from_millis(chance.one_of(&[20, 200, 60_000])),
             at_close: chance.one_in(2),
-            retention: if keeps { Retention { keep_ms: 1 << 40, at_most_bytes: 1 << 40 } } else { Retention::default() },
+            retention: if keeps {
+                Retention { keep_ms: 1 << 40, at_most_bytes: 1 << 40 }
+            } else {
+                Retention::default()
+            },
             reserve_ms: chance.one_of(&[100, 2_000]),
             held_changes: chance.one_of(&[4, ViewStore::MOST_CHANGES]),
             seed_of_world: 1,
@@ -293,7 +297,11 @@ impl Run {
         if tick < told {
             return Err(format!("tick {told} was shown, and the realm goes on after {tick}"));
         }
-        if self.epoch.replace(running.realm.epoch).is_some_and(|epoch| epoch != running.realm.epoch && told > 0) {
+        if self
+            .epoch
+            .replace(running.realm.epoch)
+            .is_some_and(|epoch| epoch != running.realm.epoch && told > 0)
+        {
             return Err("its lineage has another name".to_owned());
         }
         let (rows, expected) = (rows_of(running), self.history.rows_at(Tick::MAX)?);
@@ -396,27 +404,34 @@ impl Run {
         let Ok(mut reader) = JournalReader::look(journal, None, Tick::MAX) else { return Ok(()) };
         let (mut rows, mut bells, mut ids) = (Rows::new(), Vec::new(), BTreeSet::new());
         let mut twice = None;
-        while reader.next_segment(&mut |tick| {
-            for event in tick.sealed.events {
-                if !ids.insert((event.source.as_str().to_owned(), format!("{:?}", event.id))) {
-                    twice = Some(event.clone());
+        while reader
+            .next_segment(&mut |tick| {
+                for event in tick.sealed.events {
+                    if !ids.insert((event.source.as_str().to_owned(), format!("{:?}", event.id))) {
+                        twice = Some(event.clone());
+                    }
+                    if event.kind == "ring".into() {
+                        bells.push((
+                            event.player.as_str().to_owned(),
+                            tick.sealed.tick + event.amount.unsigned_abs(),
+                        ));
+                    } else {
+                        *rows.entry(event.player.as_str().to_owned()).or_insert(0) += event.amount;
+                    }
                 }
-                if event.kind == "ring".into() {
-                    bells.push((event.player.as_str().to_owned(), tick.sealed.tick + event.amount.unsigned_abs()));
-                } else {
-                    *rows.entry(event.player.as_str().to_owned()).or_insert(0) += event.amount;
+                for command in tick.sealed.commands {
+                    if let Command::Clock(clock) = command
+                        && let ClockCommand::Downtime { from, to } = clock.command
+                    {
+                        *rows.entry("downtime".to_owned()).or_insert(0) += (to - from) as i64;
+                    }
                 }
-            }
-            for command in tick.sealed.commands {
-                if let Command::Clock(clock) = command
-                    && let ClockCommand::Downtime { from, to } = clock.command
-                {
-                    *rows.entry("downtime".to_owned()).or_insert(0) += (to - from) as i64;
-                }
-            }
-        }).map_err(|error| error.to_string())? {}
+            })
+            .map_err(|error| error.to_string())?
+        {}
         let last = reader.recovered().last.unwrap_or(0);
-        let rung: BTreeMap<String, i64> = bells.into_iter().filter(|(_, at)| *at <= last).map(|(player, _)| (player, 100)).collect();
+        let rung: BTreeMap<String, i64> =
+            bells.into_iter().filter(|(_, at)| *at <= last).map(|(player, _)| (player, 100)).collect();
         rows.extend(rung);
         if let Some(event) = twice {
             return Err(format!("it is in the journal twice: {event:?}"));
@@ -431,7 +446,8 @@ impl Run {
             self.disk = disk;
             self.history = History::default();
             self.history.edited();
-            self.history.open(newest(Run::folder(&self.disk).join("snapshots")).map(|snapshot| snapshot.tick));
+            self.history
+                .open(newest(Run::folder(&self.disk).join("snapshots")).map(|snapshot| snapshot.tick));
             let opened = self.sim.until(&self.disk, open(self.config(), Graphs::from(graph())));
             let running = opened.map_err(|halted| halted.to_string())?.map_err(|error| error.to_string())?;
             let found = rows_of(&running);

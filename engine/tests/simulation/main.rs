@@ -97,7 +97,8 @@ fn a_disk_that_only_pretends_is_found_out() {
         Lie::SyncFolder("tiny"),
     ];
     for lie in lies {
-        let (seed, why) = first_failure(1..1 + LIVES, Some(lie)).expect_err(&format!("{lie:?} is not noticed"));
+        let (seed, why) =
+            first_failure(1..1 + LIVES, Some(lie)).expect_err(&format!("{lie:?} is not noticed"));
         println!("{lie:?}: seed {seed}: {why}");
     }
 }

@@ -81,7 +81,8 @@ impl Producer {
                 Kind::Stream => EventId::Position(EventId::UNNUMBERED),
             };
             let late = chance.below(LATENESS_MS);
-            let at_ms = now_ms - 2_000 + 40 * place as i64 - if kind == Kind::EventTime { late as i64 } else { 0 };
+            let at_ms =
+                now_ms - 2_000 + 40 * place as i64 - if kind == Kind::EventTime { late as i64 } else { 0 };
             let mut event = event(&format!("{number}-{}", place / DIGITS), "kill", at_ms, id);
             event.source = name;
             event.amount = 4_i64.pow((place % DIGITS) as u32);
@@ -241,14 +242,18 @@ impl Producer {
                 None => Ok(()),
                 // It had been sent again, and was told of first.
                 Some(first) if first == tick => Ok(()),
-                Some(first) => Err(format!("{what} was acknowledged in tick {first}, and is accepted again in {tick}")),
+                Some(first) => {
+                    Err(format!("{what} was acknowledged in tick {first}, and is accepted again in {tick}"))
+                }
             },
             Outcome::Duplicate { tick } => {
                 self.duplicates += 1;
                 match acked.replace(tick) {
                     None => Ok(()),
                     Some(first) if first == tick => Ok(()),
-                    Some(first) => Err(format!("{what} was acknowledged in tick {first}, and is said to be in {tick}")),
+                    Some(first) => {
+                        Err(format!("{what} was acknowledged in tick {first}, and is said to be in {tick}"))
+                    }
                 }
             }
             other => Err(format!("{what} is {other:?}")),
