@@ -340,8 +340,8 @@ mod tests {
                 disk.make_folder(Path::new(made)).expect("it is not there");
             }
             folder.make().expect("makes");
-            assert!(disk.crash().list(&folder.path).is_ok(), "seed {seed}");
             folder.make().expect("it is there");
+            assert!(disk.crash().list(&folder.path).is_ok(), "seed {seed}");
         }
     }
 }
