@@ -144,7 +144,7 @@ fn length(folder: &Path) -> u64 {
 /// Our own journal.
 fn segments(folder: &Path, ticks: &[Inputs], pace: Duration) -> anyhow::Result<Measured> {
     let (told, durable) = channel();
-    let place = Place { folder: folder.to_owned(), ..Place::default() };
+    let place = Place { folder: folder.into(), ..Place::default() };
     let journal = JournalWriter::open(place, JournalConfig::default(), None, move |durable| {
         let _nobody_waits = told.send(durable);
     })?;

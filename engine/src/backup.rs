@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use worldflow_schemas::Tick;
 
-use crate::disk::sync_folder;
+use crate::disk::Folder;
 use crate::doctor::{Examined, examine};
 use crate::journal::{JournalError, JournalReader, needed_after};
 use crate::snapshot::{list, manifest};
@@ -133,10 +133,10 @@ fn whole_or_not(
     let part = to.with_file_name(format!("{}.part", name.to_string_lossy()));
     clear(&part)?;
     let filled = fill(&part).and_then(|filled| {
-        sync_folder(&part).map_err(BackupError::io(&part))?;
+        Folder::from(&part).sync().map_err(BackupError::io(&part))?;
         fs::rename(&part, to).map_err(BackupError::io(to))?;
         let above = to.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        sync_folder(above).map_err(BackupError::io(above))?;
+        Folder::from(above).sync().map_err(BackupError::io(above))?;
         Ok(Examined { folder: to.to_owned(), ..filled })
     });
     if filled.is_err() {
@@ -169,7 +169,7 @@ fn folder(of: &Path, name: &str) -> Result<PathBuf, BackupError> {
 }
 
 fn sync_if_there(folder: &Path) -> Result<(), BackupError> {
-    if folder.exists() { sync_folder(folder).map_err(BackupError::io(folder)) } else { Ok(()) }
+    if folder.exists() { Folder::from(folder).sync().map_err(BackupError::io(folder)) } else { Ok(()) }
 }
 
 fn copy_file(from: &Path, to_folder: &Path) -> Result<(), BackupError> {
@@ -186,7 +186,7 @@ fn copy(from: &Path, part: &Path) -> Result<bool, BackupError> {
     let ruled = fs::read(&worlds).map_err(BackupError::io(&worlds))?;
     let loaded = copy_snapshot(&from.join("snapshots"), part)?;
     let journal = folder(part, "journal")?;
-    for segment in needed_after(&from.join("journal"), loaded)? {
+    for segment in needed_after(&Folder::from(from).join("journal"), loaded)? {
         copy_file(&segment, &journal)?;
     }
     // The last segment was being written: its end is cut at the last whole frame.
@@ -200,6 +200,7 @@ fn copy(from: &Path, part: &Path) -> Result<bool, BackupError> {
 
 /// Copies the newest snapshot that is good when it has been copied.
 fn copy_snapshot(from: &Path, part: &Path) -> Result<Option<Tick>, BackupError> {
+    let from = &Folder::from(from);
     for listed in list(from) {
         let Ok(looked) = manifest::look(from, &listed) else { continue };
         let to = part.join("snapshots");
@@ -207,7 +208,8 @@ fn copy_snapshot(from: &Path, part: &Path) -> Result<Option<Tick>, BackupError> 
         for file in looked.files.iter().chain([&listed.path]) {
             copy_file(file, &to)?;
         }
-        if list(&to).first().is_some_and(|copied| manifest::check(&to, copied).is_ok()) {
+        let copy = Folder::from(&to);
+        if list(&copy).first().is_some_and(|copied| manifest::check(&copy, copied).is_ok()) {
             sync_if_there(&to)?;
             return Ok(Some(listed.tick));
         }

@@ -5,6 +5,7 @@
 //! sources and events their followers. It never makes the graph wait.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use crate::admission::{Outcome, Refusal, TickEvents};
 use crate::amount::Amount;
 use crate::dedupe::SealedIds;
 use crate::graph::{Produced, Refused};
+use crate::host::{Host, Turns};
 use crate::journal::Durable;
 use crate::observed::Observed;
 use crate::positions::Reached;
@@ -157,6 +159,7 @@ pub enum RealmFailed {
 }
 
 pub(crate) struct Collector {
+    pub(crate) host: Host,
     pub(crate) length: TickLength,
     pub(crate) merger: Merger,
     pub(crate) views: Arc<ViewStore>,
@@ -187,30 +190,43 @@ pub(crate) struct Collector {
 /// Readers hear of progress at least this often.
 const TELL: Duration = Duration::from_millis(100);
 
-impl Collector {
-    /// Runs until it is told to finish.
-    pub(crate) fn run(mut self, messages: &Receiver<ToCollector>) -> Result<(), RealmFailed> {
-        let mut finish = None;
-        loop {
-            let mut message = match messages.recv_timeout(TELL) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            };
-            while let Some(told) = message {
-                match told {
-                    ToCollector::Finish(next) => finish = Some(next),
-                    other => self.hear(other)?,
+/// The loop of the collector, which runs until it is told to finish.
+pub(crate) struct Collecting {
+    pub(crate) collector: Collector,
+    pub(crate) messages: Receiver<ToCollector>,
+    pub(crate) finish: Option<Tick>,
+}
+
+impl Turns for Collecting {
+    type Done = Result<(), RealmFailed>;
+
+    fn turn(&mut self, waits: bool) -> ControlFlow<Result<(), RealmFailed>> {
+        let wait = if waits { TELL } else { Duration::ZERO };
+        let mut message = match self.messages.recv_timeout(wait) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(Ok(())),
+        };
+        while let Some(told) = message {
+            match told {
+                ToCollector::Finish(next) => self.finish = Some(next),
+                other => {
+                    if let Err(failed) = self.collector.hear(other) {
+                        return ControlFlow::Break(Err(failed));
+                    }
                 }
-                message = messages.try_recv().ok();
             }
-            self.publish();
-            if finish.is_some_and(|finish| self.next >= finish) {
-                return Ok(());
-            }
+            message = self.messages.try_recv().ok();
+        }
+        self.collector.publish();
+        match self.finish {
+            Some(finish) if self.collector.next >= finish => ControlFlow::Break(Ok(())),
+            _ => ControlFlow::Continue(()),
         }
     }
+}
 
+impl Collector {
     fn hear(&mut self, message: ToCollector) -> Result<(), RealmFailed> {
         match message {
             ToCollector::Worker(FromWorker::Report { worker, frontier, produced }) => {
@@ -273,7 +289,8 @@ impl Collector {
             changed = self.publish_ticks(end);
         }
         let waited = self.waits.first_key_value().is_some_and(|(tick, _)| *tick < self.next);
-        if self.next > 0 && (changed || waited || self.told_at.elapsed() >= TELL) {
+        let since = self.host.now().saturating_duration_since(self.told_at);
+        if self.next > 0 && (changed || waited || since >= TELL) {
             self.tell();
         }
         while let Some(first) = self.answers.first_entry() {
@@ -354,7 +371,7 @@ impl Collector {
             published.add(released.items);
             (ids, floors, reached) = (released.ids, released.floors, released.reached);
             if live {
-                self.stats.published(released.items, released.at);
+                self.stats.published(released.items, self.host.now().saturating_duration_since(released.at));
             }
             if let Some(events) = released.events {
                 let _nobody_follows = self.events.send(TickEvents { tick, events });
@@ -373,8 +390,8 @@ impl Collector {
     /// Lets readers see what has been published, and the observed rows with it.
     fn tell(&mut self) {
         let tick = self.next - 1;
-        self.told_at = Instant::now();
-        self.stats.tell(&self.observed, self.merger.waiting());
+        self.told_at = self.host.now();
+        self.stats.tell(&self.observed, self.merger.waiting(), self.told_at);
         let now = Progress { tick, utc_ms: self.length.utc_ms(tick) };
         if *self.progress.borrow() == now {
             // Readers at this tick have seen it; observed rows wait for the next.
@@ -404,6 +421,7 @@ mod tests {
     fn collector() -> Collector {
         let observed = Observed::new("realm".into());
         Collector {
+            host: Host::System,
             length: TickLength { tick_ms: 10 },
             merger: Merger::new(1),
             views: Arc::new(ViewStore::new(16)),
@@ -413,7 +431,7 @@ mod tests {
             published: watch::channel(Amount::default()).0,
             recorder: None,
             snapshots: None,
-            stats: Stats::new("realm".into()),
+            stats: Stats::new("realm".into(), Instant::now()),
             released: BTreeMap::new(),
             undurable: VecDeque::new(),
             durable: None,

@@ -1,12 +1,13 @@
 //! Examines a data folder: what is in it, what is wrong with it, and what opening it would do. Changes
 //! nothing, and may look while a realm is using the folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use worldflow_schemas::Tick;
 
+use crate::disk::Folder;
 use crate::journal::survey::survey;
 use crate::journal::{JournalError, JournalReader};
 use crate::snapshot::{list, manifest};
@@ -113,20 +114,21 @@ const LOOKS: usize = 3;
 ///
 /// # Errors
 /// When the folder cannot be read at all.
-pub fn examine(folder: &Path) -> Result<Examined, JournalError> {
-    let mut examined = look(folder)?;
+pub fn examine(folder: impl Into<Folder>) -> Result<Examined, JournalError> {
+    let folder = folder.into();
+    let mut examined = look(&folder)?;
     for _ in 1..LOOKS {
         if examined.is_sound() || !examined.in_use {
             break;
         }
-        examined = look(folder)?;
+        examined = look(&folder)?;
     }
     Ok(examined)
 }
 
-fn look(folder: &Path) -> Result<Examined, JournalError> {
+fn look(folder: &Folder) -> Result<Examined, JournalError> {
     let mut problems = Vec::new();
-    let (worlds, tick_ms) = match Worlds::read(folder) {
+    let (worlds, tick_ms) = match Worlds::read(folder.clone()) {
         Ok(worlds) => {
             let eras = worlds.eras().map(|(after, name)| World { after, name: name.to_owned() });
             (eras.collect(), worlds.tick_length().map(|length| length.tick_ms))
@@ -153,15 +155,16 @@ fn look(folder: &Path) -> Result<Examined, JournalError> {
         problems.push(format!("opening it is refused: {why}"));
         recovery.error = Some(why);
     }
-    let epoch = fs::read_to_string(folder.join("epoch")).ok().map(|text| text.trim().to_owned());
+    let epoch = folder.disk.read(&folder.file("epoch")).ok();
+    let epoch = epoch.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
     if epoch.as_deref().is_some_and(|epoch| u64::from_str_radix(epoch, 16).is_err()) {
         problems.push("the file `epoch` does not hold the name of a lineage".to_owned());
     }
-    let (folder, in_use) = (folder.to_owned(), in_use(folder));
+    let (folder, in_use) = (folder.path.clone(), folder.disk.is_locked(&folder.file("lock")));
     Ok(Examined { folder, in_use, epoch, worlds, tick_ms, snapshots, segments, recovery, problems })
 }
 
-fn snapshots(folder: &Path) -> Vec<Snapshot> {
+fn snapshots(folder: &Folder) -> Vec<Snapshot> {
     let look = |listed| match manifest::check(folder, &listed) {
         Ok(looked) => Snapshot {
             tick: listed.tick,
@@ -177,8 +180,8 @@ fn snapshots(folder: &Path) -> Vec<Snapshot> {
     list(folder).into_iter().map(look).collect()
 }
 
-fn replay(journal: &Path, recovery: &mut Recovery) -> Result<(), JournalError> {
-    let mut reader = JournalReader::look(journal, recovery.snapshot, Tick::MAX)?;
+fn replay(journal: &Folder, recovery: &mut Recovery) -> Result<(), JournalError> {
+    let mut reader = JournalReader::look(journal.clone(), recovery.snapshot, Tick::MAX)?;
     while reader.next_segment(&mut |tick| {
         recovery.ticks += 1;
         recovery.inputs += tick.sealed.len() as u64;
@@ -186,11 +189,4 @@ fn replay(journal: &Path, recovery: &mut Recovery) -> Result<(), JournalError> {
     recovery.last = recovery.snapshot.max(reader.recovered().last);
     recovery.cuts = reader.recovered().torn;
     Ok(())
-}
-
-/// Whether a process holds the folder's lock. Asking for a share of it disturbs nobody but one that is
-/// just being started.
-fn in_use(folder: &Path) -> bool {
-    let Ok(lock) = File::open(folder.join("lock")) else { return false };
-    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

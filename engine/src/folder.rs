@@ -1,22 +1,20 @@
 //! The data folder of a realm: who may use it, and what its lineage is called.
 
-use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use worldflow_schemas::Tick;
 
-use crate::disk::sync_folder;
+use crate::disk::{Folder, Lock};
 use crate::journal::begins_at_the_beginning;
 use crate::snapshot;
 
 /// A data folder, held by this process.
 #[derive(Debug)]
 pub struct DataFolder {
-    path: PathBuf,
+    folder: Folder,
     epoch: u64,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// A data folder cannot be used.
@@ -70,38 +68,33 @@ impl DataFolder {
     ///
     /// # Errors
     /// When another process holds it, or it cannot be written.
-    pub fn open(path: &Path) -> Result<DataFolder, FolderError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |error| FolderError::Io { path, error }
-        };
-        fs::create_dir_all(path).map_err(io(path))?;
-        let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).map_err(io(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(FolderError::Io { path: lock_path, error }),
-        }
-        let epoch_path = path.join("epoch");
-        let epoch = match fs::read_to_string(&epoch_path) {
-            Ok(text) => {
-                u64::from_str_radix(text.trim(), 16).map_err(|_| FolderError::Epoch(epoch_path.clone()))?
+    pub fn open(folder: impl Into<Folder>) -> Result<DataFolder, FolderError> {
+        let folder = folder.into();
+        folder.make().map_err(io(&folder.path))?;
+        let lock_path = folder.file("lock");
+        let lock = folder.disk.lock(&lock_path).map_err(io(&lock_path))?;
+        let lock = lock.ok_or_else(|| FolderError::InUse(folder.path.clone()))?;
+        let epoch_path = folder.file("epoch");
+        let epoch = match folder.disk.read(&epoch_path) {
+            Ok(bytes) => {
+                let said =
+                    str::from_utf8(&bytes).ok().and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+                said.ok_or(FolderError::Epoch(epoch_path))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let epoch = draw_epoch();
-                write_durably(path, "epoch", format!("{epoch:016x}\n").as_bytes())?;
+                write_durably(&folder, "epoch", format!("{epoch:016x}\n").as_bytes())?;
                 epoch
             }
             Err(error) => return Err(FolderError::Io { path: epoch_path, error }),
         };
-        Ok(DataFolder { path: path.to_owned(), epoch, _lock: lock })
+        Ok(DataFolder { folder, epoch, _lock: lock })
     }
 
     /// The folder itself.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Names the journal's lineage.
@@ -112,14 +105,14 @@ impl DataFolder {
 
     /// Where the journal lies.
     #[must_use]
-    pub fn journal(&self) -> PathBuf {
-        self.path.join("journal")
+    pub fn journal(&self) -> Folder {
+        self.folder.join("journal")
     }
 
     /// Where the snapshots lie.
     #[must_use]
-    pub fn snapshots(&self) -> PathBuf {
-        self.path.join("snapshots")
+    pub fn snapshots(&self) -> Folder {
+        self.folder.join("snapshots")
     }
 
     /// The tick of the oldest snapshot that something may be taken back from; `None` while the journal
@@ -132,18 +125,15 @@ impl DataFolder {
 }
 
 /// Writes a file of the folder whole or not at all: under another name first.
-pub(crate) fn write_durably(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |error| FolderError::Io { path, error }
-    };
-    let path = folder.join(name);
-    let part = path.with_extension("part");
-    let mut file = File::create(&part).map_err(io(&part))?;
-    file.write_all(bytes).map_err(io(&part))?;
-    file.sync_all().map_err(io(&part))?;
-    fs::rename(&part, &path).map_err(io(&path))?;
-    sync_folder(folder).map_err(io(folder))
+pub(crate) fn write_durably(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+    let path = folder.file(name);
+    folder.write_whole(&path, bytes).map_err(io(&path))?;
+    folder.sync().map_err(io(&folder.path))
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError {
+    let path = path.to_owned();
+    move |error| FolderError::Io { path, error }
 }
 
 /// A number nobody has drawn before: the standard library seeds its hasher from the system.

@@ -13,6 +13,7 @@ pub mod disk;
 pub mod doctor;
 pub mod folder;
 pub mod graph;
+pub mod host;
 pub mod intake;
 pub mod journal;
 pub mod observed;

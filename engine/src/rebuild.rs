@@ -9,6 +9,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Sym, Tick};
 
 use crate::dedupe::Dedupe;
+use crate::disk::Folder;
 use crate::journal::{JournalReader, last_known};
 use crate::positions::Positions;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, start};
@@ -49,12 +50,13 @@ pub struct Rebuilt {
 /// When the folder holds nothing, no longer holds that tick, or is damaged.
 pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Result<Rebuilt, OpenError> {
     let graphs = graphs.into();
-    let (journal, snapshots) = (config.folder.join("journal"), config.folder.join("snapshots"));
-    let worlds = Worlds::read(&config.folder)?;
+    let folder = Folder::from(&config.folder);
+    let (journal, snapshots) = (folder.join("journal"), folder.join("snapshots"));
+    let worlds = Worlds::read(folder)?;
     let nothing = || OpenError::Nothing(config.folder.clone());
     let length = worlds.tick_length().ok_or_else(nothing)?;
     let asked = config.until_ms.map_or(Tick::MAX, |ms| length.tick_at(ms));
-    let mut snapshot = newest_through(&snapshots, asked);
+    let mut snapshot = newest_through(snapshots, asked);
     let first = snapshot.as_ref().map(|snapshot| snapshot.tick);
     let until = last_known(&journal)?.max(first).ok_or_else(nothing)?.min(asked);
     loop {
@@ -63,7 +65,7 @@ pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Resul
         let before = if loaded == Some(until) { until.checked_sub(1) } else { loaded };
         let (world, ends) = worlds.after(before).ok_or_else(nothing)?;
         let (world, to) = (Arc::clone(world), ends.filter(|ends| *ends < until).unwrap_or(until));
-        let reader = JournalReader::look(&journal, loaded, to)?;
+        let reader = JournalReader::look(journal.clone(), loaded, to)?;
         let before = Before { snapshot: snapshot.take(), only: Some(Some(to)) };
         let realm = RealmConfig {
             workers: config.workers,

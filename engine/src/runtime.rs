@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
-use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -18,10 +16,11 @@ use worldflow_schemas::{Sym, Tick};
 
 use crate::admission::Admission;
 use crate::amount::Amount;
-use crate::collector::{Collector, Merger, RealmFailed, Recorder, ToCollector};
+use crate::collector::{Collecting, Collector, Merger, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
-use crate::disk::SharedDisk;
+use crate::disk::{Folder, SharedDisk};
 use crate::folder::{DataFolder, FolderError, draw_epoch};
+use crate::host::{Host, Task};
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
 use crate::observed::Observed;
@@ -56,8 +55,10 @@ pub struct RealmConfig {
     pub journal: JournalConfig,
     /// When snapshots are published.
     pub snapshots: SnapshotConfig,
-    /// The disk that the journal is written to.
+    /// The disk that the folder lies on.
     pub disk: SharedDisk,
+    /// What runs its loops.
+    pub host: Host,
     /// How far ticks are reserved ahead in real time.
     pub reserve_ms: u64,
     /// Changes of each view held for readers.
@@ -82,6 +83,7 @@ impl RealmConfig {
             journal: JournalConfig::default(),
             snapshots: SnapshotConfig::default(),
             disk: SharedDisk::default(),
+            host: Host::default(),
             reserve_ms: 2000,
             held_changes: ViewStore::MOST_CHANGES,
             recorder: None,
@@ -138,8 +140,8 @@ pub struct RunningRealm {
     /// What edges see.
     pub realm: Realm,
     control: mpsc::UnboundedSender<Control>,
-    sequencer: JoinHandle<Workers>,
-    collector: JoinHandle<Result<(), RealmFailed>>,
+    sequencer: Task<Workers>,
+    collector: Task<Result<(), RealmFailed>>,
     snapshots: Option<Snapshots>,
     /// By which the thread of snapshots tells the collector that it has failed.
     tells: Arc<Sender<ToCollector>>,
@@ -164,7 +166,8 @@ const EVENTS_HELD: usize = 1024;
 /// When the data folder is in use or damaged, or threads cannot be started.
 pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
     let graphs = graphs.into();
-    let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
+    let on_disk = |path: &PathBuf| Folder { disk: config.disk.clone(), path: path.clone() };
+    let folder = config.folder.as_ref().map(|path| DataFolder::open(on_disk(path))).transpose()?;
     let (snapshot, began) = match &folder {
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
@@ -192,15 +195,15 @@ async fn follow_worlds(
     folder: &DataFolder,
     graphs: &Graphs,
 ) -> Result<(Option<Snapshot>, Option<Tick>), OpenError> {
-    let mut worlds = Worlds::read(folder.path())?;
+    let mut worlds = Worlds::read(folder.folder().clone())?;
     worlds.check_tick_length(&config.world)?;
     let now = ruling(&config.world);
     let mut taken_back = None;
     loop {
-        let snapshot = snapshot::newest(&folder.snapshots());
+        let snapshot = snapshot::newest(folder.snapshots());
         let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
         if loaded < taken_back {
-            return Err(FolderError::Snapshot(folder.snapshots()).into());
+            return Err(FolderError::Snapshot(folder.snapshots().path).into());
         }
         let (world, until) = match worlds.after(loaded) {
             None => {
@@ -237,6 +240,7 @@ async fn take_back(
         journal: config.journal,
         snapshots: SnapshotConfig { at_close: true, ..config.snapshots },
         disk: config.disk.clone(),
+        host: config.host,
         ..RealmConfig::in_memory(config.name, world)
     };
     let (mut running, last) = start(former, Given::of(Some(folder), before)?, graphs).await?;
@@ -273,7 +277,7 @@ impl Given<'_> {
 
     fn of(folder: Option<&DataFolder>, before: Before) -> Result<Given<'_>, JournalError> {
         let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
-        let journal = folder.map(|folder| JournalReader::open(&folder.journal(), loaded)).transpose()?;
+        let journal = folder.map(|folder| JournalReader::open(folder.journal(), loaded)).transpose()?;
         Ok(Given { folder, before, journal, base: None })
     }
 }
@@ -287,28 +291,30 @@ pub(crate) async fn start(
 ) -> Result<(RunningRealm, Option<Tick>), OpenError> {
     let Given { folder, before, journal: old_journal, base } = given;
     let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
-    let length = TickLength { tick_ms: config.world.tick_ms.max(1) };
-    let place = Place {
-        folder: folder.map(DataFolder::journal).unwrap_or_default(),
-        disk: config.disk,
-        ..Place::default()
-    };
+    let (length, host) = (TickLength { tick_ms: config.world.tick_ms.max(1) }, config.host);
+    let place =
+        Place { folder: folder.map(DataFolder::journal).unwrap_or_default(), host, ..Place::default() };
     let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
     let graph = graphs.of(&config.world);
 
     let (to_collector, from_all) = channel();
     let tell = to_collector.clone();
     let keeps_base = folder.is_some() || base.is_some();
-    let workers = Workers::start(config.workers, config.cut, keeps_base, graph, move |report| {
+    let report = move |report| {
         let _gone = tell.send(ToCollector::Worker(report));
-    })
-    .map_err(OpenError::Threads)?;
+    };
+    let workers = match host {
+        Host::System => Workers::start(config.workers, config.cut, keeps_base, graph, report),
+        Host::Simulated => Workers::simulate(config.cut, keeps_base, graph, report),
+    };
+    let workers = workers.map_err(OpenError::Threads)?;
     // The collector ends when nobody can tell it anything more, and the thread of snapshots with it.
     let tells = Arc::new(to_collector.clone());
     let snapshots = folder
         .map(|folder| {
             let (snapshots, journal) = (folder.snapshots(), folder.journal());
-            let folders = Folders { snapshots, journal, epoch, journaled: Arc::clone(&place.journaled) };
+            let folders =
+                Folders { snapshots, journal, host, epoch, journaled: Arc::clone(&place.journaled) };
             let (from, tell) = (before.snapshot.as_ref(), Arc::downgrade(&tells));
             let window = config.dedupe.window(length);
             Snapshots::start(folders, config.snapshots, length, window, from, move || {
@@ -317,7 +323,7 @@ pub(crate) async fn start(
             })
         })
         .transpose()
-        .map_err(|error| OpenError::Threads(error.to_string()))?;
+        .map_err(threads)?;
 
     let (admission, batches) = Admission::open();
     let (control, orders) = mpsc::unbounded_channel();
@@ -327,8 +333,9 @@ pub(crate) async fn start(
     let observed = Observed::new(config.name);
     let views = Arc::new(ViewStore::loaded(config.held_changes, loaded));
     let collector = Collector {
+        host,
         length,
-        merger: Merger::new(config.workers),
+        merger: Merger::new(workers.count()),
         views: Arc::clone(&views),
         observed: observed.clone(),
         progress,
@@ -336,7 +343,7 @@ pub(crate) async fn start(
         published: tell_published,
         recorder: config.recorder,
         snapshots: snapshots.as_ref().map(Snapshots::sender).or(base),
-        stats: Stats::new(config.name),
+        stats: Stats::new(config.name, host.now()),
         released: BTreeMap::new(),
         undurable: VecDeque::new(),
         durable: None,
@@ -346,9 +353,10 @@ pub(crate) async fn start(
         waits: BTreeMap::new(),
         next: 0,
         recovered: None,
-        told_at: Instant::now(),
+        told_at: host.now(),
     };
-    let collector = spawn("collector", move || collector.run(&from_all))?;
+    let collecting = move || Collecting { collector, messages: from_all, finish: None };
+    let collector = host.spawn("collector", collecting).map_err(threads)?;
     let (journaled, ending) = (Arc::clone(&place.journaled), Arc::clone(&place.ending));
     let journal = folder.map(|_| {
         let tell = to_collector.clone();
@@ -357,6 +365,7 @@ pub(crate) async fn start(
         })
     });
     let sequencer = Sequencer {
+        host,
         length,
         intake: Intake::new(length, config.dedupe, &config.event_time),
         mode: config.mode,
@@ -388,7 +397,8 @@ pub(crate) async fn start(
     let open_journal = move |last| {
         journal.map(|(place, told)| JournalWriter::open(place, journal_config, last, told)).transpose()
     };
-    let sequencer = spawn("sequencer", move || sequencer.run(before, old_journal, open_journal, recovered))?;
+    let sequencing = move || sequencer.run(before, old_journal, open_journal, recovered);
+    let sequencer = host.spawn_future("sequencer", sequencing).map_err(threads)?;
     let mut running = RunningRealm {
         realm: Realm {
             name: config.name,
@@ -428,14 +438,8 @@ pub(crate) async fn start(
     }
 }
 
-fn spawn<T: Send + 'static>(
-    name: &'static str,
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, OpenError> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|error| OpenError::Threads(error.to_string()))
+fn threads(error: std::io::Error) -> OpenError {
+    OpenError::Threads(error.to_string())
 }
 
 impl RunningRealm {
@@ -507,21 +511,7 @@ impl RunningRealm {
         ending.store(true, Ordering::Relaxed);
         let views = Arc::clone(&realm.views);
         drop((realm, control, tells));
-        let joined = tokio::task::spawn_blocking(move || {
-            let workers = sequencer.join().map_err(|_| CloseError::Panicked("sequencer"));
-            let workers = match workers {
-                Ok(workers) => workers,
-                Err(panicked) => return Err(panicked),
-            };
-            // The workers are stopped only after the collector has what they were given; when it
-            // has failed, or nothing more is wanted, it ends at once.
-            let collected = collector.join().map_err(|_| CloseError::Panicked("collector"));
-            let stopped = workers.stop();
-            collected??;
-            stopped.map_err(|_| CloseError::Panicked("worker"))
-        })
-        .await
-        .map_err(|_| CloseError::Panicked("closing"))?;
+        let joined = ended(sequencer, collector).await;
         if let Some(snapshots) = snapshots {
             let mut published = Ok(());
             if publish && at_close && joined.is_ok() {
@@ -530,7 +520,7 @@ impl RunningRealm {
                 let _gone = snapshots.sender().send(ToSnapshots::Publish(through, done));
                 published = told.await.map_err(|_| CloseError::Panicked("snapshots"))?.map(|_| ());
             }
-            drop(snapshots);
+            snapshots.close().await;
             joined?;
             published?;
         } else {
@@ -539,6 +529,17 @@ impl RunningRealm {
         drop(folder);
         Ok(())
     }
+}
+
+/// Waits for the loops that publish.
+async fn ended(sequencer: Task<Workers>, collector: Task<Result<(), RealmFailed>>) -> Result<(), CloseError> {
+    let workers = sequencer.ended().await.map_err(|_| CloseError::Panicked("sequencer"))?;
+    // The workers are stopped only after the collector has what they were given; when it
+    // has failed, or nothing more is wanted, it ends at once.
+    let collected = collector.ended().await.map_err(|_| CloseError::Panicked("collector"));
+    let stopped = workers.stopped().await;
+    collected??;
+    stopped.map_err(|_| CloseError::Panicked("worker"))
 }
 
 /// Advances time in manual mode.

@@ -23,15 +23,14 @@ const TELL: Duration = Duration::from_secs(1);
 const KEPT: usize = 4096;
 
 impl Stats {
-    pub(crate) fn new(realm: Sym) -> Stats {
-        Stats { realm, latencies_us: Vec::new(), items: 0, all_items: 0, told_at: Instant::now() }
+    pub(crate) fn new(realm: Sym, told_at: Instant) -> Stats {
+        Stats { realm, latencies_us: Vec::new(), items: 0, all_items: 0, told_at }
     }
 
-    /// A tick with `items` inputs, sealed at `sealed`, has been published.
-    pub(crate) fn published(&mut self, items: u64, sealed: Instant) {
+    /// A tick with `items` inputs has been published so long after it was sealed.
+    pub(crate) fn published(&mut self, items: u64, took: Duration) {
         self.items += items;
         self.all_items += items;
-        let took = sealed.elapsed();
         metrics::histogram!("worldflow_tick_latency_seconds", "realm" => self.realm.as_str()).record(took);
         if self.latencies_us.len() < KEPT {
             self.latencies_us.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
@@ -39,12 +38,12 @@ impl Stats {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "statistics")]
-    pub(crate) fn tell(&mut self, observed: &Observed, waiting_ticks: usize) {
-        let elapsed = self.told_at.elapsed();
+    pub(crate) fn tell(&mut self, observed: &Observed, waiting_ticks: usize, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.told_at);
         if elapsed < TELL {
             return;
         }
-        self.told_at = Instant::now();
+        self.told_at = now;
         let realm = self.realm.as_str();
         metrics::counter!("worldflow_inputs_total", "realm" => realm).increment(self.items);
         metrics::gauge!("worldflow_waiting_ticks", "realm" => realm).set(waiting_ticks as f64);

@@ -3,6 +3,9 @@
 //! `sealed ticks ─workers, cut, load─▶ changes per tick, base changes per tick, rows`. There is no
 //! sequencer and no journal here: what is tested is the graph, and the law of base state.
 
+pub mod fuzz;
+pub mod simulation;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;

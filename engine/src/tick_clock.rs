@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::host::Host;
+
 /// Where UTC milliseconds come from.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
@@ -21,20 +23,21 @@ pub fn system_wall_clock() -> WallClock {
 
 pub(crate) struct TickClock {
     wall: WallClock,
+    host: Host,
     read_at: Instant,
     /// Microseconds, so that a slow clock does not lose fractions of a millisecond.
     now_us: i64,
 }
 
 impl TickClock {
-    pub(crate) fn new(wall: WallClock, not_before_ms: i64) -> TickClock {
+    pub(crate) fn new(wall: WallClock, host: Host, not_before_ms: i64) -> TickClock {
         let now_us = wall().max(not_before_ms).saturating_mul(1000);
-        TickClock { wall, read_at: Instant::now(), now_us }
+        TickClock { wall, host, read_at: host.now(), now_us }
     }
 
     /// UTC milliseconds, never less than before.
     pub(crate) fn now_ms(&mut self) -> i64 {
-        let elapsed = self.read_at.elapsed();
+        let elapsed = self.host.now().saturating_duration_since(self.read_at);
         self.read_at += elapsed;
         self.advance((self.wall)().saturating_mul(1000), elapsed);
         self.now_us / 1000
@@ -57,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_step_back_slows_the_realm_and_never_turns_it() {
-        let mut clock = TickClock { wall: Arc::new(|| 0), read_at: Instant::now(), now_us: 5_000_000 };
+        let mut clock = TickClock::new(Arc::new(|| 0), Host::System, 5_000);
         clock.advance(5_010_000, Duration::from_millis(10));
         assert_eq!(clock.now_us, 5_010_000);
         clock.advance(1_000_000, Duration::from_millis(10));

@@ -3,11 +3,14 @@
 //! Nothing here waits for a reader: reports go into an unbounded channel, and the sequencer releases
 //! no more ticks than the collector has room for. An idle span is one message however long it is.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
+use timely::communication::Allocator;
+use timely::communication::allocator::thread::Thread as ThreadAllocator;
 use timely::worker::Worker;
 use timely::{CommunicationConfig, WorkerConfig};
 use worldflow_schemas::base::BaseRow;
@@ -15,6 +18,7 @@ use worldflow_schemas::input::Command;
 use worldflow_schemas::{Event, Tick};
 
 use crate::graph::{BuildGraph, GraphIo, Produced, WorkerOutputs};
+use crate::host::{Host, Task, Turns};
 
 /// How the inputs of a tick are cut into messages. Any cutting gives the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,10 +94,15 @@ pub enum FromWorker {
 
 /// Running workers.
 pub struct Workers {
-    feeds: Vec<(Sender<ToWorker>, Thread)>,
-    guards: timely::communication::WorkerGuards<()>,
+    feeds: Vec<(Sender<ToWorker>, Option<Thread>)>,
+    running: Running,
     cut: Cut,
     turn: usize,
+}
+
+enum Running {
+    Threads(timely::communication::WorkerGuards<()>),
+    Simulated(Task<()>),
 }
 
 /// A worker thread has panicked; its message is in the log.
@@ -137,17 +146,39 @@ impl Workers {
                 .take()
                 .expect("timely starts each worker once");
             let alarm = PanicAlarm { worker: index, report: &report };
-            run(worker, &*graph, WorkerOutputs::new(keeps_base), &feed, &report);
+            let outputs = WorkerOutputs::new(keeps_base);
+            let mut working = Working::new(worker, &*graph, outputs, feed, &report);
+            while working.turn(worker, true).is_continue() {}
             drop(alarm);
-            // Left to itself, a dataflow with pending timers would run on to the end of time. What
-            // other workers still send to this one is discarded.
-            for dataflow in worker.installed_dataflows() {
-                worker.drop_dataflow(dataflow);
-            }
+            end(worker);
         })?;
-        let threads = guards.guards().iter().map(|guard| guard.thread().clone());
+        let threads = guards.guards().iter().map(|guard| Some(guard.thread().clone()));
         let feeds = senders.into_iter().zip(threads).collect();
-        Ok(Workers { feeds, guards, cut, turn: 0 })
+        Ok(Workers { feeds, running: Running::Threads(guards), cut, turn: 0 })
+    }
+
+    /// As [`Workers::start`], one worker in a simulation.
+    pub(crate) fn simulate(
+        cut: Cut,
+        keeps_base: bool,
+        graph: Arc<dyn BuildGraph>,
+        report: impl Fn(FromWorker) + Send + 'static,
+    ) -> Result<Workers, String> {
+        let (feed, fed) = channel();
+        let made = move || {
+            let allocator = Allocator::Thread(ThreadAllocator::default());
+            let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
+            let outputs = WorkerOutputs::new(keeps_base);
+            let working = Working::new(&mut worker, &*graph, outputs, fed, report);
+            Simulated { worker, working }
+        };
+        let task = Host::Simulated.spawn("worker", made).map_err(|error| error.to_string())?;
+        Ok(Workers { feeds: vec![(feed, None)], running: Running::Simulated(task), cut, turn: 0 })
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.feeds.len()
     }
 
     /// Gives base state back, as of the end of `tick`. Comes before every tick.
@@ -186,7 +217,7 @@ impl Workers {
         for ((feed, thread), share) in self.feeds.iter().zip(shares) {
             // A worker that is gone has reported why.
             let _gone = feed.send(ToWorker::Feed(share));
-            thread.unpark();
+            thread.iter().for_each(Thread::unpark);
         }
     }
 
@@ -196,12 +227,42 @@ impl Workers {
     /// # Errors
     /// When a worker panicked.
     pub fn stop(self) -> Result<(), WorkerPanicked> {
+        self.tell_stop();
+        match self.running {
+            Running::Threads(guards) => joined(guards),
+            Running::Simulated(_) => Ok(()),
+        }
+    }
+
+    /// As [`Workers::stop`], waiting with nothing of a runtime's thread.
+    pub(crate) async fn stopped(self) -> Result<(), WorkerPanicked> {
+        self.tell_stop();
+        match self.running {
+            Running::Threads(guards) => {
+                tokio::task::spawn_blocking(move || joined(guards)).await.unwrap_or(Err(WorkerPanicked))
+            }
+            Running::Simulated(task) => task.ended().await.map_err(|_| WorkerPanicked),
+        }
+    }
+
+    fn tell_stop(&self) {
         for (feed, thread) in &self.feeds {
             let _gone = feed.send(ToWorker::Stop);
-            thread.unpark();
+            thread.iter().for_each(Thread::unpark);
         }
-        let ended = self.guards.join();
-        if ended.iter().all(Result::is_ok) { Ok(()) } else { Err(WorkerPanicked) }
+    }
+}
+
+fn joined(guards: timely::communication::WorkerGuards<()>) -> Result<(), WorkerPanicked> {
+    let ended = guards.join();
+    if ended.iter().all(Result::is_ok) { Ok(()) } else { Err(WorkerPanicked) }
+}
+
+/// Left to itself, a dataflow with pending timers would run on to the end of time. What other workers still send
+/// to this one is discarded.
+fn end(worker: &mut Worker) {
+    for dataflow in worker.installed_dataflows() {
+        worker.drop_dataflow(dataflow);
     }
 }
 
@@ -229,31 +290,67 @@ impl<R: Fn(FromWorker)> Drop for PanicAlarm<'_, R> {
     }
 }
 
-fn run(
-    worker: &mut Worker,
-    graph: &dyn BuildGraph,
+/// What is done on a worker.
+struct Working<R: Fn(FromWorker)> {
+    io: GraphIo,
     outputs: WorkerOutputs,
-    feed: &Receiver<ToWorker>,
-    report: &impl Fn(FromWorker),
-) {
-    let mut io = graph.build(worker, outputs.clone());
-    let mut reported = 0;
-    loop {
-        match feed.try_recv() {
+    feed: Receiver<ToWorker>,
+    report: R,
+    reported: Tick,
+}
+
+impl<R: Fn(FromWorker)> Working<R> {
+    fn new(
+        worker: &mut Worker,
+        graph: &dyn BuildGraph,
+        outputs: WorkerOutputs,
+        feed: Receiver<ToWorker>,
+        report: R,
+    ) -> Working<R> {
+        Working { io: graph.build(worker, outputs.clone()), outputs, feed, report, reported: 0 }
+    }
+
+    fn turn(&mut self, worker: &mut Worker, waits: bool) -> ControlFlow<()> {
+        match self.feed.try_recv() {
             Ok(ToWorker::Feed(share)) => {
-                give(&mut io, share);
+                give(&mut self.io, share);
                 worker.step();
             }
-            Err(TryRecvError::Empty) => {
+            Err(TryRecvError::Empty) if waits => {
                 worker.step_or_park(Some(PARK));
             }
-            Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => {
+                worker.step();
+            }
+            Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
         }
-        let frontier = outputs.frontier();
-        if frontier > reported {
-            reported = frontier;
-            report(FromWorker::Report { worker: worker.index(), frontier, produced: outputs.take(frontier) });
+        let frontier = self.outputs.frontier();
+        if frontier > self.reported {
+            self.reported = frontier;
+            let produced = self.outputs.take(frontier);
+            (self.report)(FromWorker::Report { worker: worker.index(), frontier, produced });
         }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The only worker of a simulation.
+struct Simulated<R: Fn(FromWorker)> {
+    worker: Worker,
+    working: Working<R>,
+}
+
+impl<R: Fn(FromWorker)> Turns for Simulated<R> {
+    type Done = ();
+
+    fn turn(&mut self, waits: bool) -> ControlFlow<()> {
+        self.working.turn(&mut self.worker, waits)
+    }
+}
+
+impl<R: Fn(FromWorker)> Drop for Simulated<R> {
+    fn drop(&mut self) {
+        end(&mut self.worker);
     }
 }
 

@@ -6,9 +6,7 @@
 //! journal holds is replayed under its own. Quests, climates, NPCs and schedules are not here: they
 //! are inputs.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +14,7 @@ use worldflow_schemas::Tick;
 use worldflow_schemas::definitions::{JournalDef, WorldDef};
 use worldflow_schemas::tick::TickLength;
 
+use crate::disk::Folder;
 use crate::folder::{FolderError, write_durably};
 use crate::graph::BuildGraph;
 
@@ -63,18 +62,19 @@ pub(crate) struct Era {
 /// The worlds of a data folder, oldest first.
 #[derive(Debug)]
 pub(crate) struct Worlds {
-    folder: PathBuf,
+    folder: Folder,
     eras: Vec<Era>,
 }
 
 impl Worlds {
     /// Reads what the folder says; a folder that says nothing has no era.
-    pub(crate) fn read(folder: &Path) -> Result<Worlds, FolderError> {
-        let path = folder.join(FILE);
-        let bytes = match fs::read(&path) {
+    pub(crate) fn read(folder: impl Into<Folder>) -> Result<Worlds, FolderError> {
+        let folder = folder.into();
+        let path = folder.file(FILE);
+        let bytes = match folder.disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Worlds { folder: folder.to_owned(), eras: Vec::new() });
+                return Ok(Worlds { folder, eras: Vec::new() });
             }
             Err(error) => return Err(FolderError::Io { path, error }),
         };
@@ -83,7 +83,7 @@ impl Worlds {
         if file.version > VERSION {
             return Err(wrong(format!("version {} is newer than this program knows", file.version)));
         }
-        Ok(Worlds { folder: folder.to_owned(), eras: file.eras })
+        Ok(Worlds { folder, eras: file.eras })
     }
 
     /// Whether `world` has the tick's length of those before.
@@ -91,7 +91,7 @@ impl Worlds {
         match self.eras.last().map(|era| era.world.tick_ms).filter(|written| *written != world.tick_ms) {
             None => Ok(()),
             Some(written) => {
-                Err(FolderError::TickLength { path: self.folder.clone(), written, now: world.tick_ms })
+                Err(FolderError::TickLength { path: self.folder.path.clone(), written, now: world.tick_ms })
             }
         }
     }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub use reader::{JournalReader, Recovered};
 pub(crate) use reader::{begins_at_the_beginning, last_known, needed_after, remove_through};
 pub use record::{Identified, Inputs, JournaledTick, Numbered};
+pub(crate) use record::{framed, group};
 pub use writer::{Durable, Entry, JournalConfig, JournalWriter, Place};
 
 /// The journal cannot be read or written.

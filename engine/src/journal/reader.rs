@@ -5,8 +5,7 @@
 //! it says how much of it is good. Segments at the end in which nothing became durable count for nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
@@ -14,7 +13,7 @@ use worldflow_schemas::Tick;
 
 use super::JournalError;
 use super::record::{Body, Framed, Group, HEADER_BYTES, JournaledTick, VERSION, payload_bytes, read_frame};
-use crate::disk::sync_folder;
+use crate::disk::{Folder, SharedDisk};
 
 /// What the journal says about ticks in general, known when it has been read to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub struct Recovered {
 /// Reads the records of a folder's segments in order, one segment in memory at a time.
 #[derive(Debug)]
 pub struct JournalReader {
-    folder: PathBuf,
+    folder: Folder,
     segments: std::vec::IntoIter<Head>,
     /// Segments at the end in which nothing became durable.
     idle: Vec<Head>,
@@ -50,8 +49,8 @@ impl JournalReader {
     ///
     /// # Errors
     /// When the folder cannot be read, or what follows the snapshot has been removed.
-    pub fn open(folder: &Path, loaded: Option<Tick>) -> Result<JournalReader, JournalError> {
-        JournalReader::of(folder, loaded, None, true)
+    pub fn open(folder: impl Into<Folder>, loaded: Option<Tick>) -> Result<JournalReader, JournalError> {
+        JournalReader::of(folder.into(), loaded, None, true)
     }
 
     /// As [`JournalReader::open`], changing nothing: also while the journal is being written. What is
@@ -59,17 +58,21 @@ impl JournalReader {
     ///
     /// # Errors
     /// As there.
-    pub fn look(folder: &Path, loaded: Option<Tick>, until: Tick) -> Result<JournalReader, JournalError> {
-        JournalReader::of(folder, loaded, Some(until), false)
+    pub fn look(
+        folder: impl Into<Folder>,
+        loaded: Option<Tick>,
+        until: Tick,
+    ) -> Result<JournalReader, JournalError> {
+        JournalReader::of(folder.into(), loaded, Some(until), false)
     }
 
     fn of(
-        folder: &Path,
+        folder: Folder,
         loaded: Option<Tick>,
         until: Option<Tick>,
         mends: bool,
     ) -> Result<JournalReader, JournalError> {
-        let mut segments = heads(folder)?;
+        let mut segments = heads(&folder)?;
         let idle = take_idle(&mut segments);
         if let Some(loaded) = loaded {
             segments.drain(..first_needed(&segments, loaded));
@@ -87,7 +90,7 @@ impl JournalReader {
         let more = wanted < segments.len();
         segments.truncate(wanted);
         let inputs = segments.first().and_then(Head::after).max(loaded);
-        let (folder, segments, state) = (folder.to_owned(), segments.into_iter(), Recovered::default());
+        let (segments, state) = (segments.into_iter(), Recovered::default());
         Ok(JournalReader { folder, segments, idle, loaded, mends, more, inputs, state })
     }
 
@@ -110,7 +113,7 @@ impl JournalReader {
         self.follow(&head)?;
         let Head { path, good_bytes, .. } = head;
         let last_segment = self.segments.len() == 0 && !self.more;
-        let bytes = read_good(&path, good_bytes)?;
+        let bytes = read_good(&self.folder.disk, &path, good_bytes)?;
         self.state.bytes += bytes.len() as u64;
         let (loaded, state, last_inputs) = (self.loaded, &mut self.state, &mut self.inputs);
         let walked = walk(&path, &bytes, &mut |_, group| {
@@ -141,7 +144,7 @@ impl JournalReader {
                 path = %path.display(), offset = at, bytes = bytes.len() - at,
                 "the end of the journal was cut off while it was being written; it was not durable and is removed"
             );
-            truncate(&path, at)?;
+            truncate(&self.folder.disk, &path, at)?;
         }
         Ok(true)
     }
@@ -167,9 +170,9 @@ impl JournalReader {
             if bytes > 0 {
                 warn!(path = %path.display(), bytes, "nothing of this segment had become durable; it is removed");
             }
-            fs::remove_file(&path).map_err(JournalError::io(&path))?;
+            self.folder.disk.remove(&path).map_err(JournalError::io(&path))?;
         }
-        sync_folder(&self.folder).map_err(JournalError::io(&self.folder))
+        self.folder.sync().map_err(JournalError::io(&self.folder.path))
     }
 }
 
@@ -230,22 +233,31 @@ enum First {
 }
 
 impl Head {
-    fn read(path: PathBuf) -> Result<Head, JournalError> {
-        let file = File::open(&path).map_err(JournalError::io(&path))?;
-        let length = file.metadata().map_err(JournalError::io(&path))?.len();
+    fn read(disk: &SharedDisk, path: PathBuf) -> Result<Head, JournalError> {
+        let mut file = disk.reader(&path).map_err(JournalError::io(&path))?;
+        let length = file.seek(SeekFrom::End(0)).map_err(JournalError::io(&path))?;
+        file.rewind().map_err(JournalError::io(&path))?;
         let mut bytes = Vec::new();
-        (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+        let mut read = |most: u64, bytes: &mut Vec<u8>| {
+            (&mut file).take(most).read_to_end(bytes).map_err(JournalError::io(&path))
+        };
+        read(HEADER_BYTES as u64, &mut bytes)?;
         if let Some(payload) = payload_bytes(&bytes) {
-            (&file).take(payload.into()).read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+            read(payload.into(), &mut bytes)?;
         }
-        let first = match read_frame(&bytes, 0) {
+        let mut first = read_frame(&bytes, 0);
+        if matches!(first, Framed::Torn | Framed::Corrupt(_)) && length > bytes.len() as u64 {
+            // Only all of it says whether a good frame follows.
+            file.read_to_end(&mut bytes).map_err(JournalError::io(&path))?;
+            first = read_frame(&bytes, 0);
+        }
+        let first = match first {
             Framed::Group(mut group, _) => {
                 group.records = Vec::new();
                 First::Whole(Box::new(group))
             }
-            Framed::End => First::Nothing,
-            Framed::Torn if length <= bytes.len() as u64 => First::Nothing,
-            Framed::Torn | Framed::Corrupt(_) => First::Damaged,
+            Framed::End | Framed::Torn => First::Nothing,
+            Framed::Corrupt(_) => First::Damaged,
         };
         Ok(Head { path, bytes: length, first, good_bytes: None })
     }
@@ -260,8 +272,9 @@ impl Head {
 }
 
 /// The beginnings of a folder's segments, oldest first.
-pub(super) fn heads(folder: &Path) -> Result<Vec<Head>, JournalError> {
-    let mut heads = segments(folder)?.into_iter().map(Head::read).collect::<Result<Vec<_>, _>>()?;
+pub(super) fn heads(folder: &Folder) -> Result<Vec<Head>, JournalError> {
+    let read = |path| Head::read(&folder.disk, path);
+    let mut heads = segments(folder)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let mut ended = BTreeMap::new();
     for head in &heads {
         if let First::Whole(group) = &head.first {
@@ -281,8 +294,12 @@ pub(super) fn take_idle(heads: &mut Vec<Head>) -> Vec<Head> {
 }
 
 /// What is good of a segment, as far as others know.
-pub(super) fn read_good(path: &Path, good_bytes: Option<u64>) -> Result<Vec<u8>, JournalError> {
-    let mut bytes = fs::read(path).map_err(JournalError::io(path))?;
+pub(super) fn read_good(
+    disk: &SharedDisk,
+    path: &Path,
+    good_bytes: Option<u64>,
+) -> Result<Vec<u8>, JournalError> {
+    let mut bytes = disk.read(path).map_err(JournalError::io(path))?;
     if let Some(good) = good_bytes {
         bytes.truncate(usize::try_from(good).unwrap_or(usize::MAX));
     }
@@ -293,11 +310,11 @@ pub(super) fn read_good(path: &Path, good_bytes: Option<u64>) -> Result<Vec<u8>,
 ///
 /// # Errors
 /// When it cannot be read, or is damaged.
-pub(crate) fn last_known(folder: &Path) -> Result<Option<Tick>, JournalError> {
+pub(crate) fn last_known(folder: &Folder) -> Result<Option<Tick>, JournalError> {
     let mut heads = heads(folder)?;
     let idle = take_idle(&mut heads);
     heads.drain(..heads.len().saturating_sub(1));
-    let (folder, segments) = (folder.to_owned(), heads.into_iter());
+    let (folder, segments) = (folder.clone(), heads.into_iter());
     let state = Recovered::default();
     // As if everything were loaded: nothing is decoded.
     let loaded = Some(Tick::MAX);
@@ -308,25 +325,15 @@ pub(crate) fn last_known(folder: &Path) -> Result<Option<Tick>, JournalError> {
 }
 
 /// Whether nothing has been removed from the journal, as far as can be seen.
-pub(crate) fn begins_at_the_beginning(folder: &Path) -> bool {
+pub(crate) fn begins_at_the_beginning(folder: &Folder) -> bool {
     let first = segments(folder).ok().and_then(|segments| segments.into_iter().next());
-    first.is_none_or(|first| Head::read(first).is_ok_and(|head| head.after().is_none()))
+    first.is_none_or(|first| Head::read(&folder.disk, first).is_ok_and(|head| head.after().is_none()))
 }
 
 /// The segments of a folder, oldest first.
-pub(super) fn segments(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(JournalError::Io { path: folder.to_owned(), error }),
-    };
-    let mut segments = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(JournalError::io(folder))?.path();
-        if number(&path).is_some() {
-            segments.push(path);
-        }
-    }
+pub(super) fn segments(folder: &Folder) -> Result<Vec<PathBuf>, JournalError> {
+    let mut segments = folder.files().map_err(JournalError::io(&folder.path))?;
+    segments.retain(|path| number(path).is_some());
     segments.sort();
     Ok(segments)
 }
@@ -335,8 +342,8 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
 const SEGMENT: &str = "journal";
 
 /// The file of a segment.
-pub(super) fn segment_path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:012}.{SEGMENT}"))
+pub(super) fn segment_path(folder: &Folder, number: u64) -> PathBuf {
+    folder.file(format!("{number:012}.{SEGMENT}"))
 }
 
 /// The number of a segment, if that is what a path names.
@@ -351,7 +358,7 @@ fn first_needed(segments: &[Head], tick: Tick) -> usize {
 }
 
 /// The segments that a snapshot of that tick needs after it.
-pub(crate) fn needed_after(folder: &Path, loaded: Option<Tick>) -> Result<Vec<PathBuf>, JournalError> {
+pub(crate) fn needed_after(folder: &Folder, loaded: Option<Tick>) -> Result<Vec<PathBuf>, JournalError> {
     let mut segments = heads(folder)?;
     if let Some(loaded) = loaded {
         segments.drain(..first_needed(&segments, loaded));
@@ -361,7 +368,7 @@ pub(crate) fn needed_after(folder: &Path, loaded: Option<Tick>) -> Result<Vec<Pa
 
 /// Removes the segments that hold nothing after `tick`; snapshots hold it all. Returns whether there were
 /// any.
-pub(crate) fn remove_through(folder: &Path, tick: Tick) -> Result<bool, JournalError> {
+pub(crate) fn remove_through(folder: &Folder, tick: Tick) -> Result<bool, JournalError> {
     let segments = heads(folder)?;
     let needed = first_needed(&segments, tick);
     if needed == 0 {
@@ -369,22 +376,24 @@ pub(crate) fn remove_through(folder: &Path, tick: Tick) -> Result<bool, JournalE
     }
     // What the first one left says of those before it must not be lost after they are.
     let first = &segments[needed].path;
-    File::open(first).and_then(|file| file.sync_all()).map_err(JournalError::io(first))?;
+    folder.disk.open(first).and_then(|mut file| file.sync()).map_err(JournalError::io(first))?;
     for Head { path, .. } in &segments[..needed] {
-        fs::remove_file(path).map_err(JournalError::io(path))?;
+        folder.disk.remove(path).map_err(JournalError::io(path))?;
+        // One after another: what is left says how much is good of the one before it.
+        folder.sync().map_err(JournalError::io(&folder.path))?;
     }
-    sync_folder(folder).map_err(JournalError::io(folder))?;
     Ok(true)
 }
 
-fn truncate(path: &Path, bytes: usize) -> Result<(), JournalError> {
-    let file = fs::OpenOptions::new().write(true).open(path).map_err(JournalError::io(path))?;
-    file.set_len(bytes as u64).map_err(JournalError::io(path))?;
-    file.sync_all().map_err(JournalError::io(path))
+fn truncate(disk: &SharedDisk, path: &Path, bytes: usize) -> Result<(), JournalError> {
+    let mut file = disk.open(path).map_err(JournalError::io(path))?;
+    file.cut(bytes as u64).map_err(JournalError::io(path))?;
+    file.sync().map_err(JournalError::io(path))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::mpsc::channel;
 
     use super::super::record::{Group, Record, frame};
@@ -396,7 +405,7 @@ mod tests {
     fn written(folder: &Path, segment_bytes: usize, bad: bool) {
         let (told, durable) = channel();
         let config = JournalConfig { segment_bytes, sync: false };
-        let place = Place { folder: folder.to_owned(), ..Place::default() };
+        let place = Place { folder: folder.into(), ..Place::default() };
         let journal = JournalWriter::open(place, config, None, move |durable| {
             told.send(durable).expect("the test listens");
         })
@@ -440,7 +449,7 @@ mod tests {
     fn what_a_snapshot_holds_is_not_decoded() {
         let folder = tempfile::tempdir().expect("a folder");
         written(folder.path(), 1 << 20, true);
-        assert_eq!(segments(folder.path()).expect("readable").len(), 1);
+        assert_eq!(segments(&folder.path().into()).expect("readable").len(), 1);
         assert_eq!(read(folder.path(), Some(2)).expect("readable"), (vec![3, 4, 5], Some(50)));
         assert!(matches!(read(folder.path(), Some(1)), Err(JournalError::Corrupt { .. })));
     }
@@ -449,7 +458,7 @@ mod tests {
     fn segments_that_a_snapshot_holds_are_not_read() {
         let folder = tempfile::tempdir().expect("a folder");
         written(folder.path(), 0, true);
-        let all = segments(folder.path()).expect("readable");
+        let all = segments(&folder.path().into()).expect("readable");
         assert_eq!(all.len(), 6);
         fs::write(&all[1], [7; 100]).expect("writable");
         assert_eq!(read(folder.path(), Some(3)).expect("readable"), (vec![4, 5], Some(50)));
@@ -460,33 +469,78 @@ mod tests {
     fn removed_segments_are_those_before_the_tick_and_a_gap_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         written(folder.path(), 0, true);
-        let all = segments(folder.path()).expect("readable");
-        assert!(begins_at_the_beginning(folder.path()));
-        assert!(remove_through(folder.path(), 3).expect("removable"));
-        assert!(!begins_at_the_beginning(folder.path()));
-        assert!(!remove_through(folder.path(), 3).expect("removable"));
+        let all = segments(&folder.path().into()).expect("readable");
+        assert!(begins_at_the_beginning(&folder.path().into()));
+        assert!(remove_through(&folder.path().into(), 3).expect("removable"));
+        assert!(!begins_at_the_beginning(&folder.path().into()));
+        assert!(!remove_through(&folder.path().into(), 3).expect("removable"));
         // The first holds the reservation, the next three the ticks.
-        assert_eq!(segments(folder.path()).expect("readable"), all[4..]);
+        assert_eq!(segments(&folder.path().into()).expect("readable"), all[4..]);
         assert_eq!(read(folder.path(), Some(3)).expect("readable"), (vec![4, 5], Some(50)));
         for loaded in [None, Some(2)] {
             assert!(matches!(read(folder.path(), loaded), Err(JournalError::Removed { after: 3, .. })));
         }
-        remove_through(folder.path(), 100).expect("removable");
-        assert_eq!(segments(folder.path()).expect("readable"), all[5..]);
+        remove_through(&folder.path().into(), 100).expect("removable");
+        assert_eq!(segments(&folder.path().into()).expect("readable"), all[5..]);
     }
 
     #[test]
     fn looking_reads_no_more_than_is_wanted_and_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         written(folder.path(), 0, false);
-        let all = segments(folder.path()).expect("readable");
+        let all = segments(&folder.path().into()).expect("readable");
         let torn = fs::read(&all[0]).expect("readable");
         fs::write(&all[5], &torn[..torn.len() - 1]).expect("writable");
         let look = |until| drained(JournalReader::look(folder.path(), Some(1), until)?);
         assert_eq!(look(3).expect("readable").0, [2, 3]);
         assert_eq!(look(Tick::MAX).expect("readable").0, [2, 3, 4]);
         assert_eq!(fs::read(&all[5]).expect("readable").len(), torn.len() - 1);
-        assert_eq!(last_known(folder.path()).expect("readable"), Some(50));
+        assert_eq!(last_known(&folder.path().into()).expect("readable"), Some(50));
+    }
+
+    #[test]
+    fn what_a_failed_write_has_left_is_cut_and_rubbish_before_a_good_frame_is_refused() {
+        for rubbish in [&[0xa5; 40][..], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7], &[1; 5000]] {
+            let folder = tempfile::tempdir().expect("a folder");
+            written(folder.path(), 1 << 20, false);
+            let all = segments(&folder.path().into()).expect("readable");
+            let whole = fs::read(&all[0]).expect("readable");
+            fs::write(&all[0], [&whole, rubbish].concat()).expect("writable");
+            // Nothing at all became durable in the next.
+            fs::write(segment_path(&folder.path().into(), 2), rubbish).expect("writable");
+            assert_eq!(read(folder.path(), None).expect("readable"), (vec![1, 2, 3, 4, 5], Some(50)));
+            assert_eq!(fs::read(&all[0]).expect("readable"), whole);
+            assert_eq!(segments(&folder.path().into()).expect("readable").len(), 1);
+            fs::write(&all[0], [rubbish, &whole].concat()).expect("writable");
+            assert!(matches!(read(folder.path(), None), Err(JournalError::Corrupt { offset: 0, .. })));
+        }
+    }
+
+    #[test]
+    fn a_crash_amid_the_removal_of_segments_leaves_the_last_ones() {
+        use crate::disk::Disk;
+        use crate::testing::simulation::{Chance, Faults, SimulatedDisk};
+        let whole = tempfile::tempdir().expect("a folder");
+        written(whole.path(), 0, false);
+        let all = segments(&whole.path().into()).expect("readable");
+        for seed in 0..60 {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/journal".into() };
+            folder.make().expect("makes");
+            for path in &all {
+                let mut file = disk.create(&folder.file(path.file_name().expect("a name"))).expect("makes");
+                file.append(&fs::read(path).expect("readable")).and_then(|()| file.sync()).expect("writes");
+            }
+            folder.sync().expect("syncs");
+            let crash_at = Some(disk.calls() + 2 + seed % 9);
+            disk.set_faults(Faults { crash_at, ..Faults::default() });
+            let _crashed = remove_through(&folder, 4);
+            let left = Folder { disk: disk.crash().shared(), ..folder };
+            let numbers: Vec<_> =
+                segments(&left).expect("readable").iter().filter_map(|path| number(path)).collect();
+            let first = numbers.first().copied().expect("some are needed");
+            assert_eq!(numbers, (first..=6).collect::<Vec<_>>(), "seed {seed}");
+        }
     }
 
     /// Every single wrong byte, and every length, of a journal of one segment or of one for each tick.
@@ -495,7 +549,7 @@ mod tests {
         for segment_bytes in [1 << 20, 0] {
             let whole = tempfile::tempdir().expect("a folder");
             written(whole.path(), segment_bytes, false);
-            let all = segments(whole.path()).expect("readable");
+            let all = segments(&whole.path().into()).expect("readable");
             let (mut prefixes, mut errors) = (0, 0);
             let mut check = |place: usize, bytes: &[u8], what: &str| {
                 let folder = tempfile::tempdir().expect("a folder");
@@ -544,10 +598,10 @@ mod tests {
         let inputs = Inputs::encode(7, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
         let records = vec![Record { body: Some(Body::Inputs(inputs)) }];
         let group = Group { version: 2, records, after: None, ended: Vec::new() };
-        fs::write(segment_path(folder.path(), 1), frame(&group)).expect("writable");
+        fs::write(segment_path(&folder.path().into(), 1), frame(&group)).expect("writable");
         assert_eq!(read(folder.path(), None).expect("readable"), (vec![7], Some(7)));
         let newer = Group { version: VERSION + 1, ..group };
-        fs::write(segment_path(folder.path(), 1), frame(&newer)).expect("writable");
+        fs::write(segment_path(&folder.path().into(), 1), frame(&newer)).expect("writable");
         assert!(matches!(read(folder.path(), None), Err(JournalError::Newer { .. })));
     }
 }

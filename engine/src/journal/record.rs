@@ -185,6 +185,25 @@ impl Inputs {
 pub(crate) fn frame(group: &Group) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_BYTES];
     group.encode(&mut bytes).expect("a vector grows as needed");
+    sealed(bytes)
+}
+
+/// Any bytes as the payload of a good frame, for fuzzing.
+pub(crate) fn framed(payload: &[u8]) -> Vec<u8> {
+    sealed([&[0; HEADER_BYTES], payload].concat())
+}
+
+/// The payload of a group, for fuzzing.
+pub(crate) fn group(inputs: Vec<Inputs>, after: Option<Tick>, ended: &[(u64, u64)]) -> Vec<u8> {
+    let inputs = inputs.into_iter().map(Body::Inputs);
+    let records = inputs.chain([Body::Reserved(60), Body::Closed(50)]);
+    let records = records.map(|body| Record { body: Some(body) }).collect();
+    let ended = ended.iter().map(|(segment, bytes)| Ended { segment: *segment, bytes: *bytes }).collect();
+    Group { version: VERSION, records, after, ended }.encode_to_vec()
+}
+
+/// Fills in the header of a frame.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let payload = &bytes[HEADER_BYTES..];
     let length = u32::try_from(payload.len()).expect("the writer closes a group long before 4 GiB");
     let crc = crc32fast::hash(payload);
@@ -208,7 +227,8 @@ pub(crate) enum Framed {
     Group(Group, usize),
     /// The end.
     End,
-    /// A frame whose writing was cut short: everything from here on was never durable.
+    /// A frame whose writing was cut short, or what a failed write has left: no good frame follows, so everything
+    /// from here on was never durable.
     Torn,
     /// Damage: good data may follow.
     Corrupt(&'static str),
@@ -228,20 +248,33 @@ pub(crate) fn read_frame(segment: &[u8], at: usize) -> Framed {
     let word =
         |place: usize| u32::from_le_bytes([rest[place], rest[place + 1], rest[place + 2], rest[place + 3]]);
     if crc32fast::hash(&rest[0..8]) != word(8) {
-        return Framed::Corrupt("the header of a frame does not match its checksum");
+        return match frame_follows(rest) {
+            false => Framed::Torn,
+            true => Framed::Corrupt("the header of a frame does not match its checksum"),
+        };
     }
     let end = HEADER_BYTES + word(0) as usize;
     let Some(payload) = rest.get(HEADER_BYTES..end) else { return Framed::Torn };
     if crc32fast::hash(payload) != word(4) {
-        let last = zeros(&rest[end..]);
-        return if last {
-            Framed::Torn
-        } else {
-            Framed::Corrupt("a frame does not match its checksum, and others follow it")
+        return match frame_follows(rest) {
+            false => Framed::Torn,
+            true => Framed::Corrupt("a frame does not match its checksum, and others follow it"),
         };
     }
     match Group::decode(payload) {
         Ok(group) => Framed::Group(group, at + end),
         Err(_) => Framed::Corrupt("a frame with a good checksum does not decode"),
     }
+}
+
+/// Whether a good frame begins anywhere after the first byte. A write that was cut short, or failed, leaves whatever the
+/// disk had: zeros, what came of later pages, or something else. But a frame is only written once those before it are
+/// durable, so none follows it.
+fn frame_follows(rest: &[u8]) -> bool {
+    (1..rest.len()).any(|at| {
+        let Some(length) = payload_bytes(&rest[at..]) else { return false };
+        let payload = rest[at + HEADER_BYTES..].get(..length as usize);
+        let said = &rest[at + 4..at + 8];
+        payload.is_some_and(|payload| crc32fast::hash(payload).to_le_bytes() == *said)
+    })
 }

@@ -1,13 +1,12 @@
 //! What is in each segment of a journal: for whoever examines a folder. Changes nothing, and goes on after what is wrong.
 
-use std::path::Path;
-
 use serde::Serialize;
 use worldflow_schemas::Tick;
 
 use super::JournalError;
 use super::reader::{Head, Walked, heads, read_good, take_idle, walk};
 use super::record::Body;
+use crate::disk::{Folder, SharedDisk};
 
 /// A segment of the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,11 +39,11 @@ pub struct Segment {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(crate) fn survey(folder: &Path) -> Result<Vec<Segment>, JournalError> {
+pub(crate) fn survey(folder: &Folder) -> Result<Vec<Segment>, JournalError> {
     let mut heads = heads(folder)?;
     let idle = take_idle(&mut heads);
     let count = heads.len();
-    let segments = heads.iter().enumerate().map(|(place, head)| look(head, place + 1 == count));
+    let segments = heads.iter().enumerate().map(|(place, head)| look(&folder.disk, head, place + 1 == count));
     let idle = idle.iter().map(|head| Segment { torn_at: (head.bytes > 0).then_some(0), ..begun(head) });
     Ok(segments.chain(idle).collect())
 }
@@ -55,9 +54,9 @@ fn begun(head: &Head) -> Segment {
     Segment { file, bytes: head.bytes, after: head.after(), given_up_at, ..Segment::default() }
 }
 
-fn look(head: &Head, last: bool) -> Segment {
+fn look(disk: &SharedDisk, head: &Head, last: bool) -> Segment {
     let mut segment = begun(head);
-    let bytes = match read_good(&head.path, head.good_bytes) {
+    let bytes = match read_good(disk, &head.path, head.good_bytes) {
         Ok(bytes) => bytes,
         Err(error) => {
             segment.error = Some(error.to_string());

@@ -5,13 +5,12 @@
 //! one, which says where the one before ends. Until that works nothing more becomes durable, so nothing
 //! more is acknowledged; it is tried until it works, or the realm is to end.
 
-use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
 
 use tracing::{info, trace, warn};
 use worldflow_schemas::Tick;
@@ -20,8 +19,8 @@ use super::JournalError;
 use super::reader::{number, segment_path, segments};
 use super::record::{Body, Ended, Group, Inputs, Record, VERSION, frame};
 use crate::PHASE;
-use crate::alarm::PanicAlarm;
-use crate::disk::{DiskFile, SharedDisk};
+use crate::disk::{DiskFile, Folder};
+use crate::host::{Host, Task, Turns};
 
 /// How the journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +67,9 @@ pub enum Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     /// The folder of the segments.
-    pub folder: PathBuf,
-    /// The disk that it lies on.
-    pub disk: SharedDisk,
+    pub folder: Folder,
+    /// What runs the loop that writes.
+    pub host: Host,
     /// Counts the bytes of every frame.
     pub journaled: Arc<AtomicU64>,
     /// The realm is to end: what cannot be written now will not be.
@@ -80,7 +79,7 @@ pub struct Place {
 /// A handle to the journal's thread. Dropping it ends the thread once all is written.
 pub struct JournalWriter {
     entries: Option<Sender<Entry>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Task<()>>,
     ending: Arc<AtomicBool>,
 }
 
@@ -102,12 +101,12 @@ impl JournalWriter {
         last: Option<Tick>,
         told: impl Fn(Durable) + Send + 'static,
     ) -> Result<JournalWriter, JournalError> {
-        let folder = place.folder.clone();
-        fs::create_dir_all(&folder).map_err(JournalError::io(&folder))?;
+        let (folder, host) = (place.folder.clone(), place.host);
+        folder.make().map_err(JournalError::io(&folder.path))?;
         let last_number = segments(&folder)?.last().and_then(|path| number(path)).unwrap_or(0);
         let segment = Segment::create(&place, last_number + 1)?;
         let ending = Arc::clone(&place.ending);
-        let mut writer = Writer {
+        let writer = Writer {
             place,
             config,
             next_number: segment.number + 1,
@@ -117,16 +116,18 @@ impl JournalWriter {
             reserved: last,
         };
         let (entries, received) = channel();
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || {
-                let _alarm = PanicAlarm(|| told(Durable::Failed(JournalError::Panicked)));
-                if let Err(error) = writer.run(&received, &told) {
-                    told(Durable::Failed(error));
-                }
-            })
-            .map_err(JournalError::io(&folder))?;
+        let writing = move || Writing { writer, entries: received, told, gathered: None };
+        let thread = host.spawn("journal", writing).map_err(JournalError::io(&folder.path))?;
         Ok(JournalWriter { entries: Some(entries), thread: Some(thread), ending })
+    }
+
+    /// Waits until all is written, or nothing more can be.
+    pub(crate) async fn close(mut self) {
+        self.entries = None;
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.ended().await;
+        }
     }
 
     /// Has an entry journaled.
@@ -148,6 +149,125 @@ impl Drop for JournalWriter {
     }
 }
 
+/// What has gathered, to become durable together.
+struct Gathered {
+    group: Group,
+    /// The last tick of inputs in it, and the last reserved.
+    inputs: Option<Tick>,
+    reserved: Option<Tick>,
+    /// It has failed, and is tried again then.
+    again: Option<(Instant, Duration)>,
+}
+
+/// The loop that writes.
+struct Writing<T: Fn(Durable)> {
+    writer: Writer,
+    entries: Receiver<Entry>,
+    told: T,
+    gathered: Option<Gathered>,
+}
+
+impl<T: Fn(Durable)> Drop for Writing<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.told)(Durable::Failed(JournalError::Panicked));
+        }
+    }
+}
+
+impl<T: Fn(Durable)> Turns for Writing<T> {
+    type Done = ();
+
+    fn turn(&mut self, waits: bool) -> ControlFlow<()> {
+        let gathered = match self.gathered.take() {
+            Some(gathered) => gathered,
+            None => match self.next(waits) {
+                Ok(first) => gather(std::iter::once(first).chain(self.entries.try_iter())),
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+            },
+        };
+        self.commit(gathered, waits)
+    }
+}
+
+impl<T: Fn(Durable)> Writing<T> {
+    fn next(&self, waits: bool) -> Result<Entry, TryRecvError> {
+        if waits {
+            self.entries.recv().map_err(|_| TryRecvError::Disconnected)
+        } else {
+            self.entries.try_recv()
+        }
+    }
+
+    /// Tries to make what has gathered durable. Only the end of the realm ends that.
+    fn commit(&mut self, mut gathered: Gathered, waits: bool) -> ControlFlow<()> {
+        let host = self.writer.place.host;
+        if let Some((due, _)) = gathered.again
+            && let left = due.saturating_duration_since(host.now())
+            && !left.is_zero()
+        {
+            if waits {
+                std::thread::park_timeout(left);
+            }
+            self.gathered = Some(gathered);
+            return ControlFlow::Continue(());
+        }
+        match self.writer.try_commit(&mut gathered.group) {
+            Ok(()) => {
+                let Gathered { inputs, reserved, again, .. } = gathered;
+                if again.is_some() {
+                    info!("the journal can be written again");
+                    (self.told)(Durable::Resumed);
+                }
+                self.writer.inputs = self.writer.inputs.max(inputs);
+                self.writer.reserved = self.writer.reserved.max(reserved);
+                reserved.into_iter().for_each(|through| (self.told)(Durable::Reserved(through)));
+                inputs.into_iter().for_each(|tick| (self.told)(Durable::Inputs(tick)));
+                ControlFlow::Continue(())
+            }
+            Err(error) if self.writer.place.ending.load(Ordering::Relaxed) => {
+                (self.told)(Durable::Failed(error));
+                ControlFlow::Break(())
+            }
+            Err(error) => {
+                if gathered.again.is_none() {
+                    warn!(%error, "the journal cannot be written; nothing is acknowledged until it can be");
+                    (self.told)(Durable::Stalled(error.to_string()));
+                }
+                let wait = gathered.again.map_or(AGAIN, |(_, last)| (last * 2).min(AGAIN_AT_MOST));
+                self.gathered = Some(Gathered { again: Some((host.now() + wait, wait)), ..gathered });
+                ControlFlow::Continue(())
+            }
+        }
+    }
+}
+
+fn gather(entries: impl Iterator<Item = Entry>) -> Gathered {
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    let (mut inputs, mut reserved) = (None, None);
+    for entry in entries {
+        let body = match entry {
+            Entry::Inputs(tick) => {
+                inputs = Some(tick.tick);
+                bytes += tick.events.len() + tick.commands.iter().map(String::len).sum::<usize>();
+                Body::Inputs(tick)
+            }
+            Entry::Reserve(through) => {
+                reserved = Some(through);
+                Body::Reserved(through)
+            }
+            Entry::Close(last) => Body::Closed(last),
+        };
+        records.push(Record { body: Some(body) });
+        if bytes > GROUP_BYTES {
+            break;
+        }
+    }
+    let group = Group { version: VERSION, records, after: None, ended: Vec::new() };
+    Gathered { group, inputs, reserved, again: None }
+}
+
 struct Writer {
     place: Place,
     config: JournalConfig,
@@ -162,63 +282,6 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, entries: &Receiver<Entry>, told: &impl Fn(Durable)) -> Result<(), JournalError> {
-        while let Ok(first) = entries.recv() {
-            let (mut records, mut bytes) = (Vec::new(), 0);
-            let (mut inputs, mut reserved) = (None, None);
-            for entry in std::iter::once(first).chain(entries.try_iter()) {
-                let body = match entry {
-                    Entry::Inputs(tick) => {
-                        inputs = Some(tick.tick);
-                        bytes += tick.events.len() + tick.commands.iter().map(String::len).sum::<usize>();
-                        Body::Inputs(tick)
-                    }
-                    Entry::Reserve(through) => {
-                        reserved = Some(through);
-                        Body::Reserved(through)
-                    }
-                    Entry::Close(last) => Body::Closed(last),
-                };
-                records.push(Record { body: Some(body) });
-                if bytes > GROUP_BYTES {
-                    break;
-                }
-            }
-            self.commit(records, told)?;
-            (self.inputs, self.reserved) = (self.inputs.max(inputs), self.reserved.max(reserved));
-            if let Some(through) = reserved {
-                told(Durable::Reserved(through));
-            }
-            if let Some(tick) = inputs {
-                told(Durable::Inputs(tick));
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes records durable, however long that takes; only the end of the realm ends it.
-    fn commit(&mut self, records: Vec<Record>, told: &impl Fn(Durable)) -> Result<(), JournalError> {
-        let mut group = Group { version: VERSION, records, after: None, ended: Vec::new() };
-        let (mut again, mut stalled) = (AGAIN, false);
-        while let Err(error) = self.try_commit(&mut group) {
-            if self.place.ending.load(Ordering::Relaxed) {
-                return Err(error);
-            }
-            if !stalled {
-                warn!(%error, "the journal cannot be written; nothing is acknowledged until it can be");
-                told(Durable::Stalled(error.to_string()));
-                stalled = true;
-            }
-            std::thread::park_timeout(again);
-            again = (again * 2).min(AGAIN_AT_MOST);
-        }
-        if stalled {
-            info!("the journal can be written again");
-            told(Durable::Resumed);
-        }
-        Ok(())
-    }
-
     fn try_commit(&mut self, group: &mut Group) -> Result<(), JournalError> {
         let full = |segment: &Segment| segment.bytes > self.config.segment_bytes as u64;
         if self.segment.as_ref().is_none_or(full) {
@@ -263,7 +326,7 @@ impl Writer {
         let Some(Segment { number, path, mut file, bytes }) = self.segment.take() else { return };
         if bytes == 0 {
             drop(file);
-            if self.place.disk.0.remove(&path).is_ok() {
+            if self.place.folder.disk.remove(&path).is_ok() {
                 self.next_number = number;
                 return;
             }
@@ -286,7 +349,12 @@ struct Segment {
 impl Segment {
     fn create(place: &Place, number: u64) -> Result<Segment, JournalError> {
         let path = segment_path(&place.folder, number);
-        let file = place.disk.0.create(&path).map_err(JournalError::io(&path))?;
+        let file = place.folder.disk.create(&path).map_err(JournalError::io(&path))?;
+        if let Err(error) = place.folder.sync() {
+            // Nobody knows whether it is there, so it is of no use.
+            let _left = place.folder.disk.remove(&path);
+            return Err(JournalError::Io { path, error });
+        }
         Ok(Segment { number, path, file, bytes: 0 })
     }
 

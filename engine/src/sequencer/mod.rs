@@ -8,7 +8,7 @@ mod recovery;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use worldflow_schemas::input::{ClockCommand, ClockWrite, Command, WriteOrder};
@@ -19,6 +19,7 @@ use crate::admission::{Batch, TickEvents};
 use crate::amount::{Amount, GROUP, MOST_IN_FLIGHT};
 use crate::collector::{Answer, Released, ToCollector};
 use crate::dedupe::SealedIds;
+use crate::host::Host;
 use crate::intake::{Decided, Intake, PendingTick, note_least};
 use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
@@ -80,6 +81,7 @@ const BATCHES: usize = 64;
 const ENGINE: &str = "engine";
 
 pub(crate) struct Sequencer {
+    pub(crate) host: Host,
     pub(crate) length: TickLength,
     pub(crate) mode: Mode,
     pub(crate) reserve_ms: u64,
@@ -127,43 +129,49 @@ struct Gone;
 impl Sequencer {
     /// Gives back what an earlier run left, then runs until told to stop, unless only the former is
     /// wanted. Returns the workers.
-    pub(crate) fn run(
+    pub(crate) async fn run(
         mut self,
         before: Before,
         journal: Option<JournalReader>,
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
         recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
     ) -> Workers {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime without I/O needs nothing from the system");
-        runtime.block_on(async {
-            let Before { snapshot, only } = before;
-            let taken_back = match self.recover(snapshot, journal, only.flatten()).await {
-                Ok(Ok(last)) if only.is_none() => {
-                    let known = Some(self.reserved).filter(|last| *last > 0);
-                    open_journal(known).map(|journal| {
-                        self.journal = journal;
-                        last
-                    })
-                }
-                Ok(taken_back) => taken_back,
-                Err(Gone) => return,
-            };
-            let goes_on = only.is_none() && taken_back.is_ok();
-            let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
-            // Nobody waits for it when opening was given up.
-            let positions = std::mem::take(&mut self.positions);
-            let _given_up = recovered.send(taken_back.map(|last| (last, positions)));
-            let _failed_elsewhere = match goes_on {
-                true => self.sequence().await,
-                false => self.tell(ToCollector::Finish(end)),
-            };
-        });
+        // Whoever is gone has failed and said why.
+        let _gone = self.go_on(before, journal, open_journal, recovered).await;
         self.batches.close();
-        drop(self.journal.take());
+        if let Some(journal) = self.journal.take() {
+            journal.close().await;
+        }
         self.workers
+    }
+
+    async fn go_on(
+        &mut self,
+        before: Before,
+        journal: Option<JournalReader>,
+        open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
+        recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
+    ) -> Result<(), Gone> {
+        let Before { snapshot, only } = before;
+        let taken_back = match self.recover(snapshot, journal, only.flatten()).await? {
+            Ok(last) if only.is_none() => {
+                let known = Some(self.reserved).filter(|last| *last > 0);
+                open_journal(known).map(|journal| {
+                    self.journal = journal;
+                    last
+                })
+            }
+            taken_back => taken_back,
+        };
+        let goes_on = only.is_none() && taken_back.is_ok();
+        let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
+        // Nobody waits for it when opening was given up.
+        let positions = std::mem::take(&mut self.positions);
+        let _given_up = recovered.send(taken_back.map(|last| (last, positions)));
+        match goes_on {
+            true => self.sequence().await,
+            false => self.tell(ToCollector::Finish(end)),
+        }
     }
 
     /// Returns the last tick that may have been published, if there is any.
@@ -188,7 +196,7 @@ impl Sequencer {
         let mut clock = match &self.mode {
             Mode::RealTime { wall } => {
                 let open_ms = self.length.utc_ms(self.intake.open().saturating_sub(1));
-                Some(TickClock::new(wall.clone(), open_ms))
+                Some(TickClock::new(wall.clone(), self.host, open_ms))
             }
             _ => None,
         };
@@ -226,7 +234,7 @@ impl Sequencer {
                         self.take(batch)?;
                     }
                 }
-                () = tokio::time::sleep(due), if clock.is_some() => {}
+                () = self.host.sleep(due), if clock.is_some() => {}
             }
             if matches!(self.mode, Mode::Virtual { .. }) {
                 self.seal_by_watermark().await?;
@@ -468,7 +476,7 @@ impl Sequencer {
             Arc::from(events)
         });
         let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
-        let at = Instant::now();
+        let at = self.host.now();
         let released = Released { tick, items, journaled, at, events: followed, ids, floors, reached };
         (SealedTick { tick, events, commands }, released)
     }

@@ -2,7 +2,6 @@
 //! released ticks do.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, trace};
@@ -76,17 +75,15 @@ impl Sequencer {
         until: Option<Tick>,
     ) -> Result<Result<Recovered, JournalError>, Gone> {
         let (read, mut ticks) = mpsc::channel(READ_AHEAD);
-        let reader = std::thread::Builder::new()
-            .name("journal reader".to_owned())
-            .spawn(move || read_ahead(journal, until, &read));
-        let reader = match reader {
+        let reading = move || read_ahead(journal, until, &read);
+        let reader = match self.host.spawn_job("journal reader", reading) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(JournalError::Thread(error))),
         };
         while let Some(ticks) = ticks.recv().await {
             self.replay(ticks).await?;
         }
-        Ok(reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        Ok(reader.ended().await.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
 
     async fn replay(&mut self, ticks: Vec<JournaledTick>) -> Result<(), Gone> {
@@ -103,7 +100,7 @@ impl Sequencer {
                 tick,
                 items: journaled.sealed.len() as u64,
                 journaled: false,
-                at: Instant::now(),
+                at: self.host.now(),
                 events: None,
                 ids,
                 floors: journaled.floors,

@@ -2,7 +2,6 @@
 //!
 //! It is read, and never written: the first snapshot after it is one run with every piece.
 
-use std::fs;
 use std::path::Path;
 
 use prost::Message;
@@ -11,6 +10,7 @@ use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::{Sym, Tick};
 
 use super::Snapshot;
+use crate::disk::SharedDisk;
 
 /// The version of this form.
 pub(super) const VERSION: u64 = 3;
@@ -49,9 +49,9 @@ struct Manifest {
 pub(super) const SNAPSHOT: &str = "snapshot";
 
 /// Reads the snapshot that a manifest of this form names.
-pub(super) fn read(path: &Path, manifest: serde_json::Value) -> Result<Snapshot, String> {
+pub(super) fn read(disk: &SharedDisk, path: &Path, manifest: serde_json::Value) -> Result<Snapshot, String> {
     let said: Manifest = serde_json::from_value(manifest).map_err(|error| error.to_string())?;
-    let bytes = fs::read(path.with_extension(SNAPSHOT)).map_err(|error| error.to_string())?;
+    let bytes = disk.read(&path.with_extension(SNAPSHOT)).map_err(|error| error.to_string())?;
     if bytes.len() != said.bytes || crc32fast::hash(&bytes) != said.crc32 {
         return Err("its length or checksum is not what its manifest says".to_owned());
     }

@@ -4,8 +4,6 @@
 //! name, so whatever it names is whole unless the disk has damaged it; reading checks every sum.
 
 use std::cmp::Reverse;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +13,7 @@ use worldflow_schemas::Tick;
 use super::run::{self, RUN, RunFile};
 use super::{Snapshot, SnapshotError, former};
 use crate::dedupe::Dedupe;
-use crate::disk::sync_folder;
+use crate::disk::{Folder, SharedDisk};
 use crate::positions::Positions;
 
 /// The version of snapshots that is written.
@@ -76,7 +74,7 @@ pub(crate) struct Looked {
 }
 
 /// The snapshots of a folder, newest first.
-pub(crate) fn list(folder: &Path) -> Vec<Listed> {
+pub(crate) fn list(folder: &Folder) -> Vec<Listed> {
     let mut listed: Vec<Listed> = files(folder)
         .filter(|path| path.extension().is_some_and(|extension| extension == MANIFEST))
         .filter_map(|path| Some(Listed { tick: path.file_stem()?.to_str()?.parse().ok()?, path }))
@@ -85,9 +83,8 @@ pub(crate) fn list(folder: &Path) -> Vec<Listed> {
     listed
 }
 
-pub(super) fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(folder).ok();
-    entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+pub(super) fn files(folder: &Folder) -> impl Iterator<Item = PathBuf> + use<> {
+    folder.files().unwrap_or_default().into_iter()
 }
 
 /// The number of a run or a file of ids.
@@ -96,34 +93,24 @@ pub(super) fn number(path: &Path) -> Option<u64> {
     numbered.then(|| path.file_stem()?.to_str()?.parse().ok())?
 }
 
-fn ids_path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:012}.{IDS}"))
+fn ids_path(folder: &Folder, number: u64) -> PathBuf {
+    folder.file(format!("{number:012}.{IDS}"))
 }
 
 /// Writes the file of ids, and behind them how far sources have been read; the folder is still to be synced.
 pub(super) fn write_ids(
-    folder: &Path,
+    folder: &Folder,
     number: u64,
     dedupe: &Dedupe,
     positions: &Positions,
 ) -> Result<IdsFile, SnapshotError> {
     let bytes = postcard::to_stdvec(&(dedupe, positions)).expect("plain data of known lengths");
-    write_whole(&ids_path(folder, number), &bytes)?;
+    write_whole(folder, &ids_path(folder, number), &bytes)?;
     Ok(IdsFile { number, bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) })
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
-    let part = path.with_extension("part");
-    let written = File::create(&part).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    });
-    written.map_err(|error| {
-        // What is left of it is removed at the next start at the latest.
-        let _left = fs::remove_file(&part);
-        SnapshotError { path: path.to_owned(), error }
-    })
+fn write_whole(folder: &Folder, path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
+    folder.write_whole(path, bytes).map_err(SnapshotError::at(path))
 }
 
 impl Manifest {
@@ -139,13 +126,13 @@ impl Manifest {
     }
 
     /// Publishes the snapshot: everything that it names is durable before it, and it is when this returns.
-    pub(super) fn publish(self, folder: &Path) -> Result<(), SnapshotError> {
-        sync_folder(folder).map_err(SnapshotError::at(folder))?;
-        let path = folder.join(format!("{:020}.{MANIFEST}", self.tick));
+    pub(super) fn publish(self, folder: &Folder) -> Result<(), SnapshotError> {
+        folder.sync().map_err(SnapshotError::at(&folder.path))?;
+        let path = folder.file(format!("{:020}.{MANIFEST}", self.tick));
         let crc32 = crc32fast::hash(&serde_json::to_vec(&self).expect("plain data"));
         let bytes = serde_json::to_vec_pretty(&Signed { manifest: self, crc32 }).expect("plain data");
-        write_whole(&path, &bytes)?;
-        sync_folder(folder).map_err(SnapshotError::at(folder))
+        write_whole(folder, &path, &bytes)?;
+        folder.sync().map_err(SnapshotError::at(&folder.path))
     }
 
     fn state_hash(&self) -> Option<u128> {
@@ -159,8 +146,8 @@ enum Parsed {
     Former(serde_json::Value),
 }
 
-fn parse(listed: &Listed) -> Result<Parsed, String> {
-    let bytes = fs::read(&listed.path).map_err(|error| error.to_string())?;
+fn parse(disk: &SharedDisk, listed: &Listed) -> Result<Parsed, String> {
+    let bytes = disk.read(&listed.path).map_err(|error| error.to_string())?;
     let said: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
     let version = said.get("manifest").unwrap_or(&said).get("version").and_then(serde_json::Value::as_u64);
     let version = version.ok_or("it does not say its version")?;
@@ -184,13 +171,13 @@ fn parse(listed: &Listed) -> Result<Parsed, String> {
 }
 
 /// Reads a snapshot.
-pub(crate) fn read(folder: &Path, listed: &Listed) -> Result<Snapshot, String> {
-    let manifest = match parse(listed)? {
+pub(crate) fn read(folder: &Folder, listed: &Listed) -> Result<Snapshot, String> {
+    let manifest = match parse(&folder.disk, listed)? {
         Parsed::Now(manifest) => manifest,
-        Parsed::Former(said) => return former::read(&listed.path, said),
+        Parsed::Former(said) => return former::read(&folder.disk, &listed.path, said),
     };
     let path = ids_path(folder, manifest.ids.number);
-    let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let bytes = folder.disk.read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     if bytes.len() as u64 != manifest.ids.bytes || crc32fast::hash(&bytes) != manifest.ids.crc32 {
         return Err(format!("{}: its length or checksum is not what the manifest says", path.display()));
     }
@@ -202,23 +189,28 @@ pub(crate) fn read(folder: &Path, listed: &Listed) -> Result<Snapshot, String> {
 }
 
 /// Checks every sum of a snapshot without holding its pieces.
-pub(crate) fn check(folder: &Path, listed: &Listed) -> Result<Looked, String> {
+pub(crate) fn check(folder: &Folder, listed: &Listed) -> Result<Looked, String> {
     let looked = look(folder, listed)?;
-    match parse(listed)? {
+    match parse(&folder.disk, listed)? {
         Parsed::Now(manifest) => {
-            run::check(&ids_path(folder, manifest.ids.number), manifest.ids.bytes, manifest.ids.crc32)?;
+            run::check(
+                &folder.disk,
+                &ids_path(folder, manifest.ids.number),
+                manifest.ids.bytes,
+                manifest.ids.crc32,
+            )?;
             for file in &manifest.runs {
-                run::check(&run::path(folder, file.number), file.bytes, file.crc32)?;
+                run::check(&folder.disk, &run::path(folder, file.number), file.bytes, file.crc32)?;
             }
         }
-        Parsed::Former(said) => drop(former::read(&listed.path, said)?),
+        Parsed::Former(said) => drop(former::read(&folder.disk, &listed.path, said)?),
     }
     Ok(looked)
 }
 
 /// What a manifest says.
-pub(crate) fn look(folder: &Path, listed: &Listed) -> Result<Looked, String> {
-    let manifest = match parse(listed)? {
+pub(crate) fn look(folder: &Folder, listed: &Listed) -> Result<Looked, String> {
+    let manifest = match parse(&folder.disk, listed)? {
         Parsed::Now(manifest) => manifest,
         Parsed::Former(said) => {
             let bytes = said.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or(0);
@@ -240,8 +232,8 @@ pub(crate) fn look(folder: &Path, listed: &Listed) -> Result<Looked, String> {
 
 /// Removes snapshots, and then every run and file of ids that no manifest names, nor `kept`. While there is
 /// a manifest that cannot be read, nobody knows what it names, and no such file is removed.
-pub(super) fn remove(folder: &Path, gone: &[Listed], kept: impl Fn(u64) -> bool) {
-    let unlink = |path: &Path| match fs::remove_file(path) {
+pub(super) fn remove(folder: &Folder, gone: &[Listed], kept: impl Fn(u64) -> bool) {
+    let unlink = |path: &Path| match folder.disk.remove(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             warn!(path = %path.display(), %error, "an old snapshot cannot be removed");
         }
@@ -251,10 +243,6 @@ pub(super) fn remove(folder: &Path, gone: &[Listed], kept: impl Fn(u64) -> bool)
         unlink(&listed.path);
         unlink(&listed.path.with_extension(former::SNAPSHOT));
     }
-    if !gone.is_empty() && sync_folder(folder).is_err() {
-        // The manifests may come back after a crash, and must then find what they name.
-        return;
-    }
     let mut named = Vec::new();
     for listed in list(folder) {
         match look(folder, &listed) {
@@ -262,12 +250,39 @@ pub(super) fn remove(folder: &Path, gone: &[Listed], kept: impl Fn(u64) -> bool)
             Err(_) => return,
         }
     }
-    for path in files(folder) {
-        if let Some(number) = number(&path)
-            && !kept(number)
-            && !named.contains(&path)
-        {
-            unlink(&path);
+    let of_nobody =
+        |path: &PathBuf| number(path).is_some_and(|number| !kept(number)) && !named.contains(path);
+    let of_nobody: Vec<PathBuf> = files(folder).filter(of_nobody).collect();
+    // Manifests that are gone, also those that an earlier run removed, may come back after a crash as long as the
+    // folder is not synced, and must then find what they name.
+    if !of_nobody.is_empty() && folder.sync().is_ok() {
+        of_nobody.iter().for_each(|path| unlink(path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::snapshot::publish;
+    use crate::testing::simulation::{Chance, SimulatedDisk};
+
+    #[test]
+    fn a_manifest_that_comes_back_after_a_crash_finds_what_it_names() {
+        for seed in 0..40 {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/snapshots".into() };
+            for tick in 1..=2 {
+                publish(folder.clone(), &Snapshot { tick, ..Snapshot::default() }).expect("writable");
+            }
+            // An earlier run has removed it, and was killed before it had synced the folder.
+            let oldest = list(&folder).pop().expect("two");
+            disk.remove(&oldest.path).expect("it is there");
+            remove(&folder, &[], |_| false);
+            let left = Folder { disk: disk.crash().shared(), ..folder };
+            for listed in list(&left) {
+                assert!(check(&left, &listed).is_ok(), "seed {seed}: {listed:?}");
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::{Sym, Tick};
 
 use crate::dedupe::Dedupe;
+use crate::disk::Folder;
 use crate::positions::Positions;
 pub(crate) use manifest::list;
 pub use retention::Retention;
@@ -128,8 +129,9 @@ impl SnapshotError {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn publish(folder: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-    std::fs::create_dir_all(folder).map_err(SnapshotError::at(folder))?;
+pub fn publish(folder: impl Into<Folder>, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+    let folder = &folder.into();
+    folder.make().map_err(SnapshotError::at(&folder.path))?;
     let numbers = manifest::files(folder).filter_map(|path| manifest::number(&path));
     let number = numbers.max().map_or(1, |last| last + 1);
     let mut rows: Vec<&BaseRow> = snapshot.rows.iter().collect();
@@ -150,13 +152,14 @@ pub(crate) const KEPT: usize = 2;
 
 /// Reads the newest snapshot that is whole, if there is one.
 #[must_use]
-pub fn newest(folder: &Path) -> Option<Snapshot> {
+pub fn newest(folder: impl Into<Folder>) -> Option<Snapshot> {
     newest_through(folder, Tick::MAX)
 }
 
 /// Reads the newest whole snapshot of a tick that is not after `last`, if there is one.
 #[must_use]
-pub fn newest_through(folder: &Path, last: Tick) -> Option<Snapshot> {
+pub fn newest_through(folder: impl Into<Folder>, last: Tick) -> Option<Snapshot> {
+    let folder = &folder.into();
     let listed = list(folder).into_iter().filter(|listed| listed.tick <= last);
     listed.into_iter().find_map(|listed| match manifest::read(folder, &listed) {
         Ok(snapshot) => Some(snapshot),

@@ -4,13 +4,14 @@
 //! the newest snapshot at or before the span's beginning is kept, some after it, and the last two. Age is
 //! counted in ticks, so that a realm that was stopped for a month keeps what it had.
 
-use std::path::Path;
+use std::io::{Seek, SeekFrom};
 
 use tracing::warn;
 use worldflow_schemas::Tick;
 
 use super::manifest::{self, Listed, files};
 use super::{KEPT, list};
+use crate::disk::Folder;
 use crate::journal::{JournalError, remove_through};
 
 /// What is kept of the past. Nothing but what a restart needs, unless told otherwise.
@@ -44,8 +45,8 @@ fn thinned(ticks: &[Tick], now: Tick, keep_ticks: u64) -> (Vec<bool>, bool) {
 
 /// Removes what the rule does not keep, as of `now`. `numbers` are of files that are in use besides.
 pub(super) fn apply(
-    snapshots: &Path,
-    journal: &Path,
+    snapshots: &Folder,
+    journal: &Folder,
     now: Tick,
     keep_ticks: u64,
     at_most_bytes: u64,
@@ -87,8 +88,9 @@ pub(super) fn apply(
 }
 
 /// The length of a folder's files.
-fn bytes(folder: &Path) -> u64 {
-    files(folder).filter_map(|path| Some(path.metadata().ok()?.len())).sum()
+fn bytes(folder: &Folder) -> u64 {
+    let length = |path: std::path::PathBuf| folder.disk.reader(&path).ok()?.seek(SeekFrom::End(0)).ok();
+    files(folder).filter_map(length).sum()
 }
 
 #[cfg(test)]

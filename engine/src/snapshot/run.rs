@@ -5,7 +5,6 @@
 //! merged by reading each of them once, a batch at a time. A run never changes once it has its name.
 
 use std::cmp::Ordering;
-use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Cursor as Bytes, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use worldflow_schemas::Sym;
 use worldflow_schemas::base::BaseRow;
 
 use super::SnapshotError;
+use crate::disk::{Appending, Folder, PART, SharedDisk};
 
 /// A run, as a manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ const BATCH_PIECES: usize = 8192;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// The file of a run.
-pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:012}.{RUN}"))
+pub(super) fn path(folder: &Folder, number: u64) -> PathBuf {
+    folder.file(format!("{number:012}.{RUN}"))
 }
 
 /// What names a piece, in the order of runs.
@@ -86,8 +86,9 @@ impl<W: Write> Write for Summed<W> {
 /// Writes a run, piece after piece in their order.
 pub(super) struct RunWriter {
     number: u64,
+    disk: SharedDisk,
     path: PathBuf,
-    file: FileWriter<Summed<BufWriter<File>>>,
+    file: FileWriter<Summed<BufWriter<Appending>>>,
     schema: SchemaRef,
     operator: StringBuilder,
     route: StringBuilder,
@@ -106,17 +107,18 @@ fn other(error: ArrowError) -> io::Error {
 }
 
 impl RunWriter {
-    pub(super) fn create(folder: &Path, number: u64) -> Result<RunWriter, SnapshotError> {
+    pub(super) fn create(folder: &Folder, number: u64) -> Result<RunWriter, SnapshotError> {
         let path = path(folder, number);
-        let part = path.with_extension("part");
-        let made = File::create(&part).and_then(|file| {
-            let to = BufWriter::with_capacity(1 << 18, file);
+        let part = path.with_extension(PART);
+        let made = folder.create_part(&part).and_then(|file| {
+            let to = BufWriter::with_capacity(1 << 18, Appending(file));
             let summed = Summed { to, bytes: 0, crc: crc32fast::Hasher::new() };
             FileWriter::try_new(summed, &schema()).map_err(other)
         });
         let file = made.map_err(SnapshotError::at(&part))?;
         Ok(RunWriter {
             number,
+            disk: folder.disk.clone(),
             path,
             file,
             schema: schema(),
@@ -166,14 +168,14 @@ impl RunWriter {
         if self.waiting > 0 {
             self.write_batch()?;
         }
-        let RunWriter { number, path, mut file, pieces, .. } = self;
+        let RunWriter { number, disk, path, mut file, pieces, .. } = self;
         let finished = || -> io::Result<RunFile> {
             file.finish().map_err(other)?;
             let mut summed = file.into_inner().map_err(other)?;
             summed.flush()?;
             let Summed { to, bytes, crc } = summed;
-            to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(path.with_extension("part"), &path)?;
+            to.into_inner().map_err(io::IntoInnerError::into_error)?.0.sync()?;
+            disk.rename(&path.with_extension(PART), &path)?;
             Ok(RunFile { number, pieces, bytes, crc32: crc.finalize() })
         };
         finished().map_err(SnapshotError::at(&path))
@@ -288,7 +290,7 @@ fn merge_all<R: Read + Seek, E: From<String>>(
 pub(super) const MOST_RUNS: usize = 64;
 
 /// The pieces that runs, oldest first, come to.
-pub(super) fn load(folder: &Path, runs: &[RunFile]) -> Result<Vec<BaseRow>, String> {
+pub(super) fn load(folder: &Folder, runs: &[RunFile]) -> Result<Vec<BaseRow>, String> {
     if runs.len() > MOST_RUNS {
         return Err(format!("it names {} runs, and at most {MOST_RUNS} are merged", runs.len()));
     }
@@ -320,9 +322,9 @@ pub(super) fn load(folder: &Path, runs: &[RunFile]) -> Result<Vec<BaseRow>, Stri
     Ok(rows)
 }
 
-fn read_whole(folder: &Path, run: &RunFile) -> Result<Bytes<Vec<u8>>, String> {
+fn read_whole(folder: &Folder, run: &RunFile) -> Result<Bytes<Vec<u8>>, String> {
     let path = path(folder, run.number);
-    let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let bytes = folder.disk.read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     if bytes.len() as u64 != run.bytes || crc32fast::hash(&bytes) != run.crc32 {
         return Err(differs(&path));
     }
@@ -334,9 +336,9 @@ fn differs(path: &Path) -> String {
 }
 
 /// Checks the length and the checksum of a file without holding it.
-pub(super) fn check(path: &Path, bytes: u64, crc32: u32) -> Result<(), String> {
+pub(super) fn check(disk: &SharedDisk, path: &Path, bytes: u64, crc32: u32) -> Result<(), String> {
     let said = |error: io::Error| format!("{}: {error}", path.display());
-    let mut file = File::open(path).map_err(said)?;
+    let mut file = disk.reader(path).map_err(said)?;
     let (mut crc, mut read, mut buffer) = (crc32fast::Hasher::new(), 0_u64, vec![0; 1 << 16]);
     loop {
         match file.read(&mut buffer).map_err(said)? {
@@ -369,7 +371,7 @@ impl From<String> for NotMerged {
 /// Merges runs, oldest first, into a new one, a batch of each in memory at a time. `whole`: nothing is
 /// older than these, so what is gone need not be said.
 pub(super) fn merge(
-    folder: &Path,
+    folder: &Folder,
     runs: &[RunFile],
     number: u64,
     whole: bool,
@@ -378,8 +380,8 @@ pub(super) fn merge(
     let mut cursors = Vec::new();
     for run in runs {
         let path = path(folder, run.number);
-        check(&path, run.bytes, run.crc32)?;
-        let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        check(&folder.disk, &path, run.bytes, run.crc32)?;
+        let file = folder.disk.reader(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         cursors.push(Cursor::open(BufReader::new(file))?);
     }
     let mut merged = RunWriter::create(folder, number).map_err(NotMerged::Unwritten)?;
@@ -400,7 +402,7 @@ pub(super) fn merge(
     let finished = pushed.and_then(|()| merged.finish().map_err(NotMerged::Unwritten));
     if finished.is_err() {
         // What is left of it is removed at the next start at the latest.
-        let _left = fs::remove_file(path(folder, number).with_extension("part"));
+        let _left = folder.disk.remove(&path(folder, number).with_extension(PART));
     }
     finished
 }
@@ -422,12 +424,13 @@ pub(super) fn first_to_merge(runs: &[RunFile]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
 
     use super::*;
 
     type State = BTreeMap<(String, String, Vec<u8>), Vec<u8>>;
 
-    fn write(folder: &Path, number: u64, pieces: &[(&str, &str, &[u8], Option<&[u8]>)]) -> RunFile {
+    fn write(folder: &Folder, number: u64, pieces: &[(&str, &str, &[u8], Option<&[u8]>)]) -> RunFile {
         let mut run = RunWriter::create(folder, number).expect("writable");
         for (operator, route, key, value) in pieces {
             run.push((operator, route, key), *value).expect("writable");
@@ -445,7 +448,7 @@ mod tests {
     #[test]
     fn the_newest_run_says_what_a_piece_is_and_merging_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let folder = folder.path();
+        let folder = &folder.path().into();
         let runs = [
             write(
                 folder,
@@ -473,16 +476,16 @@ mod tests {
     #[test]
     fn a_byte_that_differs_is_found_before_anything_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        let run = write(folder.path(), 1, &[("a", "x", b"1", Some(b"v"))]);
-        let path = path(folder.path(), 1);
+        let run = write(&folder.path().into(), 1, &[("a", "x", b"1", Some(b"v"))]);
+        let path = path(&folder.path().into(), 1);
         let whole = fs::read(&path).expect("readable");
-        assert!(check(&path, run.bytes, run.crc32).is_ok());
+        assert!(check(&SharedDisk::default(), &path, run.bytes, run.crc32).is_ok());
         for place in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[place] ^= 1;
             fs::write(&path, &bytes).expect("writable");
-            assert!(load(folder.path(), std::slice::from_ref(&run)).is_err(), "byte {place}");
-            assert!(check(&path, run.bytes, run.crc32).is_err(), "byte {place}");
+            assert!(load(&folder.path().into(), std::slice::from_ref(&run)).is_err(), "byte {place}");
+            assert!(check(&SharedDisk::default(), &path, run.bytes, run.crc32).is_err(), "byte {place}");
         }
     }
 

@@ -1,11 +1,9 @@
 //! The thread of snapshots: gathers what changes, writes it as runs, and has runs merged beside it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -21,6 +19,8 @@ use super::{PieceKey, Snapshot, SnapshotConfig, SnapshotError, retention};
 use crate::PHASE;
 use crate::alarm::PanicAlarm;
 use crate::dedupe::{Dedupe, SealedIds, Window};
+use crate::disk::{Folder, PART};
+use crate::host::{Host, Task, Turns};
 use crate::positions::{Positions, Reached};
 
 /// What happened in a complete, durable tick.
@@ -45,8 +45,10 @@ pub(crate) enum ToSnapshots {
 
 /// Where snapshots are written, and the journal that they shorten.
 pub(crate) struct Folders {
-    pub(crate) snapshots: PathBuf,
-    pub(crate) journal: PathBuf,
+    pub(crate) snapshots: Folder,
+    pub(crate) journal: Folder,
+    /// What runs the loops.
+    pub(crate) host: Host,
     /// The journal's lineage.
     pub(crate) epoch: u64,
     /// The bytes that have been journaled, or read from the journal at the start.
@@ -55,7 +57,7 @@ pub(crate) struct Folders {
 
 /// A handle to the snapshot thread. Dropping it ends the thread.
 pub(crate) struct Snapshots {
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Task<()>>,
     told: Option<Sender<ToSnapshots>>,
 }
 
@@ -70,17 +72,27 @@ impl Snapshots {
         failed: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Snapshots> {
         let (told, received) = channel();
+        let host = folders.host;
         let mut kept = Kept::new(folders, config, length, window, from);
-        let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-            let _alarm = PanicAlarm(failed);
+        let thread = host.spawn("snapshots", move || {
+            let alarm = PanicAlarm(failed);
             kept.clean();
-            kept.run(&received);
+            kept.merge_if_due();
+            Keeping { last: host.now(), kept, told: received, _alarm: alarm }
         })?;
         Ok(Snapshots { thread: Some(thread), told: Some(told) })
     }
 
     pub(crate) fn sender(&self) -> Sender<ToSnapshots> {
         self.told.clone().expect("it is taken only when dropped")
+    }
+
+    /// Ends the thread.
+    pub(crate) async fn close(mut self) {
+        self.told = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.ended().await;
+        }
     }
 }
 
@@ -98,7 +110,7 @@ struct Merging {
     first: usize,
     count: usize,
     number: u64,
-    thread: JoinHandle<Result<RunFile, NotMerged>>,
+    thread: Task<Result<RunFile, NotMerged>>,
 }
 
 struct Kept {
@@ -129,6 +141,54 @@ const ASK: Duration = Duration::from_millis(50);
 
 /// However much is journaled, snapshots are so far apart: the memory of ids is written whole each time.
 const APART: Duration = Duration::from_secs(5);
+
+/// The loop of snapshots.
+struct Keeping<A: FnMut()> {
+    kept: Kept,
+    told: Receiver<ToSnapshots>,
+    /// When it was last time for a snapshot.
+    last: Instant,
+    _alarm: PanicAlarm<A>,
+}
+
+impl<A: FnMut()> Turns for Keeping<A> {
+    type Done = ();
+
+    fn turn(&mut self, waits: bool) -> ControlFlow<()> {
+        let Keeping { kept, told, last, .. } = self;
+        let host = kept.folders.host;
+        let due = *last + kept.config.every;
+        let mut wait = due.saturating_duration_since(host.now());
+        if kept.merging.is_some() {
+            wait = wait.min(ASK);
+        }
+        match told.recv_timeout(if waits { wait } else { Duration::ZERO }) {
+            Ok(ToSnapshots::Tick(tick)) => kept.apply(tick),
+            Ok(ToSnapshots::Publish(through, done)) => {
+                if let Some((tick, state_hash)) = through.filter(|(tick, _)| *tick > kept.tick) {
+                    (kept.tick, kept.state_hash) = (tick, Some(state_hash));
+                }
+                let _nobody_waits = done.send(kept.publish().map(|()| kept.tick));
+            }
+            #[cfg(test)]
+            Ok(ToSnapshots::Panic) => panic!("asked to"),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return kept.end(waits),
+        }
+        kept.take_merged();
+        let now = host.now();
+        if now >= due || (kept.much_is_journaled() && now.saturating_duration_since(*last) >= APART) {
+            if kept.changed
+                && let Err(why) = kept.publish()
+            {
+                error!(%why, "a snapshot could not be published; the journal still holds everything");
+            }
+            *last = now;
+            kept.merge_if_due();
+        }
+        ControlFlow::Continue(())
+    }
+}
 
 impl Kept {
     fn new(
@@ -178,8 +238,8 @@ impl Kept {
     /// Removes what an earlier run had begun to write, and what no manifest names.
     fn clean(&self) {
         for path in files(&self.folders.snapshots) {
-            if path.extension().is_some_and(|extension| extension == "part")
-                && let Err(error) = fs::remove_file(&path)
+            if path.extension().is_some_and(|extension| extension == PART)
+                && let Err(error) = self.folders.snapshots.disk.remove(&path)
             {
                 warn!(path = %path.display(), %error, "what was left half written cannot be removed");
             }
@@ -189,42 +249,19 @@ impl Kept {
         });
     }
 
-    fn run(&mut self, told: &Receiver<ToSnapshots>) {
-        let mut last = Instant::now();
-        self.merge_if_due();
-        loop {
-            let due = last + self.config.every;
-            let mut wait = due.saturating_duration_since(Instant::now());
-            if self.merging.is_some() {
-                wait = wait.min(ASK);
-            }
-            match told.recv_timeout(wait) {
-                Ok(ToSnapshots::Tick(tick)) => self.apply(tick),
-                Ok(ToSnapshots::Publish(through, done)) => {
-                    if let Some((tick, state_hash)) = through.filter(|(tick, _)| *tick > self.tick) {
-                        (self.tick, self.state_hash) = (tick, Some(state_hash));
-                    }
-                    let _nobody_waits = done.send(self.publish().map(|()| self.tick));
-                }
-                #[cfg(test)]
-                Ok(ToSnapshots::Panic) => panic!("asked to"),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            self.take_merged();
-            if Instant::now() >= due || (self.much_is_journaled() && last.elapsed() >= APART) {
-                if self.changed
-                    && let Err(why) = self.publish()
-                {
-                    error!(%why, "a snapshot could not be published; the journal still holds everything");
-                }
-                last = Instant::now();
-                self.merge_if_due();
-            }
-        }
+    /// Ends, once nothing is being merged any more.
+    fn end(&mut self, waits: bool) -> ControlFlow<()> {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(merging) = self.merging.take() {
-            let _not_wanted = merging.thread.join();
+        match self.merging.take() {
+            Some(merging) if !waits && !merging.thread.is_finished() => {
+                self.merging = Some(merging);
+                ControlFlow::Continue(())
+            }
+            Some(merging) => {
+                let _not_wanted = merging.thread.join();
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Break(()),
         }
     }
 
@@ -250,7 +287,8 @@ impl Kept {
             return Ok(());
         }
         let folder = self.folders.snapshots.clone();
-        let refused = |why: String| SnapshotError { path: folder.clone(), error: std::io::Error::other(why) };
+        let refused =
+            |why: String| SnapshotError { path: folder.path.clone(), error: std::io::Error::other(why) };
         if let Some(why) = &self.damaged {
             return Err(refused(format!("a run is damaged, and a restart may go back behind it: {why}")));
         }
@@ -258,7 +296,7 @@ impl Kept {
             return Err(refused(format!("{MOST_RUNS} runs are not merged yet")));
         }
         trace!(target: PHASE, "snapshot begins");
-        fs::create_dir_all(&folder).map_err(SnapshotError::at(&folder))?;
+        folder.make().map_err(SnapshotError::at(&folder.path))?;
         let journaled = self.folders.journaled.load(Ordering::Relaxed);
         self.dedupe.forget(self.tick, self.window);
         self.write_run(&folder)?;
@@ -284,7 +322,7 @@ impl Kept {
     }
 
     /// Writes what has changed as a run. It is forgotten here only when it is on the disk.
-    fn write_run(&mut self, folder: &Path) -> Result<(), SnapshotError> {
+    fn write_run(&mut self, folder: &Folder) -> Result<(), SnapshotError> {
         // What is gone need not be said when nothing is older.
         let first = self.runs.is_empty();
         let mut changes: Vec<(&PieceKey, Option<&[u8]>)> = (self.changes.iter())
@@ -315,10 +353,9 @@ impl Kept {
         let (number, folder) = (self.take_number(), self.folders.snapshots.clone());
         let (runs, stop) = (self.runs[first..].to_vec(), Arc::clone(&self.stop));
         let count = runs.len();
-        let thread = std::thread::Builder::new()
-            .name("snapshot merge".to_owned())
-            .spawn(move || merge(&folder, &runs, number, first == 0, &stop));
-        match thread {
+        let host = self.folders.host;
+        let merged = move || merge(&folder, &runs, number, first == 0, &stop);
+        match host.spawn_job("snapshot merge", merged) {
             Ok(thread) => self.merging = Some(Merging { first, count, number, thread }),
             Err(error) => warn!(%error, "runs of snapshots cannot be merged now"),
         }
@@ -330,7 +367,8 @@ impl Kept {
         else {
             return;
         };
-        match thread.join() {
+        let Some(ended) = thread.join() else { return };
+        match ended {
             Ok(Ok(merged)) => drop(self.runs.splice(first..first + count, [merged])),
             Ok(Err(NotMerged::Stopped)) => {}
             Ok(Err(NotMerged::Unwritten(error))) => {
@@ -350,6 +388,9 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::dedupe::DedupeConfig;
     use crate::snapshot::newest;
@@ -357,8 +398,9 @@ mod tests {
     const LENGTH: TickLength = TickLength { tick_ms: 10 };
 
     fn folders(folder: &Path) -> Folders {
+        let folder = Folder::from(folder);
         let (snapshots, journal) = (folder.join("snapshots"), folder.join("journal"));
-        Folders { snapshots, journal, epoch: 7, journaled: Arc::default() }
+        Folders { snapshots, journal, host: Host::System, epoch: 7, journaled: Arc::default() }
     }
 
     fn kept(folder: &Path, from: Option<&Snapshot>) -> Kept {
@@ -434,7 +476,7 @@ mod tests {
         second.apply(tick(5, &[]));
         second.changed = true;
         second.publish().expect("writable");
-        let runs = files(&folder.path().join("snapshots"))
+        let runs = files(&Folder::from(folder.path()).join("snapshots"))
             .filter(|path| path.extension().is_some_and(|it| it == "run"));
         assert_eq!(runs.count(), 2);
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
 use worldflow_engine::admission::Outcome;
-use worldflow_engine::disk::{Disk, DiskFile, SharedDisk};
+use worldflow_engine::disk::{Disk, DiskFile, Lock, Readable, SharedDisk};
 use worldflow_engine::doctor::examine;
 use worldflow_engine::runtime::{CloseError, RealmConfig, RunningRealm, open};
 use worldflow_engine::snapshot::SnapshotConfig;
@@ -48,7 +48,7 @@ impl Disk for Faulty {
         if *self.0.room.lock().expect("no panic") == Some(0) {
             return Err(ErrorKind::StorageFull.into());
         }
-        let (faults, path_of, file) = (Arc::clone(&self.0), path.to_owned(), self.1.0.create(path)?);
+        let (faults, path_of, file) = (Arc::clone(&self.0), path.to_owned(), self.1.create(path)?);
         Ok(Box::new(FaultyFile { faults, path: path_of, file, synced: 0 }))
     }
 
@@ -56,7 +56,43 @@ impl Disk for Faulty {
         if self.0.stuck.load(Ordering::Relaxed) {
             return Err(ErrorKind::ReadOnlyFilesystem.into());
         }
-        self.1.0.remove(path)
+        self.1.remove(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.1.open(path)
+    }
+
+    fn reader(&self, path: &Path) -> io::Result<Box<dyn Readable>> {
+        self.1.reader(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.1.read(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        self.1.list(folder)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.1.rename(from, to)
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.1.make_folder(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.1.sync_folder(folder)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.1.lock(path)
+    }
+
+    fn is_locked(&self, path: &Path) -> bool {
+        self.1.is_locked(path)
     }
 }
 
@@ -177,6 +213,32 @@ async fn what_a_failed_sync_lost_is_written_again_elsewhere() {
         let given_up = examine(folder.path()).expect("readable").segments;
         assert_eq!(given_up.iter().any(|segment| segment.given_up_at.is_some()), stuck);
         running.close().await.expect("closes");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_after_a_failed_sync_and_before_a_good_one_is_survived() {
+    for acked in [0, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let faults = Arc::new(Faults::default());
+        let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+        for id in 0..acked {
+            publish(&running, vec![named("ada", "kill", &id.to_string())]).await;
+        }
+        // What the disk has left of the frame cannot be cut off, and no other segment can say that it is rubbish.
+        faults.stuck.store(true, Ordering::Relaxed);
+        faults.failing_syncs.store(u64::MAX, Ordering::Relaxed);
+        let waiting = begin(&running, "lost");
+        until_trouble(&running).await;
+        let copy = tempfile::tempdir().expect("a folder");
+        crash_copy(folder.path(), copy.path());
+        let examined = examine(copy.path()).expect("readable");
+        assert!(examined.is_sound(), "{examined:#?}");
+        let again = open(config_in(copy.path()), graph()).await.expect("opens");
+        assert_eq!(count(&again, "ada").unwrap_or(0), acked);
+        again.close().await.expect("closes");
+        assert!(running.close().await.is_err(), "it cannot be written to the end");
+        assert_eq!(waiting.await.expect("no panic"), []);
     }
 }
 
