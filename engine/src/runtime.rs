@@ -356,9 +356,11 @@ pub(crate) async fn start(
             let _gone = tell.send(ToCollector::Durable(durable));
         })
     });
+    let intake = Intake::new(length, config.dedupe, &config.event_time);
+    let defined = intake.defined.clone();
     let sequencer = Sequencer {
         length,
-        intake: Intake::new(length, config.dedupe, &config.event_time),
+        intake,
         mode: config.mode,
         reserve_ms: config.reserve_ms,
         batches,
@@ -398,6 +400,7 @@ pub(crate) async fn start(
             progress: progress_read,
             events,
             observed,
+            defined,
         },
         control,
         sequencer,
