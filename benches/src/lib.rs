@@ -5,6 +5,7 @@ pub mod quest_2m;
 pub mod restart;
 pub mod rows;
 pub mod sockets;
+pub mod sql;
 pub mod stores;
 pub mod timers;
 pub mod wire;

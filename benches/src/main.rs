@@ -1,7 +1,7 @@
 //! Workloads, each by one command.
 
 use clap::Parser;
-use worldflow_benches::{journal, machine, quest_2m, restart, rows, sockets, stores, timers, wire};
+use worldflow_benches::{journal, machine, quest_2m, restart, rows, sockets, sql, stores, timers, wire};
 
 /// Runs a workload and prints what it measured.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ enum Workload {
     Stores(stores::StoresArgs),
     /// From the start of a process to its first delta, after a crash.
     Restart(restart::RestartArgs),
+    /// A view written into PostgreSQL and SQLite by its sink, and by hand.
+    Sql(sql::SqlArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
 }
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Workload::Journal(args) => runtime.block_on(journal::run(&args)),
         Workload::Stores(args) => stores::run(&args),
         Workload::Restart(args) => runtime.block_on(restart::run(&args)),
+        Workload::Sql(args) => runtime.block_on(sql::run(&args)),
         Workload::Rows => {
             rows::run();
             Ok(())

@@ -110,6 +110,7 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         manual: false,
         tls: None,
         insecure: false,
+        limits: worldflow_sources::game_socket::Limits::default(),
     })
     .await?;
     let (starts, started) = watch::channel(None);

@@ -70,6 +70,8 @@ pub struct Refusal {
     pub reason: String,
     /// What to do.
     pub hint: String,
+    /// When it is refused for coming too fast: in how many milliseconds the same may be sent again.
+    pub retry_after_ms: Option<u32>,
 }
 
 /// A source's handle to the sequencer. Cheap to clone.

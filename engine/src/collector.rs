@@ -358,6 +358,7 @@ impl Collector {
                     path: String::new(),
                     reason: refused.reason,
                     hint: refused.hint,
+                    retry_after_ms: None,
                 };
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
                 if let Some(denied) = self.denied.get_mut(&(refused.source, refused.id)) {

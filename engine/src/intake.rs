@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Event, EventId, Input, Sym, Tick};
+use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick};
 
 use crate::admission::{Batch, Item, Outcome, Refusal};
 use crate::dedupe::{Dedupe, DedupeConfig, EARLIEST_MS, Known, SourceIds, YOUNG_MS};
+use crate::defined::Defined;
 use crate::journal::{Identified, Numbered};
 use crate::positions::{Reached, Share, Unsealed};
 use crate::rate::RateLimits;
@@ -125,6 +126,8 @@ pub(crate) struct Intake {
     spoken: bool,
     /// When ids were last forgotten.
     forgot: Tick,
+    /// Which quests are defined, for edges.
+    pub(crate) defined: Defined,
 }
 
 /// How often ids are forgotten.
@@ -160,6 +163,7 @@ impl Intake {
             started_ms: None,
             spoken: false,
             forgot: 0,
+            defined: Defined::default(),
         }
     }
 
@@ -214,6 +218,9 @@ impl Intake {
         let mut decided =
             Decided { outcomes: Vec::new(), commands: Vec::new(), tick: 0, refused: Vec::new() };
         let mut latest_ms = i64::MIN;
+        // Where time is moved by hand, nothing comes from later than the tick that is open either; only sources of
+        // event time bring time with them.
+        let no_later_than_ms = wall_ms.or(by_event_time.is_none().then(|| length.utc_ms(open)));
         let (ids, gone) = self.dedupe.source(batch.source);
         // The last tick's vectors are kept at hand: most items go where the one before went.
         let mut run = (open, self.pending.remove(&open).unwrap_or_default());
@@ -228,7 +235,7 @@ impl Intake {
             if !numbered {
                 id = EventId::Position(ids.next_position(&gone));
             }
-            let now = Now { wall_ms, length, reads };
+            let now = Now { latest_ms: no_later_than_ms, length, reads };
             let decision = decide(ids, &id, at_ms, now, config.most_ids_per_source);
             let outcome = match decision.and_then(|first| match (first, most_per_s) {
                 (None, Some(most)) => within_rate(&mut self.rates, &input, most, now_ms).map(|()| None),
@@ -263,6 +270,9 @@ impl Intake {
                     }
                     if let (Some(_), true, EventId::Position(position)) = (by_event_time, numbered, &id) {
                         note_least(&mut run.1.first, batch.source, *position);
+                    }
+                    if let Input::Command(Command::Define(edit)) = &input {
+                        self.defined.note(edit);
                     }
                     match (input, numbered) {
                         (Input::Event(event), true) => run.1.events.push(event),
@@ -419,7 +429,8 @@ fn set_id(input: &mut Input, id: &EventId) {
 /// What an input's time is compared with.
 #[derive(Clone, Copy)]
 struct Now {
-    wall_ms: Option<i64>,
+    /// What UTC is, for inputs that are not from later.
+    latest_ms: Option<i64>,
     length: TickLength,
     /// Its source says how far it has been read, so it is not sent again.
     reads: bool,
@@ -432,7 +443,7 @@ fn decide(
     now: Now,
     most_ids: usize,
 ) -> Result<Option<Tick>, Refusal> {
-    let Now { wall_ms, length, reads } = now;
+    let Now { latest_ms, length, reads } = now;
     match ids.known(id) {
         Known::Duplicate(tick) => return Ok(Some(tick)),
         Known::Forgotten => return Err(too_old(id, "its position was passed long ago")),
@@ -447,15 +458,17 @@ fn decide(
                 "send fewer than {most_ids} events with ids in {} s, send them from several sources, or without ids",
                 YOUNG_MS / 1000
             ),
+            retry_after_ms: None,
         });
     }
     let Some(at_ms) = at_ms else { return Ok(None) };
-    if let Some(wall_ms) = wall_ms.filter(|wall_ms| at_ms > wall_ms.saturating_add(EARLIEST_MS)) {
+    if let Some(latest_ms) = latest_ms.filter(|now_ms| at_ms > now_ms.saturating_add(EARLIEST_MS)) {
         return Err(Refusal {
             code: "too_early",
             path: "at".to_owned(),
-            reason: format!("`at` is {} ms in the future", at_ms.saturating_sub(wall_ms)),
+            reason: format!("`at` is {} ms in the future", at_ms.saturating_sub(latest_ms)),
             hint: "events happen before they are sent; check the sender's clock".to_owned(),
+            retry_after_ms: None,
         });
     }
     // An event says it happened at most EARLIEST_MS after it was accepted, so one that is later than
@@ -472,17 +485,22 @@ fn decide(
 fn within_rate(rates: &mut RateLimits, input: &Input, most: u32, now_ms: i64) -> Result<(), Refusal> {
     let Input::Event(event) = input else { return Ok(()) };
     let who = if event.player.is_none() { event.source } else { event.player };
-    if rates.admit(event.kind, who, most, now_ms) { Ok(()) } else { Err(too_fast(event.kind, who, most)) }
+    if rates.admit(event.kind, who, most, now_ms) {
+        Ok(())
+    } else {
+        Err(too_fast(event.kind, who, most, now_ms))
+    }
 }
 
-/// The refusal of an event of `kind` by `who`, of which there have been `most` in this second.
+/// The refusal of an event of `kind` by `who`, of which there have been `most` in the second of `now_ms`.
 #[must_use]
-pub fn too_fast(kind: Sym, who: Sym, most: u32) -> Refusal {
+pub fn too_fast(kind: Sym, who: Sym, most: u32, now_ms: i64) -> Refusal {
     Refusal {
         code: "rate_limited",
         path: String::new(),
         reason: format!("more than {most} events of kind `{kind}` by `{who}` in one second"),
         hint: "send it again in the next second, or raise max_per_second of the kind".to_owned(),
+        retry_after_ms: u32::try_from(1_000 - now_ms.rem_euclid(1_000)).ok(),
     }
 }
 
@@ -497,6 +515,7 @@ fn too_old(id: &EventId, why: &str) -> Refusal {
         reason: format!("`{named}` cannot be told from a duplicate: {why}"),
         hint: "send events within the dedupe window, or, if it is certain that it is new, with a new id and time"
             .to_owned(),
+        retry_after_ms: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod amount;
 pub mod backup;
 pub mod collector;
 pub mod dedupe;
+pub mod defined;
 pub mod disk;
 pub mod doctor;
 pub mod folder;

@@ -180,6 +180,7 @@ mod tests {
             path: "events[0].kind".to_owned(),
             reason: "unknown kind `kil`".to_owned(),
             hint: "did you mean `kill`?".to_owned(),
+            retry_after_ms: None,
         }
     }
 

@@ -7,6 +7,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Sym, Tick};
 
 use crate::admission::{Admission, TickEvents};
+use crate::defined::Defined;
 use crate::observed::Observed;
 use crate::view_store::ViewStore;
 
@@ -38,4 +39,6 @@ pub struct Realm {
     pub events: broadcast::Sender<TickEvents>,
     /// Sessions, rejections and statistics: rows that edges and the engine write themselves.
     pub observed: Observed,
+    /// Which quests are defined.
+    pub defined: Defined,
 }

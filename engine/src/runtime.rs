@@ -364,10 +364,12 @@ pub(crate) async fn start(
             let _gone = tell.send(ToCollector::Durable(durable));
         })
     });
+    let intake = Intake::new(length, config.dedupe, &config.event_time);
+    let defined = intake.defined.clone();
     let sequencer = Sequencer {
         host,
         length,
-        intake: Intake::new(length, config.dedupe, &config.event_time),
+        intake,
         mode: config.mode,
         reserve_ms: config.reserve_ms,
         batches,
@@ -409,6 +411,7 @@ pub(crate) async fn start(
             progress: progress_read,
             events,
             observed,
+            defined,
         },
         control,
         sequencer,

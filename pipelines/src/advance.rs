@@ -3,21 +3,23 @@
 //! The route exists only in a server that was started with `--manual-clock`; elsewhere the address
 //! is unknown. One call moves all the ticks it asks for and answers when they are published.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::Driver;
 use worldflow_schemas::tick::TickLength;
 use worldflow_sinks::http_views::HttpError;
+use worldflow_sources::audit::{Act, Audit};
 use worldflow_sources::game_socket::request_token;
 use worldflow_sources::tokens::{Role, Tokens};
 
@@ -39,21 +41,25 @@ struct Move {
 struct Drivers {
     realms: Vec<(Realm, Driver)>,
     tokens: Tokens,
+    audit: Audit,
 }
 
 /// The route, for these realms; each token moves its own.
-pub fn advance_router(realms: Vec<(Realm, Driver)>, tokens: Tokens) -> Router {
-    Router::new().route("/v1/clock/advance", post(advance)).with_state(Arc::new(Drivers { realms, tokens }))
+pub fn advance_router(realms: Vec<(Realm, Driver)>, tokens: Tokens, audit: Audit) -> Router {
+    let drivers = Drivers { realms, tokens, audit };
+    Router::new().route("/v1/clock/advance", post(advance)).with_state(Arc::new(drivers))
 }
 
 async fn advance(
     State(drivers): State<Arc<Drivers>>,
     headers: HeaderMap,
     uri: Uri,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
     body: Body,
 ) -> Result<Response, HttpError> {
-    let claims = request_token(&headers, &uri).and_then(|token| drivers.tokens.claims(&token));
-    let claims = claims.ok_or_else(HttpError::unauthenticated)?;
+    let bearer = request_token(&headers, &uri).and_then(|token| drivers.tokens.bearer(&token));
+    let bearer = bearer.ok_or_else(HttpError::unauthenticated)?;
+    let claims = bearer.claims;
     if claims.role != Role::GameServer {
         return Err(HttpError::forbidden(
             "only a game server moves time".to_owned(),
@@ -78,7 +84,11 @@ async fn advance(
         HttpError::bad_request("bad_move", reason, hint)
     })?;
     match driver.advance(ticks).await {
-        Ok(tick) => Ok(Json(json!({"tick": tick, "utc_ms": length.utc_ms(tick)})).into_response()),
+        Ok(tick) => {
+            let from = from.map(|Extension(ConnectInfo(address))| address);
+            drivers.audit.write(Act::new("clock_advanced").by(&bearer).from(from).with("ticks", ticks));
+            Ok(Json(json!({"tick": tick, "utc_ms": length.utc_ms(tick)})).into_response())
+        }
         Err(stopped) => {
             Err(HttpError::unavailable("stopped", stopped.to_string(), "start it again".to_owned()))
         }

@@ -24,7 +24,9 @@ use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
 use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
 use worldflow_sinks::tiers::Tiers;
+use worldflow_sources::audit::{Act, Audit, AuditConfig};
 use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router};
+use worldflow_sources::http_guard::guarded;
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
@@ -61,6 +63,8 @@ pub struct ServeConfig {
     pub tls: Option<TlsAcceptor>,
     /// Whether others than this machine may connect without TLS.
     pub insecure: bool,
+    /// How much whoever connects may take.
+    pub limits: Limits,
 }
 
 /// A server that runs.
@@ -77,6 +81,7 @@ pub struct Serving {
     tiers: Vec<Tiers>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    audit: Audit,
 }
 
 impl Serving {
@@ -89,6 +94,16 @@ impl Serving {
         let listener = listen(config.listen, config.tls.is_some() || config.insecure).await?;
         let address = listener.local_addr()?;
         let metrics = worldflow_sinks::health::install_metrics().ok();
+        let audit = Audit::open(&config.data, AuditConfig::default()).map_err(|error| {
+            anyhow::anyhow!(
+                "{}: the audit log cannot be written: {error}\nhint: check that the data folder can be written",
+                config.data.display()
+            )
+        })?;
+        // Written down once it is true.
+        let mut begun = vec![
+            Act::new("server_started").with("listen", address.to_string()).with("manual", config.manual),
+        ];
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
@@ -96,6 +111,7 @@ impl Serving {
         for RealmChoice { name, world } in config.realms {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
+            begun.push(definitions_written(name, &world));
             let recordings = recordings_of(&world)?;
             let mut streams = streams_of(&world)?;
             one_producer_each(&recordings, &streams)?;
@@ -135,15 +151,17 @@ impl Serving {
         let edges = Realms::open(
             realms.iter().map(|running| running.realm.clone()),
             tokens.clone(),
-            Limits::default(),
+            config.limits,
             now,
         );
+        edges.record_in(audit.clone());
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
-        let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual);
+        let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual.then_some(&audit));
         let (stop, stopping) = watch::channel(false);
         let server = tokio::spawn(serve(listener, config.tls, app, ConnectionLimits::default(), stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
-        Ok(Serving { address, tokens, realms, edges, playing, reading, sinks, tiers, stop, server })
+        begun.into_iter().for_each(|act| audit.write(act));
+        Ok(Serving { address, tokens, realms, edges, playing, reading, sinks, tiers, stop, server, audit })
     }
 
     /// Issues a token for a realm.
@@ -199,6 +217,10 @@ impl Serving {
             Ok(served) => served?,
             Err(_) => abort.abort(),
         }
+        let audit = self.audit;
+        audit.write(Act::new("server_stopped").with("well", result.is_ok()));
+        // It waits for a disk.
+        tokio::task::spawn_blocking(move || audit.close()).await?;
         result
     }
 }
@@ -221,6 +243,20 @@ async fn listen(address: SocketAddr, exposed: bool) -> anyhow::Result<TcpListene
         ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
     })
+}
+
+/// What a realm's world defines, as a line of the audit log: how much, and a fingerprint that is another when a definition is.
+fn definitions_written(realm: Sym, world: &LoadedWorld) -> Act {
+    let all = (&world.quests, &world.climates, &world.schedules, &world.npcs);
+    let text = serde_json::to_vec(&(&*world.world, all)).unwrap_or_default();
+    Act::new("definitions_written")
+        .realm(realm)
+        .with("world", world.world.name.as_str())
+        .with("quests", world.quests.len())
+        .with("climates", world.climates.len())
+        .with("schedules", world.schedules.len())
+        .with("npcs", world.npcs.len())
+        .with("fingerprint", format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&text)))
 }
 
 /// Nothing tells the ids of two sources apart that have one producer.
@@ -263,10 +299,10 @@ fn app(
     statuses: Vec<(Sym, watch::Receiver<SinkStatus>)>,
     metrics: Option<worldflow_sinks::health::PrometheusHandle>,
     ip: IpAddr,
-    manual: bool,
+    manual: Option<&Audit>,
 ) -> Router {
     let seen: Vec<Realm> = realms.iter().map(|running| running.realm.clone()).collect();
-    let pace = if manual { Pace::Manual } else { Pace::RealTime };
+    let pace = if manual.is_some() { Pace::Manual } else { Pace::RealTime };
     let authorize = authorize(edges.tokens().clone());
     let health = Health {
         realms: seen.iter().map(|realm| (realm.clone(), pace)).collect(),
@@ -281,11 +317,11 @@ fn app(
         .merge(views_router(seen, authorize))
         .merge(health_router(health))
         .merge(live_page_router(page));
-    if manual {
+    if let Some(audit) = manual {
         let drivers = realms.iter().map(|running| (running.realm.clone(), running.driver())).collect();
-        app = app.merge(advance_router(drivers, edges.tokens().clone()));
+        app = app.merge(advance_router(drivers, edges.tokens().clone(), audit.clone()));
     }
-    app
+    guarded(app, edges.clone())
 }
 
 /// Who may read views: a game server or a dashboard its realm. A player uses the socket, which

@@ -17,6 +17,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
+/// More than the system holds for a connection.
+const LONG: usize = 64 << 20;
+
 struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -27,7 +30,8 @@ async fn start(limits: ConnectionLimits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopping) = watch::channel(false);
-    let app = Router::new().route("/", get(|| async { "well" }));
+    let app =
+        Router::new().route("/", get(|| async { "well" })).route("/long", get(|| async { vec![b'x'; LONG] }));
     Server { address, stop, serving: tokio::spawn(serve(listener, None, app, limits, stopping)) }
 }
 
@@ -66,7 +70,7 @@ async fn a_head_that_is_not_ended_is_not_waited_for() {
 
 #[tokio::test]
 async fn more_connections_than_there_may_be_are_told_so() {
-    let server = start(ConnectionLimits { most: 2, head: DEADLINE * 10 }).await;
+    let server = start(ConnectionLimits { most: 2, head: DEADLINE * 10, ..Default::default() }).await;
     let held = [server.connect(b"GET / HT").await, server.connect(b"").await];
     let answer = heard(server.connect(b"").await).await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
@@ -101,4 +105,38 @@ async fn it_stops_with_the_last_connection_and_waits_for_no_silent_one() {
     soon("it ends", server.serving).await.expect("it does not panic");
     assert!(heard(kept).await.ends_with("well"));
     assert_eq!(heard(silent).await, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_not_waited_for() {
+    let limits = ConnectionLimits { most: 1, unread: Duration::from_millis(200), ..Default::default() };
+    let server = start(limits).await;
+    let ask = b"GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut stubborn = server.connect(ask).await;
+    // It holds the only place, and gives it up although it never says or reads anything again.
+    let served = async {
+        while !heard(server.connect(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await)
+            .await
+            .ends_with("well")
+        {}
+    };
+    soon("there is room again", served).await;
+    let mut rest = Vec::new();
+    let _reset = soon("the connection ends", stubborn.read_to_end(&mut rest)).await;
+    assert!(rest.len() < LONG, "the rest was thrown away");
+    // Whoever reads, however slowly, is served to the end.
+    let mut slow = server.connect(ask).await;
+    let mut read = 0;
+    let mut part = vec![0; 1 << 20];
+    loop {
+        let got = soon("more of the answer", slow.read(&mut part)).await.expect("not cut off");
+        if got == 0 {
+            break;
+        }
+        read += got;
+        if read % (8 << 20) < got {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!(read > LONG, "{read}");
 }

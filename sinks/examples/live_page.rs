@@ -61,6 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         progress: seen,
         events: broadcast::channel(16).0,
         observed: Observed::new(name),
+        defined: Default::default(),
     };
     let sink = SqlSinkConfig {
         name: "tables".to_owned(),
@@ -228,6 +229,7 @@ fn reject(realm: &Realm, tick: i64) {
         path: "events[3].target".to_owned(),
         reason: "unknown target `wolfs`".to_owned(),
         hint: "did you mean `wolf`? targets are declared in entities.yaml".to_owned(),
+        retry_after_ms: None,
     };
     realm.observed.reject(
         "game-server-1".into(),

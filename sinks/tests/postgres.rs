@@ -28,6 +28,18 @@ async fn two_realms_share_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_writes_only_what_differs() {
+    let server = Postgres::start();
+    scenarios::restarted(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_left_out_keeps_its_table_and_may_come_back() {
+    let server = Postgres::start();
+    scenarios::left_out(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
     let server = Postgres::start();
     scenarios::older_tables(&database(&server)).await;

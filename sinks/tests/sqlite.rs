@@ -25,6 +25,18 @@ async fn two_realms_share_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_writes_only_what_differs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::restarted(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_left_out_keeps_its_table_and_may_come_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::left_out(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     scenarios::older_tables(&file(&folder)).await;

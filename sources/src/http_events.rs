@@ -3,23 +3,32 @@
 //! The body is read as it comes and handed on in batches, so its length does not matter; its lines have
 //! the rules of the socket's events. The answer comes when all of it is durable.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::time::Instant;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
 use worldflow_schemas::{ArcStr, EventId, Tick};
 
+use crate::audit::Act;
 use crate::check::{Hints, Proposed, Sender, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, Room, refused, request_token, wall_ms};
+use crate::http_guard::peer;
+use crate::tokens::Bearer;
 
 /// Lines that are handed to admission at once.
 const BATCH: usize = 1_000;
+
+/// So much of a body must come while it is waited for as long as one part may take.
+const LEAST_BYTES: usize = 1_024;
 
 /// Refused lines that the answer lists; more are counted.
 const MOST_LISTED: usize = 1_000;
@@ -51,6 +60,8 @@ struct LineError {
     path: String,
     reason: String,
     hint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u32>,
 }
 
 /// `POST /v1/events` and `POST /v1/realms/{realm}/events`.
@@ -59,16 +70,18 @@ pub(crate) async fn publish(
     path: RealmPath,
     headers: HeaderMap,
     uri: Uri,
+    extensions: Extensions,
     body: Body,
 ) -> Response {
     let path = path.map(|Path(realm)| realm);
-    let claims = match realms.bearer(&request_token(&headers, &uri).unwrap_or_default()) {
-        Ok(claims) => claims,
+    let bearer = match realms.bearer(&request_token(&headers, &uri).unwrap_or_default()) {
+        Ok(bearer) => bearer,
         Err(refusal) => {
             realms.turned_away(path.as_deref(), &refusal);
             return refused(StatusCode::UNAUTHORIZED, &refusal);
         }
     };
+    let claims = bearer.claims;
     let room = match realms.room(&claims, path.as_deref()) {
         Ok(room) => room,
         Err(refusal) => {
@@ -76,15 +89,22 @@ pub(crate) async fn publish(
             return refused(StatusCode::FORBIDDEN, &refusal);
         }
     };
+    if let Err(refusal) = realms.pay(&claims, 0) {
+        room.realm.observed.reject(claims.source(), None, &refusal, wall_ms());
+        return refused(StatusCode::TOO_MANY_REQUESTS, &refusal);
+    }
     let sender = Sender::bearer(&claims);
     let mut lines = Lines {
         realms,
+        bearer,
+        from: peer(&extensions),
         room,
         sender,
         number: 0,
         batch: Vec::new(),
         hints: Hints::default(),
         summary: Summary::default(),
+        paid: 0,
     };
     match lines.read(body).await {
         Ok(()) => (StatusCode::OK, Json(lines.summary)).into_response(),
@@ -97,12 +117,16 @@ pub(crate) async fn publish(
 
 struct Lines {
     realms: Realms,
+    bearer: Bearer,
+    from: Option<SocketAddr>,
     room: Arc<Room>,
     sender: Sender,
     number: u64,
     batch: Vec<(u64, Item)>,
     hints: Hints,
     summary: Summary,
+    /// Lines that the token has paid for.
+    paid: u64,
 }
 
 type Failed = (StatusCode, Refusal);
@@ -113,8 +137,17 @@ impl Lines {
         let mut rest: Vec<u8> = Vec::new();
         // The rest of a line that is too long is skipped, not kept.
         let mut skipping = false;
+        // While it is waited for, so that neither our own disk nor the token's allowance counts.
+        let (mut waited, mut came) = (Duration::ZERO, 0);
         loop {
-            let chunk = match tokio::time::timeout(self.realms.limits().body, stream.next()).await {
+            let (patience, since) = (self.realms.limits().body, Instant::now());
+            let next = if waited > patience && came < LEAST_BYTES {
+                Err(())
+            } else {
+                tokio::time::timeout(patience, stream.next()).await.map_err(drop)
+            };
+            waited += since.elapsed();
+            let chunk = match next {
                 Ok(None) => break,
                 Ok(Some(Ok(chunk))) => chunk,
                 failed => {
@@ -123,6 +156,10 @@ impl Lines {
                     return Err(self.broken_off(failed.ok().flatten().and_then(Result::err)));
                 }
             };
+            came += chunk.len();
+            if came >= LEAST_BYTES {
+                (waited, came) = (Duration::ZERO, 0);
+            }
             let mut chunk: &[u8] = &chunk;
             while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
                 self.part(&mut rest, &chunk[..end], &mut skipping);
@@ -143,7 +180,8 @@ impl Lines {
         match error {
             Some(error) => (StatusCode::BAD_REQUEST, refuse("bad_body", "", clip(&error.to_string()), hint)),
             None => {
-                let reason = format!("nothing has come of the body for {:?}", self.realms.limits().body);
+                let most = self.realms.limits().body;
+                let reason = format!("less than {LEAST_BYTES} bytes of the body have come in {most:?}");
                 (StatusCode::REQUEST_TIMEOUT, refuse("body_stalled", "", reason, hint))
             }
         }
@@ -173,7 +211,8 @@ impl Lines {
             self.line(rest);
         }
         rest.clear();
-        if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
+        let full = self.batch.len() >= BATCH || self.summary.lines - self.paid >= 2 * BATCH as u64;
+        if full { self.flush().await } else { Ok(()) }
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -193,6 +232,9 @@ impl Lines {
     }
 
     fn refuse(&mut self, id: Option<ArcStr>, refusal: Refusal) {
+        if let Some(act) = Act::without_authority(&refusal) {
+            self.realms.audit().write(act.by(&self.bearer).from(self.from));
+        }
         let position = id.clone().map_or(EventId::Position(self.number), EventId::Named);
         self.room.realm.observed.reject(self.sender.source, Some(&position), &refusal, wall_ms());
         self.list(self.number, id, refusal);
@@ -201,12 +243,24 @@ impl Lines {
     fn list(&mut self, line: u64, id: Option<ArcStr>, refusal: Refusal) {
         self.summary.refused += 1;
         if self.summary.errors.len() < MOST_LISTED {
-            let Refusal { code, path, reason, hint } = refusal;
-            self.summary.errors.push(LineError { line, id, code, path, reason, hint });
+            let Refusal { code, path, reason, hint, retry_after_ms } = refusal;
+            self.summary.errors.push(LineError { line, id, code, path, reason, hint, retry_after_ms });
+        }
+    }
+
+    /// All lines since the last batch count, refused ones too. A body that comes too fast is read more slowly.
+    async fn wait_for_allowance(&mut self) {
+        let lines = self.summary.lines - std::mem::replace(&mut self.paid, self.summary.lines);
+        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        while lines > 0
+            && let Err(refusal) = self.realms.pay(&self.bearer.claims, lines)
+        {
+            tokio::time::sleep(Duration::from_millis(refusal.retry_after_ms.unwrap_or(1).into())).await;
         }
     }
 
     async fn flush(&mut self) -> Result<(), Failed> {
+        self.wait_for_allowance().await;
         let (numbers, items): (Vec<u64>, Vec<Item>) = self.batch.drain(..).unzip();
         if items.is_empty() {
             return Ok(());

@@ -1,8 +1,11 @@
 //! Sources: one file each, one list.
 
+mod allowance;
+pub mod audit;
 pub mod check;
 pub mod game_socket;
 mod http_events;
+pub mod http_guard;
 pub mod kinesis;
 pub mod lingering;
 pub mod recording;

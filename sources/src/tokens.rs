@@ -9,9 +9,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use worldflow_engine::admission::Refusal;
-use worldflow_schemas::Sym;
+use worldflow_schemas::{ArcStr, Sym};
 
-use crate::check::{holder_text, intern, refuse};
+use crate::check::{holder_text, intern, refuse, shorten};
+use crate::game_socket::wall_ms;
 
 /// What a token lets its bearer be.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
@@ -62,6 +63,23 @@ impl Claims {
     }
 }
 
+/// Who holds a token that is good, and for how long.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bearer {
+    /// What the token says.
+    pub claims: Claims,
+    /// The UTC milliseconds from which on it is good no longer; without them it is good until the server ends.
+    pub until_ms: Option<i64>,
+    /// The name that whoever signed it gave it, `jti`: no secret.
+    pub id: Option<ArcStr>,
+}
+
+impl From<Claims> for Bearer {
+    fn from(claims: Claims) -> Bearer {
+        Bearer { claims, until_ms: None, id: None }
+    }
+}
+
 /// A subject that a token may have: an id, by the rule for players and groups.
 ///
 /// # Errors
@@ -79,6 +97,9 @@ struct Signed {
     realm: String,
     role: Role,
     sub: String,
+    exp: f64,
+    #[serde(default)]
+    jti: Option<String>,
 }
 
 /// A key that tokens are signed with elsewhere: JWTs with `realm`, `role`, `sub` and `exp`.
@@ -138,18 +159,25 @@ impl TokenKey {
         let mut validation = Validation::new(algorithm);
         validation.set_required_spec_claims(&["exp", "sub"]);
         (validation.validate_nbf, validation.validate_aud, validation.leeway) =
-            (true, false, CLOCKS_DIFFER_S);
+            (true, false, CLOCKS_DIFFER_S.into());
         TokenKey { key, validation }
     }
 
-    fn claims(&self, token: &str) -> Option<Claims> {
-        let Signed { realm, role, sub } = decode(token, &self.key, &self.validation).ok()?.claims;
-        Some(Claims { role, realm: Sym::find(&realm)?, subject: subject(&sub).ok()? })
+    fn bearer(&self, token: &str) -> Option<Bearer> {
+        let Signed { realm, role, sub, exp, jti } = decode(token, &self.key, &self.validation).ok()?.claims;
+        let claims = Claims { role, realm: Sym::find(&realm)?, subject: subject(&sub).ok()? };
+        #[expect(clippy::cast_possible_truncation, reason = "what is beyond the range is its end")]
+        let until_ms = ((exp + f64::from(CLOCKS_DIFFER_S)) * 1_000.0) as i64;
+        // The library counts in whole seconds; a session ends with its token, and no other begins with it then.
+        if until_ms <= wall_ms() {
+            return None;
+        }
+        Some(Bearer { claims, until_ms: Some(until_ms), id: jti.map(|id| shorten(&id).into()) })
     }
 }
 
 /// By how many seconds the clocks of whoever signs and of this machine may differ.
-const CLOCKS_DIFFER_S: u64 = 5;
+const CLOCKS_DIFFER_S: u32 = 5;
 
 /// The longest token that is looked at.
 const MOST_TOKEN_BYTES: usize = 4096;
@@ -197,17 +225,23 @@ impl Tokens {
         self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(key);
     }
 
-    /// What a token says, or `None` when it is not good. Takes as long for a wrong token as for a
+    /// Who holds a token, or `None` when it is not good. Takes as long for a wrong token as for a
     /// right one of the same length.
     #[must_use]
-    pub fn claims(&self, token: &str) -> Option<Claims> {
+    pub fn bearer(&self, token: &str) -> Option<Bearer> {
         if token.len() > MOST_TOKEN_BYTES {
             return None;
         }
-        self.known(token).or_else(|| {
+        self.known(token).map(Bearer::from).or_else(|| {
             let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            keys.iter().find_map(|key| key.claims(token))
+            keys.iter().find_map(|key| key.bearer(token))
         })
+    }
+
+    /// As [`Tokens::bearer`]: what the token says.
+    #[must_use]
+    pub fn claims(&self, token: &str) -> Option<Claims> {
+        self.bearer(token).map(|bearer| bearer.claims)
     }
 
     fn known(&self, token: &str) -> Option<Claims> {
@@ -284,6 +318,8 @@ mod tests {
             tokens.trust(trusted.expect("a key"));
             let token = signed(algorithm, signs, &good());
             assert_eq!(tokens.claims(&token), Some(wanted), "{algorithm:?}");
+            let until_ms = tokens.bearer(&token).expect("it is good").until_ms;
+            assert_eq!(until_ms, good()["exp"].as_i64().map(|exp| (exp + 5) * 1_000));
             assert_eq!(tokens.claims(&token[..token.len() - 2]), None, "the signature is cut off");
             for (member, value) in [
                 ("exp", serde_json::json!(in_seconds(-60))),

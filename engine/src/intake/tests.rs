@@ -200,3 +200,21 @@ fn ids_are_forgotten_once_a_second() {
         .collect();
     assert_eq!(forgotten, [1000, 1100, 1200]);
 }
+
+/// Without a clock, nothing is from later than the open tick, as nothing is later than UTC with one: what is remembered of
+/// ids tells what is sent again from what is new by its time.
+#[test]
+fn where_time_is_moved_by_hand_nothing_comes_from_later_either() {
+    let mut intake = Intake::new(LENGTH, DedupeConfig::default(), &[]);
+    intake.set_open(1000);
+    let named = |name: &str| [EventId::Named(name.into())];
+    let code = |intake: &mut Intake, name: &str, at_ms: i64| {
+        let outcome = intake.take(&mut batch(&named(name), at_ms)).outcomes.remove(0);
+        if let Outcome::Refused(refusal) = outcome { refusal.code } else { "taken" }
+    };
+    assert_eq!(code(&mut intake, "a", 1_000_000 + EARLIEST_MS), "taken");
+    assert_eq!(code(&mut intake, "b", 1_000_000 + EARLIEST_MS + 1), "too_early");
+    assert_eq!(code(&mut intake, "b", i64::MAX), "too_early");
+    intake.set_open(1001);
+    assert_eq!(code(&mut intake, "b", 1_000_000 + EARLIEST_MS + 1), "taken");
+}

@@ -1,10 +1,11 @@
 //! `worldflow backup`: a copy of a data folder, taken while its realms run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use worldflow_engine::backup;
 use worldflow_engine::doctor::realm_folders;
+use worldflow_sources::audit::{Act, note};
 
 /// Copy a data folder, also while its realms run.
 ///
@@ -19,6 +20,19 @@ pub(super) struct BackupArgs {
     data: PathBuf,
     /// Where the copy goes: a folder that is not there yet.
     to: PathBuf,
+}
+
+/// Writes into a data folder that a verb has used it. What cannot be written is said, and undoes nothing.
+pub(super) fn noted(data: &Path, verb: &'static str, other: &Path) {
+    // Of one realm the data folder is the one above.
+    let one = realm_folders(data).iter().any(|realm| realm == data);
+    let folder = if one { data.parent().unwrap_or(data) } else { data };
+    let act =
+        Act::new(verb).with("data", data.display().to_string()).with("other", other.display().to_string());
+    let by = std::env::var("USER").map_or(act.clone(), |user| act.with("user", user));
+    if let Err(error) = note(folder, &by) {
+        tracing::warn!(folder = %folder.display(), %error, "the audit log cannot be written");
+    }
 }
 
 pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
@@ -40,5 +54,6 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         }
         text.push_str(&super::doctor::text(&backup::backup(&folder, &to)?));
     }
+    noted(&args.data, "backup", &args.to);
     super::show(&text)
 }

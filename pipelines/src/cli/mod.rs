@@ -8,6 +8,7 @@ mod check;
 mod convert;
 mod demo;
 mod doctor;
+mod limits;
 mod log;
 mod numbers;
 mod progress;

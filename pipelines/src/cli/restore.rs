@@ -36,5 +36,6 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         }
         text.push_str(&super::doctor::text(&backup::restore(&folder, &to)?));
     }
+    super::backup::noted(&args.data, "restore", &args.backup);
     super::show(&text)
 }

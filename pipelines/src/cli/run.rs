@@ -9,7 +9,7 @@ use clap::Args;
 use worldflow_schemas::Sym;
 use worldflow_sources::tokens::{self, Claims, KeyError, Role, TokenKey};
 
-use super::numbers;
+use super::{limits, numbers};
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
 use crate::tls;
@@ -80,6 +80,10 @@ pub(super) struct ServeArgs {
     /// Timely workers a realm; as the world says, or one a core, when absent.
     #[arg(long, value_parser = numbers::workers())]
     pub(super) workers: Option<usize>,
+    /// How much whoever connects may take: NAME=NUMBER, for example token_items_per_s=1000. May be given several
+    /// times; docs/security.md lists the names.
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    pub(super) limits: Vec<String>,
 }
 
 impl ServeArgs {
@@ -95,6 +99,7 @@ impl ServeArgs {
             manual,
             tls,
             insecure: self.insecure,
+            limits: limits::limits(&self.limits)?,
         })
     }
 }
@@ -177,7 +182,7 @@ fn given_key(given: &str) -> anyhow::Result<TokenKey> {
 const ROLES: [Role; 3] = [Role::GameServer, Role::Player, Role::Dashboard];
 
 /// What is known by a name that was given in an option.
-fn one_of<'k, T>(
+pub(super) fn one_of<'k, T>(
     option: &str,
     what: &str,
     given: &str,

@@ -216,6 +216,7 @@ mod tests {
             progress: watch::channel(Progress::default()).1,
             events: broadcast::channel(1).0,
             observed: Observed::new(name),
+            defined: Default::default(),
         };
         let folder = tempfile::tempdir().expect("a folder");
         let opened = recordings.iter().enumerate().map(|(number, times)| {

@@ -52,6 +52,7 @@ impl Gaps {
                 gap_ms / DAY_MS,
                 self.most_ms / DAY_MS
             ),
+            retry_after_ms: None,
             hint: "a number is in milliseconds: is one of the two in microseconds, or in seconds? `--max-gap` allows more"
                 .to_owned(),
         }

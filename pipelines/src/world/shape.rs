@@ -370,6 +370,12 @@ impl<'de> Deserializer<'de> for At<'_> {
             NodeValue::Map(_) => self.map(Some(fields), visitor),
             // `moon:` with nothing after it is an empty map.
             NodeValue::Null => self.map(Some(fields), visitor),
+            // Serde would take the items for the fields, one after the other.
+            NodeValue::List(_) => {
+                let hint =
+                    format!("write it as a map with keys such as `{}:`", fields.first().unwrap_or(&""));
+                self.placed(Err(Misfit::new("expected a map, found a list".to_owned(), Some(hint))))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

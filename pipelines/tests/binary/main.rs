@@ -4,6 +4,7 @@
 //! Nothing here sees the inside of a realm. Whatever happens in another process is awaited by its
 //! frames, its output or its end; only databases and HTTP, which tell nobody, are asked again.
 
+mod audit;
 mod bots;
 mod client;
 mod clock;
@@ -14,6 +15,7 @@ mod grants;
 mod http;
 mod kinesis;
 mod npcs;
+mod outage;
 mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
 #[path = "../../../sinks/tests/support/postgres.rs"]

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::client::{Client, Encoding, connect, deed};
 use crate::http::get;
-use crate::process::{Server, path, worldflow};
+use crate::process::{DEADLINE, Server, path, worldflow};
 use crate::worlds;
 
 const SECRET: &str = "a secret that is long enough for HS256";
@@ -59,6 +59,36 @@ async fn a_signed_token_opens_what_it_says_until_it_expires() {
     for hidden in [SECRET, &game_server, &player, &dashboard, public.lines().nth(1).expect("a key")] {
         assert!(!said.stdout.contains(hidden) && !said.stderr.contains(hidden), "{said:?}");
     }
+}
+
+/// Tokens are taken for five seconds more, since clocks differ.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_ends_with_its_token_also_when_nothing_happens_in_it() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let args = ["--jwt", "HS256=WORLD_SECRET", "--data", path(&data), path(&world)];
+    let server = Server::guarded("http", &args, &[("WORLD_SECRET", SECRET)]);
+    let secret = EncodingKey::from_secret(SECRET.as_bytes());
+    let began = std::time::Instant::now();
+    let short = signed(Algorithm::HS256, &secret, "dashboard", "wall", 3);
+    let long = signed(Algorithm::HS256, &secret, "dashboard", "hall", 60);
+    let mut stays = Client::open(&server, &long, Encoding::Json).await;
+    let mut client = Client::open(&server, &short, Encoding::Json).await;
+    client.subscribe(&["levels"]).await;
+    let goodbye = loop {
+        let frame = tokio::time::timeout(DEADLINE, client.receive()).await.expect("it ends");
+        let frame = frame.expect("it is told before the end");
+        if let Some(goodbye) = frame.get("goodbye") {
+            break goodbye["code"].clone();
+        }
+    };
+    assert_eq!(goodbye, "token_expired");
+    assert!(client.receive().await.is_none(), "and that is the end");
+    let took = began.elapsed().as_secs_f32();
+    assert!((7.0..30.0).contains(&took), "{took} s");
+    assert!(connect(&server, "/v1/socket", Some(&short), Encoding::Json).await.is_err());
+    stays.subscribe(&["levels"]).await;
+    server.stop();
 }
 
 /// A certificate for the loopback and its key, as files.

@@ -53,6 +53,116 @@ fn world(add: &str, expected: Expect) {
     expected.assert_eq(&problems(&[("world.yaml", &format!("{WORLD}{add}"))]));
 }
 
+/// Serde would take the items for the fields, one after the other.
+#[test]
+fn a_list_is_no_map_anywhere() {
+    world(
+        "clock: [60]\n",
+        expect![[r#"
+        error: world.yaml:18:8: expected a map, found a list
+           |
+        18 | clock: [60]
+           |        ^
+        hint: write it as a map with keys such as `real_seconds_per_hour:`
+
+    "#]],
+    );
+    let wrong = |file: &str, yaml: &str, expected: Expect| expected.assert_eq(&problems(&[(file, yaml)]));
+    wrong(
+        "npcs.yaml",
+        "elder: [wise]\n",
+        expect![[r#"
+        error: npcs.yaml:1:8: expected a map, found a list
+          |
+        1 | elder: [wise]
+          |        ^
+        hint: write it as a map with keys such as `addressed_by:`
+
+    "#]],
+    );
+    wrong(
+        "entities.yaml",
+        "stone: [object]\n",
+        expect![[r#"
+        error: entities.yaml:1:8: expected a map, found a list
+          |
+        1 | stone: [object]
+          |        ^
+        hint: write it as a map with keys such as `kind:`
+
+    "#]],
+    );
+    wrong(
+        "schedules.yaml",
+        "market: [1]\n",
+        expect![[r#"
+        error: schedules.yaml:1:9: expected a map, found a list
+          |
+        1 | market: [1]
+          |         ^
+        hint: write it as a map with keys such as `kind:`
+
+    "#]],
+    );
+    wrong(
+        "climates/mild.yaml",
+        "[{clear: {intensity: 0}}]\n",
+        expect![[r#"
+        error: climates/mild.yaml:1:1: expected a map, found a list
+          |
+        1 | [{clear: {intensity: 0}}]
+          | ^
+        hint: write it as a map with keys such as `states:`
+
+    "#]],
+    );
+    quest(
+        "wolves: [Wolves]\n",
+        expect![[r#"
+        error: quests/wolves.yaml:1:9: expected a map, found a list
+          |
+        1 | wolves: [Wolves]
+          |         ^
+        hint: write it as a map with keys such as `title:`
+
+    "#]],
+    );
+    quest(
+        "wolves: {title: W, stages: {hunt: [{kill: {event: kill}}], rest: {objectives: {kill: [kill]}}}}\n",
+        expect![[r#"
+            error: quests/wolves.yaml:1:35: expected a map, found a list
+              |
+            1 | wolves: {title: W, stages: {hunt: [{kill: {event: kill}}], rest: {objectives: {kill: [kill]}}}}
+              |                                   ^
+            hint: write it as a map with keys such as `title:`
+
+            error: quests/wolves.yaml:1:86: expected a map, found a list
+              |
+            1 | wolves: {title: W, stages: {hunt: [{kill: {event: kill}}], rest: {objectives: {kill: [kill]}}}}
+              |                                                                                      ^
+            hint: write it as a map with keys such as `title:`
+
+        "#]],
+    );
+    quest(
+        "wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}\n",
+        expect![[r#"
+            error: quests/wolves.yaml:1:31: the level is compared with a list
+              |
+            1 | wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}
+              |                               ^^^^^
+            hint: write `{one_of: [...]}`
+
+            error: quests/wolves.yaml:1:101: the attribute `damage` is compared with a list
+              |
+            1 | wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}
+              |                                                                                                     ^^^^^^
+            hint: write `{one_of: [...]}`
+
+        "#]],
+    );
+}
+
 #[test]
 fn a_right_world_has_no_problems() {
     quest(

@@ -141,7 +141,7 @@ pub struct WeatherTest {
 #[serde(untagged)]
 pub enum Test {
     /// All that is given holds.
-    Range(TestRange),
+    Range(#[serde(deserialize_with = "super::only_map")] TestRange),
     /// Is exactly this.
     Is(serde_json::Value),
 }

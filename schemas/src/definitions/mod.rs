@@ -8,6 +8,7 @@ mod condition;
 mod journal;
 mod npc;
 mod one_or_many;
+mod only_map;
 mod ordered;
 mod quest;
 mod reset;
@@ -20,6 +21,7 @@ pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use one_or_many::OneOrMany;
+pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
     Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,

@@ -73,6 +73,7 @@ impl IntoResponse for HttpError {
             hint: self.hint,
             retryable: self.status == StatusCode::SERVICE_UNAVAILABLE,
             about: None,
+            retry_after_ms: None,
         };
         (self.status, axum::Json(serde_json::json!({ "error": error }))).into_response()
     }

@@ -108,11 +108,14 @@ async fn live(
         let message = format!("{MOST_VIEWERS} viewers are connected already");
         return Err(HttpError::unavailable("too_many_viewers", message, "close another page".to_owned()));
     };
-    let stream = stream::unfold((feed, place), async |(mut feed, place)| {
-        feed.changed().await.ok()?;
-        let event = Event::default().data(&*feed.borrow_and_update());
-        Some((Ok(event), (feed, place)))
-    });
+    let stream =
+        stream::unfold((feed, place, pages, headers, uri), async |(mut feed, place, pages, headers, uri)| {
+            feed.changed().await.ok()?;
+            // A token may have expired since.
+            pages.scope(&headers, &uri).ok()?;
+            let event = Event::default().data(&*feed.borrow_and_update());
+            Some((Ok(event), (feed, place, pages, headers, uri)))
+        });
     Ok(sse(stream))
 }
 

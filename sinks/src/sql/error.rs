@@ -1,5 +1,7 @@
 //! What can go wrong between a sink and its database.
 
+use std::borrow::Cow;
+
 /// Why a flush, or the opening of a sink, failed. Never holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
@@ -85,9 +87,25 @@ impl SqlError {
                 "worldflow changes no table that it did not make; give it a database or a schema of its own \
                  (?options[search_path]=worldflow), and drop what depends on the table"
             }
-            SqlError::Statement(_) => "the sink tries again by itself",
+            SqlError::Statement(source) => statement_hint(source),
             SqlError::Behind { .. } => "it goes on when the realm is there",
         }
+    }
+}
+
+/// What to do about a statement that the database has refused, by the code of its standard.
+fn statement_hint(source: &sqlx::Error) -> &'static str {
+    let code = source.as_database_error().and_then(|error| error.code().map(Cow::into_owned));
+    match code.as_deref() {
+        Some("25006") => {
+            "the server takes no writes: it may be a standby, or fenced off; the sink tries again by itself, at the same address"
+        }
+        Some("55P03") => {
+            "another session holds a lock on a table, pg_locks and pg_stat_activity say which; the sink tries again by itself"
+        }
+        Some("53100") => "the database's disk is full; the sink tries again by itself",
+        Some("42501") => "the user of the address may not do this: grant it, or give another user",
+        _ => "the sink tries again by itself",
     }
 }
 

@@ -16,12 +16,13 @@ mod read;
 mod sqlite;
 mod table;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::{PostgresAddress, SqlSinkConfig, Target};
 pub use error::SqlError;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use worldflow_engine::realm::{Progress, Realm};
 
@@ -34,6 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 /// ... up to this.
 const LAST_BACKOFF: Duration = Duration::from_secs(10);
+/// How often it is said how far the tables are behind, when they are behind.
+const WATCH: Duration = Duration::from_millis(500);
 /// How long a sink that is being closed tries to write the last tick.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,8 +49,10 @@ pub struct SinkStatus {
     pub target: String,
     /// The tick that its tables are at; `None` before the first flush of this process.
     pub at: Option<Progress>,
-    /// How far its tables are behind the realm.
+    /// How far its tables are behind the realm; before the first flush, for how long they have not been looked at.
     pub lag_ms: i64,
+    /// Rows written or removed since it was opened.
+    pub rows: u64,
     /// Why it is not getting on, while it is not.
     pub error: Option<String>,
     /// What to do about it.
@@ -71,7 +76,8 @@ impl SqlSink {
         let begun = SinkStatus { sink: config.name.clone(), target: target.clone(), ..SinkStatus::default() };
         let (status, seen) = watch::channel(begun);
         let flush = Flush::new(realm, config.views.clone(), target);
-        let run = Run { config, flush, connection: None, status, closing: told_to_close };
+        let (status, begun_ms) = (Arc::new(status), flush.realm.progress.borrow().utc_ms);
+        let run = Run { begun_ms, config, flush, connection: None, status, closing: told_to_close };
         SqlSink { status: seen, closing, task: tokio::spawn(run.run()) }
     }
 
@@ -103,7 +109,9 @@ struct Run {
     config: SqlSinkConfig,
     flush: Flush,
     connection: Option<Connection>,
-    status: watch::Sender<SinkStatus>,
+    /// The realm's time when the sink was opened.
+    begun_ms: i64,
+    status: Arc<watch::Sender<SinkStatus>>,
     closing: watch::Receiver<bool>,
 }
 
@@ -111,6 +119,9 @@ impl Run {
     async fn run(mut self) {
         let mut failures = 0;
         let mut give_up = None;
+        // Ends with this.
+        let mut beside = JoinSet::new();
+        beside.spawn(self.watched());
         // Before its first tick a realm has no rows to compare with.
         self.news(Progress::default()).await;
         loop {
@@ -164,11 +175,13 @@ impl Run {
     fn succeeded(&self, flushed: Flushed) {
         let realm = &self.flush.realm;
         let lag_ms = realm.progress.borrow().utc_ms.saturating_sub(flushed.to.utc_ms);
+        let written = flushed.rows;
         let labels = [("realm", realm.name.to_string()), ("sink", self.config.name.clone())];
         metrics::counter!("worldflow_sink_flushes_total", &labels).increment(1);
         metrics::counter!("worldflow_sink_rows_total", &labels).increment(flushed.rows);
         self.tell(lag_ms, |status| {
             status.at = Some(flushed.to);
+            status.rows += written;
             (status.error, status.hint) = (None, None);
         });
     }
@@ -181,19 +194,50 @@ impl Run {
         }
         let labels = [("realm", name.to_owned()), ("sink", sink.clone())];
         metrics::counter!("worldflow_sink_failures_total", &labels).increment(1);
-        let now = realm.progress.borrow().utc_ms;
-        let lag_ms = self.status.borrow().at.map_or(0, |at| now.saturating_sub(at.utc_ms));
-        self.tell(lag_ms, |status| (status.error, status.hint) = (Some(error.to_string()), Some(hint)));
+        let now_ms = realm.progress.borrow().utc_ms;
+        let at_ms = self.status.borrow().at.map_or(self.begun_ms, |at| at.utc_ms);
+        self.tell(now_ms.saturating_sub(at_ms), |status| {
+            (status.error, status.hint) = (Some(error.to_string()), Some(hint))
+        });
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     fn tell(&self, lag_ms: i64, change: impl FnOnce(&mut SinkStatus)) {
-        let labels = [("realm", self.flush.realm.name.to_string()), ("sink", self.config.name.clone())];
-        metrics::gauge!("worldflow_sink_lag_ms", &labels).set(lag_ms as f64);
+        let lag = self.lag();
         self.status.send_modify(|status| {
+            lag.set(gauged(lag_ms));
             status.lag_ms = lag_ms;
             change(status);
         });
+    }
+
+    fn lag(&self) -> metrics::Gauge {
+        let labels = [("realm", self.flush.realm.name.to_string()), ("sink", self.config.name.clone())];
+        metrics::gauge!("worldflow_sink_lag_ms", &labels)
+    }
+
+    /// Says how far the tables are behind also while an attempt hangs, or the next one is waited for.
+    fn watched(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (status, progress, lag) =
+            (Arc::clone(&self.status), self.flush.realm.progress.clone(), self.lag());
+        let begun_ms = self.begun_ms;
+        // Between two flushes everything is as it should be.
+        let usual_ms = i64::try_from((self.config.every + WATCH).as_millis()).unwrap_or(i64::MAX);
+        async move {
+            let mut every = tokio::time::interval(WATCH);
+            loop {
+                every.tick().await;
+                let now_ms = progress.borrow().utc_ms;
+                status.send_if_modified(|status| {
+                    let lag_ms = now_ms.saturating_sub(status.at.map_or(begun_ms, |at| at.utc_ms));
+                    let behind = lag_ms > usual_ms;
+                    if behind {
+                        lag.set(gauged(lag_ms));
+                        status.lag_ms = lag_ms;
+                    }
+                    behind
+                });
+            }
+        }
     }
 
     fn is_closing(&self) -> bool {
@@ -222,6 +266,11 @@ impl Run {
             _ = self.closing.wait_for(|closing| *closing) => {}
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+fn gauged(lag_ms: i64) -> f64 {
+    lag_ms as f64
 }
 
 async fn open(config: &SqlSinkConfig) -> Result<Connection, SqlError> {

@@ -13,9 +13,10 @@ use super::table::{list, on_conflict, quoted};
 /// The rows of one statement.
 const BATCH_ROWS: usize = 2000;
 
-/// What a session of ours is not left waiting for by the server, should we vanish.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '10s'; \
-                       SET client_min_messages = 'warning'";
+/// How long the server waits for us, should we vanish; how long we wait for a lock; and that of what a server or a role allows a
+/// statement, which may be meant for people at a terminal, as much counts as a flush has.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '5s'; \
+                       SET statement_timeout = '600s'; SET client_min_messages = 'warning'";
 
 pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let options = options.clone().application_name("worldflow").log_slow_statements(

@@ -61,25 +61,73 @@ impl Dialect {
         )
     }
 
-    fn add_column(self, view: &ViewDef, column: &Column) -> String {
-        let kind = self.type_of(column.kind);
-        format!("ALTER TABLE {} ADD COLUMN {} {kind}", quoted(view.name), quoted(column.name))
-    }
-
-    /// The statements that bring a table of shape `old`, or none, to the view's present shape.
+    /// The statements that bring a table of shape `old`, or none, to the view's present shape. Rows stay: what is wrong in
+    /// them afterwards is put right by comparing them with the view. Only SQLite, which cannot change a primary key,
+    /// copies them into another table.
     pub(crate) fn migrate(self, old: Option<&str>, view: &ViewDef) -> Vec<String> {
         let Some(old) = old else { return vec![self.create(view)] };
+        let old: Vec<Was<'_>> = old.lines().map(Was::read).collect();
         let new = shape(view);
+        let new: Vec<Was<'_>> = new.lines().map(Was::read).collect();
         if old == new {
             return Vec::new();
         }
-        let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-        let kept = old.iter().all(|line| new.contains(line));
-        let added = || view.columns.iter().enumerate().filter(|(place, _)| !old.contains(&new[*place]));
-        if kept && added().all(|(place, _)| place >= view.key) {
-            return added().map(|(_, column)| self.add_column(view, column)).collect();
+        let key = |columns: &[Was<'_>]| -> Vec<String> {
+            columns
+                .iter()
+                .filter(|column| column.key)
+                .map(|column| format!("{} {}", column.name, column.kind))
+                .collect()
+        };
+        let same_key = key(&old) == key(&new);
+        if self == Dialect::Sqlite && !same_key {
+            return self.copied(&old, &new, view);
         }
-        vec![format!("DROP TABLE IF EXISTS {}", quoted(view.name)), self.create(view)]
+        let table = quoted(view.name);
+        let mut statements = Vec::new();
+        if !same_key {
+            statements.push(drop_key(view));
+        }
+        // A column of another type is another column.
+        let gone = old.iter().filter(|was| !new.iter().any(|is| was.is_same_column(is)));
+        statements.extend(gone.map(|was| format!("ALTER TABLE {table} DROP COLUMN {}", quoted(was.name))));
+        for (column, _) in
+            view.columns.iter().zip(&new).filter(|(_, is)| !old.iter().any(|was| was.is_same_column(is)))
+        {
+            let kind = self.type_of(column.kind);
+            statements.push(format!("ALTER TABLE {table} ADD COLUMN {} {kind}", quoted(column.name)));
+        }
+        if !same_key {
+            statements.extend(new_key(view, &old));
+        }
+        statements
+    }
+
+    /// Another table with the rows of the old one, as far as they have different keys in it.
+    fn copied(self, old: &[Was<'_>], new: &[Was<'_>], view: &ViewDef) -> Vec<String> {
+        let (table, kept) = (quoted(view.name), quoted(&format!("worldflow_kept_{}", view.name)));
+        let value = |(column, is): (&Column, &Was<'_>)| {
+            let name = quoted(column.name);
+            match (old.iter().any(|was| was.is_same_column(is)), is.key) {
+                (true, true) => format!("coalesce({name}, {})", empty(column.kind)),
+                (true, false) => name,
+                (false, true) => empty(column.kind).to_owned(),
+                (false, false) => "NULL".to_owned(),
+            }
+        };
+        let values: Vec<String> = view.columns.iter().zip(new).map(value).collect();
+        vec![
+            format!("DROP TABLE IF EXISTS temp.{kept}"),
+            format!("CREATE TEMP TABLE {kept} AS SELECT * FROM {table}"),
+            format!("DROP TABLE {table}"),
+            self.create(view),
+            format!(
+                "INSERT OR IGNORE INTO {table} ({}) SELECT {} FROM temp.{kept}",
+                list(view.columns),
+                values.join(", ")
+            ),
+            format!("DROP TABLE temp.{kept}"),
+        ]
     }
 
     /// The rows of a realm, JSON as text.
@@ -95,6 +143,71 @@ impl Dialect {
         let realm = if self == Dialect::Sqlite { "?" } else { "$1" };
         format!("SELECT {} FROM {} WHERE \"realm\" = {realm}", columns.join(", "), quoted(view.name))
     }
+}
+
+/// A column as a table had it when it was made: a line of [`shape`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Was<'a> {
+    name: &'a str,
+    kind: &'a str,
+    key: bool,
+}
+
+impl<'a> Was<'a> {
+    fn read(line: &'a str) -> Was<'a> {
+        let mut words = line.split(' ');
+        let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Was { name, kind, key: words.next() == Some("key") }
+    }
+
+    fn is_same_column(&self, other: &Was<'_>) -> bool {
+        (self.name, self.kind) == (other.name, other.kind)
+    }
+}
+
+/// What stands in a key column for a value that is absent.
+fn empty(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Bool => "false",
+        ColumnType::Int | ColumnType::Tick | ColumnType::Time | ColumnType::Dec => "0",
+        ColumnType::Text | ColumnType::Any => "''",
+        ColumnType::Json => "'null'",
+    }
+}
+
+/// Takes a table of PostgreSQL its primary key, whatever that is called.
+fn drop_key(view: &ViewDef) -> String {
+    let table = quoted(view.name).replace('\'', "''");
+    format!(
+        "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint \
+         WHERE conrelid = '{table}'::regclass AND contype = 'p'; \
+         IF name IS NOT NULL THEN EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', name); END IF; END $$"
+    )
+}
+
+/// Gives a table of PostgreSQL another primary key. Of rows that are alike in it one stays.
+fn new_key(view: &ViewDef, old: &[Was<'_>]) -> Vec<String> {
+    let (table, key) = (quoted(view.name), &view.columns[..view.key]);
+    let mut statements = Vec::new();
+    for column in key {
+        let (name, empty) = (quoted(column.name), empty(column.kind));
+        statements.push(format!("UPDATE {table} SET {name} = {empty} WHERE {name} IS NULL"));
+        statements.push(format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL"));
+    }
+    // What is no longer part of the key may be absent again.
+    for column in view.columns[view.key..]
+        .iter()
+        .filter(|column| old.iter().any(|was| was.key && was.name == column.name))
+    {
+        statements.push(format!("ALTER TABLE {table} ALTER COLUMN {} DROP NOT NULL", quoted(column.name)));
+    }
+    let same: Vec<String> = key.iter().map(|column| format!("a.{0} = b.{0}", quoted(column.name))).collect();
+    statements.push(format!(
+        "DELETE FROM {table} a USING {table} b WHERE a.ctid < b.ctid AND {}",
+        same.join(" AND ")
+    ));
+    statements.push(format!("ALTER TABLE {table} ADD PRIMARY KEY ({})", list(key)));
+    statements
 }
 
 /// What happens to a row whose key is there already.
@@ -142,21 +255,53 @@ mod tests {
     const RETYPED: &[Column] = &[col("realm", ColumnType::Text), col("a", ColumnType::Text)];
 
     #[test]
-    fn a_new_column_is_added_and_any_other_change_rebuilds() {
-        let migrate = |old: &ViewDef, new: &ViewDef| {
-            Dialect::Postgres.migrate(Some(&shape(old)), new).join(";\n") + ";"
+    fn a_table_is_changed_and_its_rows_stay() {
+        let migrate = |dialect: Dialect, old: &ViewDef, new: &ViewDef| {
+            dialect.migrate(Some(&shape(old)), new).iter().map(|sql| format!("{sql};\n")).collect::<String>()
         };
-        expect!["ALTER TABLE \"v\" ADD COLUMN \"b\" JSONB;"]
-            .assert_eq(&migrate(&view(1, TWO), &view(1, THREE)));
-        expect![";"].assert_eq(&migrate(&view(1, TWO), &view(1, TWO)));
-        for (old, new) in [
-            (view(1, THREE), view(1, TWO)),
-            (view(1, TWO), view(1, RETYPED)),
-            (view(1, TWO), view(2, TWO)),
-            (view(2, TWO), view(3, THREE)),
-        ] {
-            assert!(migrate(&old, &new).starts_with("DROP TABLE"), "{old:?} {new:?}");
+        let (one, two) = (view(1, TWO), view(2, TWO));
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            assert_eq!(migrate(dialect, &one, &one), "");
+            assert_eq!(
+                migrate(dialect, &view(1, THREE), &one),
+                "ALTER TABLE \"v\" DROP COLUMN \"b\";\n",
+                "{dialect:?}"
+            );
         }
+        expect![[r#"
+            ALTER TABLE "v" ADD COLUMN "b" JSONB;
+        "#]]
+        .assert_eq(&migrate(Dialect::Postgres, &one, &view(1, THREE)));
+        expect![[r#"
+            ALTER TABLE "v" DROP COLUMN "a";
+            ALTER TABLE "v" ADD COLUMN "a" TEXT;
+        "#]]
+        .assert_eq(&migrate(Dialect::Sqlite, &one, &view(1, RETYPED)));
+        expect![[r#"
+            DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE conrelid = '"v"'::regclass AND contype = 'p'; IF name IS NOT NULL THEN EXECUTE format('ALTER TABLE "v" DROP CONSTRAINT %I', name); END IF; END $$;
+            UPDATE "v" SET "realm" = '' WHERE "realm" IS NULL;
+            ALTER TABLE "v" ALTER COLUMN "realm" SET NOT NULL;
+            UPDATE "v" SET "a" = 0 WHERE "a" IS NULL;
+            ALTER TABLE "v" ALTER COLUMN "a" SET NOT NULL;
+            DELETE FROM "v" a USING "v" b WHERE a.ctid < b.ctid AND a."realm" = b."realm" AND a."a" = b."a";
+            ALTER TABLE "v" ADD PRIMARY KEY ("realm", "a");
+        "#]].assert_eq(&migrate(Dialect::Postgres, &one, &two));
+        expect![[r#"
+            DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE conrelid = '"v"'::regclass AND contype = 'p'; IF name IS NOT NULL THEN EXECUTE format('ALTER TABLE "v" DROP CONSTRAINT %I', name); END IF; END $$;
+            UPDATE "v" SET "realm" = '' WHERE "realm" IS NULL;
+            ALTER TABLE "v" ALTER COLUMN "realm" SET NOT NULL;
+            ALTER TABLE "v" ALTER COLUMN "a" DROP NOT NULL;
+            DELETE FROM "v" a USING "v" b WHERE a.ctid < b.ctid AND a."realm" = b."realm";
+            ALTER TABLE "v" ADD PRIMARY KEY ("realm");
+        "#]].assert_eq(&migrate(Dialect::Postgres, &two, &one));
+        expect![[r#"
+            DROP TABLE IF EXISTS temp."worldflow_kept_v";
+            CREATE TEMP TABLE "worldflow_kept_v" AS SELECT * FROM "v";
+            DROP TABLE "v";
+            CREATE TABLE "v" ("realm" TEXT NOT NULL, "a" INTEGER NOT NULL, "b" TEXT NOT NULL, PRIMARY KEY ("realm", "a", "b")) WITHOUT ROWID;
+            INSERT OR IGNORE INTO "v" ("realm", "a", "b") SELECT coalesce("realm", ''), coalesce("a", 0), 'null' FROM temp."worldflow_kept_v";
+            DROP TABLE temp."worldflow_kept_v";
+        "#]].assert_eq(&migrate(Dialect::Sqlite, &two, &view(3, THREE)));
     }
 
     #[test]

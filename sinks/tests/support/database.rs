@@ -77,6 +77,17 @@ impl Database {
         all
     }
 
+    /// The rows of a table, each with what becomes another one whenever it is written.
+    pub async fn versions(&self, table: &str) -> BTreeSet<String> {
+        let sql = match self {
+            // The transaction that wrote it.
+            Database::Postgres(_) => format!("SELECT xmin::text || ' ' || t::text FROM {table} t"),
+            // SQLite remembers nothing of the kind: it is the row alone.
+            Database::Sqlite(_) => format!("SELECT fact || ' ' || value FROM {table}"),
+        };
+        self.texts(vec![sql]).await.remove(0).into_iter().collect()
+    }
+
     fn rows_of(&self, view: &ViewDef, realm: Sym) -> String {
         let (name, realm) = (view.name, realm.as_str());
         match self {

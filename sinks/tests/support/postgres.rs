@@ -4,7 +4,7 @@
 //! fails the test: `./test` installs it.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ pub struct Postgres {
     user: Option<(u32, u32)>,
     port: u16,
     tls: bool,
+    /// Whether what is committed is on the disk: not needed where no machine crashes.
+    durable: bool,
     server: Option<Child>,
 }
 
@@ -24,6 +26,14 @@ impl Postgres {
     /// Makes a cluster and starts its server.
     pub fn start() -> Postgres {
         let mut postgres = Postgres::make();
+        postgres.start_again();
+        postgres
+    }
+
+    /// The same, and what is committed is on the disk.
+    pub fn start_durable() -> Postgres {
+        let mut postgres = Postgres::make();
+        postgres.durable = true;
         postgres.start_again();
         postgres
     }
@@ -53,8 +63,8 @@ impl Postgres {
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid)).expect("root may give a folder away");
         }
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let postgres = Postgres { folder, programs, user, port, tls: false, server: None };
+        let port = free_port();
+        let postgres = Postgres { folder, programs, user, port, tls: false, durable: false, server: None };
         let made = postgres
             .command("initdb")
             .args(["-U", "worldflow", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
@@ -70,12 +80,46 @@ impl Postgres {
         format!("postgres://worldflow:not-a-secret@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// The address of its database, as reached through another door.
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        self.url().replace(&self.address().to_string(), &address.to_string())
+    }
+
+    /// A copy of a cluster that has stopped, which has not started.
+    pub fn copy(&self) -> Postgres {
+        assert!(self.server.is_none(), "a running cluster is not copied as files");
+        let folder = tempfile::Builder::new().prefix("worldflow-postgres-").tempdir().expect("a folder");
+        if let Some((uid, gid)) = self.user {
+            chown(folder.path(), Some(uid), Some(gid)).expect("root may give a folder away");
+        }
+        let copied =
+            Command::new("cp").arg("-a").arg(self.folder.path().join("data")).arg(folder.path()).status();
+        assert!(copied.expect("cp runs").success());
+        let port = free_port();
+        let Postgres { programs, user, tls, durable, .. } = self;
+        Postgres {
+            folder,
+            programs: programs.clone(),
+            user: *user,
+            port,
+            tls: *tls,
+            durable: *durable,
+            server: None,
+        }
+    }
+
     /// Starts the server of an existing cluster, and waits until it takes connections.
     pub fn start_again(&mut self) {
         let mut server = self
             .command("postgres")
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-            .args(["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=16MB"])
+            .args(["-c", "unix_socket_directories=", "-c", "shared_buffers=16MB"])
+            .args(["-c", if self.durable { "fsync=on" } else { "fsync=off" }])
             .args(["-c", if self.tls { "ssl=on" } else { "ssl=off" }])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -120,6 +164,10 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.crash();
     }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 /// The folder of `initdb` and `postgres`: the newest of Debian's, or one on the path.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
+use worldflow_schemas::catalog::FACTS;
 use worldflow_schemas::{Row, Tick, Value};
 use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
 
@@ -101,29 +102,78 @@ pub async fn two_realms(database: &Database) {
     assert_eq!(assert_closed_tick(database, &fakes[1], 20).await, 20);
 }
 
-/// Tables of an older catalog: one lacks a column, one has another type, one was never ours.
+/// A fact of the realm's gate.
+fn fact(realm: worldflow_schemas::Sym, name: &str, value: Value) -> Row {
+    let [scope, holder] = ["realm", "gate"].map(sym);
+    Row::from([Value::id(realm), scope, holder, sym(name), value, int(1), Value::Null])
+}
+
+/// Runs a sink up to the realm's tick, and says how many rows it has written or removed.
+async fn written(database: &Database, fake: &Fake) -> u64 {
+    let sink = SqlSink::open(config(database), fake.realm.clone());
+    let status = sink.status();
+    assert_eq!(sink.close().await.map(|at| at.tick), Some(fake.tick()), "{:?}", status.borrow());
+    status.borrow().rows
+}
+
+/// A sink that is started again writes only what has changed in between, whatever it remembers.
+pub async fn restarted(database: &Database) {
+    let mut fake = Fake::new("greenvale", 1);
+    let realm = fake.realm.name;
+    for number in 0..100 {
+        fake.put(5, FACTS, fact(realm, &format!("f{number}"), Value::Int(number)));
+    }
+    assert_eq!(written(database, &fake).await, 100);
+    // In the same lineage, in another one, and with nothing to do.
+    for (tick, epoch) in [(10, 1), (20, 2)] {
+        fake = fake.restarted(tick, epoch);
+        assert_eq!(written(database, &fake).await, 0);
+        let versions = database.versions("facts").await;
+        fake.put(tick + 1, FACTS, fact(realm, "f7", Value::Int(tick.cast_signed())));
+        let gone = vec![Value::id(realm), sym("realm"), sym("gate"), sym(&format!("f{}", tick + 1))];
+        fake.apply(tick + 2, vec![(FACTS, gone, None)]);
+        let fresh = fake.restarted(tick + 5, epoch);
+        assert_eq!(written(database, &fresh).await, 2);
+        assert_closed_tick(database, &fresh, tick + 5).await;
+        let kept = database.versions("facts").await.intersection(&versions).count();
+        assert_eq!(kept, versions.len() - 2, "the other rows were not touched");
+        fake = fresh;
+    }
+}
+
+/// Tables of another catalog are changed to that of today, with the rows that they have; what was never ours is left alone.
 pub async fn older_tables(database: &Database) {
     let mut fake = Fake::new("greenvale", 1);
     let realm = fake.realm.name;
-    let fact = |value: Value| {
-        let text = ["realm", "gate"].map(sym);
-        let [scope, holder] = text;
-        Row::from([Value::id(realm), scope, holder, sym("open"), value, int(1), Value::Null])
+    for number in 0..20 {
+        fake.put(5, FACTS, fact(realm, &format!("f{number}"), Value::Int(number)));
+    }
+    assert_eq!(written(database, &fake).await, 20);
+    let shaped = |from: &str, to: &str| {
+        format!("UPDATE worldflow_tables SET shape = replace(shape, '{from}', '{to}') WHERE view = 'facts'")
     };
-    fake.put(5, worldflow_schemas::catalog::FACTS, fact(Value::Bool(true)));
-    SqlSink::open(config(database), fake.realm.clone()).close().await.expect("flushed");
-    database.execute(r#"ALTER TABLE "facts" DROP COLUMN "expires""#).await;
-    database
-        .execute(
-            "UPDATE worldflow_tables SET shape = replace(shape, '\nexpires Tick', '') WHERE view = 'facts'",
-        )
-        .await;
-    database
-        .execute("UPDATE worldflow_tables SET shape = replace(shape, 'tags Json', 'tags Int') WHERE view = 'entities'")
-        .await;
-    fake.put(6, worldflow_schemas::catalog::FACTS, fact(Value::Int(2)));
-    SqlSink::open(config(database), fake.realm.clone()).close().await.expect("flushed");
-    assert_closed_tick(database, &fake, 6).await;
+    // As the table was, when a column was missing; when there was another one; when one was of another type.
+    let lacks = [r#"ALTER TABLE "facts" DROP COLUMN "expires""#.to_owned(), shaped("\nexpires Tick", "")];
+    let has = [
+        r#"ALTER TABLE "facts" ADD COLUMN "former" TEXT"#.to_owned(),
+        shaped("\nexpires Tick", "\nformer Text\nexpires Tick"),
+    ];
+    let typed = [
+        r#"ALTER TABLE "facts" DROP COLUMN "version""#.to_owned(),
+        r#"ALTER TABLE "facts" ADD COLUMN "version" TEXT"#.to_owned(),
+        shaped("version Int", "version Text"),
+    ];
+    // What is null, and always was, need not be written; a column of another type is filled again.
+    for (statements, rows) in [(&lacks[..], 0), (&has[..], 0), (&typed[..], 20)] {
+        for sql in statements {
+            database.execute(sql).await;
+        }
+        assert_eq!(written(database, &fake).await, rows, "{statements:?}");
+        assert_closed_tick(database, &fake, 5).await;
+        // It is as one that was made today: nothing is done again.
+        assert_eq!(written(database, &fake).await, 0);
+    }
+    another_key(database, &fake).await;
 
     database.execute("DELETE FROM worldflow_tables WHERE view = 'weather'").await;
     let sink = SqlSink::open(config(database), fake.realm.clone());
@@ -131,6 +181,81 @@ pub async fn older_tables(database: &Database) {
     let failed = status.wait_for(|status| status.error.is_some()).await.expect("the sink runs").clone();
     assert!(failed.error.expect("waited for").contains("weather"), "a table that is not ours stays as it is");
     sink.abort().await;
+}
+
+/// The key was longer, with rows that are alike in today's; then it was shorter. A view of a user's own stays.
+async fn another_key(database: &Database, fake: &Fake) {
+    let shape = |key: &str, former: &str| {
+        let columns = [("realm Text", ""), ("scope Text", ""), ("holder Text", ""), ("fact Text", key)];
+        let columns =
+            columns.map(|(column, not)| format!("{column}{}", if not.is_empty() { " key" } else { "" }));
+        format!(
+            "UPDATE worldflow_tables SET shape = '{}{former}\nvalue Any\nversion Int\nexpires Tick' WHERE view = 'facts'",
+            columns.join("\n")
+        )
+    };
+    let rebuilt = |key: &str, more: &str| {
+        vec![
+            "CREATE TABLE kept AS SELECT * FROM facts".to_owned(),
+            "DROP TABLE facts".to_owned(),
+            format!(
+                "CREATE TABLE facts (realm TEXT NOT NULL, scope TEXT NOT NULL, holder TEXT NOT NULL, fact TEXT{more}, \
+                 value TEXT, version BIGINT, expires BIGINT, PRIMARY KEY ({key}))"
+            ),
+        ]
+    };
+    let columns = "realm, scope, holder, fact, value, version, expires";
+    let mut longer = rebuilt("realm, scope, holder, fact, former", " NOT NULL, former BIGINT NOT NULL");
+    longer.extend(
+        [1, 2].map(|former| {
+            format!("INSERT INTO facts ({columns}, former) SELECT {columns}, {former} FROM kept")
+        }),
+    );
+    longer.extend(["DROP TABLE kept".to_owned(), shape("", "\nformer Int key")]);
+    let mut shorter = rebuilt("realm, scope, holder", "");
+    shorter.push(format!("INSERT INTO facts ({columns}) SELECT {columns} FROM kept WHERE fact = 'f3'"));
+    shorter.extend(["DROP TABLE kept".to_owned(), shape("not", "")]);
+    for (statements, rows) in [(longer, 0), (shorter, 19)] {
+        for sql in &statements {
+            database.execute(sql).await;
+        }
+        database.execute("CREATE VIEW theirs AS SELECT fact, value FROM facts").await;
+        assert_eq!(written(database, fake).await, rows, "{statements:?}");
+        assert_closed_tick(database, fake, 5).await;
+        let seen = database.texts(vec!["SELECT fact FROM theirs ORDER BY fact".to_owned()]).await;
+        assert_eq!(seen[0].len(), 20, "what somebody has built on the table still stands");
+        database.execute("DROP VIEW theirs").await;
+        assert_eq!(written(database, fake).await, 0);
+    }
+}
+
+/// A view that a sink no longer holds keeps its table as it was, with the tick at which that was; when it is held again, what differs
+/// is written.
+pub async fn left_out(database: &Database) {
+    let mut fake = Fake::new("greenvale", 1);
+    let realm = fake.realm.name;
+    for number in 0..10 {
+        fake.put(5, FACTS, fact(realm, &format!("f{number}"), Value::Int(number)));
+    }
+    assert_eq!(written(database, &fake).await, 10);
+    fake.put(6, FACTS, fact(realm, "f3", Value::Int(33)));
+    let without = SqlSinkConfig {
+        views: VIEWS.into_iter().filter(|view| *view != FACTS).collect(),
+        ..config(database)
+    };
+    let sink = SqlSink::open(without, fake.realm.clone());
+    assert_eq!(sink.close().await.map(|at| at.tick), Some(6));
+    let of = |column: &str, view: &str| {
+        format!("SELECT CAST({column} AS TEXT) FROM worldflow_frontier WHERE view = '{view}'")
+    };
+    let asked = vec![
+        of("tick", "facts"),
+        of("tick", "clock"),
+        "SELECT value FROM facts WHERE fact = 'f3'".to_owned(),
+    ];
+    assert_eq!(database.texts(asked).await, [["5"], ["6"], ["3"]]);
+    assert_eq!(written(database, &fake).await, 1);
+    assert_closed_tick(database, &fake, 6).await;
 }
 
 /// Text that one database or the other cannot hold is replaced, and never stops the sink.

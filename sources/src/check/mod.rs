@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_engine::admission::{Item, Refusal};
+use worldflow_engine::defined::Defined;
 use worldflow_engine::intake::too_fast;
 use worldflow_engine::rate::RateLimits;
 use worldflow_engine::view_store::ViewStore;
@@ -88,6 +89,8 @@ pub struct Checker {
     rates: Mutex<RateLimits>,
     recent: Recent,
     new_ids: NewIds,
+    /// The quests there are; without it every id that is known may be one.
+    defined: Option<Defined>,
 }
 
 #[derive(Debug)]
@@ -134,7 +137,19 @@ impl Checker {
             rates: Mutex::default(),
             recent: Recent::default(),
             new_ids: NewIds::default(),
+            defined: None,
         }
+    }
+
+    /// The same, and it refuses what is about a quest that is not there.
+    #[must_use]
+    pub fn knowing(self, defined: Defined) -> Checker {
+        Checker { defined: Some(defined), ..self }
+    }
+
+    fn knows_quest(&self, name: &str) -> bool {
+        let is_there = |id| self.defined.as_ref().is_none_or(|defined| defined.has_quest(id));
+        Sym::find(name).is_some_and(is_there)
     }
 
     /// Whether `pattern` (see [`matches`]) means at least one kind of this world.
@@ -186,7 +201,7 @@ impl Checker {
             let most = kind.def.max_per_second.saturating_mul(RESENDS);
             let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
             if !rates.admit(kind_name, who, most, now_ms) {
-                return Err(too_fast(kind_name, who, most));
+                return Err(too_fast(kind_name, who, most, now_ms));
             }
         }
         let id = id.map_or(EventId::Position(position), |id| EventId::Named(id.into()));
@@ -229,13 +244,13 @@ impl Checker {
                 format!("an event of kind `{kind_name}` needs a target"),
                 "the target is the quest's id",
             )),
-            // Quests come and go while the world runs, but each is an id that is known.
-            Some(target) if kind.about_quests && Sym::find(target).is_none() => Err(refuse(
-                "unknown_quest",
-                "target",
-                format!("unknown quest {}", quote(target)),
-                "the view `quest_state` lists a player's; the world's quests lie in quests/",
-            )),
+            // Quests come and go while the world runs: the graph decides too, as of the tick.
+            Some(target) if kind.about_quests && !self.knows_quest(target) => {
+                let quests = self.defined.iter().flat_map(Defined::quests).map(|id| id.as_str());
+                let about = "the view `quest_state` lists a player's; the world's quests lie in quests/";
+                let hint = hints.suggest(target, quests, about);
+                Err(refuse("unknown_quest", "target", format!("unknown quest {}", quote(target)), hint))
+            }
             Some(target) if kind.def.known_targets && !self.knows_entity(target) => {
                 let hint = hints.suggest(
                     target,
@@ -323,7 +338,7 @@ pub(crate) fn refuse(
     reason: impl Into<String>,
     hint: impl Into<String>,
 ) -> Refusal {
-    Refusal { code, path: path.into(), reason: reason.into(), hint: hint.into() }
+    Refusal { code, path: path.into(), reason: reason.into(), hint: hint.into(), retry_after_ms: None }
 }
 
 /// At most a line of what somebody sent, for messages.

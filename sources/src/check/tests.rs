@@ -336,3 +336,35 @@ fn patterns_of_kinds() {
     assert_eq!(checker().kind_pattern("quest.*"), Ok(()));
     assert_eq!(checker().kind_pattern("kil").map_err(|refusal| refusal.hint.contains("`kill`")), Err(true));
 }
+
+#[test]
+fn an_id_that_is_no_quest_is_none_however_well_it_is_known() {
+    let defined = Defined::default();
+    let quest = json!({"title": "t", "stages": {"s": {"objectives": {"o": {"event": "kill"}}}}});
+    let quest: Arc<_> =
+        serde_json::from_value::<worldflow_schemas::definitions::QuestDef>(quest).expect("a quest").into();
+    let edit =
+        |quest| defined.note(&worldflow_schemas::input::DefinitionEdit::Quest(Sym::new("wolf_hunt"), quest));
+    edit(Some(quest));
+    let checker = checker().knowing(defined.clone());
+    let server = sender(Role::GameServer, "server-1");
+    let about = |verb: &str, target: &str| {
+        outcome(
+            &checker,
+            &server,
+            &format!(r#"{{"kind": "quest.{verb}", "player": "ana", "target": "{target}"}}"#),
+        )
+    };
+    // An entity, and a word of the world that was a quest's in the tests above.
+    for verb in ["accept", "turn_in", "abandon"] {
+        for target in ["wolf", "wolves"] {
+            assert!(
+                about(verb, target).starts_with(&format!("unknown_quest target: unknown quest `{target}`"))
+            );
+        }
+        assert!(about(verb, "wolf_hunt").starts_with("ok"));
+    }
+    assert!(about("accept", "wolf_hnt").contains("did you mean `wolf_hunt`?"));
+    edit(None);
+    assert!(about("accept", "wolf_hunt").starts_with("unknown_quest"), "it has been removed");
+}

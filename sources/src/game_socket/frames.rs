@@ -170,6 +170,7 @@ pub(super) fn error(refusal: &Refusal, about: Option<u64>) -> v1::Error {
         hint: refusal.hint.clone(),
         retryable: retryable(refusal.code),
         about,
+        retry_after_ms: refusal.retry_after_ms,
     }
 }
 

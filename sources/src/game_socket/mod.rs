@@ -21,8 +21,9 @@ mod stream;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
@@ -32,6 +33,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use worldflow_engine::admission::Refusal;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::Sym;
@@ -41,9 +43,13 @@ use self::hub::Hub;
 use self::inbox::Bounds;
 pub use self::lists::MOST_ITEMS;
 use self::seats::Seats;
+pub(crate) use self::seats::Subject;
 use self::shown::Work;
+use crate::allowance::{Allowances, later};
+use crate::audit::Audit;
 use crate::check::{Checker, quote, refuse};
-use crate::tokens::{Claims, Tokens, random_hex};
+use crate::http_guard::{Code, Payer, peer};
+use crate::tokens::{Bearer, Claims, Role, Tokens, random_hex};
 
 /// How much one session, and all together, may take.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +86,17 @@ pub struct Limits {
     pub token_frames_per_s: u32,
     /// As `token_frames_per_s`, of a game server's token.
     pub server_token_frames_per_s: u32,
+    /// Events, writes and answers a second of all sessions and requests of a token together; more are refused, or a
+    /// request is read more slowly.
+    pub token_items_per_s: u32,
+    /// As `token_items_per_s`, of a game server's token.
+    pub server_token_items_per_s: u32,
+    /// Requests of HTTP a second of a player's token; more are refused.
+    pub token_requests_per_s: u32,
+    /// As `token_requests_per_s`, of a game server's or a dashboard's token.
+    pub server_token_requests_per_s: u32,
+    /// Requests a second of one address without a good token.
+    pub stranger_requests_per_s: u32,
     /// Bytes of changes, and as many of events, that may wait for one session before it gets a snapshot
     /// instead, or misses events.
     pub waiting_bytes: usize,
@@ -120,6 +137,11 @@ impl Default for Limits {
             server_refused_per_s: 10_000,
             token_frames_per_s: 2_000,
             server_token_frames_per_s: 50_000,
+            token_items_per_s: 5_000,
+            server_token_items_per_s: 200_000,
+            token_requests_per_s: 50,
+            server_token_requests_per_s: 500,
+            stranger_requests_per_s: 50,
             waiting_bytes: 4 << 20,
             all_waiting_bytes: 512 << 20,
             lagging: Duration::from_secs(1),
@@ -175,6 +197,10 @@ struct Shared {
     seats: Arc<Seats>,
     bounds: Bounds,
     work: Arc<Work>,
+    /// Items of each token.
+    items: Allowances<Subject>,
+    requests: Allowances<Payer>,
+    audit: OnceLock<Audit>,
     next_session: AtomicU64,
     closing: watch::Sender<bool>,
 }
@@ -195,7 +221,8 @@ impl Realms {
         let limits = Limits { items: limits.items.min(MOST_ITEMS), ..limits };
         let work: Arc<Work> = Arc::default();
         let rooms = realms.into_iter().map(|realm| {
-            let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views));
+            let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views))
+                .knowing(realm.defined.clone());
             let hub = Hub::open(realm.clone(), &limits, Arc::clone(&work));
             (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
         });
@@ -210,6 +237,9 @@ impl Realms {
                 seats: Arc::new(Seats::new(limits)),
                 bounds: Bounds { session, all, held: Arc::default(), lagging: limits.lagging },
                 work,
+                items: Allowances::default(),
+                requests: Allowances::default(),
+                audit: OnceLock::new(),
                 next_session: AtomicU64::new(0),
                 closing: watch::channel(false).0,
             }),
@@ -219,6 +249,34 @@ impl Realms {
     /// Ends every session with a goodbye and takes no new ones.
     pub fn close(&self) {
         self.shared.closing.send_replace(true);
+    }
+
+    /// Writes down from now on who comes and goes. The first call counts.
+    pub fn record_in(&self, audit: Audit) {
+        let _is_set = self.shared.audit.set(audit);
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        self.shared.audit.get_or_init(Audit::default)
+    }
+
+    pub(crate) fn requests(&self) -> &Allowances<Payer> {
+        &self.shared.requests
+    }
+
+    /// Takes `count` items from what a token may send.
+    pub(crate) fn pay(&self, claims: &Claims, count: usize) -> Result<(), Refusal> {
+        let limits = self.limits();
+        let server = claims.role == Role::GameServer;
+        let per_s = if server { limits.server_token_items_per_s } else { limits.token_items_per_s };
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.shared.items.take((*claims).into(), count, per_s, Instant::now()).map_err(|wait| {
+            let reason = format!("more than {per_s} items in one second from this token");
+            later(
+                refuse("rate_limited", "", reason, "nothing of it was taken: send it again after that time"),
+                wait,
+            )
+        })
     }
 
     /// How many are connected.
@@ -286,8 +344,8 @@ impl Realms {
     }
 
     /// Who a token names.
-    pub(crate) fn bearer(&self, token: &str) -> Result<Claims, Refusal> {
-        self.shared.tokens.claims(token).ok_or_else(|| {
+    pub(crate) fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
+        self.shared.tokens.bearer(token).ok_or_else(|| {
             refuse(
                 "unauthenticated",
                 "token",
@@ -332,7 +390,20 @@ pub fn request_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 
 /// A refusal as an HTTP answer, with the same error as on the socket.
 pub(crate) fn refused(status: StatusCode, refusal: &Refusal) -> Response {
-    (status, Json(serde_json::json!({ "error": frames::error(refusal, None) }))).into_response()
+    let mut answer =
+        (status, Json(serde_json::json!({ "error": frames::error(refusal, None) }))).into_response();
+    if let Some(ms) = refusal.retry_after_ms {
+        answer.headers_mut().insert(header::RETRY_AFTER, ms.div_ceil(1_000).into());
+    }
+    answer.extensions_mut().insert(Code(refusal.code));
+    answer
+}
+
+/// How a connection came.
+struct Came {
+    /// The realm in its path.
+    path: Option<String>,
+    from: Option<SocketAddr>,
 }
 
 async fn upgrade(
@@ -343,14 +414,16 @@ async fn upgrade(
     request: axum::extract::Request,
 ) -> Response {
     let path = path.map(|Path(realm)| realm);
-    let claims = match request_token(&headers, &uri).map(|token| realms.bearer(&token)) {
+    let from = peer(request.extensions());
+    let bearer = match request_token(&headers, &uri).map(|token| realms.bearer(&token)) {
         None => None,
-        Some(Ok(claims)) => Some(claims),
+        Some(Ok(bearer)) => Some(bearer),
         Some(Err(refusal)) => {
             realms.turned_away(path.as_deref(), &refusal);
             return refused(StatusCode::UNAUTHORIZED, &refusal);
         }
     };
+    let claims = bearer.as_ref().map(|bearer| bearer.claims);
     if let Some(Err(refusal)) = claims.as_ref().map(|claims| realms.room(claims, path.as_deref())) {
         realms.turned_away(path.as_deref(), &refusal);
         return refused(StatusCode::FORBIDDEN, &refusal);
@@ -385,7 +458,7 @@ async fn upgrade(
         .max_message_size(most)
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_frame_size(most)
-        .on_upgrade(move |socket| session::run(socket, realms, seat, path, claims, encoding))
+        .on_upgrade(move |socket| session::run(socket, realms, seat, Came { path, from }, bearer, encoding))
 }
 
 /// What is read at once of a connection. It is zeroed before each attempt to read, of which there is one whenever

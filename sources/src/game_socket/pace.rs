@@ -27,6 +27,11 @@ impl Pace {
         self.heard = self.heard.saturating_add(count);
         self.heard <= self.most
     }
+
+    /// How long it is until the next second.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        Duration::from_secs(1).saturating_sub(now.duration_since(self.since))
+    }
 }
 
 /// A pace that all sessions of a token share. Cheap to clone.
@@ -49,5 +54,10 @@ impl Rate {
     /// As [`Pace::admit`].
     pub(super) fn admit(&self, count: u32, now: Instant) -> bool {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner).admit(count, now)
+    }
+
+    /// As [`Pace::wait`].
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).wait(now)
     }
 }

@@ -16,10 +16,13 @@ use crate::check::refuse;
 use crate::tokens::{Claims, Role};
 
 /// Whom a token names: realm, role and subject.
-type Subject = (Sym, Role, Sym);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Subject(Sym, Role, Sym);
 
-fn subject(claims: &Claims) -> Subject {
-    (claims.realm, claims.role, claims.subject)
+impl From<Claims> for Subject {
+    fn from(claims: Claims) -> Subject {
+        Subject(claims.realm, claims.role, claims.subject)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +81,7 @@ impl Seats {
         };
         let server = claims.role == Role::GameServer;
         let most = if claims.role == Role::Player { limits.player_sessions } else { limits.subject_sessions };
-        let subject = subject(claims);
+        let subject = Subject::from(*claims);
         let own = taken.by_subject.get(&subject).map_or(0, |own| own.seats);
         if own >= most {
             let reason = format!("`{}` has {most} sessions, and no more may be", claims.subject);

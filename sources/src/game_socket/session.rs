@@ -2,6 +2,7 @@
 
 mod requests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,9 +26,11 @@ use super::inbox::Inbox;
 use super::pace::{Pace, Rate};
 use super::seats::Seat;
 use super::writer::{Outgoing, Patience, Unacked, Writer};
-use super::{Realms, Room, session_name, wall_ms};
+use super::{Came, Realms, Room, session_name, wall_ms};
+use crate::allowance::later;
+use crate::audit::Act;
 use crate::check::{Hints, Proposed, Sender, clip, refuse};
-use crate::tokens::{Claims, Role};
+use crate::tokens::{Bearer, Claims, Role};
 
 /// The one version of the protocol.
 const VERSION: u32 = 1;
@@ -60,6 +63,10 @@ impl End {
         End::because("shutting_down", "the realm is shutting down", true)
     }
 
+    fn expired() -> End {
+        End::because("token_expired", "the token has expired", true)
+    }
+
     pub(super) fn too_slow(stall: Duration) -> End {
         End::because("too_slow", format!("a frame was not read for {} s", stall.as_secs_f32()), true)
     }
@@ -75,27 +82,28 @@ pub(super) async fn run(
     socket: WebSocket,
     realms: Realms,
     mut seat: Seat,
-    path: Option<String>,
-    claims: Option<Claims>,
+    Came { path, from }: Came,
+    bearer: Option<Bearer>,
     encoding: Encoding,
 ) {
     let (mut sink, mut stream) = socket.split();
     let mut writer = frames::Writer { encoding, epoch: String::new() };
     let hello = tokio::time::timeout(realms.limits().hello, hello(&mut stream, encoding, &realms));
     let opened = match hello.await {
-        Ok(Ok(hello)) => admit(&realms, path.as_deref(), claims, &hello),
+        Ok(Ok(hello)) => admit(&realms, path.as_deref(), bearer, &hello),
         Ok(Err(refusal)) => Err(refusal),
         Err(_) => Err(Some(refuse("no_hello", "", "no hello came in time", "the first frame is hello"))),
     };
-    let opened = opened.and_then(|(room, claims)| {
-        seat.name(&claims)?;
-        Ok((room, claims))
+    let opened = opened.and_then(|(room, bearer)| {
+        seat.name(&bearer.claims)?;
+        Ok((room, bearer))
     });
-    let (room, claims) = match opened {
+    let (room, bearer) = match opened {
         Ok(opened) => opened,
         Err(refusal) => {
             if let Some(refusal) = refusal {
                 realms.turned_away(path.as_deref(), &refusal);
+                realms.audit().write(Act::new("session_refused").from(from).code(refusal.code));
                 let _ = tokio::time::timeout(
                     FAREWELL,
                     sink.send(writer.plain(&ServerFrame::Error(frames::error(&refusal, None)))),
@@ -108,10 +116,10 @@ pub(super) async fn run(
         }
     };
     writer.epoch = epoch_text(room.realm.epoch);
-    let mut session = Session::open(realms, room, claims, encoding, seat.rate());
+    let mut session = Session::open(realms, room, (bearer, from), encoding, seat.rate());
     let end = session.talk(&mut sink, &mut stream, &writer).await;
     session.note(&end);
-    session.close();
+    session.close(&end);
     farewell(&mut sink, &mut stream, &writer, end).await;
 }
 
@@ -147,26 +155,26 @@ async fn hello(
 fn admit(
     realms: &Realms,
     path: Option<&str>,
-    claims: Option<Claims>,
+    bearer: Option<Bearer>,
     hello: &v1::Hello,
-) -> Result<(Arc<Room>, Claims), Option<Refusal>> {
+) -> Result<(Arc<Room>, Bearer), Option<Refusal>> {
     if hello.version < VERSION {
         let reason = format!("version {} of the protocol is not spoken here", hello.version);
         return Err(Some(refuse("unknown_version", "hello.version", reason, "version 1 is")));
     }
-    let claims = match (&hello.token, claims) {
+    let bearer = match (&hello.token, bearer) {
         (Some(token), None) => realms.bearer(token).map_err(|mut refusal| {
             refusal.path = "hello.token".to_owned();
             refusal
         })?,
-        (_, Some(claims)) => claims,
+        (_, Some(bearer)) => bearer,
         (None, None) => {
             let hint = "pass it as `Authorization: Bearer`, as `?token=`, or in hello";
             return Err(Some(refuse("unauthenticated", "hello.token", "a token is needed", hint)));
         }
     };
-    let room = realms.room(&claims, path)?;
-    Ok((room, claims))
+    let room = realms.room(&bearer.claims, path)?;
+    Ok((room, bearer))
 }
 
 async fn farewell(
@@ -228,9 +236,24 @@ async fn turned_true(flag: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Returns when a token is good no longer. A clock that is set is noticed within half a minute.
+async fn expired(until_ms: Option<i64>) {
+    const LOOKS: Duration = Duration::from_secs(30);
+    let Some(until_ms) = until_ms else { return std::future::pending().await };
+    loop {
+        let left = u64::try_from(until_ms.saturating_sub(wall_ms())).unwrap_or(0);
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(left).min(LOOKS)).await;
+    }
+}
+
 struct Session {
     realms: Realms,
     room: Arc<Room>,
+    bearer: Bearer,
+    from: Option<SocketAddr>,
     claims: Claims,
     sender: Sender,
     encoding: Encoding,
@@ -281,7 +304,14 @@ impl Out {
 }
 
 impl Session {
-    fn open(realms: Realms, room: Arc<Room>, claims: Claims, encoding: Encoding, rate: Rate) -> Session {
+    fn open(
+        realms: Realms,
+        room: Arc<Room>,
+        (bearer, from): (Bearer, Option<SocketAddr>),
+        encoding: Encoding,
+        rate: Rate,
+    ) -> Session {
+        let claims = bearer.claims;
         room.sessions.fetch_add(1, Ordering::Relaxed);
         let id = realms.shared.next_session.fetch_add(1, Ordering::Relaxed);
         let limits = realms.limits();
@@ -291,6 +321,8 @@ impl Session {
         };
         let session = Session {
             sender: Sender::bearer(&claims),
+            bearer,
+            from,
             claims,
             encoding,
             id,
@@ -313,11 +345,27 @@ impl Session {
             room,
         };
         session.show();
+        session.audit(session.about("session_opened").with("encoding", session.encoding.name()));
         metrics::gauge!("worldflow_sessions", "realm" => session.room.realm.name.as_str()).increment(1.0);
         session
     }
 
-    fn close(&self) {
+    fn about(&self, act: &'static str) -> Act {
+        Act::new(act).by(&self.bearer).from(self.from).with("session", self.name.as_str())
+    }
+
+    fn audit(&self, act: Act) {
+        self.realms.audit().write(act);
+    }
+
+    fn close(&self, end: &End) {
+        let code = match end {
+            End::Gone => "gone",
+            End::Told(goodbye) => goodbye.code.as_str(),
+        };
+        let seconds = (wall_ms() - self.connected_ms) / 1_000;
+        let act = self.about("session_closed").code(code);
+        self.audit(act.with("seconds", seconds).with("published", self.published));
         for (sub, open) in &self.views {
             self.room.hub.unsubscribe((self.id, *sub), open.view);
         }
@@ -370,6 +418,7 @@ impl Session {
         let (room, inbox, limits) = (Arc::clone(&self.room), Arc::clone(&self.inbox), *self.realms.limits());
         let (mut gone, mut closing) = (room.hub.gone(), self.realms.shared.closing.subscribe());
         let patience = Patience { stall: limits.stall, behind: limits.snapshots_behind };
+        let until_ms = self.bearer.until_ms;
         let signs = Arc::clone(&self.signs);
         let names = (&*room.hub, &*inbox, self.id);
         let mut writer = Writer::new(sink, frames, names, (patience, limits.heartbeat), &signs);
@@ -379,6 +428,7 @@ impl Session {
         let end = tokio::select! {
             end = &mut writing => return end,
             end = self.listen(stream, out) => end,
+            () = expired(until_ms) => End::expired(),
             () = turned_true(&mut closing) => End::shutting_down(),
             () = turned_true(&mut gone) => End::shutting_down(),
         };
@@ -457,11 +507,13 @@ impl Session {
         }
         if !self.frames.admit(1, now) && !matches!(message, Message::Close(_)) {
             let reason = format!("more than {} frames in one second", self.frames.most);
-            return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
+            let refusal = refuse("rate_limited", "", reason, "put several events into one frame");
+            return Err(later(refusal, self.frames.wait(now)));
         }
         if !self.rate.admit(1, now) && !matches!(message, Message::Close(_)) {
             let reason = format!("more than {} frames in one second from this token", self.rate.most());
-            return Err(refuse("rate_limited", "", reason, "put several events into one frame"));
+            let refusal = refuse("rate_limited", "", reason, "put several events into one frame");
+            return Err(later(refusal, self.rate.wait(now)));
         }
         match message {
             Message::Ping(_) | Message::Pong(_) => return Ok(None),
@@ -486,6 +538,9 @@ impl Session {
     }
 
     fn reject(&self, id: Option<&EventId>, refusal: &Refusal) {
+        if let Some(act) = Act::without_authority(refusal) {
+            self.audit(act.by(&self.bearer).from(self.from));
+        }
         self.room.realm.observed.reject(self.sender.source, id, refusal, wall_ms());
     }
 }

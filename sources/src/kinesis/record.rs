@@ -73,7 +73,8 @@ impl Place<'_> {
 
 impl Decoder {
     pub(super) fn new(realm: &Realm, producer: Sym, mapping: Option<Mapping>) -> Decoder {
-        let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views));
+        let checker =
+            Checker::new(realm.name, &realm.world, Arc::clone(&realm.views)).knowing(realm.defined.clone());
         Decoder::with(checker, (realm.name, &realm.world), producer, mapping)
     }
 
@@ -162,8 +163,7 @@ impl Decoder {
         mapping.read(0, bytes, &mut self.pass, &mut block);
         into.skipped += block.skipped;
         if let Some(bad) = block.bad.into_iter().next() {
-            let (code, path, reason, hint) = (bad.code, bad.path, bad.reason, bad.hint);
-            return Err(Refusal { code, path, reason, hint });
+            return Err(refuse(bad.code, bad.path, bad.reason, bad.hint));
         }
         let begun = into.items.len();
         let made = self.taken(place, block.commands, block.events, into);

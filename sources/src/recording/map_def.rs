@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use worldflow_schemas::definitions::{Span, Test};
+use worldflow_schemas::definitions::{Span, Test, only_map};
 
 use super::envelope::EnvelopeDef;
 
@@ -131,10 +131,11 @@ pub enum Expr {
     /// when one of its fields is.
     Template(String),
     /// A field looked up in a table.
-    Lookup(LookupDef),
+    Lookup(#[serde(deserialize_with = "only_map")] LookupDef),
     /// A place on a grid of two fields.
     Grid {
         /// The grid.
+        #[serde(deserialize_with = "only_map")]
         grid: GridDef,
     },
     /// A number or truth value as it stands.

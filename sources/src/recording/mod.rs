@@ -97,7 +97,7 @@ pub struct BadLine {
 }
 
 impl BadLine {
-    fn new(line: u64, Refusal { code, path, reason, hint }: Refusal) -> BadLine {
+    fn new(line: u64, Refusal { code, path, reason, hint, .. }: Refusal) -> BadLine {
         BadLine { line, code, path, reason, hint }
     }
 
@@ -110,6 +110,7 @@ impl BadLine {
             path: format!("line {}{part}", self.line),
             reason: self.reason.clone(),
             hint: self.hint.clone(),
+            retry_after_ms: None,
         }
     }
 }

@@ -309,3 +309,29 @@ async fn garbage_on_a_live_session_is_answered_frame_by_frame() {
     let _ = client.raw.close(None).await;
     while let Some(Ok(_)) = client.raw.next().await {}
 }
+
+#[tokio::test]
+async fn the_items_of_a_token_are_counted_over_its_sessions() {
+    let server = start(Limits { token_items_per_s: 100, ..Limits::default() }).await;
+    let mut first = JsonClient::open(&server, &server.ana).await;
+    let mut second = JsonClient::open(&server, &server.ana).await;
+    let publish = |seq: u32| json!({"publish": {"seq": seq, "events": vec![json!({"kind": "kill"}); 150]}});
+    first.send(publish(1)).await;
+    assert_eq!(first.next().await.0, "ack", "it is a second's worth, and what is too much is owed");
+    second.send(publish(2)).await;
+    let (name, error) = second.next().await;
+    assert_eq!(
+        (name.as_str(), &error["code"], &error["retryable"]),
+        ("error", &json!("rate_limited"), &json!(true))
+    );
+    assert_eq!(error["reason"], "more than 100 items in one second from this token");
+    let wait = error["retry_after_ms"].as_u64().expect("it says when");
+    assert!((1..=500).contains(&wait), "{wait}");
+    tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+    second.send(publish(3)).await;
+    assert_eq!(second.next().await.0, "ack");
+    // Another token has its own.
+    let mut server_1 = JsonClient::open(&server, &server.game_server).await;
+    server_1.send(publish(4)).await;
+    assert_eq!(server_1.next().await.0, "ack");
+}

@@ -1,5 +1,7 @@
 //! Events by HTTP, one JSON object a line.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use worldflow_sources::game_socket::Limits;
@@ -117,4 +119,87 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
         worldflow_schemas::Input::Command(command) => panic!("{command:?}"),
     });
     assert_eq!(ids.collect::<Vec<_>>(), [worldflow_schemas::EventId::Named("whole".into())]);
+}
+
+/// A byte now and then is no body either.
+#[tokio::test]
+async fn a_body_that_comes_by_single_bytes_is_not_waited_for() {
+    let limits = Limits { body: Duration::from_millis(100), ..Limits::default() };
+    let server = start(limits).await;
+    let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 1000000\r\n\r\n",
+        server.game_server
+    );
+    socket.write_all(head.as_bytes()).await.expect("there is room");
+    let (mut read, mut write) = socket.split();
+    let drip = async {
+        let mut every = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            every.tick().await;
+            // It is cut off at some time.
+            if write.write_all(b" ").await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        read = tokio::time::timeout(Duration::from_secs(20), read.read_exact(&mut answer)) => {
+            read.expect("not waited for").expect("an answer");
+        }
+        () = drip => {}
+    }
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+/// A body is read as fast as the token may send; who comes while more is owed is told when to come again.
+#[tokio::test]
+async fn a_tokens_lines_and_requests_are_counted() {
+    let limits = Limits { server_token_items_per_s: 2_000, ..Limits::default() };
+    let server = start(limits).await;
+    let lines = |from: u32| -> String {
+        (from..from + 5_000)
+            .map(|n| format!("{{\"id\":\"{n}\",\"kind\":\"kill\",\"player\":\"p\"}}\n"))
+            .collect()
+    };
+    let began = tokio::time::Instant::now();
+    let (status, summary) = post(&server, &server.game_server, lines(0).as_bytes()).await;
+    assert_eq!((status, &summary["accepted"], &summary["refused"]), (200, &json!(5_000), &json!(0)));
+    // The last of five thousand can only be taken when all but a second's worth and one batch are paid for.
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+    let (status, answer) = post(&server, &server.game_server, lines(5_000).as_bytes()).await;
+    assert_eq!((status, &answer["error"]["code"]), (429, &json!("rate_limited")), "{answer}");
+    let wait = answer["error"]["retry_after_ms"].as_u64().expect("it says when");
+    assert!((1..=1_000).contains(&wait), "{wait}");
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    let (status, summary) = post(&server, &server.game_server, lines(5_000).as_bytes()).await;
+    assert_eq!((status, &summary["accepted"]), (200, &json!(5_000)), "nothing of it was taken before");
+    // Another token has its own.
+    assert_eq!(post(&server, &server.ana, b"{\"kind\": \"say\"}").await.0, 200);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_token_and_by_address_without_one() {
+    let limits = Limits { token_requests_per_s: 3, stranger_requests_per_s: 2, ..Limits::default() };
+    let server = start(limits).await;
+    let mut of = Vec::new();
+    for token in [&*server.ana, "wrong", "wrong too"] {
+        for _ in 0..5 {
+            of.push(post(&server, token, b"").await);
+        }
+    }
+    let statuses: Vec<u16> = of.iter().map(|(status, _)| *status).collect();
+    // A second's worth and one more; a test machine may be slow enough for another one.
+    let [ana, strangers] = [&statuses[..5], &statuses[5..]];
+    assert!(ana.starts_with(&[200; 4]) && ana.contains(&429), "{statuses:?}");
+    assert!(strangers.starts_with(&[401; 3]) && strangers.contains(&429), "{statuses:?}");
+    let (_, refused) = of.iter().find(|(status, _)| *status == 429).expect("just seen");
+    assert_eq!(
+        (&refused["error"]["code"], &refused["error"]["retryable"]),
+        (&json!("rate_limited"), &json!(true))
+    );
+    assert!(refused["error"]["retry_after_ms"].is_u64());
+    // The game server is not the player.
+    assert_eq!(post(&server, &server.game_server, b"").await.0, 200);
 }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use worldflow_engine::admission::{Admission, Batch, Outcome, TickEvents};
+use worldflow_engine::defined::Defined;
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::EntityChange;
+use worldflow_schemas::input::{DefinitionEdit, EntityChange};
 use worldflow_schemas::{Command, Diff, Event, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sources::game_socket::{Limits, Now, Realms, router};
+use worldflow_sources::http_guard::guarded;
 use worldflow_sources::lingering::Lingering;
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
@@ -72,8 +74,10 @@ pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
 
 /// A realm whose stream holds so many ticks for one who is late.
 pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: usize) -> Server {
-    // A world's quests are ids that are known.
-    let _wolves = Sym::new("wolves");
+    let defined = Defined::default();
+    let quest = serde_json::json!({"title": "t", "stages": {"s": {"objectives": {"o": {"event": "kill"}}}}});
+    let quest = serde_json::from_value(quest).expect("a quest");
+    defined.note(&DefinitionEdit::Quest(Sym::new("wolves"), Some(Arc::new(quest))));
     let (admission, batches) = Admission::open();
     let name = Sym::new("greenvale");
     let (progress, progress_seen) = watch::channel(Progress { tick: FIRST_TICK, utc_ms: 1_800_000_000_000 });
@@ -86,6 +90,7 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
         progress: progress_seen,
         events: broadcast::channel(ticks).0,
         observed: Observed::new(name),
+        defined,
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
     let publish_progress = Arc::new(Mutex::new(()));
@@ -107,7 +112,7 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
     let realms = Realms::open([realm.clone()], tokens, limits, Now::Wall);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let app = router(realms.clone());
+    let app = guarded(router(realms.clone()), realms.clone());
     tokio::spawn(async move { axum::serve(Listener(listener), app).await });
     Server { address, realms, realm, state, game_server, ana, dashboard, progress, publish_progress, paused }
 }

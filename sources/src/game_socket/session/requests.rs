@@ -13,6 +13,7 @@ use worldflow_proto::v1::server_frame::Frame as ServerFrame;
 use worldflow_schemas::{ArcStr, Command, EventId, Input};
 
 use super::{End, Open, Out, Session, epoch_text};
+use crate::allowance::later;
 use crate::check::{Proposed, quote, refuse};
 use crate::game_socket::access::{self, Wanted};
 use crate::game_socket::hub::{Afresh, From, RESUMED};
@@ -96,6 +97,7 @@ impl Session {
     }
 
     async fn clock(&mut self, clock: &v1::Clock, out: &Out) -> Result<Option<End>, Refusal> {
+        self.count("clock", 1)?;
         let now_ms = self.realms.now_ms(&self.room.realm);
         let checked = self.room.checker.clock(clock, &self.sender, EventId::UNNUMBERED, now_ms);
         let (items, unacked, reply) = sort(clock.seq, "clock", vec![command(checked, clock.id.as_deref())]);
@@ -113,8 +115,10 @@ impl Session {
         self.submit(items, unacked, reply, out).await
     }
 
+    /// Counts the items of a frame against what one may hold, and against what the token may send.
     fn count(&self, path: &str, items: usize) -> Result<(), Refusal> {
-        within(path, items, self.realms.limits().items)
+        within(path, items, self.realms.limits().items)?;
+        self.realms.pay(&self.claims, items)
     }
 
     /// Counts refused items. Whoever sends little else has the frame counted as a refused one.
@@ -123,7 +127,8 @@ impl Session {
             return Ok(());
         }
         let reason = format!("more than {} items were refused in one second", self.refused.most);
-        Err(refuse("rate_limited", "", reason, "see in the ack what is wrong with them"))
+        let refusal = refuse("rate_limited", "", reason, "see in the ack what is wrong with them");
+        Err(later(refusal, self.refused.wait(Instant::now())))
     }
 
     /// Hands items to admission, which may make the client wait, and leaves the ack to the writer.
