@@ -110,6 +110,8 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         manual: false,
         tls: None,
         insecure: false,
+        keys: Default::default(),
+        quiet: false,
     })
     .await?;
     let (starts, started) = watch::channel(None);

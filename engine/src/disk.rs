@@ -1,8 +1,8 @@
-//! What the journal needs of a disk, so that tests can give it one that fails.
+//! What the journal and the store of keys need of a disk, so that tests can give it one that fails.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +40,12 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Overwrites bytes of a file, durably.
+    ///
+    /// # Errors
+    /// When the disk is broken or read-only.
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A disk that is shared. Cheap to clone.
@@ -74,6 +80,13 @@ impl Disk for SystemDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 }
 

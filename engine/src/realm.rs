@@ -8,6 +8,7 @@ use worldflow_schemas::{Sym, Tick};
 
 use crate::admission::{Admission, TickEvents};
 use crate::observed::Observed;
+use crate::privacy::Privacy;
 use crate::view_store::ViewStore;
 
 /// How far a realm has come. Everything in it is durable and applied to the view store.
@@ -38,4 +39,6 @@ pub struct Realm {
     pub events: broadcast::Sender<TickEvents>,
     /// Sessions, rejections and statistics: rows that edges and the engine write themselves.
     pub observed: Observed,
+    /// The keys of its players: edges seal with them what is personal.
+    pub privacy: Privacy,
 }

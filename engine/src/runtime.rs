@@ -26,6 +26,7 @@ use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
 use crate::observed::Observed;
 use crate::positions::Positions;
+use crate::privacy::{KeysConfig, KeysError, Opener, Privacy};
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
@@ -56,8 +57,12 @@ pub struct RealmConfig {
     pub journal: JournalConfig,
     /// When snapshots are published.
     pub snapshots: SnapshotConfig,
-    /// The disk that the journal is written to.
+    /// The disk that the journal and the keys of players are written to.
     pub disk: SharedDisk,
+    /// Where the keys of players lie; beside the journal, as they are, when it is not said.
+    pub keys: Option<KeysConfig>,
+    /// What opens sealed text in a realm that keeps nothing.
+    pub privacy: Privacy,
     /// How far ticks are reserved ahead in real time.
     pub reserve_ms: u64,
     /// Changes of each view held for readers.
@@ -82,6 +87,8 @@ impl RealmConfig {
             journal: JournalConfig::default(),
             snapshots: SnapshotConfig::default(),
             disk: SharedDisk::default(),
+            keys: None,
+            privacy: Privacy::none(),
             reserve_ms: 2000,
             held_changes: ViewStore::MOST_CHANGES,
             recorder: None,
@@ -101,6 +108,9 @@ pub enum OpenError {
     /// What was decided under an earlier world cannot be written down.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The keys of players cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}\nhint: check the limits on processes and memory")]
     Threads(String),
@@ -162,9 +172,13 @@ const EVENTS_HELD: usize = 1024;
 ///
 /// # Errors
 /// When the data folder is in use or damaged, or threads cannot be started.
-pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
+pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
     let graphs = graphs.into();
     let folder = config.folder.as_deref().map(DataFolder::open).transpose()?;
+    if let Some(folder) = &folder {
+        let keys = config.keys.take().unwrap_or_else(|| Privacy::beside(folder.path()));
+        config.privacy = Privacy::open(config.name, keys, config.disk.clone())?;
+    }
     let (snapshot, began) = match &folder {
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
@@ -237,6 +251,7 @@ async fn take_back(
         journal: config.journal,
         snapshots: SnapshotConfig { at_close: true, ..config.snapshots },
         disk: config.disk.clone(),
+        privacy: config.privacy.clone(),
         ..RealmConfig::in_memory(config.name, world)
     };
     let (mut running, last) = start(former, Given::of(Some(folder), before)?, graphs).await?;
@@ -291,6 +306,7 @@ pub(crate) async fn start(
     let place = Place {
         folder: folder.map(DataFolder::journal).unwrap_or_default(),
         disk: config.disk,
+        privacy: config.privacy.clone(),
         ..Place::default()
     };
     let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
@@ -329,6 +345,10 @@ pub(crate) async fn start(
     let collector = Collector {
         length,
         merger: Merger::new(config.workers),
+        opener: Opener::new(config.privacy.clone()),
+        ending: Arc::clone(&place.ending),
+        cleanse: None,
+        keys_stuck: false,
         views: Arc::clone(&views),
         observed: observed.clone(),
         progress,
@@ -398,6 +418,7 @@ pub(crate) async fn start(
             progress: progress_read,
             events,
             observed,
+            privacy: config.privacy,
         },
         control,
         sequencer,

@@ -5,6 +5,7 @@ pub mod bots;
 pub mod cli;
 pub mod connections;
 pub mod graph;
+pub mod keys;
 pub mod open;
 pub mod recordings;
 pub mod replay;

@@ -83,9 +83,14 @@ impl RecordingSource {
         tokio::task::spawn_blocking(move || {
             let RecordingSource { name, recording, speed, .. } = self;
             let mut rules = Rules::new(realm.name, &realm.world);
-            let mut check = |input: &Input| match input {
-                Input::Event(event) => rules.event(event),
-                Input::Command(command) => rules.command(command),
+            let (world, views) = (&realm.world, Arc::clone(&realm.views));
+            let personal = Personal::new(realm.name, world, realm.privacy.clone(), views);
+            let mut check = |input: &mut Input| {
+                match input {
+                    Input::Event(event) => rules.event(event),
+                    Input::Command(command) => rules.command(command),
+                }?;
+                personal.seal(input)
             };
             let to = (&realm.admission, &realm.observed);
             match play(recording, speed, to, &mut check, &stopping) {

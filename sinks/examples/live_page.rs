@@ -61,6 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         progress: seen,
         events: broadcast::channel(16).0,
         observed: Observed::new(name),
+        privacy: worldflow_engine::privacy::Privacy::none(),
     };
     let sink = SqlSinkConfig {
         name: "tables".to_owned(),

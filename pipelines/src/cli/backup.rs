@@ -1,10 +1,12 @@
 //! `worldflow backup`: a copy of a data folder, taken while its realms run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use worldflow_engine::backup;
 use worldflow_engine::doctor::realm_folders;
+
+use crate::keys::Keys;
 
 /// Copy a data folder, also while its realms run.
 ///
@@ -19,6 +21,19 @@ pub(super) struct BackupArgs {
     data: PathBuf,
     /// Where the copy goes: a folder that is not there yet.
     to: PathBuf,
+    /// Also copies the keys that players' texts are sealed under. Who is forgotten later is not forgotten by whoever
+    /// has the copy.
+    #[arg(long)]
+    with_keys: bool,
+    /// The folder of the keys, as `worldflow run --keys` was given.
+    #[arg(long, value_name = "FOLDER", requires = "with_keys")]
+    keys: Option<PathBuf>,
+}
+
+/// The folder of a realm has its name.
+pub(super) fn realm_name(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
@@ -38,7 +53,9 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         if let Some(above) = to.parent() {
             std::fs::create_dir_all(above)?;
         }
-        text.push_str(&super::doctor::text(&backup::backup(&folder, &to)?));
+        let keys = Keys { folder: args.keys.clone(), master: None };
+        let keys = args.with_keys.then(|| keys.of(&realm_name(&folder), &folder).folder);
+        text.push_str(&super::doctor::text(&backup::backup(&folder, &to, keys.as_deref())?));
     }
     super::show(&text)
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use worldflow_schemas::Sym;
 use worldflow_sources::tokens::{self, Claims, KeyError, Role, TokenKey};
 
+use super::keys::KeysArgs;
 use super::numbers;
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
@@ -80,6 +81,8 @@ pub(super) struct ServeArgs {
     /// Timely workers a realm; as the world says, or one a core, when absent.
     #[arg(long, value_parser = numbers::workers())]
     pub(super) workers: Option<usize>,
+    #[command(flatten)]
+    pub(super) keys: KeysArgs,
 }
 
 impl ServeArgs {
@@ -95,6 +98,8 @@ impl ServeArgs {
             manual,
             tls,
             insecure: self.insecure,
+            keys: self.keys.keys()?,
+            quiet: false,
         })
     }
 }

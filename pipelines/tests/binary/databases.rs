@@ -16,7 +16,7 @@ use crate::worlds;
 const VIEWS: [&str; 3] = ["quest_state", "objective_progress", "grants"];
 
 /// The table of a view in the SQLite file.
-async fn in_sqlite(file: &Path, view: &str) -> sqlx::Result<Table> {
+pub(crate) async fn in_sqlite(file: &Path, view: &str) -> sqlx::Result<Table> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).busy_timeout(DEADLINE);
     let mut sqlite = sqlx::SqliteConnection::connect_with(&options).await?;
     let columns = format!(
@@ -30,7 +30,7 @@ async fn in_sqlite(file: &Path, view: &str) -> sqlx::Result<Table> {
 }
 
 /// The table of a view in PostgreSQL.
-async fn in_postgres(url: &str, view: &str) -> sqlx::Result<Table> {
+pub(crate) async fn in_postgres(url: &str, view: &str) -> sqlx::Result<Table> {
     let mut postgres = sqlx::PgConnection::connect(url).await?;
     let rows = format!("SELECT row_to_json(held)::text FROM \"{view}\" AS held");
     let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&mut postgres).await?;
@@ -50,7 +50,7 @@ fn sqlite_form(rows: &Table) -> Table {
 
 /// Asks a database until it holds these rows: a database tells nobody what it is given. Until the
 /// sink has made its tables, asking is an error.
-async fn until_held<F: Future<Output = sqlx::Result<Table>>>(
+pub(crate) async fn until_held<F: Future<Output = sqlx::Result<Table>>>(
     what: &str,
     wanted: &Table,
     ask: impl Fn() -> F,

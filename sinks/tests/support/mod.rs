@@ -54,6 +54,7 @@ impl Fake {
             progress: seen,
             events: broadcast::channel(16).0,
             observed: Observed::new(name),
+            privacy: worldflow_engine::privacy::Privacy::none(),
         };
         Fake { realm, progress, state: State::new(), history: BTreeMap::new() }
     }

@@ -40,6 +40,7 @@ impl Fake {
             progress: seen,
             events: broadcast::channel(1).0,
             observed: Observed::new(Sym::new("fake")),
+            privacy: worldflow_engine::privacy::Privacy::none(),
         };
         Fake { realm, progress, batches, tick: 0 }
     }

@@ -73,8 +73,7 @@ impl Place<'_> {
 
 impl Decoder {
     pub(super) fn new(realm: &Realm, producer: Sym, mapping: Option<Mapping>) -> Decoder {
-        let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views));
-        Decoder::with(checker, (realm.name, &realm.world), producer, mapping)
+        Decoder::with(Checker::of(realm), (realm.name, &realm.world), producer, mapping)
     }
 
     fn with(checker: Checker, world: (Sym, &WorldDef), producer: Sym, mapping: Option<Mapping>) -> Decoder {
@@ -182,7 +181,9 @@ impl Decoder {
     ) -> Result<(), Refusal> {
         for dated in commands {
             self.rules.command(&dated.command)?;
-            let item = Item { id: dated.id, input: Input::Command(dated.command), most_per_s: None };
+            let mut command = dated.command;
+            self.checker.seal_command(&mut command)?;
+            let item = Item { id: dated.id, input: Input::Command(command), most_per_s: None };
             let (_, item) = named(within(place, item));
             into.items.push((dated.at_ms, item));
         }

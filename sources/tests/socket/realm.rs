@@ -86,6 +86,7 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
         progress: progress_seen,
         events: broadcast::channel(ticks).0,
         observed: Observed::new(name),
+        privacy: worldflow_engine::privacy::Privacy::none(),
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
     let publish_progress = Arc::new(Mutex::new(()));
