@@ -1,4 +1,5 @@
-//! Keys of players, and text sealed under them: XChaCha20-Poly1305 with drawn nonces.
+//! Keys of players, and text sealed under them: ChaCha20-Poly1305 with drawn nonces, of which a key of one player never
+//! needs so many that two are likely to be the same.
 //!
 //! What a text was sealed for (realm, player, key) is authenticated with it. Not for which field: a text is opened
 //! wherever it has got to, such as into a prompt, and there nobody knows.
@@ -7,13 +8,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use worldflow_schemas::{Sym, sealed};
 use zeroize::Zeroizing;
 
 const ID_BYTES: usize = 16;
-const NONCE_BYTES: usize = 24;
+const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 
 /// The length of a key.
@@ -84,22 +84,30 @@ impl Key {
         drawn().map(Key::from)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&(*self.0).into())
+    fn cipher(&self) -> LessSafeKey {
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &*self.0);
+        LessSafeKey::new(key.expect("a key has the cipher's length"))
     }
 
     /// Nonce, text and tag.
     fn encrypt(&self, plain: &[u8], bound: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let nonce = drawn::<NONCE_BYTES>()?;
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bound });
-        let sealed = sealed.expect("what is sealed is far shorter than the cipher's 256 GiB");
+        // As long as it will be, so that no copy of the text is left where it grew.
+        let mut sealed = Vec::with_capacity(plain.len() + TAG_BYTES);
+        sealed.extend_from_slice(plain);
+        self.cipher()
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut sealed)
+            .expect("what is sealed is far shorter than the cipher's 256 GiB");
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     fn decrypt(&self, sealed: &[u8], bound: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        let plain = self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: bound });
-        plain.ok().map(Zeroizing::new)
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = self.cipher().open_in_place(nonce, Aad::from(bound), &mut plain).ok()?.len();
+        plain.truncate(length);
+        Some(plain)
     }
 
     /// Another key, as it may lie in a file.

@@ -156,7 +156,7 @@ fn keys_in(row: &Row) -> FxHashSet<KeyId> {
         if let Value::Text(text) = value
             && sealed::is_in(text)
         {
-            sealed::replaced(text, |body| {
+            let _text = sealed::replaced(text, |body| {
                 ids.extend(parts(body).map(|(id, _)| id));
                 String::new()
             });

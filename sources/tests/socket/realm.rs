@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use worldflow_engine::admission::{Admission, Batch, Outcome, TickEvents};
+use worldflow_engine::disk::SharedDisk;
 use worldflow_engine::observed::Observed;
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::{self, ViewId};
@@ -86,7 +89,9 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
         progress: progress_seen,
         events: broadcast::channel(ticks).0,
         observed: Observed::new(name),
-        privacy: worldflow_engine::privacy::Privacy::none(),
+        // Without a journal no key is ever saved.
+        privacy: Privacy::open(name, Privacy::beside(Path::new("not-there")), SharedDisk::default())
+            .expect("there is nothing to read"),
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
     let publish_progress = Arc::new(Mutex::new(()));
