@@ -10,6 +10,7 @@ use worldflow_engine::intake::EventTimeSource;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::definitions::{SourceDef, SourceTime};
 use worldflow_schemas::{Input, Sym};
+use worldflow_sources::check::Personal;
 use worldflow_sources::recording::{Recording, Rules, play};
 
 use crate::world::{LoadedWorld, open_mapping};

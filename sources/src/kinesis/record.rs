@@ -6,7 +6,6 @@
 //! shard, the record's sequence number, and its place in the record.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use prost::Message;
 use worldflow_engine::admission::{Item, Refusal};
