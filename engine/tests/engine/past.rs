@@ -8,6 +8,7 @@ use worldflow_engine::admission::Outcome;
 use worldflow_engine::backup::{BackupError, backup, restore};
 use worldflow_engine::doctor::examine;
 use worldflow_engine::journal::{JournalConfig, JournalError};
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild};
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
 use worldflow_engine::snapshot::{Retention, SnapshotConfig};
@@ -48,7 +49,8 @@ async fn play(running: &RunningRealm, hashes: &mut BTreeMap<Tick, u128>, ticks: 
 
 async fn at(folder: &Path, tick: Tick) -> Result<Rebuilt, OpenError> {
     let until_ms = Some(i64::try_from(tick * 10).expect("small"));
-    let config = RebuildConfig { folder: folder.to_owned(), name: "tiny".into(), workers: 1, until_ms };
+    let (folder, privacy) = (folder.to_owned(), Privacy::none());
+    let config = RebuildConfig { folder, name: "tiny".into(), workers: 1, until_ms, privacy };
     rebuild(&config, graphs()).await
 }
 
