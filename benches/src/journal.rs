@@ -53,6 +53,7 @@ async fn measure(
         workers: Some(2),
         manual: true,
         event_time: Vec::new(),
+        keys: Default::default(),
     };
     let running = open_realm(config).await?;
     let inputs: Vec<Vec<Item>> = (0..args.ticks).map(|tick| items(&running, tick, args.a_tick)).collect();

@@ -111,6 +111,7 @@ fn config(folder: &Path) -> OpenConfig {
         workers: Some(2),
         manual: true,
         event_time: Vec::new(),
+        keys: Default::default(),
     }
 }
 

@@ -111,6 +111,8 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         tls: None,
         insecure: false,
         limits: worldflow_sources::game_socket::Limits::default(),
+        keys: Default::default(),
+        quiet: false,
     })
     .await?;
     let (starts, started) = watch::channel(None);

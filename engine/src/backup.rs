@@ -1,7 +1,7 @@
 //! Copies of a data folder: one taken while a realm is using it, and one put back.
 //!
 //! A backup is a folder of the same form: the newest good snapshot, the journal since, and the worlds. It
-//! has no epoch: a realm that is opened on what was put back begins a lineage of its own, so that nobody who
+//! has no keys of players unless they are asked for, and no epoch: a realm that is opened on what was put back begins a lineage of its own, so that nobody who
 //! has seen what came after the backup takes the one for the other. Tables of sinks are not in it; they are
 //! made again from the views.
 
@@ -14,6 +14,7 @@ use worldflow_schemas::Tick;
 use crate::disk::Folder;
 use crate::doctor::{Examined, examine};
 use crate::journal::{JournalError, JournalReader, needed_after};
+use crate::privacy::{self, KeysError, owner_only};
 use crate::snapshot::{list, manifest};
 
 /// A copy cannot be made.
@@ -46,6 +47,9 @@ pub enum BackupError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The keys of players cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The realm went on faster than its files could be copied.
     #[error(
         "{0}: what was to be copied was removed meanwhile, several times\nhint: let `journal: {{keep: ...}}` in world.yaml keep more, or copy to a faster disk"
@@ -72,11 +76,12 @@ impl BackupError {
 const TRIES: usize = 5;
 
 /// Copies the folder of a realm, which may be in use, to a folder that is not there yet. Returns what the
-/// copy holds.
+/// copy holds. The keys of its players lie in it only when their folder is given: who is forgotten later is not
+/// forgotten by whoever has that copy.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the folder is damaged.
-pub fn backup(folder: &Path, to: &Path) -> Result<Examined, BackupError> {
+pub fn backup(folder: &Path, to: &Path, keys: Option<&Path>) -> Result<Examined, BackupError> {
     if !folder.join("worlds.json").exists() {
         return Err(BackupError::Nothing(folder.to_owned()));
     }
@@ -85,7 +90,10 @@ pub fn backup(folder: &Path, to: &Path) -> Result<Examined, BackupError> {
             match copy(folder, part) {
                 Err(error) if error.is_not_found() => {}
                 Ok(false) => {}
-                Ok(true) => return sound(part),
+                Ok(true) => {
+                    keys.map_or(Ok(()), |keys| copy_keys(keys, &part.join(KEYS)))?;
+                    return sound(part);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -93,11 +101,12 @@ pub fn backup(folder: &Path, to: &Path) -> Result<Examined, BackupError> {
     })
 }
 
-/// Puts a backup back, to a folder that is not there yet. Returns what it holds.
+/// Puts a backup back, to a folder that is not there yet. Returns what it holds. Its keys go to the folder that is
+/// given, or `keys` in the realm's; where there are keys already those stay, so that none comes back that was destroyed.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the backup is damaged.
-pub fn restore(backup: &Path, to: &Path) -> Result<Examined, BackupError> {
+pub fn restore(backup: &Path, to: &Path, keys: Option<&Path>) -> Result<Examined, BackupError> {
     if !backup.join("worlds.json").exists() {
         return Err(BackupError::Nothing(backup.to_owned()));
     }
@@ -116,8 +125,30 @@ pub fn restore(backup: &Path, to: &Path) -> Result<Examined, BackupError> {
             sync_if_there(&part.join(name))?;
         }
         copy_file(&backup.join("worlds.json"), part)?;
+        let (from, to) = (backup.join(KEYS), keys.map_or_else(|| part.join(KEYS), Path::to_owned));
+        if from.exists() && !to.exists() {
+            copy_keys(&from, &to)?;
+        }
         sound(part)
     })
+}
+
+/// Where keys lie, in the folder of a realm and in a backup.
+const KEYS: &str = "keys";
+
+/// Copies files of keys, for the eyes of their owner only.
+fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
+    if !from.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(to).map_err(BackupError::io(to))?;
+    owner_only(to, 0o700).map_err(BackupError::io(to))?;
+    for (_, file) in privacy::files(from)? {
+        copy_file(&file, to)?;
+        let copy = to.join(file.file_name().unwrap_or_default());
+        owner_only(&copy, 0o600).map_err(BackupError::io(&copy))?;
+    }
+    sync_folder(to).map_err(BackupError::io(to))
 }
 
 /// Has a folder filled under another name, and gives it its own when that has gone well.

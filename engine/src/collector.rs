@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, oneshot, watch};
-use tracing::error;
+use tracing::{error, warn};
 use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::tick::TickLength;
@@ -26,6 +27,7 @@ use crate::host::{Host, Turns};
 use crate::journal::Durable;
 use crate::observed::Observed;
 use crate::positions::Reached;
+use crate::privacy::{KeyId, MAY_BE_SEALED, Opener};
 use crate::realm::Progress;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
@@ -109,6 +111,8 @@ pub(crate) struct Released {
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
     pub(crate) reached: Vec<Reached>,
+    /// Keys that are destroyed before it is published.
+    pub(crate) forgotten: Vec<KeyId>,
 }
 
 /// An answer for a source, due when `tick` is published.
@@ -151,6 +155,11 @@ pub enum RealmFailed {
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
+    /// A player who was to be forgotten has not been.
+    #[error(
+        "a player's key could not be destroyed before the end: {0}\nhint: the journal says that it is to be; the next start does it"
+    )]
+    Keys(String),
     /// The thread of snapshots panicked.
     #[error(
         "the thread of snapshots panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
@@ -162,6 +171,12 @@ pub(crate) struct Collector {
     pub(crate) host: Host,
     pub(crate) length: TickLength,
     pub(crate) merger: Merger,
+    pub(crate) opener: Opener,
+    pub(crate) ending: Arc<AtomicBool>,
+    /// The deltas up to that tick are dropped some time after this moment.
+    pub(crate) cleanse: Option<(Tick, Instant)>,
+    /// A key cannot be destroyed at the moment.
+    pub(crate) keys_stuck: bool,
     pub(crate) views: Arc<ViewStore>,
     pub(crate) observed: Observed,
     pub(crate) progress: watch::Sender<Progress>,
@@ -189,6 +204,9 @@ pub(crate) struct Collector {
 
 /// Readers hear of progress at least this often.
 const TELL: Duration = Duration::from_millis(100);
+
+/// Whoever follows a view has read by then how a forgotten text went, and the delta that says so goes too.
+const CLEANSE: Duration = Duration::from_secs(1);
 
 /// The loop of the collector, which runs until it is told to finish.
 pub(crate) struct Collecting {
@@ -282,11 +300,15 @@ impl Collector {
         self.merger.frontier().min(durable).min(self.reserved.saturating_add(1))
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self) -> Result<(), RealmFailed> {
         let end = self.end();
         let mut changed = false;
         if end > self.next {
-            changed = self.publish_ticks(end);
+            changed = self.publish_ticks(end)?;
+        }
+        let now = self.host.now();
+        if let Some((tick, _)) = self.cleanse.take_if(|(_, then)| now.saturating_duration_since(*then) >= CLEANSE) {
+            self.views.drop_deltas(tick, MAY_BE_SEALED);
         }
         let waited = self.waits.first_key_value().is_some_and(|(tick, _)| *tick < self.next);
         let since = self.host.now().saturating_duration_since(self.told_at);
@@ -314,13 +336,19 @@ impl Collector {
                 let _nobody_waits = waiter.send(self.next - 1);
             }
         }
+        Ok(())
     }
 
-    /// Publishes the ticks before `end`; whether a view changed.
-    fn publish_ticks(&mut self, end: Tick) -> bool {
+    /// Publishes the ticks before `end`; whether a view changed. A tick whose keys cannot be destroyed waits, and
+    /// so do those after it.
+    fn publish_ticks(&mut self, mut end: Tick) -> Result<bool, RealmFailed> {
         let mut changed = false;
         let mut published = *self.published.borrow();
         while let Some(tick) = self.first_before(end) {
+            if !self.erase_keys(tick)? {
+                end = tick;
+                break;
+            }
             let output = self.merger.next_before(tick + 1).map(|(_, output)| output).unwrap_or_default();
             let released = self.released.remove(&tick);
             let live = self.recovered.is_none_or(|recovered| tick > recovered);
@@ -328,7 +356,31 @@ impl Collector {
         }
         self.next = end;
         self.published.send_if_modified(|told| std::mem::replace(told, published) != published);
-        changed
+        Ok(changed)
+    }
+
+    /// Destroys the keys of those who are forgotten in a tick, which is durable; whether that is done.
+    fn erase_keys(&mut self, tick: Tick) -> Result<bool, RealmFailed> {
+        let forgotten = self.released.get(&tick).map_or(&[][..], |released| released.forgotten.as_slice());
+        if forgotten.is_empty() {
+            return Ok(true);
+        }
+        match self.opener.privacy().erase(forgotten) {
+            Ok(()) => {
+                if std::mem::take(&mut self.keys_stuck) {
+                    self.observed.set_trouble(None);
+                }
+                Ok(true)
+            }
+            Err(error) if self.ending.load(Ordering::Relaxed) => Err(RealmFailed::Keys(error.to_string())),
+            Err(error) => {
+                if !std::mem::replace(&mut self.keys_stuck, true) {
+                    warn!(%error, "a key cannot be destroyed; nothing is published until it is");
+                    self.observed.set_trouble(Some(error.to_string()));
+                }
+                Ok(false)
+            }
+        }
     }
 
     fn first_before(&self, end: Tick) -> Option<Tick> {
@@ -349,7 +401,18 @@ impl Collector {
         if let Some(recorder) = &mut self.recorder {
             recorder(tick, &in_order(&rows));
         }
+        let forgotten = released.as_ref().map_or(&[][..], |released| released.forgotten.as_slice());
+        let rows = self.opener.open(rows, forgotten);
+        if !forgotten.is_empty() {
+            // Whoever resumes from before it gets a snapshot, and no delta that still says what was forgotten.
+            self.views.resume_from(tick, MAY_BE_SEALED);
+            self.cleanse = Some((tick, self.host.now()));
+        }
+        let forget = !forgotten.is_empty();
         let changed = !self.views.apply_views(tick, rows).is_empty();
+        if forget {
+            self.opener.privacy().set_forgot(tick);
+        }
         if live {
             let at_ms = self.length.utc_ms(tick);
             for refused in refusals {
@@ -362,7 +425,7 @@ impl Collector {
                 };
                 self.observed.reject(refused.source, Some(&refused.id), &refusal, at_ms);
                 if let Some(denied) = self.denied.get_mut(&(refused.source, refused.id)) {
-                    let current = refused.current.map(|current| *current);
+                    let current = refused.current.map(|current| self.opener.open_current(*current));
                     *denied = Some(Outcome::Denied(Box::new((refusal, current))));
                 }
             }
@@ -425,6 +488,10 @@ mod tests {
             host: Host::System,
             length: TickLength { tick_ms: 10 },
             merger: Merger::new(1),
+            opener: Opener::default(),
+            ending: Arc::default(),
+            cleanse: None,
+            keys_stuck: false,
             views: Arc::new(ViewStore::new(16)),
             observed,
             progress: watch::channel(Progress::default()).0,
@@ -456,6 +523,7 @@ mod tests {
             ids: SealedIds::default(),
             floors: Vec::new(),
             reached: Vec::new(),
+            forgotten: Vec::new(),
         }])
     }
 
@@ -469,7 +537,7 @@ mod tests {
                 collector.hear(message).expect("nothing failed");
             }
             collector.hear(ToCollector::Worker(worked())).expect("nothing failed");
-            collector.publish();
+            collector.publish().expect("nothing failed");
             assert_eq!((collector.next, *collector.published.borrow()), (10, Amount { ticks: 1, items: 1 }));
         }
         // A later tick still waits for the journal.
@@ -477,7 +545,7 @@ mod tests {
         for message in [durable(5), released(6), ToCollector::Worker(worked())] {
             collector.hear(message).expect("nothing failed");
         }
-        collector.publish();
+        collector.publish().expect("nothing failed");
         assert_eq!((collector.next, *collector.published.borrow()), (6, Amount::default()));
     }
 

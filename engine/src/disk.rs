@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,6 +102,12 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Whether another process holds that file.
     fn is_locked(&self, path: &Path) -> bool;
+
+    /// Overwrites bytes of a file, durably.
+    ///
+    /// # Errors
+    /// When the disk is broken or read-only.
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// Holds a file of a disk.
@@ -293,6 +299,13 @@ impl Disk for SystemDisk {
     fn is_locked(&self, path: &Path) -> bool {
         let Ok(lock) = File::open(path) else { return false };
         matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod intake;
 pub mod journal;
 pub mod observed;
 pub mod positions;
+pub mod privacy;
 pub mod rate;
 pub mod realm;
 pub mod rebuild;

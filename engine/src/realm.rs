@@ -9,6 +9,7 @@ use worldflow_schemas::{Sym, Tick};
 use crate::admission::{Admission, TickEvents};
 use crate::defined::Defined;
 use crate::observed::Observed;
+use crate::privacy::Privacy;
 use crate::view_store::ViewStore;
 
 /// How far a realm has come. Everything in it is durable and applied to the view store.
@@ -41,4 +42,6 @@ pub struct Realm {
     pub observed: Observed,
     /// Which quests are defined.
     pub defined: Defined,
+    /// The keys of its players: edges seal with them what is personal.
+    pub privacy: Privacy,
 }

@@ -12,6 +12,7 @@ use crate::dedupe::Dedupe;
 use crate::disk::Folder;
 use crate::journal::{JournalReader, last_known};
 use crate::positions::Positions;
+use crate::privacy::Privacy;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, start};
 use crate::sequencer::Before;
 use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through};
@@ -29,6 +30,8 @@ pub struct RebuildConfig {
     pub workers: usize,
     /// The tick, in milliseconds of UTC; what is known last without it.
     pub until_ms: Option<i64>,
+    /// What sealed text is opened with; [`Privacy::none`] leaves it sealed.
+    pub privacy: Privacy,
 }
 
 /// A past tick.
@@ -69,6 +72,7 @@ pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Resul
         let before = Before { snapshot: snapshot.take(), only: Some(Some(to)) };
         let realm = RealmConfig {
             workers: config.workers,
+            privacy: config.privacy.clone(),
             // Nobody follows; what is read is the end.
             held_changes: 0,
             ..RealmConfig::in_memory(config.name, Arc::clone(&world))

@@ -25,6 +25,7 @@ use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
 use crate::observed::Observed;
 use crate::positions::Positions;
+use crate::privacy::{KeysConfig, KeysError, Opener, Privacy};
 use crate::realm::{Progress, Realm};
 use crate::sequencer::{Before, Began, Control, End, Mode, Sequencer};
 use crate::snapshot::{self, Folders, Snapshot, SnapshotConfig, SnapshotError, Snapshots, ToSnapshots};
@@ -59,6 +60,10 @@ pub struct RealmConfig {
     pub disk: SharedDisk,
     /// What runs its loops.
     pub host: Host,
+    /// Where the keys of players lie; beside the journal, as they are, when it is not said.
+    pub keys: Option<KeysConfig>,
+    /// What opens sealed text in a realm that keeps nothing.
+    pub privacy: Privacy,
     /// How far ticks are reserved ahead in real time.
     pub reserve_ms: u64,
     /// Changes of each view held for readers.
@@ -84,6 +89,8 @@ impl RealmConfig {
             snapshots: SnapshotConfig::default(),
             disk: SharedDisk::default(),
             host: Host::default(),
+            keys: None,
+            privacy: Privacy::none(),
             reserve_ms: 2000,
             held_changes: ViewStore::MOST_CHANGES,
             recorder: None,
@@ -103,6 +110,9 @@ pub enum OpenError {
     /// What was decided under an earlier world cannot be written down.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The keys of players cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}\nhint: check the limits on processes and memory")]
     Threads(String),
@@ -164,10 +174,14 @@ const EVENTS_HELD: usize = 1024;
 ///
 /// # Errors
 /// When the data folder is in use or damaged, or threads cannot be started.
-pub async fn open(config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
+pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<RunningRealm, OpenError> {
     let graphs = graphs.into();
     let on_disk = |path: &PathBuf| Folder { disk: config.disk.clone(), path: path.clone() };
     let folder = config.folder.as_ref().map(|path| DataFolder::open(on_disk(path))).transpose()?;
+    if let Some(folder) = &folder {
+        let keys = config.keys.take().unwrap_or_else(|| Privacy::beside(folder.path()));
+        config.privacy = Privacy::open(config.name, keys, config.disk.clone())?;
+    }
     let (snapshot, began) = match &folder {
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
@@ -241,6 +255,7 @@ async fn take_back(
         snapshots: SnapshotConfig { at_close: true, ..config.snapshots },
         disk: config.disk.clone(),
         host: config.host,
+        privacy: config.privacy.clone(),
         ..RealmConfig::in_memory(config.name, world)
     };
     let (mut running, last) = start(former, Given::of(Some(folder), before)?, graphs).await?;
@@ -292,8 +307,12 @@ pub(crate) async fn start(
     let Given { folder, before, journal: old_journal, base } = given;
     let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
     let (length, host) = (TickLength { tick_ms: config.world.tick_ms.max(1) }, config.host);
-    let place =
-        Place { folder: folder.map(DataFolder::journal).unwrap_or_default(), host, ..Place::default() };
+    let place = Place {
+        folder: folder.map(DataFolder::journal).unwrap_or_default(),
+        host,
+        privacy: config.privacy.clone(),
+        ..Place::default()
+    };
     let epoch = folder.map_or_else(draw_epoch, DataFolder::epoch);
     let graph = graphs.of(&config.world);
 
@@ -336,6 +355,10 @@ pub(crate) async fn start(
         host,
         length,
         merger: Merger::new(workers.count()),
+        opener: Opener::new(config.privacy.clone()),
+        ending: Arc::clone(&place.ending),
+        cleanse: None,
+        keys_stuck: false,
         views: Arc::clone(&views),
         observed: observed.clone(),
         progress,
@@ -412,6 +435,7 @@ pub(crate) async fn start(
             events,
             observed,
             defined,
+            privacy: config.privacy,
         },
         control,
         sequencer,

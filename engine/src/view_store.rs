@@ -360,14 +360,33 @@ impl ViewStore {
     /// As [`ViewStore::apply`], of changes that are consolidated.
     pub fn apply_views(&self, tick: Tick, changes: Vec<ViewChanges>) -> Vec<ViewId> {
         let mut changed = Vec::new();
-        for changes in changes.into_iter().filter(|changes| !changes.is_empty()) {
+        for changes in changes.into_iter().filter(|changes| !changes.is_empty() || changes.hash != 0) {
             let view = changes.view;
-            changed.push(view);
             let mut stored =
                 self.views[usize::from(view.0)].write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if changes.is_empty() {
+                // Rows have changed that look the same as before.
+                stored.hash = stored.hash.wrapping_add(changes.hash);
+                continue;
+            }
+            changed.push(view);
             stored.apply(tick, changes, self.most_changes);
         }
         changed
+    }
+
+    /// Drops the deltas of these views up to `tick`: what they say is to be read by nobody any more. Readers who
+    /// have not read them yet take a snapshot.
+    pub(crate) fn drop_deltas(&self, tick: Tick, views: impl IntoIterator<Item = ViewId>) {
+        for view in views {
+            let mut stored =
+                self.views[usize::from(view.0)].write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let stored = &mut *stored;
+            let gone = stored.deltas.partition_point(|delta| delta.tick <= tick);
+            let dropped: usize = stored.deltas.drain(..gone).map(|delta| delta.changes.len()).sum();
+            stored.held_changes -= dropped;
+            stored.complete_since = stored.complete_since.max(tick);
+        }
     }
 
     /// Σ diff · h128(view, row) over deterministic views: equal for equal state in every process.

@@ -446,6 +446,7 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
             Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),
+            Command::Forget(write) => Some((write.player.hash64(), NpcsIn::Forget(write.player))),
             _ => None,
         });
         let inputs = vec![

@@ -9,12 +9,12 @@ use serde_json::json;
 use support::{Script, changes, check_law, drive, world};
 use worldflow_operators::machine::ViewRow;
 use worldflow_operators::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather};
-use worldflow_operators::npcs::{KEPT_LINES, MOST_LINE_BYTES, NpcsIn, NpcsMachine, reply_route};
+use worldflow_operators::npcs::{KEPT_LINES, NpcsIn, NpcsMachine, reply_route};
 use worldflow_operators::presence::PlayerNow;
 use worldflow_operators::quests::{PlayersIn, PlayersMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
 use worldflow_schemas::definitions::{NpcDef, QuestDef, QuestState, WorldDef};
-use worldflow_schemas::input::{Holder, Reply, Scope};
+use worldflow_schemas::input::{Holder, MOST_LINE_BYTES, Reply, Scope};
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
 
 fn village() -> WorldDef {
@@ -334,7 +334,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::Player(now) => format!("player {}", now.player),
             NpcsIn::Level(level) => format!("level {}", level.player),
             NpcsIn::Quest(quest) => format!("quest {:?} {}", quest.holder, quest.quest),
-            NpcsIn::Event(_) | NpcsIn::Reply(_) => continue,
+            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Forget(_) => continue,
         };
         last.insert(key, input.clone());
     }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod connections;
 pub mod graph;
 pub mod impatient;
+pub mod keys;
 pub mod open;
 pub mod recordings;
 pub mod replay;

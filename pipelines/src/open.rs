@@ -19,6 +19,7 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Input, Sym};
 
 use crate::graph::graphs;
+use crate::keys::Keys;
 use crate::world::LoadedWorld;
 
 /// How a realm is opened.
@@ -35,6 +36,8 @@ pub struct OpenConfig {
     pub manual: bool,
     /// Sources whose events belong to the ticks of their own times.
     pub event_time: Vec<EventTimeSource>,
+    /// Where the keys of players lie.
+    pub keys: Keys,
 }
 
 /// A realm cannot be started.
@@ -86,7 +89,7 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
 pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), StartError> {
-    let OpenConfig { realm, world, folder, workers, manual, event_time } = config;
+    let OpenConfig { realm, world, folder, workers, manual, event_time, keys } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
     let mode = if manual { Mode::Manual { start: length.tick_at(wall()) } } else { Mode::RealTime { wall } };
@@ -102,6 +105,7 @@ pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), 
             segment_bytes: usize::try_from(kept.segment.bytes).unwrap_or(usize::MAX),
             ..JournalConfig::default()
         },
+        keys: folder.as_deref().map(|folder| keys.of(realm.as_str(), folder)),
         folder,
         workers: workers.unwrap_or_else(|| worker_count(world.world.workers)),
         mode,

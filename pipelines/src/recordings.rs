@@ -11,6 +11,7 @@ use worldflow_engine::positions::Positions;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::definitions::{SourceDef, SourceTime};
 use worldflow_schemas::{Input, Sym};
+use worldflow_sources::check::Personal;
 use worldflow_sources::recording::{Bookmark, Recording, Rules, play};
 
 use crate::world::{LoadedWorld, open_mapping};
@@ -87,9 +88,14 @@ impl RecordingSource {
         tokio::task::spawn_blocking(move || {
             let RecordingSource { name, recording, speed, .. } = self;
             let mut rules = Rules::new(realm.name, &realm.world);
-            let mut check = |input: &Input| match input {
-                Input::Event(event) => rules.event(event),
-                Input::Command(command) => rules.command(command),
+            let (world, views) = (&realm.world, Arc::clone(&realm.views));
+            let personal = Personal::new(realm.name, world, realm.privacy.clone(), views);
+            let mut check = |input: &mut Input| {
+                match input {
+                    Input::Event(event) => rules.event(event),
+                    Input::Command(command) => rules.command(command),
+                }?;
+                personal.seal(input)
             };
             let to = (&realm.admission, &realm.observed);
             match bookmark.and_then(|from| play(recording, &from, speed, to, &mut check, &stopping)) {

@@ -15,22 +15,26 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use worldflow_engine::admission::{Item, Outcome, Refusal};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
-use worldflow_schemas::Sym;
+use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::definitions::SinkDef;
+use worldflow_schemas::{Input, Sym, Tick};
 use worldflow_sinks::health::{Health, Pace, health_router};
 use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
 use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
 use worldflow_sinks::tiers::Tiers;
 use worldflow_sources::audit::{Act, Audit, AuditConfig};
+use worldflow_sources::check::{Checker, Sender};
 use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router};
 use worldflow_sources::http_guard::guarded;
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
 use crate::connections::{ConnectionLimits, serve};
+use crate::keys::Keys;
 use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
@@ -65,6 +69,10 @@ pub struct ServeConfig {
     pub insecure: bool,
     /// How much whoever connects may take.
     pub limits: Limits,
+    /// Where the keys of players lie.
+    pub keys: Keys,
+    /// Nothing is read from sources, and no tier is asked: for what is done to a realm that is not in use.
+    pub quiet: bool,
 }
 
 /// A server that runs.
@@ -112,8 +120,8 @@ impl Serving {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
             begun.push(definitions_written(name, &world));
-            let recordings = recordings_of(&world)?;
-            let mut streams = streams_of(&world)?;
+            let recordings = if config.quiet { Vec::new() } else { recordings_of(&world)? };
+            let mut streams = if config.quiet { Vec::new() } else { streams_of(&world)? };
             one_producer_each(&recordings, &streams)?;
             if !folder.exists() {
                 // A fresh realm begins with what is there.
@@ -131,6 +139,7 @@ impl Serving {
                 workers: config.workers,
                 manual: config.manual,
                 event_time,
+                keys: config.keys.clone(),
             })
             .await?;
             let realm = running.realm.clone();
@@ -141,7 +150,7 @@ impl Serving {
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
-            if !realm.world.tiers.is_empty() {
+            if !realm.world.tiers.is_empty() && !config.quiet {
                 tiers.push(Tiers::open(realm, |name| std::env::var(name).ok())?);
             }
             realms.push(running);
@@ -170,6 +179,26 @@ impl Serving {
     /// When the system has no randomness to give.
     pub fn token(&self, realm: &str, role: Role, subject: &str) -> std::io::Result<String> {
         self.tokens.issue(Claims { role, realm: Sym::new(realm), subject: Sym::new(subject) })
+    }
+
+    /// Makes what is personal of a player unreadable; returns the tick when it is.
+    ///
+    /// # Errors
+    /// When nobody is known by that name, or the realm has stopped.
+    pub async fn forget(&self, realm: &str, player: &str) -> anyhow::Result<Tick> {
+        let realm = self.realms.iter().map(|running| &running.realm).find(|it| it.name.as_str() == realm);
+        let realm = realm.ok_or_else(|| anyhow::anyhow!("that realm does not run here"))?;
+        let sender = Sender::trusted(Sym::new("operator"));
+        let refused = |refusal: Refusal| anyhow::anyhow!("{}\nhint: {}", refusal.reason, refusal.hint);
+        let now_ms = system_wall_clock()();
+        let (id, command) = Checker::of(realm).forget(player, &sender, now_ms).map_err(refused)?;
+        let item = Item { id, input: Input::Command(command), most_per_s: None };
+        match realm.admission.publish(sender.source, vec![item]).await?.into_iter().next() {
+            Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => Ok(tick),
+            Some(Outcome::Refused(refusal)) => Err(refused(*refusal)),
+            Some(Outcome::Denied(denied)) => Err(refused(denied.0)),
+            None => anyhow::bail!("the realm has stopped\nhint: the log says why"),
+        }
     }
 
     /// The realms that run.

@@ -11,6 +11,9 @@ use crate::sym::Sym;
 use crate::tick::Tick;
 use crate::value::Value;
 
+/// The longest line that an NPC says; what a tier says beyond it is cut off.
+pub const MOST_LINE_BYTES: usize = 4_000;
+
 /// One input of a tick.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Input {
@@ -45,6 +48,8 @@ pub enum Command {
     Reply(Reply),
     /// A write of a fact or an entity that is done only if what it changes is at a version.
     IfVersion(IfVersion),
+    /// What is personal of a player can be read by nobody from this tick on.
+    Forget(ForgetWrite),
 }
 
 impl Command {
@@ -60,6 +65,7 @@ impl Command {
             Command::Membership(write) => Some(&write.order),
             Command::Close(write) => Some(&write.order),
             Command::GrantAnswer(answer) => Some(&answer.order),
+            Command::Forget(write) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => Some(&write.order),
             Command::Define(_) | Command::Reply(_) => None,
@@ -83,6 +89,7 @@ impl Command {
             Command::Membership(write) => &mut write.order,
             Command::Close(write) => &mut write.order,
             Command::GrantAnswer(answer) => &mut answer.order,
+            Command::Forget(write) => &mut write.order,
             Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => &mut write.order,
             Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => &mut write.order,
             Command::Define(_) | Command::Reply(_) => return,
@@ -449,6 +456,17 @@ pub struct CloseWrite {
     pub order: WriteOrder,
     /// Which group.
     pub group: Holder,
+}
+
+/// A player is to be forgotten: their key is destroyed once the tick is durable.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ForgetWrite {
+    /// Its place among the writes of the tick.
+    pub order: WriteOrder,
+    /// Who.
+    pub player: Sym,
+    /// The name of the key that they had when it was asked for; a later key stays. Empty when they had none.
+    pub key: ArcStr,
 }
 
 /// A game server's answer to an offered grant.

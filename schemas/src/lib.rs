@@ -13,6 +13,7 @@ pub mod event;
 pub mod input;
 pub mod proto_rows;
 pub mod row;
+pub mod sealed;
 pub mod sym;
 pub mod tick;
 pub mod value;

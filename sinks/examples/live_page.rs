@@ -62,6 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         events: broadcast::channel(16).0,
         observed: Observed::new(name),
         defined: Default::default(),
+        privacy: worldflow_engine::privacy::Privacy::none(),
     };
     let sink = SqlSinkConfig {
         name: "tables".to_owned(),

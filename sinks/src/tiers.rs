@@ -4,7 +4,8 @@
 //!
 //! A row is demand. The requests of a tick are queued together, the nearest deadline first, and at
 //! most `max_in_flight` of a tier are under way; when a row goes, its request is taken from the
-//! queue, or its connection is dropped. A request that waits at a start is asked again. This edge
+//! queue, or its connection is dropped. A request that waits at a start is asked again. An answer is
+//! sealed under the key of the player it is for. This edge
 //! judges no answer and knows no NPC; the graph says the bark when a reply fails or comes too late.
 
 mod call;
@@ -19,7 +20,7 @@ use worldflow_engine::admission::{Batch, Item};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::NPC_REQUESTS;
-use worldflow_schemas::input::Reply;
+use worldflow_schemas::input::{MOST_LINE_BYTES, Reply};
 use worldflow_schemas::{ArcStr, Command, EventId, Input, Row, Sym, Tick, Value};
 
 pub use call::{MOST_BODY_BYTES, TiersError};
@@ -157,6 +158,7 @@ impl Run {
         let deadline = number(row, "deadline");
         let ask = Ask {
             request: request.clone(),
+            player: id(row, "player"),
             messages: text(row, "messages").to_owned(),
             max_tokens: number(row, "max_tokens"),
         };
@@ -205,6 +207,7 @@ impl Run {
                 let call = self.calls.spawn(async move {
                     let answer = tier.ask(&ask).await;
                     tier_answered(&realm, name, &answer);
+                    let answer = sealed(&realm, ask.player, answer);
                     submit(realm, name, asked, answer).await
                 });
                 queue.in_flight += 1;
@@ -245,6 +248,22 @@ fn tier_answered(realm: &Realm, tier: Sym, answer: &Answer) {
         }
     }
     metrics::histogram!("worldflow_tier_latency_ms", &labels).record(f64::from(answer.took_ms));
+}
+
+/// What a model says to a player is the player's, and may hold what the player has said.
+fn sealed(realm: &Realm, player: Sym, answer: Answer) -> Answer {
+    let Answer { outcome, took_ms, tokens } = answer;
+    let seal = |text: String| {
+        let sealed = realm.privacy.seal(player, clipped(&text));
+        sealed.map(|text| text.as_str().to_owned()).map_err(|error| error.to_string())
+    };
+    Answer { outcome: outcome.and_then(seal), took_ms, tokens }
+}
+
+/// As much of a line as may be said: the graph cannot cut what is sealed.
+fn clipped(text: &str) -> &str {
+    let end = (0..=text.len().min(MOST_LINE_BYTES)).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].trim_end()
 }
 
 /// Hands the reply to the sequencer. The request's id is the input's, so it counts once.

@@ -6,6 +6,7 @@ pub mod check;
 pub mod game_socket;
 mod http_events;
 pub mod http_guard;
+mod http_forget;
 pub mod kinesis;
 pub mod lingering;
 pub mod recording;

@@ -29,6 +29,9 @@ pub enum JournalError {
         /// Why.
         error: std::io::Error,
     },
+    /// The keys of players cannot be written.
+    #[error(transparent)]
+    Keys(#[from] crate::privacy::KeysError),
     /// Damage in the middle of the journal.
     #[error(
         "{path}: byte {offset}: {what}\nhint: the journal is damaged here, not merely cut off at its end; restore the data folder from a copy, or, to give up everything after the damage, truncate this file to {offset} bytes and remove the later segments"

@@ -21,6 +21,7 @@ use super::record::{Body, Ended, Group, Inputs, Record, VERSION, frame};
 use crate::PHASE;
 use crate::disk::{DiskFile, Folder};
 use crate::host::{Host, Task, Turns};
+use crate::privacy::Privacy;
 
 /// How the journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct Place {
     pub journaled: Arc<AtomicU64>,
     /// The realm is to end: what cannot be written now will not be.
     pub ending: Arc<AtomicBool>,
+    /// The keys that what is journaled may be sealed under: they are durable first.
+    pub privacy: Privacy,
 }
 
 /// A handle to the journal's thread. Dropping it ends the thread once all is written.
@@ -283,6 +286,7 @@ struct Writer {
 
 impl Writer {
     fn try_commit(&mut self, group: &mut Group) -> Result<(), JournalError> {
+        self.place.privacy.save()?;
         let full = |segment: &Segment| segment.bytes > self.config.segment_bytes as u64;
         if self.segment.as_ref().is_none_or(full) {
             // If it fails, what is there under that name is of no use to anybody.

@@ -24,6 +24,7 @@ use crate::intake::{Decided, Intake, PendingTick, note_least};
 use crate::journal::{Durable, Entry, Identified, Inputs, JournalError, JournalReader, JournalWriter};
 use crate::observed::Observed;
 use crate::positions::Positions;
+use crate::privacy::forgotten;
 use crate::realm::Progress;
 use crate::tick_clock::{TickClock, WallClock};
 use crate::workers::{SealedTick, Workers};
@@ -475,9 +476,11 @@ impl Sequencer {
             events.sort_by(worldflow_schemas::Event::cmp_order);
             Arc::from(events)
         });
-        let commands = commands.into_iter().map(|(_, _, command): Identified| command).collect();
-        let at = self.host.now();
-        let released = Released { tick, items, journaled, at, events: followed, ids, floors, reached };
+        let commands: Vec<Command> =
+            commands.into_iter().map(|(_, _, command): Identified| command).collect();
+        let (at, forgotten) = (self.host.now(), forgotten(&commands));
+        let released =
+            Released { tick, items, journaled, at, events: followed, ids, floors, reached, forgotten };
         (SealedTick { tick, events, commands }, released)
     }
 

@@ -13,6 +13,7 @@ use crate::amount::{Amount, GROUP};
 use crate::collector::{Released, ToCollector};
 use crate::journal::{JournalError, JournalReader, JournaledTick, Recovered};
 use crate::positions::Positions;
+use crate::privacy::forgotten;
 use crate::snapshot::Snapshot;
 use crate::workers::SealedTick;
 
@@ -105,6 +106,7 @@ impl Sequencer {
                 ids,
                 floors: journaled.floors,
                 reached: journaled.reached,
+                forgotten: forgotten(&journaled.sealed.commands),
             };
             group.push((journaled.sealed, released));
             if amount.exceeds(GROUP) {

@@ -19,13 +19,15 @@ use crate::tiny::graph;
 
 /// What goes wrong with a disk, and when.
 #[derive(Default)]
-struct Faults {
+pub(crate) struct Faults {
     /// How much fits, once it is known.
     room: Mutex<Option<usize>>,
     /// How many syncs fail; what they were to make durable is lost.
-    failing_syncs: AtomicU64,
+    pub(crate) failing_syncs: AtomicU64,
     /// Files can be neither cut nor removed.
     stuck: AtomicBool,
+    /// Nothing that is there can be overwritten.
+    pub(crate) read_only: AtomicBool,
 }
 
 impl Faults {
@@ -94,6 +96,13 @@ impl Disk for Faulty {
     fn is_locked(&self, path: &Path) -> bool {
         self.1.is_locked(path)
     }
+
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.0.read_only.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.1.0.overwrite(path, at, bytes)
+    }
 }
 
 impl DiskFile for FaultyFile {
@@ -127,7 +136,7 @@ impl DiskFile for FaultyFile {
     }
 }
 
-fn config(folder: &Path, faults: &Arc<Faults>) -> RealmConfig {
+pub(crate) fn config(folder: &Path, faults: &Arc<Faults>) -> RealmConfig {
     let disk = SharedDisk(Arc::new(Faulty(Arc::clone(faults), SharedDisk::default())));
     let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
     RealmConfig { disk, snapshots, ..config_in(folder) }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use worldflow_engine::admission::Outcome;
 use worldflow_engine::doctor::examine;
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, rebuild};
 use worldflow_engine::runtime::open;
 use worldflow_engine::snapshot::newest;
@@ -30,8 +31,13 @@ async fn snapshots_of_version_3_and_journals_of_version_2_are_read() {
         [(4, Some(3)), (2, Some(3))]
     );
 
-    let config =
-        RebuildConfig { folder: folder.path().to_owned(), name: "tiny".into(), workers: 1, until_ms: None };
+    let config = RebuildConfig {
+        folder: folder.path().to_owned(),
+        name: "tiny".into(),
+        workers: 1,
+        until_ms: None,
+        privacy: Privacy::none(),
+    };
     let rebuilt = rebuild(&config, graph()).await.expect("rebuilt");
     assert_eq!((rebuilt.tick, rebuilt.views.state_hash()), (6, STATE_HASH));
 

@@ -6,6 +6,7 @@ mod graph_runs;
 mod journal_faults;
 mod past;
 mod positions;
+mod privacy;
 mod realms;
 mod restarts;
 mod time;

@@ -8,6 +8,7 @@ use worldflow_engine::admission::Outcome;
 use worldflow_engine::backup::{BackupError, backup, restore};
 use worldflow_engine::doctor::examine;
 use worldflow_engine::journal::{JournalConfig, JournalError};
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild};
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
 use worldflow_engine::snapshot::{Retention, SnapshotConfig};
@@ -48,7 +49,8 @@ async fn play(running: &RunningRealm, hashes: &mut BTreeMap<Tick, u128>, ticks: 
 
 async fn at(folder: &Path, tick: Tick) -> Result<Rebuilt, OpenError> {
     let until_ms = Some(i64::try_from(tick * 10).expect("small"));
-    let config = RebuildConfig { folder: folder.to_owned(), name: "tiny".into(), workers: 1, until_ms };
+    let (folder, privacy) = (folder.to_owned(), Privacy::none());
+    let config = RebuildConfig { folder, name: "tiny".into(), workers: 1, until_ms, privacy };
     rebuild(&config, graphs()).await
 }
 
@@ -126,16 +128,16 @@ async fn a_copy_of_a_running_realm_goes_on_by_itself() {
     let running = open(keeping(folder.path(), 40, 1 << 30, 1), graphs()).await.expect("opens");
     play(&running, &mut hashes, 3).await;
     let epoch = running.realm.epoch;
-    let copied = backup(folder.path(), &saved).expect("copied");
+    let copied = backup(folder.path(), &saved, None).expect("copied");
     let last = copied.recovery.last.expect("it holds something");
     assert!(copied.epoch.is_none() && copied.recovery.snapshot == Some(6), "{copied:#?}");
     play(&running, &mut hashes, 3).await;
     running.close().await.expect("closes");
 
     assert_eq!(at(&saved, last).await.expect("rebuilt").views.state_hash(), hashes[&last]);
-    assert!(matches!(backup(folder.path(), &saved), Err(BackupError::Exists(_))));
-    restore(&saved, &data).expect("put back");
-    assert!(matches!(restore(&saved, &data), Err(BackupError::Exists(_))));
+    assert!(matches!(backup(folder.path(), &saved, None), Err(BackupError::Exists(_))));
+    restore(&saved, &data, None).expect("put back");
+    assert!(matches!(restore(&saved, &data, None), Err(BackupError::Exists(_))));
     let running = open(keeping(&data, 40, 1 << 30, 1), graphs()).await.expect("opens");
     assert_eq!(running.realm.views.state_hash(), hashes[&last]);
     assert_ne!(running.realm.epoch, epoch, "what came after the backup is another story");
@@ -147,7 +149,7 @@ async fn a_copy_of_a_running_realm_goes_on_by_itself() {
     let run = saved.join("snapshots/000000000001.run");
     std::fs::write(&run, "damaged").expect("writable");
     let again = other.path().join("again");
-    let refused = restore(&saved, &again).expect_err("refused").to_string();
+    let refused = restore(&saved, &again, None).expect_err("refused").to_string();
     assert!(refused.contains("000000000001.run: its length or checksum"), "{refused}");
     assert!(std::fs::read_dir(other.path()).expect("a folder").count() == 2, "saved and data");
 }

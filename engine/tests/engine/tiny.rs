@@ -1,7 +1,8 @@
 //! A small graph: counts events by player, and rings timers.
 //!
 //! An event of kind `ring` sets a timer `amount` ticks ahead; the player's count then jumps by 100.
-//! Everything is base state. An event of kind `refuse` is refused, one of kind `panic` panics.
+//! An event of kind `say` makes its attribute `text` the player's fact `said`. Everything is base state. An event of
+//! kind `refuse` is refused, one of kind `panic` panics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use timely::worker::Worker;
 use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
 use worldflow_engine::worlds::Graphs;
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::catalog::{LEVELS, ViewId};
+use worldflow_schemas::catalog::{FACTS, LEVELS, ViewId};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{ClockCommand, ClockWrite, Command};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick, Value};
@@ -67,6 +68,12 @@ pub(crate) fn level_row(player: Sym, count: i64) -> Row {
     Row::from([Value::Sym("tiny".into()), player.into(), count.into(), zero.clone(), zero.clone(), zero])
 }
 
+pub(crate) fn said_row(player: Sym, text: &str) -> Row {
+    let id = |text: &str| Value::Sym(text.into());
+    let (text, version, expires) = (Value::text(text), Value::Int(1), Value::Null);
+    Row::from([id("tiny"), id("player"), player.into(), id("said"), text, version, expires])
+}
+
 /// Counts of players, and pending rings.
 #[derive(Default)]
 struct Counts {
@@ -74,6 +81,7 @@ struct Counts {
     worth: i64,
     counts: BTreeMap<Sym, i64>,
     rings: BTreeSet<(Tick, Sym)>,
+    said: BTreeMap<Sym, String>,
 }
 
 #[derive(Default)]
@@ -94,6 +102,15 @@ impl Counts {
         out.base.push(piece(player, b"count", Some(*count)));
     }
 
+    fn say(&mut self, player: Sym, text: &str, out: &mut Out) {
+        if let Some(old) = self.said.insert(player, text.to_owned()) {
+            out.rows.push(((FACTS, said_row(player, &old)), -1));
+        }
+        out.rows.push(((FACTS, said_row(player, text)), 1));
+        let value = Some(Arc::from(text.as_bytes()));
+        out.base.push(BaseChange { operator: "counts", route: player, key: b"said"[..].into(), value });
+    }
+
     fn step(&mut self, tick: Tick, told: Vec<Told>, out: &mut Out) {
         let mut load = false;
         for told in told {
@@ -110,6 +127,10 @@ impl Counts {
                     let at = tick + event.amount.unsigned_abs();
                     self.rings.insert((at, event.player));
                     out.base.push(piece(event.player, &at.to_le_bytes(), Some(0)));
+                }
+                Told::Event(event) if event.kind == "say".into() => {
+                    let text = event.attribute("text".into()).expect("what is said").to_string();
+                    self.say(event.player, &text, out);
                 }
                 Told::Event(event) => {
                     assert!(event.kind != "panic".into(), "asked to");
@@ -129,6 +150,11 @@ impl Counts {
                     self.counts.insert(row.route, count);
                     load = true;
                 }
+                Told::Load(row) if row.key.as_ref() == b"said" => {
+                    let text = String::from_utf8(row.value.to_vec()).expect("text");
+                    self.said.insert(row.route, text);
+                    load = true;
+                }
                 Told::Load(row) => {
                     let at = Tick::from_le_bytes(row.key.as_ref().try_into().expect("eight bytes"));
                     self.rings.insert((at, row.route));
@@ -138,6 +164,8 @@ impl Counts {
         }
         if load {
             let rows = self.counts.iter().map(|(player, count)| ((LEVELS, level_row(*player, *count)), 1));
+            out.rows.extend(rows);
+            let rows = self.said.iter().map(|(player, text)| ((FACTS, said_row(*player, text)), 1));
             out.rows.extend(rows);
             return;
         }

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use worldflow_schemas::definitions::{FactDef, FactKind};
 use worldflow_schemas::input::FactChange;
 use worldflow_schemas::value::DEC_ONE;
-use worldflow_schemas::{Sym, Value};
+use worldflow_schemas::{Sym, Value, sealed};
 
 /// A value that a fact of its type cannot take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,8 @@ pub(super) fn set(kind: FactKind, to: &Value) -> Result<Value, WrongType> {
             .ok_or(WrongType { reason: "cannot hold so large a number", hint: "keep it below 9.2e12" }),
         (FactKind::Text, Value::Null) => Ok(Value::Null),
         (FactKind::Text, Value::Sym(id)) => Ok(Value::id(*id)),
+        // What is personal is sealed, and in no table of ids.
+        (FactKind::Text, Value::Text(text)) if sealed::is_sealed(text) => Ok(to.clone()),
         (FactKind::Text, Value::Text(text)) => Sym::try_new(text).map(Value::id).ok_or(WrongType {
             reason: "cannot hold another new id: the table of ids is full",
             hint: "use ids that exist",

@@ -3,8 +3,8 @@
 //! `talk events, premises ─→ npc_requests` and `replies, deadlines ─→ npc_lines`
 //!
 //! A request is a row while it waits. It goes when it is answered, when its time is up, when the
-//! player talks again, leaves, or when what the NPC's `when` asks no longer holds. Within a tick:
-//! definitions, what is known of the world, premises, replies, talk, deadlines. It calls nobody:
+//! player talks again, leaves, is forgotten, or when what the NPC's `when` asks no longer holds. Within a tick:
+//! definitions, what is known of the world, premises, who is forgotten, replies, talk, deadlines. It calls nobody:
 //! an edge reads the rows, and its replies come back as inputs.
 
 mod known;
@@ -35,9 +35,6 @@ use talk::{Pair, Pending, Piece, Talk, Why};
 /// The lines of each (player, npc) that are kept.
 pub const KEPT_LINES: u64 = 20;
 
-/// The longest line; what a tier says beyond it is cut off.
-pub const MOST_LINE_BYTES: usize = 4_000;
-
 /// What the operator of NPCs is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum NpcsIn {
@@ -62,6 +59,8 @@ pub enum NpcsIn {
     Event(Event),
     /// A tier's answer. Routed by [`reply_route`].
     Reply(Reply),
+    /// A player is forgotten. Routed by the player.
+    Forget(Sym),
 }
 
 /// The quests that an NPC's condition names: where players stand with them must be told.
@@ -119,6 +118,7 @@ impl Npc {
 #[derive(Default)]
 struct Told {
     left: Vec<Sym>,
+    forgotten: Vec<Sym>,
     events: Vec<Event>,
     replies: Vec<Reply>,
     changed: bool,
@@ -159,6 +159,10 @@ impl NpcsMachine {
                 }
                 NpcsIn::Reply(reply) => {
                     told.replies.push(reply);
+                    continue;
+                }
+                NpcsIn::Forget(player) => {
+                    told.forgotten.push(player);
                     continue;
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
@@ -225,6 +229,14 @@ impl NpcsMachine {
         step.output.remove(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
         step.touched.insert(pair);
         Some(pending)
+    }
+
+    /// Takes back the requests that hold what a player said who is forgotten.
+    fn forget(&mut self, players: &[Sym], step: &mut Step<'_>) {
+        let asked = self.open.values().filter(|pair| players.contains(&pair.player));
+        for pair in asked.copied().collect::<Vec<_>>() {
+            self.close(pair, step);
+        }
     }
 
     fn answer(&mut self, reply: Reply, step: &mut Step<'_>) {
@@ -364,6 +376,9 @@ impl Machine for NpcsMachine {
         let mut step = Step { tick, output, touched: FxHashSet::default() };
         if told.changed || self.has_timed_request() {
             self.test_premises(&told, &mut step);
+        }
+        if !told.forgotten.is_empty() {
+            self.forget(&told.forgotten, &mut step);
         }
         told.replies.sort_by(|a, b| {
             (a.request.cmp(&b.request))

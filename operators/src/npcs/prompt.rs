@@ -1,9 +1,9 @@
 //! The words: what a tier is asked, and what may be said of what it answers.
 
 use worldflow_schemas::definitions::NpcDef;
-use worldflow_schemas::{Event, Sym};
+use worldflow_schemas::input::MOST_LINE_BYTES;
+use worldflow_schemas::{Event, Sym, sealed};
 
-use super::MOST_LINE_BYTES;
 use super::known::Around;
 
 /// The messages of a request, as JSON: who the NPC is, then what it is asked.
@@ -52,8 +52,12 @@ fn fill(text: &str, word: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// What is said: without control characters, trimmed and within bounds; `None` when nothing is left.
+/// What is said: without control characters, trimmed and within bounds; `None` when nothing is left. What is sealed
+/// was so before it was.
 pub(super) fn line(text: &str) -> Option<String> {
+    if sealed::is_sealed(text) {
+        return Some(text.to_owned());
+    }
     let mut line: String =
         text.chars().filter(|c| !c.is_control() || *c == '\n').take(MOST_LINE_BYTES).collect();
     if line.len() > MOST_LINE_BYTES {
@@ -82,6 +86,8 @@ mod tests {
     fn lines_are_clean_and_bounded() {
         assert_eq!(line(" \u{7}Hail,\u{1b} friend. \n"), Some("Hail, friend.".to_owned()));
         assert_eq!(line("\u{0} \n"), None);
+        let long = sealed::of_body(&"a".repeat(2 * MOST_LINE_BYTES));
+        assert_eq!(line(&long), Some(long));
         let long = line(&"ä".repeat(MOST_LINE_BYTES));
         assert_eq!(long.map(|line| line.len()), Some(MOST_LINE_BYTES));
     }

@@ -7,6 +7,8 @@ use worldflow_engine::backup;
 use worldflow_engine::doctor::realm_folders;
 use worldflow_sources::audit::{Act, note};
 
+use crate::keys::Keys;
+
 /// Copy a data folder, also while its realms run.
 ///
 /// The copy holds, for each realm, the newest snapshot, the journal since, and the worlds, and has been
@@ -20,6 +22,19 @@ pub(super) struct BackupArgs {
     data: PathBuf,
     /// Where the copy goes: a folder that is not there yet.
     to: PathBuf,
+    /// Also copies the keys that players' texts are sealed under. Who is forgotten later is not forgotten by whoever
+    /// has the copy.
+    #[arg(long)]
+    with_keys: bool,
+    /// The folder of the keys, as `worldflow run --keys` was given.
+    #[arg(long, value_name = "FOLDER", requires = "with_keys")]
+    keys: Option<PathBuf>,
+}
+
+/// The folder of a realm has its name.
+pub(super) fn realm_name(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Writes into a data folder that a verb has used it. What cannot be written is said, and undoes nothing.
@@ -52,7 +67,9 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         if let Some(above) = to.parent() {
             std::fs::create_dir_all(above)?;
         }
-        text.push_str(&super::doctor::text(&backup::backup(&folder, &to)?));
+        let keys = Keys { folder: args.keys.clone(), master: None };
+        let keys = args.with_keys.then(|| keys.of(&realm_name(&folder), &folder).folder);
+        text.push_str(&super::doctor::text(&backup::backup(&folder, &to, keys.as_deref())?));
     }
     noted(&args.data, "backup", &args.to);
     super::show(&text)

@@ -9,6 +9,8 @@ mod convert;
 mod demo;
 mod doctor;
 mod limits;
+mod forget;
+mod keys;
 mod log;
 mod numbers;
 mod progress;
@@ -63,6 +65,7 @@ enum Verb {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
+    Forget(forget::ForgetArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
 }
@@ -79,6 +82,7 @@ impl Verb {
             Verb::Backup(args) => backup::run(&args),
             Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),
+            Verb::Forget(args) => forget::run(args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
         }

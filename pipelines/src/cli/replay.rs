@@ -7,6 +7,7 @@ use std::sync::Once;
 use worldflow_engine::doctor::realm_folders;
 use worldflow_schemas::definitions::Span;
 
+use super::keys::KeysArgs;
 use crate::replay::{JournalReplay, MOST_GAP_MS, Progress, Replay, Replayed, replay, replay_journal};
 use crate::world::LoadedWorld;
 
@@ -38,6 +39,11 @@ pub(super) struct ReplayArgs {
     /// The name of the journal's realm, when its folder is called otherwise.
     #[arg(long, requires = "journal")]
     realm: Option<String>,
+    /// Opens what players wrote, with the keys that lie there; it stays sealed otherwise.
+    #[arg(long, requires = "journal")]
+    with_keys: bool,
+    #[command(flatten)]
+    keys: KeysArgs,
     /// How lines of the recording become events; without it they are worldflow's own.
     #[arg(long)]
     map: Option<PathBuf>,
@@ -103,12 +109,15 @@ fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Result<(PathBuf
 
 fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
     let (folder, realm) = journal_of(journal, args.realm)?;
+    let keys = args.with_keys.then(|| args.keys.keys()).transpose()?;
+    let keys = keys.map(|keys| keys.of(&realm, &folder));
     let plan = JournalReplay {
         folder,
         realm,
         dump: Some(args.dump.clone()),
         workers: args.workers.unwrap_or_else(|| workers(0)),
         until_ms: args.until,
+        keys,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(replay_journal(&plan))?;

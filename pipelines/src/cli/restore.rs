@@ -18,6 +18,10 @@ pub(super) struct RestoreArgs {
     backup: PathBuf,
     /// The data folder; each realm gets its folder in it. For the backup of one realm, that realm's folder.
     data: PathBuf,
+    /// Where the backup's keys of players go, if it has any: as `worldflow run --keys` will be given. Where there are
+    /// keys already, those stay.
+    #[arg(long, value_name = "FOLDER")]
+    keys: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
@@ -34,7 +38,9 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         if let Some(above) = to.parent() {
             std::fs::create_dir_all(above)?;
         }
-        text.push_str(&super::doctor::text(&backup::restore(&folder, &to)?));
+        let name = to.file_name().unwrap_or_default();
+        let keys = args.keys.as_ref().map(|keys| keys.join(name));
+        text.push_str(&super::doctor::text(&backup::restore(&folder, &to, keys.as_deref())?));
     }
     super::backup::noted(&args.data, "restore", &args.backup);
     super::show(&text)

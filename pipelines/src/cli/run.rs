@@ -9,6 +9,7 @@ use clap::Args;
 use worldflow_schemas::Sym;
 use worldflow_sources::tokens::{self, Claims, KeyError, Role, TokenKey};
 
+use super::keys::KeysArgs;
 use super::{limits, numbers};
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
@@ -84,6 +85,8 @@ pub(super) struct ServeArgs {
     /// times; docs/security.md lists the names.
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     pub(super) limits: Vec<String>,
+    #[command(flatten)]
+    pub(super) keys: KeysArgs,
 }
 
 impl ServeArgs {
@@ -100,6 +103,8 @@ impl ServeArgs {
             tls,
             insecure: self.insecure,
             limits: limits::limits(&self.limits)?,
+            keys: self.keys.keys()?,
+            quiet: false,
         })
     }
 }

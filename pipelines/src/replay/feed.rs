@@ -107,7 +107,7 @@ impl Feed {
         let other_ms = others.filter_map(|(_, lane)| lane.next_ms()).min();
         let limit_ms = other_ms.map_or(self.until_ms, |other_ms| other_ms.min(self.until_ms));
         let Feed { lanes, rules, gaps, fed, .. } = self;
-        let mut check = |input: &Input, at_ms: i64, next_ms: Option<i64>| {
+        let mut check = |input: &mut Input, at_ms: i64, next_ms: Option<i64>| {
             match input {
                 Input::Event(event) => rules.event(event),
                 Input::Command(command) => rules.command(command),
@@ -217,6 +217,7 @@ mod tests {
             events: broadcast::channel(1).0,
             observed: Observed::new(name),
             defined: Default::default(),
+            privacy: worldflow_engine::privacy::Privacy::none(),
         };
         let folder = tempfile::tempdir().expect("a folder");
         let opened = recordings.iter().enumerate().map(|(number, times)| {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use worldflow_engine::privacy::{KeysConfig, Privacy};
 use worldflow_engine::rebuild::{RebuildConfig, rebuild};
+use worldflow_engine::runtime::OpenError;
 use worldflow_schemas::{Sym, Tick, catalog};
 
 use super::{ReplayError, dump};
@@ -22,6 +24,8 @@ pub struct JournalReplay {
     pub workers: usize,
     /// The moment, UTC milliseconds; the last that is known without it.
     pub until_ms: Option<i64>,
+    /// The keys of its players, to open sealed text with; it stays sealed without them.
+    pub keys: Option<KeysConfig>,
 }
 
 /// What was rebuilt: `summary.json`.
@@ -47,7 +51,12 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
     let began = Instant::now();
     let name = Sym::new(&plan.realm);
     let (folder, workers, until_ms) = (plan.folder.clone(), plan.workers, plan.until_ms);
-    let rebuilt = rebuild(&RebuildConfig { folder, name, workers, until_ms }, graphs(name)).await?;
+    let privacy = match &plan.keys {
+        Some(keys) => Privacy::look(name, keys).map_err(OpenError::from)?,
+        None => Privacy::none(),
+    };
+    let config = RebuildConfig { folder, name, workers, until_ms, privacy };
+    let rebuilt = rebuild(&config, graphs(name)).await?;
     let summary = JournalSummary {
         realm: plan.realm.clone(),
         last_tick: rebuilt.tick,

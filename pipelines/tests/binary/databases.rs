@@ -16,7 +16,7 @@ use crate::worlds;
 const VIEWS: [&str; 3] = ["quest_state", "objective_progress", "grants"];
 
 /// The table of a view in the SQLite file.
-async fn in_sqlite(file: &Path, view: &str) -> sqlx::Result<Table> {
+pub(crate) async fn in_sqlite(file: &Path, view: &str) -> sqlx::Result<Table> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).busy_timeout(DEADLINE);
     let mut sqlite = sqlx::SqliteConnection::connect_with(&options).await?;
     let columns = format!(

@@ -20,6 +20,7 @@ mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
 #[path = "../../../sinks/tests/support/postgres.rs"]
 mod postgres;
+mod privacy;
 mod process;
 mod realms;
 mod recordings;

@@ -16,17 +16,17 @@ use crate::process::{DEADLINE, Server};
 use crate::worlds;
 
 /// A request to the model, and where its answer goes.
-type Call = (Value, oneshot::Sender<Value>);
+pub(crate) type Call = (Value, oneshot::Sender<Value>);
 
 /// An OpenAI-compatible server whose answers the test gives.
-struct Model {
-    url: String,
+pub(crate) struct Model {
+    pub(crate) url: String,
     calls: mpsc::UnboundedReceiver<Call>,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
 impl Model {
-    async fn start() -> Model {
+    pub(crate) async fn start() -> Model {
         let (called, calls) = mpsc::unbounded_channel();
         let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(called);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -35,7 +35,7 @@ impl Model {
         Model { url, calls, serving }
     }
 
-    async fn call(&mut self) -> Call {
+    pub(crate) async fn call(&mut self) -> Call {
         timeout(DEADLINE, self.calls.recv()).await.expect("the model is asked").expect("it serves")
     }
 
@@ -55,7 +55,7 @@ async fn complete(
     ([(CONNECTION, "close")], Json(answered.await.expect("the test answers")))
 }
 
-fn says(id: &str, npc: &'static str, said: &'static str) -> Deed {
+pub(crate) fn says(id: &str, npc: &'static str, said: &'static str) -> Deed {
     Deed { said: Some(said), ..deed(id, "player-1", "talk", npc) }
 }
 
@@ -72,7 +72,7 @@ bram: {barks: [Mind the sparks.]}
 ";
 
 /// The small world with these NPCs and a tier that waits longer than they do.
-fn world_with(model: &Model) -> tempfile::TempDir {
+pub(crate) fn world_with(model: &Model) -> tempfile::TempDir {
     let folder = worlds::small();
     let speakers = "entities:\n  pell: {kind: npc}\n  bram: {kind: npc}\n";
     let tier = format!("tiers:\n  gold: {{url: \"{}\", model: bard, timeout: 5m}}\n", model.url);

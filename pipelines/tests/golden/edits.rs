@@ -173,6 +173,7 @@ async fn opened(edit: &Edit<'_>, folder: &Path) -> RunningRealm {
         workers: Some(1),
         manual: true,
         event_time: Vec::new(),
+        keys: Default::default(),
     };
     open_realm(config).await.expect("opens")
 }

@@ -53,6 +53,10 @@ pub struct WorldDef {
     /// Facts.
     #[serde(default)]
     pub facts: BTreeMap<String, FactDef>,
+    /// Properties of entities of kind `player` that are personal: texts of at most 500 bytes, sealed under the key of
+    /// the player that the entity is named after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub personal_properties: Vec<String>,
     /// Lifetime counters, kept for every holder from the first event on: the base of
     /// `since: ever` and `since: reset`.
     #[serde(default)]
@@ -310,7 +314,8 @@ pub enum AttributeKind {
     Id,
     /// True or false.
     Bool,
-    /// What a player wrote: at most 500 bytes; never interned.
+    /// What a player wrote, or what else is personal of them: at most 500 bytes. It is sealed under the player's key,
+    /// so nothing can be computed on it; an event that has it has a player.
     Text,
 }
 
@@ -346,6 +351,10 @@ pub struct FactDef {
     /// It goes back to its default this long after it was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
+    /// It is personal: a text of at most 500 bytes of a player, sealed under the player's key, so that nothing can be
+    /// computed on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub personal: bool,
 }
 
 /// What a fact holds.

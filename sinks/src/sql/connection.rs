@@ -171,6 +171,16 @@ impl Connection {
         }?)
     }
 
+    /// As far as it is ours to do, sees to it that nothing is left of rows that are not there any more. Whether that
+    /// could be done now.
+    pub(super) async fn cleanse(&mut self, rewrite: bool) -> Result<bool, SqlError> {
+        Ok(match self {
+            Connection::Sqlite(c) => sqlite::cleanse(c, rewrite).await?,
+            // Its own processes clean up, and its log may be somebody's backup.
+            Connection::Postgres(_) => true,
+        })
+    }
+
     /// Ends the session in good order.
     pub(super) async fn close(self) {
         let closed = match self {

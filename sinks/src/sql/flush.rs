@@ -46,6 +46,8 @@ pub(super) struct Flush {
     /// By view, the tick at which its table was first compared with the view in this process. The
     /// view store was filled by then, so from there on its deltas are complete.
     joined: FxHashMap<ViewId, Tick>,
+    /// The last tick in which somebody was forgotten, that has left nothing in the database, if any; `None` before it was looked after.
+    cleansed: Option<Tick>,
 }
 
 /// What is to be done to one table.
@@ -58,7 +60,7 @@ enum Plan {
 
 impl Flush {
     pub(super) fn new(realm: Realm, views: Vec<ViewId>, target: String) -> Flush {
-        Flush { realm, views, target, joined: FxHashMap::default() }
+        Flush { realm, views, target, joined: FxHashMap::default(), cleansed: None }
     }
 
     /// Brings the tables to the realm's present tick. After an error the connection is of no use.
@@ -88,7 +90,22 @@ impl Flush {
         for view in &self.views {
             self.joined.entry(*view).or_insert(to.tick);
         }
+        self.cleanse(connection, to.tick).await?;
         Ok(Flushed { to, rows })
+    }
+
+    /// Once the tables are without somebody who was forgotten, sees to it that nothing is left behind them. Tried
+    /// again with the next flush while somebody reads.
+    async fn cleanse(&mut self, connection: &mut Connection, tick: Tick) -> Result<(), SqlError> {
+        let forgotten = self.realm.privacy.last_forgotten().unwrap_or(0);
+        if forgotten <= tick && self.cleansed.is_none_or(|cleansed| cleansed < forgotten) {
+            // At a start there may be a log of a run that was cut off.
+            let done = connection.cleanse(forgotten > 0);
+            if within(WRITE_TIMEOUT, &self.target, done).await? {
+                self.cleansed = Some(forgotten);
+            }
+        }
+        Ok(())
     }
 
     /// Decides for each view what is to be done, all of them at one tick. Off the runtime's threads:

@@ -24,9 +24,38 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(BUSY)
+        // What is deleted is overwritten, not merely free.
+        .pragma("secure_delete", "ON")
         .connect()
         .await
+}
+
+/// How long a statement waits for others who use the file.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Sees to it that nothing is left in the file of rows that are not there any more: with `rewrite` nowhere in
+/// its pages, where a split may have left a copy, and in its log. Whether that could be done now: somebody may be reading.
+pub(super) async fn cleanse(connection: &mut SqliteConnection, rewrite: bool) -> Result<bool, sqlx::Error> {
+    connection.execute("PRAGMA busy_timeout = 0").await?;
+    let vacuumed = if rewrite { connection.execute("VACUUM").await.map(drop) } else { Ok(()) };
+    let done = match vacuumed {
+        Ok(()) => {
+            let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
+            checkpoint.fetch_one(&mut *connection).await.map(|(busy, _, _)| busy == 0)
+        }
+        Err(error) if is_busy(&error) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let restore = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
+    connection.execute(AssertSqlSafe(restore)).await?;
+    done
+}
+
+/// Somebody else is using the file: the codes of `SQLITE_BUSY` and `SQLITE_LOCKED`.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};
 use tokio::time::Instant;
-use worldflow_schemas::ArcStr;
 use worldflow_schemas::definitions::TierDef;
+use worldflow_schemas::{ArcStr, Sym};
 
 /// The largest body of an answer that is read.
 pub const MOST_BODY_BYTES: usize = 64 * 1024;
@@ -58,6 +58,8 @@ pub enum TiersError {
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) request: ArcStr,
+    /// Who is to be answered.
+    pub(super) player: Sym,
     pub(super) messages: String,
     pub(super) max_tokens: u64,
 }

@@ -55,6 +55,7 @@ impl Fake {
             events: broadcast::channel(16).0,
             observed: Observed::new(name),
             defined: Default::default(),
+            privacy: worldflow_engine::privacy::Privacy::none(),
         };
         Fake { realm, progress, state: State::new(), history: BTreeMap::new() }
     }

@@ -41,6 +41,7 @@ impl Fake {
             events: broadcast::channel(1).0,
             observed: Observed::new(Sym::new("fake")),
             defined: Default::default(),
+            privacy: worldflow_engine::privacy::Privacy::none(),
         };
         Fake { realm, progress, batches, tick: 0 }
     }

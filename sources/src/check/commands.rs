@@ -8,12 +8,14 @@ use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand, WriteOrder,
+    ForgetWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand,
+    WriteOrder,
 };
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
 use super::{
-    Checker, Field, Hints, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse, texts,
+    Checker, Field, Hints, Personal, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse,
+    texts, written,
 };
 use crate::tokens::Role;
 
@@ -73,7 +75,8 @@ impl Checker {
                 self.weather(weather.as_ref().expect("one is given"), order, hints).map(Command::Weather),
             )
         };
-        let command = command.map_err(|refusal| under(part, refusal))?;
+        let mut command = command.map_err(|refusal| under(part, refusal))?;
+        self.personal.seal_command(&mut command)?;
         Ok((id, command))
     }
 
@@ -168,6 +171,28 @@ impl Checker {
         Ok((id, Command::GrantAnswer(command)))
     }
 
+    /// Asks for a player to be forgotten: a command that names the key they have now, and its identity.
+    ///
+    /// # Errors
+    /// When the sender may not, or nobody is known by that name.
+    pub fn forget(&self, player: &str, sender: &Sender, now_ms: i64) -> Result<(EventId, Command), Refusal> {
+        game_server(sender)?;
+        holder_text("player", required("player", player)?)?;
+        let Some(player) = Sym::find(player) else {
+            let reason = format!("nobody is known as {}", quote(player));
+            return Err(refuse(
+                "unknown_player",
+                "player",
+                reason,
+                "give the player's id, as events name it",
+            ));
+        };
+        let id = EventId::Position(EventId::UNNUMBERED);
+        let order = WriteOrder { at_ms: now_ms, source: sender.source, id: id.clone() };
+        let key = self.personal.privacy().key_of(player).map(|key| key.to_string()).unwrap_or_default();
+        Ok((id, Command::Forget(ForgetWrite { order, player, key: key.into() })))
+    }
+
     fn fact(&self, write: &v1::FactWrite, order: WriteOrder, hints: &Hints) -> Result<FactWrite, Refusal> {
         let declared = Sym::find(&write.fact).and_then(|fact| self.facts.get(&fact).map(|def| (fact, def)));
         let Some((fact, def)) = declared else {
@@ -194,6 +219,11 @@ impl Checker {
             }
         };
         let change = match (&write.set, &write.add, write.clear) {
+            (Some(v1::Scalar { kind: Some(Kind::Text(text)) }), None, false)
+                if self.personal.has_fact(fact) =>
+            {
+                FactChange::Set(Value::text(written("set", text)?))
+            }
             (Some(value), None, false) => FactChange::Set(fact_value("set", def.kind, value)?),
             (None, Some(value), false) if matches!(def.kind, FactKind::Int | FactKind::Dec) => {
                 FactChange::Add(fact_value("add", def.kind, value)?)
@@ -233,11 +263,11 @@ impl Checker {
                 EntityChange::Upsert(EntityBody {
                     kind: intern(&body.kind)?,
                     tags: tags("upsert.tags", &body.tags)?,
-                    properties: properties("upsert.properties", &body.properties)?,
+                    properties: properties("upsert.properties", &body.properties, &self.personal)?,
                 })
             }
             (None, Some(merge), false) => EntityChange::Merge {
-                properties: properties("merge.properties", &merge.properties)?,
+                properties: properties("merge.properties", &merge.properties, &self.personal)?,
                 add_tags: tags("merge.add_tags", &merge.add_tags)?,
                 remove_tags: tags("merge.remove_tags", &merge.remove_tags)?,
             },
@@ -412,6 +442,7 @@ pub(crate) fn tags(path: &str, tags: &[String]) -> Result<Vec<Sym>, Refusal> {
 pub(crate) fn properties(
     path: &str,
     properties: &BTreeMap<String, v1::Scalar>,
+    personal: &Personal,
 ) -> Result<Vec<(Sym, Value)>, Refusal> {
     if properties.len() > MOST_PARTS {
         let reason = format!("more than {MOST_PARTS} properties");
@@ -426,6 +457,8 @@ pub(crate) fn properties(
             Some(Kind::Dec(value)) => Value::from_f64(*value).ok_or_else(|| {
                 refuse("out_of_range", &path, "the number is too large", "stay within 9e12")
             })?,
+            // What is personal is in no table of ids.
+            Some(Kind::Text(text)) if personal.has_property(name) => Value::text(written(&path, text)?),
             Some(Kind::Text(text)) if text.len() <= super::MOST_ID_BYTES => {
                 Value::id(intern(id_text(&path, text)?)?)
             }

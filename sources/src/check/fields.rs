@@ -2,7 +2,7 @@
 
 use worldflow_engine::admission::Refusal;
 use worldflow_schemas::definitions::AttributeKind;
-use worldflow_schemas::{Sym, Value};
+use worldflow_schemas::{Sym, Value, sealed};
 
 use super::{Field, MOST_AHEAD_MS, MOST_ID_BYTES, MOST_PAST_MS, MOST_TEXT_BYTES, quote, refuse};
 
@@ -157,13 +157,23 @@ pub(crate) fn attribute(
         (AttributeKind::Bool, _) => return wrong("true or false"),
         (AttributeKind::Id, Field::Text(text)) => Value::id(intern(path, id_text(path, text)?)?),
         (AttributeKind::Id, _) => return wrong("an id"),
-        (AttributeKind::Text, Field::Text(text)) => Value::text(long_text(path, text)?),
+        (AttributeKind::Text, Field::Text(text)) => Value::text(written(path, text)?),
         (AttributeKind::Text, _) => return wrong("text"),
     }))
 }
 
-/// Checks the length and the characters of free text.
+/// As [`written`], of a text that is kept plain: what looks sealed would be opened on its way out. An id is shorter
+/// than anything sealed.
 pub(crate) fn long_text<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
+    if sealed::is_in(text) {
+        let reason = format!("`{}` marks what is sealed, and nobody sends that", sealed::MARK);
+        return Err(refuse("reserved_text", path, reason, "write it otherwise"));
+    }
+    written(path, text)
+}
+
+/// Checks the length and the characters of free text.
+pub(crate) fn written<'t>(path: &str, text: &'t str) -> Result<&'t str, Refusal> {
     if text.len() > MOST_TEXT_BYTES {
         let reason = format!("{} bytes where at most {MOST_TEXT_BYTES} may be", text.len());
         return Err(refuse("text_too_long", path, reason, "cut it before it is sent"));

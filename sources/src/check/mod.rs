@@ -7,6 +7,7 @@ mod commands;
 mod fields;
 mod hints;
 mod new_ids;
+mod personal;
 mod proposed;
 mod recent;
 
@@ -16,19 +17,24 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_engine::admission::{Item, Refusal};
 use worldflow_engine::defined::Defined;
 use worldflow_engine::intake::too_fast;
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rate::RateLimits;
+use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::definitions::{AttributeKind, FactDef, KindDef, Sender as MaySend, WorldDef};
-use worldflow_schemas::{Event, EventId, Input, Sym, Value, catalog};
+use worldflow_schemas::{Command, Event, EventId, Input, Sym, Value, catalog};
 
 pub(crate) use commands::{
     ENTITY_KINDS, MOST_GRANT_BYTES, MOST_PARTS, can_close, close, properties, required, scope, tags, under,
 };
-pub(crate) use fields::{amount, at_ms, attribute, holder_text, id_text, intern, long_text, optional_id};
+pub(crate) use fields::{
+    amount, at_ms, attribute, holder_text, id_text, intern, long_text, optional_id, written,
+};
 pub use hints::Hints;
 pub(crate) use hints::suggest;
 pub use new_ids::MOST_NEW_IDS;
 use new_ids::NewIds;
+pub use personal::Personal;
 pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 use recent::Recent;
@@ -86,6 +92,7 @@ pub struct Checker {
     zones: FxHashSet<Sym>,
     facts: FxHashMap<Sym, FactDef>,
     views: Arc<ViewStore>,
+    personal: Personal,
     rates: Mutex<RateLimits>,
     recent: Recent,
     new_ids: NewIds,
@@ -105,9 +112,18 @@ struct Kind {
 pub const QUEST_KINDS: [&str; 3] = ["quest.accept", "quest.turn_in", "quest.abandon"];
 
 impl Checker {
-    /// Compiles the rules. `views` tells which entities game servers have added.
+    /// The rules of a realm that runs.
+    #[must_use]
+    pub fn of(realm: &Realm) -> Checker {
+        let (name, views) = (realm.name, Arc::clone(&realm.views));
+        let personal = Personal::new(name, &realm.world, realm.privacy.clone(), Arc::clone(&views));
+        Checker { personal, ..Checker::new(name, &realm.world, views) }
+    }
+
+    /// Compiles the rules; nothing is sealed. `views` tells which entities game servers have added.
     #[must_use]
     pub fn new(realm: Sym, world: &WorldDef, views: Arc<ViewStore>) -> Checker {
+        let personal = Personal::new(realm, world, Privacy::none(), Arc::clone(&views));
         let mut kinds = FxHashMap::default();
         for (name, def) in &world.kinds {
             let attributes = def.attributes.iter().map(|(name, kind)| (Sym::new(name), *kind)).collect();
@@ -134,6 +150,7 @@ impl Checker {
             zones: names(&mut world.zones.keys()),
             facts: world.facts.iter().map(|(name, def)| (Sym::new(name), def.clone())).collect(),
             views,
+            personal,
             rates: Mutex::default(),
             recent: Recent::default(),
             new_ids: NewIds::default(),
@@ -206,12 +223,21 @@ impl Checker {
         }
         let id = id.map_or(EventId::Position(position), |id| EventId::Named(id.into()));
         let source = sender.source;
-        let event = Event { at_ms, source, id, player, kind: kind_name, target, region, amount, with };
+        let mut event = Event { at_ms, source, id, player, kind: kind_name, target, region, amount, with };
+        self.personal.seal_event(&mut event)?;
         Ok(Item {
             id: event.id.clone(),
             input: Input::Event(event),
             most_per_s: now_ms.map(|_| kind.def.max_per_second),
         })
+    }
+
+    /// Seals what is personal in a write that another rule book has passed.
+    ///
+    /// # Errors
+    /// When it belongs to no player, or is no text.
+    pub(crate) fn seal_command(&self, command: &mut Command) -> Result<(), Refusal> {
+        self.personal.seal_command(command)
     }
 
     fn kind(&self, field: &Field<'_>, hints: &Hints) -> Result<(Sym, &Kind), Refusal> {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 use worldflow_proto::v1;
 use worldflow_schemas::input::ClockCommand;
-use worldflow_schemas::{Command, Row};
+use worldflow_schemas::{Command, Row, sealed};
 
 use super::*;
 
@@ -367,4 +367,87 @@ fn an_id_that_is_no_quest_is_none_however_well_it_is_known() {
     assert!(about("accept", "wolf_hnt").contains("did you mean `wolf_hunt`?"));
     edit(None);
     assert!(about("accept", "wolf_hunt").starts_with("unknown_quest"), "it has been removed");
+}
+
+/// A realm in which there are keys, with a fact and a property that are personal.
+fn sealing(folder: &std::path::Path) -> (Checker, Privacy) {
+    let world = json!({
+        "name": "test", "seed": 1,
+        "kinds": {"say": {"from": "player", "known_targets": false, "attributes": {"words": "text", "style": "id"}}},
+        "facts": {
+            "real_name": {"type": "text", "default": "none", "personal": true},
+            "path": {"type": "text", "default": "none"}
+        },
+        "personal_properties": ["email"]
+    });
+    let world: WorldDef = serde_json::from_value(world).expect("a world");
+    let realm = Sym::new("realm");
+    let keys = Privacy::open(realm, Privacy::beside(folder), Default::default()).expect("opens");
+    let views = Arc::new(ViewStore::new(100));
+    let personal = Personal::new(realm, &world, keys.clone(), Arc::clone(&views));
+    (Checker { personal, ..Checker::new(realm, &world, views) }, keys)
+}
+
+#[test]
+fn what_is_personal_is_sealed_and_belongs_to_a_player() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (checker, keys) = sealing(folder.path());
+    let (ana, server) = (sender(Role::Player, "ana"), sender(Role::GameServer, "server-1"));
+    let say = |sender: &Sender, json: &str| {
+        let event: Proposed<'_> = serde_json::from_str(json).expect("JSON");
+        match checker.event(&event, sender, 7, Some(NOW_MS), &Hints::default()) {
+            Ok(Item { input: Input::Event(event), .. }) => Ok(event),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err((refusal.code, refusal.path)),
+        }
+    };
+    // What looks sealed is text like any other where it is sealed itself.
+    let words = "<sealed:1:AAAA> and so on";
+    let said = say(&ana, &json!({"kind": "say", "with": {"words": words, "style": "loud"}}).to_string());
+    let said = said.expect("good");
+    let [(_, style), (_, sealed)] = said.with.as_deref().expect("both") else { panic!("{said:?}") };
+    assert_eq!(style, &Value::Sym("loud".into()));
+    assert!(sealed::is_sealed(sealed.as_str().expect("text")) && !format!("{said:?}").contains("so on"));
+    assert_eq!(keys.open_event(&said).expect("opened").attribute("words".into()), Some(&Value::text(words)));
+    let nobody = say(&server, r#"{"kind": "say", "with": {"words": "hark"}}"#);
+    assert_eq!(nobody, Err(("personal_of_nobody", "with.words".to_owned())));
+    assert!(say(&server, r#"{"kind": "say", "with": {"style": "loud"}}"#).is_ok(), "nothing personal in it");
+
+    let write = |json: serde_json::Value| {
+        let item: v1::WriteItem = serde_json::from_value(json).expect("a write");
+        let written = checker.write(&item, &server, 1, NOW_MS, &Hints::default());
+        written.map(|(_, command)| command).map_err(|refusal| (refusal.code, refusal.path))
+    };
+    let name = "Ana Maria, as nobody else is called";
+    let fact = |fact: &str, set: &str| json!({"fact": {"scope": "player", "holder": "ana", "fact": fact, "set": set}});
+    match write(fact("real_name", name)) {
+        Ok(Command::Fact(write)) => match write.change {
+            worldflow_schemas::input::FactChange::Set(Value::Text(text)) => {
+                assert_eq!(keys.open_text(&text, false).as_deref(), Some(name));
+            }
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(Sym::find(name), None, "it is in no table of ids");
+    let player = |kind: &str, email: serde_json::Value| json!({"entity": {"entity": "ana", "upsert": {"kind": kind, "properties": {"email": email, "note": "n"}}}});
+    match write(player("player", name.into())) {
+        Ok(Command::Entity(write)) => match write.change {
+            worldflow_schemas::input::EntityChange::Upsert(body) => {
+                let [(_, email), (_, note)] = &body.properties[..] else { panic!("{body:?}") };
+                assert!(sealed::is_sealed(email.as_str().expect("text")), "{body:?}");
+                assert_eq!(note, &Value::Sym("n".into()));
+            }
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+    let path = "entity.upsert.properties.email".to_owned();
+    assert_eq!(write(player("npc", name.into())), Err(("personal_of_nobody", path.clone())));
+    assert_eq!(write(player("player", 7.into())), Err(("wrong_type", path)));
+    // Nothing that looks sealed gets in where it is kept as it is.
+    let planted = format!("{} <sealed:1:{}>", "x".repeat(64), "A".repeat(80));
+    let note =
+        json!({"entity": {"entity": "ana", "upsert": {"kind": "player", "properties": {"note": planted}}}});
+    assert_eq!(write(note).map_err(|(code, _)| code).err(), Some("reserved_text"));
 }

@@ -310,7 +310,9 @@ impl Hub {
                 continue;
             }
             let priority = self.priorities.get(&event.kind).copied().unwrap_or_default();
-            let streamed = Streamed::new(batch.tick, event, priority);
+            // As it may be read now: the events that wait for the hub are sealed.
+            let opened = self.realm.privacy.open_event(event);
+            let streamed = Streamed::new(batch.tick, opened.as_ref().unwrap_or(event), priority);
             for id in followers {
                 let Some(follow) = state.follows.get(id) else { continue };
                 if follow.player.is_some_and(|player| player != event.player) {

@@ -221,8 +221,7 @@ impl Realms {
         let limits = Limits { items: limits.items.min(MOST_ITEMS), ..limits };
         let work: Arc<Work> = Arc::default();
         let rooms = realms.into_iter().map(|realm| {
-            let checker = Checker::new(realm.name, &realm.world, Arc::clone(&realm.views))
-                .knowing(realm.defined.clone());
+            let checker = Checker::of(&realm);
             let hub = Hub::open(realm.clone(), &limits, Arc::clone(&work));
             (realm.name.as_str(), Arc::new(Room { realm, checker, hub, sessions: AtomicU32::new(0) }))
         });
@@ -370,6 +369,8 @@ pub fn router(realms: Realms) -> Router {
         .route("/v1/realms/{realm}/socket", get(upgrade))
         .route("/v1/events", post(crate::http_events::publish))
         .route("/v1/realms/{realm}/events", post(crate::http_events::publish))
+        .route("/v1/forget", post(crate::http_forget::forget))
+        .route("/v1/realms/{realm}/forget", post(crate::http_forget::forget))
         .with_state(realms)
 }
 

@@ -6,7 +6,6 @@
 //! shard, the record's sequence number, and its place in the record.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use prost::Message;
 use worldflow_engine::admission::{Item, Refusal};
@@ -73,9 +72,7 @@ impl Place<'_> {
 
 impl Decoder {
     pub(super) fn new(realm: &Realm, producer: Sym, mapping: Option<Mapping>) -> Decoder {
-        let checker =
-            Checker::new(realm.name, &realm.world, Arc::clone(&realm.views)).knowing(realm.defined.clone());
-        Decoder::with(checker, (realm.name, &realm.world), producer, mapping)
+        Decoder::with(Checker::of(realm), (realm.name, &realm.world), producer, mapping)
     }
 
     fn with(checker: Checker, world: (Sym, &WorldDef), producer: Sym, mapping: Option<Mapping>) -> Decoder {
@@ -182,7 +179,9 @@ impl Decoder {
     ) -> Result<(), Refusal> {
         for dated in commands {
             self.rules.command(&dated.command)?;
-            let item = Item { id: dated.id, input: Input::Command(dated.command), most_per_s: None };
+            let mut command = dated.command;
+            self.checker.seal_command(&mut command)?;
+            let item = Item { id: dated.id, input: Input::Command(command), most_per_s: None };
             let (_, item) = named(within(place, item));
             into.items.push((dated.at_ms, item));
         }

@@ -86,22 +86,22 @@ impl Lane {
     }
 
     /// The next inputs, up to a time, as a batch whose watermark is the time of the last that is taken. It is
-    /// empty when all of them are refused. `check` is told each input, its time, and the time of the one after it.
+    /// empty when all of them are refused. `check` is told each input, its time, and the time of the one after it, and may change it.
     ///
     /// # Errors
     /// When the recording is damaged.
     pub fn batch(
         &mut self,
         until_ms: i64,
-        check: &mut dyn FnMut(&Input, i64, Option<i64>) -> Result<(), Refusal>,
+        check: &mut dyn FnMut(&mut Input, i64, Option<i64>) -> Result<(), Refusal>,
     ) -> Result<Batch, RecordingError> {
         let mut items: Vec<Item> = Vec::with_capacity(BATCH_ITEMS);
         let mut watermark_ms = None;
         for _ in 0..BATCH_ITEMS {
-            let Some((at_ms, item)) = self.next.take_if(|(at_ms, _)| *at_ms <= until_ms) else { break };
+            let Some((at_ms, mut item)) = self.next.take_if(|(at_ms, _)| *at_ms <= until_ms) else { break };
             self.taken += 1;
             self.advance()?;
-            if let Err(refusal) = check(&item.input, at_ms, self.next_ms()) {
+            if let Err(refusal) = check(&mut item.input, at_ms, self.next_ms()) {
                 self.rejected += 1;
                 self.observed.reject(self.source(), Some(&item.id), &refusal, at_ms);
                 continue;

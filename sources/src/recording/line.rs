@@ -19,9 +19,9 @@ use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 
 use super::{BadLine, Block, Dated};
 use crate::check::{
-    ENTITY_KINDS, Field, Hints, MOST_GRANT_BYTES, MOST_ID_BYTES, Odd, Proposed, amount, at_ms, clip, close,
-    holder_text, id_text, intern, long_text, optional_id, properties, quote, refuse, refuse_odd, required,
-    scope, shorten, suggest, tags, under,
+    ENTITY_KINDS, Field, Hints, MOST_GRANT_BYTES, MOST_ID_BYTES, Odd, Personal, Proposed, amount, at_ms,
+    clip, close, holder_text, id_text, intern, long_text, optional_id, properties, quote, refuse, refuse_odd,
+    required, scope, shorten, suggest, tags, under,
 };
 
 /// What a line may be besides an event.
@@ -235,10 +235,10 @@ fn entity(write: &v1::EntityWrite, order: WriteOrder) -> Result<EntityWrite, Ref
         (Some(body), None, false) => EntityChange::Upsert(EntityBody {
             kind: entity_kind(&body.kind)?,
             tags: tags("upsert.tags", &body.tags)?,
-            properties: properties("upsert.properties", &body.properties)?,
+            properties: properties("upsert.properties", &body.properties, &Personal::default())?,
         }),
         (None, Some(merge), false) => EntityChange::Merge {
-            properties: properties("merge.properties", &merge.properties)?,
+            properties: properties("merge.properties", &merge.properties, &Personal::default())?,
             add_tags: tags("merge.add_tags", &merge.add_tags)?,
             remove_tags: tags("merge.remove_tags", &merge.remove_tags)?,
         },

@@ -15,7 +15,7 @@ const NAP: Duration = Duration::from_millis(100);
 
 /// Plays a recording from a bookmark on until its end, until the realm closes or until `stop` is set: at this
 /// many times the recorded speed, or as fast as possible. Blocks; give it a thread of its own. `check` says what is wrong
-/// with an input in this world, if anything.
+/// with an input in this world, if anything, and seals what is personal.
 ///
 /// # Errors
 /// When the file cannot be read or is damaged.
@@ -24,7 +24,7 @@ pub fn play(
     bookmark: &Bookmark,
     speed: Option<u32>,
     to: (&Admission, &Observed),
-    check: &mut dyn FnMut(&Input) -> Result<(), Refusal>,
+    check: &mut dyn FnMut(&mut Input) -> Result<(), Refusal>,
     stop: &AtomicBool,
 ) -> Result<(), RecordingError> {
     let (admission, observed) = to;
@@ -100,7 +100,7 @@ mod tests {
         file.write_all(LINES.as_bytes()).unwrap();
         let recording = Recording::open(file.path(), None).unwrap();
         let (admission, mut batches) = Admission::open();
-        let mut check = |input: &Input| match input {
+        let mut check = |input: &mut Input| match input {
             Input::Event(event) if event.kind.as_str() == "kil" => {
                 Err(crate::check::refuse("unknown_kind", "kind", "", ""))
             }

@@ -293,6 +293,33 @@ async fn the_event_stream_is_followed_by_pattern_and_counted() {
     assert_eq!(all.expect("events").await["events"][0]["kind"], "quest.abandon");
 }
 
+/// What a player writes is sealed in what is journaled, and open to who may see it: until they are forgotten.
+#[tokio::test]
+async fn followers_read_what_players_write() {
+    let server = start(Limits::default()).await;
+    let mut board = JsonClient::open(&server, &server.dashboard).await;
+    let mut ana = JsonClient::open(&server, &server.ana).await;
+    for client in [&mut board, &mut ana] {
+        client.send(json!({"follow": {"id": 1, "kinds": ["say"]}})).await;
+        client.expect("subscribed").await;
+    }
+    let mut sender = JsonClient::open(&server, &server.game_server).await;
+    let say =
+        |player: &str| json!({"kind": "say", "player": player, "with": {"words": format!("{player} hums")}});
+    sender.send(json!({"publish": {"seq": 1, "events": [say("ana"), say("bo")]}})).await;
+    assert_eq!(sender.expect("ack").await["accepted"], 2);
+    let words = |body: &Value| {
+        let events = body["events"].as_array().expect("a list").iter();
+        events.map(|event| event["with"]["words"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    let mut seen = words(&board.expect("events").await);
+    seen.sort();
+    assert_eq!(seen, ["ana hums", "bo hums"]);
+    assert_eq!(words(&ana.expect("events").await), ["ana hums"]);
+    let taken = format!("{:?}", server.state.lock().expect("no panic").inputs);
+    assert!(taken.contains("<sealed:1:") && !taken.contains("hums"), "{taken}");
+}
+
 /// More happens in one tick than waits for a session: what is critical stays, although it came first.
 #[tokio::test]
 async fn a_slow_follower_keeps_its_critical_events() {

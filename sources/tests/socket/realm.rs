@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use worldflow_engine::admission::{Admission, Batch, Outcome, TickEvents};
 use worldflow_engine::defined::Defined;
+use worldflow_engine::disk::SharedDisk;
 use worldflow_engine::observed::Observed;
+use worldflow_engine::privacy::Privacy;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::{self, ViewId};
@@ -91,6 +94,9 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
         events: broadcast::channel(ticks).0,
         observed: Observed::new(name),
         defined,
+        // Without a journal no key is ever saved.
+        privacy: Privacy::open(name, Privacy::beside(Path::new("not-there")), SharedDisk::default())
+            .expect("there is nothing to read"),
     };
     let state = Arc::new(Mutex::new(State { tick: FIRST_TICK, ..State::default() }));
     let publish_progress = Arc::new(Mutex::new(()));

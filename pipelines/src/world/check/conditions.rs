@@ -61,7 +61,9 @@ impl Checker<'_> {
             if self.known(Sort::Fact, fact, spot.name(fact)) {
                 let declared =
                     self.definitions.world.as_ref().and_then(|world| world.definition.facts.get(fact));
-                if let Some(declared) = declared {
+                if let Some(declared) = declared
+                    && !self.is_personal_fact(fact, spot.name(fact))
+                {
                     let operand = Operand::of_fact(declared.kind);
                     self.check_test(&format!("the fact `{fact}`"), operand, test, spot.key(fact));
                 }

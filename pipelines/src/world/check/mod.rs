@@ -10,6 +10,7 @@ mod facts;
 mod names;
 mod npcs;
 mod patterns;
+mod personal;
 mod quests;
 mod sources;
 mod unused;
@@ -32,6 +33,7 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_kinds();
     checker.check_entities();
     checker.check_facts();
+    checker.check_personal();
     checker.check_lifetime();
     checker.check_tiers();
     checker.check_sources();

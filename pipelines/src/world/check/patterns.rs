@@ -53,7 +53,11 @@ impl Checker<'_> {
             return Some(match attribute {
                 AttributeKind::Number => Operand::Number,
                 AttributeKind::Bool => Operand::Bool,
-                AttributeKind::Id | AttributeKind::Text => Operand::Text,
+                AttributeKind::Id => Operand::Text,
+                AttributeKind::Text => {
+                    self.personal_attribute(name, spot);
+                    return None;
+                }
             });
         }
         let known: Vec<String> = kind.attributes.keys().cloned().collect();

@@ -321,6 +321,9 @@ impl Checker<'_> {
         }
         let declared = self.definitions.world.as_ref().and_then(|world| world.definition.facts.get(fact));
         let Some(declared) = declared else { return };
+        if self.is_personal_fact(fact, spot.key("fact")) {
+            return;
+        }
         match effect {
             Effect::Set { to, .. } => self.check_fact_value(fact, declared.kind, to, spot.key("to")),
             Effect::Add { by, .. } => self.check_fact_step(fact, declared.kind, by, spot.key("by")),

@@ -1,5 +1,7 @@
 //! What becomes of records, without a stream.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::Command;

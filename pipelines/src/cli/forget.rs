@@ -1,0 +1,111 @@
+//! `worldflow forget`: makes what is personal of a player unreadable.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::keys::KeysArgs;
+use crate::serve::{RealmChoice, ServeConfig, Serving};
+use crate::world::LoadedWorld;
+
+/// Make what is personal of a player unreadable, for good
+///
+/// Destroys the player's key: what they wrote, and what was written to them, is then `[forgotten]` in views, tables,
+/// journal, snapshots and replays. Of a running server give its address and a game server's token; of a stopped one its
+/// world and its data folder.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+  worldflow forget ana --url http://127.0.0.1:7777 --token $TOKEN
+  worldflow forget ana --world worlds/greenvale --data .data     while it is stopped")]
+pub(super) struct ForgetArgs {
+    /// The player, as events name them.
+    player: String,
+    /// The address of the running server.
+    #[arg(long, requires = "token", conflicts_with_all = ["world", "data", "realm", "postgres", "keys", "master_key"])]
+    url: Option<String>,
+    /// A game server's token of the realm.
+    #[arg(long, env = "WORLDFLOW_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The world of the stopped server.
+    #[arg(long)]
+    world: Option<PathBuf>,
+    /// Its data folder.
+    #[arg(long, default_value = ".data")]
+    data: PathBuf,
+    /// The name of the realm, when it is not the world's.
+    #[arg(long)]
+    realm: Option<String>,
+    /// The PostgreSQL that it was run with, whose tables are to follow.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    #[command(flatten)]
+    keys: KeysArgs,
+}
+
+/// How long a running server may take.
+const ANSWER: Duration = Duration::from_secs(60);
+
+pub(super) fn run(args: ForgetArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let tick = match (&args.url, &args.token, &args.world) {
+        (Some(url), Some(token), _) => runtime.block_on(running(url, token, &args.player))?,
+        (_, _, Some(_)) => runtime.block_on(stopped(&args))?,
+        _ => anyhow::bail!(
+            "neither a running server nor a stopped one is given\nhint: give --url and --token, or --world and --data"
+        ),
+    };
+    super::show(&format!("{} is forgotten, as of tick {tick}\n", args.player))
+}
+
+async fn running(url: &str, token: &str, player: &str) -> anyhow::Result<u64> {
+    let address = url.trim_end_matches('/').replacen("ws", "http", usize::from(url.starts_with("ws")));
+    // Someone else in the process may have installed one: any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    // A server on plain http needs no certificates, and there may be none on the machine.
+    let client = if address.starts_with("https") { client } else { client.tls_certs_only([]) };
+    let request = client.build()?.post(format!("{address}/v1/forget")).bearer_auth(token).timeout(ANSWER);
+    let answer = request.body(json!({"player": player}).to_string()).send().await.map_err(|error| {
+        anyhow::anyhow!(
+            "{address} does not answer: {error}\nhint: is it the address that the server printed?"
+        )
+    })?;
+    let status = answer.status();
+    let body: Value = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
+    let error = &body["error"];
+    let said = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+    anyhow::ensure!(status.is_success(), "{status}: {}\nhint: {}", said("reason"), said("hint"));
+    body["tick"].as_u64().ok_or_else(|| anyhow::anyhow!("the answer names no tick\nhint: is it worldflow?"))
+}
+
+async fn stopped(args: &ForgetArgs) -> anyhow::Result<u64> {
+    let Some(world) = &args.world else { anyhow::bail!("no world is given\nhint: give --world") };
+    let world = LoadedWorld::open(world)?;
+    let name = args.realm.clone().unwrap_or_else(|| world.world.name.clone());
+    anyhow::ensure!(
+        args.data.join(&name).join("worlds.json").exists(),
+        "{}: no realm `{name}` keeps its data here\nhint: name the folder that `worldflow run --data` was given",
+        args.data.display()
+    );
+    let serving = Serving::open(ServeConfig {
+        realms: vec![RealmChoice { name: name.clone(), world }],
+        data: args.data.clone(),
+        listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+        postgres: args.postgres.clone(),
+        workers: None,
+        manual: false,
+        tls: None,
+        insecure: false,
+        keys: args.keys.keys()?,
+        quiet: true,
+    })
+    .await?;
+    let forgotten = serving.forget(&name, &args.player).await;
+    // Closing brings the tables up to the last tick.
+    serving.close().await?;
+    forgotten
+}
