@@ -6,6 +6,7 @@ pub mod restart;
 pub mod rows;
 pub mod sockets;
 pub mod sql;
+pub mod sql_rows;
 pub mod stores;
 pub mod timers;
 pub mod wire;

@@ -1,7 +1,9 @@
 //! Workloads, each by one command.
 
 use clap::Parser;
-use worldflow_benches::{journal, machine, quest_2m, restart, rows, sockets, sql, stores, timers, wire};
+use worldflow_benches::{
+    journal, machine, quest_2m, restart, rows, sockets, sql, sql_rows, stores, timers, wire,
+};
 
 /// Runs a workload and prints what it measured.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ enum Workload {
     Sql(sql::SqlArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
+    /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
+    SqlRows(sql_rows::SqlRowsArgs),
 }
 
 /// As in the server: rows are made on one thread and freed on another.
@@ -48,6 +52,10 @@ fn main() -> anyhow::Result<()> {
         Workload::Stores(args) => stores::run(&args),
         Workload::Restart(args) => runtime.block_on(restart::run(&args)),
         Workload::Sql(args) => runtime.block_on(sql::run(&args)),
+        Workload::SqlRows(args) => {
+            sql_rows::run(&args);
+            Ok(())
+        }
         Workload::Rows => {
             rows::run();
             Ok(())

@@ -148,7 +148,7 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
         let copy = to.join(file.file_name().unwrap_or_default());
         owner_only(&copy, 0o600).map_err(BackupError::io(&copy))?;
     }
-    sync_folder(to).map_err(BackupError::io(to))
+    Folder::from(to).sync().map_err(BackupError::io(to))
 }
 
 /// Has a folder filled under another name, and gives it its own when that has gone well.

@@ -236,7 +236,9 @@ impl Turns for Collecting {
             }
             message = self.messages.try_recv().ok();
         }
-        self.collector.publish();
+        if let Err(failed) = self.collector.publish() {
+            return ControlFlow::Break(Err(failed));
+        }
         match self.finish {
             Some(finish) if self.collector.next >= finish => ControlFlow::Break(Ok(())),
             _ => ControlFlow::Continue(()),
@@ -307,7 +309,9 @@ impl Collector {
             changed = self.publish_ticks(end)?;
         }
         let now = self.host.now();
-        if let Some((tick, _)) = self.cleanse.take_if(|(_, then)| now.saturating_duration_since(*then) >= CLEANSE) {
+        if let Some((tick, _)) =
+            self.cleanse.take_if(|(_, then)| now.saturating_duration_since(*then) >= CLEANSE)
+        {
             self.views.drop_deltas(tick, MAY_BE_SEALED);
         }
         let waited = self.waits.first_key_value().is_some_and(|(tick, _)| *tick < self.next);

@@ -179,7 +179,7 @@ pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<
     let on_disk = |path: &PathBuf| Folder { disk: config.disk.clone(), path: path.clone() };
     let folder = config.folder.as_ref().map(|path| DataFolder::open(on_disk(path))).transpose()?;
     if let Some(folder) = &folder {
-        let keys = config.keys.take().unwrap_or_else(|| Privacy::beside(folder.path()));
+        let keys = config.keys.take().unwrap_or_else(|| Privacy::beside(&folder.folder().path));
         config.privacy = Privacy::open(config.name, keys, config.disk.clone())?;
     }
     let (snapshot, began) = match &folder {

@@ -181,19 +181,23 @@ impl Serving {
         self.tokens.issue(Claims { role, realm: Sym::new(realm), subject: Sym::new(subject) })
     }
 
-    /// Makes what is personal of a player unreadable; returns the tick when it is.
+    /// Makes what is personal of a player unreadable, where time is moved by hand; returns the tick when it is.
     ///
     /// # Errors
     /// When nobody is known by that name, or the realm has stopped.
     pub async fn forget(&self, realm: &str, player: &str) -> anyhow::Result<Tick> {
-        let realm = self.realms.iter().map(|running| &running.realm).find(|it| it.name.as_str() == realm);
-        let realm = realm.ok_or_else(|| anyhow::anyhow!("that realm does not run here"))?;
+        let running = self.realms.iter().find(|running| running.realm.name.as_str() == realm);
+        let running = running.ok_or_else(|| anyhow::anyhow!("that realm does not run here"))?;
+        let realm = &running.realm;
         let sender = Sender::trusted(Sym::new("operator"));
         let refused = |refusal: Refusal| anyhow::anyhow!("{}\nhint: {}", refusal.reason, refusal.hint);
         let now_ms = system_wall_clock()();
         let (id, command) = Checker::of(realm).forget(player, &sender, now_ms).map_err(refused)?;
         let item = Item { id, input: Input::Command(command), most_per_s: None };
-        match realm.admission.publish(sender.source, vec![item]).await?.into_iter().next() {
+        let published = realm.admission.publish(sender.source, vec![item]);
+        let (outcomes, advanced) = tokio::join!(published, running.advance(1));
+        advanced.map_err(|_| anyhow::anyhow!("the realm has stopped\nhint: the log says why"))?;
+        match outcomes?.into_iter().next() {
             Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => Ok(tick),
             Some(Outcome::Refused(refusal)) => Err(refused(*refusal)),
             Some(Outcome::Denied(denied)) => Err(refused(denied.0)),

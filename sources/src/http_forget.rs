@@ -1,18 +1,21 @@
 //! `POST /v1/forget`: makes what is personal of a player unreadable. The answer comes when it is.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
 use worldflow_schemas::{Input, Tick};
 
+use crate::audit::Act;
 use crate::check::{Sender, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, refused, request_token};
+use crate::http_guard::peer;
 
 /// The longest body, and how long it may take.
 const MOST_BYTES: usize = 1_024;
@@ -33,10 +36,11 @@ pub(crate) async fn forget(
     path: RealmPath,
     headers: HeaderMap,
     uri: Uri,
+    extensions: Extensions,
     body: Body,
 ) -> Response {
     let path = path.map(|Path(realm)| realm);
-    match forgotten(&realms, path.as_deref(), &headers, &uri, body).await {
+    match forgotten(&realms, path.as_deref(), (&headers, &uri), peer(&extensions), body).await {
         Ok((player, tick)) => Json(serde_json::json!({"player": player, "tick": tick})).into_response(),
         Err((status, refusal)) => {
             realms.turned_away(path.as_deref(), &refusal);
@@ -48,13 +52,13 @@ pub(crate) async fn forget(
 async fn forgotten(
     realms: &Realms,
     path: Option<&str>,
-    headers: &HeaderMap,
-    uri: &Uri,
+    (headers, uri): (&HeaderMap, &Uri),
+    from: Option<SocketAddr>,
     body: Body,
 ) -> Result<(String, Tick), Failed> {
     let token = request_token(headers, uri).unwrap_or_default();
-    let claims = realms.bearer(&token).map_err(|refusal| (StatusCode::UNAUTHORIZED, refusal))?;
-    let room = realms.room(&claims, path).map_err(|refusal| (StatusCode::FORBIDDEN, refusal))?;
+    let bearer = realms.bearer(&token).map_err(|refusal| (StatusCode::UNAUTHORIZED, refusal))?;
+    let room = realms.room(&bearer.claims, path).map_err(|refusal| (StatusCode::FORBIDDEN, refusal))?;
     let bad = |reason: String| {
         let hint = "send for example {\"player\": \"ana\"}";
         (StatusCode::BAD_REQUEST, refuse("bad_body", "", reason, hint))
@@ -63,7 +67,7 @@ async fn forgotten(
         return Err(bad("the body does not end, or is too long".to_owned()));
     };
     let Forget { player } = serde_json::from_slice(&body).map_err(|error| bad(clip(&error.to_string())))?;
-    let sender = Sender::bearer(&claims);
+    let sender = Sender::bearer(&bearer.claims);
     let (id, command) =
         room.checker.forget(&player, &sender, realms.now_ms(&room.realm)).map_err(|refusal| {
             let status = match refusal.code {
@@ -80,6 +84,8 @@ async fn forgotten(
     })?;
     match outcomes.into_iter().next() {
         Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => {
+            let act = Act::new("player_forgotten").by(&bearer).from(from);
+            realms.audit().write(act.with("player", player.as_str()).with("tick", tick));
             tracing::info!(realm = room.realm.name.as_str(), %player, tick, "a player has been forgotten");
             Ok((player, tick))
         }

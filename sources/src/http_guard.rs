@@ -118,6 +118,9 @@ fn route(path: &str) -> &'static str {
     if path == "/v1/events" || (path.starts_with("/v1/realms/") && path.ends_with("/events")) {
         return "/v1/events";
     }
+    if path == "/v1/forget" || (path.starts_with("/v1/realms/") && path.ends_with("/forget")) {
+        return "/v1/forget";
+    }
     match path {
         path if path.starts_with("/v1/views/") => "/v1/views/...",
         path if path.starts_with("/assets/") => "/assets/...",

@@ -165,6 +165,7 @@ async fn by_sink(target: Target, rows: u64, change: u64) -> anyhow::Result<Rates
         events: broadcast::channel(1).0,
         observed: Observed::new(name),
         defined: Default::default(),
+        privacy: worldflow_engine::privacy::Privacy::none(),
     };
     let config = SqlSinkConfig {
         name: "bench".to_owned(),

@@ -209,7 +209,7 @@ impl Store {
             self.disk.0.overwrite(path, 0, &zeros).map_err(KeysError::io(path))?;
             self.disk.0.remove(path).map_err(KeysError::io(path))?;
         }
-        crate::disk::sync_folder(&self.config.folder).map_err(KeysError::io(&self.config.folder))
+        self.disk.0.sync_folder(&self.config.folder).map_err(KeysError::io(&self.config.folder))
     }
 
     fn take_lock(&mut self) -> Result<(), KeysError> {
@@ -221,7 +221,7 @@ impl Store {
             fs::create_dir_all(folder).map_err(KeysError::io(folder))?;
             owner_only(folder, 0o700).map_err(KeysError::io(folder))?;
             let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-            crate::disk::sync_folder(above.unwrap_or(Path::new("."))).map_err(KeysError::io(folder))?;
+            self.disk.0.sync_folder(above.unwrap_or(Path::new("."))).map_err(KeysError::io(folder))?;
         }
         let path = folder.join("lock");
         let lock = File::create(&path).map_err(KeysError::io(&path))?;

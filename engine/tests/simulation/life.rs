@@ -21,7 +21,7 @@ use worldflow_schemas::Tick;
 use worldflow_schemas::input::{ClockCommand, Command};
 
 use crate::history::{History, Rows, rows_of};
-use crate::producers::{Kind, LATENESS_MS, Producer};
+use crate::producers::{IDLE_MS, Kind, LATENESS_MS, Producer};
 use crate::readers::Reader;
 use crate::tiny::{graph, world};
 
@@ -189,6 +189,7 @@ impl Run {
                 .map(|producer| EventTimeSource {
                     source: producer.name(),
                     lateness_ms: LATENESS_MS,
+                    idle_ms: IDLE_MS,
                     begins_ms: None,
                 })
                 .collect(),

@@ -57,6 +57,8 @@ pub(crate) struct Producer {
 
 /// How late an event of an event-time source comes at most.
 pub(crate) const LATENESS_MS: u64 = 300;
+/// How long ticks wait for a producer that is silent.
+pub(crate) const IDLE_MS: u64 = 5_000;
 
 /// Events of one player.
 const DIGITS: usize = 24;
@@ -138,7 +140,7 @@ impl Producer {
         if self.kind == Kind::Stream {
             // What the journal says is as good as an acknowledgement.
             let before = self.items.iter_mut().take(self.next);
-            before.for_each(|item| drop(item.acked.get_or_insert(tick)));
+            before.for_each(|item| item.acked = item.acked.or(Some(tick)));
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::keys::KeysArgs;
+use worldflow_sources::game_socket::Limits;
+
 use crate::serve::{RealmChoice, ServeConfig, Serving};
 use crate::world::LoadedWorld;
 
@@ -97,9 +99,11 @@ async fn stopped(args: &ForgetArgs) -> anyhow::Result<u64> {
         listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
         postgres: args.postgres.clone(),
         workers: None,
-        manual: false,
+        // A realm that is not in use stays where it is in time, but for the ticks that this takes.
+        manual: true,
         tls: None,
         insecure: false,
+        limits: Limits::default(),
         keys: args.keys.keys()?,
         quiet: true,
     })

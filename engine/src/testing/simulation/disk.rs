@@ -383,6 +383,22 @@ impl Disk for SimulatedDisk {
         })
     }
 
+    fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let (mut state, fails) = self.call()?;
+        if fails {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        let file = state.file(path)?;
+        let node = &mut state.files[file];
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        for held in [&mut node.bytes, &mut node.durable] {
+            let from = at.min(held.len());
+            let count = bytes.len().min(held.len() - from);
+            held[from..from + count].copy_from_slice(&bytes[..count]);
+        }
+        Ok(())
+    }
+
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.change(|state| {
             state.free(path)?;
