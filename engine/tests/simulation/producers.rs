@@ -138,7 +138,7 @@ impl Producer {
         if self.kind == Kind::Stream {
             // What the journal says is as good as an acknowledgement.
             let before = self.items.iter_mut().take(self.next);
-            before.for_each(|item| drop(item.acked.get_or_insert(tick)));
+            before.for_each(|item| item.acked = item.acked.or(Some(tick)));
         }
         Ok(())
     }
