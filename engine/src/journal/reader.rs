@@ -133,7 +133,14 @@ impl JournalReader {
             }
             Ok(())
         })?;
-        let Walked::Torn(at) = walked else { return Ok(true) };
+        let Walked::Torn(at) = walked else {
+            if last_segment && self.mends {
+                // Whoever wrote it may have been killed before what is read here, or a cut, was durable.
+                let synced = self.folder.disk.open(&path).and_then(|mut file| file.sync());
+                synced.map_err(JournalError::io(&path))?;
+            }
+            return Ok(true);
+        };
         if !last_segment {
             let what = "a frame is cut off, and later segments follow".to_owned();
             return Err(JournalError::Corrupt { path, offset: at, what });
@@ -540,6 +547,32 @@ mod tests {
                 segments(&left).expect("readable").iter().filter_map(|path| number(path)).collect();
             let first = numbers.first().copied().expect("some are needed");
             assert_eq!(numbers, (first..=6).collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_after_a_kill_is_there_after_a_crash_and_what_was_cut_is_not() {
+        use crate::disk::Disk;
+        use crate::testing::simulation::{Chance, SimulatedDisk};
+        let whole = tempfile::tempdir().expect("a folder");
+        written(whole.path(), 1 << 20, false);
+        let bytes = fs::read(&segments(&whole.path().into()).expect("readable")[0]).expect("readable");
+        for (seed, cut) in (0..20).flat_map(|seed| [(seed, false), (seed, true)]) {
+            let disk = SimulatedDisk::new(Chance::new(seed));
+            let folder = Folder { disk: disk.shared(), path: "/journal".into() };
+            folder.make().expect("makes");
+            let mut file = disk.create(&segment_path(&folder, 1)).expect("makes");
+            folder.sync().expect("syncs");
+            file.append(&bytes).expect("there is room");
+            if cut {
+                file.append(&[0xa5; 20]).and_then(|()| file.sync()).expect("there is room");
+                file.cut(bytes.len() as u64).expect("it can be cut");
+            }
+            let read =
+                drained(JournalReader::open(folder.clone(), None).expect("readable")).expect("readable");
+            let left = Folder { disk: disk.crash().shared(), ..folder };
+            assert_eq!(left.disk.read(&segment_path(&left, 1)).expect("it is there"), bytes, "seed {seed}");
+            assert_eq!(read, (vec![1, 2, 3, 4, 5], Some(50)));
         }
     }
 

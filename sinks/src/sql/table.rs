@@ -105,7 +105,7 @@ impl Dialect {
 
     /// Another table with the rows of the old one, as far as they have different keys in it.
     fn copied(self, old: &[Was<'_>], new: &[Was<'_>], view: &ViewDef) -> Vec<String> {
-        let (table, kept) = (quoted(view.name), quoted(&format!("worldflow_kept_{}", view.name)));
+        let (table, kept) = (quoted(view.name), quoted(&format!("kept_{}", view.name)));
         let value = |(column, is): (&Column, &Was<'_>)| {
             let name = quoted(column.name);
             match (old.iter().any(|was| was.is_same_column(is)), is.key) {
@@ -295,12 +295,12 @@ mod tests {
             ALTER TABLE "v" ADD PRIMARY KEY ("realm");
         "#]].assert_eq(&migrate(Dialect::Postgres, &two, &one));
         expect![[r#"
-            DROP TABLE IF EXISTS temp."worldflow_kept_v";
-            CREATE TEMP TABLE "worldflow_kept_v" AS SELECT * FROM "v";
+            DROP TABLE IF EXISTS temp."kept_v";
+            CREATE TEMP TABLE "kept_v" AS SELECT * FROM "v";
             DROP TABLE "v";
             CREATE TABLE "v" ("realm" TEXT NOT NULL, "a" INTEGER NOT NULL, "b" TEXT NOT NULL, PRIMARY KEY ("realm", "a", "b")) WITHOUT ROWID;
-            INSERT OR IGNORE INTO "v" ("realm", "a", "b") SELECT coalesce("realm", ''), coalesce("a", 0), 'null' FROM temp."worldflow_kept_v";
-            DROP TABLE temp."worldflow_kept_v";
+            INSERT OR IGNORE INTO "v" ("realm", "a", "b") SELECT coalesce("realm", ''), coalesce("a", 0), 'null' FROM temp."kept_v";
+            DROP TABLE temp."kept_v";
         "#]].assert_eq(&migrate(Dialect::Sqlite, &two, &view(3, THREE)));
     }
 
