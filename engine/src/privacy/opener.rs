@@ -39,16 +39,17 @@ impl Opener {
     /// known for the last time: what was read with them is taken back.
     pub(crate) fn open(&mut self, changes: Vec<ViewChanges>, forgotten: &[KeyId]) -> Vec<ViewChanges> {
         let touched = |changes: &ViewChanges| {
-            MAY_BE_SEALED.contains(&changes.view) && changes.rows().any(|(_, row, _)| is_in(row))
+            MAY_BE_SEALED.contains(&changes.view)
+                && (!forgotten.is_empty() || changes.rows().any(|(_, row, _)| is_in(row)))
         };
-        if self.privacy.is_none() || (forgotten.is_empty() && !changes.iter().any(touched)) {
+        if self.privacy.is_none() || (forgotten.is_empty() && !changes.iter().any(&touched)) {
             return changes;
         }
         let mut shown: Vec<(ViewId, Row, Diff)> = Vec::new();
         let mut sums: FxHashMap<ViewId, u128> = FxHashMap::default();
         let (mut plain, mut come) = (Vec::new(), Vec::new());
         for changes in changes {
-            if !touched(&changes) && !(MAY_BE_SEALED.contains(&changes.view) && !forgotten.is_empty()) {
+            if !touched(&changes) {
                 plain.push(changes);
                 continue;
             }

@@ -156,7 +156,7 @@ fn good_inputs() -> Vec<Inputs> {
     let event = |number: u64| Event {
         at_ms: 1_700_000_000_000,
         source: "test".into(),
-        id: if number % 2 == 0 { EventId::Position(number) } else { EventId::Named("id".into()) },
+        id: if number.is_multiple_of(2) { EventId::Position(number) } else { EventId::Named("id".into()) },
         player: "ada".into(),
         kind: "kill".into(),
         target: "wolf".into(),

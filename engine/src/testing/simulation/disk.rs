@@ -231,8 +231,8 @@ fn full() -> Error {
 /// The names of which all folders above are there.
 fn reachable(names: &BTreeMap<PathBuf, Entry>) -> BTreeMap<PathBuf, Entry> {
     let is_there = |path: &Path| {
-        let above = path.ancestors().skip(1).filter(|above| above.parent().is_some());
-        above.fold(true, |there, above| there && names.get(above) == Some(&Entry::Folder))
+        let mut above = path.ancestors().skip(1).filter(|above| above.parent().is_some());
+        above.all(|above| names.get(above) == Some(&Entry::Folder))
     };
     names.iter().filter(|(path, _)| is_there(path)).map(|(path, entry)| (path.clone(), *entry)).collect()
 }
