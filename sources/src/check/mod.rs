@@ -35,6 +35,7 @@ pub(crate) use hints::suggest;
 pub use new_ids::MOST_NEW_IDS;
 use new_ids::NewIds;
 pub use personal::Personal;
+pub(crate) use personal::of_nobody;
 pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 use recent::Recent;

@@ -156,12 +156,7 @@ impl Personal {
             _ => return Err(refuse("wrong_type", "", "is personal, and no text", "write it as text")),
         };
         if player.is_none() {
-            return Err(refuse(
-                "personal_of_nobody",
-                "",
-                "is personal, and belongs to no player under whose key it could be sealed",
-                "name the player; or declare an attribute as `id`, if it is of nobody",
-            ));
+            return Err(of_nobody(""));
         }
         self.privacy.seal(player, text).map(Value::Text).map_err(|error| {
             refuse("not_sealed", "", error.to_string(), "try again; the operator's log says more")
@@ -170,3 +165,13 @@ impl Personal {
 }
 
 const PLAYER: &str = "player";
+
+/// What is personal, and of no player.
+pub(crate) fn of_nobody(path: &str) -> Refusal {
+    refuse(
+        "personal_of_nobody",
+        path,
+        "is personal, and belongs to no player under whose key it could be sealed",
+        "name the player; or declare an attribute as `id`, if it is of nobody",
+    )
+}

@@ -18,7 +18,8 @@ use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 use super::line::entity_kind;
 use crate::check::{
     Field, Hints, MOST_ATTRIBUTES, MOST_GRANT_BYTES, MOST_PARTS, Odd, QUEST_KINDS, amount, at_ms, attribute,
-    can_close, holder_text, id_text, intern, long_text, quote, refuse, refuse_odd, required, suggest, under,
+    can_close, holder_text, id_text, intern, long_text, of_nobody, quote, refuse, refuse_odd, required,
+    suggest, under,
 };
 
 /// The rules of one world in one realm.
@@ -143,7 +144,14 @@ impl Rules {
             region(&self.regions, "region", event.region)?;
         }
         match &event.with {
-            Some(with) => attributes(kind, event.kind, with, &mut self.ids),
+            Some(with) => {
+                attributes(kind, event.kind, with, &mut self.ids)?;
+                let is_text = |name: &Sym| kind.attributes.get(name) == Some(&AttributeKind::Text);
+                match with.iter().find(|(name, _)| event.player.is_none() && is_text(name)) {
+                    Some((name, _)) => Err(of_nobody(&format!("with.{name}"))),
+                    None => Ok(()),
+                }
+            }
             None => Ok(()),
         }
     }
