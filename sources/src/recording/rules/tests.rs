@@ -112,6 +112,7 @@ fn an_event_that_the_wire_refuses_a_recording_refuses_for_the_same_reason() {
         json!({"kind": "say", "with": {"words": text}}),
         json!({"kind": "say", "with": {"words": "\u{7}"}}),
         json!({"kind": "say", "with": {"words": 3}}),
+        json!({"kind": "say", "with": {"words": "of nobody"}}),
         json!({"kind": "kill", "with": 3}),
         json!({"kind": "kill", "with": many}),
         json!({"kind": "kill", "amout": 3}),
@@ -145,8 +146,8 @@ fn an_event_that_the_wire_takes_a_recording_takes() {
         json!({"at": 1, "id": "e-1", "kind": "kill", "player": "ann", "target": null}),
         json!({"at": 1, "kind": "kill", "with": {"damage": 2.5, "weapon": "bow", "crit": true}}),
         json!({"at": 1, "kind": "kill", "with": {"damage": 2, "weapon": "", "crit": null}}),
-        json!({"at": 1, "kind": "say", "target": "anybody", "with": {"words": "line\nline"}}),
-        json!({"at": 1, "kind": "say", "with": {"words": "x".repeat(500)}}),
+        json!({"at": 1, "kind": "say", "player": "ana", "target": "anybody", "with": {"words": "line\nline"}}),
+        json!({"at": 1, "kind": "say", "player": "ana", "with": {"words": "x".repeat(500)}}),
         json!({"at": 1, "kind": "quest.accept", "player": "ann", "target": "any"}),
     ] {
         let line = line.to_string();
