@@ -197,12 +197,12 @@ fn measure<R: ExchangeData>(
 ) -> Took {
     timely::execute_directly(move |worker| {
         let (mut rows, mut quests) = (InputSession::new(), InputSession::new());
-        let (mut probe, sum) = (ProbeHandle::new(), std::rc::Rc::new(std::cell::Cell::new(0)));
+        let (probe, sum) = (ProbeHandle::new(), std::rc::Rc::new(std::cell::Cell::new(0)));
         let added = std::rc::Rc::clone(&sum);
         worker.dataflow(|scope| {
             let out = build(rows.to_collection(scope), quests.to_collection(scope));
             out.inspect(move |(row, _, diff)| added.set(added.get() + sum_of(row) * *diff as i64))
-                .probe_with(&mut probe);
+                .probe_with(&probe);
         });
         let quest = |n: u64| [n.cast_signed(), (n % ZONES).cast_signed(), 0, 0, 0, 0];
         (0..QUESTS).for_each(|n| quests.insert(make(quest(n))));

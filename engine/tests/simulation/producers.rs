@@ -271,7 +271,8 @@ impl Producer {
             let due = acked.is_some_and(|acked| acked <= tick) || (all && !refused);
             if event.kind == "ring".into() {
                 let rung = acked.is_some_and(|acked| acked + event.amount.unsigned_abs() <= tick);
-                if row != 0 && row != RING || (rung && row == 0) || (row != 0 && *times == 0) {
+                let was_sent = *times > 0;
+                if (row == 0 && rung) || (row != 0 && (row != RING || !was_sent)) {
                     return Err(format!("{} came to {row}", what()));
                 }
                 continue;

@@ -31,7 +31,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         "{}: no realm keeps its data here\nhint: name the folder that `worldflow run --data` was given",
         args.data.display()
     );
-    let examined = folders.iter().map(|folder| examine(folder)).collect::<Result<Vec<_>, _>>()?;
+    let examined = folders.iter().map(examine).collect::<Result<Vec<_>, _>>()?;
     if args.json {
         super::show(&format!("{}\n", serde_json::to_string_pretty(&examined)?))?;
     } else {

@@ -28,7 +28,7 @@ fn holding(folder: &Path, texts: &[&str]) -> Vec<String> {
             found.extend(holding(&path, texts));
         } else if let Ok(bytes) = std::fs::read(&path) {
             let holds = |text: &&str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-            found.extend(texts.iter().any(|text| holds(text)).then(|| path.display().to_string()));
+            found.extend(texts.iter().any(holds).then(|| path.display().to_string()));
         }
     }
     found
