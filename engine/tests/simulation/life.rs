@@ -19,6 +19,7 @@ use worldflow_engine::view_store::ViewStore;
 use worldflow_engine::worlds::Graphs;
 use worldflow_schemas::Tick;
 use worldflow_schemas::input::{ClockCommand, Command};
+use worldflow_schemas::tick::TickLength;
 
 use crate::history::{History, Rows, rows_of};
 use crate::producers::{IDLE_MS, Kind, LATENESS_MS, Producer};
@@ -132,9 +133,12 @@ enum End {
     Closed,
 }
 
+/// UTC when everything begins.
+const BEGAN_MS: i64 = 1_700_000_000_000;
+
 impl Run {
     fn new(seed: u64, lie: Option<Lie>) -> Run {
-        let mut sim = Simulator::new(seed, 1_700_000_000_000);
+        let mut sim = Simulator::new(seed, BEGAN_MS);
         let wall_ms = sim.wall_ms();
         let chance = &mut sim.chance;
         let manual = chance.one_in(3);
@@ -178,7 +182,7 @@ impl Run {
         let mut world = (*world()).clone();
         world.seed = self.seed_of_world;
         let mode = match self.manual {
-            true => Mode::Manual { start: 1 },
+            true => Mode::Manual { start: TickLength { tick_ms: world.tick_ms }.tick_at(BEGAN_MS) },
             false => Mode::RealTime { wall: self.sim.wall() },
         };
         let event_time = self.producers.iter().filter(|producer| producer.is_event_time());

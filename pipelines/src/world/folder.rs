@@ -63,12 +63,9 @@ impl Folder {
 
     /// A folder of these files, for tests.
     #[must_use]
-    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Folder {
-        let files = files.into_iter();
-        Folder {
-            path: None,
-            files: files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect(),
-        }
+    pub fn of<'a, T: AsRef<[u8]> + ?Sized + 'a>(files: impl IntoIterator<Item = (&'a str, &'a T)>) -> Folder {
+        let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_ref().to_vec()));
+        Folder { path: None, files: files.collect() }
     }
 
     /// Reads the folder at `path`.

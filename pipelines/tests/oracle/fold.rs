@@ -125,7 +125,7 @@ impl Oracle {
             let Grant { row, .. } = self.grants.remove(&id).expect("it is there until it goes");
             self.note_grant(tick, &row, -1);
             let old = self.past_row(&row);
-            self.gone.push(row.clone());
+            self.gone.entry(past_of(&row)).or_default().push(row.clone());
             let new = self.past_row(&row);
             self.changes.extend(old.map(|old| ("past_grants", old, tick, -1)));
             self.changes.extend(new.map(|new| ("past_grants", new, tick, 1)));
@@ -134,13 +134,12 @@ impl Oracle {
 
     /// What has gone of the same quest, holder, player and item, if anything has.
     fn past_row(&self, like: &[serde_json::Value]) -> Option<Vec<serde_json::Value>> {
-        let kind = |row: &[serde_json::Value]| [2, 3, 4, 7, 8].map(|column| row[column].clone());
-        let same: Vec<_> = self.gone.iter().filter(|row| kind(row) == kind(like)).collect();
+        let same = self.gone.get(&past_of(like))?;
         let number = |row: &Vec<serde_json::Value>, column: usize| row[column].as_i64().expect("a number");
         let highest = same.iter().map(|row| number(row, 5)).max()?;
         let amount: i64 = same.iter().map(|row| number(row, 9)).sum();
         let mut row = vec![like[0].clone()];
-        row.extend(kind(like));
+        row.extend(PAST_OF.map(|column| like[column].clone()));
         row.extend([json!(same.len()), json!(amount), json!(highest)]);
         Some(row)
     }
@@ -466,6 +465,13 @@ impl Oracle {
         self.note_grant(tick, &row, 1);
         self.grants.insert(id, Grant { row, answered: false, earned: tick });
     }
+}
+
+/// Quest, scope, holder, player and item of a grant.
+const PAST_OF: [usize; 5] = [2, 3, 4, 7, 8];
+
+fn past_of(row: &[serde_json::Value]) -> String {
+    PAST_OF.map(|column| row[column].to_string()).join(" ")
 }
 
 fn level(experience: i64) -> i64 {

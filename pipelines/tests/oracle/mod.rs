@@ -142,8 +142,8 @@ pub struct Oracle {
     pub grants: BTreeMap<String, Grant>,
     /// Ids of answered grants, by when they go.
     pub leaving: BTreeSet<(Tick, String)>,
-    /// Every grant that has gone, as it was.
-    pub gone: Vec<Vec<serde_json::Value>>,
+    /// Every grant that has gone, as it was, by what it is added up by.
+    pub gone: BTreeMap<String, Vec<Vec<serde_json::Value>>>,
     /// The highest instance of groups that have ended.
     pub highest: BTreeMap<Holder, i64>,
     /// Whom to look at, and when.
@@ -191,7 +191,7 @@ impl Oracle {
             seen: BTreeMap::new(),
             grants: BTreeMap::new(),
             leaving: BTreeSet::new(),
-            gone: Vec::new(),
+            gone: BTreeMap::new(),
             highest: BTreeMap::new(),
             look: BTreeMap::new(),
             sweeps: BTreeSet::new(),
