@@ -14,7 +14,7 @@ use worldflow_schemas::Tick;
 use crate::disk::Folder;
 use crate::doctor::{Examined, examine};
 use crate::journal::{JournalError, JournalReader, needed_after};
-use crate::privacy::{self, KeysError, owner_only};
+use crate::privacy::{self, KeysError};
 use crate::snapshot::{list, manifest};
 
 /// A copy cannot be made.
@@ -141,14 +141,14 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
     if !from.exists() {
         return Ok(());
     }
-    fs::create_dir_all(to).map_err(BackupError::io(to))?;
-    owner_only(to, 0o700).map_err(BackupError::io(to))?;
-    for (_, file) in privacy::files(from)? {
+    let folder = Folder::from(to);
+    folder.make().and_then(|()| folder.disk.owner_only(to)).map_err(BackupError::io(to))?;
+    for (_, file) in privacy::files(&Folder::from(from))? {
         copy_file(&file, to)?;
         let copy = to.join(file.file_name().unwrap_or_default());
-        owner_only(&copy, 0o600).map_err(BackupError::io(&copy))?;
+        folder.disk.owner_only(&copy).map_err(BackupError::io(&copy))?;
     }
-    Folder::from(to).sync().map_err(BackupError::io(to))
+    folder.sync().map_err(BackupError::io(to))
 }
 
 /// Has a folder filled under another name, and gives it its own when that has gone well.

@@ -108,6 +108,12 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// When the disk is broken or read-only.
     fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Gives a file or a folder to its owner alone.
+    ///
+    /// # Errors
+    /// When it is somebody else's.
+    fn owner_only(&self, path: &Path) -> io::Result<()>;
 }
 
 /// Holds a file of a disk.
@@ -306,6 +312,18 @@ impl Disk for SystemDisk {
         file.seek(SeekFrom::Start(at))?;
         file.write_all(bytes)?;
         file.sync_all()
+    }
+
+    #[cfg(unix)]
+    fn owner_only(&self, path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    }
+
+    #[cfg(not(unix))]
+    fn owner_only(&self, _: &Path) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -20,9 +20,9 @@ use worldflow_schemas::{ArcStr, Command, Event, Sym, Tick, Value, sealed};
 use self::cipher::{Bound, Key, parts};
 pub use self::cipher::{KeyId, NoRandomness};
 pub(crate) use self::opener::{MAY_BE_SEALED, Opener};
+pub(crate) use self::store::files;
 use self::store::{Kept, Store};
 pub use self::store::{KeysConfig, KeysError, MasterKey};
-pub(crate) use self::store::{files, owner_only};
 use crate::disk::SharedDisk;
 
 /// The keys of a realm's players, or none. Cheap to clone; all clones are one.

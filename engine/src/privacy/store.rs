@@ -6,7 +6,6 @@
 //! written into one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use tracing::warn;
 use worldflow_schemas::Sym;
 
 use super::cipher::{Bound, Key, KeyId, NoRandomness, WRAPPED_BYTES};
-use crate::disk::{DiskFile, SharedDisk};
+use crate::disk::{DiskFile, Folder, Lock, SharedDisk};
 
 /// The key that all others are wrapped in.
 #[derive(Clone, Debug)]
@@ -102,13 +101,13 @@ const SUFFIX: &str = "keys";
 /// Files of keys, of one realm.
 pub(super) struct Store {
     realm: Sym,
-    config: KeysConfig,
-    disk: SharedDisk,
+    folder: Folder,
+    master: Option<MasterKey>,
     /// Every copy of each key.
     places: BTreeMap<KeyId, Vec<Place>>,
     writing: Option<(PathBuf, Box<dyn DiskFile>, u64)>,
     next_number: u64,
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -118,18 +117,21 @@ impl Store {
         config: KeysConfig,
         disk: SharedDisk,
     ) -> Result<(Store, Vec<Kept>), KeysError> {
-        let mut store =
-            Store { realm, config, disk, places: BTreeMap::new(), writing: None, next_number: 1, lock: None };
-        if !store.config.folder.exists() {
-            return Ok((store, Vec::new()));
+        let KeysConfig { folder: path, master } = config;
+        let folder = Folder { disk, path };
+        let (places, writing, next_number, lock) = (BTreeMap::new(), None, 1, None);
+        let mut store = Store { realm, folder, master, places, writing, next_number, lock };
+        match store.folder.disk.list(&store.folder.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((store, Vec::new())),
+            listed => drop(listed.map_err(KeysError::io(&store.folder.path))?),
         }
         store.take_lock()?;
-        let files = files(&store.config.folder)?;
+        let files = files(&store.folder)?;
         store.next_number = files.last().map_or(1, |(number, _)| number + 1);
         let (mut kept, mut otherwise) = (Vec::new(), false);
         for (_, path) in &files {
-            let read = read(realm, path, store.config.master.as_ref())?;
-            otherwise |= read.wrapped != store.config.master.is_some();
+            let read = read(realm, &store.folder.disk, path, store.master.as_ref())?;
+            otherwise |= read.wrapped != store.master.is_some();
             for (key, at) in read.keys {
                 store.places.entry(key.id).or_default().push(Place { path: path.clone(), at });
                 kept.push(key);
@@ -145,9 +147,14 @@ impl Store {
 
     /// Reads a folder that may be in use.
     pub(super) fn look(realm: Sym, config: &KeysConfig) -> Result<Vec<Kept>, KeysError> {
-        let mut kept = Vec::new();
-        for (_, path) in files(&config.folder)? {
-            kept.extend(read(realm, &path, config.master.as_ref())?.keys.into_iter().map(|(key, _)| key));
+        let (mut kept, folder) = (Vec::new(), Folder::from(&config.folder));
+        for (_, path) in files(&folder)? {
+            kept.extend(
+                read(realm, &folder.disk, &path, config.master.as_ref())?
+                    .keys
+                    .into_iter()
+                    .map(|(key, _)| key),
+            );
         }
         Ok(kept)
     }
@@ -158,10 +165,11 @@ impl Store {
         let (path, mut file, begun) = match self.writing.take() {
             Some(writing) => writing,
             None => {
-                let path = self.config.folder.join(format!("players-{:06}.{SUFFIX}", self.next_number));
+                let path = self.folder.file(format!("players-{:06}.{SUFFIX}", self.next_number));
                 self.next_number += 1;
-                let file = self.disk.0.create(&path).map_err(KeysError::io(&path))?;
-                owner_only(&path, 0o600).map_err(KeysError::io(&path))?;
+                let file = self.folder.disk.create(&path).map_err(KeysError::io(&path))?;
+                self.folder.disk.owner_only(&path).map_err(KeysError::io(&path))?;
+                self.folder.sync().map_err(KeysError::io(&path))?;
                 (path, file, 0)
             }
         };
@@ -193,7 +201,7 @@ impl Store {
     pub(super) fn erase(&mut self, id: KeyId) -> Result<(), KeysError> {
         let Some(places) = self.places.get(&id) else { return Ok(()) };
         for Place { path, at } in places {
-            self.disk.0.overwrite(path, *at, &[0; WRAPPED_BYTES]).map_err(KeysError::io(path))?;
+            self.folder.disk.overwrite(path, *at, &[0; WRAPPED_BYTES]).map_err(KeysError::io(path))?;
         }
         self.places.remove(&id);
         Ok(())
@@ -204,37 +212,28 @@ impl Store {
         self.places.clear();
         self.append(kept)?;
         for (_, path) in files {
-            let bytes = fs::metadata(path).map_err(KeysError::io(path))?.len();
-            let zeros = vec![0; usize::try_from(bytes).unwrap_or(0)];
-            self.disk.0.overwrite(path, 0, &zeros).map_err(KeysError::io(path))?;
-            self.disk.0.remove(path).map_err(KeysError::io(path))?;
+            let disk = &self.folder.disk;
+            let zeros = vec![0; disk.read(path).map_err(KeysError::io(path))?.len()];
+            disk.overwrite(path, 0, &zeros).map_err(KeysError::io(path))?;
+            disk.remove(path).map_err(KeysError::io(path))?;
         }
-        self.disk.0.sync_folder(&self.config.folder).map_err(KeysError::io(&self.config.folder))
+        self.folder.sync().map_err(KeysError::io(&self.folder.path))
     }
 
     fn take_lock(&mut self) -> Result<(), KeysError> {
         if self.lock.is_some() {
             return Ok(());
         }
-        let folder = &self.config.folder;
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(KeysError::io(folder))?;
-            owner_only(folder, 0o700).map_err(KeysError::io(folder))?;
-            let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-            self.disk.0.sync_folder(above.unwrap_or(Path::new("."))).map_err(KeysError::io(folder))?;
-        }
-        let path = folder.join("lock");
-        let lock = File::create(&path).map_err(KeysError::io(&path))?;
-        match lock.try_lock() {
-            Ok(()) => self.lock = Some(lock),
-            Err(TryLockError::WouldBlock) => return Err(KeysError::InUse(folder.clone())),
-            Err(TryLockError::Error(error)) => return Err(KeysError::Io { path, error }),
-        }
+        let Folder { disk, path } = &self.folder;
+        self.folder.make().and_then(|()| disk.owner_only(path)).map_err(KeysError::io(path))?;
+        let file = self.folder.file("lock");
+        let lock = disk.lock(&file).map_err(KeysError::io(&file))?;
+        self.lock = Some(lock.ok_or_else(|| KeysError::InUse(path.clone()))?);
         Ok(())
     }
 
     fn wrapping(&self) -> Key {
-        wrapping(self.config.master.as_ref())
+        wrapping(self.master.as_ref())
     }
 
     fn bound(&self, key: &Kept) -> Vec<u8> {
@@ -243,7 +242,7 @@ impl Store {
 
     fn header(&self) -> Result<Vec<u8>, NoRandomness> {
         let mut header = MAGIC.to_vec();
-        header.extend([u8::from(self.config.master.is_some()), 0, 0, 0, 0, 0, 0, 0]);
+        header.extend([u8::from(self.master.is_some()), 0, 0, 0, 0, 0, 0, 0]);
         header.extend(self.wrapping().wrap(&Key::from([0; super::cipher::KEY_BYTES]), &MAGIC)?);
         Ok(header)
     }
@@ -267,10 +266,9 @@ fn record(key: &Kept) -> Vec<u8> {
 }
 
 /// The files of a folder by their numbers.
-pub(crate) fn files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, KeysError> {
+pub(crate) fn files(folder: &Folder) -> Result<Vec<(u64, PathBuf)>, KeysError> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(KeysError::io(folder))? {
-        let path = entry.map_err(KeysError::io(folder))?.path();
+    for path in folder.disk.list(&folder.path).map_err(KeysError::io(&folder.path))? {
         let number = path.file_stem().and_then(|stem| stem.to_str()?.strip_prefix("players-")?.parse().ok());
         if let Some(number) = number.filter(|_| path.extension().is_some_and(|suffix| suffix == SUFFIX)) {
             files.push((number, path));
@@ -286,8 +284,8 @@ struct Read {
     keys: Vec<(Kept, u64)>,
 }
 
-fn read(realm: Sym, path: &Path, master: Option<&MasterKey>) -> Result<Read, KeysError> {
-    let bytes = fs::read(path).map_err(KeysError::io(path))?;
+fn read(realm: Sym, disk: &SharedDisk, path: &Path, master: Option<&MasterKey>) -> Result<Read, KeysError> {
+    let bytes = disk.read(path).map_err(KeysError::io(path))?;
     let mut read = Read { wrapped: master.is_some(), keys: Vec::new() };
     let Some((header, mut rest)) = bytes.split_at_checked(HEADER_BYTES).filter(|_| bytes.starts_with(&MAGIC))
     else {
@@ -340,16 +338,4 @@ fn next(bytes: &[u8]) -> Option<Record<'_>> {
     let (id, player) = stays[2..].split_first_chunk::<16>()?;
     let (wrapped, after) = after.split_first_chunk::<WRAPPED_BYTES>()?;
     Some((KeyId(*id), std::str::from_utf8(player).ok()?, wrapped, after))
-}
-
-/// Gives a file or a folder to its owner alone.
-#[cfg(unix)]
-pub(crate) fn owner_only(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn owner_only(_: &Path, _: u32) -> io::Result<()> {
-    Ok(())
 }

@@ -10,6 +10,8 @@ use worldflow_schemas::row::Salt;
 use worldflow_schemas::{Diff, Row, catalog};
 
 use super::*;
+use crate::disk::Folder;
+use crate::testing::simulation::{Chance, SimulatedDisk};
 use crate::view_changes::ViewChanges;
 
 const SAID: &str = "the vault opens at \"dusk\"";
@@ -37,7 +39,7 @@ fn read(privacy: &Privacy, text: &str) -> String {
 }
 
 fn files_of(folder: &Path) -> Vec<Vec<u8>> {
-    let files = files(&folder.join("keys")).expect("a folder");
+    let files = files(&Folder::from(&folder.join("keys"))).expect("a folder");
     files.iter().map(|(_, path)| fs::read(path).expect("readable")).collect()
 }
 
@@ -154,6 +156,36 @@ fn a_file_that_was_cut_off_anywhere_gives_the_keys_before() {
     }
     assert!(readable.is_sorted());
     assert_eq!((readable[0], readable[whole.len() - 1], readable[whole.len()]), (0, 1, 2));
+}
+
+#[test]
+fn a_saved_key_outlives_a_crash_and_a_destroyed_one_does_not_come_back() {
+    for seed in 0..50 {
+        let mut disk = SimulatedDisk::new(Chance::new(seed));
+        let config = || KeysConfig { folder: "/data/r/keys".into(), master: None };
+        let mut said: Vec<(String, String)> = Vec::new();
+        // So many starts that the files become one.
+        for start in 0..40 {
+            let keys = Privacy::open("r".into(), config(), disk.shared()).expect("opens");
+            for (text, player) in &said {
+                assert_eq!(read(&keys, text), SAID, "seed {seed}, start {start}: {player}");
+            }
+            let player = format!("p{start}");
+            said.push((seal(&keys, &player, SAID), player));
+            keys.save().expect("there is room");
+            let gone = (start % 3 == 0).then(|| said.remove(start % said.len()));
+            if let Some((text, player)) = &gone {
+                let id = keys.key_of(player.as_str().into()).expect("a key");
+                keys.erase(&[id]).expect("the disk is good");
+                keys.drop_keys(&[id]);
+                assert_ne!(read(&keys, text), SAID);
+            }
+            drop(keys);
+            disk = disk.crash();
+            let keys = Privacy::open("r".into(), config(), disk.shared()).expect("opens");
+            assert!(gone.is_none_or(|(text, _)| read(&keys, &text) != SAID), "seed {seed}, start {start}");
+        }
+    }
 }
 
 fn line(text: &str, number: i64) -> Row {

@@ -54,6 +54,10 @@ impl Disk for Faulty {
         Ok(Box::new(FaultyFile { faults, path: path_of, file, synced: 0 }))
     }
 
+    fn owner_only(&self, path: &Path) -> io::Result<()> {
+        self.1.owner_only(path)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         if self.0.stuck.load(Ordering::Relaxed) {
             return Err(ErrorKind::ReadOnlyFilesystem.into());

@@ -383,6 +383,10 @@ impl Disk for SimulatedDisk {
         })
     }
 
+    fn owner_only(&self, path: &Path) -> io::Result<()> {
+        if self.state().names.contains_key(path) { Ok(()) } else { Err(not_found()) }
+    }
+
     fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut state, fails) = self.call()?;
         if fails {
