@@ -6,6 +6,16 @@
 pub mod fuzz;
 pub mod simulation;
 
+/// A number that the environment says of a test, or what it is otherwise.
+///
+/// # Panics
+/// When it says something else than a number.
+#[must_use]
+pub fn setting(name: &str, otherwise: u64) -> u64 {
+    let said = std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")));
+    said.unwrap_or(otherwise)
+}
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;

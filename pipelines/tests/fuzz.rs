@@ -5,17 +5,11 @@
 //! engine's files.
 
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use worldflow::world::{Folder, check, open_mapping};
-use worldflow_engine::testing::fuzz::mutate;
-use worldflow_engine::testing::simulation::Chance;
+use worldflow_engine::testing::fuzz::fuzz;
 use worldflow_sources::recording::{Mapping, Recording, convert};
-
-/// No case takes longer, on however busy a machine.
-const MOST_TIME: Duration = Duration::from_secs(10);
 
 const LINES: &str = r#"{"at": 1700000000000, "player": "ann", "kind": "kill", "target": "wolf", "amount": 2, "with": {"weapon": "bow", "damage": 2.5}}
 {"at": "2024-01-01T00:00:01Z", "id": "x1", "player": "bo", "kind": "quest.accept", "target": "wolf_hunt", "region": "moor"}
@@ -29,28 +23,6 @@ const MAPPED: &str = r#"{"match": "m1", "type": "UnitDiedEvent", "frame": 160, "
 {"match": "m2", "type": "PlayerStatsEvent", "frame": 16, "pid": 2, "minerals": 50, "vespene": 0, "killed": 3}
 {"match": "m2", "type": "PlayerLeaveEvent", "frame": 900, "pid": 2}
 "#;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let said = std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")));
-    said.unwrap_or(otherwise)
-}
-
-/// Gives `target` that many changes of what is good.
-fn fuzz(name: &str, cases: u64, good: &[Vec<u8>], target: &dyn Fn(&[u8], &mut Chance)) {
-    let (first, count) = (number("WORLDFLOW_FUZZ_SEED", 1), number("WORLDFLOW_FUZZ", cases));
-    for seed in first..first + count {
-        let mut chance = Chance::new(seed);
-        let (one, other) = (chance.place(good.len()), chance.place(good.len()));
-        let bytes = mutate(&mut chance, &good[one], &good[other]);
-        let again = format!(
-            "{name}: again: WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1 cargo test --workspace --test fuzz"
-        );
-        let began = Instant::now();
-        let passed = catch_unwind(AssertUnwindSafe(|| target(&bytes, &mut chance))).is_ok();
-        assert!(passed, "{again}");
-        assert!(began.elapsed() <= MOST_TIME, "it took {:?}; {again}", began.elapsed());
-    }
-}
 
 fn greenvale() -> Vec<(String, Vec<u8>)> {
     fn read(root: &Path, folder: &Path, into: &mut Vec<(String, Vec<u8>)>) {
@@ -75,7 +47,7 @@ fn greenvale() -> Vec<(String, Vec<u8>)> {
 fn whatever_stands_in_a_world_is_checked() {
     let files = greenvale();
     let good: Vec<Vec<u8>> = files.iter().map(|(_, bytes)| bytes.clone()).collect();
-    fuzz("world", 300, &good, &|bytes, chance| {
+    fuzz("world", 300, &good, &mut |bytes, chance| {
         let changed = chance.place(files.len());
         let named = files.iter().enumerate().map(|(place, (name, good))| {
             (name.as_str(), if place == changed { bytes } else { good.as_slice() })
@@ -100,7 +72,7 @@ fn whatever_stands_in_a_mapping_is_checked() {
     let folder = tempfile::tempdir().expect("a folder");
     let good = std::fs::read(skirmish_map()).expect("a file");
     let lines = in_file(folder.path(), "lines.ndjson", MAPPED.as_bytes());
-    fuzz("mapping", 1_000, &[good], &|bytes, _| {
+    fuzz("mapping", 1_000, &[good], &mut |bytes, _| {
         if let Ok(mapping) = open_mapping(&in_file(folder.path(), "map.yaml", bytes)) {
             drain(&lines, Some(&mapping));
         }
@@ -126,9 +98,9 @@ fn whatever_stands_in_a_recording_is_read_or_refused() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(LINES.as_bytes()).expect("in memory");
     let forms = [LINES.into(), gzip.finish().expect("in memory"), std::fs::read(&binary).expect("a file")];
-    fuzz("recording", 3_000, &forms, &|bytes, _| drain(&in_file(folder.path(), "bytes", bytes), None));
+    fuzz("recording", 3_000, &forms, &mut |bytes, _| drain(&in_file(folder.path(), "bytes", bytes), None));
     let mapping = open_mapping(&skirmish_map()).expect("good");
-    fuzz("mapped recording", 3_000, &[MAPPED.into()], &|bytes, _| {
+    fuzz("mapped recording", 3_000, &[MAPPED.into()], &mut |bytes, _| {
         drain(&in_file(folder.path(), "lines", bytes), Some(&mapping));
     });
 }

@@ -4,12 +4,15 @@
 //! What stands under a checksum would never be reached by chance, so of each form there is a target that puts the right
 //! checksum to whatever it is given.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::{Event, EventId, Sym, Tick};
 
+use super::setting;
 use super::simulation::{Chance, SimulatedDisk};
 use crate::disk::{Disk, Folder};
 use crate::doctor::examine;
@@ -186,6 +189,33 @@ fn payloads() -> Vec<Vec<u8>> {
 fn segments() -> Vec<Vec<u8>> {
     vec![payloads().iter().flat_map(|payload| framed(payload)).collect()]
 }
+
+/// Gives a target changes of what is good: so many, or as many as `WORLDFLOW_FUZZ` says, from the seed that
+/// `WORLDFLOW_FUZZ_SEED` says. `chance` goes on to what a case draws besides.
+///
+/// # Panics
+/// When the target does, or takes long; the message says how to have that case again.
+pub fn fuzz(name: &str, cases: u64, good: &[Vec<u8>], target: &mut dyn FnMut(&[u8], &mut Chance)) {
+    let first = setting("WORLDFLOW_FUZZ_SEED", 1);
+    let count = setting("WORLDFLOW_FUZZ", cases);
+    for seed in first..first + count {
+        let mut chance = Chance::new(seed);
+        let (one, other) = (chance.place(good.len()), chance.place(good.len()));
+        let bytes = mutate(&mut chance, &good[one], &good[other]);
+        let again = || {
+            format!(
+                "{name}: again: WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1 cargo test --workspace --test fuzz"
+            )
+        };
+        let began = Instant::now();
+        let passed = catch_unwind(AssertUnwindSafe(|| target(&bytes, &mut chance)));
+        assert!(passed.is_ok(), "{}", again());
+        assert!(began.elapsed() <= MOST_TIME, "it took {:?}; {}", began.elapsed(), again());
+    }
+}
+
+/// No case takes longer, on however busy a machine.
+const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// Changes good bytes in a few places, by some of other good ones.
 #[must_use]

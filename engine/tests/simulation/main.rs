@@ -15,15 +15,11 @@ mod tiny;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use worldflow_engine::testing::setting;
 use worldflow_engine::testing::simulation::Lie;
 
 /// How many lives, if nothing else is said.
 const LIVES: u64 = 2_000;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let said = std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")));
-    said.unwrap_or(otherwise)
-}
 
 /// What is wrong in the run of a seed, and the trace of it otherwise.
 fn run(seed: u64, lie: Option<Lie>) -> Result<life::Lived, String> {
@@ -65,8 +61,8 @@ fn first_failure(seeds: std::ops::Range<u64>, lie: Option<Lie>) -> Result<life::
 
 #[test]
 fn nothing_is_lost_and_nothing_counts_twice_whatever_a_seed_says() {
-    let first = number("WORLDFLOW_SIMULATION_SEED", 1);
-    let count = number("WORLDFLOW_SIMULATIONS", LIVES);
+    let first = setting("WORLDFLOW_SIMULATION_SEED", 1);
+    let count = setting("WORLDFLOW_SIMULATIONS", LIVES);
     match first_failure(first..first + count, None) {
         Ok(lived) => {
             println!("{count} runs: {lived:?}");

@@ -2,11 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod conditions;
 mod edits;
+mod grants;
 mod groups;
 mod harness;
 mod law;
 mod players;
+
+/// A quest of players.
+const WOLVES: &str = r#"{"title": "Wolves", "stages": {"hunt": {"objectives":
+    {"wolves": {"event": "kill", "target": "wolf", "count": 3}}}},
+    "rewards": {"experience": 50, "slots": {"pelt": {"item": "pelt", "amount": 2}}}}"#;
 
 /// A world with what the tests name.
 const WORLD: &str = r#"{

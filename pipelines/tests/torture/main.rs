@@ -16,6 +16,7 @@ use std::process::Command;
 use life::Life;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _};
+use worldflow_engine::testing::setting;
 
 /// How often it is killed in all, if nothing else is said.
 const KILLS: u64 = 200;
@@ -23,16 +24,11 @@ const KILLS: u64 = 200;
 const TICK_MS: i64 = 10;
 
 fn kills() -> u64 {
-    number("WORLDFLOW_TORTURE_KILLS", KILLS)
+    setting("WORLDFLOW_TORTURE_KILLS", KILLS)
 }
 
 fn seed() -> u64 {
-    number("WORLDFLOW_TORTURE_SEED", 1)
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let said = std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")));
-    said.unwrap_or(otherwise)
+    setting("WORLDFLOW_TORTURE_SEED", 1)
 }
 
 /// The rows of a view, by their text without spaces that say nothing.
