@@ -26,7 +26,7 @@ use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
 use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
 use worldflow_sinks::tiers::Tiers;
-use worldflow_sources::audit::{Act, Audit, AuditConfig};
+use worldflow_sources::audit::{Act, Audit, AuditConfig, forgotten};
 use worldflow_sources::check::{Checker, Sender};
 use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router};
 use worldflow_sources::http_guard::guarded;
@@ -198,7 +198,10 @@ impl Serving {
         let (outcomes, advanced) = tokio::join!(published, running.advance(1));
         advanced.map_err(|_| anyhow::anyhow!("the realm has stopped\nhint: the log says why"))?;
         match outcomes?.into_iter().next() {
-            Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => Ok(tick),
+            Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => {
+                self.audit.write(forgotten(player, tick).realm(realm.name));
+                Ok(tick)
+            }
             Some(Outcome::Refused(refusal)) => Err(refused(*refusal)),
             Some(Outcome::Denied(denied)) => Err(refused(denied.0)),
             None => anyhow::bail!("the realm has stopped\nhint: the log says why"),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use worldflow_engine::admission::Refusal;
-use worldflow_schemas::Sym;
+use worldflow_schemas::{Sym, Tick};
 
 pub use self::file::AuditConfig;
 use self::file::{Log, open_file};
@@ -193,6 +193,12 @@ impl Audit {
         }
         let _too_slow = ended.recv_timeout(end.saturating_duration_since(Instant::now()));
     }
+}
+
+/// What is personal of a player has been made unreadable.
+#[must_use]
+pub fn forgotten(player: &str, tick: Tick) -> Act {
+    Act::new("player_forgotten").with("player", player).with("tick", tick)
 }
 
 /// Writes one act into a data folder at once: for a verb of the command line, also while a server uses the folder.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
 use worldflow_schemas::{Input, Tick};
 
-use crate::audit::Act;
+use crate::audit;
 use crate::check::{Sender, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, refused, request_token};
 use crate::http_guard::peer;
@@ -84,8 +84,7 @@ async fn forgotten(
     })?;
     match outcomes.into_iter().next() {
         Some(Outcome::Accepted { tick } | Outcome::Duplicate { tick }) => {
-            let act = Act::new("player_forgotten").by(&bearer).from(from);
-            realms.audit().write(act.with("player", player.as_str()).with("tick", tick));
+            realms.audit().write(audit::forgotten(&player, tick).by(&bearer).from(from));
             tracing::info!(realm = room.realm.name.as_str(), %player, tick, "a player has been forgotten");
             Ok((player, tick))
         }

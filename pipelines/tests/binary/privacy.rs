@@ -166,6 +166,9 @@ async fn a_forgotten_player_is_in_no_view_no_table_and_no_file() {
     let token = server.token("game_server").to_owned();
     assert_eq!(texts(&view(&server, &token, "npc_lines").await.1, "text"), gone);
     server.stop();
+    let audit = std::fs::read_to_string(data.join("audit.jsonl")).expect("a file");
+    let acts = audit.lines().filter(|line| line.contains(r#""act":"player_forgotten""#));
+    assert_eq!(acts.count(), 2, "{audit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
