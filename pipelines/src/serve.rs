@@ -222,12 +222,11 @@ impl Serving {
         }
     }
 
-    /// Says goodbye to every session, takes what has been sent, writes it out, and ends.
+    /// Takes what has been sent, says goodbye to every session when it has seen what came of it, writes it out, and ends.
     ///
     /// # Errors
     /// When a realm had failed or could not write its last snapshot.
     pub async fn close(self) -> anyhow::Result<()> {
-        self.edges.close();
         for playing in &self.playing {
             playing.stop();
         }
@@ -239,11 +238,13 @@ impl Serving {
         }
         let _gone = self.stop.send(true);
         let mut result = Ok(());
+        // Realms before sessions: whoever is here until the end has the last tick, and goes on from it.
         for running in self.realms {
             if let Err(error) = running.close().await {
                 result = Err(error.into());
             }
         }
+        self.edges.close();
         for sink in self.sinks {
             sink.close().await;
         }
