@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
+use worldflow_engine::folder::has_begun;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::tick_clock::system_wall_clock;
@@ -123,7 +124,7 @@ impl Serving {
             let recordings = if config.quiet { Vec::new() } else { recordings_of(&world)? };
             let mut streams = if config.quiet { Vec::new() } else { streams_of(&world)? };
             one_producer_each(&recordings, &streams)?;
-            if !folder.exists() {
+            if !has_begun(folder.as_path()) {
                 // A fresh realm begins with what is there.
                 for stream in &mut streams {
                     stream.look().await;
