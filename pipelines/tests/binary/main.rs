@@ -28,6 +28,7 @@ mod refusals;
 mod restart;
 mod resume;
 mod rows;
+mod scenarios;
 mod security;
 mod versions;
 mod worlds;
