@@ -30,6 +30,8 @@ pub(super) fn init(format: LogFormat, level: &str) {
 /// Writes why a verb has failed: the last line of the log. A hint in the text, after its own line
 /// break, is a field of its own in JSON.
 pub(super) fn error(format: LogFormat, text: &str) {
+    // The problems of a world say of themselves that they are errors.
+    let text = text.strip_prefix("error: ").unwrap_or(text);
     match (format, text.split_once("\nhint: ")) {
         (LogFormat::Json, Some((error, hint))) => tracing::error!(hint, "{error}"),
         (LogFormat::Json, None) => tracing::error!("{text}"),

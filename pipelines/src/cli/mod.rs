@@ -12,6 +12,7 @@ mod forget;
 mod keys;
 mod limits;
 mod log;
+mod new;
 mod numbers;
 mod progress;
 mod quest_page;
@@ -39,6 +40,7 @@ A world is a folder: world.yaml names seed, clock, zones, kinds of events, facts
 climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
 
   worldflow                      the demo world Greenvale, with bots
+  worldflow new world my_world   a world to begin with
   worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow test my_world        its scenarios: what happens, and what is to come of it
@@ -71,6 +73,7 @@ enum Verb {
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
+    New(new::NewArgs),
 }
 
 impl Verb {
@@ -89,6 +92,7 @@ impl Verb {
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
+            Verb::New(args) => new::run(&args),
         }
     }
 }

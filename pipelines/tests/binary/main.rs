@@ -14,6 +14,7 @@ mod documented;
 mod grants;
 mod http;
 mod kinesis;
+mod new;
 mod npcs;
 mod outage;
 mod past;
