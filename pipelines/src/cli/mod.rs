@@ -22,6 +22,7 @@ mod run;
 pub mod schema;
 mod test;
 mod views;
+mod weather;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -74,6 +75,7 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
     New(new::NewArgs),
+    Weather(weather::WeatherArgs),
 }
 
 impl Verb {
@@ -93,6 +95,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
             Verb::New(args) => new::run(&args),
+            Verb::Weather(args) => weather::run(&args),
         }
     }
 }
