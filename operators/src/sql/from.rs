@@ -319,7 +319,7 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
             for condition in on {
                 match partner(&condition) {
                     Some(key) => keys.push(key),
-                    None if own(&condition) && !condition.columns.is_empty() => only.push(condition),
+                    None if own(&condition) => only.push(condition),
                     None => {
                         return Err(SqlError::at(condition.span, "a condition of a LEFT JOIN that is no equality of both sides", "write it in WHERE, or in a query that is joined: LEFT JOIN (SELECT ... WHERE ...) AS t ON ..."));
                     }
