@@ -29,7 +29,7 @@ use crate::collector::{Merger, in_order};
 use crate::graph::{BuildGraph, Refused};
 use crate::snapshot::BaseState;
 use crate::view_changes::ViewChanges;
-use crate::view_store::{Filter, ViewStore};
+use crate::view_store::ViewStore;
 use crate::workers::{Cut, FromWorker, SealedTick, Workers};
 
 /// How many ticks the workers are given at once: timely keeps a count for every time in flight, and
@@ -79,10 +79,12 @@ impl Ran {
         self.views.state_hash()
     }
 
-    /// The rows of a view at the end, sorted as text.
+    /// The rows of a view at the end, sorted as text; none of a view that is not there.
     #[must_use]
     pub fn rows(&self, view: ViewId) -> Vec<Row> {
-        let mut rows: Vec<Row> = self.views.read(view).rows(&Filter::all()).cloned().collect();
+        let stored = self.views.get(view);
+        let mut rows: Vec<Row> =
+            stored.iter().flat_map(|stored| stored.all().cloned().collect::<Vec<_>>()).collect();
         rows.sort_by_cached_key(|row| row.iter().map(ToString::to_string).collect::<Vec<_>>());
         rows
     }

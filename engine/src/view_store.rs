@@ -213,9 +213,10 @@ impl ViewStore {
 /// A catalog after the edits of a tick. One that cannot be is passed over: the graph is to make no such.
 #[must_use]
 fn edited(catalog: &Catalog, edits: &[CatalogEdit]) -> Catalog {
-    // Those that make room come first, since they have no order of their own.
-    let (gone, come): (Vec<&CatalogEdit>, Vec<_>) = edits.iter().partition(|edit| edit.view.is_none());
-    gone.into_iter().chain(come).fold(catalog.clone(), |catalog, edit| match catalog.edited(*edit) {
+    // They have no order of their own: those that make room come first, and then it goes by name.
+    let mut edits = edits.to_vec();
+    edits.sort_unstable_by_key(|edit| (edit.view.is_some(), edit.name.as_str()));
+    edits.into_iter().fold(catalog.clone(), |catalog, edit| match catalog.edited(edit) {
         Ok(edited) => edited,
         Err(problem) => {
             tracing::error!(%problem, hint = problem.hint(), "a view is not added to the catalog");

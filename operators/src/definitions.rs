@@ -140,7 +140,7 @@ impl Machine for DefinitionsMachine {
 mod tests {
     use std::sync::Arc;
 
-    use worldflow_schemas::definitions::{QuestDef, ScheduleDef};
+    use worldflow_schemas::definitions::{QuestDef, ScheduleDef, SqlViewDef};
 
     use super::*;
 
@@ -232,6 +232,26 @@ mod tests {
         let edit = DefinitionEdit::Quest(Sym::new("all"), Some(Arc::new(def)));
         let bytes = postcard::to_stdvec(&edit).expect("an edit is plain data");
         assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(edit));
+    }
+
+    #[test]
+    fn a_view_in_sql_is_kept_like_the_others() {
+        let sql = "CREATE VIEW rain AS SELECT realm, zone FROM weather".to_owned();
+        let view = DefinitionEdit::View(Sym::new("rain"), Some(Arc::new(SqlViewDef { sql })));
+        let mut machine = DefinitionsMachine::default();
+        let added = step(&mut machine, vec![view.clone()]);
+        assert_eq!((added.out, added.base.len()), (vec![view.clone()], 1));
+        let bytes = postcard::to_stdvec(&view).expect("an edit is plain data");
+        assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(view.clone()));
+        let all = serde_json::json!({"Only": {
+            "quests": [], "climates": [], "schedules": [], "npcs": [], "views": ["rain"],
+        }});
+        assert_eq!(step(&mut machine, vec![serde_json::from_value(all).expect("an edit")]).out, []);
+        // As it was written before there were views.
+        let older =
+            serde_json::json!({"Only": {"quests": [], "climates": [], "schedules": [], "npcs": []}});
+        let gone = step(&mut machine, vec![serde_json::from_value(older).expect("an edit")]);
+        assert_eq!(gone.out, [DefinitionEdit::View("rain".into(), None)]);
     }
 
     #[test]

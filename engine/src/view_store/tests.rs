@@ -1,7 +1,8 @@
 //! What readers find.
 
-use worldflow_schemas::Sym;
+use worldflow_schemas::{Sym, Value};
 
+use super::stored::INDEX_FROM;
 use super::*;
 
 fn level(player: &str, level: i64) -> Row {
@@ -114,4 +115,86 @@ fn a_filter_on_a_list_column_asks_whether_it_contains() {
     let filter = Filter::all().and(0, [Value::Sym("beast".into())]);
     assert!(filter.passes(&Row::from([Value::text(r#"["beast","wolf"]"#)])));
     assert!(!filter.passes(&Row::from([Value::text(r#"["undead"]"#)])));
+}
+
+fn rain(name: &str, kind: catalog::ColumnType) -> ViewId {
+    let column = |name, kind| catalog::DesignedColumn::new(name, kind, "");
+    let view = catalog::DesignedView {
+        name: name.to_owned(),
+        key: 2,
+        columns: vec![
+            column("realm", catalog::ColumnType::Text),
+            column("zone", catalog::ColumnType::Text),
+            column("mm", kind),
+        ],
+        filters: Vec::new(),
+        doc: String::new(),
+    };
+    view.id().expect("a view")
+}
+
+fn fallen(zone: &str, mm: i64) -> Row {
+    Row::from([Value::Sym("realm".into()), Value::Sym(zone.into()), Value::Int(mm)])
+}
+
+#[test]
+fn views_of_designers_come_with_their_rows_and_go_with_them() {
+    let store = ViewStore::new(16);
+    let (int, dec) = (rain("stored_rain", catalog::ColumnType::Int), rain("stored_rain", catalog::ColumnType::Dec));
+    let edit = |view| [CatalogEdit { name: "stored_rain".into(), view }];
+    let rows = |view, rows: Vec<(Row, Diff)>| {
+        ViewChanges::by_view(rows.into_iter().map(|(row, diff)| (view, row, diff)))
+    };
+    // Rows of a view that is in no catalog go nowhere.
+    assert_eq!(store.apply_views(1, rows(int, vec![(fallen("moor", 1), 1)])), []);
+    assert!(store.get(int).is_none());
+    let empty = store.state_hash();
+    assert_eq!(store.apply_edits(2, &edit(Some(int)), rows(int, vec![(fallen("moor", 1), 1)])), [int]);
+    let before = store.catalog();
+    assert_eq!((store.get(int).map(|view| view.len()), before.view("stored_rain")), (Some(1), Some(int)));
+    store.apply_views(3, rows(int, vec![(fallen("fen", 2), 1)]));
+    assert_eq!(store.get(int).and_then(|view| Some(view.since(2)?.len())), Some(1));
+    // Another shape is another view; what is still said of the former goes nowhere.
+    let mut both = rows(dec, vec![(fallen("moor", 1), 1)]);
+    both.extend(rows(int, vec![(fallen("moor", 1), -1)]));
+    store.apply_edits(4, &edit(Some(dec)), both);
+    assert!(store.get(int).is_none() && !store.catalog().contains(int) && before.contains(int));
+    assert_eq!(store.get(dec).map(|view| (view.len(), view.last_change())), Some((1, 4)));
+    // The same again changes nothing.
+    assert_eq!(store.apply_edits(5, &edit(Some(dec)), Vec::new()), []);
+    assert_eq!(store.get(dec).map(|view| view.len()), Some(1));
+    store.apply_edits(6, &edit(None), Vec::new());
+    assert!(store.get(dec).is_none());
+    assert_eq!(store.state_hash(), empty);
+}
+
+#[test]
+fn a_tick_may_exchange_every_view_of_a_realm() {
+    let store = ViewStore::new(16);
+    let all = |kind, number: usize| {
+        let of = |n| {
+            let name = format!("exchanged_{number}_{n}");
+            CatalogEdit { name: Sym::new(&name), view: Some(rain(&name, kind)) }
+        };
+        (0..MOST_OWN_VIEWS).map(of).collect::<Vec<_>>()
+    };
+    let first = all(catalog::ColumnType::Int, 0);
+    store.apply_edits(1, &first, Vec::new());
+    for (tick, number) in [(2, 1), (3, 2), (4, 3)] {
+        let present: Vec<Sym> = store.catalog().own().map(|view| view.def().name.into()).collect();
+        let gone = present.into_iter().map(|name| CatalogEdit { name, view: None });
+        let come = all(catalog::ColumnType::Int, number);
+        let edits: Vec<CatalogEdit> = come.iter().copied().chain(gone).collect();
+        let row = (come[7].view.expect("a view"), fallen("moor", 7), 1);
+        store.apply_edits(tick, &edits, ViewChanges::by_view([row.clone()]));
+        let catalog = store.catalog();
+        assert_eq!(catalog.own().count(), MOST_OWN_VIEWS);
+        assert!(catalog.own().all(|view| store.get(view).is_some_and(|stored| stored.id() == view)));
+        assert_eq!(store.get(row.0).map(|view| view.len()), Some(1));
+    }
+    // There is no room for one more, and what there is stays.
+    let name = "one_more_than_may_be";
+    let more = CatalogEdit { name: name.into(), view: Some(rain(name, catalog::ColumnType::Int)) };
+    assert_eq!(store.apply_edits(5, &[more], Vec::new()), []);
+    assert_eq!(store.catalog().own().count(), MOST_OWN_VIEWS);
 }
