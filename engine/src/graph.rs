@@ -32,7 +32,13 @@ pub struct GraphIo {
     pub commands: Input<Command>,
     /// Base state given back, at the tick of the snapshot; all of it enters on worker 0.
     pub loads: Input<BaseRow>,
+    /// Called between the steps of the worker: a graph that builds more dataflows does it there, the same ones in
+    /// the same order on every worker.
+    pub between_steps: Option<BetweenSteps>,
 }
+
+/// What a graph does between the steps of a worker.
+pub type BetweenSteps = Box<dyn FnMut(&mut Worker)>;
 
 /// Builds the graph on a worker.
 pub trait BuildGraph: Send + Sync + 'static {

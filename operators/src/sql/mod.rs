@@ -7,11 +7,13 @@
 mod bounds;
 mod calls;
 mod error;
+mod explain;
 mod expr;
 mod from;
 mod functions;
 mod kind;
 mod like;
+pub mod live;
 mod packed;
 mod parse;
 mod plan;
@@ -25,6 +27,7 @@ mod typed;
 mod view;
 
 pub use error::SqlError;
+pub use explain::explain;
 pub use kind::{Column, Kind, Relation};
 pub use packed::Packed;
 pub use parse::MAX_TEXT;

@@ -18,17 +18,19 @@ const MAX_DEPTH: usize = 50;
 
 /// A statement `CREATE VIEW name AS query`.
 #[derive(Debug)]
-pub(super) struct Statement1 {
+pub(super) struct CreateStatement {
     /// The view's name.
     pub(super) name: Ident,
     /// Names of its columns, if they are given.
     pub(super) columns: Vec<Ident>,
     /// Its query.
     pub(super) query: Box<Query>,
+    /// Its text.
+    pub(super) sql: String,
 }
 
 /// Every statement of a text; a problem in one does not hide those in others.
-pub(super) fn statements(text: &str) -> Vec<Result<Statement1>> {
+pub(super) fn statements(text: &str) -> Vec<Result<CreateStatement>> {
     if text.len() > MAX_TEXT {
         let message = format!("{} bytes in one file of views", text.len());
         return vec![Err(SqlError::at(Span::empty(), message, format!("part it: at most {MAX_TEXT} bytes")))];
@@ -44,10 +46,10 @@ pub(super) fn statements(text: &str) -> Vec<Result<Statement1>> {
     };
     let parts = tokens.split(|token| token.token == Token::SemiColon);
     let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_) | Token::EOF);
-    parts.filter(|part| !part.iter().all(is_blank)).map(|part| statement(&dialect, part)).collect()
+    parts.filter(|part| !part.iter().all(is_blank)).map(|part| statement(&dialect, text, part)).collect()
 }
 
-fn statement(dialect: &PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Result<Statement1> {
+fn statement(dialect: &PostgreSqlDialect, text: &str, tokens: &[TokenWithSpan]) -> Result<CreateStatement> {
     let meant = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
     let first = tokens.iter().find(meant).map_or(Span::empty(), |token| token.span);
     let last = tokens.iter().rev().find(meant).map_or(first, |token| token.span);
@@ -64,7 +66,19 @@ fn statement(dialect: &PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Result<St
     let (Some(statement), None) = (parsed.next(), parsed.next()) else {
         return Err(SqlError::at(first, "two statements without a `;` between them", "end each with `;`"));
     };
-    create_view(statement, first)
+    create_view(statement, first, &text[offset(text, first.start)..offset(text, last.end)])
+}
+
+/// The byte at a place.
+fn offset(text: &str, place: Location) -> usize {
+    let mut at = (1, 1);
+    for (offset, char) in text.char_indices() {
+        if at >= (place.line, place.column) {
+            return offset;
+        }
+        at = if char == '\n' { (at.0 + 1, 1) } else { (at.0, at.1 + 1) };
+    }
+    text.len()
 }
 
 /// The parser's own words, with the place taken out of them.
@@ -90,7 +104,7 @@ fn of_parser(error: &ParserError, first: Span, last: Span) -> SqlError {
 
 const FORM: &str = "a file of views has only `CREATE VIEW name AS SELECT ...;`";
 
-fn create_view(statement: Statement, place: Span) -> Result<Statement1> {
+fn create_view(statement: Statement, place: Span, sql: &str) -> Result<CreateStatement> {
     let Statement::CreateView(view) = statement else {
         return Err(SqlError::at(place, "this is not a view", FORM));
     };
@@ -105,10 +119,11 @@ fn create_view(statement: Statement, place: Span) -> Result<Statement1> {
     if let Some((_, what, hint)) = refused.into_iter().find(|(is, ..)| *is) {
         return Err(SqlError::at(place, format!("{what} is not supported"), hint));
     }
-    Ok(Statement1 {
+    Ok(CreateStatement {
         name: single(&name)?.clone(),
         columns: columns.into_iter().map(|column| column.name).collect(),
         query,
+        sql: sql.to_owned(),
     })
 }
 

@@ -268,8 +268,11 @@ impl Node {
 
     /// The first rows of each group.
     pub(super) fn top(self, top: Top) -> Node {
-        let (mut kinds, keys) = (self.kinds.clone(), self.keys.clone());
+        let (mut kinds, mut keys) = (self.kinds.clone(), self.keys.clone());
         if top.numbered {
+            let column = |(expr, _): &Cell| if let Expr::Column(column, _) = expr { Some(*column) } else { None };
+            let by = top.by.iter().map(column).chain([Some(kinds.len())]);
+            keys.extend(by.collect::<Option<Vec<_>>>());
             kinds.push(Kind::Int);
         }
         Node { op: Op::Top(Box::new(self), top), kinds, keys }
@@ -305,6 +308,12 @@ impl Node {
             Op::Set(_, left, right) => vec![left, right],
             Op::Union(inputs) => inputs.iter().collect(),
         }
+    }
+
+    /// How many operators it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        1 + self.inputs().into_iter().map(Node::size).sum::<usize>()
     }
 
     /// The relations it reads.

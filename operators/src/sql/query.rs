@@ -34,6 +34,8 @@ pub(super) struct Planned {
 #[derive(Clone)]
 pub(super) struct Planner<'a> {
     pub(super) relations: &'a BTreeMap<String, Relation>,
+    /// The plans of those that are SQL views: what reads one has its plan within its own.
+    pub(super) plans: &'a BTreeMap<String, Node>,
     pub(super) tick_ms: u32,
     /// Names given by WITH, the nearest last.
     pub(super) with: Vec<(String, Planned)>,
@@ -141,7 +143,8 @@ impl Planner<'_> {
             return Ok(planned.clone());
         }
         if let Some(relation) = self.relations.get(name) {
-            return Ok(Planned { node: Node::scan(relation), columns: relation.columns.clone(), ranked: None });
+            let node = self.plans.get(name).cloned().unwrap_or_else(|| Node::scan(relation));
+            return Ok(Planned { node, columns: relation.columns.clone(), ranked: None });
         }
         if self.pending.contains(name) {
             self.blocked.set(true);

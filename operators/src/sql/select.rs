@@ -204,7 +204,7 @@ fn group_by<'a>(by: &'a ast::GroupByExpr, items: &[Item<'a>], scope: &Scope) -> 
     let mut all = Vec::new();
     for expr in exprs {
         let item = match expr {
-            ast::Expr::Value(value) => {
+            ast::Expr::Value(value) if matches!(value.value, ast::Value::Number(..)) => {
                 let place = value.value.to_string().parse::<usize>().ok().and_then(|place| place.checked_sub(1));
                 let item = place.and_then(|place| items.get(place));
                 Some(item.ok_or_else(|| SqlError::at(value.span, "there is no such column", "name what is grouped by"))?)

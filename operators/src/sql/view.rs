@@ -4,16 +4,19 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Spanned;
-use worldflow_schemas::catalog::CATALOG;
+use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedView};
 
 use super::error::{Result, SqlError};
 use super::kind::{Column, Kind, Relation};
-use super::parse::{Statement1, folded, statements};
+use super::parse::{CreateStatement, folded, statements};
 use super::plan::Node;
 use super::query::{Planned, Planner};
 
 /// The most SQL views of a world.
 pub const MAX_VIEWS: usize = 256;
+
+/// The most operators of a plan, with those of the views that it reads.
+const MAX_NODES: usize = 500;
 
 /// A view that has been planned.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,12 +25,31 @@ pub struct View {
     pub name: String,
     /// The file it is written in.
     pub file: String,
+    /// Its statement, without the `;`.
+    pub sql: String,
     /// Its columns, without the realm.
     pub columns: Vec<Column>,
     /// How many leading columns no two of its rows share.
     pub key: usize,
     /// Its plan.
     pub plan: Node,
+}
+
+impl View {
+    /// As the catalog has it: after the realm, filtered by its ids.
+    #[must_use]
+    pub fn designed(&self) -> DesignedView {
+        let column = |column: &Column| DesignedColumn::new(&column.name, column.kind.column_type(), "");
+        let realm = DesignedColumn::new("realm", ColumnType::Text, "The realm.");
+        let filters = self.columns.iter().skip(self.key).filter(|column| column.kind == Kind::Id);
+        DesignedView {
+            name: self.name.clone(),
+            key: self.key + 1,
+            columns: [realm].into_iter().chain(self.columns.iter().map(column)).collect(),
+            filters: filters.map(|column| column.name.clone()).collect(),
+            doc: String::new(),
+        }
+    }
 }
 
 /// The relations by their names.
@@ -57,7 +79,7 @@ pub fn plan<'a>(
     tick_ms: u32,
 ) -> (Vec<View>, Vec<(String, SqlError)>) {
     let mut problems: Vec<(String, SqlError)> = Vec::new();
-    let mut waiting: Vec<(String, Statement1)> = Vec::new();
+    let mut waiting: Vec<(String, CreateStatement)> = Vec::new();
     let mut names = BTreeSet::new();
     for (file, text) in files {
         for statement in statements(text) {
@@ -74,7 +96,8 @@ pub fn plan<'a>(
             }
         }
     }
-    let mut views = Vec::new();
+    let mut views: Vec<View> = Vec::new();
+    let mut plans = BTreeMap::new();
     let blocked = Cell::new(false);
     // Those that are not planned yet, or have a problem: what reads them waits.
     let mut pending = names;
@@ -84,11 +107,19 @@ pub fn plan<'a>(
         for (file, statement) in waiting {
             blocked.set(false);
             let name = folded(&statement.name);
-            let planner = Planner { relations: &relations, tick_ms, with: Vec::new(), pending: &pending, blocked: &blocked };
+            let planner = Planner {
+                relations: &relations,
+                plans: &plans,
+                tick_ms,
+                with: Vec::new(),
+                pending: &pending,
+                blocked: &blocked,
+            };
             match planner.view(&file, &statement) {
                 Ok(view) => {
                     pending.remove(&name);
-                    relations.insert(name, relation(&view));
+                    relations.insert(name.clone(), relation(&view));
+                    plans.insert(name, view.plan.clone());
                     views.push(view);
                 }
                 Err(_) if blocked.get() => still.push((file, statement)),
@@ -107,13 +138,13 @@ pub fn plan<'a>(
 }
 
 /// A view that waits for itself is a problem of its own; one that waits for a wrong view is not.
-fn unplanned(file: String, statement: &Statement1, problems: &[(String, SqlError)]) -> Option<(String, SqlError)> {
+fn unplanned(file: String, statement: &CreateStatement, problems: &[(String, SqlError)]) -> Option<(String, SqlError)> {
     let hint = "views that read each other have no beginning: put what they share into a view that both read";
     let message = format!("`{}` needs itself, or a view that does", statement.name);
     problems.is_empty().then(|| (file, SqlError::at(statement.name.span, message, hint)))
 }
 
-fn check_name(statement: &Statement1, relations: &Relations, names: &BTreeSet<String>) -> Result<()> {
+fn check_name(statement: &CreateStatement, relations: &Relations, names: &BTreeSet<String>) -> Result<()> {
     let (name, span) = (folded(&statement.name), statement.name.span);
     let is_plain = name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
         && name.starts_with(|char: char| char.is_ascii_lowercase())
@@ -148,14 +179,15 @@ pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(No
         Some(statement) => statement?,
         None => return Err(SqlError::at(sqlparser::tokenizer::Span::empty(), "there is no query", "write SELECT ...")),
     };
-    let (pending, blocked) = (BTreeSet::new(), Cell::new(false));
-    let planner = Planner { relations, tick_ms, with: Vec::new(), pending: &pending, blocked: &blocked };
+    let (plans, pending, blocked) = (BTreeMap::new(), BTreeSet::new(), Cell::new(false));
+    let planner =
+        Planner { relations, plans: &plans, tick_ms, with: Vec::new(), pending: &pending, blocked: &blocked };
     let planned = planner.whole(&statement.query)?;
     Ok((planned.node, planned.columns))
 }
 
 impl Planner<'_> {
-    fn view(&self, file: &str, statement: &Statement1) -> Result<View> {
+    fn view(&self, file: &str, statement: &CreateStatement) -> Result<View> {
         let place = |error: SqlError| error.or_at(statement.name.span);
         let Planned { node, mut columns, .. } = self.whole(&statement.query).map_err(place)?;
         if !statement.columns.is_empty() {
@@ -171,12 +203,19 @@ impl Planner<'_> {
             check_column(column).map_err(place)?;
         }
         let plan = node.distinct();
+        let size = plan.size();
+        if size > MAX_NODES {
+            let message = format!("a plan of {size} operators, with those of the views that it reads");
+            return Err(SqlError::at(statement.name.span, message, format!("at most {MAX_NODES}: join fewer views with themselves")));
+        }
         let key = plan.keys.iter().map(|key| key.iter().max().map_or(0, |last| last + 1)).min();
         let key = key.unwrap_or(columns.len());
         if let Some(column) = columns[..key].iter().find(|column| column.nullable) {
             return Err(SqlError::at(statement.query.span(), format!("`{}` may be NULL, and is in the key of the view", column.name), key_hint(&columns, &plan, column)));
         }
-        Ok(View { name: folded(&statement.name), file: file.to_owned(), columns, key, plan })
+        let view = View { name: folded(&statement.name), file: file.to_owned(), sql: statement.sql.clone(), columns, key, plan };
+        view.designed().check().map_err(|problem| SqlError::at(statement.name.span, problem.to_string(), problem.hint()))?;
+        Ok(view)
     }
 }
 

@@ -201,10 +201,11 @@ impl Hub {
     }
 
     fn begin(&self, id: EntryId, view: ViewId, state: &mut State) -> Option<(Tick, Arc<Wanted>)> {
+        let tick = state.tick;
         let entry = state.entry(id, view)?;
         entry.live = true;
         entry.inbox.restart(id.1);
-        Some((state.tick, Arc::clone(&entry.wanted)))
+        Some((tick, Arc::clone(&entry.wanted)))
     }
 
     /// The rows, at a tick, that are wanted now and were not before, and those no longer wanted. `None`

@@ -26,7 +26,6 @@ use super::expr::Expr;
 use super::kind::Kind;
 use super::packed::Packed;
 use super::plan::{Cell, Hop, How, Join, Node, Op, SetOp};
-use super::view::View;
 use crate::messages::ClockNow;
 
 /// Changes of rows.
@@ -74,13 +73,6 @@ impl<'scope> Dataflows<'scope> {
     pub fn new(sources: Sources<'scope>) -> Dataflows<'scope> {
         let (made, arranged, keys) = Default::default();
         Dataflows { sources, made, arranged, keys }
-    }
-
-    /// The rows of a view, which other views can read from now on.
-    pub fn view(&mut self, view: &View) -> Rows<'scope> {
-        let rows = self.rows(&view.plan);
-        self.sources.relations.insert(view.name.clone(), rows.clone());
-        rows
     }
 
     /// The rows of a plan. Relations that are not there have none.
