@@ -14,7 +14,7 @@ use worldflow_schemas::{Row, Sym, Value};
 use super::kind::Kind;
 
 /// The most columns of a row.
-pub const MAX_COLUMNS: usize = 60;
+pub(crate) const MAX_COLUMNS: usize = 60;
 
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ pub struct Node {
 }
 
 /// An expression and what it holds.
-pub type Cell = (Expr, Kind);
+pub(crate) type Cell = (Expr, Kind);
 
 /// What an operator does.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -198,7 +198,16 @@ impl Node {
         if predicates.is_empty() {
             return self;
         }
-        let (kinds, keys) = (self.kinds.clone(), self.keys.clone());
+        let (kinds, mut keys) = (self.kinds.clone(), self.keys.clone());
+        // A column that is the same everywhere tells no rows apart.
+        let fixed = |column: &usize| predicates.iter().any(|predicate| match predicate {
+            Expr::Compare(Comparison::Equal, left, right) => match (&**left, &**right) {
+                (Expr::Column(one, _), Expr::Literal(_)) | (Expr::Literal(_), Expr::Column(one, _)) => one == column,
+                _ => false,
+            },
+            _ => false,
+        });
+        keys.iter_mut().for_each(|key| key.retain(|column| !fixed(column)));
         Node { op: Op::Filter(Box::new(self), predicates), kinds, keys }
     }
 

@@ -214,7 +214,11 @@ fn order(exprs: &[ast::OrderByExpr], columns: &[Column], tick_ms: u32) -> Result
     let mut resolver = Resolver::new(&scope, None, tick_ms);
     let mut order = Vec::new();
     for by in exprs {
-        let typed = match resolver.expr(&by.expr)? {
+        let named = resolver.expr(&by.expr).map_err(|mut error| {
+            error.hint = format!("ORDER BY goes by columns of SELECT: {}", error.hint);
+            error
+        });
+        let typed = match named? {
             Typed { expr: Expr::Literal(Value::Int(place)), span, .. } => {
                 let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
                 let column = place.and_then(|place| Some((place, columns.get(place)?)));

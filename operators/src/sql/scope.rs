@@ -2,8 +2,8 @@
 
 use sqlparser::tokenizer::Span;
 
-use super::error::{Result, SqlError};
-use super::kind::{Column, Kind};
+use super::error::SqlError;
+use super::kind::Column;
 
 /// A column that can be named.
 #[derive(Clone, Debug)]
@@ -31,10 +31,6 @@ impl Scope {
     pub(super) fn of(table: &str, columns: &[Column]) -> Scope {
         let named = |column: &Column| Named { table: table.to_owned(), column: column.clone(), hidden: false };
         Scope { columns: columns.iter().map(named).collect() }
-    }
-
-    pub(super) fn kinds(&self) -> Vec<Kind> {
-        self.columns.iter().map(|named| named.column.kind).collect()
     }
 
     /// The place of a column.

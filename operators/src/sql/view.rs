@@ -55,6 +55,9 @@ impl View {
 /// The relations by their names.
 pub type Relations = BTreeMap<String, Relation>;
 
+/// Columns that are never NULL in any view, besides those of keys.
+const NEVER_NULL: [&str; 2] = ["since", "tick"];
+
 /// The views of the catalog that SQL can read: those that are a function of the world.
 #[must_use]
 pub fn catalog_relations() -> Relations {
@@ -63,7 +66,7 @@ pub fn catalog_relations() -> Relations {
         let columns = view.columns.iter().enumerate().skip(1).map(|(place, column)| Column {
             name: column.name.to_owned(),
             kind: Kind::of_column(view.name, column.name, column.kind),
-            nullable: place >= view.key,
+            nullable: place >= view.key && !NEVER_NULL.contains(&column.name),
         });
         Relation { name: view.name.to_owned(), columns: columns.collect(), key: view.key - 1 }
     });

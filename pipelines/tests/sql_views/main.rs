@@ -4,9 +4,11 @@
 //! `WORLDFLOW_CASES` says how many queries (3,000 by default) and `WORLDFLOW_SEED` with which to begin.
 
 mod dice;
+mod documented;
 mod graph;
 mod known;
 mod queries;
+mod refused;
 mod rows;
 mod sqlite;
 
