@@ -17,6 +17,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "quests/together.yaml",
     "quests/trades.yaml",
     "schedules.yaml",
+    "tests/beginnings.yaml",
     "views/players.sql",
     "views/quests.sql",
     "world.yaml",
