@@ -248,8 +248,7 @@ mod tests {
         }});
         assert_eq!(step(&mut machine, vec![serde_json::from_value(all).expect("an edit")]).out, []);
         // As it was written before there were views.
-        let older =
-            serde_json::json!({"Only": {"quests": [], "climates": [], "schedules": [], "npcs": []}});
+        let older = serde_json::json!({"Only": {"quests": [], "climates": [], "schedules": [], "npcs": []}});
         let gone = step(&mut machine, vec![serde_json::from_value(older).expect("an edit")]);
         assert_eq!(gone.out, [DefinitionEdit::View("rain".into(), None)]);
     }

@@ -88,7 +88,11 @@ fn message_name(view: &str) -> String {
 /// The field of `Rows` that holds the rows of a view.
 #[must_use]
 pub fn rows_field(view: ViewId) -> u32 {
-    if view.is_built_in() { u32::try_from(view.index() + 1).unwrap_or(DESIGNED_FIELD) } else { DESIGNED_FIELD }
+    if view.is_built_in() {
+        u32::try_from(view.index() + 1).unwrap_or(DESIGNED_FIELD)
+    } else {
+        DESIGNED_FIELD
+    }
 }
 
 /// Appends the first `columns` columns of a row as the view's row message.

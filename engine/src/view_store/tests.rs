@@ -38,10 +38,7 @@ fn what_was_loaded_is_no_delta_and_earlier_readers_go_on_where_they_may() {
     store.apply(7, [(catalog::LEVELS, level("a", 1), -1), (catalog::LEVELS, level("a", 2), 1)]);
     store.resume_from(7, [catalog::PRESENCE]);
     let resumed = |view, tick| store.read(view).resumed_since(tick).map(|deltas| deltas.len());
-    assert_eq!(
-        [4, 5, 6, 7].map(|tick| resumed(catalog::LEVELS, tick)),
-        [None, Some(1), Some(1), Some(0)]
-    );
+    assert_eq!([4, 5, 6, 7].map(|tick| resumed(catalog::LEVELS, tick)), [None, Some(1), Some(1), Some(0)]);
     assert_eq!([5, 6, 7].map(|tick| resumed(catalog::PRESENCE, tick)), [None, None, Some(0)]);
 }
 
@@ -140,7 +137,8 @@ fn fallen(zone: &str, mm: i64) -> Row {
 #[test]
 fn views_of_designers_come_with_their_rows_and_go_with_them() {
     let store = ViewStore::new(16);
-    let (int, dec) = (rain("stored_rain", catalog::ColumnType::Int), rain("stored_rain", catalog::ColumnType::Dec));
+    let (int, dec) =
+        (rain("stored_rain", catalog::ColumnType::Int), rain("stored_rain", catalog::ColumnType::Dec));
     let edit = |view| [CatalogEdit { name: "stored_rain".into(), view }];
     let rows = |view, rows: Vec<(Row, Diff)>| {
         ViewChanges::by_view(rows.into_iter().map(|(row, diff)| (view, row, diff)))

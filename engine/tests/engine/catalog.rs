@@ -98,7 +98,8 @@ async fn the_views_of_a_realm_are_there_again_after_a_restart_and_in_the_past() 
         publish(&running, defines("a_kills", 1)).await;
         publish(&running, defines("kills", 1)).await;
         let one = (now(&running), running.realm.views.state_hash());
-        publish(&running, [defines("kills", 2), kills("bob")].concat()).await;
+        let both = defines("kills", 2).into_iter().chain(kills("bob"));
+        publish(&running, both.collect()).await;
         publish(&running, defines("a_kills", GONE)).await;
         let two = (now(&running), running.realm.views.state_hash());
         let crashed = tempfile::tempdir().expect("a folder");
@@ -169,7 +170,11 @@ fn workers_cuts_and_snapshots_change_nothing_where_the_catalog_changes() {
     for (workers, items) in [(1, 1), (2, 100), (4, 2)] {
         let plan = Plan { workers, cut: Cut { items }, ..plan.clone() };
         let other = run(&graph(), &ticks(), &plan);
-        assert_eq!((&one.changes, one.state_hash()), (&other.changes, other.state_hash()), "{workers} workers");
+        assert_eq!(
+            (&one.changes, one.state_hash()),
+            (&other.changes, other.state_hash()),
+            "{workers} workers"
+        );
         assert_eq!(one.catalog, other.catalog);
         law(&graph(), &ticks(), &plan, 1..=8).unwrap_or_else(|broken| panic!("{broken}"));
     }

@@ -20,7 +20,9 @@ use timely::worker::Worker;
 use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
 use worldflow_engine::worlds::Graphs;
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::catalog::{CatalogEdit, ColumnType, DesignedColumn, DesignedView, FACTS, LEVELS, ViewId};
+use worldflow_schemas::catalog::{
+    CatalogEdit, ColumnType, DesignedColumn, DesignedView, FACTS, LEVELS, ViewId,
+};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{ClockCommand, ClockWrite, Command};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick, Value};
@@ -140,9 +142,10 @@ impl Counts {
         for (name, of) in &self.views {
             let Some(view) = shape(name.as_str(), *of) else { continue };
             let row = match of {
-                4 => self.said.get(&player).map(|said| {
-                    Row::from([Value::Sym("tiny".into()), player.into(), Value::text(said)])
-                }),
+                4 => self
+                    .said
+                    .get(&player)
+                    .map(|said| Row::from([Value::Sym("tiny".into()), player.into(), Value::text(said)])),
                 _ => self.counts.get(&player).map(|count| own_row(*of, player, *count)),
             };
             out.rows.extend(row.map(|row| ((view, row), diff)));
@@ -249,7 +252,8 @@ impl Counts {
             out.rows.extend(rows);
             let rows = self.said.iter().map(|(player, text)| ((FACTS, said_row(*player, text)), 1));
             out.rows.extend(rows);
-            let edit = |(name, of): (&Sym, &i64)| CatalogEdit { name: *name, view: shape(name.as_str(), *of) };
+            let edit =
+                |(name, of): (&Sym, &i64)| CatalogEdit { name: *name, view: shape(name.as_str(), *of) };
             out.catalog.extend(self.views.iter().map(edit));
             let players: BTreeSet<Sym> = self.counts.keys().chain(self.said.keys()).copied().collect();
             players.into_iter().for_each(|player| self.own_rows(player, 1, out));

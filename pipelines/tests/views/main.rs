@@ -67,7 +67,8 @@ impl Served {
         let targets = [Target::Sqlite(sqlite_file(folder)), Target::Postgres(address_of)];
         let sinks = targets.into_iter().enumerate().map(|(number, target)| {
             let every = Duration::from_millis(1);
-            let config = SqlSinkConfig { name: format!("sink-{number}"), target, views: SinkViews::All, every };
+            let config =
+                SqlSinkConfig { name: format!("sink-{number}"), target, views: SinkViews::All, every };
             SqlSink::open(config, running.realm.clone())
         });
         Served { address, token, sinks: sinks.collect(), serving, running }

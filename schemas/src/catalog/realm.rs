@@ -102,8 +102,8 @@ mod tests {
     use crate::catalog::{ColumnType, DesignedColumn, DesignedView, WEATHER};
 
     fn view(name: &str, kind: ColumnType) -> ViewId {
-        let columns =
-            [("realm", ColumnType::Text), ("n", kind)].map(|(name, kind)| DesignedColumn::new(name, kind, ""));
+        let columns = [("realm", ColumnType::Text), ("n", kind)]
+            .map(|(name, kind)| DesignedColumn::new(name, kind, ""));
         let view = DesignedView {
             name: name.to_owned(),
             key: 1,

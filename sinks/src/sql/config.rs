@@ -137,7 +137,12 @@ impl SqlSinkConfig {
             }
         };
         let every = Duration::from_millis(every.ms);
-        Ok(SqlSinkConfig { name: name.to_owned(), target, views: SinkViews::parse(name, views.as_ref())?, every })
+        Ok(SqlSinkConfig {
+            name: name.to_owned(),
+            target,
+            views: SinkViews::parse(name, views.as_ref())?,
+            every,
+        })
     }
 }
 

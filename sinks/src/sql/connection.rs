@@ -132,7 +132,12 @@ impl Connection {
     }
 
     /// Runs a statement with texts first, then numbers.
-    pub(super) async fn write(&mut self, sql: &'static str, texts: &[&str], numbers: &[i64]) -> Result<(), SqlError> {
+    pub(super) async fn write(
+        &mut self,
+        sql: &'static str,
+        texts: &[&str],
+        numbers: &[i64],
+    ) -> Result<(), SqlError> {
         macro_rules! run {
             ($connection:expr) => {{
                 let query = texts.iter().fold(sqlx::query(sql), |query, text| query.bind((*text).to_owned()));

@@ -83,7 +83,8 @@ impl Flush {
     /// Has the tables follow the catalog, when it has changed or somebody else's table is waited for.
     async fn shape(&mut self, connection: &mut Connection) -> Result<(), SqlError> {
         let catalog = self.realm.views.catalog();
-        if self.shaped.as_ref().is_some_and(|to| to.waiting.is_empty() && Arc::ptr_eq(&to.catalog, &catalog)) {
+        if self.shaped.as_ref().is_some_and(|to| to.waiting.is_empty() && Arc::ptr_eq(&to.catalog, &catalog))
+        {
             return Ok(());
         }
         let before = self.shaped.take().map(|shaped| shaped.waiting).unwrap_or_default();

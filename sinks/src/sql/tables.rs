@@ -81,7 +81,9 @@ impl Connection {
         let sql = "SELECT count(*) FROM worldflow_frontier WHERE view = $1 AND realm <> $2";
         let (view, realm) = (view.to_owned(), realm.to_owned());
         let others: i64 = match self {
-            Connection::Postgres(c) => sqlx::query_scalar(sql).bind(view).bind(realm).fetch_one(&mut **c).await,
+            Connection::Postgres(c) => {
+                sqlx::query_scalar(sql).bind(view).bind(realm).fetch_one(&mut **c).await
+            }
             Connection::Sqlite(c) => sqlx::query_scalar(sql).bind(view).bind(realm).fetch_one(&mut **c).await,
         }?;
         Ok(others > 0)

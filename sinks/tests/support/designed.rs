@@ -41,7 +41,9 @@ fn all(database: &Database) -> SqlSinkConfig {
 /// The tables of that name.
 async fn tables(database: &Database, name: &str) -> usize {
     let sql = match database {
-        Database::Sqlite(_) => format!("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{name}'"),
+        Database::Sqlite(_) => {
+            format!("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{name}'")
+        }
         Database::Postgres(_) => format!("SELECT tablename::text FROM pg_tables WHERE tablename = '{name}'"),
     };
     database.texts(vec![sql]).await[0].len()
@@ -105,10 +107,17 @@ pub async fn is_named_before_it_comes(database: &Database) {
         views: SinkViews::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         ..config(database)
     };
-    let clock = Row::new(CLOCK.def().columns.iter().map(|column| match column.name {
-        "realm" => sym("greenvale"),
-        _ => Value::Null,
-    }).collect::<Vec<_>>());
+    let clock = Row::new(
+        CLOCK
+            .def()
+            .columns
+            .iter()
+            .map(|column| match column.name {
+                "realm" => sym("greenvale"),
+                _ => Value::Null,
+            })
+            .collect::<Vec<_>>(),
+    );
     fake.put(1, CLOCK, clock);
     let others = SqlSink::open(naming(&["clock"]), fake.realm.clone());
     until(others.status(), 1).await;

@@ -53,11 +53,7 @@ pub(super) fn may_subscribe(claims: &Claims, view: ViewId) -> bool {
 
 /// The names of the views that the bearer may subscribe to.
 pub(super) fn views_of(claims: &Claims, catalog: &Catalog) -> Vec<String> {
-    catalog
-        .ids()
-        .filter(|view| may_subscribe(claims, *view))
-        .map(|view| view.def().name.to_owned())
-        .collect()
+    catalog.ids().filter(|view| may_subscribe(claims, *view)).map(|view| view.def().name.to_owned()).collect()
 }
 
 /// The view of that name, if the bearer may subscribe to it.

@@ -168,7 +168,8 @@ impl Hub {
         let wait = length.ticks(u64::try_from(self.offer_again.as_millis()).unwrap_or(u64::MAX));
         let mut state = self.lock();
         let State { tick, views, pending, .. } = &mut *state;
-        let entries = views.get_mut(&catalog::GRANTS).into_iter().flat_map(|followers| &mut followers.entries);
+        let entries =
+            views.get_mut(&catalog::GRANTS).into_iter().flat_map(|followers| &mut followers.entries);
         for ((_, sub), entry) in entries {
             let Some(last) = entry.offered.as_mut() else { continue };
             if entry.live && !entry.inbox.crowded() {

@@ -34,7 +34,13 @@ fn rain(hail: bool) -> ViewId {
 
 fn fallen(zone: &str, millionths: i64) -> Row {
     let days = if millionths == 0 { Value::Null } else { Value::text("[\"monday\",2]") };
-    Row::from([Value::Sym("greenvale".into()), Value::text(zone), Value::Dec(millionths), days, Value::Int(7)])
+    Row::from([
+        Value::Sym("greenvale".into()),
+        Value::text(zone),
+        Value::Dec(millionths),
+        days,
+        Value::Int(7),
+    ])
 }
 
 fn hailed(zone: &str) -> Row {
@@ -102,10 +108,7 @@ async fn rows_of_a_designers_view_need_no_generated_type() {
     assert_eq!(read(snapshot.rows), std::slice::from_ref(&row));
     let hash = crate::peer::fnv(&crate::peer::bytes(&row));
     assert_eq!(snapshot.hash, Some(format!("{hash:016x}")));
-    server.edits(
-        &[],
-        vec![(rain(false), fallen("moor", 2_500_000), -1), (rain(false), fallen("fen", 0), 1)],
-    );
+    server.edits(&[], vec![(rain(false), fallen("moor", 2_500_000), -1), (rain(false), fallen("fen", 0), 1)]);
     let ServerFrame::Delta(mut delta) = client.next().await else { panic!("not a delta") };
     let change = delta.changes.remove(0);
     let fen = json!({"realm": "greenvale", "zone": "fen", "mm": 0.0, "days": null, "since": 7});
