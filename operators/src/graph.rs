@@ -22,9 +22,9 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::catalog::CatalogEdit;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
-use worldflow_schemas::catalog::CatalogEdit;
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::clock::{Calendar, ClockIn, ClockMachine};

@@ -287,8 +287,12 @@ fn route(told: &Told) -> u64 {
 type Vecs<D> = CapacityContainerBuilder<Vec<D>>;
 
 fn build(worker: &mut Worker, outputs: WorkerOutputs, worth: i64) -> GraphIo {
-    let mut io =
-        GraphIo { events: InputHandle::new(), commands: InputHandle::new(), loads: InputHandle::new(), between_steps: None };
+    let mut io = GraphIo {
+        events: InputHandle::new(),
+        commands: InputHandle::new(),
+        loads: InputHandle::new(),
+        between_steps: None,
+    };
     worker.dataflow::<Tick, _, _>(|scope| {
         let (index, peers) = (scope.index(), scope.peers() as u64);
         let events = io.events.to_stream(scope).flat_map(move |event| match event.kind.as_str() {

@@ -20,7 +20,11 @@ const HINT: &str = "write `now() <= at + INTERVAL '10 minutes'`, with <, <=, > o
 pub(super) fn bound(ast: &ast::Expr, resolver: &mut Resolver<'_>) -> Result<Option<While>> {
     if let ast::Expr::Between { expr, low, high, .. } = ast {
         if [expr, low, high].into_iter().any(|part| present(part).is_some()) {
-            return Err(SqlError::at(ast.span(), "now() within BETWEEN", "write two conditions joined by AND"));
+            return Err(SqlError::at(
+                ast.span(),
+                "now() within BETWEEN",
+                "write two conditions joined by AND",
+            ));
         }
         return Ok(None);
     }
@@ -37,13 +41,29 @@ pub(super) fn bound(ast: &ast::Expr, resolver: &mut Resolver<'_>) -> Result<Opti
     }
     let typed = resolver.expr(moment)?;
     let span = typed.span;
-    let typed = if typed.kind == Kind::Null { typed.to(Kind::Time, resolver.tick_ms)? } else { typed.as_moment(resolver.tick_ms)? };
-    let clocks = if world { (Kind::World, "world_now()", "world times such as `world_ms`") } else { (Kind::Time, "now()", "ticks and times such as `since`") };
+    let typed = if typed.kind == Kind::Null {
+        typed.to(Kind::Time, resolver.tick_ms)?
+    } else {
+        typed.as_moment(resolver.tick_ms)?
+    };
+    let clocks = if world {
+        (Kind::World, "world_now()", "world times such as `world_ms`")
+    } else {
+        (Kind::Time, "now()", "ticks and times such as `since`")
+    };
     if typed.kind != clocks.0 {
-        return Err(SqlError::at(ast.span(), format!("{} is compared with {}", clocks.1, typed.kind.name()), format!("{} goes with {}", clocks.1, clocks.2)));
+        return Err(SqlError::at(
+            ast.span(),
+            format!("{} is compared with {}", clocks.1, typed.kind.name()),
+            format!("{} goes with {}", clocks.1, clocks.2),
+        ));
     }
     if typed.expr.columns().iter().any(|column| *column >= OUTER) {
-        return Err(SqlError::at(ast.span(), "a bound in time on the query around this one", "write it there"));
+        return Err(SqlError::at(
+            ast.span(),
+            "a bound in time on the query around this one",
+            "write it there",
+        ));
     }
     // `now() + c <= m` is `now() <= m - c`.
     let moment = if offset_ms == 0 {
@@ -70,7 +90,11 @@ fn present(ast: &ast::Expr) -> Option<Result<(bool, i64)>> {
         ast::Expr::BinaryOp { left, op: op @ (BinaryOperator::Plus | BinaryOperator::Minus), right } => {
             let inner = present(left)?;
             let ast::Expr::Interval(interval) = &**right else {
-                return Some(Err(SqlError::at(ast.span(), "the present and something that is no written span", HINT)));
+                return Some(Err(SqlError::at(
+                    ast.span(),
+                    "the present and something that is no written span",
+                    HINT,
+                )));
             };
             let ms = match interval_literal(interval, ast.span()).map(|typed| typed.expr) {
                 Ok(Expr::Literal(Value::Int(ms))) => ms,
@@ -80,7 +104,9 @@ fn present(ast: &ast::Expr) -> Option<Result<(bool, i64)>> {
             let sign = if *op == BinaryOperator::Plus { 1 } else { -1 };
             Some(inner.and_then(|(world, offset)| {
                 let offset = ms.checked_mul(sign).and_then(|ms| offset.checked_add(ms));
-                offset.map(|offset| (world, offset)).ok_or_else(|| SqlError::at(ast.span(), "a span that does not fit", HINT))
+                offset
+                    .map(|offset| (world, offset))
+                    .ok_or_else(|| SqlError::at(ast.span(), "a span that does not fit", HINT))
             }))
         }
         _ => None,

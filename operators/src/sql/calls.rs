@@ -26,7 +26,11 @@ impl Resolver<'_> {
             && !call.uses_odbc_syntax
             && matches!(call.parameters, ast::FunctionArguments::None);
         if !plain {
-            return Err(SqlError::at(place, format!("this form of {name} is not supported"), "write name(arguments)"));
+            return Err(SqlError::at(
+                place,
+                format!("this form of {name} is not supported"),
+                "write name(arguments)",
+            ));
         }
         if let Some(over) = &call.over {
             return self.over(&name, call, over, span);
@@ -36,7 +40,11 @@ impl Resolver<'_> {
             return self.aggregate(aggregate, &arguments, call.filter.as_deref(), span);
         }
         if call.filter.is_some() || arguments.distinct {
-            return Err(SqlError::at(place, format!("FILTER and DISTINCT do not go with {name}"), "they are for count, sum, avg, min and max"));
+            return Err(SqlError::at(
+                place,
+                format!("FILTER and DISTINCT do not go with {name}"),
+                "they are for count, sum, avg, min and max",
+            ));
         }
         match name.as_str() {
             "now" | "world_now" | "current_timestamp" => Err(SqlError::at(
@@ -52,7 +60,11 @@ impl Resolver<'_> {
                 let given = arguments.exprs.len();
                 if given < *least || given > *most || arguments.star {
                     let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
-                    return Err(SqlError::at(place, format!("{name} takes {wanted} values, and {given} are given"), ""));
+                    return Err(SqlError::at(
+                        place,
+                        format!("{name} takes {wanted} values, and {given} are given"),
+                        "",
+                    ));
                 }
                 let mut typed = Vec::new();
                 for expr in &arguments.exprs {
@@ -96,9 +108,16 @@ impl Resolver<'_> {
                 let texts = given.map(Typed::as_text).collect::<Result<Vec<_>>>()?;
                 made(texts, if function == Function::StartsWith { Kind::Bool } else { Kind::Int }, false)
             }
-            Function::Lower | Function::Upper | Function::Trim | Function::Ltrim | Function::Rtrim | Function::Replace => {
-                made(given.map(Typed::as_text).collect::<Result<Vec<_>>>()?, Kind::Text, function == Function::Replace)
-            }
+            Function::Lower
+            | Function::Upper
+            | Function::Trim
+            | Function::Ltrim
+            | Function::Rtrim
+            | Function::Replace => made(
+                given.map(Typed::as_text).collect::<Result<Vec<_>>>()?,
+                Kind::Text,
+                function == Function::Replace,
+            ),
             Function::Concat => concat(given.collect(), span),
             Function::Substr => {
                 let mut all = vec![next()?.as_text()?];
@@ -120,11 +139,17 @@ impl Resolver<'_> {
     pub(super) fn spelled(&mut self, ast: &ast::Expr, span: Span) -> Result<Typed> {
         match ast {
             ast::Expr::Floor { expr, field } | ast::Expr::Ceil { expr, field } => {
-                let plain = matches!(field, ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime));
+                let plain =
+                    matches!(field, ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime));
                 if !plain {
-                    return Err(SqlError::at(span, "this form of floor and ceil is not supported", "write floor(x), or tumble(at, INTERVAL '1 hour')"));
+                    return Err(SqlError::at(
+                        span,
+                        "this form of floor and ceil is not supported",
+                        "write floor(x), or tumble(at, INTERVAL '1 hour')",
+                    ));
                 }
-                let function = if matches!(ast, ast::Expr::Floor { .. }) { Function::Floor } else { Function::Ceil };
+                let function =
+                    if matches!(ast, ast::Expr::Floor { .. }) { Function::Floor } else { Function::Ceil };
                 let inner = self.expr(expr)?;
                 self.scalar(function, vec![inner], span)
             }
@@ -152,13 +177,27 @@ impl Resolver<'_> {
                 let inner = self.expr(expr)?;
                 self.scalar(function, vec![inner], span)
             }
-            _ => Err(SqlError::at(span, "TRIM takes blanks away only", "write trim(x), or replace(x, '-', '')")),
+            _ => Err(SqlError::at(
+                span,
+                "TRIM takes blanks away only",
+                "write trim(x), or replace(x, '-', '')",
+            )),
         }
     }
 
-    fn aggregate(&mut self, call: Call, arguments: &Arguments<'_>, filter: Option<&ast::Expr>, span: Span) -> Result<Typed> {
+    fn aggregate(
+        &mut self,
+        call: Call,
+        arguments: &Arguments<'_>,
+        filter: Option<&ast::Expr>,
+        span: Span,
+    ) -> Result<Typed> {
         if self.within_aggregate {
-            return Err(SqlError::at(span, "an aggregate within an aggregate", "aggregate in WITH or a view of its own first"));
+            return Err(SqlError::at(
+                span,
+                "an aggregate within an aggregate",
+                "aggregate in WITH or a view of its own first",
+            ));
         }
         if self.grouped.is_none() {
             self.met_aggregate = true;
@@ -169,8 +208,11 @@ impl Resolver<'_> {
         self.within_aggregate = false;
         let aggregate = resolved?;
         let kind = aggregate.result();
-        let nullable = !matches!(aggregate.call, Call::Count | Call::CountRows) && (aggregate.filter.is_some() || arguments.nullable_of(self)?);
-        let Some(grouped) = &mut self.grouped else { unreachable!("it was there before its arguments were resolved") };
+        let nullable = !matches!(aggregate.call, Call::Count | Call::CountRows)
+            && (aggregate.filter.is_some() || arguments.nullable_of(self)?);
+        let Some(grouped) = &mut self.grouped else {
+            unreachable!("it was there before its arguments were resolved")
+        };
         let global = grouped.by.is_empty() && !matches!(aggregate.call, Call::Count | Call::CountRows);
         let place = grouped.aggregates.iter().position(|known| *known == aggregate);
         let place = place.unwrap_or_else(|| {
@@ -181,8 +223,15 @@ impl Resolver<'_> {
         Ok(Typed { expr: Expr::Column(column, kind), kind, nullable: nullable || global, span })
     }
 
-    fn aggregate_of(&mut self, call: Call, arguments: &Arguments<'_>, filter: Option<&ast::Expr>, span: Span) -> Result<Aggregate> {
-        let filter = filter.map(|filter| self.expr(filter)?.as_truth()).transpose()?.map(|filter| filter.expr);
+    fn aggregate_of(
+        &mut self,
+        call: Call,
+        arguments: &Arguments<'_>,
+        filter: Option<&ast::Expr>,
+        span: Span,
+    ) -> Result<Aggregate> {
+        let filter =
+            filter.map(|filter| self.expr(filter)?.as_truth()).transpose()?.map(|filter| filter.expr);
         let [expr] = arguments.exprs[..] else {
             let of = Expr::Literal(Value::Bool(true));
             return Ok(Aggregate { call: Call::CountRows, of, kind: Kind::Bool, distinct: false, filter });
@@ -192,7 +241,11 @@ impl Resolver<'_> {
             Call::Sum if of.kind == Kind::Span => {}
             Call::Sum | Call::Avg => of = of.as_number()?,
             Call::Min | Call::Max if matches!(of.kind, Kind::Any | Kind::Null) => {
-                return Err(SqlError::at(span, "values that may be of any kind have no order", "write CAST(... AS INTEGER), DECIMAL or TEXT"));
+                return Err(SqlError::at(
+                    span,
+                    "values that may be of any kind have no order",
+                    "write CAST(... AS INTEGER), DECIMAL or TEXT",
+                ));
             }
             _ => {}
         }
@@ -203,12 +256,21 @@ impl Resolver<'_> {
 
     fn hop(&mut self, arguments: &Arguments<'_>, span: Span) -> Result<Typed> {
         let [moment, slide, size] = arguments.exprs[..] else {
-            return Err(SqlError::at(span, "hop takes a moment, a slide and a size", "write hop(at, INTERVAL '1 minute', INTERVAL '10 minutes')"));
+            return Err(SqlError::at(
+                span,
+                "hop takes a moment, a slide and a size",
+                "write hop(at, INTERVAL '1 minute', INTERVAL '10 minutes')",
+            ));
         };
         let moment = self.expr(moment)?.as_moment(self.tick_ms)?;
-        let (slide_ms, size_ms) = (constant_span(&self.expr(slide)?, "hop")?, constant_span(&self.expr(size)?, "hop")?);
+        let (slide_ms, size_ms) =
+            (constant_span(&self.expr(slide)?, "hop")?, constant_span(&self.expr(size)?, "hop")?);
         if size_ms % slide_ms != 0 || size_ms / slide_ms > MAX_WINDOWS {
-            return Err(SqlError::at(span, "the size is not 1 to 100 times the slide", "write hop(at, INTERVAL '1 minute', INTERVAL '10 minutes')"));
+            return Err(SqlError::at(
+                span,
+                "the size is not 1 to 100 times the slide",
+                "write hop(at, INTERVAL '1 minute', INTERVAL '10 minutes')",
+            ));
         }
         let hop = Hop { moment: moment.expr, kind: moment.kind, slide_ms, size_ms };
         let (kind, nullable) = (moment.kind, false);
@@ -224,7 +286,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn over(&mut self, name: &str, call: &ast::Function, over: &ast::WindowType, span: Span) -> Result<Typed> {
+    fn over(
+        &mut self,
+        name: &str,
+        call: &ast::Function,
+        over: &ast::WindowType,
+        span: Span,
+    ) -> Result<Typed> {
         let hint = "write row_number() OVER (PARTITION BY ... ORDER BY ...) AS n, and WHERE n <= 3 around it";
         if name != "row_number" {
             return Err(SqlError::at(span, format!("{name} OVER is not supported"), hint));
@@ -233,7 +301,11 @@ impl Resolver<'_> {
             return Err(SqlError::at(span, "a named window is not supported", hint));
         };
         let given = arguments(call, span)?;
-        if window.window_name.is_some() || window.window_frame.is_some() || !given.exprs.is_empty() || given.star {
+        if window.window_name.is_some()
+            || window.window_frame.is_some()
+            || !given.exprs.is_empty()
+            || given.star
+        {
             return Err(SqlError::at(span, "this form of row_number is not supported", hint));
         }
         if window.order_by.is_empty() {
@@ -254,7 +326,11 @@ impl Resolver<'_> {
         }
         let top = Top { by, order, limit: None, numbered: true };
         if allowed.is_some_and(|known| known != top) {
-            return Err(SqlError::at(span, "a second row_number in one query", "use WITH, or a view of its own"));
+            return Err(SqlError::at(
+                span,
+                "a second row_number in one query",
+                "use WITH, or a view of its own",
+            ));
         }
         self.top = Some(Some(top));
         Ok(Typed { expr: Expr::Column(NUMBER, Kind::Int), kind: Kind::Int, nullable: false, span })
@@ -271,7 +347,9 @@ pub(super) fn ordered(typed: Typed, by: &ast::OrderByExpr) -> Result<Order> {
             match sort {
                 None | Some(ast::OrderBySort::Asc) => true,
                 Some(ast::OrderBySort::Desc) => false,
-                Some(_) => return Err(SqlError::at(typed.span, "there is no such order", "write ASC or DESC")),
+                Some(_) => {
+                    return Err(SqlError::at(typed.span, "there is no such order", "write ASC or DESC"));
+                }
             },
             *nulls_first,
         ),
@@ -291,7 +369,11 @@ pub(super) fn concat(all: Vec<Typed>, span: Span) -> Result<Typed> {
 fn constant_span(typed: &Typed, of: &str) -> Result<i64> {
     match (&typed.expr, typed.kind) {
         (Expr::Literal(Value::Int(ms)), Kind::Span) if *ms > 0 => Ok(*ms),
-        _ => Err(SqlError::at(typed.span, format!("{of} takes a span that is written out"), "write INTERVAL '10 minutes'")),
+        _ => Err(SqlError::at(
+            typed.span,
+            format!("{of} takes a span that is written out"),
+            "write INTERVAL '10 minutes'",
+        )),
     }
 }
 
@@ -314,8 +396,12 @@ impl Arguments<'_> {
 
 fn arguments(call: &ast::Function, span: Span) -> Result<Arguments<'_>> {
     let list = match &call.args {
-        ast::FunctionArguments::None => return Ok(Arguments { exprs: Vec::new(), star: false, distinct: false }),
-        ast::FunctionArguments::Subquery(_) => return Err(SqlError::at(span, "a query as an argument", "join it")),
+        ast::FunctionArguments::None => {
+            return Ok(Arguments { exprs: Vec::new(), star: false, distinct: false });
+        }
+        ast::FunctionArguments::Subquery(_) => {
+            return Err(SqlError::at(span, "a query as an argument", "join it"));
+        }
         ast::FunctionArguments::List(list) => list,
     };
     if !list.clauses.is_empty() {
@@ -327,7 +413,13 @@ fn arguments(call: &ast::Function, span: Span) -> Result<Arguments<'_>> {
         match argument {
             ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => arguments.exprs.push(expr),
             ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard) => arguments.star = true,
-            _ => return Err(SqlError::at(span, "an argument with a name", "give the arguments in their order")),
+            _ => {
+                return Err(SqlError::at(
+                    span,
+                    "an argument with a name",
+                    "give the arguments in their order",
+                ));
+            }
         }
     }
     Ok(arguments)
@@ -335,7 +427,9 @@ fn arguments(call: &ast::Function, span: Span) -> Result<Arguments<'_>> {
 
 fn aggregate_call(name: &str, arguments: &Arguments<'_>) -> Option<Call> {
     let call = match name {
-        "count" if arguments.exprs.is_empty() && arguments.star && !arguments.distinct => return Some(Call::CountRows),
+        "count" if arguments.exprs.is_empty() && arguments.star && !arguments.distinct => {
+            return Some(Call::CountRows);
+        }
         "count" => Call::Count,
         "sum" => Call::Sum,
         "avg" => Call::Avg,
@@ -348,19 +442,41 @@ fn aggregate_call(name: &str, arguments: &Arguments<'_>) -> Option<Call> {
 
 fn unknown(name: &str, span: Span) -> SqlError {
     let instead = match name {
-        "count" | "sum" | "avg" | "min" | "max" => "it takes one value; of several values the least and greatest are least(a, b) and greatest(a, b)",
+        "count" | "sum" | "avg" | "min" | "max" => {
+            "it takes one value; of several values the least and greatest are least(a, b) and greatest(a, b)"
+        }
         "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value" | "last_value" => {
             "the one window function is row_number() OVER (PARTITION BY ... ORDER BY ...) with a bound around it"
         }
-        "string_agg" | "group_concat" | "array_agg" | "json_agg" => "keep one row a value, and put them together where they are shown",
+        "string_agg" | "group_concat" | "array_agg" | "json_agg" => {
+            "keep one row a value, and put them together where they are shown"
+        }
         "random" | "uuid" | "gen_random_uuid" => "a view is a function of the world: chance belongs to rules",
         "date_trunc" | "date_bin" => "write tumble(at, INTERVAL '1 hour')",
-        "stddev" | "variance" | "median" | "percentile_cont" => "sum, count, avg, min and max can be combined",
+        "stddev" | "variance" | "median" | "percentile_cont" => {
+            "sum, count, avg, min and max can be combined"
+        }
         "iif" | "if" => "write CASE WHEN ... THEN ... ELSE ... END",
-        "unixepoch" | "strftime" | "datetime" | "date" | "extract" => "the world's own calendar is in the view `clock`",
+        "unixepoch" | "strftime" | "datetime" | "date" | "extract" => {
+            "the world's own calendar is in the view `clock`"
+        }
         _ => "",
     };
-    let known = NAMES.iter().map(|(known, ..)| *known).chain(["count", "sum", "avg", "min", "max", "hop", "row_number", "now", "world_now"]);
-    let hint = if instead.is_empty() { near(name, known, "docs/sql.md lists the functions") } else { instead.to_owned() };
+    let known = NAMES.iter().map(|(known, ..)| *known).chain([
+        "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "hop",
+        "row_number",
+        "now",
+        "world_now",
+    ]);
+    let hint = if instead.is_empty() {
+        near(name, known, "docs/sql.md lists the functions")
+    } else {
+        instead.to_owned()
+    };
     SqlError::at(span, format!("there is no function `{name}` of that form"), hint)
 }

@@ -62,11 +62,22 @@ fn line(node: &Node, relations: &Relations) -> String {
         Op::Top(_, top) => {
             let order = top.order.iter().map(|part| {
                 let down = if part.descending { " desc" } else { "" };
-                let nulls = if part.nulls_first == part.descending { "" } else if part.nulls_first { " nulls first" } else { " nulls last" };
+                let nulls = if part.nulls_first == part.descending {
+                    ""
+                } else if part.nulls_first {
+                    " nulls first"
+                } else {
+                    " nulls last"
+                };
                 format!("{}{down}{nulls}", shown(&part.of))
             });
             let numbered = if top.numbered { ", numbered" } else { "" };
-            format!("first {}{} ordered by {}{numbered}", top.limit.unwrap_or(0), by_list(&top.by), list(order, ", "))
+            format!(
+                "first {}{} ordered by {}{numbered}",
+                top.limit.unwrap_or(0),
+                by_list(&top.by),
+                list(order, ", ")
+            )
         }
         Op::While(_, bound) => {
             let clock = if bound.world { "world_now()" } else { "now()" };
@@ -89,7 +100,11 @@ fn set(op: SetOp) -> &'static str {
 }
 
 fn by_list(by: &[Cell]) -> String {
-    if by.is_empty() { " of everything".to_owned() } else { format!(" by {}", list(by.iter().map(|(expr, _)| shown(expr)), ", ")) }
+    if by.is_empty() {
+        " of everything".to_owned()
+    } else {
+        format!(" by {}", list(by.iter().map(|(expr, _)| shown(expr)), ", "))
+    }
 }
 
 fn columns_of(relation: Option<&Relation>) -> String {
@@ -120,7 +135,9 @@ fn keeps(node: &Node, kept: &mut BTreeMap<String, usize>) {
     let mut keep = |what: String| *kept.entry(what).or_default() += 1;
     match &node.op {
         Op::Join(join) => {
-            let key = |left: bool| list(join.keys.iter().map(|(one, other, _)| shown(if left { one } else { other })), ", ");
+            let key = |left: bool| {
+                list(join.keys.iter().map(|(one, other, _)| shown(if left { one } else { other })), ", ")
+            };
             keep(format!("rows of {} by {}", short(&join.left), key(true)));
             if matches!(join.how, How::Inner | How::Left) {
                 keep(format!("rows of {} by {}", short(&join.right), key(false)));
@@ -130,7 +147,8 @@ fn keeps(node: &Node, kept: &mut BTreeMap<String, usize>) {
             }
         }
         Op::Reduce(input, by, aggregates) => {
-            let values = aggregates.iter().any(|one| one.distinct || matches!(one.call, Call::Min | Call::Max));
+            let values =
+                aggregates.iter().any(|one| one.distinct || matches!(one.call, Call::Min | Call::Max));
             let values = if values { ", with their values in order" } else { "" };
             keep(format!("groups of {}{}{values}", short(input), by_list(by)));
         }

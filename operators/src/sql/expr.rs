@@ -164,12 +164,14 @@ impl Expr {
             Expr::Or(left, right) => either(left, right, row),
             Expr::IsNull(inner) => Value::Bool(inner.of(row) == Value::Null),
             Expr::Is(inner, wanted) => Value::Bool(truth(inner.of(row)) == Some(*wanted)),
-            Expr::Compare(comparison, left, right) => {
-                compare(&left.of(row), &right.of(row)).map_or(Value::Null, |o| Value::Bool(comparison.holds(o)))
-            }
+            Expr::Compare(comparison, left, right) => compare(&left.of(row), &right.of(row))
+                .map_or(Value::Null, |o| Value::Bool(comparison.holds(o))),
             Expr::Same(left, right) => {
                 let (left, right) = (left.of(row), right.of(row));
-                Value::Bool((left == Value::Null && right == Value::Null) || compare(&left, &right).is_some_and(Ordering::is_eq))
+                Value::Bool(
+                    (left == Value::Null && right == Value::Null)
+                        || compare(&left, &right).is_some_and(Ordering::is_eq),
+                )
             }
             Expr::Arithmetic(arithmetic, left, right) => {
                 reckon(*arithmetic, &left.of(row), &right.of(row)).unwrap_or_default()
@@ -293,7 +295,9 @@ pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => None,
         (Value::Sym(left), Value::Sym(right)) => Some(left.cmp_text(*right)),
-        (Value::Int(left), Value::Int(right)) | (Value::Dec(left), Value::Dec(right)) => Some(left.cmp(right)),
+        (Value::Int(left), Value::Int(right)) | (Value::Dec(left), Value::Dec(right)) => {
+            Some(left.cmp(right))
+        }
         _ => left.compare(right),
     }
 }
@@ -346,7 +350,14 @@ fn reckon(arithmetic: Arithmetic, left: &Value, right: &Value) -> Option<Value> 
 pub(super) fn nearest(n: i128, by: i128) -> i128 {
     let (whole, rest) = (n / by, n % by);
     let up = rest.unsigned_abs() * 2 >= by.unsigned_abs();
-    whole + if !up { 0 } else if (n < 0) == (by < 0) { 1 } else { -1 }
+    whole
+        + if !up {
+            0
+        } else if (n < 0) == (by < 0) {
+            1
+        } else {
+            -1
+        }
 }
 
 fn convert(value: Value, cast: Cast) -> Option<Value> {
@@ -401,9 +412,15 @@ mod tests {
 
     #[test]
     fn decimals_are_read_exactly() {
-        for (text, millionths) in
-            [("1.5", Some(1_500_000)), ("-.25", Some(-250_000)), ("7", Some(7_000_000)), ("0.0000001", None), ("1e3", None), (".", None), ("1.50000000", Some(1_500_000))]
-        {
+        for (text, millionths) in [
+            ("1.5", Some(1_500_000)),
+            ("-.25", Some(-250_000)),
+            ("7", Some(7_000_000)),
+            ("0.0000001", None),
+            ("1e3", None),
+            (".", None),
+            ("1.50000000", Some(1_500_000)),
+        ] {
             assert_eq!(decimal(text), millionths, "{text}");
         }
     }

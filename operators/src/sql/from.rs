@@ -53,7 +53,9 @@ pub(super) fn conjuncts(expr: &ast::Expr) -> Vec<&ast::Expr> {
     let mut left = vec![expr];
     while let Some(expr) = left.pop() {
         match expr {
-            ast::Expr::BinaryOp { left: one, op: ast::BinaryOperator::And, right: other } => left.extend([&**other, &**one]),
+            ast::Expr::BinaryOp { left: one, op: ast::BinaryOperator::And, right: other } => {
+                left.extend([&**other, &**one])
+            }
             ast::Expr::Nested(inner) => left.push(inner),
             _ => all.push(expr),
         }
@@ -80,7 +82,12 @@ impl Planner<'_> {
         not_too_wide(scope.columns.len(), select.select_token.0.span)?;
         let mut ons = Vec::new();
         for (place, factor) in factors.iter().enumerate() {
-            ons.push(self.on(factor, &mut scope, if place == 0 { 0 } else { ends[place - 1] }, ends[place])?);
+            ons.push(self.on(
+                factor,
+                &mut scope,
+                if place == 0 { 0 } else { ends[place - 1] },
+                ends[place],
+            )?);
         }
         let (mut pool, mut subqueries) = (Vec::new(), Vec::new());
         for conjunct in select.selection.iter().flat_map(conjuncts) {
@@ -122,10 +129,17 @@ impl Planner<'_> {
                 match constraint {
                     ast::JoinConstraint::On(on) => factor.on = conjuncts(on),
                     ast::JoinConstraint::Using(names) => {
-                        factor.using = names.iter().map(|name| single(name).map(folded)).collect::<Result<_>>()?;
+                        factor.using =
+                            names.iter().map(|name| single(name).map(folded)).collect::<Result<_>>()?;
                     }
                     ast::JoinConstraint::None => {}
-                    _ => return Err(SqlError::at(factor.span, "NATURAL joins are not supported", "say by what: USING (player)")),
+                    _ => {
+                        return Err(SqlError::at(
+                            factor.span,
+                            "NATURAL joins are not supported",
+                            "say by what: USING (player)",
+                        ));
+                    }
                 }
                 factors.push(factor);
             }
@@ -135,9 +149,19 @@ impl Planner<'_> {
 
     fn factor<'q>(&self, table: &'q ast::TableFactor) -> Result<Factor<'q>> {
         let (planned, name, span) = match table {
-            ast::TableFactor::Table { name, alias, args: None, with_hints, version: None, with_ordinality: false, partitions, json_path: None, sample: None, index_directives, inheritance: None }
-                if with_hints.is_empty() && partitions.is_empty() && index_directives.is_empty() =>
-            {
+            ast::TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                with_hints,
+                version: None,
+                with_ordinality: false,
+                partitions,
+                json_path: None,
+                sample: None,
+                index_directives,
+                inheritance: None,
+            } if with_hints.is_empty() && partitions.is_empty() && index_directives.is_empty() => {
                 let ident = single(name)?;
                 let planned = self.relation(&folded(ident), ident.span)?;
                 match alias {
@@ -153,12 +177,26 @@ impl Planner<'_> {
                 return Err(SqlError::at(subquery.span(), "LATERAL is not supported", hint));
             }
             ast::TableFactor::Derived { subquery, .. } => {
-                return Err(SqlError::at(subquery.span(), "a query in FROM without a name", "write (SELECT ...) AS name"));
+                return Err(SqlError::at(
+                    subquery.span(),
+                    "a query in FROM without a name",
+                    "write (SELECT ...) AS name",
+                ));
             }
             ast::TableFactor::NestedJoin { .. } => {
-                return Err(SqlError::at(table.span(), "joins in parentheses are not supported", "write them one after the other, or as (SELECT ...) AS name"));
+                return Err(SqlError::at(
+                    table.span(),
+                    "joins in parentheses are not supported",
+                    "write them one after the other, or as (SELECT ...) AS name",
+                ));
             }
-            _ => return Err(SqlError::at(table.span(), "this cannot be read from", "name a view, or write (SELECT ...) AS name")),
+            _ => {
+                return Err(SqlError::at(
+                    table.span(),
+                    "this cannot be read from",
+                    "name a view, or write (SELECT ...) AS name",
+                ));
+            }
         };
         Ok(Factor { planned, name, how: How::Inner, on: Vec::new(), using: Vec::new(), span })
     }
@@ -170,22 +208,36 @@ impl Planner<'_> {
             let before = Scope { columns: scope.columns[..start].to_vec() };
             let left = before.find(None, name).map_err(|lost| before.lost(lost, None, name, factor.span))?;
             let own = Scope { columns: scope.columns[start..end].to_vec() };
-            let right = start + own.find(None, name).map_err(|lost| own.lost(lost, None, name, factor.span))?;
+            let right =
+                start + own.find(None, name).map_err(|lost| own.lost(lost, None, name, factor.span))?;
             scope.columns[right].hidden = true;
             let [left, right] = [left, right].map(|place| {
                 let column = &scope.columns[place].column;
-                Typed { expr: Expr::Column(place, column.kind), kind: column.kind, nullable: column.nullable, span: factor.span }
+                Typed {
+                    expr: Expr::Column(place, column.kind),
+                    kind: column.kind,
+                    nullable: column.nullable,
+                    span: factor.span,
+                }
             });
             conditions.push(equality(left, right, self.tick_ms)?);
         }
         let known = Scope { columns: scope.columns[..end].to_vec() };
         for on in &factor.on {
             if super::subquery::is_one(on) {
-                return Err(SqlError::at(on.span(), "a query in ON", "write it in WHERE, or in a query that is joined"));
+                return Err(SqlError::at(
+                    on.span(),
+                    "a query in ON",
+                    "write it in WHERE, or in a query that is joined",
+                ));
             }
             let condition = self.condition(on, &known, None)?;
             if condition.bound.is_some() && factor.how == How::Left {
-                return Err(SqlError::at(on.span(), "a bound in time in the ON of a LEFT JOIN", "write it in a query that is joined: LEFT JOIN (SELECT ... WHERE now() <= ...) AS t"));
+                return Err(SqlError::at(
+                    on.span(),
+                    "a bound in time in the ON of a LEFT JOIN",
+                    "write it in a query that is joined: LEFT JOIN (SELECT ... WHERE now() <= ...) AS t",
+                ));
             }
             conditions.push(condition);
         }
@@ -214,7 +266,13 @@ fn equality(left: Typed, right: Typed, tick_ms: u32) -> Result<Condition> {
     let span = left.span.union(&right.span);
     let expr = compared(Comparison::Equal, left.clone(), right.clone(), tick_ms)?.expr;
     let (left, right, kind) = unify(left, right, tick_ms)?;
-    Ok(Condition { columns: expr.columns(), expr, equal: Some((left.expr, right.expr, kind)), bound: None, span })
+    Ok(Condition {
+        columns: expr.columns(),
+        expr,
+        equal: Some((left.expr, right.expr, kind)),
+        bound: None,
+        span,
+    })
 }
 
 fn how(join: &ast::Join, span: Span) -> Result<(How, &ast::JoinConstraint)> {
@@ -226,10 +284,19 @@ fn how(join: &ast::Join, span: Span) -> Result<(How, &ast::JoinConstraint)> {
     match &join.join_operator {
         Join::Join(on) | Join::Inner(on) | Join::CrossJoin(on) => Ok((How::Inner, on)),
         Join::Left(on) | Join::LeftOuter(on) => Ok((How::Left, on)),
-        Join::Right(_) | Join::RightOuter(_) => refused("RIGHT JOIN", "exchange the sides and write LEFT JOIN"),
-        Join::FullOuter(_) => refused("FULL JOIN", "write a LEFT JOIN UNION ALL the rows of the other side that have no partner (NOT EXISTS)"),
-        Join::Semi(_) | Join::LeftSemi(_) | Join::RightSemi(_) => refused("SEMI JOIN", "write WHERE EXISTS (SELECT * FROM ... WHERE ...)"),
-        Join::Anti(_) | Join::LeftAnti(_) | Join::RightAnti(_) => refused("ANTI JOIN", "write WHERE NOT EXISTS (SELECT * FROM ... WHERE ...)"),
+        Join::Right(_) | Join::RightOuter(_) => {
+            refused("RIGHT JOIN", "exchange the sides and write LEFT JOIN")
+        }
+        Join::FullOuter(_) => refused(
+            "FULL JOIN",
+            "write a LEFT JOIN UNION ALL the rows of the other side that have no partner (NOT EXISTS)",
+        ),
+        Join::Semi(_) | Join::LeftSemi(_) | Join::RightSemi(_) => {
+            refused("SEMI JOIN", "write WHERE EXISTS (SELECT * FROM ... WHERE ...)")
+        }
+        Join::Anti(_) | Join::LeftAnti(_) | Join::RightAnti(_) => {
+            refused("ANTI JOIN", "write WHERE NOT EXISTS (SELECT * FROM ... WHERE ...)")
+        }
         Join::AsOf { .. } => refused("ASOF JOIN", "number the rows with row_number() and keep the first"),
         _ => refused("this form of join", "write JOIN ... ON, or LEFT JOIN ... ON"),
     }
@@ -246,15 +313,23 @@ fn outer_keys(pool: &mut Vec<Condition>) -> Result<Vec<(Expr, Expr, Kind)>> {
         }
         let is_outer = |expr: &Expr| {
             let columns = expr.columns();
-            (!columns.is_empty() && columns.iter().all(|column| *column >= OUTER), columns.iter().all(|column| *column < OUTER))
+            (
+                !columns.is_empty() && columns.iter().all(|column| *column >= OUTER),
+                columns.iter().all(|column| *column < OUTER),
+            )
         };
-        let sides = condition.equal.map(|(left, right, kind)| (is_outer(&left), is_outer(&right), left, right, kind));
+        let sides =
+            condition.equal.map(|(left, right, kind)| (is_outer(&left), is_outer(&right), left, right, kind));
         let inward = |expr: &Expr| expr.moved(&|column| column - OUTER);
         match sides {
             Some(((true, _), (_, true), left, right, kind)) => keys.push((inward(&left), right, kind)),
             Some(((_, true), (true, _), left, right, kind)) => keys.push((inward(&right), left, kind)),
             _ => {
-                return Err(SqlError::at(condition.span, "a condition on the query around this one that is no equality", "write `inner.column = outer.column`; other conditions need a JOIN"));
+                return Err(SqlError::at(
+                    condition.span,
+                    "a condition on the query around this one that is no equality",
+                    "write `inner.column = outer.column`; other conditions need a JOIN",
+                ));
             }
         }
     }
@@ -269,8 +344,12 @@ fn limit_rank(factor: &mut Factor<'_>, pool: &[Condition], start: usize) -> Resu
     for condition in pool {
         let limit = match &condition.expr {
             Expr::Compare(comparison, left, right) => match (&**left, &**right) {
-                (Expr::Column(column, _), Expr::Literal(Value::Int(n))) if *column == start + place => Some((*comparison, *n)),
-                (Expr::Literal(Value::Int(n)), Expr::Column(column, _)) if *column == start + place => Some((comparison.turned(), *n)),
+                (Expr::Column(column, _), Expr::Literal(Value::Int(n))) if *column == start + place => {
+                    Some((*comparison, *n))
+                }
+                (Expr::Literal(Value::Int(n)), Expr::Column(column, _)) if *column == start + place => {
+                    Some((comparison.turned(), *n))
+                }
                 _ => None,
             },
             _ => None,
@@ -282,7 +361,11 @@ fn limit_rank(factor: &mut Factor<'_>, pool: &[Condition], start: usize) -> Resu
         };
         let limit = u64::try_from(limit).unwrap_or(0);
         if limit > MAX_LIMIT {
-            return Err(SqlError::at(condition.span, format!("a bound of {limit} rows"), format!("at most {MAX_LIMIT}")));
+            return Err(SqlError::at(
+                condition.span,
+                format!("a bound of {limit} rows"),
+                format!("at most {MAX_LIMIT}"),
+            ));
         }
         set_limit(&mut factor.planned.node, limit);
         bounded = true;
@@ -297,7 +380,8 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
     let mut start = 0;
     for (factor, on) in factors.into_iter().zip(ons) {
         let end = start + factor.planned.columns.len();
-        let own = |condition: &Condition| condition.columns.iter().all(|column| (start..end).contains(column));
+        let own =
+            |condition: &Condition| condition.columns.iter().all(|column| (start..end).contains(column));
         let here = |column: usize| column - start;
         let mut right = factor.planned.node;
         if factor.how == How::Inner {
@@ -321,14 +405,19 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
                     Some(key) => keys.push(key),
                     None if own(&condition) => only.push(condition),
                     None => {
-                        return Err(SqlError::at(condition.span, "a condition of a LEFT JOIN that is no equality of both sides", "write it in WHERE, or in a query that is joined: LEFT JOIN (SELECT ... WHERE ...) AS t ON ..."));
+                        return Err(SqlError::at(
+                            condition.span,
+                            "a condition of a LEFT JOIN that is no equality of both sides",
+                            "write it in WHERE, or in a query that is joined: LEFT JOIN (SELECT ... WHERE ...) AS t ON ...",
+                        ));
                     }
                 }
             }
             right = kept(right, only, here);
         }
         if keys.is_empty() {
-            let message = format!("`{}` is joined without a key: every change would meet every row", factor.name);
+            let message =
+                format!("`{}` is joined without a key: every change would meet every row", factor.name);
             return Err(SqlError::at(factor.span, message, "join by an equality: ON a.player = b.player"));
         }
         let node = Node::join(factor.how, left, right, keys);
@@ -336,7 +425,9 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
         joined = Some(kept(node, done, |column| column));
         start = end;
     }
-    joined.ok_or_else(|| SqlError::at(Span::empty(), "SELECT without FROM is not supported", "a view is made from other views"))
+    joined.ok_or_else(|| {
+        SqlError::at(Span::empty(), "SELECT without FROM is not supported", "a view is made from other views")
+    })
 }
 
 fn taken(pool: &mut [Option<Condition>], wanted: impl Fn(&Condition) -> bool) -> Vec<Condition> {
@@ -346,7 +437,8 @@ fn taken(pool: &mut [Option<Condition>], wanted: impl Fn(&Condition) -> bool) ->
 
 /// The rows of a node for which conditions hold.
 fn kept(mut node: Node, conditions: Vec<Condition>, here: impl Fn(usize) -> usize) -> Node {
-    let (bounds, tests): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|condition| condition.bound.is_some());
+    let (bounds, tests): (Vec<_>, Vec<_>) =
+        conditions.into_iter().partition(|condition| condition.bound.is_some());
     let tests = tests.into_iter().map(|condition| condition.expr.moved(&here)).filter(|expr| !is_true(expr));
     node = node.filter(tests.collect());
     for bound in bounds.into_iter().filter_map(|condition| condition.bound) {
@@ -358,8 +450,14 @@ fn kept(mut node: Node, conditions: Vec<Condition>, here: impl Fn(usize) -> usiz
 /// The sides of an equality between what is joined so far and the table at `start..end`.
 fn key_of(condition: &Condition, start: usize, end: usize) -> Option<(Expr, Expr, Kind)> {
     let (left, right, kind) = condition.equal.as_ref()?;
-    let before = |expr: &Expr| { let c = expr.columns(); !c.is_empty() && c.iter().all(|column| *column < start) };
-    let own = |expr: &Expr| { let c = expr.columns(); !c.is_empty() && c.iter().all(|column| (start..end).contains(column)) };
+    let before = |expr: &Expr| {
+        let c = expr.columns();
+        !c.is_empty() && c.iter().all(|column| *column < start)
+    };
+    let own = |expr: &Expr| {
+        let c = expr.columns();
+        !c.is_empty() && c.iter().all(|column| (start..end).contains(column))
+    };
     let here = |expr: &Expr| expr.moved(&|column| column - start);
     if before(left) && own(right) {
         Some((left.clone(), here(right), *kind))

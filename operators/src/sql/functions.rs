@@ -100,7 +100,11 @@ pub(super) fn call(function: Function, arguments: &[Expr], row: &Packed) -> Opti
         Function::Greatest | Function::Least => {
             let values = arguments.iter().map(|argument| argument.of(row)).filter(|v| *v != Value::Null);
             values.reduce(|best, next| {
-                let wanted = if function == Function::Greatest { compare(&next, &best) } else { compare(&best, &next) };
+                let wanted = if function == Function::Greatest {
+                    compare(&next, &best)
+                } else {
+                    compare(&best, &next)
+                };
                 if wanted.is_some_and(std::cmp::Ordering::is_gt) { next } else { best }
             })
         }
@@ -185,7 +189,9 @@ fn number(function: Function, value: &Value, places: Option<&Value>) -> Option<V
         (Function::Sign, Value::Int(n) | Value::Dec(n)) => Some(Value::Int(n.signum())),
         (Function::Round | Function::Floor | Function::Ceil, Value::Int(n)) => Some(Value::Int(*n)),
         (Function::Floor, Value::Dec(n)) => Some(Value::Int(n.div_euclid(DEC_ONE))),
-        (Function::Ceil, Value::Dec(n)) => Some(Value::Int(-((-i128::from(*n)).div_euclid(i128::from(DEC_ONE)) as i64))),
+        (Function::Ceil, Value::Dec(n)) => {
+            Some(Value::Int(-((-i128::from(*n)).div_euclid(i128::from(DEC_ONE)) as i64)))
+        }
         (Function::Round, Value::Dec(n)) => {
             let places = if let Some(Value::Int(places)) = places { (*places).clamp(0, 6) } else { 0 };
             let unit = 10_i128.pow(6 - u32::try_from(places).unwrap_or(6));

@@ -211,13 +211,21 @@ mod tests {
     fn joined_rows_have_the_columns_of_both() {
         let kinds = [Kind::Text, Kind::Int, Kind::Text];
         let row = |a: Value, n: i64, b: Value| Packed::new([a, Value::Int(n), b].into_iter().zip(kinds));
-        let (left, right) = (row(Value::text("a"), 1, Value::Null), row(Value::text("b"), 2, Value::text("c")));
+        let (left, right) =
+            (row(Value::text("a"), 1, Value::Null), row(Value::text("b"), 2, Value::text("c")));
         let joined = left.joined(&right, &[0, 2]);
         let all = ["a", "b", "c"].map(Value::text);
-        let values = [all[0].clone(), Value::Int(1), Value::Null, all[1].clone(), Value::Int(2), all[2].clone()];
-        assert_eq!(joined, Packed::new(values.into_iter().zip(kinds.into_iter().chain(kinds).collect::<Vec<_>>())));
+        let values =
+            [all[0].clone(), Value::Int(1), Value::Null, all[1].clone(), Value::Int(2), all[2].clone()];
+        assert_eq!(
+            joined,
+            Packed::new(values.into_iter().zip(kinds.into_iter().chain(kinds).collect::<Vec<_>>()))
+        );
         let padded = left.padded(2);
-        assert_eq!((padded.len(), padded.is_null(3), padded.is_null(4), padded.is_null(1)), (5, true, true, false));
+        assert_eq!(
+            (padded.len(), padded.is_null(3), padded.is_null(4), padded.is_null(1)),
+            (5, true, true, false)
+        );
     }
 
     #[test]

@@ -56,11 +56,14 @@ fn statement(dialect: &PostgreSqlDialect, text: &str, tokens: &[TokenWithSpan]) 
     let count = tokens.iter().filter(meant).count();
     if count > MAX_TOKENS {
         let message = format!("a view of {count} words and signs");
-        return Err(SqlError::at(first, message, format!("make it of several views: at most {MAX_TOKENS} each")));
+        return Err(SqlError::at(
+            first,
+            message,
+            format!("make it of several views: at most {MAX_TOKENS} each"),
+        ));
     }
-    let mut parser = Parser::new(dialect)
-        .with_recursion_limit(MAX_DEPTH)
-        .with_tokens_with_locations(tokens.to_vec());
+    let mut parser =
+        Parser::new(dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.to_vec());
     let parsed = parser.parse_statements().map_err(|error| of_parser(&error, first, last))?;
     let mut parsed = parsed.into_iter();
     let (Some(statement), None) = (parsed.next(), parsed.next()) else {
@@ -93,9 +96,8 @@ fn of_parser(error: &ParserError, first: Span, last: Span) -> SqlError {
     let (message, place) = text.rsplit_once(" at Line: ").unwrap_or((text, ""));
     let numbers = place.split_once(", Column: ");
     let numbers = numbers.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
-    let span = numbers.map_or(last, |(line, column)| {
-        Span::new(Location::new(line, column), Location::new(line, column))
-    });
+    let span = numbers
+        .map_or(last, |(line, column)| Span::new(Location::new(line, column), Location::new(line, column)));
     let message = message.replacen("Expected: ", "expected ", 1).replacen("found: ", "found ", 1);
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
@@ -108,7 +110,20 @@ fn create_view(statement: Statement, place: Span, sql: &str) -> Result<CreateSta
     let Statement::CreateView(view) = statement else {
         return Err(SqlError::at(place, "this is not a view", FORM));
     };
-    let CreateView { name, columns, query, or_replace, materialized, temporary, if_not_exists, to, or_alter, secure, comment, .. } = view;
+    let CreateView {
+        name,
+        columns,
+        query,
+        or_replace,
+        materialized,
+        temporary,
+        if_not_exists,
+        to,
+        or_alter,
+        secure,
+        comment,
+        ..
+    } = view;
     let refused = [
         (or_replace, "OR REPLACE", "a view is replaced when its text changes: write `CREATE VIEW`"),
         (materialized, "MATERIALIZED", "every view is kept up to date: write `CREATE VIEW`"),
@@ -131,7 +146,11 @@ fn create_view(statement: Statement, place: Span, sql: &str) -> Result<CreateSta
 pub(super) fn single(name: &ObjectName) -> Result<&Ident> {
     match &name.0[..] {
         [ObjectNamePart::Identifier(name)] => Ok(name),
-        _ => Err(SqlError::at(name.span(), format!("`{name}` has parts"), "views have no schema: write the name alone")),
+        _ => Err(SqlError::at(
+            name.span(),
+            format!("`{name}` has parts"),
+            "views have no schema: write the name alone",
+        )),
     }
 }
 

@@ -200,13 +200,17 @@ impl Node {
         }
         let (kinds, mut keys) = (self.kinds.clone(), self.keys.clone());
         // A column that is the same everywhere tells no rows apart.
-        let fixed = |column: &usize| predicates.iter().any(|predicate| match predicate {
-            Expr::Compare(Comparison::Equal, left, right) => match (&**left, &**right) {
-                (Expr::Column(one, _), Expr::Literal(_)) | (Expr::Literal(_), Expr::Column(one, _)) => one == column,
+        let fixed = |column: &usize| {
+            predicates.iter().any(|predicate| match predicate {
+                Expr::Compare(Comparison::Equal, left, right) => match (&**left, &**right) {
+                    (Expr::Column(one, _), Expr::Literal(_)) | (Expr::Literal(_), Expr::Column(one, _)) => {
+                        one == column
+                    }
+                    _ => false,
+                },
                 _ => false,
-            },
-            _ => false,
-        });
+            })
+        };
         keys.iter_mut().for_each(|key| key.retain(|column| !fixed(column)));
         Node { op: Op::Filter(Box::new(self), predicates), kinds, keys }
     }
@@ -214,12 +218,20 @@ impl Node {
     /// Each row made anew.
     pub(super) fn map(self, cells: Vec<Cell>) -> Node {
         let unchanged = cells.len() == self.kinds.len()
-            && cells.iter().enumerate().all(|(at, (expr, kind))| *expr == Expr::Column(at, *kind) && *kind == self.kinds[at]);
+            && cells
+                .iter()
+                .enumerate()
+                .all(|(at, (expr, kind))| *expr == Expr::Column(at, *kind) && *kind == self.kinds[at]);
         if unchanged {
             return self;
         }
-        let place = |column: usize| cells.iter().position(|(expr, _)| matches!(expr, Expr::Column(c, _) if *c == column));
-        let keys = self.keys.iter().filter_map(|key| key.iter().map(|column| place(*column)).collect::<Option<Vec<_>>>());
+        let place = |column: usize| {
+            cells.iter().position(|(expr, _)| matches!(expr, Expr::Column(c, _) if *c == column))
+        };
+        let keys = self
+            .keys
+            .iter()
+            .filter_map(|key| key.iter().map(|column| place(*column)).collect::<Option<Vec<_>>>());
         let (keys, kinds) = (keys.collect(), cells.iter().map(|(_, kind)| *kind).collect());
         Node { op: Op::Map(Box::new(self), cells), kinds, keys }
     }
@@ -231,13 +243,21 @@ impl Node {
         if matches!(how, How::Inner | How::Left) {
             kinds.extend(&right.kinds);
             let partners = |key: &Vec<usize>| {
-                key.iter().all(|column| keys.iter().any(|(_, of, _)| matches!(of, Expr::Column(c, _) if c == column)))
+                key.iter().all(|column| {
+                    keys.iter().any(|(_, of, _)| matches!(of, Expr::Column(c, _) if c == column))
+                })
             };
             if !right.keys.iter().any(partners) {
                 let wide = left.kinds.len();
-                unique = left.keys.iter().flat_map(|left| right.keys.iter().map(move |right| {
-                    left.iter().copied().chain(right.iter().map(|column| column + wide)).collect()
-                })).collect();
+                unique = left
+                    .keys
+                    .iter()
+                    .flat_map(|left| {
+                        right.keys.iter().map(move |right| {
+                            left.iter().copied().chain(right.iter().map(|column| column + wide)).collect()
+                        })
+                    })
+                    .collect();
             }
         }
         Node { op: Op::Join(Box::new(Join { how, left, right, keys })), kinds, keys: unique }
@@ -245,7 +265,8 @@ impl Node {
 
     /// One row a group.
     pub(super) fn reduce(self, by: Vec<Cell>, aggregates: Vec<Aggregate>) -> Node {
-        let kinds = by.iter().map(|(_, kind)| *kind).chain(aggregates.iter().map(Aggregate::result)).collect();
+        let kinds =
+            by.iter().map(|(_, kind)| *kind).chain(aggregates.iter().map(Aggregate::result)).collect();
         let keys = vec![(0..by.len()).collect()];
         Node { op: Op::Reduce(Box::new(self), by, aggregates), kinds, keys }
     }
@@ -279,7 +300,8 @@ impl Node {
     pub(super) fn top(self, top: Top) -> Node {
         let (mut kinds, mut keys) = (self.kinds.clone(), self.keys.clone());
         if top.numbered {
-            let column = |(expr, _): &Cell| if let Expr::Column(column, _) = expr { Some(*column) } else { None };
+            let column =
+                |(expr, _): &Cell| if let Expr::Column(column, _) = expr { Some(*column) } else { None };
             let by = top.by.iter().map(column).chain([Some(kinds.len())]);
             keys.extend(by.collect::<Option<Vec<_>>>());
             kinds.push(Kind::Int);

@@ -57,15 +57,38 @@ impl Planner<'_> {
 
     /// Plans a query; a `row_number` in it may still need a bound.
     pub(super) fn query(&self, query: &ast::Query) -> Result<Planned> {
-        let ast::Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
-        let others = fetch.is_some() || !locks.is_empty() || for_clause.is_some() || settings.is_some() || format_clause.is_some();
+        let ast::Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        let others = fetch.is_some()
+            || !locks.is_empty()
+            || for_clause.is_some()
+            || settings.is_some()
+            || format_clause.is_some();
         if others || !pipe_operators.is_empty() {
-            return Err(SqlError::at(body.span(), "a clause after the query is not supported", "a query is SELECT ... [ORDER BY ... LIMIT n]"));
+            return Err(SqlError::at(
+                body.span(),
+                "a clause after the query is not supported",
+                "a query is SELECT ... [ORDER BY ... LIMIT n]",
+            ));
         }
         let mut planner = self.clone();
         if let Some(with) = with {
             if with.recursive {
-                return Err(SqlError::at(with.span(), "WITH RECURSIVE is not supported", "join once for every step, in views over views"));
+                return Err(SqlError::at(
+                    with.span(),
+                    "WITH RECURSIVE is not supported",
+                    "join once for every step, in views over views",
+                ));
             }
             for cte in &with.cte_tables {
                 let planned = planner.query(&cte.query)?;
@@ -86,12 +109,26 @@ impl Planner<'_> {
                 let all = match set_quantifier {
                     ast::SetQuantifier::All => true,
                     ast::SetQuantifier::None | ast::SetQuantifier::Distinct => false,
-                    _ => return Err(SqlError::at(body.span(), "BY NAME is not supported", "select the columns in one order")),
+                    _ => {
+                        return Err(SqlError::at(
+                            body.span(),
+                            "BY NAME is not supported",
+                            "select the columns in one order",
+                        ));
+                    }
                 };
                 self.set(*op, all, left_plan, right_plan, right.span())
             }
-            ast::SetExpr::Values(_) => Err(SqlError::at(body.span(), "VALUES is not supported", "write conditions with IN ('a', 'b'), or CASE")),
-            _ => Err(SqlError::at(body.span(), "this is not a query", "a view is `CREATE VIEW name AS SELECT ...;`")),
+            ast::SetExpr::Values(_) => Err(SqlError::at(
+                body.span(),
+                "VALUES is not supported",
+                "write conditions with IN ('a', 'b'), or CASE",
+            )),
+            _ => Err(SqlError::at(
+                body.span(),
+                "this is not a query",
+                "a view is `CREATE VIEW name AS SELECT ...;`",
+            )),
         }
     }
 
@@ -103,7 +140,14 @@ impl Planner<'_> {
         }
     }
 
-    fn set(&self, op: ast::SetOperator, all: bool, left: Planned, right: Planned, span: Span) -> Result<Planned> {
+    fn set(
+        &self,
+        op: ast::SetOperator,
+        all: bool,
+        left: Planned,
+        right: Planned,
+        span: Span,
+    ) -> Result<Planned> {
         if left.columns.len() != right.columns.len() {
             let message = format!("{} columns beside {}", right.columns.len(), left.columns.len());
             return Err(SqlError::at(span, message, "select as many columns on both sides, in one order"));
@@ -118,7 +162,12 @@ impl Planner<'_> {
             };
             let (one_typed, other_typed) = (typed(one), typed(other));
             let Some(kind) = common(&[&one_typed, &other_typed]) else {
-                let message = format!("`{}` is {} on one side and {} on the other", one.name, one.kind.name(), other.kind.name());
+                let message = format!(
+                    "`{}` is {} on one side and {} on the other",
+                    one.name,
+                    one.kind.name(),
+                    other.kind.name()
+                );
                 return Err(SqlError::at(span, message, "make them one kind: CAST(... AS ...)"));
             };
             lefts.push((one_typed.to(kind, self.tick_ms)?.expr, kind));
@@ -129,8 +178,12 @@ impl Planner<'_> {
         let node = match (op, all) {
             (ast::SetOperator::Union, true) => Node::union(vec![left, right]),
             (ast::SetOperator::Union, false) => Node::set(SetOp::Union, left, right),
-            (ast::SetOperator::Except | ast::SetOperator::Minus, false) => Node::set(SetOp::Except, left, right),
-            (ast::SetOperator::Except | ast::SetOperator::Minus, true) => Node::set(SetOp::ExceptAll, left, right),
+            (ast::SetOperator::Except | ast::SetOperator::Minus, false) => {
+                Node::set(SetOp::Except, left, right)
+            }
+            (ast::SetOperator::Except | ast::SetOperator::Minus, true) => {
+                Node::set(SetOp::ExceptAll, left, right)
+            }
             (ast::SetOperator::Intersect, false) => Node::set(SetOp::Intersect, left, right),
             (ast::SetOperator::Intersect, true) => Node::set(SetOp::IntersectAll, left, right),
         };
@@ -149,15 +202,24 @@ impl Planner<'_> {
         if self.pending.contains(name) {
             self.blocked.set(true);
         }
-        let known = self.relations.keys().map(String::as_str).chain(self.with.iter().map(|(name, _)| name.as_str()));
-        let hint = super::scope::near(name, known, "docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world");
+        let known =
+            self.relations.keys().map(String::as_str).chain(self.with.iter().map(|(name, _)| name.as_str()));
+        let hint = super::scope::near(
+            name,
+            known,
+            "docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world",
+        );
         Err(SqlError::at(span, format!("there is no view `{name}`"), hint))
     }
 }
 
 /// The problem of a `row_number` without a bound.
 pub(super) fn unbounded(span: Span) -> SqlError {
-    SqlError::at(span, "row_number() without a bound", "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3")
+    SqlError::at(
+        span,
+        "row_number() without a bound",
+        "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3",
+    )
 }
 
 /// With the names of columns that an alias gives.
@@ -182,26 +244,42 @@ pub(super) fn renamed(mut planned: Planned, alias: &ast::TableAlias) -> Result<P
 pub(super) fn set_limit(node: &mut Node, limit: u64) {
     match &mut node.op {
         Op::Map(input, _) => set_limit(input, limit),
-        Op::Top(_, top) if top.numbered => top.limit = Some(top.limit.map_or(limit, |known| known.min(limit))),
+        Op::Top(_, top) if top.numbered => {
+            top.limit = Some(top.limit.map_or(limit, |known| known.min(limit)))
+        }
         _ => {}
     }
 }
 
-fn first_rows(planned: Planned, order_by: Option<&ast::OrderBy>, limit: Option<&ast::LimitClause>, span: Span, tick_ms: u32) -> Result<Planned> {
+fn first_rows(
+    planned: Planned,
+    order_by: Option<&ast::OrderBy>,
+    limit: Option<&ast::LimitClause>,
+    span: Span,
+    tick_ms: u32,
+) -> Result<Planned> {
     let hint = "a view has no order: leave ORDER BY out, or add LIMIT";
     let (order_by, limit) = match (order_by, limit) {
         (None, None) => return Ok(planned),
         (Some(order_by), Some(limit)) => (order_by, limit),
         (Some(order_by), None) => return Err(SqlError::at(order_by.span(), "ORDER BY without LIMIT", hint)),
         (None, Some(limit)) => {
-            return Err(SqlError::at(limit.span().union(&span), "LIMIT without ORDER BY", "say which rows are the first: ORDER BY ... LIMIT n"));
+            return Err(SqlError::at(
+                limit.span().union(&span),
+                "LIMIT without ORDER BY",
+                "say which rows are the first: ORDER BY ... LIMIT n",
+            ));
         }
     };
     if let Some((_, span)) = planned.ranked {
         return Err(unbounded(span));
     }
     let (ast::OrderByKind::Expressions(exprs), None) = (&order_by.kind, &order_by.interpolate) else {
-        return Err(SqlError::at(order_by.span(), "this form of ORDER BY is not supported", "name the columns"));
+        return Err(SqlError::at(
+            order_by.span(),
+            "this form of ORDER BY is not supported",
+            "name the columns",
+        ));
     };
     let order = order(exprs, &planned.columns, tick_ms)?;
     let limit = limit_of(limit, span)?;
@@ -222,8 +300,15 @@ fn order(exprs: &[ast::OrderByExpr], columns: &[Column], tick_ms: u32) -> Result
             Typed { expr: Expr::Literal(Value::Int(place)), span, .. } => {
                 let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
                 let column = place.and_then(|place| Some((place, columns.get(place)?)));
-                let (place, column) = column.ok_or_else(|| SqlError::at(span, "there is no such column", "name a column of SELECT"))?;
-                Typed { expr: Expr::Column(place, column.kind), kind: column.kind, nullable: column.nullable, span }
+                let (place, column) = column.ok_or_else(|| {
+                    SqlError::at(span, "there is no such column", "name a column of SELECT")
+                })?;
+                Typed {
+                    expr: Expr::Column(place, column.kind),
+                    kind: column.kind,
+                    nullable: column.nullable,
+                    span,
+                }
             }
             typed => typed,
         };
@@ -234,11 +319,21 @@ fn order(exprs: &[ast::OrderByExpr], columns: &[Column], tick_ms: u32) -> Result
 
 fn limit_of(limit: &ast::LimitClause, span: Span) -> Result<u64> {
     let ast::LimitClause::LimitOffset { limit: Some(limit), offset: None, limit_by } = limit else {
-        return Err(SqlError::at(span, "OFFSET is not supported", "number the rows: row_number() OVER (ORDER BY ...) AS n, and WHERE n > 10 AND n <= 20 around it"));
+        return Err(SqlError::at(
+            span,
+            "OFFSET is not supported",
+            "number the rows: row_number() OVER (ORDER BY ...) AS n, and WHERE n > 10 AND n <= 20 around it",
+        ));
     };
     let text = limit.to_string();
     let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number) && limit_by.is_empty());
-    number.ok_or_else(|| SqlError::at(limit.span(), format!("LIMIT {text} is not supported"), format!("write a number from 1 to {MAX_LIMIT}")))
+    number.ok_or_else(|| {
+        SqlError::at(
+            limit.span(),
+            format!("LIMIT {text} is not supported"),
+            format!("write a number from 1 to {MAX_LIMIT}"),
+        )
+    })
 }
 
 /// That a query is not too wide for a row.
@@ -246,5 +341,9 @@ pub(super) fn not_too_wide(columns: usize, span: Span) -> Result<()> {
     if columns <= MAX_COLUMNS {
         return Ok(());
     }
-    Err(SqlError::at(span, format!("{columns} columns in one row"), format!("select fewer before joining: at most {MAX_COLUMNS}")))
+    Err(SqlError::at(
+        span,
+        format!("{columns} columns in one row"),
+        format!("select fewer before joining: at most {MAX_COLUMNS}"),
+    ))
 }

@@ -52,7 +52,17 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(scope: &'a Scope, outer: Option<&'a Scope>, tick_ms: u32) -> Resolver<'a> {
-        Resolver { scope, outer, tick_ms, grouped: None, within_aggregate: false, hop: None, top: None, met_aggregate: false, depth: 0 }
+        Resolver {
+            scope,
+            outer,
+            tick_ms,
+            grouped: None,
+            within_aggregate: false,
+            hop: None,
+            top: None,
+            met_aggregate: false,
+            depth: 0,
+        }
     }
 
     /// Resolves an expression.
@@ -102,8 +112,12 @@ impl<'a> Resolver<'a> {
             ast::Expr::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref(), span)
             }
-            ast::Expr::Cast { kind, expr, data_type, format } => self.cast(kind, expr, data_type, format.is_some(), span),
-            ast::Expr::In { expr, target, negated, global: false } => self.among(expr, target, *negated, span),
+            ast::Expr::Cast { kind, expr, data_type, format } => {
+                self.cast(kind, expr, data_type, format.is_some(), span)
+            }
+            ast::Expr::In { expr, target, negated, global: false } => {
+                self.among(expr, target, *negated, span)
+            }
             ast::Expr::Like { negated, any: false, expr, pattern, escape_char } => {
                 self.like(*negated, expr, pattern, escape_char.as_deref(), span)
             }
@@ -120,7 +134,9 @@ impl<'a> Resolver<'a> {
 
     fn test(&mut self, ast: &ast::Expr, span: Span) -> Result<Typed> {
         let is_null = |typed: Typed| Typed::truth(Expr::IsNull(Box::new(typed.expr)), false, span);
-        let is = |typed: Typed, wanted| Ok(Typed::truth(Expr::Is(Box::new(typed.as_truth()?.expr), wanted), false, span));
+        let is = |typed: Typed, wanted| {
+            Ok(Typed::truth(Expr::Is(Box::new(typed.as_truth()?.expr), wanted), false, span))
+        };
         match ast {
             ast::Expr::IsNull(inner) => Ok(is_null(self.expr(inner)?)),
             ast::Expr::IsNotNull(inner) => Ok(not(is_null(self.expr(inner)?))),
@@ -132,16 +148,24 @@ impl<'a> Resolver<'a> {
             ast::Expr::IsNotFalse(inner) => Ok(not(is(self.expr(inner)?, false)?)),
             ast::Expr::IsNotDistinctFrom(left, right) => self.same(left, right, span),
             ast::Expr::IsDistinctFrom(left, right) => Ok(not(self.same(left, right, span)?)),
-            ast::Expr::Ceil { .. } | ast::Expr::Floor { .. } | ast::Expr::Position { .. } | ast::Expr::Substring { .. } | ast::Expr::Trim { .. } => {
-                self.spelled(ast, span)
+            ast::Expr::Ceil { .. }
+            | ast::Expr::Floor { .. }
+            | ast::Expr::Position { .. }
+            | ast::Expr::Substring { .. }
+            | ast::Expr::Trim { .. } => self.spelled(ast, span),
+            ast::Expr::ILike { .. } => {
+                Err(SqlError::at(span, "ILIKE is not supported", "write `lower(x) LIKE 'wolf%'`"))
             }
-            ast::Expr::ILike { .. } => Err(SqlError::at(span, "ILIKE is not supported", "write `lower(x) LIKE 'wolf%'`")),
-            ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => {
-                Err(SqlError::at(span, "regular expressions are not supported", "write LIKE with `%` and `_`"))
-            }
-            ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => {
-                Err(SqlError::at(span, "ANY and ALL are not supported", "write `x IN (SELECT ...)`, or compare with min or max"))
-            }
+            ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => Err(SqlError::at(
+                span,
+                "regular expressions are not supported",
+                "write LIKE with `%` and `_`",
+            )),
+            ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => Err(SqlError::at(
+                span,
+                "ANY and ALL are not supported",
+                "write `x IN (SELECT ...)`, or compare with min or max",
+            )),
             ast::Expr::Extract { .. } | ast::Expr::AtTimeZone { .. } => Err(SqlError::at(
                 span,
                 "parts of real dates are not supported",
@@ -152,12 +176,22 @@ impl<'a> Resolver<'a> {
                 "a time as text is not supported",
                 "write its UTC milliseconds: CAST(1700000000000 AS TIMESTAMP)",
             )),
-            ast::Expr::Collate { .. } => Err(SqlError::at(span, "COLLATE is not supported", "texts are compared by their bytes")),
-            ast::Expr::Tuple(_) => Err(SqlError::at(span, "several values in parentheses", "compare them one by one, with AND")),
-            ast::Expr::JsonAccess { .. } | ast::Expr::CompoundFieldAccess { .. } => {
-                Err(SqlError::at(span, "parts of JSON are not supported", "JSON columns can be shown and compared as wholes"))
+            ast::Expr::Collate { .. } => {
+                Err(SqlError::at(span, "COLLATE is not supported", "texts are compared by their bytes"))
             }
-            _ => Err(SqlError::at(span, format!("`{ast}` is not supported"), "docs/sql.md lists what can be written")),
+            ast::Expr::Tuple(_) => {
+                Err(SqlError::at(span, "several values in parentheses", "compare them one by one, with AND"))
+            }
+            ast::Expr::JsonAccess { .. } | ast::Expr::CompoundFieldAccess { .. } => Err(SqlError::at(
+                span,
+                "parts of JSON are not supported",
+                "JSON columns can be shown and compared as wholes",
+            )),
+            _ => Err(SqlError::at(
+                span,
+                format!("`{ast}` is not supported"),
+                "docs/sql.md lists what can be written",
+            )),
         }
     }
 
@@ -177,7 +211,9 @@ impl<'a> Resolver<'a> {
             }
             (Err(Lost::Unknown), Some(outer)) => match outer.find(table.as_deref(), &text) {
                 Ok(column) => self.typed_column(&outer.columns[column].column, OUTER + column, span),
-                Err(Lost::Unknown) => return Err(self.scope.lost(Lost::Unknown, table.as_deref(), &text, span)),
+                Err(Lost::Unknown) => {
+                    return Err(self.scope.lost(Lost::Unknown, table.as_deref(), &text, span));
+                }
                 Err(lost) => return Err(outer.lost(lost, table.as_deref(), &text, span)),
             },
             (Err(lost), _) => return Err(self.scope.lost(lost, table.as_deref(), &text, span)),
@@ -204,13 +240,28 @@ impl<'a> Resolver<'a> {
                     let zero = Typed::literal(Value::Int(0), Kind::Span, span);
                     return reckoned(Arithmetic::Subtract, zero, inner, self.tick_ms);
                 }
-                reckoned(Arithmetic::Subtract, Typed::literal(Value::Int(0), Kind::Int, span), inner, self.tick_ms)
+                reckoned(
+                    Arithmetic::Subtract,
+                    Typed::literal(Value::Int(0), Kind::Int, span),
+                    inner,
+                    self.tick_ms,
+                )
             }
-            _ => Err(SqlError::at(span, format!("the operator `{op}` is not supported"), "docs/sql.md lists the operators")),
+            _ => Err(SqlError::at(
+                span,
+                format!("the operator `{op}` is not supported"),
+                "docs/sql.md lists the operators",
+            )),
         }
     }
 
-    fn binary(&mut self, left: &ast::Expr, op: &BinaryOperator, right: &ast::Expr, span: Span) -> Result<Typed> {
+    fn binary(
+        &mut self,
+        left: &ast::Expr,
+        op: &BinaryOperator,
+        right: &ast::Expr,
+        span: Span,
+    ) -> Result<Typed> {
         if let Some(comparison) = comparison(op) {
             let (left, right) = (self.expr(left)?, self.expr(right)?);
             return compared(comparison, left, right, self.tick_ms);
@@ -235,11 +286,22 @@ impl<'a> Resolver<'a> {
                 Ok(Typed::truth(make(Box::new(left.expr), Box::new(right.expr)), nullable, span))
             }
             BinaryOperator::StringConcat => super::calls::concat(vec![left, right], span),
-            _ => Err(SqlError::at(span, format!("the operator `{op}` is not supported"), "docs/sql.md lists the operators")),
+            _ => Err(SqlError::at(
+                span,
+                format!("the operator `{op}` is not supported"),
+                "docs/sql.md lists the operators",
+            )),
         }
     }
 
-    fn between(&mut self, inner: &ast::Expr, negated: bool, low: &ast::Expr, high: &ast::Expr, span: Span) -> Result<Typed> {
+    fn between(
+        &mut self,
+        inner: &ast::Expr,
+        negated: bool,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        span: Span,
+    ) -> Result<Typed> {
         let inner = self.expr(inner)?;
         let (low, high) = (self.expr(low)?, self.expr(high)?);
         let low = compared(Comparison::AtLeast, inner.clone(), low, self.tick_ms)?;
@@ -255,7 +317,13 @@ impl<'a> Resolver<'a> {
         Ok(Typed::truth(Expr::Same(Box::new(left.expr), Box::new(right.expr)), false, span))
     }
 
-    fn case(&mut self, operand: Option<&ast::Expr>, whens: &[ast::CaseWhen], otherwise: Option<&ast::Expr>, span: Span) -> Result<Typed> {
+    fn case(
+        &mut self,
+        operand: Option<&ast::Expr>,
+        whens: &[ast::CaseWhen],
+        otherwise: Option<&ast::Expr>,
+        span: Span,
+    ) -> Result<Typed> {
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let mut conditions = Vec::new();
         let mut results = Vec::new();
@@ -281,14 +349,24 @@ impl<'a> Resolver<'a> {
     pub(super) fn alike(&self, all: Vec<Typed>, span: Span) -> Result<(Vec<Typed>, Kind, bool)> {
         let Some(kind) = common(&all.iter().collect::<Vec<_>>()) else {
             let kinds: Vec<&str> = all.iter().map(|typed| typed.kind.name()).collect();
-            return Err(SqlError::at(span, format!("{} do not meet", kinds.join(", ")), "make them one kind: CAST(... AS ...)"));
+            return Err(SqlError::at(
+                span,
+                format!("{} do not meet", kinds.join(", ")),
+                "make them one kind: CAST(... AS ...)",
+            ));
         };
         let nullable = all.iter().any(|typed| typed.nullable);
         let all = all.into_iter().map(|typed| typed.to(kind, self.tick_ms)).collect::<Result<_>>()?;
         Ok((all, kind, nullable))
     }
 
-    fn among(&mut self, inner: &ast::Expr, target: &ast::InTarget, negated: bool, span: Span) -> Result<Typed> {
+    fn among(
+        &mut self,
+        inner: &ast::Expr,
+        target: &ast::InTarget,
+        negated: bool,
+        span: Span,
+    ) -> Result<Typed> {
         let ast::InTarget::List(list) = target else {
             return Err(SqlError::at(span, "a query in IN within another condition", SUBQUERY));
         };
@@ -298,13 +376,21 @@ impl<'a> Resolver<'a> {
         }
         let (mut all, kind, nullable) = self.alike(all, span)?;
         if kind == Kind::Any {
-            return Err(SqlError::at(span, "values that may be of any kind cannot be compared", "write CAST(... AS INTEGER), DECIMAL, BOOLEAN or TEXT"));
+            return Err(SqlError::at(
+                span,
+                "values that may be of any kind cannot be compared",
+                "write CAST(... AS INTEGER), DECIMAL, BOOLEAN or TEXT",
+            ));
         }
         let inner = all.remove(0);
         let mut values = Vec::new();
         for typed in all {
             let Expr::Literal(value) = typed.expr else {
-                return Err(SqlError::at(typed.span, "IN takes constants or a query", "write `x = a OR x = b`"));
+                return Err(SqlError::at(
+                    typed.span,
+                    "IN takes constants or a query",
+                    "write `x = a OR x = b`",
+                ));
             };
             values.push(value);
         }
@@ -312,23 +398,44 @@ impl<'a> Resolver<'a> {
         Ok(if negated { not(among) } else { among })
     }
 
-    fn like(&mut self, negated: bool, text: &ast::Expr, pattern: &ast::Expr, escape: Option<&ast::Expr>, span: Span) -> Result<Typed> {
+    fn like(
+        &mut self,
+        negated: bool,
+        text: &ast::Expr,
+        pattern: &ast::Expr,
+        escape: Option<&ast::Expr>,
+        span: Span,
+    ) -> Result<Typed> {
         let (text, pattern) = (self.expr(text)?.as_text()?, self.expr(pattern)?.as_text()?);
         let escape = match escape {
             None => None,
             Some(escape) => match self.expr(escape)?.expr {
                 Expr::Literal(Value::Text(text)) if text.chars().count() == 1 => text.chars().next(),
-                _ => return Err(SqlError::at(escape.span(), "ESCAPE takes one character", "write ESCAPE '!'")),
+                _ => {
+                    return Err(SqlError::at(escape.span(), "ESCAPE takes one character", "write ESCAPE '!'"));
+                }
             },
         };
         let nullable = text.nullable || pattern.nullable;
-        let like = Typed::truth(Expr::Like(Box::new(text.expr), Box::new(pattern.expr), escape), nullable, span);
+        let like =
+            Typed::truth(Expr::Like(Box::new(text.expr), Box::new(pattern.expr), escape), nullable, span);
         Ok(if negated { not(like) } else { like })
     }
 
-    fn cast(&mut self, kind: &ast::CastKind, inner: &ast::Expr, to: &ast::DataType, has_format: bool, span: Span) -> Result<Typed> {
+    fn cast(
+        &mut self,
+        kind: &ast::CastKind,
+        inner: &ast::Expr,
+        to: &ast::DataType,
+        has_format: bool,
+        span: Span,
+    ) -> Result<Typed> {
         if !matches!(kind, ast::CastKind::Cast | ast::CastKind::DoubleColon) || has_format {
-            return Err(SqlError::at(span, "this form of CAST is not supported", "write CAST(... AS INTEGER); what is no number becomes NULL"));
+            return Err(SqlError::at(
+                span,
+                "this form of CAST is not supported",
+                "write CAST(... AS INTEGER); what is no number becomes NULL",
+            ));
         }
         let to = match to {
             ast::DataType::Int(_) | ast::DataType::Integer(_) | ast::DataType::BigInt(_) => Kind::Int,
@@ -365,7 +472,11 @@ pub(super) fn comparison(op: &BinaryOperator) -> Option<Comparison> {
 }
 
 fn too_large(span: Span) -> SqlError {
-    SqlError::at(span, "a number that does not fit", "whole numbers have 64 bits; fractions six places and a whole part up to 9,223,372,036,854")
+    SqlError::at(
+        span,
+        "a number that does not fit",
+        "whole numbers have 64 bits; fractions six places and a whole part up to 9,223,372,036,854",
+    )
 }
 
 fn literal(value: &ast::Value, span: Span) -> Result<Typed> {
@@ -380,14 +491,19 @@ fn literal(value: &ast::Value, span: Span) -> Result<Typed> {
             let millionths = decimal(text).ok_or_else(|| too_large(span))?;
             Ok(Typed::literal(Value::Dec(millionths), Kind::Dec, span))
         }
-        other => Err(SqlError::at(span, format!("`{other}` is not supported"), "write text in single quotes, numbers, TRUE, FALSE or NULL")),
+        other => Err(SqlError::at(
+            span,
+            format!("`{other}` is not supported"),
+            "write text in single quotes, numbers, TRUE, FALSE or NULL",
+        )),
     }
 }
 
 /// The milliseconds of an interval that is written out.
 pub(super) fn interval_literal(interval: &ast::Interval, span: Span) -> Result<Typed> {
     let hint = "write INTERVAL '10 minutes', in ms, seconds, minutes, hours, days or weeks";
-    let wrong = || SqlError::at(interval.value.span().union(&span), "an interval that is not understood", hint);
+    let wrong =
+        || SqlError::at(interval.value.span().union(&span), "an interval that is not understood", hint);
     let ast::Expr::Value(value) = &*interval.value else { return Err(wrong()) };
     let text = match &value.value {
         ast::Value::SingleQuotedString(text) => text.clone(),
@@ -396,7 +512,12 @@ pub(super) fn interval_literal(interval: &ast::Interval, span: Span) -> Result<T
     };
     let ms = match &interval.leading_field {
         None => span_ms(&text),
-        Some(unit) => text.trim().parse::<i64>().ok().zip(unit_ms(&unit.to_string())).and_then(|(n, unit)| n.checked_mul(unit)),
+        Some(unit) => text
+            .trim()
+            .parse::<i64>()
+            .ok()
+            .zip(unit_ms(&unit.to_string()))
+            .and_then(|(n, unit)| n.checked_mul(unit)),
     };
     if interval.last_field.is_some() {
         return Err(wrong());

@@ -29,7 +29,8 @@ pub(super) enum Lost {
 
 impl Scope {
     pub(super) fn of(table: &str, columns: &[Column]) -> Scope {
-        let named = |column: &Column| Named { table: table.to_owned(), column: column.clone(), hidden: false };
+        let named =
+            |column: &Column| Named { table: table.to_owned(), column: column.clone(), hidden: false };
         Scope { columns: columns.iter().map(named).collect() }
     }
 
@@ -74,7 +75,11 @@ impl Scope {
                 let of_table = |named: &&Named| table.is_none_or(|table| named.table == table);
                 let known: Vec<&str> =
                     self.columns.iter().filter(of_table).map(|named| named.column.name.as_str()).collect();
-                let all = if known.len() <= 24 { format!("the columns are {}", known.join(", ")) } else { String::new() };
+                let all = if known.len() <= 24 {
+                    format!("the columns are {}", known.join(", "))
+                } else {
+                    String::new()
+                };
                 SqlError::at(span, format!("there is no column `{whole}`"), near(name, known, &all))
             }
         }

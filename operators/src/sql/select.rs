@@ -65,7 +65,14 @@ impl Planner<'_> {
     }
 }
 
-fn finished(node: Node, resolver: Resolver<'_>, items: &[Item<'_>], typed: Vec<Typed>, having: Option<Expr>, distinct: bool) -> Result<Planned> {
+fn finished(
+    node: Node,
+    resolver: Resolver<'_>,
+    items: &[Item<'_>],
+    typed: Vec<Typed>,
+    having: Option<Expr>,
+    distinct: bool,
+) -> Result<Planned> {
     let mut node = match resolver.hop.flatten() {
         Some(hop) => node.hop(hop),
         None => node,
@@ -81,10 +88,18 @@ fn finished(node: Node, resolver: Resolver<'_>, items: &[Item<'_>], typed: Vec<T
         ranked = typed.iter().position(|typed| matches!(typed.expr, Expr::Column(NUMBER, _)));
         let Some(place) = ranked else {
             let span = items.first().map_or(Span::empty(), |item| item.span);
-            return Err(SqlError::at(span, "row_number() within an expression", "select it alone, AS n, and reckon with n around it"));
+            return Err(SqlError::at(
+                span,
+                "row_number() within an expression",
+                "select it alone, AS n, and reckon with n around it",
+            ));
         };
         if distinct {
-            return Err(SqlError::at(items[place].span, "row_number() with DISTINCT", "take DISTINCT in a query within"));
+            return Err(SqlError::at(
+                items[place].span,
+                "row_number() with DISTINCT",
+                "take DISTINCT in a query within",
+            ));
         }
     }
     let ranked = ranked.map(|place| (place, items[place].span));
@@ -119,7 +134,12 @@ fn selected(resolver: &mut Resolver<'_>, items: &[Item<'_>]) -> Result<Vec<Typed
             From::Expr(expr) => resolver.expr(expr)?,
             From::Column(place) => {
                 let column = &resolver.scope.columns[*place].column;
-                Typed { expr: Expr::Column(*place, column.kind), kind: column.kind, nullable: column.nullable, span: item.span }
+                Typed {
+                    expr: Expr::Column(*place, column.kind),
+                    kind: column.kind,
+                    nullable: column.nullable,
+                    span: item.span,
+                }
             }
         };
         if resolver.scope.columns.len() >= OUTER {
@@ -130,7 +150,12 @@ fn selected(resolver: &mut Resolver<'_>, items: &[Item<'_>]) -> Result<Vec<Typed
     Ok(all)
 }
 
-fn grouped(resolver: &mut Resolver<'_>, by: &[&ast::Expr], items: &[Item<'_>], having: Option<&ast::Expr>) -> Result<(Vec<Typed>, Option<Expr>)> {
+fn grouped(
+    resolver: &mut Resolver<'_>,
+    by: &[&ast::Expr],
+    items: &[Item<'_>],
+    having: Option<&ast::Expr>,
+) -> Result<(Vec<Typed>, Option<Expr>)> {
     if let Some(star) = items.iter().find(|item| matches!(item.from, From::Column(_))) {
         return Err(SqlError::at(star.span, "`*` with GROUP BY", "name the columns that are grouped by"));
     }
@@ -143,7 +168,8 @@ fn grouped(resolver: &mut Resolver<'_>, by: &[&ast::Expr], items: &[Item<'_>], h
     let typed = selected(resolver, items)?;
     (resolver.top, resolver.hop) = (Some(resolver.top.take().flatten()), resolver.hop.take());
     let top = resolver.top.take();
-    let having = having.map(|having| resolver.expr(having)?.as_truth()).transpose()?.map(|having| having.expr);
+    let having =
+        having.map(|having| resolver.expr(having)?.as_truth()).transpose()?.map(|having| having.expr);
     resolver.top = top;
     Ok((typed, having))
 }
@@ -153,7 +179,13 @@ fn items<'a>(projection: &'a [ast::SelectItem], scope: &Scope) -> Result<Vec<Ite
     let star = |table: Option<&str>, span: Span| -> Vec<Item<'a>> {
         let of = |named: &super::scope::Named| table.map_or(!named.hidden, |table| named.table == table);
         let places = (0..scope.columns.len()).filter(|place| of(&scope.columns[*place]));
-        places.map(|place| Item { name: scope.columns[place].column.name.clone(), from: From::Column(place), span }).collect()
+        places
+            .map(|place| Item {
+                name: scope.columns[place].column.name.clone(),
+                from: From::Column(place),
+                span,
+            })
+            .collect()
     };
     for item in projection {
         let span = item.span();
@@ -170,7 +202,10 @@ fn items<'a>(projection: &'a [ast::SelectItem], scope: &Scope) -> Result<Vec<Ite
                 items.push(Item { name, from: From::Expr(expr), span });
             }
             ast::SelectItem::Wildcard(options) if is_plain(options) => items.extend(star(None, span)),
-            ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), options) if is_plain(options) => {
+            ast::SelectItem::QualifiedWildcard(
+                ast::SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) if is_plain(options) => {
                 let table = folded(single(name)?);
                 let before = items.len();
                 items.extend(star(Some(&table), span));
@@ -178,7 +213,13 @@ fn items<'a>(projection: &'a [ast::SelectItem], scope: &Scope) -> Result<Vec<Ite
                     return Err(scope.lost(super::scope::Lost::Unknown, Some(&table), "*", span));
                 }
             }
-            _ => return Err(SqlError::at(span, "this form of a column is not supported", "write `expression AS name`, or `*`")),
+            _ => {
+                return Err(SqlError::at(
+                    span,
+                    "this form of a column is not supported",
+                    "write `expression AS name`, or `*`",
+                ));
+            }
         }
     }
     Ok(items)
@@ -199,25 +240,40 @@ fn group_by<'a>(by: &'a ast::GroupByExpr, items: &[Item<'a>], scope: &Scope) -> 
         return Err(SqlError::at(by.span(), "GROUP BY ALL is not supported", "name what is grouped by"));
     };
     if !modifiers.is_empty() {
-        return Err(SqlError::at(by.span(), "totals of groups are not supported", "make one view a grouping"));
+        return Err(SqlError::at(
+            by.span(),
+            "totals of groups are not supported",
+            "make one view a grouping",
+        ));
     }
     let mut all = Vec::new();
     for expr in exprs {
         let item = match expr {
             ast::Expr::Value(value) if matches!(value.value, ast::Value::Number(..)) => {
-                let place = value.value.to_string().parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+                let place =
+                    value.value.to_string().parse::<usize>().ok().and_then(|place| place.checked_sub(1));
                 let item = place.and_then(|place| items.get(place));
-                Some(item.ok_or_else(|| SqlError::at(value.span, "there is no such column", "name what is grouped by"))?)
+                Some(item.ok_or_else(|| {
+                    SqlError::at(value.span, "there is no such column", "name what is grouped by")
+                })?)
             }
-            ast::Expr::Identifier(name) if scope.find(None, &folded(name)).is_err() => items.iter().find(|item| item.name == folded(name)),
+            ast::Expr::Identifier(name) if scope.find(None, &folded(name)).is_err() => {
+                items.iter().find(|item| item.name == folded(name))
+            }
             ast::Expr::Cube(_) | ast::Expr::Rollup(_) | ast::Expr::GroupingSets(_) => {
-                return Err(SqlError::at(expr.span(), "several groupings in one query are not supported", "make one view a grouping"));
+                return Err(SqlError::at(
+                    expr.span(),
+                    "several groupings in one query are not supported",
+                    "make one view a grouping",
+                ));
             }
             _ => None,
         };
         all.push(match item {
             Some(Item { from: From::Expr(of), .. }) => *of,
-            Some(Item { span, .. }) => return Err(SqlError::at(*span, "`*` with GROUP BY", "name the columns")),
+            Some(Item { span, .. }) => {
+                return Err(SqlError::at(*span, "`*` with GROUP BY", "name the columns"));
+            }
             None => expr,
         });
     }
@@ -233,12 +289,32 @@ pub(super) fn only_supported(select: &ast::Select) -> Result<()> {
         (!select.lateral_views.is_empty(), "LATERAL VIEW", "use a join"),
         (select.prewhere.is_some(), "PREWHERE", "write WHERE"),
         (!select.connect_by.is_empty(), "CONNECT BY", "join once for every step, in views over views"),
-        (!select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty(), "an order of rows", "a view has no order"),
+        (
+            !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty(),
+            "an order of rows",
+            "a view has no order",
+        ),
         (!select.named_window.is_empty(), "WINDOW", "write the window in OVER (...)"),
-        (select.qualify.is_some(), "QUALIFY", "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3"),
-        (select.value_table_mode.is_some() || select.exclude.is_some(), "this form of SELECT", "write SELECT a, b FROM ..."),
-        (select.select_modifiers.is_some() || !select.optimizer_hints.is_empty(), "this form of SELECT", "write SELECT a, b FROM ..."),
-        (!matches!(select.flavor, ast::SelectFlavor::Standard), "FROM before SELECT", "write SELECT a, b FROM ..."),
+        (
+            select.qualify.is_some(),
+            "QUALIFY",
+            "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3",
+        ),
+        (
+            select.value_table_mode.is_some() || select.exclude.is_some(),
+            "this form of SELECT",
+            "write SELECT a, b FROM ...",
+        ),
+        (
+            select.select_modifiers.is_some() || !select.optimizer_hints.is_empty(),
+            "this form of SELECT",
+            "write SELECT a, b FROM ...",
+        ),
+        (
+            !matches!(select.flavor, ast::SelectFlavor::Standard),
+            "FROM before SELECT",
+            "write SELECT a, b FROM ...",
+        ),
         (select.from.is_empty(), "SELECT without FROM", "a view is made from other views"),
         (select.projection.is_empty(), "SELECT without columns", "name the columns"),
     ];

@@ -30,7 +30,9 @@ fn of(ast: &ast::Expr) -> Option<Subquery<'_>> {
         ast::Expr::UnaryOp { op: ast::UnaryOperator::Not, expr } => {
             of(expr).map(|subquery| Subquery { negated: !subquery.negated, ..subquery })
         }
-        ast::Expr::Exists { subquery, negated } => Some(Subquery { of: None, query: subquery, negated: *negated }),
+        ast::Expr::Exists { subquery, negated } => {
+            Some(Subquery { of: None, query: subquery, negated: *negated })
+        }
         ast::Expr::In { expr, target: ast::InTarget::Subquery(query), negated, .. } => {
             Some(Subquery { of: Some(expr), query, negated: *negated })
         }
@@ -51,7 +53,9 @@ impl Planner<'_> {
                 let mut keys = outer_keys;
                 if let Some(of) = of {
                     let [item] = &select.projection[..] else { return Err(one_column(query)) };
-                    let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) = item else {
+                    let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) =
+                        item
+                    else {
                         return Err(one_column(query));
                     };
                     let item = Resolver::new(&inner, None, self.tick_ms).expr(expr)?;
@@ -62,7 +66,11 @@ impl Planner<'_> {
             None => {
                 let planned = self.whole(query)?;
                 let Some(of) = of else {
-                    return Err(SqlError::at(query.span(), "EXISTS with a grouped or limited query", "write x IN (SELECT ...)"));
+                    return Err(SqlError::at(
+                        query.span(),
+                        "EXISTS with a grouped or limited query",
+                        "write x IN (SELECT ...)",
+                    ));
                 };
                 let [column] = &planned.columns[..] else { return Err(one_column(query)) };
                 let item = Typed {
@@ -76,13 +84,22 @@ impl Planner<'_> {
         };
         if keys.is_empty() {
             let hint = "write EXISTS (SELECT * FROM b WHERE b.player = a.player)";
-            return Err(SqlError::at(ast.span(), "EXISTS without an equality with the query around it", hint));
+            return Err(SqlError::at(
+                ast.span(),
+                "EXISTS without an equality with the query around it",
+                hint,
+            ));
         }
         keys.dedup();
         Ok(Node::join(how, node, right, keys))
     }
 
-    fn member(&self, of: Typed, item: Typed, negated: bool) -> Result<(super::expr::Expr, super::expr::Expr, super::kind::Kind)> {
+    fn member(
+        &self,
+        of: Typed,
+        item: Typed,
+        negated: bool,
+    ) -> Result<(super::expr::Expr, super::expr::Expr, super::kind::Kind)> {
         if negated && (of.nullable || item.nullable) {
             let hint = "with NULL among them NOT IN is never true: write NOT EXISTS (SELECT * FROM b WHERE b.x = a.x), or rule NULL out on both sides: x IS NOT NULL";
             return Err(SqlError::at(of.span.union(&item.span), "NOT IN with values that may be NULL", hint));
@@ -96,14 +113,22 @@ impl Planner<'_> {
 fn plain(query: &ast::Query) -> Option<&ast::Select> {
     let select = query.body.as_select()?;
     let ungrouped = matches!(&select.group_by, ast::GroupByExpr::Expressions(by, modifiers) if by.is_empty() && modifiers.is_empty());
-    let single = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let single = query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none();
     let aggregates = select.projection.iter().any(|item| {
         let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
         matches!(expr, ast::Expr::Function(call) if ["count", "sum", "avg", "min", "max"].contains(&call.name.to_string().to_lowercase().as_str()))
     });
-    (ungrouped && single && select.having.is_none() && select.distinct.is_none() && !aggregates).then_some(select)
+    (ungrouped && single && select.having.is_none() && select.distinct.is_none() && !aggregates)
+        .then_some(select)
 }
 
 fn one_column(query: &ast::Query) -> SqlError {
-    SqlError::at(query.span(), "IN takes a query of one column", "select one column; compare several with EXISTS")
+    SqlError::at(
+        query.span(),
+        "IN takes a query of one column",
+        "select one column; compare several with EXISTS",
+    )
 }

@@ -102,7 +102,8 @@ impl Typed {
             (own, wanted) if own == wanted => Ok(self),
             (Kind::Null, kind) => Ok(Typed { kind, ..self }),
             (Kind::Int, Kind::Dec) => {
-                let literal = if let Expr::Literal(Value::Int(n)) = self.expr { n.checked_mul(DEC_ONE) } else { None };
+                let literal =
+                    if let Expr::Literal(Value::Int(n)) = self.expr { n.checked_mul(DEC_ONE) } else { None };
                 match literal {
                     Some(n) => Ok(Typed { expr: Expr::Literal(Value::Dec(n)), kind, ..self }),
                     None => Ok(self.cast(Cast::IntToDec, kind)),
@@ -131,7 +132,9 @@ impl Typed {
             (Kind::Any, Kind::Int) => Cast::ParseInt,
             (Kind::Any, Kind::Dec) => Cast::ParseDec,
             (Kind::Any, Kind::Bool) => Cast::ParseBool,
-            (Kind::Any, Kind::Text) => return Ok(Typed { nullable: true, ..self.cast(Cast::AnyToText, kind) }),
+            (Kind::Any, Kind::Text) => {
+                return Ok(Typed { nullable: true, ..self.cast(Cast::AnyToText, kind) });
+            }
             (own, Kind::Int) if own.is_text() => Cast::ParseInt,
             (own, Kind::Dec) if own.is_text() => Cast::ParseDec,
             (own, Kind::Bool) if own.is_text() => Cast::ParseBool,
@@ -178,7 +181,13 @@ pub(super) fn common(all: &[&Typed]) -> Option<Kind> {
             (Kind::Tick, Kind::Time) | (Kind::Time, Kind::Tick) => Kind::Time,
             // A constant is what it meets; an id meets free text as text.
             (own, other) if own.is_text() && other.is_text() => {
-                let met = if literal { other } else if is_literal { own } else { Kind::Text };
+                let met = if literal {
+                    other
+                } else if is_literal {
+                    own
+                } else {
+                    Kind::Text
+                };
                 literal &= is_literal;
                 met
             }
@@ -191,12 +200,20 @@ pub(super) fn common(all: &[&Typed]) -> Option<Kind> {
 /// Both as one kind.
 pub(super) fn unify(left: Typed, right: Typed, tick_ms: u32) -> Result<(Typed, Typed, Kind)> {
     match common(&[&left, &right]) {
-        Some(Kind::Any) => Err(SqlError::at(left.span, "values that may be of any kind cannot be compared", hint_between(Kind::Any, Kind::Any))),
+        Some(Kind::Any) => Err(SqlError::at(
+            left.span,
+            "values that may be of any kind cannot be compared",
+            hint_between(Kind::Any, Kind::Any),
+        )),
         Some(kind) => Ok((left.to(kind, tick_ms)?, right.to(kind, tick_ms)?, kind)),
         None => Err(SqlError::at(
             left.span.union(&right.span),
             format!("{} and {} do not meet", left.kind.name(), right.kind.name()),
-            if right.kind == Kind::Null { String::new() } else { hint_between(left.kind, if left.kind == Kind::Any { left.kind } else { right.kind }) },
+            if right.kind == Kind::Null {
+                String::new()
+            } else {
+                hint_between(left.kind, if left.kind == Kind::Any { left.kind } else { right.kind })
+            },
         )),
     }
 }
@@ -216,7 +233,12 @@ pub(super) fn reckoned(arithmetic: Arithmetic, left: Typed, right: Typed, tick_m
         let may_fail = matches!(arithmetic, Arithmetic::Divide | Arithmetic::Remainder);
         // A sum that does not fit is NULL, which is not held against a sum: it is beyond any number of a game.
         let nullable = left.nullable || right.nullable || may_fail;
-        Ok(Typed { expr: Expr::Arithmetic(arithmetic, Box::new(left.expr), Box::new(right.expr)), kind, nullable, span })
+        Ok(Typed {
+            expr: Expr::Arithmetic(arithmetic, Box::new(left.expr), Box::new(right.expr)),
+            kind,
+            nullable,
+            span,
+        })
     };
     let add_or_subtract = matches!(arithmetic, Arithmetic::Add | Arithmetic::Subtract);
     match (left.kind, right.kind) {

@@ -130,8 +130,10 @@ pub fn plan<'a>(
             }
         }
         if still.len() == before {
-            let circles: Vec<_> =
-                still.into_iter().filter_map(|(file, statement)| unplanned(file, &statement, &problems)).collect();
+            let circles: Vec<_> = still
+                .into_iter()
+                .filter_map(|(file, statement)| unplanned(file, &statement, &problems))
+                .collect();
             problems.extend(circles);
             break;
         }
@@ -141,7 +143,11 @@ pub fn plan<'a>(
 }
 
 /// A view that waits for itself is a problem of its own; one that waits for a wrong view is not.
-fn unplanned(file: String, statement: &CreateStatement, problems: &[(String, SqlError)]) -> Option<(String, SqlError)> {
+fn unplanned(
+    file: String,
+    statement: &CreateStatement,
+    problems: &[(String, SqlError)],
+) -> Option<(String, SqlError)> {
     let hint = "views that read each other have no beginning: put what they share into a view that both read";
     let message = format!("`{}` needs itself, or a view that does", statement.name);
     problems.is_empty().then(|| (file, SqlError::at(statement.name.span, message, hint)))
@@ -153,13 +159,25 @@ fn check_name(statement: &CreateStatement, relations: &Relations, names: &BTreeS
         && name.starts_with(|char: char| char.is_ascii_lowercase())
         && name.len() <= 60;
     if !is_plain {
-        return Err(SqlError::at(span, format!("`{name}` is no name of a view"), "use small letters, digits and `_`, a letter first, at most 60"));
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is no name of a view"),
+            "use small letters, digits and `_`, a letter first, at most 60",
+        ));
     }
     if relations.contains_key(&name) || CATALOG.iter().any(|view| view.name == name) {
-        return Err(SqlError::at(span, format!("there is a view `{name}` already"), "docs/catalog.md lists the views of every world: take another name"));
+        return Err(SqlError::at(
+            span,
+            format!("there is a view `{name}` already"),
+            "docs/catalog.md lists the views of every world: take another name",
+        ));
     }
     if names.contains(&name) {
-        return Err(SqlError::at(span, format!("the view `{name}` is defined twice"), "take another name for one of them"));
+        return Err(SqlError::at(
+            span,
+            format!("the view `{name}` is defined twice"),
+            "take another name for one of them",
+        ));
     }
     if names.len() >= MAX_VIEWS {
         return Err(SqlError::at(span, format!("more than {MAX_VIEWS} views"), "put several into one"));
@@ -180,7 +198,13 @@ pub fn relation(view: &View) -> Relation {
 pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(Node, Vec<Column>)> {
     let statement = match statements(&format!("CREATE VIEW q AS {text}")).pop() {
         Some(statement) => statement?,
-        None => return Err(SqlError::at(sqlparser::tokenizer::Span::empty(), "there is no query", "write SELECT ...")),
+        None => {
+            return Err(SqlError::at(
+                sqlparser::tokenizer::Span::empty(),
+                "there is no query",
+                "write SELECT ...",
+            ));
+        }
     };
     let (plans, pending, blocked) = (BTreeMap::new(), BTreeSet::new(), Cell::new(false));
     let planner =
@@ -209,15 +233,32 @@ impl Planner<'_> {
         let size = plan.size();
         if size > MAX_NODES {
             let message = format!("a plan of {size} operators, with those of the views that it reads");
-            return Err(SqlError::at(statement.name.span, message, format!("at most {MAX_NODES}: join fewer views with themselves")));
+            return Err(SqlError::at(
+                statement.name.span,
+                message,
+                format!("at most {MAX_NODES}: join fewer views with themselves"),
+            ));
         }
         let key = plan.keys.iter().map(|key| key.iter().max().map_or(0, |last| last + 1)).min();
         let key = key.unwrap_or(columns.len());
         if let Some(column) = columns[..key].iter().find(|column| column.nullable) {
-            return Err(SqlError::at(statement.query.span(), format!("`{}` may be NULL, and is in the key of the view", column.name), key_hint(&columns, &plan, column)));
+            return Err(SqlError::at(
+                statement.query.span(),
+                format!("`{}` may be NULL, and is in the key of the view", column.name),
+                key_hint(&columns, &plan, column),
+            ));
         }
-        let view = View { name: folded(&statement.name), file: file.to_owned(), sql: statement.sql.clone(), columns, key, plan };
-        view.designed().check().map_err(|problem| SqlError::at(statement.name.span, problem.to_string(), problem.hint()))?;
+        let view = View {
+            name: folded(&statement.name),
+            file: file.to_owned(),
+            sql: statement.sql.clone(),
+            columns,
+            key,
+            plan,
+        };
+        view.designed()
+            .check()
+            .map_err(|problem| SqlError::at(statement.name.span, problem.to_string(), problem.hint()))?;
         Ok(view)
     }
 }
@@ -226,22 +267,37 @@ fn check_column(column: &Column) -> Result<()> {
     let span = sqlparser::tokenizer::Span::empty();
     let name = &column.name;
     if name == "realm" {
-        return Err(SqlError::at(span, "a column `realm`", "leave it out: the view's rows have it as their first column"));
+        return Err(SqlError::at(
+            span,
+            "a column `realm`",
+            "leave it out: the view's rows have it as their first column",
+        ));
     }
     let is_plain = name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
         && name.starts_with(|char: char| char.is_ascii_lowercase());
     if !is_plain {
-        return Err(SqlError::at(span, format!("`{name}` is no name of a column"), "use small letters, digits and `_`, a letter first"));
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is no name of a column"),
+            "use small letters, digits and `_`, a letter first",
+        ));
     }
     if column.kind == Kind::Null {
-        return Err(SqlError::at(span, format!("`{name}` is nothing but NULL"), "say of which kind: CAST(NULL AS INTEGER)"));
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is nothing but NULL"),
+            "say of which kind: CAST(NULL AS INTEGER)",
+        ));
     }
     Ok(())
 }
 
 fn key_hint(columns: &[Column], plan: &Node, nullable: &Column) -> String {
     let otherwise = format!("write WHERE {0} IS NOT NULL, or coalesce({0}, ...) AS {0}", nullable.name);
-    let sets = plan.keys.iter().filter(|key| key.len() < columns.len() && key.iter().all(|column| !columns[*column].nullable));
+    let sets = plan
+        .keys
+        .iter()
+        .filter(|key| key.len() < columns.len() && key.iter().all(|column| !columns[*column].nullable));
     match sets.min_by_key(|key| key.len()) {
         Some(key) => {
             let names: Vec<&str> = key.iter().map(|column| columns[*column].name.as_str()).collect();

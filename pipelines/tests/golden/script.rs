@@ -12,8 +12,8 @@ use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
+    FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 

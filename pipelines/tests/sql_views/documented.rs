@@ -16,7 +16,8 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn what_can_be_written_can() {
-    let texts: Vec<&str> = blocks().into_iter().filter(|(kind, _)| *kind == "sql").map(|(_, text)| text).collect();
+    let texts: Vec<&str> =
+        blocks().into_iter().filter(|(kind, _)| *kind == "sql").map(|(_, text)| text).collect();
     assert!(texts.len() > 8, "the examples are found");
     let files = texts.iter().map(|text| ("docs/sql.md", *text));
     let (views, problems) = plan(files, catalog_relations(), 10);

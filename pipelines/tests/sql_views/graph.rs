@@ -40,7 +40,8 @@ impl Run<'_> {
                 updates[dice.below(workers)].push((*table, packed, at.tick, *diff));
             }
         }
-        let clocks: Vec<_> = self.history.iter().filter_map(|at| Some((at.tick, at.clock.clone()?))).collect();
+        let clocks: Vec<_> =
+            self.history.iter().filter_map(|at| Some((at.tick, at.clock.clone()?))).collect();
         let last = self.history.last().map_or(0, |at| at.tick);
         let ticks: Vec<u64> = self.history.iter().map(|at| at.tick).collect();
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
@@ -51,7 +52,10 @@ impl Run<'_> {
             let (told, kinds) = (Arc::clone(&told), plan.kinds.clone());
             let mut clock = worker.dataflow(|scope| {
                 let (clock, clock_stream) = scope.new_input::<Vec<_>>();
-                let relations = tables.iter_mut().zip(TABLES).map(|(input, (name, ..))| (name.to_owned(), input.to_collection(scope)));
+                let relations = tables
+                    .iter_mut()
+                    .zip(TABLES)
+                    .map(|(input, (name, ..))| (name.to_owned(), input.to_collection(scope)));
                 let sources = Sources {
                     relations: relations.collect(),
                     begun: begun.to_collection(scope),

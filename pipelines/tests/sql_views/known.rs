@@ -64,7 +64,8 @@ impl<'a> Expressions<'a> {
             14 => Both::filled("CASE $ WHEN $ THEN 1 WHEN 2 THEN $ END", &[&one, &other, &one]),
             15 => {
                 let dec = self.dec(0);
-                let cut = Both::filled("(CAST($ AS INTEGER) - ($ < CAST($ AS INTEGER)))", &[&dec, &dec, &dec]);
+                let cut =
+                    Both::filled("(CAST($ AS INTEGER) - ($ < CAST($ AS INTEGER)))", &[&dec, &dec, &dec]);
                 let floor = Both::filled("floor($)", &[&dec]);
                 Both::of(floor.ours, cut.theirs_at(0, 0))
             }
@@ -112,7 +113,10 @@ impl<'a> Expressions<'a> {
             2 => Both::filled("trim($)", &[&one]),
             3 => Both::filled("ltrim($)", &[&one]),
             4 => Both::filled("rtrim($)", &[&one]),
-            5 => Both::filled(&format!("substr($, {}, {})", 1 + self.dice.below(3), self.dice.below(4)), &[&one]),
+            5 => Both::filled(
+                &format!("substr($, {}, {})", 1 + self.dice.below(3), self.dice.below(4)),
+                &[&one],
+            ),
             6 => Both::filled("replace($, 'o', '00')", &[&one]),
             7 => Both::filled("($ || $)", &[&one, &other]),
             8 => Both::filled("coalesce($, $)", &[&one, &other]),
@@ -155,7 +159,8 @@ impl<'a> Expressions<'a> {
             }
             8 => {
                 let one = self.text(low);
-                let pattern = ["'%o%'", "'b___'", "'%'", "'_%a_'", "'wolf'", "'x!_!%' ESCAPE '!'"][self.dice.below(6)];
+                let pattern =
+                    ["'%o%'", "'b___'", "'%'", "'_%a_'", "'wolf'", "'x!_!%' ESCAPE '!'"][self.dice.below(6)];
                 Both::filled(&format!("$ {}LIKE {pattern}", ["", "NOT "][self.dice.below(2)]), &[&one])
             }
             9 => {
@@ -165,7 +170,10 @@ impl<'a> Expressions<'a> {
             }
             10 => {
                 let (one, other) = (self.int(low), self.int(low));
-                Both::filled(["$ IS DISTINCT FROM $", "$ IS NOT DISTINCT FROM $"][self.dice.below(2)], &[&one, &other])
+                Both::filled(
+                    ["$ IS DISTINCT FROM $", "$ IS NOT DISTINCT FROM $"][self.dice.below(2)],
+                    &[&one, &other],
+                )
             }
             11 => {
                 let inner = self.truth(low);

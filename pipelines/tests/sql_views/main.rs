@@ -21,7 +21,8 @@ use rows::{Cell, Tables, relations};
 use sqlite::Sqlite;
 
 fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+    std::env::var(name)
+        .map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
 /// Plans a query, runs it over changing rows, and compares it with SQLite at every tick.
@@ -37,7 +38,11 @@ fn compare(seed: u64, query: &Both, sqlite: &mut Sqlite) -> Result<(), String> {
         sqlite.apply(&at.changes);
         let theirs = sqlite.rows(&query.theirs_at(at.now_ms(), at.world_ms()))?;
         if ours[number] != theirs {
-            return Err(format!("tick {number} ({}), {workers} workers:\n{}", at.tick, difference(&ours[number], &theirs)));
+            return Err(format!(
+                "tick {number} ({}), {workers} workers:\n{}",
+                at.tick,
+                difference(&ours[number], &theirs)
+            ));
         }
     }
     Ok(())

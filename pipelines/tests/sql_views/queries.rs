@@ -13,10 +13,40 @@ use crate::rows::TABLES;
 
 /// What every run must have had in its queries.
 pub(crate) const WORDS: [&str; 34] = [
-    "where", "inner join", "using", "comma join", "left join", "derived", "group by", "group by everything",
-    "having", "count", "count distinct", "sum", "avg", "min", "max", "filter", "distinct", "union all", "union",
-    "except", "intersect", "in", "not in", "exists", "not exists", "row_number", "limit", "with", "now", "world_now",
-    "tumble", "hop", "self join", "sum distinct",
+    "where",
+    "inner join",
+    "using",
+    "comma join",
+    "left join",
+    "derived",
+    "group by",
+    "group by everything",
+    "having",
+    "count",
+    "count distinct",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "filter",
+    "distinct",
+    "union all",
+    "union",
+    "except",
+    "intersect",
+    "in",
+    "not in",
+    "exists",
+    "not exists",
+    "row_number",
+    "limit",
+    "with",
+    "now",
+    "world_now",
+    "tumble",
+    "hop",
+    "self join",
+    "sum distinct",
 ];
 
 /// A text for worldflow, and one for SQLite.
@@ -133,7 +163,11 @@ impl Queries {
                 conditions.push(self.condition(&from));
             }
         }
-        let filter = if conditions.is_empty() { Both::same("") } else { Both::filled(" WHERE $", &[&Both::joined(&conditions, " AND ")]) };
+        let filter = if conditions.is_empty() {
+            Both::same("")
+        } else {
+            Both::filled(" WHERE $", &[&Both::joined(&conditions, " AND ")])
+        };
         match self.dice.below(100) {
             0..40 => self.grouped(&from, &filter),
             40..47 => self.everything(&from, &filter),
@@ -150,7 +184,12 @@ impl Queries {
         let (table, _, columns) = TABLES[place];
         let alias = self.name("t");
         let named = columns.iter().map(|(name, kind)| Named { name: format!("{alias}.{name}"), kind: *kind });
-        (Both::same(format!("{table} AS {alias}")), named.collect(), format!("{alias}.player"), table != "kills")
+        (
+            Both::same(format!("{table} AS {alias}")),
+            named.collect(),
+            format!("{alias}.player"),
+            table != "kills",
+        )
     }
 
     fn from(&mut self, depth: usize) -> From {
@@ -158,7 +197,10 @@ impl Queries {
             self.word("derived");
             let inner = self.select(1);
             let alias = self.name("d");
-            let columns = inner.columns.iter().map(|column| Named { name: format!("{alias}.{}", column.name), kind: column.kind });
+            let columns = inner
+                .columns
+                .iter()
+                .map(|column| Named { name: format!("{alias}.{}", column.name), kind: column.kind });
             let columns = columns.collect();
             let text = Both::filled(&format!("($) AS {alias}"), &[&inner.text]);
             return From { text, columns, conditions: Vec::new(), players: Vec::new() };
@@ -184,7 +226,9 @@ impl Queries {
                         from_players.push(other);
                     }
                 }
-                1 if from_players.len() < 2 && columns.iter().filter(|column| column.name.ends_with(".player")).count() == 1 => {
+                1 if from_players.len() < 2
+                    && columns.iter().filter(|column| column.name.ends_with(".player")).count() == 1 =>
+                {
                     self.word("using");
                     text = Both::filled("$ JOIN $ USING (player)", &[&text, &table]);
                 }
@@ -210,11 +254,13 @@ impl Queries {
 
     fn condition(&mut self, from: &From) -> Both {
         let subquery = self.dice.below(100);
-        let moments: Vec<Named> = from.columns.iter().filter(|column| column.kind.is_moment()).cloned().collect();
+        let moments: Vec<Named> =
+            from.columns.iter().filter(|column| column.kind.is_moment()).cloned().collect();
         if subquery < 25 && !moments.is_empty() {
             return self.bound(&moments);
         }
-        let players: Vec<&Named> = from.columns.iter().filter(|column| column.name.ends_with(".player")).collect();
+        let players: Vec<&Named> =
+            from.columns.iter().filter(|column| column.name.ends_with(".player")).collect();
         if subquery < 55 && !players.is_empty() {
             let player = self.dice.pick(&players).name.clone();
             return self.subquery(&player, from);
@@ -227,7 +273,8 @@ impl Queries {
         let world = moment.kind == Kind::World;
         self.word(if world { "world_now" } else { "now" });
         let present = if world { Both::of("world_now()", "{WORLD}") } else { Both::of("now()", "{NOW}") };
-        let theirs = if moment.kind == Kind::Tick { format!("({} * 10)", moment.name) } else { moment.name.clone() };
+        let theirs =
+            if moment.kind == Kind::Tick { format!("({} * 10)", moment.name) } else { moment.name.clone() };
         let moment = Both::of(moment.name, theirs);
         let ms = 50 * (1 + self.dice.below(8));
         let span = Both::of(format!("INTERVAL '{ms} ms'"), ms.to_string());
@@ -257,11 +304,17 @@ impl Queries {
             }
             2 => {
                 self.word("exists");
-                Both::filled("EXISTS (SELECT * FROM $ WHERE $ = $ AND $)", &[&table, &other_column, &outer, &test])
+                Both::filled(
+                    "EXISTS (SELECT * FROM $ WHERE $ = $ AND $)",
+                    &[&table, &other_column, &outer, &test],
+                )
             }
             _ => {
                 self.word("not exists");
-                Both::filled("NOT EXISTS (SELECT 1 FROM $ WHERE $ AND $ = $)", &[&table, &test, &outer, &other_column])
+                Both::filled(
+                    "NOT EXISTS (SELECT 1 FROM $ WHERE $ AND $ = $)",
+                    &[&table, &test, &outer, &other_column],
+                )
             }
         }
     }
@@ -274,7 +327,8 @@ impl Queries {
             items.push(Both::filled(&format!("$ AS {name}"), &[&item]));
             columns.push(Named { name, kind });
         }
-        let text = Both::filled(&format!("{select} $ FROM $$"), &[&Both::joined(&items, ", "), &from.text, filter]);
+        let text =
+            Both::filled(&format!("{select} $ FROM $$"), &[&Both::joined(&items, ", "), &from.text, filter]);
         Selected { text, columns }
     }
 
@@ -289,7 +343,8 @@ impl Queries {
 
     fn aggregate(&mut self, columns: &[Named]) -> (Both, Kind) {
         let mut expressions = Expressions::new(&mut self.dice, columns);
-        let (int, dec, text) = (expressions.of(Kind::Int, 1), expressions.of(Kind::Dec, 0), expressions.of(Kind::Text, 0));
+        let (int, dec, text) =
+            (expressions.of(Kind::Int, 1), expressions.of(Kind::Dec, 0), expressions.of(Kind::Text, 0));
         let number = if self.dice.percent(50) { (int.clone(), Kind::Int) } else { (dec, Kind::Dec) };
         let (word, text, kind) = match self.dice.below(12) {
             0 | 1 => ("count", Both::same("count(*)"), Kind::Int),
@@ -316,11 +371,16 @@ impl Queries {
         self.word("group by");
         let (mut items, mut columns, mut by) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..1 + self.dice.below(2) {
-            let moments: Vec<Named> = from.columns.iter().filter(|column| column.kind.is_moment()).cloned().collect();
+            let moments: Vec<Named> =
+                from.columns.iter().filter(|column| column.kind.is_moment()).cloned().collect();
             let (item, kind) = if self.dice.percent(25) && !moments.is_empty() {
                 self.word("tumble");
                 let moment = self.dice.pick(&moments).clone();
-                let ms = if moment.kind == Kind::Tick { format!("({} * 10)", moment.name) } else { moment.name.clone() };
+                let ms = if moment.kind == Kind::Tick {
+                    format!("({} * 10)", moment.name)
+                } else {
+                    moment.name.clone()
+                };
                 let theirs = format!("(({ms} / 200 - ({ms} % 200 < 0)) * 200)");
                 let kind = if moment.kind == Kind::World { Kind::World } else { Kind::Time };
                 (Both::of(format!("tumble({}, INTERVAL '200 ms')", moment.name), theirs), kind)
@@ -329,7 +389,11 @@ impl Queries {
             };
             let name = self.name("k");
             // By the expression, or by the name of the column; a number alone would be the place of a column.
-            by.push(if item.ours.contains(|char: char| char.is_alphabetic()) && self.dice.percent(50) { item.clone() } else { Both::same(name.clone()) });
+            by.push(if item.ours.contains(|char: char| char.is_alphabetic()) && self.dice.percent(50) {
+                item.clone()
+            } else {
+                Both::same(name.clone())
+            });
             items.push(Both::filled(&format!("$ AS {name}"), &[&item]));
             columns.push(Named { name, kind });
         }
@@ -361,11 +425,16 @@ impl Queries {
             items.push(Both::filled(&format!("$ AS {name}"), &[&item]));
             columns.push(Named { name, kind });
         }
-        Selected { text: Both::filled("SELECT $ FROM $$", &[&Both::joined(&items, ", "), &from.text, filter]), columns }
+        Selected {
+            text: Both::filled("SELECT $ FROM $$", &[&Both::joined(&items, ", "), &from.text, filter]),
+            columns,
+        }
     }
 
     fn set(&mut self) -> Both {
-        let kinds: Vec<Kind> = (0..1 + self.dice.below(3)).map(|_| [Kind::Int, Kind::Text, Kind::Bool, Kind::Dec][self.dice.below(4)]).collect();
+        let kinds: Vec<Kind> = (0..1 + self.dice.below(3))
+            .map(|_| [Kind::Int, Kind::Text, Kind::Bool, Kind::Dec][self.dice.below(4)])
+            .collect();
         let mut side = |queries: &mut Queries| {
             let from = queries.from(1);
             let items = kinds.iter().enumerate().map(|(place, kind)| {
@@ -373,11 +442,20 @@ impl Queries {
                 Both::filled(&format!("$ AS s{place}"), &[&item])
             });
             let items: Vec<Both> = items.collect();
-            let filter = if from.conditions.is_empty() { Both::same("") } else { Both::filled(" WHERE $", &[&Both::joined(&from.conditions, " AND ")]) };
+            let filter = if from.conditions.is_empty() {
+                Both::same("")
+            } else {
+                Both::filled(" WHERE $", &[&Both::joined(&from.conditions, " AND ")])
+            };
             Both::filled("SELECT $ FROM $$", &[&Both::joined(&items, ", "), &from.text, &filter])
         };
         let (left, right) = (side(self), side(self));
-        let (word, op) = *self.dice.pick(&[("union all", "UNION ALL"), ("union", "UNION"), ("except", "EXCEPT"), ("intersect", "INTERSECT")]);
+        let (word, op) = *self.dice.pick(&[
+            ("union all", "UNION ALL"),
+            ("union", "UNION"),
+            ("except", "EXCEPT"),
+            ("intersect", "INTERSECT"),
+        ]);
         self.word(word);
         Both::filled(&format!("$ {op} $"), &[&left, &right])
     }
@@ -402,9 +480,15 @@ impl Queries {
         self.word("row_number");
         let inner = self.select(1);
         let order = self.order(&inner.columns, "r.");
-        let partition = if self.dice.percent(70) { format!("PARTITION BY r.{} ", self.dice.pick(&inner.columns).name) } else { String::new() };
+        let partition = if self.dice.percent(70) {
+            format!("PARTITION BY r.{} ", self.dice.pick(&inner.columns).name)
+        } else {
+            String::new()
+        };
         let bound = ["n <= 2", "n < 2", "n = 2", "3 >= n"][self.dice.below(4)];
-        let text = format!("SELECT * FROM (SELECT r.*, row_number() OVER ({partition}ORDER BY $) AS n FROM ($) AS r) AS q WHERE {bound}");
+        let text = format!(
+            "SELECT * FROM (SELECT r.*, row_number() OVER ({partition}ORDER BY $) AS n FROM ($) AS r) AS q WHERE {bound}"
+        );
         Selected { text: Both::filled(&text, &[&order, &inner.text]), columns: inner.columns }
     }
 
@@ -421,22 +505,34 @@ impl Queries {
         let inner = self.select(1);
         let column = self.dice.pick(&inner.columns).name.clone();
         let how = if self.dice.percent(50) { "JOIN" } else { "LEFT JOIN" };
-        let text = format!("WITH w AS ($) SELECT x.*, y.{column} AS other FROM w AS x {how} w AS y ON x.{column} = y.{column}");
+        let text = format!(
+            "WITH w AS ($) SELECT x.*, y.{column} AS other FROM w AS x {how} w AS y ON x.{column} = y.{column}"
+        );
         Both::filled(&text, &[&inner.text])
     }
 
     fn hopped(&mut self) -> Both {
         self.word("hop");
         let alias = self.name("t");
-        let columns: Vec<Named> = TABLES[1].2.iter().map(|(name, kind)| Named { name: format!("{alias}.{name}"), kind: *kind }).collect();
+        let columns: Vec<Named> = TABLES[1]
+            .2
+            .iter()
+            .map(|(name, kind)| Named { name: format!("{alias}.{name}"), kind: *kind })
+            .collect();
         let test = Expressions::new(&mut self.dice, &columns).truth(1);
         let (item, _) = self.aggregate(&columns);
         let column = if self.dice.percent(50) { "at" } else { "world_ms" };
         let at = format!("{alias}.{column}");
         let theirs = format!("(({at} / 100 - ({at} % 100 < 0)) * 100 - h.k * 100)");
         let window = Both::of(format!("hop({at}, INTERVAL '100 ms', INTERVAL '300 ms')"), theirs);
-        let windows = Both::of("", format!("(SELECT 0 AS k UNION ALL SELECT 1 UNION ALL SELECT 2) AS h JOIN "));
+        let windows =
+            Both::of("", format!("(SELECT 0 AS k UNION ALL SELECT 1 UNION ALL SELECT 2) AS h JOIN "));
         let there = Both::of("", format!("{at} IS NOT NULL AND "));
-        Both::filled(&format!("SELECT $ AS w, {alias}.target AS target, $ AS a FROM $kills AS {alias} WHERE $$ GROUP BY w, {alias}.target"), &[&window, &item, &windows, &there, &test])
+        Both::filled(
+            &format!(
+                "SELECT $ AS w, {alias}.target AS target, $ AS a FROM $kills AS {alias} WHERE $$ GROUP BY w, {alias}.target"
+            ),
+            &[&window, &item, &windows, &there, &test],
+        )
     }
 }

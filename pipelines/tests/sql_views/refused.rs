@@ -7,7 +7,11 @@ use worldflow_operators::sql::{catalog_relations, plan};
 fn check(queries: &[&str], expected: &Expect) {
     let mut said = String::new();
     for query in queries {
-        let text = if query.starts_with("CREATE") { (*query).to_owned() } else { format!("CREATE VIEW v AS {query}") };
+        let text = if query.starts_with("CREATE") {
+            (*query).to_owned()
+        } else {
+            format!("CREATE VIEW v AS {query}")
+        };
         let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
         said.push_str(&format!("{text}\n"));
         for (_, error) in &problems {
@@ -310,11 +314,19 @@ fn a_text_that_lies_too_deep_or_is_too_long_is_refused() {
     let long = format!("SELECT {} AS n FROM levels", vec!["level"; 3_000].join(" + "));
     let chain = format!("SELECT player, {} AS n FROM levels", vec!["level"; 1_000].join(" + "));
     let doubled = (0..12).fold("CREATE VIEW v0 AS SELECT player FROM levels;".to_owned(), |text, n| {
-        format!("{text} CREATE VIEW v{} AS SELECT a.player FROM v{n} AS a JOIN v{n} AS b USING (player);", n + 1)
+        format!(
+            "{text} CREATE VIEW v{} AS SELECT a.player FROM v{n} AS a JOIN v{n} AS b USING (player);",
+            n + 1
+        )
     });
-    for (text, said) in [(deep, "too deep"), (long, "words and signs"), (chain, "too deep"), (doubled, "operators")] {
+    for (text, said) in
+        [(deep, "too deep"), (long, "words and signs"), (chain, "too deep"), (doubled, "operators")]
+    {
         let text = if text.starts_with("CREATE") { text } else { format!("CREATE VIEW v AS {text}") };
         let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
-        assert!(problems.first().is_some_and(|(_, error)| error.message.contains(said)), "{said}: {problems:?}");
+        assert!(
+            problems.first().is_some_and(|(_, error)| error.message.contains(said)),
+            "{said}: {problems:?}"
+        );
     }
 }

@@ -113,12 +113,21 @@ impl Tables {
                 // Faster, slower, a jump to and fro, a pause.
                 let now = clock.world_ms_at(tick, TICK_MS);
                 let jump = [0, 0, 700, -700][dice.below(4)];
-                clock = self::clock(tick, now + jump, 1 + u32::try_from(dice.below(4)).expect("small"), dice.percent(20));
+                clock = self::clock(
+                    tick,
+                    now + jump,
+                    1 + u32::try_from(dice.below(4)).expect("small"),
+                    dice.percent(20),
+                );
                 Some(clock.clone())
             } else {
                 None
             };
-            let changes = if dice.percent(20) { Vec::new() } else { tables.changes(tick, clock.world_ms_at(tick, TICK_MS), dice) };
+            let changes = if dice.percent(20) {
+                Vec::new()
+            } else {
+                tables.changes(tick, clock.world_ms_at(tick, TICK_MS), dice)
+            };
             history.push(At { tick, changes, clock: told, world_ms: clock.world_ms_at(tick, TICK_MS) });
             tick += 1 + dice.next() % 40;
         }
@@ -162,11 +171,17 @@ impl Tables {
                     "region" => sym(["north", "south", "east"][dice.below(3)]),
                     "target" => sym(["wolf", "bear", "north"][dice.below(3)]),
                     "guild" => sym(["oak", "elm", "ash"][dice.below(3)]),
-                    "title" => Value::text(["the Bold", "bear", " of  Elm ", "", "Wolf's bane", "x_%"][dice.below(6)]),
+                    "title" => Value::text(
+                        ["the Bold", "bear", " of  Elm ", "", "Wolf's bane", "x_%"][dice.below(6)],
+                    ),
                     "number" => Value::Int(number),
-                    "at" => Value::Int(small(usize::try_from(tick).expect("small")) * 10 + small(dice.below(400)) - 300),
+                    "at" => Value::Int(
+                        small(usize::try_from(tick).expect("small")) * 10 + small(dice.below(400)) - 300,
+                    ),
                     "world_ms" => Value::Int(world_ms + small(dice.below(900)) - 500),
-                    "since" => Value::Int(small(usize::try_from(tick).expect("small")) - small(dice.below(30)) + 5),
+                    "since" => {
+                        Value::Int(small(usize::try_from(tick).expect("small")) - small(dice.below(30)) + 5)
+                    }
                     _ => match kind {
                         Kind::Bool => Value::Bool(dice.percent(50)),
                         // Quarters: exact in binary, too.

@@ -19,7 +19,8 @@ impl Sqlite {
     pub(crate) fn open() -> Sqlite {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let options = SqliteConnectOptions::new().in_memory(true).pragma("case_sensitive_like", "ON");
-        let connection = runtime.block_on(SqliteConnection::connect_with(&options)).expect("a database in memory");
+        let connection =
+            runtime.block_on(SqliteConnection::connect_with(&options)).expect("a database in memory");
         let mut sqlite = Sqlite { runtime, connection };
         for (name, _, columns) in TABLES {
             let columns: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
@@ -49,7 +50,11 @@ impl Sqlite {
                 let values: Vec<String> = row.iter().map(literal).collect();
                 return format!("INSERT INTO {name} VALUES ({})", values.join(", "));
             }
-            let key = columns.iter().zip(row).take(key).map(|((name, _), value)| format!("{name} = {}", literal(value)));
+            let key = columns
+                .iter()
+                .zip(row)
+                .take(key)
+                .map(|((name, _), value)| format!("{name} = {}", literal(value)));
             format!("DELETE FROM {name} WHERE {}", key.collect::<Vec<_>>().join(" AND "))
         });
         let all: Vec<String> = statements.collect();

@@ -79,7 +79,8 @@ impl DefinedViews {
         let mut wanted = BTreeMap::new();
         for view in views {
             // The definition is known by its id; a text that names another view is not that view.
-            if self.texts.contains_key(&view.name) && view.file == view.name
+            if self.texts.contains_key(&view.name)
+                && view.file == view.name
                 && let Ok(id) = view.designed().id()
             {
                 wanted.insert(view.name.clone(), Installed { id, plan: view.plan });
@@ -92,7 +93,9 @@ impl DefinedViews {
                 continue;
             }
             if old.map(|old| old.view.id) != new.as_ref().map(|new| new.id) {
-                changes.catalog.push(CatalogEdit { name: Sym::new(&name), view: new.as_ref().map(|new| new.id) });
+                changes
+                    .catalog
+                    .push(CatalogEdit { name: Sym::new(&name), view: new.as_ref().map(|new| new.id) });
             }
             changes.gone.extend(old.map(|old| (old.group, old.place)));
             match new {
@@ -115,10 +118,15 @@ impl DefinedViews {
 mod tests {
     use super::*;
 
-    fn edit(views: &mut DefinedViews, name: &str, sql: Option<&str>) -> (usize, Vec<(usize, usize)>, Vec<(String, bool)>) {
+    fn edit(
+        views: &mut DefinedViews,
+        name: &str,
+        sql: Option<&str>,
+    ) -> (usize, Vec<(usize, usize)>, Vec<(String, bool)>) {
         let def = sql.map(|sql| Arc::new(SqlViewDef { sql: format!("CREATE VIEW {name} AS {sql}") }));
         let changes = views.edit(vec![(Sym::new(name), def)]);
-        let catalog = changes.catalog.iter().map(|edit| (edit.name.to_string(), edit.view.is_some())).collect();
+        let catalog =
+            changes.catalog.iter().map(|edit| (edit.name.to_string(), edit.view.is_some())).collect();
         (changes.installed.len(), changes.gone, catalog)
     }
 
@@ -126,15 +134,33 @@ mod tests {
     fn an_edit_changes_what_it_names_and_what_reads_that() {
         let mut views = DefinedViews::new(10);
         let there = |name: &str, is| vec![(name.to_owned(), is)];
-        assert_eq!(edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 3")), (1, vec![], there("high", true)));
-        assert_eq!(edit(&mut views, "highest", Some("SELECT max(level) AS level FROM high")), (1, vec![], there("highest", true)));
+        assert_eq!(
+            edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 3")),
+            (1, vec![], there("high", true))
+        );
+        assert_eq!(
+            edit(&mut views, "highest", Some("SELECT max(level) AS level FROM high")),
+            (1, vec![], there("highest", true))
+        );
         // The same text again, and another that means the same.
-        assert_eq!(edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 3")), (0, vec![], vec![]));
-        assert_eq!(edit(&mut views, "high", Some("SELECT player, level FROM levels  WHERE (level > 3)")), (0, vec![], vec![]));
+        assert_eq!(
+            edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 3")),
+            (0, vec![], vec![])
+        );
+        assert_eq!(
+            edit(&mut views, "high", Some("SELECT player, level FROM levels  WHERE (level > 3)")),
+            (0, vec![], vec![])
+        );
         // Other rows of the same shape: no change of the catalog, but of both dataflows.
-        assert_eq!(edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 4")), (2, vec![(0, 0), (1, 0)], vec![]));
+        assert_eq!(
+            edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 4")),
+            (2, vec![(0, 0), (1, 0)], vec![])
+        );
         // Another shape.
-        assert_eq!(edit(&mut views, "high", Some("SELECT player, level, experience FROM levels WHERE level > 4")), (2, vec![(2, 0), (2, 1)], there("high", true)));
+        assert_eq!(
+            edit(&mut views, "high", Some("SELECT player, level, experience FROM levels WHERE level > 4")),
+            (2, vec![(2, 0), (2, 1)], there("high", true))
+        );
         // What it is made from is gone.
         let both = vec![("high".to_owned(), false), ("highest".to_owned(), false)];
         assert_eq!(edit(&mut views, "high", None), (0, vec![(3, 0), (3, 1)], both));

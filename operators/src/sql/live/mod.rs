@@ -25,17 +25,17 @@ use std::rc::Rc;
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::input::InputSession;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::Input as _;
 use timely::scheduling::Activator;
 use timely::worker::Worker;
-use timely::container::CapacityContainerBuilder;
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
-pub(crate) use self::tap::{Told, tap};
 use self::defined::Installed;
 use self::shown::shown;
+pub(crate) use self::tap::{Told, tap};
 use super::packed::Packed;
 use super::run::{Dataflows, Sources, unpacked};
 use crate::machine::ViewRow;

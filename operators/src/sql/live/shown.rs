@@ -40,7 +40,8 @@ pub(super) fn shown<'scope>(
     builder.set_notify_for(0, FrontierInterest::IfCapability);
     builder.set_notify_for(1, FrontierInterest::IfCapability);
     let (output, made) = builder.new_output();
-    let mut output = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(output);
+    let mut output =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(output);
     builder.build(move |initial| {
         drop(initial);
         let mut views = Views { rows: ids.iter().map(|_| Some(FxHashMap::default())).collect(), ids };

@@ -66,8 +66,10 @@ pub(crate) fn tap<'scope>(
     let mut told = builder.new_input(told, Exchange::new(|(worker, _): &(u64, Told)| *worker));
     let (rows_out, rows) = builder.new_output();
     let (catalog_out, catalog) = builder.new_output();
-    let mut rows_out = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(rows_out);
-    let mut catalog_out = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(CatalogEdit, Tick)>>>::from(catalog_out);
+    let mut rows_out =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(rows_out);
+    let mut catalog_out =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(CatalogEdit, Tick)>>>::from(catalog_out);
     let shared = Rc::new(RefCell::new(Shared::default()));
     let activator = scope.activator_for(builder.operator_info().address);
     shared.borrow_mut().waiting = Some(activator);

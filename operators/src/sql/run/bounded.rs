@@ -32,7 +32,12 @@ type Updates = Vec<(Packed, Tick, Diff)>;
 type Waiting = BTreeMap<Tick, (Updates, Option<ClockNow>, Capability<Tick>)>;
 
 /// The rows for which a bound holds, as time passes.
-pub(super) fn bounded<'scope>(rows: Rows<'scope>, bound: While, clock: StreamVec<'scope, Tick, ClockNow>, tick_ms: u32) -> Rows<'scope> {
+pub(super) fn bounded<'scope>(
+    rows: Rows<'scope>,
+    bound: While,
+    clock: StreamVec<'scope, Tick, ClockNow>,
+    tick_ms: u32,
+) -> Rows<'scope> {
     let stream = rows.inner;
     let mut builder = OperatorBuilder::new("while".to_owned(), stream.scope());
     let by_row = Exchange::new(|(row, _, _): &(Packed, Tick, Diff)| route(row));
@@ -51,20 +56,28 @@ pub(super) fn bounded<'scope>(rows: Rows<'scope>, bound: While, clock: StreamVec
             input.for_each(|capability, data| {
                 for update in data.drain(..) {
                     let tick = update.1;
-                    let at = waiting.entry(tick).or_insert_with(|| (Vec::new(), None, capability.delayed(&tick, 0)));
+                    let at = waiting
+                        .entry(tick)
+                        .or_insert_with(|| (Vec::new(), None, capability.delayed(&tick, 0)));
                     at.0.push(update);
                 }
             });
             clock.for_each(|capability, data| {
-                if spans.bound.world && let Some(now) = data.drain(..).next_back() {
+                if spans.bound.world
+                    && let Some(now) = data.drain(..).next_back()
+                {
                     let tick = *capability.least().expect("a message has a time");
-                    let at = waiting.entry(tick).or_insert_with(|| (Vec::new(), None, capability.delayed(&tick, 0)));
+                    let at = waiting
+                        .entry(tick)
+                        .or_insert_with(|| (Vec::new(), None, capability.delayed(&tick, 0)));
                     at.1 = Some(now);
                 }
             });
             loop {
                 let next_alarm = alarm.as_ref().map(|capability| *capability.time());
-                let Some(tick) = waiting.keys().next().copied().into_iter().chain(next_alarm).min() else { break };
+                let Some(tick) = waiting.keys().next().copied().into_iter().chain(next_alarm).min() else {
+                    break;
+                };
                 if frontiers.iter().any(|frontier| frontier.less_equal(&tick)) {
                     break;
                 }
@@ -179,7 +192,8 @@ impl Spans {
     /// The first tick after this at which anything comes or goes.
     fn next_tick(&self, tick: Tick) -> Option<Tick> {
         let now = self.now?;
-        let (next, _) = self.ends.range((std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded)).next()?;
+        let (next, _) =
+            self.ends.range((std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded)).next()?;
         let at = if self.bound.world {
             self.clock.as_ref()?.tick_of(*next, self.tick_ms)?
         } else {
@@ -207,9 +221,12 @@ mod tests {
 
     #[test]
     fn a_row_goes_in_the_first_tick_in_which_its_bound_does_not_hold() {
-        for (comparison, moment, last) in
-            [(Comparison::AtMost, 50, 5), (Comparison::AtMost, 59, 5), (Comparison::Less, 50, 4), (Comparison::Less, 51, 5)]
-        {
+        for (comparison, moment, last) in [
+            (Comparison::AtMost, 50, 5),
+            (Comparison::AtMost, 59, 5),
+            (Comparison::Less, 50, 4),
+            (Comparison::Less, 51, 5),
+        ] {
             let mut spans = spans(comparison);
             assert_eq!(spans.step(1, vec![(row(moment), 1, 1)], None), vec![(row(moment), 1)]);
             assert_eq!(spans.next_tick(1), Some(last + 1), "{comparison:?} {moment}");

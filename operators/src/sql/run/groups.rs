@@ -187,7 +187,11 @@ impl Kept {
             Call::Sum | Call::Avg if self.count <= 0 => Value::Null,
             Call::Sum => sum_of(self.sum).unwrap_or_default(),
             Call::Avg => {
-                let scale = if aggregate.kind == Kind::Dec { 1 } else { i128::from(worldflow_schemas::value::DEC_ONE) };
+                let scale = if aggregate.kind == Kind::Dec {
+                    1
+                } else {
+                    i128::from(worldflow_schemas::value::DEC_ONE)
+                };
                 sum_of(nearest(self.sum.saturating_mul(scale), i128::from(self.count))).unwrap_or_default()
             }
         }

@@ -67,7 +67,8 @@ pub(super) fn keyed<'scope>(
             input.for_each(|capability, data| {
                 for update in data.drain(..) {
                     let tick = update.1;
-                    let at = waiting.entry(tick).or_insert_with(|| (Vec::new(), capability.delayed(&tick, 0)));
+                    let at =
+                        waiting.entry(tick).or_insert_with(|| (Vec::new(), capability.delayed(&tick, 0)));
                     at.0.push(update);
                 }
             });

@@ -108,7 +108,8 @@ impl<'scope> Dataflows<'scope> {
                 let (everything, by) = (by.is_empty(), by.clone());
                 let mut rows = self.rows(input).map(move |row| (of_cells(&by, &row), (0, row)));
                 if everything {
-                    rows = rows.concat(self.sources.begun.clone().map(|()| (Packed::empty(), (1, Packed::empty()))));
+                    rows = rows
+                        .concat(self.sources.begun.clone().map(|()| (Packed::empty(), (1, Packed::empty()))));
                 }
                 keyed("reduce", rows, rule)
             }
@@ -125,7 +126,11 @@ impl<'scope> Dataflows<'scope> {
             Op::Top(input, top) => {
                 let by = top.by.clone();
                 let rows = self.rows(input).map(move |row| (of_cells(&by, &row), (0, row)));
-                keyed("top", rows, Rule::Top(Rc::new(TopRows { top: top.clone(), kinds: input.kinds.clone() })))
+                keyed(
+                    "top",
+                    rows,
+                    Rule::Top(Rc::new(TopRows { top: top.clone(), kinds: input.kinds.clone() })),
+                )
             }
             Op::While(input, bound) => {
                 let rows = self.rows(input);
@@ -140,7 +145,8 @@ impl<'scope> Dataflows<'scope> {
 
     fn join(&mut self, join: &Join) -> Rows<'scope> {
         let side = |left: bool| -> Vec<Cell> {
-            let cell = |(one, other, kind): &(Expr, Expr, Kind)| (if left { one } else { other }.clone(), *kind);
+            let cell =
+                |(one, other, kind): &(Expr, Expr, Kind)| (if left { one } else { other }.clone(), *kind);
             join.keys.iter().map(cell).collect()
         };
         let left = self.by_key(&join.left, side(true));
@@ -174,7 +180,10 @@ impl<'scope> Dataflows<'scope> {
         let rows = self.rows(node);
         let of = key.clone();
         let made = self.arranged.entry((node.clone(), key));
-        made.or_insert_with(|| rows.map(move |row| (of_cells(&of, &row), row)).arrange_by_key_named("rows by key")).clone()
+        made.or_insert_with(|| {
+            rows.map(move |row| (of_cells(&of, &row), row)).arrange_by_key_named("rows by key")
+        })
+        .clone()
     }
 
     /// The keys that rows of a plan have, none of them NULL.

@@ -48,7 +48,13 @@ fn push(value: &Value, descending: bool, nulls_first: bool, bytes: &mut Ordered)
             bytes.push(3);
             for byte in value.as_str().unwrap_or_default().bytes() {
                 // A text ends with what is less than any of its bytes.
-                bytes.extend_from_slice(if byte == 0 { &[1, 1] } else if byte == 1 { &[1, 2] } else { std::slice::from_ref(&byte) });
+                bytes.extend_from_slice(if byte == 0 {
+                    &[1, 1]
+                } else if byte == 1 {
+                    &[1, 2]
+                } else {
+                    std::slice::from_ref(&byte)
+                });
             }
             bytes.push(0);
         }
