@@ -412,7 +412,11 @@ impl<'a> Resolver<'a> {
             Some(escape) => match self.expr(escape)?.expr {
                 Expr::Literal(Value::Text(text)) if text.chars().count() == 1 => text.chars().next(),
                 _ => {
-                    return Err(SqlError::at(escape.span(), "ESCAPE takes one character", "write ESCAPE '!'"));
+                    return Err(SqlError::at(
+                        escape.span(),
+                        "ESCAPE takes one character",
+                        "write ESCAPE '!'",
+                    ));
                 }
             },
         };

@@ -27,9 +27,10 @@ pub(super) fn run(args: &ExplainViewArgs) -> anyhow::Result<ExitCode> {
     if texts.is_empty() {
         let names = views.iter().map(|view| view.name.as_str());
         let near = args.view.as_deref().and_then(|name| did_you_mean(name, names));
-        let hint = near.map_or("views stand in views/*.sql; `worldflow check` says what is wrong with them".to_owned(), |near| {
-            format!("did you mean `{near}`?")
-        });
+        let hint = near.map_or(
+            "views stand in views/*.sql; `worldflow check` says what is wrong with them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
         anyhow::bail!("no such view in SQL that can run\nhint: {hint}");
     }
     super::show(&texts.join("\n"))

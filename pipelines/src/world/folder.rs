@@ -126,7 +126,8 @@ impl Folder {
         };
         for entry in std::fs::read_dir(path).map_err(unreadable(path))? {
             let file = entry.map_err(unreadable(path))?.path();
-            let is_wanted = file.extension().is_some_and(|ext| extensions.iter().any(|wanted| ext == *wanted));
+            let is_wanted =
+                file.extension().is_some_and(|ext| extensions.iter().any(|wanted| ext == *wanted));
             let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
             if !is_wanted || !file.is_file() {
                 continue;

@@ -85,20 +85,7 @@ impl LoadedWorld {
     ///
     /// # Errors
     /// With every problem in them.
-    pub /// The views in SQL of a world folder, planned; those with problems are left out.
-#[must_use]
-pub fn sql_views(folder: &Folder) -> Vec<View> {
-    let mut problems = Problems::default();
-    let documents = spot::parse_all(folder, &mut problems);
-    let definitions = Definitions::collect(&documents, &mut problems);
-    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
-    sql_views::planned(folder, tick_ms, &mut problems)
-}
-
-/// The length of ticks of a world that does not say it.
-const DEFAULT_TICK_MS: u32 = 10;
-
-fn load(folder: &Folder) -> Result<LoadedWorld, WorldError> {
+    pub fn load(folder: &Folder) -> Result<LoadedWorld, WorldError> {
         let (world, problems) = load(folder);
         match world {
             Some(mut world) if !problems.has_errors() => {
@@ -131,7 +118,14 @@ fn load(folder: &Folder) -> Result<LoadedWorld, WorldError> {
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
         let views = self.views.iter();
         let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain([only]).map(Command::Define).collect()
+        climates
+            .chain(schedules)
+            .chain(quests)
+            .chain(npcs)
+            .chain(views)
+            .chain([only])
+            .map(Command::Define)
+            .collect()
     }
 }
 
@@ -140,6 +134,19 @@ fn load(folder: &Folder) -> Result<LoadedWorld, WorldError> {
 pub fn check(folder: &Folder) -> Problems {
     load(folder).1
 }
+
+/// The views in SQL of a world folder, planned; those with problems are left out.
+#[must_use]
+pub fn sql_views(folder: &Folder) -> Vec<View> {
+    let mut problems = Problems::default();
+    let documents = spot::parse_all(folder, &mut problems);
+    let definitions = Definitions::collect(&documents, &mut problems);
+    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
+    sql_views::planned(folder, tick_ms, &mut problems)
+}
+
+/// The length of ticks of a world that does not say it.
+const DEFAULT_TICK_MS: u32 = 10;
 
 fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
