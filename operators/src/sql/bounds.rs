@@ -9,9 +9,10 @@ use worldflow_schemas::Value;
 use super::error::{Result, SqlError};
 use super::expr::{Arithmetic, Expr};
 use super::kind::Kind;
+use super::literals::interval_literal;
 use super::parse::folded;
 use super::plan::While;
-use super::resolve::{OUTER, Resolver, comparison, interval_literal};
+use super::resolve::{OUTER, Resolver, comparison};
 use super::typed::{Typed, reckoned};
 
 const HINT: &str = "write `now() <= at + INTERVAL '10 minutes'`, with <, <=, > or >=";

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod calls;
+mod conditions;
 mod error;
 mod explain;
 mod expr;
@@ -13,6 +14,7 @@ mod from;
 mod functions;
 mod kind;
 mod like;
+mod literals;
 pub mod live;
 mod packed;
 mod parse;

@@ -3,8 +3,9 @@
 
 use worldflow_operators::sql::Kind;
 
+use crate::both::Both;
 use crate::dice::Dice;
-use crate::queries::{Both, Named};
+use crate::queries::Named;
 
 pub(crate) struct Expressions<'a> {
     dice: &'a mut Dice,

@@ -3,6 +3,7 @@
 //!
 //! `WORLDFLOW_CASES` says how many queries (3,000 by default) and `WORLDFLOW_SEED` with which to begin.
 
+mod both;
 mod dice;
 mod documented;
 mod graph;
@@ -14,9 +15,10 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 
+use both::Both;
 use dice::Dice;
 use graph::Run;
-use queries::{Both, Queries};
+use queries::Queries;
 use rows::{Cell, Tables, relations};
 use sqlite::Sqlite;
 

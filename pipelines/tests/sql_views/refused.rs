@@ -46,7 +46,58 @@ fn names() {
             "CREATE VIEW a AS SELECT player FROM b; CREATE VIEW b AS SELECT player FROM a",
             "CREATE VIEW a AS SELECT player FROM levels; CREATE VIEW a AS SELECT player FROM levels",
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+            CREATE VIEW v AS SELECT palyer FROM presence
+              1:25: there is no column `palyer`
+              hint: did you mean `player`? the columns are player, server, region, instance, party, guild, account, since
+            CREATE VIEW v AS SELECT player FROM presense
+              1:37: there is no view `presense`
+              hint: did you mean `presence`? docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+            CREATE VIEW v AS SELECT q.player FROM presence AS p
+              1:25: there is no `q` in FROM
+              hint: did you mean `p`? name a table of FROM, or its alias
+            CREATE VIEW v AS SELECT player FROM presence JOIN levels ON presence.player = levels.player
+              1:25: `player` is ambiguous
+              hint: say which: `presence.player` or `levels.player`
+            CREATE VIEW v AS SELECT realm FROM presence
+              1:25: there is no column `realm` here
+              hint: leave it out: all rows are of one realm, and the view's rows have it as their first column
+            CREATE VIEW v AS SELECT session FROM sessions
+              1:38: there is no view `sessions`
+              hint: docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+            CREATE VIEW v AS SELECT player, count(*) FROM presence GROUP BY player
+              1:33: a column without a name
+              hint: give it one: AS name
+            CREATE VIEW v AS SELECT player, player FROM presence
+              1:33: two columns `player`
+              hint: give one of them another name: AS player_2
+            CREATE VIEW v AS SELECT player FROM presence JOIN presence USING (player)
+              1:51: `presence` is there twice
+              hint: give one an alias: AS presence_2
+            CREATE VIEW v AS SELECT lenght(player) AS n FROM presence
+              1:25: there is no function `lenght` of that form
+              hint: did you mean `length`? docs/sql.md lists the functions
+            CREATE VIEW v AS SELECT public.presence.player FROM public.presence
+              1:53: `public.presence` has parts
+              hint: views have no schema: write the name alone
+            CREATE VIEW Weather AS SELECT player FROM presence
+              1:13: there is a view `weather` already
+              hint: docs/catalog.md lists the views of every world: take another name
+            CREATE VIEW "Odd Name" AS SELECT player FROM presence
+              1:13: `Odd Name` is no name of a view
+              hint: use small letters, digits and `_`, a letter first, at most 60
+            CREATE VIEW pg_like AS SELECT player FROM presence
+              1:13: the name `pg_like` is reserved
+              hint: give it another name: not `events`, and none that begins with `worldflow_`, `pg_`, `sqlite_`
+            CREATE VIEW a AS SELECT player FROM b; CREATE VIEW b AS SELECT player FROM a
+              1:13: `a` needs itself, or a view that does
+              hint: views that read each other have no beginning: put what they share into a view that both read
+              1:52: `b` needs itself, or a view that does
+              hint: views that read each other have no beginning: put what they share into a view that both read
+            CREATE VIEW a AS SELECT player FROM levels; CREATE VIEW a AS SELECT player FROM levels
+              1:57: the view `a` is defined twice
+              hint: take another name for one of them
+        "#]],
     );
 }
 
@@ -152,12 +203,15 @@ fn clauses() {
             CREATE VIEW v AS SELECT player FROM levels LIMIT 3
               1:18: LIMIT without ORDER BY
               hint: say which rows are the first: ORDER BY ... LIMIT n
-            CREATE VIEW v AS SELECT player FROM levels ORDER BY level LIMIT 3 OFFSET 2
+            CREATE VIEW v AS SELECT player, level FROM levels ORDER BY level LIMIT 3 OFFSET 2
+              1:18: OFFSET is not supported
+              hint: number the rows: row_number() OVER (ORDER BY ...) AS n, and WHERE n > 10 AND n <= 20 around it
+            CREATE VIEW v AS SELECT player, level FROM levels ORDER BY level LIMIT 1000000
+              1:72: LIMIT 1000000 is not supported
+              hint: write a number from 1 to 10000
+            CREATE VIEW v AS SELECT player FROM levels ORDER BY level LIMIT 3
               1:53: there is no column `level`
-              hint: the columns are player
-            CREATE VIEW v AS SELECT player FROM levels ORDER BY level LIMIT 1000000
-              1:53: there is no column `level`
-              hint: the columns are player
+              hint: ORDER BY goes by columns of SELECT: the columns are player
             CREATE VIEW v AS SELECT DISTINCT ON (player) player FROM levels
               1:18: DISTINCT ON is not supported
               hint: number the rows: row_number() OVER (PARTITION BY ... ORDER BY ...) AS n, and WHERE n = 1 around it
@@ -194,9 +248,9 @@ fn clauses() {
             CREATE VIEW v AS SELECT player FROM levels WHERE level > 3 OR EXISTS (SELECT * FROM presence)
               1:71: EXISTS within another condition
               hint: a query in IN or EXISTS can be one of the conditions of WHERE that are joined by AND; elsewhere use LEFT JOIN
-            CREATE VIEW v AS SELECT player FROM levels AS a WHERE EXISTS (SELECT * FROM presence AS b WHERE b.since > 3)
-              1:97: TICK and INTEGER do not meet
-              hint: write CAST(... AS INTEGER)
+            CREATE VIEW v AS SELECT player FROM levels AS a WHERE EXISTS (SELECT * FROM presence AS b WHERE b.region = 'moor')
+              1:63: EXISTS without an equality with the query around it
+              hint: write EXISTS (SELECT * FROM b WHERE b.player = a.player)
             CREATE VIEW v AS SELECT player FROM levels AS a WHERE EXISTS (SELECT * FROM presence AS b WHERE b.player < a.player)
               1:97: a condition on the query around this one that is no equality
               hint: write `inner.column = outer.column`; other conditions need a JOIN
