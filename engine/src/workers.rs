@@ -324,6 +324,9 @@ impl<R: Fn(FromWorker)> Working<R> {
             }
             Ok(ToWorker::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
         }
+        if let Some(between_steps) = &mut self.io.between_steps {
+            between_steps(worker);
+        }
         let frontier = self.outputs.frontier();
         if frontier > self.reported {
             self.reported = frontier;

@@ -22,6 +22,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::catalog::CatalogEdit;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
@@ -39,6 +40,7 @@ use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
 };
+use crate::sql::live::{Installer, Told, tap};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
 
@@ -60,6 +62,10 @@ pub struct Outputs<'scope> {
     pub rows: VecCollection<'scope, Tick, ViewRow, Diff>,
     /// Changes of base state.
     pub base: StreamVec<'scope, Tick, (BaseChange, Tick)>,
+    /// Changes of the realm's catalog.
+    pub catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
+    /// Builds the dataflows of views in SQL between the steps of the worker.
+    pub sql_views: Installer,
     /// Refused inputs.
     pub refused: StreamVec<'scope, Tick, Refused>,
 }
@@ -198,6 +204,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         PresenceOut::Refused(_) => None,
     });
 
+    let told_views = told_views(&clock_now, &defined, peers);
     let shared = Shared { realm, world, loads: &loads, peers, index };
     let known = Known {
         clock: clock_now,
@@ -237,21 +244,26 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     });
     next.concat(levels.now.map(Concluded::Level)).connect_loop(loop_handle);
 
+    let rows = differential_dataflow::collection::concatenate(
+        scope,
+        [
+            clock.rows,
+            weather.rows,
+            facts.rows,
+            entities.rows,
+            presence.rows,
+            quest_rows.as_collection(),
+            npcs.rows,
+            levels.rows,
+            community,
+        ],
+    );
+    let tapped = tap(realm, world.tick_ms, rows, told_views);
+
     Outputs {
-        rows: differential_dataflow::collection::concatenate(
-            scope,
-            [
-                clock.rows,
-                weather.rows,
-                facts.rows,
-                entities.rows,
-                presence.rows,
-                quest_rows.as_collection(),
-                npcs.rows,
-                levels.rows,
-                community,
-            ],
-        ),
+        rows: tapped.rows,
+        catalog: tapped.catalog,
+        sql_views: tapped.installer,
         base: scope.concatenate([
             definitions.base,
             clock.base,
@@ -287,6 +299,16 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             npcs.out,
         ]),
     }
+}
+
+/// What views in SQL are told on every worker.
+fn told_views<'scope>(
+    clock: &Stream<'scope, ClockNow>,
+    defined: &Stream<'scope, DefinitionEdit>,
+    peers: usize,
+) -> Stream<'scope, (u64, Told)> {
+    let edits = defined.clone().filter(|edit| matches!(edit, DefinitionEdit::View(..)));
+    broadcast(edits, peers, Told::Edit).concat(broadcast(clock.clone(), peers, Told::Clock))
 }
 
 /// Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world asks it of

@@ -6,7 +6,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Input as _;
 use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
-use worldflow_engine::graph::{BuildGraph, GraphIo, Refused, WorkerOutputs};
+use worldflow_engine::graph::{BetweenSteps, BuildGraph, GraphIo, Refused, WorkerOutputs};
 use worldflow_engine::worlds::Graphs;
 use worldflow_operators::graph::{Inputs, build};
 use worldflow_operators::messages as operators;
@@ -42,6 +42,10 @@ impl BuildGraph for WorldGraph {
             let graph = build(self.realm, &self.world, inputs);
             outputs.rows(graph.rows);
             outputs.base(graph.base);
+            outputs.catalog(graph.catalog);
+            let (mut sql_views, of_views) = (graph.sql_views, outputs.clone());
+            let between_steps: BetweenSteps =
+                Box::new(move |worker| sql_views.install(worker, &mut |rows| of_views.rows(rows)));
             // A refusal is told with its tick, so that a recovery does not tell it again.
             outputs.refusals(graph.refused.unary(Pipeline, "refused at", |_, _| {
                 move |input, output| {
@@ -55,7 +59,7 @@ impl BuildGraph for WorldGraph {
                     });
                 }
             }));
-            GraphIo { events, commands, loads }
+            GraphIo { events, commands, loads, between_steps: Some(between_steps) }
         })
     }
 }

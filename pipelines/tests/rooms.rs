@@ -63,6 +63,8 @@ fn the_middle_depends_on_nothing_that_touches_the_world() {
         "differential-dataflow",
         "rustc-hash",
         "smallvec",
+        "sqlparser",
+        "strsim",
         "serde",
         "serde_json",
         "postcard",

@@ -150,6 +150,12 @@ impl Sym {
         if self == other { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
     }
 
+    /// The symbol of a number that [`Sym::index`] gave in this process; any other is nobody's.
+    #[must_use]
+    pub fn of_index(number: u64) -> Sym {
+        Sym(u32::try_from(number).unwrap_or_default())
+    }
+
     /// The number, for dense tables inside one process.
     #[must_use]
     pub fn index(self) -> usize {

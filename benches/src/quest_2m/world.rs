@@ -106,6 +106,7 @@ pub fn quest_world() -> LoadedWorld {
         climates: BTreeMap::new(),
         schedules: BTreeMap::new(),
         npcs: BTreeMap::new(),
+        views: BTreeMap::new(),
         path: None,
         warnings: worldflow::world::Problems::default(),
     }
@@ -133,6 +134,7 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
         climates: BTreeMap::new(),
         schedules: BTreeMap::new(),
         npcs: BTreeMap::new(),
+        views: BTreeMap::new(),
         path: None,
         warnings: worldflow::world::Problems::default(),
     }

@@ -8,6 +8,7 @@ mod check;
 mod convert;
 mod demo;
 mod doctor;
+mod explain_view;
 mod forget;
 mod keys;
 mod limits;
@@ -67,6 +68,7 @@ enum Verb {
     Bots(bots::BotsArgs),
     Replay(replay::ReplayArgs),
     Doctor(doctor::DoctorArgs),
+    ExplainView(explain_view::ExplainViewArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
@@ -87,6 +89,7 @@ impl Verb {
             Verb::Bots(args) => bots::run(args),
             Verb::Replay(args) => replay::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::ExplainView(args) => explain_view::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),

@@ -16,7 +16,10 @@ pub const MAX_FILES: usize = 4096;
 /// The folders whose YAML files are read besides the YAML files at the top.
 pub(super) const FOLDERS: [&str; 5] = ["climates", "entities", "npcs", "quests", "schedules"];
 
-/// The YAML files of a world.
+/// The folder whose SQL files are read.
+pub(super) const VIEWS: &str = "views";
+
+/// The files of a world.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
     /// Where it lies; `None` when it is part of the binary. Paths in definitions are relative to it.
@@ -50,6 +53,8 @@ pub enum FolderError {
     },
 }
 
+const YAML: [&str; 2] = ["yaml", "yml"];
+
 impl Folder {
     /// The demo world, which is part of the binary.
     #[must_use]
@@ -74,15 +79,19 @@ impl Folder {
     /// When it cannot be read, has no `world.yaml`, or is unreasonably large.
     pub fn read(path: &Path) -> Result<Folder, FolderError> {
         let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
-        folder.read_files(path, "")?;
+        folder.read_files(path, "", &YAML)?;
         if !folder.files.contains_key("world.yaml") {
             return Err(FolderError::NoWorld { path: path.to_owned() });
         }
         for name in FOLDERS {
             let inner = path.join(name);
             if inner.is_dir() {
-                folder.read_files(&inner, &format!("{name}/"))?;
+                folder.read_files(&inner, &format!("{name}/"), &YAML)?;
             }
+        }
+        let views = path.join(VIEWS);
+        if views.is_dir() {
+            folder.read_files(&views, &format!("{VIEWS}/"), &["sql"])?;
         }
         Ok(folder)
     }
@@ -95,7 +104,7 @@ impl Folder {
         let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
         let inner = path.join(name);
         if inner.is_dir() {
-            folder.read_files(&inner, &format!("{name}/"))?;
+            folder.read_files(&inner, &format!("{name}/"), &YAML)?;
         }
         Ok(folder)
     }
@@ -110,16 +119,17 @@ impl Folder {
         Folder { path: self.path.clone(), files: part }
     }
 
-    fn read_files(&mut self, path: &Path, prefix: &str) -> Result<(), FolderError> {
+    fn read_files(&mut self, path: &Path, prefix: &str, extensions: &[&str]) -> Result<(), FolderError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
             move |cause| FolderError::Unreadable { path, cause }
         };
         for entry in std::fs::read_dir(path).map_err(unreadable(path))? {
             let file = entry.map_err(unreadable(path))?.path();
-            let is_yaml = file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+            let is_wanted =
+                file.extension().is_some_and(|ext| extensions.iter().any(|wanted| ext == *wanted));
             let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
-            if !is_yaml || !file.is_file() {
+            if !is_wanted || !file.is_file() {
                 continue;
             }
             let bytes = std::fs::metadata(&file).map_err(unreadable(&file))?.len();

@@ -18,5 +18,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "quests/trades.yaml",
     "schedules.yaml",
     "tests/beginnings.yaml",
+    "views/players.sql",
+    "views/quests.sql",
     "world.yaml",
 ];

@@ -13,12 +13,14 @@ mod node;
 mod problem;
 mod shape;
 mod spot;
+mod sql_views;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_operators::sql::View;
+use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, SqlViewDef, WorldDef};
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
 
@@ -43,6 +45,8 @@ pub struct LoadedWorld {
     pub schedules: BTreeMap<String, Arc<ScheduleDef>>,
     /// NPCs that speak, by id.
     pub npcs: BTreeMap<String, Arc<NpcDef>>,
+    /// Views in SQL, by name.
+    pub views: BTreeMap<String, Arc<SqlViewDef>>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
@@ -102,6 +106,7 @@ impl LoadedWorld {
             climates: ids(self.climates.keys().collect()),
             schedules: ids(self.schedules.keys().collect()),
             npcs: ids(self.npcs.keys().collect()),
+            views: ids(self.views.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -111,7 +116,16 @@ impl LoadedWorld {
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
         let npcs = self.npcs.iter();
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain([only]).map(Command::Define).collect()
+        let views = self.views.iter();
+        let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
+        climates
+            .chain(schedules)
+            .chain(quests)
+            .chain(npcs)
+            .chain(views)
+            .chain([only])
+            .map(Command::Define)
+            .collect()
     }
 }
 
@@ -121,11 +135,26 @@ pub fn check(folder: &Folder) -> Problems {
     load(folder).1
 }
 
+/// The views in SQL of a world folder, planned; those with problems are left out.
+#[must_use]
+pub fn sql_views(folder: &Folder) -> Vec<View> {
+    let mut problems = Problems::default();
+    let documents = spot::parse_all(folder, &mut problems);
+    let definitions = Definitions::collect(&documents, &mut problems);
+    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
+    sql_views::planned(folder, tick_ms, &mut problems)
+}
+
+/// The length of ticks of a world that does not say it.
+const DEFAULT_TICK_MS: u32 = 10;
+
 fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
     let mut definitions = Definitions::collect(&documents, &mut problems);
     check::check(&definitions, folder, &mut problems);
+    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
+    let views = sql_views::planned(folder, tick_ms, &mut problems);
     for problem in &mut problems.0 {
         if problem.snippet.is_none() {
             problem.snippet = spot::line_of(folder, problem);
@@ -141,6 +170,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             climates: shared(definitions.climates),
             schedules: shared(definitions.schedules),
             npcs: shared(definitions.npcs),
+            views: sql_views::definitions(views),
             path: folder.path.clone(),
             warnings: Problems::default(),
         }

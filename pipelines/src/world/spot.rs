@@ -19,10 +19,10 @@ pub(crate) struct Spot<'a> {
     pub(crate) node: Option<&'a Node>,
 }
 
-/// Parses every file; those that are not YAML are reported and left out.
+/// Parses every file but those in SQL; those that are not YAML are reported and left out.
 pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Document> {
     let mut documents = Vec::new();
-    for (file, bytes) in &folder.files {
+    for (file, bytes) in folder.files.iter().filter(|(file, _)| !file.ends_with(".sql")) {
         documents.extend(parse(file, bytes, problems));
     }
     documents

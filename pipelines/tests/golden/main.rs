@@ -3,4 +3,5 @@
 
 mod edits;
 mod script;
+mod sql_views;
 mod worlds;

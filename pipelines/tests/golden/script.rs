@@ -10,9 +10,10 @@ use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
+use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, Command, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
+    FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 
@@ -184,6 +185,11 @@ fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> 
             let tags = tags.iter().flat_map(|tags| tags.split(',')).map(Sym::new).collect();
             let body = EntityBody { kind: Sym::new(kind), tags, properties: Vec::new() };
             Command::Entity(EntityWrite { order, entity: Sym::new(name), change: EntityChange::Upsert(body) })
+        }
+        ["view", name, "drop"] => Command::Define(DefinitionEdit::View(Sym::new(name), None)),
+        ["view", name, query @ ..] => {
+            let sql = format!("CREATE VIEW {name} AS {}", query.join(" "));
+            Command::Define(DefinitionEdit::View(Sym::new(name), Some(Arc::new(SqlViewDef { sql }))))
         }
         ["clock", "scale", world, real] => {
             clock(order, ClockCommand::SetScale { world: number(world, line), real: number(real, line) })

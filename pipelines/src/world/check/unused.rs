@@ -28,7 +28,7 @@ impl Checker<'_> {
                 continue;
             }
             let otherwise =
-                "a world is world.yaml with climates, entities, npcs, quests and schedules beside it";
+                "a world is world.yaml with climates, entities, npcs, quests, schedules and views beside it";
             self.problems.0.push(Problem {
                 severity: Severity::Warning,
                 file: file.clone(),

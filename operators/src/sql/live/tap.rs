@@ -1,0 +1,225 @@
+//! The tap: what goes by is kept and fed to the dataflows of views, in the order of ticks.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use differential_dataflow::VecCollection;
+use differential_dataflow::collection::AsCollection;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use worldflow_schemas::catalog::{CATALOG, CatalogEdit, ViewId};
+use worldflow_schemas::definitions::SqlViewDef;
+use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::{Diff, Row, Sym, Tick};
+
+use super::defined::{Changes, DefinedViews};
+use super::{Group, Installer, Shared, Wanted};
+use crate::machine::ViewRow;
+use crate::messages::ClockNow;
+
+/// What every worker is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// What the world clock says.
+    Clock(ClockNow),
+    /// An edit of a view.
+    Edit(DefinitionEdit),
+}
+
+/// What the tap gives.
+pub(crate) struct Tapped<'scope> {
+    /// The rows, untouched.
+    pub(crate) rows: VecCollection<'scope, Tick, ViewRow, Diff>,
+    /// Changes of the catalog, with their ticks.
+    pub(crate) catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
+    /// Builds what the tap asks for.
+    pub(crate) installer: Installer,
+}
+
+#[derive(Default)]
+struct AtTick {
+    rows: Vec<(ViewId, Row, Diff)>,
+    clock: Option<ClockNow>,
+    edits: Vec<(Sym, Option<Arc<SqlViewDef>>)>,
+    /// Of the catalog's output.
+    capability: Option<Capability<Tick>>,
+}
+
+/// Taps the rows of the catalog's views. `told` says of each message to which worker it goes.
+pub(crate) fn tap<'scope>(
+    realm: Sym,
+    tick_ms: u32,
+    rows: VecCollection<'scope, Tick, ViewRow, Diff>,
+    told: StreamVec<'scope, Tick, (u64, Told)>,
+) -> Tapped<'scope> {
+    let scope = rows.inner.scope();
+    let mut builder = OperatorBuilder::new("tap".to_owned(), scope);
+    let mut input = builder.new_input(rows.inner, Pipeline);
+    let mut told = builder.new_input(told, Exchange::new(|(worker, _): &(u64, Told)| *worker));
+    let (rows_out, rows) = builder.new_output();
+    let (catalog_out, catalog) = builder.new_output();
+    let mut rows_out =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(rows_out);
+    let mut catalog_out =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(CatalogEdit, Tick)>>>::from(catalog_out);
+    let shared = Rc::new(RefCell::new(Shared::default()));
+    let activator = scope.activator_for(builder.operator_info().address);
+    shared.borrow_mut().waiting = Some(activator);
+    let installer = Installer { shared: Rc::clone(&shared), realm, tick_ms };
+    builder.build(move |initial| {
+        drop(initial);
+        let mut waiting: BTreeMap<Tick, AtTick> = BTreeMap::new();
+        let mut tap = Tap::new(tick_ms, shared);
+        move |frontiers| {
+            input.for_each(|capability, data| {
+                for ((view, row), tick, diff) in data.iter() {
+                    if view.index() < CATALOG.len() && view.def().deterministic {
+                        waiting.entry(*tick).or_default().rows.push((*view, row.clone(), *diff));
+                    }
+                }
+                let tick = *capability.least().expect("a message has a time");
+                rows_out.activate().session(&capability.delayed(&tick, 0)).give_container(data);
+            });
+            told.for_each(|capability, data| {
+                let tick = *capability.least().expect("a message has a time");
+                let at = waiting.entry(tick).or_default();
+                for (_, told) in data.drain(..) {
+                    match told {
+                        Told::Clock(now) => at.clock = Some(now),
+                        Told::Edit(DefinitionEdit::View(name, def)) => at.edits.push((name, def)),
+                        Told::Edit(_) => {}
+                    }
+                }
+                if at.capability.is_none() {
+                    at.capability = Some(capability.delayed(&tick, 1));
+                }
+            });
+            tap.take_made();
+            while !tap.is_waiting() {
+                let Some(entry) = waiting.first_entry() else { break };
+                let tick = *entry.key();
+                if frontiers.iter().any(|frontier| frontier.less_equal(&tick)) {
+                    break;
+                }
+                let mut at = entry.remove();
+                let capability = at.capability.take();
+                let edits = tap.step(tick, at);
+                if let Some(capability) = capability {
+                    let edits = edits.into_iter().map(|edit| (edit, tick));
+                    catalog_out.activate().session(&capability).give_iterator(edits);
+                    // The tick is not over before its dataflow is built.
+                    tap.hold(capability);
+                }
+            }
+            let reached = frontiers.iter().map(|frontier| frontier.frontier().first().copied());
+            let reached = reached.map(|tick| tick.unwrap_or(Tick::MAX)).min().unwrap_or(Tick::MAX);
+            tap.advance_to(waiting.keys().next().map_or(reached, |next| reached.min(*next)));
+        }
+    });
+    Tapped { rows: rows.as_collection(), catalog, installer }
+}
+
+/// What is kept on a worker.
+struct Tap {
+    shared: Rc<RefCell<Shared>>,
+    defined: DefinedViews,
+    /// The rows of the views that can be read.
+    rows: FxHashMap<ViewId, FxHashMap<Row, Diff>>,
+    clock: Option<ClockNow>,
+    groups: BTreeMap<usize, Group>,
+    /// The dataflow that is being built, and the tick that waits for it.
+    building: Option<(usize, Tick)>,
+    held: Option<Capability<Tick>>,
+}
+
+impl Tap {
+    fn new(tick_ms: u32, shared: Rc<RefCell<Shared>>) -> Tap {
+        let defined = DefinedViews::new(tick_ms);
+        let (rows, groups) = Default::default();
+        Tap { shared, defined, rows, clock: None, groups, building: None, held: None }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.building.is_some()
+    }
+
+    fn hold(&mut self, capability: Capability<Tick>) {
+        if self.is_waiting() {
+            self.held = Some(capability);
+        }
+    }
+
+    /// Takes the dataflow that has been built.
+    fn take_made(&mut self) {
+        let made = self.shared.borrow_mut().made.take();
+        if let (Some(group), Some((number, _))) = (made, self.building) {
+            self.groups.insert(number, group);
+            (self.building, self.held) = (None, None);
+        }
+    }
+
+    /// A tick that is complete.
+    fn step(&mut self, tick: Tick, at: AtTick) -> Vec<CatalogEdit> {
+        if let Some(now) = at.clock {
+            for group in self.groups.values_mut() {
+                group.clock.advance_to(tick);
+                group.clock.send(now.clone());
+            }
+            self.clock = Some(now);
+        }
+        for (view, row, diff) in at.rows {
+            let rows = self.rows.entry(view).or_default();
+            let times = rows.entry(row.clone()).or_default();
+            *times += diff;
+            if *times == 0 {
+                rows.remove(&row);
+            }
+            for group in self.groups.values_mut() {
+                group.feed(view, [(row.clone(), tick, diff)]);
+            }
+        }
+        if at.edits.is_empty() {
+            return Vec::new();
+        }
+        let Changes { installed, group, gone, catalog } = self.defined.edit(at.edits);
+        for (number, place) in gone {
+            if let Some(group) = self.groups.get_mut(&number) {
+                group.gone.advance_to(tick);
+                group.gone.send(place);
+                group.left -= 1;
+            }
+        }
+        // A dataflow without inputs ends when it has done what it was given.
+        self.groups.retain(|_, group| group.left > 0);
+        if !installed.is_empty() {
+            let read = installed.iter().flat_map(|view| view.reads()).map(|(_, id, _)| id);
+            let rows = read.map(|id| {
+                let rows = self.rows.get(&id).into_iter().flatten();
+                (id, rows.map(|(row, diff)| (row.clone(), *diff)).collect())
+            });
+            let wanted = Wanted { tick, rows: rows.collect(), views: installed, clock: self.clock.clone() };
+            self.shared.borrow_mut().wanted = Some(wanted);
+            self.building = Some((group, tick));
+        }
+        catalog
+    }
+
+    /// Nothing more comes before this tick, unless one waits for its dataflow.
+    fn advance_to(&mut self, tick: Tick) {
+        let tick = self.building.map_or(tick, |(_, waits)| tick.min(waits + 1));
+        if tick == Tick::MAX {
+            self.groups.clear();
+        }
+        for group in self.groups.values_mut() {
+            group.advance_to(tick);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Views that designers write in SQL: from text to typed plans, and plans to dataflows.
+//!
+//! `text ─parse→ statements ─query, select, from, resolve→ plan ─run→ collections`. A plan's names and types are
+//! settled, and every problem has a place and says what to write instead. `docs/sql.md` is the contract. Reading
+//! files, and what a view is elsewhere, is not known here.
+
+mod bounds;
+mod calls;
+mod conditions;
+mod error;
+mod explain;
+mod expr;
+mod from;
+mod functions;
+mod kind;
+mod like;
+mod literals;
+pub mod live;
+mod packed;
+mod parse;
+mod plan;
+mod query;
+mod resolve;
+pub mod run;
+mod scope;
+mod select;
+mod subquery;
+mod typed;
+mod view;
+
+pub use error::SqlError;
+pub use explain::explain;
+pub use kind::{Column, Kind, Relation};
+pub use packed::Packed;
+pub use parse::MAX_TEXT;
+pub use plan::{Node, Op};
+pub use view::{MAX_VIEWS, Relations, View, catalog_relations, plan, plan_query, relation};

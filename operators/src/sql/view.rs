@@ -1,0 +1,308 @@
+//! Files of views become views: planned in the order in which they need each other, each with its key.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlparser::ast::Spanned;
+use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedView};
+
+use super::error::{Result, SqlError};
+use super::kind::{Column, Kind, Relation};
+use super::parse::{CreateStatement, folded, statements};
+use super::plan::Node;
+use super::query::{Planned, Planner};
+
+/// The most SQL views of a world.
+pub const MAX_VIEWS: usize = 256;
+
+/// The most operators of a plan, with those of the views that it reads.
+const MAX_NODES: usize = 500;
+
+/// A view that has been planned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// The file it is written in.
+    pub file: String,
+    /// Its statement, without the `;`.
+    pub sql: String,
+    /// Its columns, without the realm.
+    pub columns: Vec<Column>,
+    /// How many leading columns no two of its rows share.
+    pub key: usize,
+    /// Its plan.
+    pub plan: Node,
+}
+
+impl View {
+    /// As the catalog has it: after the realm, filtered by its ids.
+    #[must_use]
+    pub fn designed(&self) -> DesignedView {
+        let column = |column: &Column| DesignedColumn::new(&column.name, column.kind.column_type(), "");
+        let realm = DesignedColumn::new("realm", ColumnType::Text, "The realm.");
+        let filters = self.columns.iter().skip(self.key).filter(|column| column.kind == Kind::Id);
+        DesignedView {
+            name: self.name.clone(),
+            key: self.key + 1,
+            columns: [realm].into_iter().chain(self.columns.iter().map(column)).collect(),
+            filters: filters.map(|column| column.name.clone()).collect(),
+            doc: String::new(),
+        }
+    }
+}
+
+/// The relations by their names.
+pub type Relations = BTreeMap<String, Relation>;
+
+/// Columns that are never NULL in any view, besides those of keys.
+const NEVER_NULL: [&str; 2] = ["since", "tick"];
+
+/// The views of the catalog that SQL can read: those that are a function of the world.
+#[must_use]
+pub fn catalog_relations() -> Relations {
+    let views = CATALOG.iter().filter(|view| view.deterministic);
+    let relations = views.map(|view| {
+        let columns = view.columns.iter().enumerate().skip(1).map(|(place, column)| Column {
+            name: column.name.to_owned(),
+            kind: Kind::of_column(view.name, column.name, column.kind),
+            nullable: place >= view.key && !NEVER_NULL.contains(&column.name),
+        });
+        Relation { name: view.name.to_owned(), columns: columns.collect(), key: view.key - 1 }
+    });
+    relations.map(|relation| (relation.name.clone(), relation)).collect()
+}
+
+/// Plans every view of these files: name and text. Returns those that are well in an order in which each comes
+/// after those that it reads, and every problem with its file.
+#[must_use]
+pub fn plan<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    mut relations: Relations,
+    tick_ms: u32,
+) -> (Vec<View>, Vec<(String, SqlError)>) {
+    let mut problems: Vec<(String, SqlError)> = Vec::new();
+    let mut waiting: Vec<(String, CreateStatement)> = Vec::new();
+    let mut names = BTreeSet::new();
+    for (file, text) in files {
+        for statement in statements(text) {
+            let named = statement.and_then(|statement| {
+                check_name(&statement, &relations, &names)?;
+                Ok(statement)
+            });
+            match named {
+                Ok(statement) => {
+                    names.insert(folded(&statement.name));
+                    waiting.push((file.to_owned(), statement));
+                }
+                Err(error) => problems.push((file.to_owned(), error)),
+            }
+        }
+    }
+    let mut views: Vec<View> = Vec::new();
+    let mut plans = BTreeMap::new();
+    let blocked = Cell::new(false);
+    // Those that are not planned yet, or have a problem: what reads them waits.
+    let mut pending = names;
+    while !waiting.is_empty() {
+        let mut still = Vec::new();
+        let before = waiting.len();
+        for (file, statement) in waiting {
+            blocked.set(false);
+            let name = folded(&statement.name);
+            let planner = Planner {
+                relations: &relations,
+                plans: &plans,
+                tick_ms,
+                with: Vec::new(),
+                pending: &pending,
+                blocked: &blocked,
+            };
+            match planner.view(&file, &statement) {
+                Ok(view) => {
+                    pending.remove(&name);
+                    relations.insert(name.clone(), relation(&view));
+                    plans.insert(name, view.plan.clone());
+                    views.push(view);
+                }
+                Err(_) if blocked.get() => still.push((file, statement)),
+                Err(error) => problems.push((file, error)),
+            }
+        }
+        if still.len() == before {
+            let circles: Vec<_> = still
+                .into_iter()
+                .filter_map(|(file, statement)| unplanned(file, &statement, &problems))
+                .collect();
+            problems.extend(circles);
+            break;
+        }
+        waiting = still;
+    }
+    (views, problems)
+}
+
+/// A view that waits for itself is a problem of its own; one that waits for a wrong view is not.
+fn unplanned(
+    file: String,
+    statement: &CreateStatement,
+    problems: &[(String, SqlError)],
+) -> Option<(String, SqlError)> {
+    let hint = "views that read each other have no beginning: put what they share into a view that both read";
+    let message = format!("`{}` needs itself, or a view that does", statement.name);
+    problems.is_empty().then(|| (file, SqlError::at(statement.name.span, message, hint)))
+}
+
+fn check_name(statement: &CreateStatement, relations: &Relations, names: &BTreeSet<String>) -> Result<()> {
+    let (name, span) = (folded(&statement.name), statement.name.span);
+    let is_plain = name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+        && name.starts_with(|char: char| char.is_ascii_lowercase())
+        && name.len() <= 60;
+    if !is_plain {
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is no name of a view"),
+            "use small letters, digits and `_`, a letter first, at most 60",
+        ));
+    }
+    if relations.contains_key(&name) || CATALOG.iter().any(|view| view.name == name) {
+        return Err(SqlError::at(
+            span,
+            format!("there is a view `{name}` already"),
+            "docs/catalog.md lists the views of every world: take another name",
+        ));
+    }
+    if names.contains(&name) {
+        return Err(SqlError::at(
+            span,
+            format!("the view `{name}` is defined twice"),
+            "take another name for one of them",
+        ));
+    }
+    if names.len() >= MAX_VIEWS {
+        return Err(SqlError::at(span, format!("more than {MAX_VIEWS} views"), "put several into one"));
+    }
+    Ok(())
+}
+
+/// A view as a relation.
+#[must_use]
+pub fn relation(view: &View) -> Relation {
+    Relation { name: view.name.clone(), columns: view.columns.clone(), key: view.key }
+}
+
+/// Plans a query that is no view: its rows may be there more than once.
+///
+/// # Errors
+/// With its first problem.
+pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(Node, Vec<Column>)> {
+    let statement = match statements(&format!("CREATE VIEW q AS {text}")).pop() {
+        Some(statement) => statement?,
+        None => {
+            return Err(SqlError::at(
+                sqlparser::tokenizer::Span::empty(),
+                "there is no query",
+                "write SELECT ...",
+            ));
+        }
+    };
+    let (plans, pending, blocked) = (BTreeMap::new(), BTreeSet::new(), Cell::new(false));
+    let planner =
+        Planner { relations, plans: &plans, tick_ms, with: Vec::new(), pending: &pending, blocked: &blocked };
+    let planned = planner.whole(&statement.query)?;
+    Ok((planned.node, planned.columns))
+}
+
+impl Planner<'_> {
+    fn view(&self, file: &str, statement: &CreateStatement) -> Result<View> {
+        let place = |error: SqlError| error.or_at(statement.name.span);
+        let Planned { node, mut columns, .. } = self.whole(&statement.query).map_err(place)?;
+        if !statement.columns.is_empty() {
+            if statement.columns.len() != columns.len() {
+                let message = format!("{} names for {} columns", statement.columns.len(), columns.len());
+                return Err(SqlError::at(statement.name.span, message, "name all columns, or none"));
+            }
+            for (column, name) in columns.iter_mut().zip(&statement.columns) {
+                column.name = folded(name);
+            }
+        }
+        for column in &columns {
+            check_column(column).map_err(place)?;
+        }
+        let plan = node.distinct();
+        let size = plan.size();
+        if size > MAX_NODES {
+            let message = format!("a plan of {size} operators, with those of the views that it reads");
+            return Err(SqlError::at(
+                statement.name.span,
+                message,
+                format!("at most {MAX_NODES}: join fewer views with themselves"),
+            ));
+        }
+        let key = plan.keys.iter().map(|key| key.iter().max().map_or(0, |last| last + 1)).min();
+        let key = key.unwrap_or(columns.len());
+        if let Some(column) = columns[..key].iter().find(|column| column.nullable) {
+            return Err(SqlError::at(
+                statement.query.span(),
+                format!("`{}` may be NULL, and is in the key of the view", column.name),
+                key_hint(&columns, &plan, column),
+            ));
+        }
+        let view = View {
+            name: folded(&statement.name),
+            file: file.to_owned(),
+            sql: statement.sql.clone(),
+            columns,
+            key,
+            plan,
+        };
+        view.designed()
+            .check()
+            .map_err(|problem| SqlError::at(statement.name.span, problem.to_string(), problem.hint()))?;
+        Ok(view)
+    }
+}
+
+fn check_column(column: &Column) -> Result<()> {
+    let span = sqlparser::tokenizer::Span::empty();
+    let name = &column.name;
+    if name == "realm" {
+        return Err(SqlError::at(
+            span,
+            "a column `realm`",
+            "leave it out: the view's rows have it as their first column",
+        ));
+    }
+    let is_plain = name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+        && name.starts_with(|char: char| char.is_ascii_lowercase());
+    if !is_plain {
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is no name of a column"),
+            "use small letters, digits and `_`, a letter first",
+        ));
+    }
+    if column.kind == Kind::Null {
+        return Err(SqlError::at(
+            span,
+            format!("`{name}` is nothing but NULL"),
+            "say of which kind: CAST(NULL AS INTEGER)",
+        ));
+    }
+    Ok(())
+}
+
+fn key_hint(columns: &[Column], plan: &Node, nullable: &Column) -> String {
+    let otherwise = format!("write WHERE {0} IS NOT NULL, or coalesce({0}, ...) AS {0}", nullable.name);
+    let sets = plan
+        .keys
+        .iter()
+        .filter(|key| key.len() < columns.len() && key.iter().all(|column| !columns[*column].nullable));
+    match sets.min_by_key(|key| key.len()) {
+        Some(key) => {
+            let names: Vec<&str> = key.iter().map(|column| columns[*column].name.as_str()).collect();
+            format!("select {} first, which tells the rows apart", names.join(", "))
+        }
+        None => otherwise,
+    }
+}

@@ -1,0 +1,52 @@
+//! Views in SQL of a world folder: `views/*.sql`, planned to be sure that they can run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use worldflow_operators::sql::{self, SqlError, View};
+use worldflow_schemas::definitions::SqlViewDef;
+
+use super::folder::{Folder, VIEWS};
+use super::problem::{Place, Problem, Problems, Severity};
+
+/// The views of a folder, planned, and every problem in them.
+#[must_use]
+pub(super) fn planned(folder: &Folder, tick_ms: u32, problems: &mut Problems) -> Vec<View> {
+    let mut texts = Vec::new();
+    for (file, bytes) in &folder.files {
+        if !file.starts_with(VIEWS) || !file.ends_with(".sql") {
+            continue;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => texts.push((file.as_str(), text)),
+            Err(error) => problems.0.push(Problem {
+                severity: Severity::Error,
+                file: file.clone(),
+                place: None,
+                message: format!("this is not text: byte {} is not UTF-8", error.valid_up_to()),
+                hint: Some("save the file as UTF-8".to_owned()),
+                snippet: None,
+            }),
+        }
+    }
+    let (views, wrong) = sql::plan(texts, sql::catalog_relations(), tick_ms);
+    problems.0.extend(wrong.into_iter().map(|(file, error)| problem(file, error)));
+    views
+}
+
+/// The views as definitions, by name.
+pub(super) fn definitions(views: Vec<View>) -> BTreeMap<String, Arc<SqlViewDef>> {
+    views.into_iter().map(|view| (view.name, Arc::new(SqlViewDef { sql: view.sql }))).collect()
+}
+
+fn problem(file: String, error: SqlError) -> Problem {
+    let SqlError { line, column, length, message, hint } = error;
+    Problem {
+        severity: Severity::Error,
+        file,
+        place: (line > 0).then_some(Place { line, column, length }),
+        message,
+        hint: (!hint.is_empty()).then_some(hint),
+        snippet: None,
+    }
+}

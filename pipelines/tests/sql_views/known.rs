@@ -1,0 +1,189 @@
+//! Random expressions over known columns. Fractions are quarters, and only added and multiplied a little, so
+//! that SQLite's doubles are exact.
+
+use worldflow_operators::sql::Kind;
+
+use crate::both::Both;
+use crate::dice::Dice;
+use crate::queries::Named;
+
+pub(crate) struct Expressions<'a> {
+    dice: &'a mut Dice,
+    columns: &'a [Named],
+}
+
+impl<'a> Expressions<'a> {
+    pub(crate) fn new(dice: &'a mut Dice, columns: &'a [Named]) -> Expressions<'a> {
+        Expressions { dice, columns }
+    }
+
+    /// An expression of a kind.
+    pub(crate) fn of(&mut self, kind: Kind, depth: usize) -> Both {
+        match kind {
+            Kind::Int => self.int(depth),
+            Kind::Dec => self.dec(depth),
+            Kind::Bool => self.truth(depth),
+            _ => self.text(depth),
+        }
+    }
+
+    fn column(&mut self, wanted: impl Fn(Kind) -> bool) -> Option<Both> {
+        let all: Vec<&Named> = self.columns.iter().filter(|column| wanted(column.kind)).collect();
+        (!all.is_empty()).then(|| Both::same(self.dice.pick(&all).name.clone()))
+    }
+
+    fn int(&mut self, depth: usize) -> Both {
+        let literal = Both::same(self.dice.below(6).to_string());
+        if depth == 0 || self.dice.percent(35) {
+            let column = self.column(|kind| kind == Kind::Int);
+            return column.filter(|_| self.dice.below(4) > 0).unwrap_or(literal);
+        }
+        let (one, other) = (self.int(depth - 1), self.int(depth - 1));
+        match self.dice.below(17) {
+            0 | 1 => Both::filled("($ + $)", &[&one, &other]),
+            2 => Both::filled("($ - $)", &[&one, &other]),
+            3 => Both::filled("($ * $)", &[&one, &other]),
+            4 => Both::filled("($ / $)", &[&one, &other]),
+            5 => Both::filled("($ % $)", &[&one, &other]),
+            6 => Both::filled("abs($)", &[&one]),
+            7 => Both::filled("coalesce($, $)", &[&one, &other]),
+            8 => Both::filled("nullif($, $)", &[&one, &other]),
+            9 => self.greatest("greatest", "max", &one, &other),
+            10 => self.greatest("least", "min", &one, &other),
+            11 => {
+                let text = self.text(depth - 1);
+                Both::filled("length($)", &[&text])
+            }
+            12 => {
+                let (text, part) = (self.text(depth - 1), self.text(0));
+                Both::filled("instr($, $)", &[&text, &part])
+            }
+            13 => {
+                let test = self.truth(depth - 1);
+                Both::filled("CASE WHEN $ THEN $ ELSE $ END", &[&test, &one, &other])
+            }
+            14 => Both::filled("CASE $ WHEN $ THEN 1 WHEN 2 THEN $ END", &[&one, &other, &one]),
+            15 => {
+                let dec = self.dec(0);
+                let cut =
+                    Both::filled("(CAST($ AS INTEGER) - ($ < CAST($ AS INTEGER)))", &[&dec, &dec, &dec]);
+                let floor = Both::filled("floor($)", &[&dec]);
+                Both::of(floor.ours, cut.theirs_at(0, 0))
+            }
+            _ => Both::filled("(- $)", &[&one]),
+        }
+    }
+
+    fn greatest(&mut self, ours: &str, theirs: &str, one: &Both, other: &Both) -> Both {
+        let ours = Both::filled(&format!("{ours}($, $)"), &[one, other]);
+        let theirs = Both::filled(&format!("coalesce({theirs}($, $), $, $)"), &[one, other, one, other]);
+        Both::of(ours.ours, theirs.theirs_at(0, 0))
+    }
+
+    fn dec(&mut self, depth: usize) -> Both {
+        let literal = Both::same(["1.5", "0.25", "-2.75", "10.0"][self.dice.below(4)]);
+        if depth == 0 || self.dice.percent(40) {
+            let column = self.column(|kind| kind == Kind::Dec);
+            return column.filter(|_| self.dice.below(5) > 0).unwrap_or(literal);
+        }
+        let (one, int) = (self.dec(depth - 1), self.int(depth - 1));
+        match self.dice.below(7) {
+            0 => Both::filled("($ + $)", &[&one, &int]),
+            1 => Both::filled("($ - $)", &[&int, &one]),
+            2 => Both::filled("($ * 2)", &[&one]),
+            3 => Both::filled("abs($)", &[&one]),
+            4 => Both::filled("coalesce($, $)", &[&one, &literal]),
+            5 => Both::filled("round($, 1)", &[&one]),
+            _ => {
+                let test = self.truth(depth - 1);
+                Both::filled("CASE WHEN $ THEN $ ELSE $ END", &[&test, &one, &literal])
+            }
+        }
+    }
+
+    fn text(&mut self, depth: usize) -> Both {
+        let literal = Both::same(["'bear'", "'o'", "''", "'North'", "'a b'"][self.dice.below(5)]);
+        if depth == 0 || self.dice.percent(35) {
+            let column = self.column(|kind| kind.is_text());
+            return column.filter(|_| self.dice.below(5) > 0).unwrap_or(literal);
+        }
+        let (one, other) = (self.text(depth - 1), self.text(depth - 1));
+        match self.dice.below(11) {
+            0 => Both::filled("lower($)", &[&one]),
+            1 => Both::filled("upper($)", &[&one]),
+            2 => Both::filled("trim($)", &[&one]),
+            3 => Both::filled("ltrim($)", &[&one]),
+            4 => Both::filled("rtrim($)", &[&one]),
+            5 => Both::filled(
+                &format!("substr($, {}, {})", 1 + self.dice.below(3), self.dice.below(4)),
+                &[&one],
+            ),
+            6 => Both::filled("replace($, 'o', '00')", &[&one]),
+            7 => Both::filled("($ || $)", &[&one, &other]),
+            8 => Both::filled("coalesce($, $)", &[&one, &other]),
+            9 => {
+                let int = self.int(depth - 1);
+                Both::filled("CAST($ AS TEXT)", &[&int])
+            }
+            _ => {
+                let test = self.truth(depth - 1);
+                Both::filled("CASE WHEN $ THEN $ ELSE $ END", &[&test, &one, &other])
+            }
+        }
+    }
+
+    /// A condition.
+    pub(crate) fn truth(&mut self, depth: usize) -> Both {
+        let sign = ["=", "<>", "<", "<=", ">", ">="][self.dice.below(6)];
+        let low = depth.saturating_sub(1);
+        match self.dice.below(if depth == 0 { 8 } else { 15 }) {
+            0 | 1 => {
+                let (one, other) = (self.int(low), self.int(low));
+                Both::filled(&format!("$ {sign} $"), &[&one, &other])
+            }
+            2 => {
+                let (one, other) = (self.dec(low), self.int(low));
+                Both::filled(&format!("$ {sign} $"), &[&one, &other])
+            }
+            3 | 4 => {
+                let (one, other) = (self.text(low), self.text(low));
+                Both::filled(&format!("$ {sign} $"), &[&one, &other])
+            }
+            5 => {
+                let column = self.column(|_| true).unwrap_or(Both::same("NULL"));
+                Both::filled(["$ IS NULL", "$ IS NOT NULL"][self.dice.below(2)], &[&column])
+            }
+            6 => self.column(|kind| kind == Kind::Bool).unwrap_or(Both::same("TRUE")),
+            7 => {
+                let one = self.int(low);
+                Both::filled("$ BETWEEN 1 AND 3", &[&one])
+            }
+            8 => {
+                let one = self.text(low);
+                let pattern =
+                    ["'%o%'", "'b___'", "'%'", "'_%a_'", "'wolf'", "'x!_!%' ESCAPE '!'"][self.dice.below(6)];
+                Both::filled(&format!("$ {}LIKE {pattern}", ["", "NOT "][self.dice.below(2)]), &[&one])
+            }
+            9 => {
+                let one = self.text(low);
+                let list = ["('wolf', 'north')", "('bear', NULL)", "('')"][self.dice.below(3)];
+                Both::filled(&format!("$ {}IN {list}", ["", "NOT "][self.dice.below(2)]), &[&one])
+            }
+            10 => {
+                let (one, other) = (self.int(low), self.int(low));
+                Both::filled(
+                    ["$ IS DISTINCT FROM $", "$ IS NOT DISTINCT FROM $"][self.dice.below(2)],
+                    &[&one, &other],
+                )
+            }
+            11 => {
+                let inner = self.truth(low);
+                Both::filled(["($) IS TRUE", "($) IS NOT FALSE", "NOT ($)"][self.dice.below(3)], &[&inner])
+            }
+            _ => {
+                let (one, other) = (self.truth(low), self.truth(low));
+                Both::filled(["($ AND $)", "($ OR $)"][self.dice.below(2)], &[&one, &other])
+            }
+        }
+    }
+}

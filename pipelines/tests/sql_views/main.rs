@@ -1,0 +1,94 @@
+//! SQL views against SQLite: random queries over random rows that come and go, compared at every tick with what
+//! SQLite makes of the same query from scratch.
+//!
+//! `WORLDFLOW_CASES` says how many queries (3,000 by default) and `WORLDFLOW_SEED` with which to begin.
+
+mod both;
+mod dice;
+mod documented;
+mod graph;
+mod known;
+mod queries;
+mod refused;
+mod rows;
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use both::Both;
+use dice::Dice;
+use graph::Run;
+use queries::Queries;
+use rows::{Cell, Tables, relations};
+use sqlite::Sqlite;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name)
+        .map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// Plans a query, runs it over changing rows, and compares it with SQLite at every tick.
+fn compare(seed: u64, query: &Both, sqlite: &mut Sqlite) -> Result<(), String> {
+    let mut dice = Dice::new(seed ^ 0x5eed);
+    let planned = worldflow_operators::sql::plan_query(&query.ours, &relations(), rows::TICK_MS);
+    let (plan, _) = planned.map_err(|error| format!("not planned: {error}"))?;
+    let history = Tables::history(&mut dice);
+    let workers = [1, 2, 4][usize::try_from(seed % 3).unwrap_or(0)];
+    let ours = Run { plan: &plan, history: &history, workers, seed }.rows();
+    sqlite.clear();
+    for (number, at) in history.iter().enumerate() {
+        sqlite.apply(&at.changes);
+        let theirs = sqlite.rows(&query.theirs_at(at.now_ms(), at.world_ms()))?;
+        if ours[number] != theirs {
+            return Err(format!(
+                "tick {number} ({}), {workers} workers:\n{}",
+                at.tick,
+                difference(&ours[number], &theirs)
+            ));
+        }
+    }
+    Ok(())
+}
+
+type Bag = BTreeMap<Vec<Cell>, i64>;
+
+fn difference(ours: &Bag, theirs: &Bag) -> String {
+    let mut text = String::new();
+    for (row, times) in ours {
+        if theirs.get(row) != Some(times) {
+            text.push_str(&format!("  ours {times} x {row:?}, theirs {}\n", theirs.get(row).unwrap_or(&0)));
+        }
+    }
+    for (row, times) in theirs.iter().filter(|(row, _)| !ours.contains_key(*row)) {
+        text.push_str(&format!("  theirs {times} x {row:?}, ours 0\n"));
+    }
+    text
+}
+
+#[test]
+fn random_queries_are_what_sqlite_makes_of_them() {
+    let (first, cases) = (number("WORLDFLOW_SEED", 1), number("WORLDFLOW_CASES", 3_000));
+    let mut sqlite = Sqlite::open();
+    let mut words: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for seed in first..first + cases {
+        let mut queries = Queries::new(seed);
+        let query = queries.query();
+        for word in queries.words() {
+            *words.entry(word).or_default() += 1;
+        }
+        if let Err(why) = compare(seed, &query, &mut sqlite) {
+            failures.push(format!("WORLDFLOW_SEED={seed}\n{}\n{why}", query.ours));
+            if failures.len() >= 5 {
+                break;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    println!("{words:?}");
+    let least = cases / 400;
+    for word in queries::WORDS {
+        let times = words.get(word).copied().unwrap_or(0);
+        assert!(times >= least, "`{word}` was in {times} of {cases} queries");
+    }
+}
