@@ -22,6 +22,7 @@ enum Kind {
     Schedule,
     Npc,
     Quest,
+    Rule,
 }
 
 /// The definitions of a realm.
@@ -36,6 +37,7 @@ fn key(edit: &DefinitionEdit) -> Option<(Kind, Sym)> {
         DefinitionEdit::Schedule(id, _) => Some((Kind::Schedule, *id)),
         DefinitionEdit::Npc(id, _) => Some((Kind::Npc, *id)),
         DefinitionEdit::Quest(id, _) => Some((Kind::Quest, *id)),
+        DefinitionEdit::Rule(id, _) => Some((Kind::Rule, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -47,6 +49,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Schedule(_, None)
             | DefinitionEdit::Npc(_, None)
             | DefinitionEdit::Quest(_, None)
+            | DefinitionEdit::Rule(_, None)
     )
 }
 
@@ -56,6 +59,7 @@ fn removal((kind, id): (Kind, Sym)) -> DefinitionEdit {
         Kind::Schedule => DefinitionEdit::Schedule(id, None),
         Kind::Npc => DefinitionEdit::Npc(id, None),
         Kind::Quest => DefinitionEdit::Quest(id, None),
+        Kind::Rule => DefinitionEdit::Rule(id, None),
     }
 }
 
@@ -70,7 +74,7 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs } = edit else { return };
+        let DefinitionEdit::Only { quests, climates, schedules, npcs, rules } = edit else { return };
         let gone: Vec<(Kind, Sym)> = self
             .present
             .keys()
@@ -80,6 +84,7 @@ impl DefinitionsMachine {
                     Kind::Schedule => schedules,
                     Kind::Npc => npcs,
                     Kind::Quest => quests,
+                    Kind::Rule => rules,
                 };
                 !kept.contains(id)
             })
@@ -163,6 +168,7 @@ mod tests {
             climates: Vec::new(),
             schedules: vec!["fair".into()],
             npcs: Vec::new(),
+            rules: Vec::new(),
         };
         let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
         assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
@@ -178,6 +184,7 @@ mod tests {
             climates: Vec::new(),
             schedules: Vec::new(),
             npcs: Vec::new(),
+            rules: Vec::new(),
         };
         assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
         let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];

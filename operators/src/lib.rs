@@ -16,5 +16,6 @@ pub mod npcs;
 mod piece;
 pub mod presence;
 pub mod quests;
+pub mod rules;
 pub mod timers;
 pub mod weather;

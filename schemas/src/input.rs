@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef};
+use crate::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef};
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
 use crate::tick::Tick;
@@ -141,7 +141,12 @@ pub enum DefinitionEdit {
         schedules: Vec<Sym>,
         /// NPCs.
         npcs: Vec<Sym>,
+        /// Rules.
+        #[serde(default)]
+        rules: Vec<Sym>,
     },
+    /// A rule.
+    Rule(Sym, #[serde(with = "json_text")] Option<Arc<RuleDef>>),
 }
 
 /// Definitions inside binary encodings are JSON in text: their defaults and untagged values cannot be
@@ -316,6 +321,8 @@ pub enum FactChange {
     Add(Value),
     /// It goes back to its default.
     Clear,
+    /// It is brought within these bounds; absent ones are [`Value::Null`]. Only rules do this.
+    Clamp(Value, Value),
 }
 
 /// A write of a fact.

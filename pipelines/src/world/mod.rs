@@ -5,6 +5,7 @@
 
 mod check;
 mod collected;
+mod expression;
 mod folder;
 mod greenvale;
 mod json_schemas;
@@ -18,11 +19,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef};
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
 
 use collected::{Collected, Definitions};
+pub use expression::condition as condition_of_text;
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
 pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping};
@@ -41,6 +43,8 @@ pub struct LoadedWorld {
     pub schedules: BTreeMap<String, Arc<ScheduleDef>>,
     /// NPCs that speak, by id.
     pub npcs: BTreeMap<String, Arc<NpcDef>>,
+    /// Rules by id.
+    pub rules: BTreeMap<String, Arc<RuleDef>>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
@@ -100,6 +104,7 @@ impl LoadedWorld {
             climates: ids(self.climates.keys().collect()),
             schedules: ids(self.schedules.keys().collect()),
             npcs: ids(self.npcs.keys().collect()),
+            rules: ids(self.rules.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -109,7 +114,9 @@ impl LoadedWorld {
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
         let npcs = self.npcs.iter();
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain([only]).map(Command::Define).collect()
+        let rules = self.rules.iter();
+        let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
+        climates.chain(schedules).chain(quests).chain(npcs).chain(rules).chain([only]).map(Command::Define).collect()
     }
 }
 
@@ -139,6 +146,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             climates: shared(definitions.climates),
             schedules: shared(definitions.schedules),
             npcs: shared(definitions.npcs),
+            rules: shared(definitions.rules),
             path: folder.path.clone(),
             warnings: Problems::default(),
         }

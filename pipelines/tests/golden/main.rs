@@ -2,5 +2,6 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod edits;
+mod rules;
 mod script;
 mod worlds;
