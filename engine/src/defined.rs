@@ -38,7 +38,8 @@ impl Defined {
             DefinitionEdit::Climate(..)
             | DefinitionEdit::Schedule(..)
             | DefinitionEdit::Npc(..)
-            | DefinitionEdit::View(..) => {}
+            | DefinitionEdit::View(..)
+            | DefinitionEdit::Rule(..) => {}
         }
     }
 }
@@ -66,6 +67,7 @@ mod tests {
             schedules: Vec::new(),
             npcs: Vec::new(),
             views: Vec::new(),
+            rules: Vec::new(),
         });
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }

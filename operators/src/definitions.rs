@@ -23,6 +23,7 @@ enum Kind {
     Npc,
     Quest,
     View,
+    Rule,
 }
 
 /// The definitions of a realm.
@@ -38,6 +39,7 @@ fn key(edit: &DefinitionEdit) -> Option<(Kind, Sym)> {
         DefinitionEdit::Npc(id, _) => Some((Kind::Npc, *id)),
         DefinitionEdit::Quest(id, _) => Some((Kind::Quest, *id)),
         DefinitionEdit::View(id, _) => Some((Kind::View, *id)),
+        DefinitionEdit::Rule(id, _) => Some((Kind::Rule, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -50,6 +52,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Npc(_, None)
             | DefinitionEdit::Quest(_, None)
             | DefinitionEdit::View(_, None)
+            | DefinitionEdit::Rule(_, None)
     )
 }
 
@@ -60,6 +63,7 @@ fn removal((kind, id): (Kind, Sym)) -> DefinitionEdit {
         Kind::Npc => DefinitionEdit::Npc(id, None),
         Kind::Quest => DefinitionEdit::Quest(id, None),
         Kind::View => DefinitionEdit::View(id, None),
+        Kind::Rule => DefinitionEdit::Rule(id, None),
     }
 }
 
@@ -74,7 +78,7 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs, views } = edit else { return };
+        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules } = edit else { return };
         let gone: Vec<(Kind, Sym)> = self
             .present
             .keys()
@@ -85,6 +89,7 @@ impl DefinitionsMachine {
                     Kind::Npc => npcs,
                     Kind::Quest => quests,
                     Kind::View => views,
+                    Kind::Rule => rules,
                 };
                 !kept.contains(id)
             })
@@ -169,6 +174,7 @@ mod tests {
             schedules: vec!["fair".into()],
             npcs: Vec::new(),
             views: Vec::new(),
+            rules: Vec::new(),
         };
         let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
         assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
@@ -185,6 +191,7 @@ mod tests {
             schedules: Vec::new(),
             npcs: Vec::new(),
             views: Vec::new(),
+            rules: Vec::new(),
         };
         assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
         let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];

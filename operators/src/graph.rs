@@ -9,6 +9,8 @@
 //! Only wiring lives here. Inputs are routed to the worker that owns their key, or broadcast as one
 //! copy a worker; what an operator concludes for the next tick goes through the one loop.
 
+mod rules;
+mod watched;
 mod wires;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
 };
+use crate::rules::RulesOut;
 use crate::sql::live::{Installer, Told, tap};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
@@ -76,6 +79,7 @@ enum Concluded {
     Effect(FactEffect),
     Level(LevelNow),
     Stands(QuestNow),
+    Rule(RulesOut),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -155,7 +159,9 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
                 _ => None,
             }),
             concluded.clone().flat_map(|concluded| match concluded {
-                Concluded::Effect(effect) => Some((effect.holder.route(), FactsIn::Effect(effect))),
+                Concluded::Effect(effect) | Concluded::Rule(RulesOut::Effect(effect, _)) => {
+                    Some((effect.holder.route(), FactsIn::Effect(effect)))
+                }
                 _ => None,
             }),
         ],
@@ -214,7 +220,11 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         players: player_now,
     };
     let closed = closed.map(|write| write.group);
-    let (events, talk) = set_aside(events, may_be_addressed(world));
+    let emitted = concluded.clone().flat_map(|concluded| match concluded {
+        Concluded::Rule(RulesOut::Event(event, _)) => Some(event),
+        _ => None,
+    });
+    let (events, talk) = set_aside(events.concat(emitted), may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
@@ -242,8 +252,6 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         Conclusion::Stands(now) => Some(Concluded::Stands(now)),
         Conclusion::Refused(_) => None,
     });
-    next.concat(levels.now.map(Concluded::Level)).connect_loop(loop_handle);
-
     let rows = differential_dataflow::collection::concatenate(
         scope,
         [
@@ -258,7 +266,15 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             community,
         ],
     );
-    let tapped = tap(realm, world.tick_ms, rows, told_views);
+    let (rows, fired) = shared.fired(&entered, &known, rows.inner);
+    let rules = shared.rules(&entered, &known, fired);
+    let ruled = rules.out.clone().flat_map(|out| match out {
+        RulesOut::Refused(_) => None,
+        out => Some(Concluded::Rule(out)),
+    });
+    next.concat(levels.now.map(Concluded::Level)).concat(ruled).connect_loop(loop_handle);
+
+    let tapped = tap(realm, world.tick_ms, rows.as_collection(), told_views);
 
     Outputs {
         rows: tapped.rows,
@@ -274,6 +290,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             players.base,
             groups.base,
             npcs.base,
+            rules.base,
         ]),
         refused: scope.concatenate([
             weather.out.flat_map(|out| match out {
@@ -297,6 +314,10 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
                 Conclusion::Effect(_) | Conclusion::Stands(_) => None,
             }),
             npcs.out,
+            rules.out.flat_map(|out| match out {
+                RulesOut::Refused(refused) => Some(refused),
+                _ => None,
+            }),
         ]),
     }
 }
@@ -378,7 +399,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) if now.holder.scope != Scope::Player => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
             }
-            Concluded::Stands(_) | Concluded::Effect(_) => Vec::new(),
+            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {
@@ -394,6 +415,7 @@ impl<'scope> Shared<'_, 'scope> {
             }
             _ => None,
         });
+        let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered));
         let inputs = vec![
             events,
             self.quest_edits(entered, PlayersIn::Define),
@@ -428,7 +450,7 @@ impl<'scope> Shared<'_, 'scope> {
         let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
         let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
             Concluded::Stands(now) if now.holder.scope != Scope::Player => Some(now),
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Level(_) => None,
+            _ => None,
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => {
@@ -464,7 +486,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
             }
-            Concluded::Effect(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
             Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),

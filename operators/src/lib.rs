@@ -16,6 +16,7 @@ pub mod npcs;
 mod piece;
 pub mod presence;
 pub mod quests;
+pub mod rules;
 pub mod sql;
 pub mod timers;
 pub mod weather;

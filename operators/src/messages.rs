@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{Current, FactChange, Holder};
-use worldflow_schemas::{EventId, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, EventId, Sym, Tick, Value};
 
 use crate::clock::WorldTime;
 
@@ -131,7 +131,10 @@ pub struct FactEffect {
     pub change: FactChange,
 }
 
-/// The order of effects within a tick: updates by events first, then effects of quests.
+/// The source of what rules do: of their events, and of what is refused of it.
+pub const RULES: &str = "rules";
+
+/// The order of effects within a tick: updates by events first, then effects of quests, then those of rules.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EffectOrder {
     /// By an event: (at, source, id), and the fact's place among the updates of that event.
@@ -152,6 +155,39 @@ pub enum EffectOrder {
         /// Place in the list of effects.
         place: u32,
     },
+    /// By a rule.
+    Rule(RuleOrder),
+}
+
+/// The order of what rules do in a tick: (rule, key of the row, when it was triggered, place in the list of what it does).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RuleOrder {
+    /// The rule.
+    pub rule: Sym,
+    /// The row's key as text.
+    pub key: ArcStr,
+    /// When it was triggered.
+    pub tick: Tick,
+    /// Place in the list of what it does.
+    pub place: u32,
+}
+
+impl RuleOrder {
+    /// Compares by value.
+    #[must_use]
+    pub fn cmp_order(&self, other: &RuleOrder) -> std::cmp::Ordering {
+        (self.rule.cmp_text(other.rule))
+            .then_with(|| self.key.cmp(&other.key))
+            .then_with(|| self.tick.cmp(&other.tick))
+            .then_with(|| self.place.cmp(&other.place))
+    }
+
+    /// The id of what it does: `rule/key/tick/place`.
+    #[must_use]
+    pub fn id(&self) -> EventId {
+        let RuleOrder { rule, key, tick, place } = self;
+        EventId::Named(format!("{rule}/{key}/{tick:015}/{place:03}").into())
+    }
 }
 
 impl EffectOrder {
@@ -160,6 +196,9 @@ impl EffectOrder {
     pub fn cmp_order(&self, other: &EffectOrder) -> std::cmp::Ordering {
         use std::cmp::Ordering::{Greater, Less};
         match (self, other) {
+            (EffectOrder::Rule(a), EffectOrder::Rule(b)) => a.cmp_order(b),
+            (_, EffectOrder::Rule(_)) => Less,
+            (EffectOrder::Rule(_), _) => Greater,
             (EffectOrder::Event { .. }, EffectOrder::Quest { .. }) => Less,
             (EffectOrder::Quest { .. }, EffectOrder::Event { .. }) => Greater,
             (

@@ -4,16 +4,17 @@ mod oracle;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use oracle::Seen;
 use oracle::compare::{Case, differences, seen};
 use worldflow::replay::{MOST_GAP_MS, Replay, Replayed, replay};
-use worldflow::world::{LoadedWorld, open_mapping};
+use worldflow::world::{LoadedWorld, condition_of_text, open_mapping};
 use worldflow_engine::testing::{Plan, Ran};
 use worldflow_engine::view_store::Filter;
 use worldflow_engine::workers::Cut;
 use worldflow_schemas::chance::below;
+use worldflow_schemas::definitions::{Condition, QuestDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Diff, Input, Sym, Tick, catalog};
@@ -75,7 +76,7 @@ static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
     }
     let until = inputs.keys().next_back().expect("a recording is not empty") + GRACE_TICKS;
     let quests = world.quests.clone();
-    Loaded { case: Case { world: (*world.world).clone(), quests, inputs, until }, world }
+    Loaded { case: Case { world: (*world.world).clone(), quests, rules: BTreeMap::new(), inputs, until }, world }
 });
 
 /// What the evaluator says about it.
@@ -226,6 +227,43 @@ fn graph_and_evaluator_agree_on_random_worlds() {
         );
         assert!(met.contains(&("grants", format!("\"{}\" \"pending\"", scope.name()))), "{scope:?}");
     }
+}
+
+/// Both forms of a condition are one: the graph is given texts, the evaluator the maps from which they were printed.
+#[test]
+fn conditions_as_texts_say_what_the_maps_say() {
+    fn reworded(def: &QuestDef, count: &mut u64) -> QuestDef {
+        let mut def = def.clone();
+        let mut reword = |condition: &mut Condition| {
+            if !condition.is_empty() {
+                let text = oracle::print::print(condition);
+                let read = condition_of_text(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+                *count += u64::from(read != *condition);
+                *condition = read;
+            }
+        };
+        reword(&mut def.requires);
+        def.fail_when.as_mut().map(&mut reword);
+        for (_, stage) in &mut def.stages.0 {
+            for (_, objective) in &mut stage.objectives.0 {
+                objective.when.as_mut().map(&mut reword);
+            }
+        }
+        def
+    }
+    let mut other_words = 0;
+    for seed in 0..80 {
+        let mut case = oracle::random::case(5_000 + seed);
+        let expected = case.evaluate(false, Vec::new());
+        for quest in case.quests.values_mut() {
+            *quest = Arc::new(reworded(quest, &mut other_words));
+        }
+        let found = seen(&case.run(&case.definitions(), &Plan::default()));
+        if let Some(difference) = differences(&expected, &found) {
+            panic!("seed {seed}: {difference}\n{}", case.around(&difference));
+        }
+    }
+    assert!(other_words > 20, "only {other_words} conditions were put otherwise");
 }
 
 /// The law of base state through the whole graph, its routing and its loop: at random ticks of random worlds.

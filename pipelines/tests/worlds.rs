@@ -64,11 +64,16 @@ fn greenvale_shows_the_whole_quest_language() {
     let world = LoadedWorld::greenvale().expect("Greenvale is right");
     assert!(world.world.zones.len() >= 6 && world.world.regions.len() >= 10);
     assert!(world.world.entities.len() >= 40 && world.world.kinds.len() >= 12);
-    assert!(world.quests.len() >= 15 && world.npcs.len() >= 3);
+    assert!(world.quests.len() >= 15 && world.npcs.len() >= 3 && world.rules.len() >= 2);
     assert_eq!(
         world.definitions().len(),
         // One more says that there are no others.
-        world.quests.len() + world.npcs.len() + world.climates.len() + world.schedules.len() + 1
+        world.quests.len()
+            + world.npcs.len()
+            + world.climates.len()
+            + world.schedules.len()
+            + world.rules.len()
+            + 1
     );
 
     let mut used: BTreeSet<String> = BTreeSet::new();
@@ -104,4 +109,19 @@ fn greenvale_shows_the_whole_quest_language() {
     for wanted in KEYS.into_iter().chain(others).map(str::to_owned).chain(completes).chain(scopes) {
         assert!(used.contains(&wanted), "no quest uses {wanted}");
     }
+}
+
+/// The page for designers: its first block is a world, the others are files of rules for it.
+#[test]
+fn every_example_of_the_page_on_rules_is_right() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let (world, rules) = blocks.split_first().expect("a world");
+    assert!(rules.len() >= 5, "{} examples", rules.len());
+    let names: Vec<String> = (0..rules.len()).map(|n| format!("rules/{n}.yaml")).collect();
+    let files = names.iter().map(String::as_str).zip(rules.iter().copied());
+    let problems = check(&Folder::of(files.chain([("world.yaml", *world)])));
+    assert_eq!(problems.to_string(), "");
 }

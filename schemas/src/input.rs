@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, SqlViewDef};
+use crate::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef};
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
 use crate::tick::Tick;
@@ -144,9 +144,14 @@ pub enum DefinitionEdit {
         /// Views in SQL; what was written before there were any has none.
         #[serde(default)]
         views: Vec<Sym>,
+        /// Rules; what was written before there were any has none.
+        #[serde(default)]
+        rules: Vec<Sym>,
     },
-    /// A view in SQL. The last, since the places of the others are written in snapshots.
+    /// A view in SQL. It and what follows came later, and the places of the others are written in snapshots.
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
+    /// A rule.
+    Rule(Sym, #[serde(with = "json_text")] Option<Arc<RuleDef>>),
 }
 
 /// Definitions inside binary encodings are JSON in text: their defaults and untagged values cannot be
@@ -321,6 +326,8 @@ pub enum FactChange {
     Add(Value),
     /// It goes back to its default.
     Clear,
+    /// It is brought within these bounds; absent ones are [`Value::Null`]. Only rules do this.
+    Clamp(Value, Value),
 }
 
 /// A write of a fact.

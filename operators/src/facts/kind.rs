@@ -63,6 +63,24 @@ pub(super) fn add(kind: FactKind, value: &Value, by: &Value) -> Result<Value, Wr
     }
 }
 
+/// The value within bounds, of which either may be absent.
+pub(super) fn clamp(kind: FactKind, value: &Value, least: &Value, most: &Value) -> Result<Value, WrongType> {
+    let mut clamped = value.clone();
+    for (bound, outside) in [(least, Ordering::Less), (most, Ordering::Greater)] {
+        if *bound == Value::Null {
+            continue;
+        }
+        let bound = set(kind, bound)?;
+        if bound.as_millionths().is_none() {
+            return Err(WrongType { reason: "is not a number", hint: "only `int` and `dec` have bounds" });
+        }
+        if clamped.compare(&bound) == Some(outside) {
+            clamped = bound;
+        }
+    }
+    Ok(clamped)
+}
+
 fn wrong(kind: FactKind) -> WrongType {
     match kind {
         FactKind::Bool => WrongType { reason: "is of type `bool`", hint: "write true or false" },
@@ -78,6 +96,7 @@ pub(super) fn cmp_change(a: &FactChange, b: &FactChange) -> Ordering {
         FactChange::Set(value) => (0, Some(value.to_string())),
         FactChange::Add(value) => (1, Some(value.to_string())),
         FactChange::Clear => (2, None),
+        FactChange::Clamp(least, most) => (3, Some(format!("{least} {most}"))),
     };
     parts(a).cmp(&parts(b))
 }

@@ -22,7 +22,7 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Row, Sym, Tick, Value};
 
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, EffectOrder, FactEffect, FactNow, Refused};
+use crate::messages::{ClockNow, EffectOrder, FactEffect, FactNow, RULES, Refused};
 use crate::piece;
 use crate::timers::Timers;
 
@@ -185,6 +185,7 @@ impl FactsMachine {
             FactChange::Set(to) => kind::set(def.kind, to).map_err(Wrong::Type)?,
             FactChange::Add(by) => kind::add(def.kind, value, by).map_err(Wrong::Type)?,
             FactChange::Clear => def.default.clone(),
+            FactChange::Clamp(least, most) => kind::clamp(def.kind, value, least, most).map_err(Wrong::Type)?,
         };
         let altered = new != *value;
         let expires = (new != def.default)
@@ -271,6 +272,7 @@ impl Machine for FactsMachine {
                     EffectOrder::Quest { quest, holder, .. } => {
                         (Sym::new("quests"), EventId::Named(format!("{quest}/{}", holder.id).into()))
                     }
+                    EffectOrder::Rule(by) => (Sym::new(RULES), by.id()),
                 };
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));
             }

@@ -4,9 +4,9 @@
 //! and nothing it lacks is an error: a missing operand is a default or does not hold.
 
 use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
-use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Value};
 
+use super::comparison::Comparison;
 use super::context::{Actor, Context};
 use super::plan::{Ix, Plan};
 
@@ -42,6 +42,7 @@ pub(crate) enum Cond {
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),
     Level(Test),
+    Compare(Comparison),
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
@@ -70,6 +71,7 @@ impl Cond {
             all.push(Cond::Quest(plan.ix(Sym::new(quest)), states.as_slice().to_vec()));
         }
         all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
+        all.extend(def.compare.as_ref().map(|compare| Cond::Compare(Comparison::new(compare))));
         all.extend(def.all.iter().map(|inner| Cond::new(inner, plan)));
         if !def.any.is_empty() {
             all.push(Cond::Any(def.any.iter().map(|inner| Cond::new(inner, plan)).collect()));
@@ -88,6 +90,7 @@ impl Cond {
             Cond::Fact(..) => depends::FACTS | depends::PLACE,
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
             Cond::Level(_) => depends::LEVEL,
+            Cond::Compare(compare) => compare.depends(),
             Cond::All(of) | Cond::Any(of) => of.iter().fold(0, |bits, cond| bits | cond.depends()),
             Cond::Not(of) => of.depends(),
         }
@@ -143,10 +146,9 @@ impl Cond {
             }
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
             Cond::Level(test) => {
-                let player = actor.holder_of(Scope::Player, context.realm);
-                let level = player.and_then(|player| context.levels.get(&player.id)).copied().unwrap_or(1);
-                test.holds(Some(&Value::Int(level)))
+                test.holds(Some(&Value::Int(context.level_of(actor))))
             }
+            Cond::Compare(compare) => compare.holds(plan, context, actor),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
             Cond::Not(of) => !of.holds(plan, context, actor),
@@ -189,7 +191,7 @@ enum Compare {
 }
 
 impl Test {
-    pub(super) fn new(def: &definitions::Test) -> Test {
+    pub(crate) fn new(def: &definitions::Test) -> Test {
         let is = |json, make: fn(Value) -> Compare| Value::from_json(json).map_or(Compare::Never, make);
         let range = match def {
             definitions::Test::Is(json) => return Test(vec![is(json, Compare::Is)]),
@@ -216,7 +218,7 @@ impl Test {
     }
 
     /// Whether a value passes; an absent one does not.
-    pub(super) fn holds(&self, value: Option<&Value>) -> bool {
+    pub(crate) fn holds(&self, value: Option<&Value>) -> bool {
         let Some(value) = value else { return false };
         let number = || value.as_millionths();
         self.0.iter().all(|compare| match compare {

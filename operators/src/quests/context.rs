@@ -17,8 +17,8 @@ use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) now: Tick,
-    pub(super) length: TickLength,
-    pub(super) realm: Sym,
+    pub(crate) length: TickLength,
+    pub(crate) realm: Sym,
     pub(crate) clock: Option<ClockNow>,
     pub(crate) weather: FxHashMap<Sym, ZoneWeather>,
     pub(crate) facts: KnownFacts,
@@ -49,6 +49,12 @@ impl Context {
         } else {
             self.stands.insert((stands.holder, quest), (stands.state, stands.completions));
         }
+    }
+
+    /// The level of an actor's player; 1 without one.
+    pub(super) fn level_of(&self, actor: &Actor<'_>) -> i64 {
+        let player = actor.holder_of(Scope::Player, self.realm);
+        player.and_then(|player| self.levels.get(&player.id)).copied().unwrap_or(1)
     }
 
     /// How many ticks a span takes as things stand, rounded up.
@@ -120,8 +126,14 @@ impl<'a> Actor<'a> {
         Actor { holder, place, region, own: None }
     }
 
+    /// A holder by itself, whose quests are kept elsewhere.
+    pub(crate) fn by_itself(holder: Holder, place: PlayerPlace) -> Actor<'a> {
+        let region = if holder.scope == Scope::Region { holder.id } else { place.region };
+        Actor { holder: Some(holder), place, region, own: None }
+    }
+
     /// The holder of a scope for this actor.
-    pub(super) fn holder_of(&self, scope: Scope, realm: Sym) -> Option<Holder> {
+    pub(crate) fn holder_of(&self, scope: Scope, realm: Sym) -> Option<Holder> {
         if let Some(holder) = self.holder
             && holder.scope == scope
         {

@@ -8,6 +8,7 @@
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
 mod closing;
+mod comparison;
 mod condition;
 mod context;
 mod core;
@@ -24,7 +25,7 @@ mod players;
 mod rows;
 mod saved;
 
-pub(crate) use condition::Cond;
+pub(crate) use condition::{Cond, Test};
 pub(crate) use context::{Actor, Context};
 pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};

@@ -295,6 +295,7 @@ impl Plan {
                     Cond::Quest(named, _) => {
                         self.quests_named.insert(*named);
                     }
+                    Cond::Compare(compare) => self.facts_named.extend(compare.facts()),
                     _ => {}
                 });
             }

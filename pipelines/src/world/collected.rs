@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_schemas::definitions::{
+    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
+};
 
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Problems, Severity};
@@ -30,6 +32,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) climates: Collected<'a, ClimateDef>,
     pub(crate) schedules: Collected<'a, ScheduleDef>,
     pub(crate) npcs: Collected<'a, NpcDef>,
+    pub(crate) rules: Collected<'a, RuleDef>,
     pub(crate) entities: Collected<'a, EntityDef>,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
@@ -52,6 +55,7 @@ impl<'a> Definitions<'a> {
                 "climates" => collect_map(&mut all.climates, "climate", document, unreadable, problems),
                 "schedules" => collect_map(&mut all.schedules, "schedule", document, unreadable, problems),
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
+                "rules" => collect_map(&mut all.rules, "rule", document, unreadable, problems),
                 "entities" => collect_map(&mut all.entities, "entity", document, unreadable, problems),
                 // A mapping of a recording, or another tool's file.
                 _ => {}

@@ -16,6 +16,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "quests/beginnings.yaml",
     "quests/together.yaml",
     "quests/trades.yaml",
+    "rules.yaml",
     "schedules.yaml",
     "tests/beginnings.yaml",
     "views/players.sql",

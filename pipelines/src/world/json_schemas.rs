@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
-use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
+use worldflow_schemas::definitions::{
+    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
+};
 use worldflow_sources::recording::MapDef;
 
 use crate::almanac::ObservedDef;
@@ -25,6 +27,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
             text("How recorded observations of weather are read", schema_for!(ObservedDef)),
         ),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
+        ("rules.schema.json", map_of::<RuleDef>("Rules of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
         ("tests.schema.json", map_of::<ScenarioDef>("Scenarios of a worldflow world, by id")),
         ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),

@@ -5,6 +5,7 @@
 
 mod check;
 mod collected;
+mod expression;
 mod folder;
 mod greenvale;
 mod json_schemas;
@@ -20,12 +21,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use worldflow_operators::sql::View;
-use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, SqlViewDef, WorldDef};
+use worldflow_schemas::definitions::{
+    ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, WorldDef,
+};
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
 
 pub(crate) use collected::read_map;
 use collected::{Collected, Definitions};
+pub use expression::condition as condition_of_text;
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
 pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping, read_definition};
@@ -47,6 +51,8 @@ pub struct LoadedWorld {
     pub npcs: BTreeMap<String, Arc<NpcDef>>,
     /// Views in SQL, by name.
     pub views: BTreeMap<String, Arc<SqlViewDef>>,
+    /// Rules by id.
+    pub rules: BTreeMap<String, Arc<RuleDef>>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
@@ -107,6 +113,7 @@ impl LoadedWorld {
             schedules: ids(self.schedules.keys().collect()),
             npcs: ids(self.npcs.keys().collect()),
             views: ids(self.views.keys().collect()),
+            rules: ids(self.rules.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -118,11 +125,14 @@ impl LoadedWorld {
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
         let views = self.views.iter();
         let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
+        let rules = self.rules.iter();
+        let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
         climates
             .chain(schedules)
             .chain(quests)
             .chain(npcs)
             .chain(views)
+            .chain(rules)
             .chain([only])
             .map(Command::Define)
             .collect()
@@ -171,6 +181,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             schedules: shared(definitions.schedules),
             npcs: shared(definitions.npcs),
             views: sql_views::definitions(views),
+            rules: shared(definitions.rules),
             path: folder.path.clone(),
             warnings: Problems::default(),
         }

@@ -16,6 +16,8 @@ use super::problem::Place;
 pub(crate) struct Node {
     pub(crate) value: NodeValue,
     pub(crate) place: Place,
+    /// Where parts of a text stand that does not stand in one piece: bytes of the text, in order.
+    pub(crate) jumps: Option<Box<[(usize, Place)]>>,
 }
 
 /// A key and its place.
@@ -56,6 +58,29 @@ impl Node {
         }
     }
 
+    /// The place of some bytes of the node's text; of the whole where that is not known.
+    pub(crate) fn place_within(&self, text: &str, from: usize, to: usize) -> Place {
+        let count = |from: usize, to: usize| {
+            let chars = text.get(from..to).map_or(0, |part| part.chars().count());
+            u32::try_from(chars).unwrap_or(u32::MAX)
+        };
+        let length = count(from, to).max(1);
+        if let Some(jumps) = &self.jumps {
+            let jump = jumps.partition_point(|(at, _)| *at <= from).checked_sub(1).and_then(|at| jumps.get(at));
+            return jump.map_or(self.place, |(at, place)| Place {
+                column: place.column + count(*at, from),
+                length,
+                ..*place
+            });
+        }
+        let quote = match self.place.length.checked_sub(count(0, text.len())) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self.place,
+        };
+        Place { column: self.place.column + quote + count(0, from), length, ..self.place }
+    }
+
     /// The entries of a map; none for anything else.
     pub(crate) fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
@@ -83,9 +108,73 @@ const MAX_NODES: usize = 200_000;
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, NotYaml> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
-        Ok(raw) => Ok(node(raw)),
+        Ok(raw) => {
+            let mut root = node(raw);
+            let mut lines = None;
+            find_pieces(&mut root, text, &mut lines);
+            Ok(root)
+        }
         Err(error) => Err(not_yaml(&error)),
     }
+}
+
+/// Finds where the words of texts stand that are folded or have escapes.
+fn find_pieces<'t>(node: &mut Node, source: &'t str, lines: &mut Option<Vec<&'t str>>) {
+    match &mut node.value {
+        NodeValue::Text(text) => {
+            let extra = i64::from(node.place.length) - i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+            if extra != 0 && extra != 2 && text.contains(' ') {
+                let lines = lines.get_or_insert_with(|| source.lines().collect());
+                node.jumps = pieces(text, node.place, lines);
+            }
+        }
+        NodeValue::List(items) => items.iter_mut().for_each(|item| find_pieces(item, source, lines)),
+        NodeValue::Map(entries) => {
+            entries.iter_mut().for_each(|(_, value)| find_pieces(value, source, lines));
+        }
+        _ => {}
+    }
+}
+
+/// Where the pieces of a text stand, if its characters follow each other from its place on but for blanks.
+fn pieces(text: &str, place: Place, lines: &[&str]) -> Option<Box<[(usize, Place)]>> {
+    let first = usize::try_from(place.line).ok()?.checked_sub(1)?;
+    let mut source = lines.iter().enumerate().skip(first).flat_map(|(number, line)| {
+        let skip = if number == first { place.column.saturating_sub(1) } else { 0 };
+        let skip = usize::try_from(skip).unwrap_or(0);
+        line.chars().enumerate().skip(skip).map(move |(column, c)| (c, number + 1, column + 1))
+    });
+    let mut jumps: Vec<(usize, Place)> = Vec::new();
+    let mut before: Option<(usize, usize, usize)> = None;
+    let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let mut header = None;
+    for (at, wanted) in text.char_indices().filter(|(_, c)| !c.is_whitespace()) {
+        let (line, column) = loop {
+            let (found, line, column) = source.next()?;
+            // `>-` and `|` say how the lines below are read.
+            if before.is_none() && header.is_none() && matches!(found, '>' | '|') {
+                header = Some(line);
+            }
+            if header == Some(line) || found.is_whitespace() {
+                continue;
+            }
+            if found == wanted {
+                break (line, column);
+            }
+            let opens = before.is_none() && matches!(found, '"' | '\'');
+            if !opens {
+                return None;
+            }
+        };
+        let follows = before.is_some_and(|(end, l, c)| {
+            l == line && text.get(end..at).is_some_and(|blank| c + blank.chars().count() == column)
+        });
+        if !follows {
+            jumps.push((at, Place { line: cut(line), column: cut(column), length: 1 }));
+        }
+        before = Some((at + wanted.len_utf8(), line, column + 1));
+    }
+    Some(jumps.into())
 }
 
 fn options() -> Options {
@@ -165,7 +254,7 @@ fn place(location: &Location) -> Place {
 struct Raw(NodeValue);
 
 fn node(raw: Spanned<Raw>) -> Node {
-    Node { place: place(&raw.referenced), value: raw.value.0 }
+    Node { place: place(&raw.referenced), value: raw.value.0, jumps: None }
 }
 
 impl<'de> Deserialize<'de> for Raw {

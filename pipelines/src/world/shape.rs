@@ -14,6 +14,7 @@ use serde::de::{
 };
 use serde::de::{Unexpected, VariantAccess, Visitor};
 
+use super::expression;
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Place, hint};
 
@@ -277,6 +278,28 @@ impl<'a> At<'a> {
     }
 }
 
+impl At<'_> {
+    /// A condition that is one text is read as the map that says the same.
+    fn expression<'de, V: Visitor<'de>>(
+        self,
+        text: &str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        match expression::read(text, self.node) {
+            Ok(parsed) => {
+                let at = At { node: &parsed.tree, key: self.key, name: self.name, notes: self.notes };
+                // What is wrong within is wrong with the text as a whole: that is what can be cut out.
+                at.map(Some(fields), visitor).map_err(|error| Misfit { path: Vec::new(), ..error })
+            }
+            Err(error) => Err(Misfit {
+                place: Some(self.node.place_within(text, error.from, error.to)),
+                ..Misfit::new(error.message, Some(error.hint))
+            }),
+        }
+    }
+}
+
 struct Entries<'a, I> {
     at: At<'a>,
     entries: I,
@@ -362,11 +385,12 @@ impl<'de> Deserializer<'de> for At<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         match &self.node.value {
+            NodeValue::Text(text) if name == "Condition" => self.expression(text, fields, visitor),
             NodeValue::Map(_) => self.map(Some(fields), visitor),
             // `moon:` with nothing after it is an empty map.
             NodeValue::Null => self.map(Some(fields), visitor),

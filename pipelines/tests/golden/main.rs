@@ -2,6 +2,7 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod edits;
+mod rules;
 mod script;
 mod sql_views;
 mod worlds;

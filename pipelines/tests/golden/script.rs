@@ -10,7 +10,7 @@ use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
-use worldflow_schemas::definitions::SqlViewDef;
+use worldflow_schemas::definitions::{RuleDef, SqlViewDef};
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
     FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
@@ -46,6 +46,19 @@ impl Golden {
         }
         let graph = Arc::new(WorldGraph { realm: Sym::new(REALM), world: world.world });
         Golden { graph, ticks: ticks.into_values().collect(), until }
+    }
+
+    /// Edits rules at a tick: to what this YAML says of them, `null` for none.
+    pub(crate) fn edit_rules(&mut self, tick: Tick, yaml: &str) {
+        let rules: BTreeMap<String, Option<RuleDef>> = serde_saphyr::from_str(yaml).expect("rules");
+        let edits = rules.into_iter().map(|(id, def)| {
+            Command::Define(DefinitionEdit::Rule(Sym::new(&id), def.map(Arc::new)))
+        });
+        let place = self.ticks.iter().position(|sealed| sealed.tick >= tick).unwrap_or(self.ticks.len());
+        if self.ticks.get(place).is_none_or(|sealed| sealed.tick != tick) {
+            self.ticks.insert(place, SealedTick { tick, ..SealedTick::default() });
+        }
+        self.ticks[place].commands.extend(edits);
     }
 
     fn plan(&self, workers: usize, items: usize) -> Plan {

@@ -7,19 +7,20 @@ use worldflow::graph::WorldGraph;
 use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{LawBroken, Plan, Ran, law, run};
 use worldflow_engine::workers::SealedTick;
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::{QuestDef, RuleDef, WorldDef};
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const COMPARED: [&str; 5] =
-    ["quest_state", "objective_progress", "contributions", "grants", "past_grants"];
+pub const COMPARED: [&str; 6] =
+    ["quest_state", "objective_progress", "contributions", "grants", "past_grants", "facts"];
 
 /// A world and what happens in it.
 pub struct Case {
     pub world: WorldDef,
     pub quests: BTreeMap<String, Arc<QuestDef>>,
+    pub rules: BTreeMap<String, Arc<RuleDef>>,
     /// What happens in each tick.
     pub inputs: BTreeMap<Tick, Vec<Input>>,
     pub until: Tick,
@@ -53,10 +54,13 @@ impl Case {
             schedules: Vec::new(),
             npcs: Vec::new(),
             views: Vec::new(),
+            rules: self.rules.keys().map(|id| Sym::new(id)).collect(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
-        quests.chain([only]).map(Command::Define).collect()
+        let rules = self.rules.iter();
+        let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
+        quests.chain(rules).chain([only]).map(Command::Define).collect()
     }
 
     pub fn graph(&self) -> Arc<dyn BuildGraph> {
@@ -76,6 +80,9 @@ impl Case {
     /// The quests that a difference names, and the inputs around its tick.
     pub fn around(&self, difference: &str) -> String {
         let mut text = String::new();
+        for (name, rule) in &self.rules {
+            text.push_str(&format!("  {name}: {}\n", serde_json::json!(rule)));
+        }
         for (name, quest) in &self.quests {
             if difference.contains(&format!("\"{name}\"")) {
                 text.push_str(&format!("  {name}: {}\n", serde_json::json!(quest)));
@@ -98,6 +105,7 @@ impl Case {
         let mut oracle = Oracle::new(&self.world, &self.quests, Sym::new(&self.world.name), origin);
         oracle.exhaustive = exhaustive;
         oracle.weather = weather;
+        oracle.rules.defs = self.rules.iter().map(|(id, def)| (id.clone(), (**def).clone())).collect();
         oracle.run(&self.inputs, self.until)
     }
 }

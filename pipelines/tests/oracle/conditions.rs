@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use worldflow_schemas::definitions::expression::{Arithmetic, Compare, Comparison, Term};
 use worldflow_schemas::definitions::{
     Condition, OneOrMany, Pattern, QuestState, Test, TestRange, WeatherTest,
 };
@@ -111,9 +112,61 @@ impl Oracle {
                 return false;
             }
         }
+        if condition.compare.as_ref().is_some_and(|comparison| !self.compares(tick, comparison, actor)) {
+            return false;
+        }
         condition.all.iter().all(|inner| self.holds(tick, inner, actor))
             && (condition.any.is_empty() || condition.any.iter().any(|inner| self.holds(tick, inner, actor)))
             && !condition.not.as_ref().is_some_and(|inner| self.holds(tick, inner, actor))
+    }
+
+    fn compares(&self, tick: Tick, comparison: &Comparison, actor: &Actor) -> bool {
+        let (Some(a), Some(b)) =
+            (self.term(tick, &comparison.left, actor), self.term(tick, &comparison.right, actor))
+        else {
+            return false;
+        };
+        match comparison.compare {
+            Compare::Is => a.same(&b),
+            Compare::IsNot => !a.same(&b),
+            _ if a.as_millionths().is_none() || b.as_millionths().is_none() => false,
+            Compare::Below => a.compare(&b) == Some(Ordering::Less),
+            Compare::AtMost => a.compare(&b) != Some(Ordering::Greater),
+            Compare::Above => a.compare(&b) == Some(Ordering::Greater),
+            Compare::AtLeast => a.compare(&b) != Some(Ordering::Less),
+        }
+    }
+
+    /// The value of a term; random worlds have small numbers.
+    fn term(&self, tick: Tick, term: &Term, actor: &Actor) -> Option<Value> {
+        Some(match term {
+            Term::Number(millionths) => Value::Dec(*millionths),
+            Term::Text(text) => Value::text(text),
+            Term::Bool(is) => Value::Bool(*is),
+            Term::Fact(fact) => self.fact_value(fact, actor)?,
+            Term::Level => {
+                let player = self.holder_of(Scope::Player, actor);
+                Value::Int(player.and_then(|player| self.levels_seen.get(&player.id).copied()).unwrap_or(1))
+            }
+            Term::Intensity => {
+                let zone = self.world.regions.get(actor.region.as_str())?.zone.as_ref()?;
+                self.weather.iter().rfind(|row| row.tick <= tick && row.zone == *zone)?.intensity.clone()
+            }
+            Term::Arithmetic(a, sign, b) => {
+                let a = self.term(tick, a, actor)?.as_millionths()?;
+                let b = self.term(tick, b, actor)?.as_millionths()?;
+                let number = match sign {
+                    Arithmetic::Plus => a + b,
+                    Arithmetic::Minus => a - b,
+                    Arithmetic::Times => a * b / 1_000_000,
+                    Arithmetic::Over if b == 0 => return None,
+                    Arithmetic::Over => a * 1_000_000 / b,
+                    Arithmetic::Modulo if b == 0 => return None,
+                    Arithmetic::Modulo => a % b,
+                };
+                Value::Dec(i64::try_from(number).ok()?)
+            }
+        })
     }
 
     fn weather_holds(&self, tick: Tick, test: &WeatherTest, region: Sym) -> bool {

@@ -13,18 +13,25 @@ use super::{Effect, HeldFact, Oracle};
 impl Oracle {
     /// Phase 3: conclusions of the tick before, then the writes of this one. Notes in `touched`
     /// for whom a condition may have changed.
-    pub fn writes(&mut self, tick: Tick, given: &[Input], touched: &mut BTreeSet<Holder>) {
+    pub fn writes(
+        &mut self,
+        tick: Tick,
+        given: &[Input],
+        ruled: Vec<Effect>,
+        touched: &mut BTreeSet<Holder>,
+    ) {
         let expired: Vec<_> = (self.facts.iter())
             .filter(|(_, held)| held.expires.is_some_and(|at| at <= tick))
             .map(|(key, _)| key.clone())
             .collect();
         for (holder, fact) in expired {
             self.facts.remove(&(holder, fact.clone()));
+            *self.versions.entry((holder, fact.clone())).or_insert(0) += 1;
             self.fact_changed(tick, holder, &fact, touched);
         }
         let updates = std::mem::take(&mut self.updates);
         let effects = std::mem::take(&mut self.effects);
-        for Effect { holder, fact, change } in updates.into_iter().chain(effects.into_values()) {
+        for Effect { holder, fact, change } in updates.into_iter().chain(effects.into_values()).chain(ruled) {
             self.write_fact(tick, holder, &fact, &change, touched);
         }
         let mut commands: Vec<(&WriteOrder, &Command)> = Vec::new();
@@ -142,6 +149,7 @@ impl Oracle {
                         *of = Sym::NONE;
                     }
                 }
+                self.versions.retain(|(holder, _), _| holder != group);
                 let facts: Vec<String> = (self.facts.keys())
                     .filter(|(holder, _)| holder == group)
                     .map(|(_, fact)| fact.clone())
@@ -185,7 +193,19 @@ impl Oracle {
         let old = self.facts.get(&key).map_or(default.clone(), |held| held.value.clone());
         let new = match change {
             FactChange::Clear => default.clone(),
-            FactChange::Set(value) => value.clone(),
+            FactChange::Set(value) => match (def.kind, value.as_millionths()) {
+                (FactKind::Int, Some(n)) => Value::Int(i64::try_from(n / 1_000_000).expect("small")),
+                _ => value.clone(),
+            },
+            FactChange::Clamp(least, most) => {
+                let mut value = old.clone();
+                for (bound, outside) in [(least, std::cmp::Ordering::Less), (most, std::cmp::Ordering::Greater)] {
+                    if *bound != Value::Null && value.compare(bound) == Some(outside) {
+                        value = bound.clone();
+                    }
+                }
+                value
+            }
             FactChange::Add(by) => {
                 let sum = old.as_millionths().unwrap_or(0) + by.as_millionths().unwrap_or(0);
                 let clamp =
@@ -198,6 +218,7 @@ impl Oracle {
             }
         };
         if !new.same(&old) {
+            *self.versions.entry(key.clone()).or_insert(0) += 1;
             self.fact_changed(tick, holder, fact, touched);
         }
         if new.same(&default) {

@@ -35,11 +35,16 @@ impl Oracle {
     /// Folds one tick; `touched` are those whose time has come.
     pub fn fold(&mut self, tick: Tick, given: &[Input], mut touched: BTreeSet<Holder>) {
         self.now = self.clock.now(tick);
+        let noted = self.changes.len();
+        // Rules see levels and quests as conditions of this tick do.
+        let before = (!self.rules.defs.is_empty()).then(|| (self.seen.clone(), self.levels_seen.clone()));
+        let (ruled, emitted) = self.take_ruled(tick);
+        let given: &[Input] = &given.iter().cloned().chain(emitted).collect::<Vec<_>>();
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
         self.let_go(tick);
         self.answers(tick, given);
-        self.writes(tick, given, &mut touched);
+        self.writes(tick, given, ruled, &mut touched);
         let events = given.iter().filter_map(|input| match input {
             Input::Event(event) => Some(event),
             Input::Command(_) => None,
@@ -89,6 +94,12 @@ impl Oracle {
         }
         if !self.updates.is_empty() || !self.effects.is_empty() {
             self.look.entry(tick + 1).or_default();
+        }
+        self.note_facts(tick);
+        if let Some((seen, levels)) = before {
+            let now = (std::mem::replace(&mut self.seen, seen), std::mem::replace(&mut self.levels_seen, levels));
+            self.run_rules(tick, noted);
+            (self.seen, self.levels_seen) = now;
         }
     }
 

@@ -13,8 +13,10 @@ mod conditions;
 mod counting;
 mod facts;
 mod fold;
+pub mod print;
 pub mod random;
 mod rows;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -126,6 +128,11 @@ pub struct Oracle {
     pub places: BTreeMap<Sym, Place>,
     pub known: BTreeSet<Holder>,
     pub facts: BTreeMap<(Holder, String), HeldFact>,
+    /// How often a fact has changed.
+    pub versions: BTreeMap<(Holder, String), u64>,
+    pub rules: rules::Rules,
+    /// How many chains of rules were too deep.
+    pub too_deep: u64,
     /// Updates by events, in their order, and effects of quests: for the next tick.
     pub updates: Vec<Effect>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
@@ -181,6 +188,9 @@ impl Oracle {
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             facts: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            rules: rules::Rules::default(),
+            too_deep: 0,
             updates: Vec::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -240,6 +250,9 @@ impl Oracle {
     fn note_names(&mut self) {
         fn note(condition: &Condition, facts: &mut BTreeSet<String>, quests: &mut BTreeSet<String>) {
             facts.extend(condition.facts.keys().cloned());
+            if let Some(comparison) = &condition.compare {
+                comparison.facts(|fact| drop(facts.insert(fact.to_owned())));
+            }
             quests.extend(condition.quests.keys().cloned());
             for inner in condition.all.iter().chain(&condition.any).chain(condition.not.as_deref()) {
                 note(inner, facts, quests);

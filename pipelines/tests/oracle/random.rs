@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use worldflow_schemas::chance;
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::{QuestDef, RuleDef, WorldDef};
 use worldflow_schemas::input::{
     CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite,
     PresenceWrite, Scope, WriteOrder,
@@ -57,6 +57,7 @@ pub fn case(seed: u64) -> Case {
             serde_json::from_value(quest.clone()).unwrap_or_else(|error| panic!("{error}: {quest}"));
         quests.insert(name.clone(), Arc::new(quest));
     }
+    let rules = rules(&mut draws, &names);
     let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
     let mut tick = START_MS / TICK_MS;
     let mut number = 0;
@@ -73,7 +74,7 @@ pub fn case(seed: u64) -> Case {
             _ => 1 + draws.below(120),
         };
     }
-    Case { world, quests, inputs, until: tick + 300 }
+    Case { world, quests, rules, inputs, until: tick + 300 }
 }
 
 fn world() -> WorldDef {
@@ -121,7 +122,7 @@ fn test(draws: &mut Draws) -> Json {
 fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
     let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
     let bound = draws.below(6);
-    match draws.below(if depth > 0 { 13 } else { 10 }) {
+    match draws.below(if depth > 0 { 14 } else { 11 }) {
         0 => json!({"phase": draws.of(&["dawn", "day", "dusk", "night"])}),
         1 => json!({"hours": draws.of(&["06:00-14:00", "20:00-04:30", "12:30-13:30"])}),
         2 => json!({"facts": {"mood": {"at_least": bound}}}),
@@ -132,10 +133,103 @@ fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
         7 => json!({"level": {"at_least": 1 + bound % 3}}),
         8 => json!({"region": draws.of(&["moor", "town"])}),
         9 => json!({"moon": {"moon": ["new", "waxing_crescent"]}, "season": "spring"}),
-        10 => json!({"not": condition(draws, names, depth - 1)}),
-        11 => json!({"any": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
+        10 => json!({"compare": draws.of(&[
+            "player.fame * 2 > realm.mood + 1",
+            "mood % 3 == 1",
+            "player.fame - party.renown != 0",
+            "10 / (realm.mood - 2) >= player.level",
+            "player.alarmed == true",
+        ])}),
+        11 => json!({"not": condition(draws, names, depth - 1)}),
+        12 => json!({"any": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
         _ => json!({"all": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
     }
+}
+
+/// Up to four rules that change facts and make events happen, and feed each other as they like.
+fn rules(draws: &mut Draws, names: &[String]) -> BTreeMap<String, Arc<RuleDef>> {
+    let mut rules = BTreeMap::new();
+    for n in 0..draws.below(5) {
+        let rule = rule(draws, names);
+        let rule: RuleDef =
+            serde_json::from_value(rule.clone()).unwrap_or_else(|error| panic!("{error}: {rule}"));
+        rules.insert(format!("r{n}"), Arc::new(rule));
+    }
+    rules
+}
+
+fn rows(draws: &mut Draws, names: &[String]) -> Json {
+    match draws.below(6) {
+        0 => json!({"view": "facts", "where": {"fact": draws.of(&["mood", "fame", "renown", "alarmed"])}}),
+        1 => json!({"view": "facts", "where": {"fact": "mood", "value": {"above": draws.below(8)}}}),
+        2 => json!({"view": "quest_state", "where": {"state": draws.of(&["active", "done", "failed"])}}),
+        3 => json!({"view": "quest_state", "where": {"quest": draws.of(&names.iter().collect::<Vec<_>>()),
+                    "completions": {"at_least": draws.below(2)}}}),
+        4 => json!({"view": "grants", "where": {"status": draws.of(&["pending", "delivered"])}}),
+        _ => json!({"view": "facts", "where": {"scope": draws.of(&["player", "party"])}}),
+    }
+}
+
+fn rule(draws: &mut Draws, names: &[String]) -> Json {
+    let every = draws.percent(20);
+    let trigger = if every {
+        let span = draws.of(&["700ms", "3s", "250ms", "7h world", "45m world"]);
+        match draws.percent(60) {
+            true => json!({"every": {"span": span, "each": rows(draws, names)}}),
+            false => json!({"every": {"span": span}}),
+        }
+    } else {
+        let mut rows = rows(draws, names);
+        let name = draws.of(&["appears", "changes", "appears_or_changes", "goes"]);
+        if name.starts_with("appears") && draws.percent(30) {
+            rows["existing"] = json!(true);
+        }
+        json!({name: rows})
+    };
+    let has_rows = trigger["every"].is_null() || !trigger["every"]["each"].is_null();
+    let view = trigger.to_string();
+    let number = if view.contains("quest_state") {
+        "completions"
+    } else if view.contains("grants") {
+        "amount"
+    } else {
+        "version"
+    };
+    let amount = |draws: &mut Draws| match has_rows && draws.percent(40) {
+        true => json!({"column": number, "times": draws.of(&[1, 2, -1])}),
+        false => json!(draws.of(&[1, 2, -1, 5])),
+    };
+    let mut actions = Vec::new();
+    for _ in 0..1 + draws.below(2) {
+        actions.push(match draws.below(7) {
+            0 => json!({"add": {"fact": "mood", "by": amount(draws)}}),
+            1 => json!({"add": {"fact": draws.of(&["fame", "renown"]), "by": amount(draws)}}),
+            2 => json!({"set": {"fact": "alarmed", "to": draws.percent(50)}}),
+            3 => json!({"set": {"fact": "fame", "of": draws.of(&PLAYERS), "to": amount(draws)}}),
+            4 => json!({"clamp": {"fact": "mood", "at_least": 1, "at_most": 6}}),
+            5 => json!({"emit": {"event": "quest.accept", "target": draws.of(&names.iter().collect::<Vec<_>>()),
+                        "player": draws.of(&PLAYERS)}}),
+            _ => {
+                let mut emit = json!({"event": draws.of(&KINDS), "target": draws.of(&TARGETS),
+                                      "with": {"damage": amount(draws)}, "amount": amount(draws)});
+                if draws.percent(50) {
+                    emit["player"] = json!(draws.of(&PLAYERS));
+                }
+                json!({"emit": emit})
+            }
+        });
+    }
+    let mut rule = json!({"trigger": trigger, "do": actions});
+    if draws.percent(40) {
+        rule["when"] = condition(draws, names, 1);
+    }
+    if draws.percent(30) {
+        rule["chance"] = json!(draws.of(&[0.25, 0.5, 0.9]));
+    }
+    if draws.percent(35) {
+        rule["after"] = json!(draws.of(&["100ms", "1s", "4s", "3h world", "20m world"]));
+    }
+    rule
 }
 
 fn pattern(draws: &mut Draws, names: &[String]) -> Json {

@@ -1,18 +1,21 @@
 //! Conditions: the one grammar for gates, prerequisites and failure.
 //!
-//! Every key given must hold. `any`, `all` and `not` nest.
+//! Every key given must hold. `any`, `all` and `not` nest. In files a condition may be one text instead (see
+//! [`super::expression`]): whoever reads a world makes these keys of it.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::expression::Comparison;
 use super::one_or_many::OneOrMany;
 use super::span::Span;
 
-/// What must hold; an empty condition always does.
+/// What must hold; an empty condition always does. It may also be one text, such as `"player.level >= 5 and clock.phase == night"`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(transform = or_text)]
 pub struct Condition {
     /// The clock's phase is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +45,9 @@ pub struct Condition {
     /// The player's level compares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Test>,
+    /// What is reckoned compares: `compare: player.renown * 2 > realm.village_mood`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<Comparison>,
     /// All of these hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<Condition>,
@@ -51,6 +57,11 @@ pub struct Condition {
     /// This does not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Box<Condition>>,
+}
+
+/// In files a condition may also be one text.
+fn or_text(schema: &mut schemars::Schema) {
+    schema.insert("type".to_owned(), serde_json::json!(["object", "string"]));
 }
 
 impl Condition {

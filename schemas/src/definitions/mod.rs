@@ -5,6 +5,7 @@
 
 mod climate;
 mod condition;
+pub mod expression;
 mod journal;
 mod npc;
 mod one_or_many;
@@ -12,6 +13,7 @@ mod only_map;
 mod ordered;
 mod quest;
 mod reset;
+mod rule;
 mod source;
 mod span;
 mod sql_view;
@@ -29,6 +31,7 @@ pub use quest::{
     Slot, StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
+pub use rule::{Action, Amount, ColumnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger};
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;

@@ -242,6 +242,10 @@ impl Rules {
             FactChange::Add(value) if matches!(holds, FactKind::Int | FactKind::Dec) => {
                 fact_value("add", *holds, value)
             }
+            FactChange::Clamp(..) => {
+                let reason = format!("`{fact}` is brought within bounds, which only rules do");
+                Err(refuse("wrong_type", "clamp", reason, "use `set`"))
+            }
             FactChange::Add(_) => {
                 Err(refuse("wrong_type", "add", format!("`{fact}` is not a number"), "use `set`"))
             }

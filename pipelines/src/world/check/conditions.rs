@@ -3,6 +3,8 @@
 use worldflow_schemas::definitions::{Condition, FactKind, OneOrMany, Test, TestRange, WeatherTest};
 
 use super::{Checker, Sort};
+use crate::world::expression;
+use crate::world::node::NodeValue;
 use crate::world::problem::hint;
 use crate::world::spot::Spot;
 
@@ -23,7 +25,7 @@ impl Operand {
         }
     }
 
-    fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Operand::Number => "a number",
             Operand::Text => "text",
@@ -43,7 +45,19 @@ impl Operand {
 const COMPARISONS: [&str; 7] = ["at_least", "at_most", "above", "below", "is", "is_not", "one_of"];
 
 impl Checker<'_> {
+    /// A condition as a map, or as one text: then the map that says the same is checked, at places within the text.
     pub(super) fn check_condition(&mut self, condition: &Condition, spot: Spot<'_>) {
+        let Some((node, NodeValue::Text(text))) = spot.node.map(|node| (node, &node.value)) else {
+            return self.check_keys(condition, spot);
+        };
+        // What cannot be read has been reported.
+        if let Ok(parsed) = expression::read(text, node) {
+            self.check_scopes(&parsed.expr, text, spot);
+            self.check_keys(condition, Spot { node: Some(&parsed.tree), ..spot });
+        }
+    }
+
+    fn check_keys(&mut self, condition: &Condition, spot: Spot<'_>) {
         self.check_choice(Sort::Phase, condition.phase.as_ref(), spot.key("phase"));
         self.check_choice(Sort::Season, condition.season.as_ref(), spot.key("season"));
         self.check_choice(Sort::Region, condition.region.as_ref(), spot.key("region"));
@@ -76,6 +90,9 @@ impl Checker<'_> {
         }
         if let Some(level) = &condition.level {
             self.check_test("the level", Operand::Number, level, spot.key("level"));
+        }
+        if let Some(comparison) = &condition.compare {
+            self.check_comparison(comparison, spot.key("compare"));
         }
         for (key, conditions) in [("all", &condition.all), ("any", &condition.any)] {
             for (index, inner) in conditions.iter().enumerate() {

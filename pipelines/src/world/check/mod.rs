@@ -5,6 +5,7 @@
 
 mod climates;
 mod clock;
+mod comparisons;
 mod conditions;
 mod facts;
 mod names;
@@ -12,6 +13,8 @@ mod npcs;
 mod patterns;
 mod personal;
 mod quests;
+mod rule_cycles;
+mod rules;
 mod sources;
 mod unused;
 mod world;
@@ -43,6 +46,8 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_npcs();
     checker.check_quests();
     checker.check_quest_cycles();
+    checker.check_rules();
+    checker.check_rule_cycles();
     checker.check_unused();
 }
 

@@ -357,7 +357,7 @@ fn required(condition: &Condition) -> Vec<&str> {
 }
 
 /// The cycles of a graph, each once, from its first name.
-fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n str>> {
+pub(super) fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n str>> {
     let mut finished: BTreeSet<&str> = BTreeSet::new();
     let mut found = Vec::new();
     for start in graph.keys() {
@@ -383,7 +383,7 @@ fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n str>> {
     found
 }
 
-fn chain(cycle: &[&str]) -> String {
+pub(super) fn chain(cycle: &[&str]) -> String {
     let mut names: Vec<String> = cycle.iter().map(|name| format!("`{name}`")).collect();
     names.extend(names.first().cloned());
     names.join(" → ")

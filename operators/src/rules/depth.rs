@@ -1,0 +1,161 @@
+//! How deep a chain of rules is: what a rule does may be the cause of what triggers the next.
+//!
+//! `what rules did in this tick and the one before ─may have led to the row→ its depth, and one more`
+//!
+//! Of a fact it is known exactly what rules did to it. What an event led to is judged by the kinds that quests and facts name: more is
+//! taken for its consequence than is, never less within a tick.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::input::{Holder, Scope};
+use worldflow_schemas::{Row, Sym, Tick, Value};
+
+use super::rows::Fired;
+
+/// The longest chain of rules.
+pub const MOST_DEPTH: u32 = 16;
+
+/// Something that a rule did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Acted {
+    /// When it took effect; 0 for the tick in which it is told.
+    pub at: Tick,
+    /// How deep in its chain.
+    pub depth: u32,
+    /// What.
+    pub cause: Cause,
+}
+
+/// What may have led to a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Cause {
+    /// A fact changed.
+    Fact(Holder, Sym),
+    /// An event of a kind happened, of a player, if it had one.
+    Event {
+        /// The kind.
+        kind: Sym,
+        /// The player.
+        player: Sym,
+    },
+}
+
+/// What rules did, and what leads to what.
+#[derive(Debug, Default)]
+pub(super) struct Depths {
+    acted: Vec<Acted>,
+    /// The kinds of events that count for a quest, and the facts that it changes.
+    quests: FxHashMap<Sym, Names>,
+    /// The kinds of events that change a fact.
+    facts: FxHashMap<Sym, FxHashSet<Sym>>,
+    /// The kinds that lifetime counters count.
+    counters: FxHashMap<String, Sym>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    kinds: FxHashSet<Sym>,
+    facts: FxHashSet<Sym>,
+}
+
+/// Views to whose rows an event may lead.
+const BY_EVENTS: [ViewId; 10] = [
+    catalog::QUEST_STATE,
+    catalog::OBJECTIVE_PROGRESS,
+    catalog::COMMUNITY_PROGRESS,
+    catalog::CONTRIBUTIONS,
+    catalog::GRANTS,
+    catalog::PAST_GRANTS,
+    catalog::LEVELS,
+    catalog::NPC_REQUESTS,
+    catalog::NPC_LINES,
+    catalog::FACTS,
+];
+
+impl Depths {
+    pub(super) fn new(world: &WorldDef) -> Depths {
+        let mut depths = Depths::default();
+        for (name, fact) in &world.facts {
+            let kinds = fact.on.iter().map(|update| Sym::new(&update.pattern.event)).collect();
+            depths.facts.insert(Sym::new(name), kinds);
+        }
+        for (name, counter) in &world.lifetime {
+            depths.counters.insert(name.clone(), Sym::new(&counter.pattern.event));
+        }
+        depths
+    }
+
+    /// A quest is another.
+    pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) {
+        let Some(def) = def else { return drop(self.quests.remove(&quest)) };
+        let mut names = Names::default();
+        // Wherever in a quest events and facts stand: the language grows.
+        let json = serde_json::to_value(def).unwrap_or_default();
+        self.names(&json, &mut names);
+        self.quests.insert(quest, names);
+    }
+
+    fn names(&self, json: &serde_json::Value, names: &mut Names) {
+        match json {
+            serde_json::Value::Object(map) => {
+                for (key, value) in map {
+                    match (key.as_str(), value.as_str()) {
+                        ("event", Some(kind)) => drop(names.kinds.insert(Sym::new(kind))),
+                        ("lifetime", Some(counter)) => names.kinds.extend(self.counters.get(counter)),
+                        ("fact", Some(fact)) => drop(names.facts.insert(Sym::new(fact))),
+                        _ => self.names(value, names),
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| self.names(item, names)),
+            _ => {}
+        }
+    }
+
+    /// A rule did something.
+    pub(super) fn tell(&mut self, acted: Acted) {
+        self.acted.push(acted);
+    }
+
+    /// Forgets what leads to nothing any more in a tick.
+    pub(super) fn forget(&mut self, tick: Tick) {
+        self.acted.retain(|acted| acted.at + 1 >= tick);
+    }
+
+    /// The depth of what is triggered in a tick: 1 when no rule may have caused it.
+    pub(super) fn of(&self, fired: &Fired, tick: Tick) -> u32 {
+        let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else { return 1 };
+        let led = self.acted.iter().filter(|acted| self.may_lead(acted, ViewId(*view), row, fired.holder, tick));
+        1 + led.map(|acted| acted.depth).max().unwrap_or(0)
+    }
+
+    fn may_lead(&self, acted: &Acted, view: ViewId, row: &Row, holder: Holder, tick: Tick) -> bool {
+        let sym = |name: &str| match view.def().column(name).and_then(|column| row.get(column)) {
+            Some(Value::Sym(sym)) => Some(*sym),
+            _ => None,
+        };
+        let fact = || sym("fact").filter(|_| view == catalog::FACTS);
+        match acted.cause {
+            Cause::Fact(of, changed) => acted.at == tick && of == holder && fact() == Some(changed),
+            Cause::Event { kind, player } => {
+                let theirs = holder.scope != Scope::Player || holder.id == player;
+                if !theirs || !BY_EVENTS.contains(&view) {
+                    return false;
+                }
+                let asks = kind.as_str().starts_with("quest.");
+                let counts = |names: &Names| asks || names.kinds.contains(&kind);
+                if let Some(fact) = fact() {
+                    let changes = self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind));
+                    return changes
+                        || self.quests.values().any(|names| names.facts.contains(&fact) && counts(names));
+                }
+                match sym("quest") {
+                    Some(quest) => self.quests.get(&quest).is_some_and(counts),
+                    None => true,
+                }
+            }
+        }
+    }
+}

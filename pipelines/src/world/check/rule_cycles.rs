@@ -1,0 +1,80 @@
+//! Rules that feed each other without a delay, tick after tick, until their depth stops them: a warning.
+//!
+//! Only what leads from a rule to a fact, and from a fact to a rule, is looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use worldflow_schemas::definitions::{Action, RuleDef, Test, Trigger};
+
+use super::Checker;
+use super::quests::{chain, cycles};
+
+impl Checker<'_> {
+    pub(super) fn check_rule_cycles(&mut self) {
+        let definitions = self.definitions;
+        let at_once: BTreeMap<&str, &RuleDef> = definitions
+            .rules
+            .iter()
+            .map(|(id, placed)| (id.as_str(), &placed.definition))
+            .filter(|(_, rule)| rule.after.is_none())
+            .collect();
+        let mut feeds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, rule) in &at_once {
+            let facts = self.facts_changed(rule);
+            let fed = at_once.iter().filter(|(other, fed)| {
+                let follows = facts.iter().any(|fact| follows(fed, fact));
+                // A fact that is there does not appear again when it is set.
+                let again = id != *other || !matches!(fed.trigger, Trigger::Appears(_) | Trigger::Goes(_));
+                follows && again
+            });
+            feeds.insert(id, fed.map(|(other, _)| *other).collect());
+        }
+        for cycle in cycles(&feeds) {
+            let Some(placed) = definitions.rules.get(cycle[0]) else { continue };
+            let message = if cycle.len() == 1 {
+                format!("the rule `{}` feeds itself", cycle[0])
+            } else {
+                format!("these rules feed each other: {}", chain(&cycle))
+            };
+            let hint = "they go on at every tick until a chain of 16 is refused; give one of them a delay with \
+                        `after`, or a condition that ends it";
+            self.warn(placed.spot.key("trigger"), message, hint);
+        }
+    }
+
+    /// The facts that a rule changes, itself or by an event that it makes happen.
+    fn facts_changed<'r>(&'r self, rule: &'r RuleDef) -> BTreeSet<&'r str> {
+        let mut facts = BTreeSet::new();
+        for action in &rule.actions {
+            match action {
+                Action::Set { fact, .. } | Action::Add { fact, .. } | Action::Clamp { fact, .. } => {
+                    facts.insert(fact.as_str());
+                }
+                Action::Emit(emitted) => {
+                    let world = self.definitions.world.as_ref();
+                    let declared = world.iter().flat_map(|world| &world.definition.facts);
+                    let updated = declared
+                        .filter(|(_, def)| def.on.iter().any(|update| update.pattern.event == emitted.event));
+                    facts.extend(updated.map(|(name, _)| name.as_str()));
+                }
+            }
+        }
+        facts
+    }
+}
+
+/// Whether a rule is triggered by a fact.
+fn follows(rule: &RuleDef, fact: &str) -> bool {
+    if matches!(rule.trigger, Trigger::Every(_)) {
+        return false;
+    }
+    let Some(("facts", filter)) = rule.trigger.rows() else { return false };
+    match filter.get("fact") {
+        Some(Test::Is(name)) => name == fact,
+        Some(Test::Range(range)) => {
+            range.one_of.as_ref().is_none_or(|names| names.iter().any(|name| name == fact))
+                && range.is.as_ref().is_none_or(|name| name == fact)
+        }
+        None => true,
+    }
+}

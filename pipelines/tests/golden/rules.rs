@@ -1,0 +1,219 @@
+//! Rules: what triggers them, what they do and when, edits in the middle.
+
+use expect_test::expect;
+
+use crate::script::Golden;
+
+const WORLD: &str = "
+name: golden
+seed: 7
+tick_ms: 10
+clock: {real_seconds_per_hour: 60, start: '1 19:59'}
+regions: {moor: {}, village: {}}
+kinds:
+  kill: {attributes: {wave: number}}
+  rumour: {known_targets: false, max_amount: 5}
+facts:
+  mood: {scope: realm, type: int, default: 0}
+  price: {scope: realm, type: dec, default: 100}
+  alarm: {scope: region, type: bool, default: false, expires: 40ms, on: [{pattern: {event: kill, target: bear}, set: true}]}
+  fame: {scope: player, type: int, default: 0, on: [{pattern: {event: rumour}, add: 1}]}
+  echo: {scope: player, type: int, default: 0}
+";
+
+const ENTITIES: &str = "
+wolf: {kind: npc}
+bear: {kind: npc}
+";
+
+fn world(quests: &str, rules: &str, script: &str) -> Golden {
+    let mut files = vec![("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("rules/all.yaml", rules)];
+    files.extend((!quests.is_empty()).then_some(("quests/all.yaml", quests)));
+    Golden::new(&files, script)
+}
+
+#[test]
+fn rows_that_come_change_and_go_change_facts_a_tick_later() {
+    let golden = world(
+        "",
+        "
+dear: {trigger: {appears: {view: facts, where: {fact: price, value: {above: 150}}}}, do: [{add: {fact: mood, by: -5}}]}
+cheap: {trigger: {goes: {view: facts, where: {fact: price, value: {above: 150}}}}, do: [{add: {fact: mood, by: 5}}]}
+moves: {trigger: {changes: {view: facts, where: {fact: price}}}, do: [{add: {fact: mood, by: 1}}]}
+bounds:
+  trigger: {appears_or_changes: {view: facts, where: {fact: fame}}}
+  do: [{set: {fact: echo, to: {column: value, times: 2.5}}}, {clamp: {fact: echo, at_least: 4, at_most: 9}}]
+calm: {trigger: {goes: {view: facts, where: {fact: alarm}}}, do: [{set: {fact: mood, to: 0}}]}
+",
+        "
+        10 fact realm golden price 120
+        12 fact realm golden price 160
+        14 fact realm golden price 170
+        16 fact realm golden price 100
+        20 fact player ann fame 2
+        22 fact player ann fame 4
+        24 event kill player=ann target=bear region=moor
+        34 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
+
+#[test]
+fn an_event_of_a_rule_is_one_like_any_other() {
+    let golden = world(
+        "
+hunt:
+  title: Hunt
+  stages: {all: {objectives: {wolves: {event: kill, target: wolf, count: 2}}}}
+  rewards: {slots: {hat: {item: hat, amount: 3}}}
+  repeat: {always: {}}
+tales: {title: Tales, accept: auto, scope: region, stages: {all: {objectives: {told: {event: rumour, count: 9}}}}}
+",
+        "
+offer:
+  trigger: {appears: {view: presence, where: {server: {is_not: null}}}}
+  when: 'region == moor'
+  do: [{emit: {event: quest.accept, target: hunt}}]
+told:
+  trigger: {appears: {view: grants, where: {quest: hunt}}}
+  do:
+    - emit: {event: rumour, player: {column: player}, target: {column: item}, region: village, amount: {column: amount, times: 2}}
+    - emit: {event: kill, target: bear, region: moor}
+",
+        "
+        10 presence ann s1 moor -
+        10 presence bob s1 village -
+        12 event kill player=ann target=wolf amount=2
+        20 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress", "grants"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_delay_follows_its_clock_and_an_edit_leaves_what_waits() {
+    let mut golden = world(
+        "",
+        "
+soon: {trigger: {appears: {view: facts, where: {fact: fame}}}, after: 50ms, do: [{add: {fact: echo, by: 1}}]}
+later: {trigger: {appears: {view: facts, where: {fact: fame}}}, after: 6s world, do: [{add: {fact: echo, by: 10}}]}
+gone: {trigger: {appears: {view: facts, where: {fact: fame}}}, after: 80ms, do: [{add: {fact: echo, by: 100}}]}
+",
+        "
+        10 fact player ann fame 3
+        12 clock pause
+        20 clock resume
+        30 wait
+        ",
+    );
+    // One world hour takes 60 s, so 6 s of world time are ten ticks.
+    golden.edit_rules(
+        13,
+        "
+soon: {trigger: {every: {span: 1h}}, do: [{add: {fact: mood, by: 1}}]}
+gone: null
+",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
+
+#[test]
+fn periods_are_those_of_the_real_and_of_the_world_clock() {
+    let golden = world(
+        "",
+        "
+beat: {trigger: {every: {span: 100ms}}, do: [{add: {fact: price, by: 1.5}}]}
+minute: {trigger: {every: {span: 1m world}}, do: [{add: {fact: mood, by: 1}}]}
+fade:
+  trigger: {every: {span: 70ms, each: {view: facts, where: {fact: fame, value: {above: 0}}}}}
+  do: [{add: {fact: fame, by: -1}}]
+",
+        "
+        5 fact player ann fame 2
+        5 fact player bob fame 1
+        6 clock scale 6000 10
+        25 clock set 72180000
+        27 clock set 72000000
+        40 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
+
+#[test]
+fn what_is_there_counts_for_a_new_rule_only_if_it_says_so() {
+    let mut golden = world(
+        "",
+        "old: {trigger: {appears: {view: facts, where: {fact: fame}}}, do: [{add: {fact: echo, by: 1}}]}",
+        "
+        5 fact player ann fame 2
+        8 fact player bob fame 1
+        9 fact player cid fame 1
+        16 wait
+        ",
+    );
+    let rule = |by: u32, existing: bool| {
+        format!(
+            "{{trigger: {{appears: {{view: facts, where: {{fact: fame}}, existing: {existing}}}}}, do: [{{add: {{fact: echo, by: {by}}}}}]}}"
+        )
+    };
+    golden.edit_rules(8, &format!("all: {}\nnew: {}\n", rule(10, true), rule(100, false)));
+    golden.edit_rules(12, &format!("all: {}\nold: null\n", rule(1000, true)));
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_chain_of_rules_comes_to_an_end() {
+    let mut golden = world(
+        "",
+        "",
+        "
+        5 fact realm golden mood 1
+        40 wait
+        ",
+    );
+    golden.edit_rules(
+        2,
+        "
+there: {trigger: {appears_or_changes: {view: facts, where: {fact: mood}}}, do: [{add: {fact: price, by: 1}}]}
+back: {trigger: {appears_or_changes: {view: facts, where: {fact: price}}}, do: [{emit: {event: rumour, player: ann}}]}
+on: {trigger: {appears_or_changes: {view: facts, where: {fact: fame}}}, do: [{add: {fact: mood, by: 1}}]}
+",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
+
+/// The world and the chains of the page on rules.
+#[test]
+fn the_causal_chains_of_the_previous_system_are_rules() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let chains = blocks.iter().find(|block| block.contains("killing_is_avenged")).expect("the chains");
+    // A world day in ten ticks.
+    let golden = Golden::new(
+        &[("world.yaml", blocks[0]), ("rules.yaml", chains)],
+        "
+        2 clock scale 86400000 100
+        5 event kill player=ann target=smith region=harbour
+        7 event steal player=ann target=smith region=harbour
+        8 event betray player=ann target=smith
+        9 event conquer player=ann target=castle
+        11 event ally player=ann target=dwarves
+        12 event kill player=bob target=smith region=old_town
+        13 fact realm golden medicine 301
+        14 fact realm golden stock 5
+        50 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    golden.check_laws();
+}
