@@ -4,6 +4,7 @@ pub mod advance;
 pub mod bots;
 pub mod cli;
 pub mod connections;
+pub mod edits;
 pub mod graph;
 pub mod impatient;
 pub mod keys;

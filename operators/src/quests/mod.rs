@@ -19,6 +19,7 @@ mod ledger;
 mod lifecycle;
 mod matcher;
 mod messages;
+mod moves;
 mod plan;
 mod players;
 mod rows;

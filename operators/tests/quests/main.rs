@@ -4,6 +4,7 @@
 
 mod conditions;
 mod edits;
+mod moves;
 mod grants;
 mod groups;
 mod harness;

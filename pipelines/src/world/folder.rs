@@ -87,6 +87,16 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Whether a file of this path is read.
+    #[must_use]
+    pub fn has_place_for(path: &str) -> bool {
+        let (folder, name) = path.split_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
+        let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
+        plain
+            && (name.ends_with(".yaml") || name.ends_with(".yml"))
+            && folder.is_none_or(|folder| FOLDERS.contains(&folder))
+    }
+
     fn read_files(&mut self, path: &Path, prefix: &str) -> Result<(), FolderError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();

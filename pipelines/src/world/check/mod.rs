@@ -7,6 +7,7 @@ mod climates;
 mod clock;
 mod conditions;
 mod facts;
+mod moves;
 mod names;
 mod npcs;
 mod patterns;
@@ -43,6 +44,7 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_npcs();
     checker.check_quests();
     checker.check_quest_cycles();
+    checker.check_quest_moves();
     checker.check_unused();
 }
 
