@@ -54,7 +54,10 @@ fn edits() -> [(&'static str, String); 5] {
         ("threshold down, a tenth completes", QUEST.replace("count: 10", "count: 9")),
         ("threshold up", QUEST.replace("count: 10", "count: 20")),
         ("another pattern", QUEST.replace("target: wolf", "target: bear")),
-        ("a gate for whoever has not begun", QUEST.replace("  stages", "  requires: {facts: {open: true}}\n  stages")),
+        (
+            "a gate for whoever has not begun",
+            QUEST.replace("  stages", "  requires: {facts: {open: true}}\n  stages"),
+        ),
         ("removal", String::new()),
     ]
 }

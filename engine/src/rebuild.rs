@@ -99,11 +99,7 @@ async fn taken_back(
         let (world, to) = (Arc::clone(world), ends.filter(|ends| *ends < until).unwrap_or(until));
         let reader = JournalReader::look(journal.clone(), loaded, to)?;
         let last = to == until;
-        let before = Before {
-            snapshot: snapshot.take(),
-            until: Some(to),
-            only: !(last && goes_on),
-        };
+        let before = Before { snapshot: snapshot.take(), until: Some(to), only: !(last && goes_on) };
         let realm = RealmConfig {
             workers: config.workers,
             privacy: config.privacy.clone(),

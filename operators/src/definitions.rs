@@ -185,7 +185,8 @@ impl DefinitionsMachine {
                 } else {
                     gone.iter().find(|(_, was)| was.moved_from.as_deref() == Some(id))
                 };
-                let former = former.map(|(from, was)| (*from, *was)).filter(|(_, was)| was.scope == now.scope);
+                let former =
+                    former.map(|(from, was)| (*from, *was)).filter(|(_, was)| was.scope == now.scope);
                 if let Some((from, _)) = former {
                     gone.remove(from);
                     moves.push((Sym::new(id), Sym::new(from)));

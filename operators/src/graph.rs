@@ -33,7 +33,9 @@ use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::machine::{Produced, ViewRow};
-use crate::messages::{ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather};
+use crate::messages::{
+    ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather,
+};
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{

@@ -524,7 +524,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("tick", ColumnType::Tick, "The tick from which on it is so."),
             col("at", Time, "The time of that tick."),
             col("edits", Int, "How many definitions differ."),
-            col("difference", Json, "Which were added, changed, renamed and removed, by kind; the first few of many."),
+            col(
+                "difference",
+                Json,
+                "Which were added, changed, renamed and removed, by kind; the first few of many.",
+            ),
         ],
         filters: &["author"],
         deterministic: true,

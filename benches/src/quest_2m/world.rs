@@ -127,7 +127,10 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
     .expect("the shape of a quest");
     let objectives = Ordered(vec![("hits".to_owned(), objective)]);
     let complete = worldflow_schemas::definitions::Complete::All;
-    def.stages = Ordered(vec![("all".to_owned(), StageDef { title: String::new(), objectives, complete, moved_from: None })]);
+    def.stages = Ordered(vec![(
+        "all".to_owned(),
+        StageDef { title: String::new(), objectives, complete, moved_from: None },
+    )]);
     LoadedWorld {
         world: Arc::new(world),
         quests: BTreeMap::from([("hits".to_owned(), Arc::new(def))]),

@@ -86,7 +86,10 @@ fn a_revision_is_done_as_a_whole_or_not_at_all() {
     // Planned for a revision that is gone: nothing of it is done.
     let late = vec![revise(2, Some(0), vec![quest("b", "player", None), gone("a")])];
     let late = revised(&mut machine, 2, late);
-    assert_eq!((told(&late), rows(&late), late.base.len()), (vec!["refused revision_moved".to_owned()], vec![], 0));
+    assert_eq!(
+        (told(&late), rows(&late), late.base.len()),
+        (vec!["refused revision_moved".to_owned()], vec![], 0)
+    );
     // Of two in one tick for the same revision the first counts.
     let both = vec![
         revise(4, Some(1), vec![quest("c", "player", None)]),
@@ -104,13 +107,15 @@ fn a_revision_is_done_as_a_whole_or_not_at_all() {
 fn a_quest_that_is_moved_is_told_with_its_former_id_and_an_undo_moves_it_back() {
     let mut machine = machine();
     drop(step(&mut machine, vec![quest("a", "player", None), quest("p", "party", None)]));
-    let moved = revised(&mut machine, 2, vec![revise(1, None, vec![quest("b", "player", Some("a")), gone("a")])]);
+    let moved =
+        revised(&mut machine, 2, vec![revise(1, None, vec![quest("b", "player", Some("a")), gone("a")])]);
     assert_eq!(told(&moved), ["b is a"]);
     assert_eq!(rows(&moved), [r#"+1 2 ann {"quests":{"renamed":{"b":"a"}}}"#]);
     let back = revised(&mut machine, 3, vec![revise(2, None, vec![quest("a", "player", None), gone("b")])]);
     assert_eq!(told(&back), ["a is b"]);
     // Another scope is another quest; what is there still has not moved.
-    let other = revised(&mut machine, 4, vec![revise(3, None, vec![quest("q", "player", Some("p")), gone("p")])]);
+    let other =
+        revised(&mut machine, 4, vec![revise(3, None, vec![quest("q", "player", Some("p")), gone("p")])]);
     assert_eq!(told(&other), ["p goes ", "q is "]);
     let stays = revised(&mut machine, 5, vec![revise(4, None, vec![quest("z", "player", Some("a"))])]);
     assert_eq!(told(&stays), ["z is "]);
@@ -238,12 +243,7 @@ fn a_loaded_machine_tells_what_the_first_one_knew() {
     let mut again = machine();
     for change in first.base {
         let value = change.value.expect("added");
-        again.load(BaseRow {
-            operator: "definitions".into(),
-            route: change.route,
-            key: change.key,
-            value,
-        });
+        again.load(BaseRow { operator: "definitions".into(), route: change.route, key: change.key, value });
     }
     let mut output = Output::default();
     again.loaded(1, Vec::new(), &mut output);

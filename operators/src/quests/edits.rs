@@ -116,7 +116,9 @@ impl Core {
         let (old_stage, new_stage) = (&old.stages[open_stage], &new.stages[stage]);
         // Where each objective of the new stage was in the old one, if its counter is the same.
         let kept: Vec<Option<usize>> = (new_stage.objectives.iter().zip(&was.objectives[stage]))
-            .map(|(objective, was)| was.filter(|was| old_stage.objectives[*was].identity == objective.identity))
+            .map(|(objective, was)| {
+                was.filter(|was| old_stage.objectives[*was].identity == objective.identity)
+            })
             .collect();
         self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);

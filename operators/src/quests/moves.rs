@@ -90,7 +90,8 @@ impl Core {
     pub(super) fn move_quest(&mut self, ix: Ix, from: Ix) -> Option<Rc<QuestPlan>> {
         let old = self.plan.get(from).cloned();
         for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
-            if self.holders[at as usize].records.contains_key(&from) {
+            let record = self.holders[at as usize].records.get(&from);
+            if record.is_some_and(|record| !record.is_nothing()) {
                 self.move_record(at, ix, from);
             }
             self.move_baselines(at, ix, from);

@@ -25,7 +25,8 @@ use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
 use crate::machine::{Machine, Output};
 use crate::messages::{
-    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, ZoneWeather,
+    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
+    ZoneWeather,
 };
 use crate::piece;
 

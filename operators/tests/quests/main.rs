@@ -4,11 +4,11 @@
 
 mod conditions;
 mod edits;
-mod moves;
 mod grants;
 mod groups;
 mod harness;
 mod law;
+mod moves;
 mod players;
 
 /// A quest of players.

@@ -43,7 +43,8 @@ fn a_quest_keeps_everything_under_another_id() {
         5 + contributions guild g p s b ann 1 2
         5 + objective_progress guild g p s a 1 5 5 true false
         5 + objective_progress guild g p s b 1 2 3 false false
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -54,8 +55,10 @@ fn a_stage_and_its_objectives_keep_their_counts_and_credits_under_other_ids() {
         .replace(r#""a": {"#, r#""kills": {"moved_from": "a", "#);
     let mut text = world.step(4, vec![Given::Define("q", Some(renamed.clone()))]);
     text.push_str("-- the pattern is another too: a new count\n");
-    let other = renamed
-        .replace(r#""kills": {"moved_from": "a", "event": "kill""#, r#""slain": {"moved_from": "kills", "event": "slay""#);
+    let other = renamed.replace(
+        r#""kills": {"moved_from": "a", "event": "kill""#,
+        r#""slain": {"moved_from": "kills", "event": "slay""#,
+    );
     text.push_str(&world.step(5, vec![Given::Define("q", Some(other))]));
     text.push_str("-- undone\n");
     text.push_str(&world.step(6, vec![Given::Define("q", Some(FIRST.to_owned()))]));
@@ -84,7 +87,8 @@ fn a_stage_and_its_objectives_keep_their_counts_and_credits_under_other_ids() {
         6 + objective_progress guild g q s a 1 0 5 false false
         6 + objective_progress guild g q s b 1 1 3 false false
         6 + quest_state guild g q 1 active s 2 - 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -114,5 +118,6 @@ fn no_instance_comes_twice_under_an_id_that_was_moved_away() {
         7 + objective_progress guild g q s a 2 0 5 false false
         7 + objective_progress guild g q s b 2 0 3 false false
         7 + quest_state guild g q 2 active s 7 - 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }

@@ -45,7 +45,10 @@ pub(super) fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let (revision, definitions) = (&answer["revision"], &answer["definitions"]);
     super::show(&match answer["tick"].as_u64() {
         Some(tick) => {
-            format!("realm {}: revision {revision}, {definitions} definitions, from tick {tick}\n", plan.realm)
+            format!(
+                "realm {}: revision {revision}, {definitions} definitions, from tick {tick}\n",
+                plan.realm
+            )
         }
         None => format!("realm {}: revision {revision}; nothing differs\n", plan.realm),
     })

@@ -57,14 +57,19 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let plan = match (&args.to, &args.token, &args.new) {
         (Some(url), Some(token), _) => runtime.block_on(of_server(args, url, token))?,
         (None, _, Some(new)) => runtime.block_on(of_folders(args, new))?,
-        _ => anyhow::bail!("neither a server nor a second folder is given\nhint: give --to and --token, or two folders"),
+        _ => anyhow::bail!(
+            "neither a server nor a second folder is given\nhint: give --to and --token, or two folders"
+        ),
     };
     if let Some(out) = &args.out {
-        std::fs::write(out, serde_json::to_vec(&plan)?)
-            .map_err(|error| anyhow::anyhow!("{}: {error}\nhint: name a file that can be written", out.display()))?;
+        std::fs::write(out, serde_json::to_vec(&plan)?).map_err(|error| {
+            anyhow::anyhow!("{}: {error}\nhint: name a file that can be written", out.display())
+        })?;
     }
     if args.json {
-        return super::show(&format!("{}\n", serde_json::to_string_pretty(&Plan { files: Files::default(), ..plan })?));
+        let mut plan = plan;
+        plan.files = Files::default();
+        return super::show(&format!("{}\n", serde_json::to_string_pretty(&plan)?));
     }
     let mut said = text(&plan);
     if let Some(out) = &args.out
@@ -84,8 +89,9 @@ async fn of_server(args: &PlanArgs, url: &str, token: &str) -> anyhow::Result<Pl
     let server = Server::at(url, token);
     let body = json!({"files": &files, "source_revision": args.source_revision});
     let answer = server.post("/v1/plan", &body).await?;
-    let mut plan: Plan = serde_json::from_value(answer)
-        .map_err(|error| anyhow::anyhow!("the answer is no plan: {error}\nhint: is it a worldflow of the same version?"))?;
+    let mut plan: Plan = serde_json::from_value(answer).map_err(|error| {
+        anyhow::anyhow!("the answer is no plan: {error}\nhint: is it a worldflow of the same version?")
+    })?;
     plan.to = Some(server.address().to_owned());
     plan.files = files;
     Ok(plan)

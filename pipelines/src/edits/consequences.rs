@@ -18,7 +18,9 @@ use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
-use super::standing::{Columns, Key, Moved, Progress, Stands, moved, progress, stands, was_objective, was_stage};
+use super::standing::{
+    Columns, Key, Moved, Progress, Stands, moved, progress, stands, was_objective, was_stage,
+};
 use super::{Change, Difference};
 use crate::graph::graphs;
 use crate::world::LoadedWorld;
@@ -163,7 +165,7 @@ async fn run(of: &Foresee, edits: Vec<DefinitionEdit>, like: Option<u64>) -> Res
     let stopped = |_| OpenError::from(CloseError::Panicked("collector"));
     let revise = Revise {
         source: Sym::new("foreseen"),
-        id: EventId::UNNUMBERED,
+        id: EventId::Position(EventId::UNNUMBERED),
         author: "".into(),
         source_revision: "".into(),
         if_revision: None,
@@ -171,7 +173,7 @@ async fn run(of: &Foresee, edits: Vec<DefinitionEdit>, like: Option<u64>) -> Res
         edits,
     };
     let input = Input::Command(Command::Revise(revise));
-    let items = vec![Item { id: EventId::UNNUMBERED, input, most_per_s: None }];
+    let items = vec![Item { id: EventId::Position(EventId::UNNUMBERED), input, most_per_s: None }];
     let published = running.realm.admission.publish(Sym::new("foreseen"), items);
     let (outcomes, advanced) = tokio::join!(published, running.advance(1));
     let taken = matches!(outcomes.as_deref(), Ok([Outcome::Accepted { .. }]));
@@ -226,11 +228,8 @@ fn compare(
         let id = renamed.get(former).copied().unwrap_or(former);
         let now_key = [key[0].clone(), key[1].clone(), Value::Sym(Sym::new(id))];
         let defs = (old.quests.get(former).map(|def| &**def), new.quests.get(id).map(|def| &**def));
-        let moved = moved(
-            (Some(was), &at(&was_at, key)),
-            (after.get(&now_key), &at(&now_at, &now_key)),
-            defs,
-        );
+        let moved =
+            moved((Some(was), &at(&was_at, key)), (after.get(&now_key), &at(&now_at, &now_key)), defs);
         count(id, moved);
         seen.insert(now_key);
     }
@@ -295,7 +294,8 @@ fn restarts(
     let edited: BTreeMap<&str, &str> = edited(difference).collect();
     for (key, progress) in was_at {
         let former = key[2].as_str().unwrap_or_default();
-        let Some((was, now)) = edited.get(former).and_then(|id| Some((old.quests.get(former)?, new.quests.get(*id)?)))
+        let Some((was, now)) =
+            edited.get(former).and_then(|id| Some((old.quests.get(former)?, new.quests.get(*id)?)))
         else {
             continue;
         };
@@ -306,12 +306,8 @@ fn restarts(
             }
         }
     }
-    let restart = |((quest, stage, objective), (why, holders)): ((String, &str, &str), (String, u64))| Restart {
-        quest,
-        stage: stage.to_owned(),
-        objective: objective.to_owned(),
-        why,
-        holders,
+    let restart = |((quest, stage, objective), (why, holders)): ((String, &str, &str), (String, u64))| {
+        Restart { quest, stage: stage.to_owned(), objective: objective.to_owned(), why, holders }
     };
     restarts.into_iter().map(restart).collect()
 }
@@ -322,9 +318,10 @@ fn why_again(old: &QuestDef, new: &QuestDef, at: &Progress) -> Option<String> {
     let Some((_, stage)) = now else { return Some(format!("the stage `{}` is gone", at.stage)) };
     let was_in = old.stages.get(at.stage)?;
     let was = was_in.objectives.get(at.objective)?;
-    let now = stage.objectives.iter().find(|(id, _)| {
-        was_objective(was_in, stage, id).is_some_and(|(former, _)| former == at.objective)
-    });
+    let now = stage
+        .objectives
+        .iter()
+        .find(|(id, _)| was_objective(was_in, stage, id).is_some_and(|(former, _)| former == at.objective));
     let Some((_, now)) = now else { return Some("it is gone".to_owned()) };
     (was.identity() != now.identity()).then(|| differs(was, now))
 }
@@ -355,7 +352,8 @@ fn grants(edited_views: &ViewStore, without: &ViewStore, difference: &Difference
     let lacks = |views: &ViewStore, key: &[Value]| views.read(catalog::GRANTS).get(key).is_none();
     let mut grants = Grants::default();
     let add = |to: &mut Vec<Counted>, row: &worldflow_schemas::Row| {
-        let (quest, item) = (view.id(row, "quest").unwrap_or_default(), view.id(row, "item").unwrap_or_default());
+        let (quest, item) =
+            (view.id(row, "quest").unwrap_or_default(), view.id(row, "item").unwrap_or_default());
         let amount = u64::try_from(view.int(row, "amount")).unwrap_or(0);
         match to.iter_mut().find(|of| of.quest == quest && of.item == item) {
             Some(of) => (of.grants, of.amount) = (of.grants + 1, of.amount.saturating_add(amount)),

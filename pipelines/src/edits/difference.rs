@@ -127,9 +127,7 @@ type Quests = BTreeMap<String, Arc<QuestDef>>;
 fn quests(old: &Quests, new: &Quests) -> Vec<Changed> {
     let moves = moves(old, new);
     let mut all = plain("quest", old, new);
-    all.retain(|changed| {
-        !moves.iter().any(|(to, from)| *to == changed.id || *from == changed.id)
-    });
+    all.retain(|changed| !moves.iter().any(|(to, from)| *to == changed.id || *from == changed.id));
     for changed in all.iter_mut().filter(|changed| changed.change == Change::Changed) {
         changed.parts.extend(orders(&old[&changed.id], &new[&changed.id]));
     }

@@ -76,7 +76,9 @@ impl ApplyError {
     pub fn hint(&self) -> &'static str {
         match self {
             ApplyError::Moved { .. } => "plan again, and look at what has changed meanwhile",
-            ApplyError::Fixed(_) => "restart the server with the new folder; `worldflow plan` says what is fixed",
+            ApplyError::Fixed(_) => {
+                "restart the server with the new folder; `worldflow plan` says what is fixed"
+            }
             ApplyError::TooLong => "shorten it; for example the id of a commit",
             ApplyError::Refused(_) => "plan again",
             ApplyError::Stopped => "look at the revision once it is there again",
@@ -170,7 +172,7 @@ impl Editing {
         let source = Sym::new(SOURCE);
         let revise = Revise {
             source,
-            id: EventId::UNNUMBERED,
+            id: EventId::Position(EventId::UNNUMBERED),
             author: author.into(),
             source_revision: source_revision.into(),
             if_revision: Some(now),
@@ -178,7 +180,7 @@ impl Editing {
             edits,
         };
         let input = Input::Command(Command::Revise(revise));
-        let items = vec![Item { id: EventId::UNNUMBERED, input, most_per_s: None }];
+        let items = vec![Item { id: EventId::Position(EventId::UNNUMBERED), input, most_per_s: None }];
         let outcomes =
             self.realm.admission.publish(source, items).await.map_err(|Closed| ApplyError::Stopped)?;
         match outcomes.into_iter().next() {
@@ -193,8 +195,8 @@ impl Editing {
 /// The last revision of a realm; 0 before there is one.
 fn revision(realm: &Realm) -> u64 {
     let column = catalog::REVISIONS.def().column("revision").expect("the catalog has it");
-    let view = realm.views.read(catalog::REVISIONS);
-    let numbers = view.rows(&Filter::all()).filter_map(|row| match row[column] {
+    let (view, all) = (realm.views.read(catalog::REVISIONS), Filter::all());
+    let numbers = view.rows(&all).filter_map(|row| match row[column] {
         Value::Int(number) => u64::try_from(number).ok(),
         _ => None,
     });

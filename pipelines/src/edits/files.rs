@@ -18,7 +18,9 @@ pub enum FilesError {
     #[error("{0}: not text\nhint: save it as UTF-8")]
     NotText(String),
     /// It is not read in a folder either.
-    #[error("{0}: not the path of a file of a world\nhint: files are `world.yaml` and so on, and `quests/….yaml` and so on")]
+    #[error(
+        "{0}: not the path of a file of a world\nhint: files are `world.yaml` and so on, and `quests/….yaml` and so on"
+    )]
     Path(String),
     /// They are more than a folder may have.
     #[error("more than {MAX_FILES} files, or one of more than {MAX_FILE_BYTES} bytes\nhint: split it")]

@@ -13,7 +13,9 @@ mod standing;
 mod text;
 mod watch;
 
-pub use consequences::{Consequences, Counted, Effects, FORESEEN_TICKS, Foresee, Grants, OfQuest, Restart, foresee};
+pub use consequences::{
+    Consequences, Counted, Effects, FORESEEN_TICKS, Foresee, Grants, OfQuest, Restart, foresee,
+};
 pub use difference::{Change, Changed, Difference};
 pub use editing::{Applied, ApplyError, Editing, start_revision};
 pub use files::{Files, FilesError};

@@ -163,7 +163,9 @@ async fn apply(
         Err(refused) => {
             edits.audit.write(Act::new("edit_refused").by(&bearer).from(from).code(refused.code()));
             let status = match refused {
-                ApplyError::Moved { .. } | ApplyError::Fixed(_) | ApplyError::Refused(_) => StatusCode::CONFLICT,
+                ApplyError::Moved { .. } | ApplyError::Fixed(_) | ApplyError::Refused(_) => {
+                    StatusCode::CONFLICT
+                }
                 ApplyError::TooLong => StatusCode::BAD_REQUEST,
                 ApplyError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             };
@@ -223,7 +225,11 @@ async fn checked(files: Files, source_revision: &str, old: &LoadedWorld) -> Resu
         }
         Err(_) => {
             let reason = "it could not be checked".to_owned();
-            return Err(HttpError::unavailable("internal", reason, "tell whoever runs the server".to_owned()));
+            return Err(HttpError::unavailable(
+                "internal",
+                reason,
+                "tell whoever runs the server".to_owned(),
+            ));
         }
     };
     world.source_revision = source_revision.to_owned();

@@ -145,9 +145,9 @@ fn further(
     // Where the stage that was open is now; one that is gone has begun again.
     let came_from = now.stage.and_then(|id| was_stage(old, new, id));
     let same_stage = came_from.is_some() && came_from == was.stage;
-    let was_in_new = was.stage.and_then(|stage| {
-        new.stages.iter().position(|(id, _)| was_stage(old, new, id) == Some(stage))
-    });
+    let was_in_new = was
+        .stage
+        .and_then(|stage| new.stages.iter().position(|(id, _)| was_stage(old, new, id) == Some(stage)));
     let now_in_new = new.stages.iter().position(|(id, _)| Some(id) == now.stage);
     let ready = |stands: &Stands| stands.state == "ready";
     match (ready(was), ready(now)) {
@@ -161,10 +161,9 @@ fn further(
             _ => Some(Moved::Regresses),
         };
     }
-    let (Some(stage), Some(former)) = (
-        now.stage.and_then(|id| new.stages.get(id)),
-        was.stage.and_then(|id| old.stages.get(id)),
-    ) else {
+    let (Some(stage), Some(former)) =
+        (now.stage.and_then(|id| new.stages.get(id)), was.stage.and_then(|id| old.stages.get(id)))
+    else {
         return None;
     };
     let before = |id: &str| {
@@ -173,8 +172,8 @@ fn further(
     };
     let done = |progress: &[Progress]| progress.iter().filter(|progress| progress.done).count();
     let lost = now_at.iter().any(|now| before(now.objective).is_some_and(|was| was.done && !now.done));
-    let begun_again = (now_at.iter())
-        .any(|now| now.value == 0 && before(now.objective).is_some_and(|was| was.value > 0));
+    let begun_again =
+        (now_at.iter()).any(|now| now.value == 0 && before(now.objective).is_some_and(|was| was.value > 0));
     match done(now_at).cmp(&done(was_at)) {
         std::cmp::Ordering::Greater if !lost => Some(Moved::Advances),
         std::cmp::Ordering::Less => Some(Moved::Regresses),

@@ -63,7 +63,12 @@ fn foreseen(text: &mut String, consequences: &Consequences) {
         let (quest, stage, objective) = (&restart.quest, &restart.stage, &restart.objective);
         let (holders, why) = (restart.holders, &restart.why);
         let s = if holders == 1 { "" } else { "s" };
-        line(text, format_args!("  {quest}.{stage}.{objective}: the counters of {holders} holder{s} begin again: {why}"));
+        line(
+            text,
+            format_args!(
+                "  {quest}.{stage}.{objective}: the counters of {holders} holder{s} begin again: {why}"
+            ),
+        );
     }
     counted(text, "grants to be paid", &grants.paid);
     counted(text, "grants revoked", &grants.revoked);

@@ -117,14 +117,20 @@ async fn the_page_says_what_the_commands_say() {
     place.assert_said(Some(&server), next());
     assert_eq!(revisions(&server).await.len(), 2);
     // Errors are said before anything is sent.
-    worlds::write(&place.at("edited"), &[("world.yaml", worlds::WORLD), ("quests/hunt.yaml", "wolf_hunt: {}\n")]);
+    worlds::write(
+        &place.at("edited"),
+        &[("world.yaml", worlds::WORLD), ("quests/hunt.yaml", "wolf_hunt: {}\n")],
+    );
     place.assert_said(Some(&server), next());
     server.stop();
 
     // A start with the folder of before is a revision, too; from then on plans are made without a server.
     let again = place.run(&["--source-revision", "d4e5f6"]);
     let rows = revisions(&again).await;
-    assert_eq!((rows.len(), &rows[2]["author"], &rows[2]["source_revision"]), (3, &json!("start"), &json!("d4e5f6")));
+    assert_eq!(
+        (rows.len(), &rows[2]["author"], &rows[2]["source_revision"]),
+        (3, &json!("start"), &json!("d4e5f6"))
+    );
     assert_eq!(rows[2]["difference"]["quests"]["renamed"], json!({"long_hunt": "great_hunt"}), "{rows:?}");
     again.stop();
     worlds::write(&place.at("edited"), &[("quests/hunt.yaml", &edited())]);
@@ -238,6 +244,12 @@ fn a_plan_is_of_a_world_and_of_a_folder_that_are_there() {
     assert!(!none.status.success(), "{none:?}");
     let same = worldflow(["plan", path(&place.at("world")), path(&place.at("world"))]);
     assert_eq!(same.stdout, "realm small, revision 0\nnothing differs\n", "{same:?}");
-    let nowhere = worldflow(["plan", path(&place.at("world")), path(&place.at("edited")), "--data", path(Path::new("nowhere"))]);
+    let nowhere = worldflow([
+        "plan",
+        path(&place.at("world")),
+        path(&place.at("edited")),
+        "--data",
+        path(Path::new("nowhere")),
+    ]);
     assert!(!nowhere.status.success() && nowhere.stderr.contains("hint: "), "{nowhere:?}");
 }

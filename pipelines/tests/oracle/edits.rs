@@ -77,7 +77,7 @@ impl Oracle {
         }
         let moves = moves(&old, &self.quests);
         for (to, from) in &moves {
-            self.move_quest(tick, to, from);
+            self.move_quest(tick, to, from, old.get(from).map(|def| &**def));
         }
         let ids: BTreeSet<Arc<str>> = old.keys().chain(self.quests.keys()).cloned().collect();
         for id in ids {
@@ -98,9 +98,14 @@ impl Oracle {
     }
 
     /// Everything that is held of `from` is from now on held of `to`, and seen as if it had always been.
-    fn move_quest(&mut self, tick: Tick, to: &Arc<str>, from: &Arc<str>) {
+    fn move_quest(&mut self, tick: Tick, to: &Arc<str>, from: &Arc<str>, former: Option<&QuestDef>) {
+        let listed = former.is_some_and(|def| !def.requires.is_empty());
         for quests in self.held.values_mut() {
             let Some(mut moved) = quests.remove(from) else { continue };
+            // What was never listed is nothing that could go on.
+            if moved.instance == 0 && !(listed && moved.state == QuestState::Available) {
+                continue;
+            }
             let number = moved.instance;
             if let Some(kept) = quests.remove(to) {
                 moved.completions += kept.completions;
@@ -125,7 +130,8 @@ impl Oracle {
 
     fn edit(&mut self, tick: Tick, quest: &Arc<str>, old: Option<&QuestDef>, new: Option<&QuestDef>) {
         let old = old.filter(|old| new.is_none_or(|new| new.scope == old.scope));
-        let resets = new.is_some_and(|new| matches!(new.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
+        let resets =
+            new.is_some_and(|new| matches!(new.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
         let next = new.and_then(|new| self.next_reset(new, tick));
         self.sweeps.extend(next);
         let of = self.resets.entry(quest.clone()).or_default();
@@ -135,7 +141,9 @@ impl Oracle {
         }
         let holders: Vec<Holder> = self.held.keys().copied().collect();
         for holder in holders {
-            let Some(held) = self.held.get_mut(&holder).and_then(|quests| quests.get_mut(quest)) else { continue };
+            let Some(held) = self.held.get_mut(&holder).and_then(|quests| quests.get_mut(quest)) else {
+                continue;
+            };
             let Some(new) = new.filter(|new| new.scope == holder.scope) else {
                 held.reopens = None;
                 if held.state.is_open() {
@@ -200,7 +208,10 @@ fn replace(held: &mut Held, old: &QuestDef, new: &QuestDef, tick: Tick) {
     let mut credits = BTreeMap::new();
     for ((of_stage, objective, player), amount) in std::mem::take(&mut held.credits) {
         let named = if of_stage == *was_id {
-            now.objectives.iter().find(|(name, _)| former(name) == Some(objective.as_str())).map(|(name, _)| (id.clone(), name.to_owned()))
+            now.objectives
+                .iter()
+                .find(|(name, _)| former(name) == Some(objective.as_str()))
+                .map(|(name, _)| (id.clone(), name.to_owned()))
         } else {
             credit_now(old, new, &of_stage, &objective).filter(|(stage, _)| stage != id)
         };
@@ -229,21 +240,35 @@ fn stage_was<'a>(old: &'a QuestDef, new: &QuestDef, id: &str) -> Option<&'a str>
     of(&old.stages, &new.stages, id, |stage: &StageDef| stage.moved_from.as_deref())
 }
 
-/// What an entry was called.
+/// What an entry was called: one former id for one new one, in the order of the file.
 fn of<'a, T>(
     old: &'a Ordered<T>,
     new: &Ordered<T>,
     id: &str,
     moved_from: impl Fn(&T) -> Option<&str>,
 ) -> Option<&'a str> {
-    let name = |id: &str| old.iter().find(|(other, _)| *other == id).map(|(id, _)| id);
-    if old.get(id).is_some() {
-        return name(id);
+    let gone: Vec<(&str, &T)> = old.iter().filter(|(other, _)| new.get(other).is_none()).collect();
+    let come: Vec<(&str, &T)> = new.iter().filter(|(other, _)| old.get(other).is_none()).collect();
+    if come.iter().all(|(other, _)| *other != id) {
+        return old.iter().find(|(other, _)| *other == id).map(|(id, _)| id);
     }
-    let gone = |other: &&str| new.get(other).is_none();
-    let said = moved_from(new.get(id)?).and_then(name).filter(gone);
-    // Undone: what is gone had been moved from this.
-    said.or_else(|| old.iter().find(|(other, def)| moved_from(def) == Some(id) && gone(other)).map(|(id, _)| id))
+    let mut former: BTreeMap<&str, &'a str> = BTreeMap::new();
+    for (id, def) in &come {
+        let said = gone.iter().find(|(other, _)| Some(*other) == moved_from(def));
+        if let Some((from, _)) = said.filter(|(from, _)| former.values().all(|taken| taken != from)) {
+            former.insert(*id, *from);
+        }
+    }
+    // Undone: what is gone had been moved from what comes.
+    for (id, _) in &come {
+        let undone = gone.iter().find(|(_, def)| moved_from(def) == Some(id));
+        if !former.contains_key(id)
+            && let Some((from, _)) = undone.filter(|(from, _)| former.values().all(|taken| taken != from))
+        {
+            former.insert(*id, *from);
+        }
+    }
+    former.get(id).copied()
 }
 
 /// The quests that go on under other ids: new and former.
@@ -263,7 +288,7 @@ fn moves(old: &Quests, new: &Quests) -> Vec<(Arc<str>, Arc<str>)> {
     }
     for (id, def) in come() {
         let was = gone().find(|(other, was)| {
-            was.moved_from.as_deref() == Some(id) && moves.iter().all(|(_, taken)| taken != *other)
+            was.moved_from.as_deref() == Some(&**id) && moves.iter().all(|(_, taken)| taken != *other)
         });
         if let Some((from, was)) = was
             && was.scope == def.scope
@@ -285,7 +310,8 @@ fn read_since_reset(def: &QuestDef) -> BTreeSet<String> {
 /// The grants that were written twice, if any: an id is used once.
 pub fn granted_twice(changes: &[super::Seen]) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let written = changes.iter().filter(|(view, row, _, diff)| *view == "grants" && *diff > 0 && row[10] == "pending");
+    let written =
+        changes.iter().filter(|(view, row, _, diff)| *view == "grants" && *diff > 0 && row[10] == "pending");
     written.map(|(_, row, ..)| row[1].to_string()).filter(|id| !seen.insert(id.clone())).collect()
 }
 

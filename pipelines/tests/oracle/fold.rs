@@ -103,7 +103,8 @@ impl Oracle {
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
             let prerequisites = self.quests.get(*quest).is_some_and(|def| !def.requires.is_empty());
-            held.instance > 0 || (held.state == QuestState::Available && prerequisites)
+            let never = held.state == QuestState::Hidden && held.completions == 0;
+            (held.instance > 0 && !never) || (held.state == QuestState::Available && prerequisites)
         });
         let records: BTreeMap<Arc<str>, (QuestState, i64)> =
             records.map(|(quest, held)| (quest.clone(), (held.state, held.completions))).collect();

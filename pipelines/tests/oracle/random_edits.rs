@@ -104,7 +104,12 @@ impl Edited {
         }
         if self.now.contains_key(&to) || to == name {
             self.now.insert(name.to_owned(), def);
-            self.now.get_mut(name).expect("just put there").as_object_mut().expect("a map").remove("moved_from");
+            self.now
+                .get_mut(name)
+                .expect("just put there")
+                .as_object_mut()
+                .expect("a map")
+                .remove("moved_from");
             return;
         }
         self.now.insert(to, def);
