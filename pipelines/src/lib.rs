@@ -11,6 +11,7 @@ pub mod keys;
 pub mod open;
 pub mod recordings;
 pub mod replay;
+pub mod scenario;
 pub mod secrets;
 pub mod serve;
 pub mod streams;

@@ -36,9 +36,7 @@ pub(crate) fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<
         };
         Some(MappingFile { document, def, mapping })
     });
-    for problem in &mut problems.0[before..] {
-        problem.snippet = spot::line_in(bytes, problem);
-    }
+    spot::fill_snippets(bytes, &mut problems.0[before..]);
     read
 }
 
