@@ -240,7 +240,7 @@ fn a_quest_with_all_that_is_optional_comes_back_from_base_state_as_it_was() {
 fn a_loaded_machine_tells_what_the_first_one_knew() {
     let mut machine = machine();
     let first = step(&mut machine, vec![schedule("fair", "1 08:00"), schedule("ball", "2 08:00")]);
-    let mut again = machine();
+    let mut again = DefinitionsMachine::new("realm".into(), 10);
     for change in first.base {
         let value = change.value.expect("added");
         again.load(BaseRow { operator: "definitions".into(), route: change.route, key: change.key, value });
