@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    journal, machine, quest_2m, restart, rows, sockets, sql, sql_rows, stores, timers, wire,
+    edits, journal, machine, quest_2m, restart, rows, sockets, sql, sql_rows, stores, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -25,6 +25,8 @@ enum Workload {
     Restart(restart::RestartArgs),
     /// A view written into PostgreSQL and SQLite by its sink, and by hand.
     Sql(sql::SqlArgs),
+    /// A quest that many players hold is edited: until all is consistent, beside computing it again.
+    Edits(edits::EditsArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -52,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Workload::Stores(args) => stores::run(&args),
         Workload::Restart(args) => runtime.block_on(restart::run(&args)),
         Workload::Sql(args) => runtime.block_on(sql::run(&args)),
+        Workload::Edits(args) => runtime.block_on(edits::run(&args)),
         Workload::SqlRows(args) => {
             sql_rows::run(&args);
             Ok(())

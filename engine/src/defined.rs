@@ -28,6 +28,13 @@ impl Defined {
         self.quests.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
+    /// Definitions are written together; what says that there are no others counts last.
+    pub fn note_all(&self, edits: &[DefinitionEdit]) {
+        let only = |edit: &&DefinitionEdit| matches!(edit, DefinitionEdit::Only { .. });
+        edits.iter().filter(|edit| !only(edit)).for_each(|edit| self.note(edit));
+        edits.iter().filter(only).for_each(|edit| self.note(edit));
+    }
+
     /// A definition is written.
     pub fn note(&self, edit: &DefinitionEdit) {
         let quests = || self.quests.write().unwrap_or_else(PoisonError::into_inner);

@@ -271,8 +271,10 @@ impl Intake {
                     if let (Some(_), true, EventId::Position(position)) = (by_event_time, numbered, &id) {
                         note_least(&mut run.1.first, batch.source, *position);
                     }
-                    if let Input::Command(Command::Define(edit)) = &input {
-                        self.defined.note(edit);
+                    match &input {
+                        Input::Command(Command::Define(edit)) => self.defined.note(edit),
+                        Input::Command(Command::Revise(revise)) => self.defined.note_all(&revise.edits),
+                        _ => {}
                     }
                     match (input, numbered) {
                         (Input::Event(event), true) => run.1.events.push(event),

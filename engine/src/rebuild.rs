@@ -1,7 +1,7 @@
 //! Rebuilds the views of a past tick from what a data folder holds, without touching the folder, also
-//! while a realm is using it.
+//! while a realm is using it; and goes on from there in memory, to see what would come of something.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -13,7 +13,7 @@ use crate::disk::Folder;
 use crate::journal::{JournalReader, last_known};
 use crate::positions::Positions;
 use crate::privacy::Privacy;
-use crate::runtime::{CloseError, Given, OpenError, RealmConfig, start};
+use crate::runtime::{CloseError, Given, OpenError, RealmConfig, RunningRealm, start};
 use crate::sequencer::Before;
 use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through};
 use crate::view_store::ViewStore;
@@ -52,7 +52,36 @@ pub struct Rebuilt {
 /// # Errors
 /// When the folder holds nothing, no longer holds that tick, or is damaged.
 pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Result<Rebuilt, OpenError> {
-    let graphs = graphs.into();
+    let (running, rebuilt) = taken_back(config, &graphs.into(), false).await?;
+    running.close().await?;
+    Ok(rebuilt)
+}
+
+/// Whether a realm is running on this folder.
+#[must_use]
+pub fn is_in_use(folder: &Path) -> bool {
+    let folder = Folder::from(folder);
+    folder.disk.is_locked(&folder.file("lock"))
+}
+
+/// Rebuilds a tick, and returns a realm in memory that is moved by hand from there. What happens to it
+/// leaves no trace; close it.
+///
+/// # Errors
+/// As [`rebuild`].
+pub async fn fork(
+    config: &RebuildConfig,
+    graphs: impl Into<Graphs>,
+) -> Result<(RunningRealm, Rebuilt), OpenError> {
+    taken_back(config, &graphs.into(), true).await
+}
+
+/// A realm that has taken back what the folder holds, and goes on by hand if it is to.
+async fn taken_back(
+    config: &RebuildConfig,
+    graphs: &Graphs,
+    goes_on: bool,
+) -> Result<(RunningRealm, Rebuilt), OpenError> {
     let folder = Folder::from(&config.folder);
     let (journal, snapshots) = (folder.join("journal"), folder.join("snapshots"));
     let worlds = Worlds::read(folder)?;
@@ -69,7 +98,8 @@ pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Resul
         let (world, ends) = worlds.after(before).ok_or_else(nothing)?;
         let (world, to) = (Arc::clone(world), ends.filter(|ends| *ends < until).unwrap_or(until));
         let reader = JournalReader::look(journal.clone(), loaded, to)?;
-        let before = Before { snapshot: snapshot.take(), only: Some(Some(to)) };
+        let last = to == until;
+        let before = Before { snapshot: snapshot.take(), until: Some(to), only: !(last && goes_on) };
         let realm = RealmConfig {
             workers: config.workers,
             privacy: config.privacy.clone(),
@@ -77,13 +107,12 @@ pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Resul
             held_changes: 0,
             ..RealmConfig::in_memory(config.name, Arc::clone(&world))
         };
-        if to == until {
-            let (running, _) = start(realm, Given::taken_back(before, reader), &graphs).await?;
+        if last {
+            let (running, _) = start(realm, Given::taken_back(before, reader), graphs).await?;
             let views = Arc::clone(&running.realm.views);
-            running.close().await?;
-            return Ok(Rebuilt { tick: until, views, world, snapshot: first });
+            return Ok((running, Rebuilt { tick: until, views, world, snapshot: first }));
         }
-        snapshot = Some(era(realm, before, reader, to, &graphs).await?);
+        snapshot = Some(era(realm, before, reader, to, graphs).await?);
     }
 }
 

@@ -186,7 +186,7 @@ pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
     };
-    let given = Given::of(folder.as_ref(), Before { snapshot, only: None })?;
+    let given = Given::of(folder.as_ref(), Before { snapshot, until: None, only: false })?;
     let (mut running, last) = start(config, given, &graphs).await?;
     running.folder = folder;
     let views = &running.realm.views;
@@ -228,7 +228,7 @@ async fn follow_worlds(
             Some((world, until)) => (Arc::clone(world), until),
         };
         info!(?until, "the world has been edited; what came before is taken back under the former one");
-        let last = take_back(config, folder, Before { snapshot, only: Some(until) }, world, graphs).await?;
+        let last = take_back(config, folder, Before { snapshot, until, only: true }, world, graphs).await?;
         if until.is_none() {
             worlds.begin(last, &now, folder.needed_from())?;
         }

@@ -141,7 +141,8 @@ impl Worlds {
 }
 
 /// What of a world the graph is built from, as it comes back from the file.
-pub(crate) fn ruling(world: &WorldDef) -> WorldDef {
+#[must_use]
+pub fn ruling(world: &WorldDef) -> WorldDef {
     let mut ruling = world.clone();
     ruling.workers = 0;
     ruling.journal = JournalDef::default();

@@ -1,21 +1,27 @@
-//! Definitions as base state: what is defined now, told to every operator.
+//! Definitions as base state: what is defined now, told to every operator, and the revisions of it.
 //!
 //! `edits ─fold per id→ definitions ─broadcast→ every machine`
+//! `revisions ─all or nothing→ edits, rows of revisions`
 //!
 //! One shard keeps them all. An edit that changes nothing is not passed on, so a world folder may be
 //! written again at every start. It does not check definitions: that is done where a folder is loaded.
+
+mod revisions;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::definitions::QuestDef;
+use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::{Sym, Tick};
 
 use crate::machine::{Machine, Output};
+use crate::messages::Refused;
 use crate::piece;
+use revisions::{By, Revisions};
 
-/// What a definition is a definition of, and its id.
+/// What a definition is a definition of; and what else is kept under such a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 enum Kind {
     Climate,
@@ -24,15 +30,53 @@ enum Kind {
     Quest,
     View,
     Rule,
+    /// A revision, by its number.
+    Revision,
+    /// How many revisions there have been.
+    Count,
+}
+
+/// What the machine is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum DefinitionsIn {
+    /// One definition, by itself.
+    Edit(DefinitionEdit),
+    /// Some together.
+    Revise(Revise),
+}
+
+/// What the machine tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DefinitionsOut {
+    /// A definition is another from this tick on.
+    Defined(Defined),
+    /// A revision was of something else than what is there.
+    Refused(Refused),
+}
+
+/// An edit that changes something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Defined {
+    /// The edit.
+    pub edit: DefinitionEdit,
+    /// Of a quest that goes on under another id: the former, whose removal is told by this alone. Otherwise
+    /// [`Sym::NONE`].
+    pub from: Sym,
 }
 
 /// The definitions of a realm.
-#[derive(Default)]
+#[derive(Debug)]
 pub struct DefinitionsMachine {
-    present: BTreeMap<(Kind, Sym), DefinitionEdit>,
+    present: Present,
+    revisions: Revisions,
 }
 
-fn key(edit: &DefinitionEdit) -> Option<(Kind, Sym)> {
+type Key = (Kind, Sym);
+
+/// What is defined.
+type Present = BTreeMap<Key, DefinitionEdit>;
+
+fn key(edit: &DefinitionEdit) -> Option<Key> {
     match edit {
         DefinitionEdit::Climate(id, _) => Some((Kind::Climate, *id)),
         DefinitionEdit::Schedule(id, _) => Some((Kind::Schedule, *id)),
@@ -56,30 +100,51 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
     )
 }
 
-fn removal((kind, id): (Kind, Sym)) -> DefinitionEdit {
+fn removal((kind, id): Key) -> Option<DefinitionEdit> {
     match kind {
-        Kind::Climate => DefinitionEdit::Climate(id, None),
-        Kind::Schedule => DefinitionEdit::Schedule(id, None),
-        Kind::Npc => DefinitionEdit::Npc(id, None),
-        Kind::Quest => DefinitionEdit::Quest(id, None),
-        Kind::View => DefinitionEdit::View(id, None),
-        Kind::Rule => DefinitionEdit::Rule(id, None),
+        Kind::Climate => Some(DefinitionEdit::Climate(id, None)),
+        Kind::Schedule => Some(DefinitionEdit::Schedule(id, None)),
+        Kind::Npc => Some(DefinitionEdit::Npc(id, None)),
+        Kind::Quest => Some(DefinitionEdit::Quest(id, None)),
+        Kind::View => Some(DefinitionEdit::View(id, None)),
+        Kind::Rule => Some(DefinitionEdit::Rule(id, None)),
+        Kind::Revision | Kind::Count => None,
     }
 }
 
-/// What the definitions that a tick has touched were before it.
-type Before = BTreeMap<(Kind, Sym), Option<DefinitionEdit>>;
+/// What the definitions that edits have touched were before them.
+type Before = BTreeMap<Key, Option<DefinitionEdit>>;
 
 impl DefinitionsMachine {
+    /// Nothing is defined.
+    #[must_use]
+    pub fn new(realm: Sym, tick_ms: u32) -> DefinitionsMachine {
+        DefinitionsMachine { present: Present::new(), revisions: Revisions::new(realm, tick_ms) }
+    }
+
     fn apply(&mut self, edit: DefinitionEdit, before: &mut Before) {
         let Some(key) = key(&edit) else { return self.keep_only(&edit, before) };
         let old = if is_removal(&edit) { self.present.remove(&key) } else { self.present.insert(key, edit) };
         before.entry(key).or_insert(old);
     }
 
+    /// Edits that belong together. Two of one id have no order of their own: the greater text wins. `Only`
+    /// comes last. Returns what differs then from what was.
+    fn apply_all(&mut self, mut edits: Vec<DefinitionEdit>) -> Before {
+        edits.sort_by_cached_key(|edit| {
+            (key(edit).is_none(), key(edit).map(|(kind, id)| (kind, id.as_str())), format!("{edit:?}"))
+        });
+        let mut before = Before::new();
+        for edit in edits {
+            self.apply(edit, &mut before);
+        }
+        before.retain(|key, before| before.as_ref() != self.present.get(key));
+        before
+    }
+
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
         let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules } = edit else { return };
-        let gone: Vec<(Kind, Sym)> = self
+        let gone: Vec<Key> = self
             .present
             .keys()
             .filter(|(kind, id)| {
@@ -90,49 +155,138 @@ impl DefinitionsMachine {
                     Kind::Quest => quests,
                     Kind::View => views,
                     Kind::Rule => rules,
+                    Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)
             })
             .copied()
             .collect();
-        for key in gone {
-            self.apply(removal(key), before);
+        for edit in gone.into_iter().filter_map(removal) {
+            self.apply(edit, before);
+        }
+    }
+
+    fn quest(&self, id: Sym) -> Option<&QuestDef> {
+        quest_of(self.present.get(&(Kind::Quest, id)))
+    }
+
+    /// The quests that go on under other ids: the new one of each, and the former.
+    ///
+    /// A quest that was not there says that it was moved from one that goes in the same tick, and has its scope. Or
+    /// one that goes had been moved from the one that comes: then that is undone.
+    fn moves(&self, before: &Before) -> Vec<(Sym, Sym)> {
+        let (mut come, mut gone) = (Vec::new(), BTreeMap::new());
+        for ((_, id), was) in before.iter().filter(|((kind, _), _)| *kind == Kind::Quest) {
+            match (quest_of(was.as_ref()), self.quest(*id)) {
+                (None, Some(now)) => come.push((id.as_str(), now)),
+                (Some(was), None) => drop(gone.insert(id.as_str(), was)),
+                _ => {}
+            }
+        }
+        come.sort_by_key(|(id, _)| *id);
+        let mut moves: Vec<(Sym, Sym)> = Vec::new();
+        for said in [true, false] {
+            for (id, now) in &come {
+                if moves.iter().any(|(to, _)| to.as_str() == *id) {
+                    continue;
+                }
+                let former = if said {
+                    now.moved_from.as_deref().and_then(|from| gone.get_key_value(from))
+                } else {
+                    gone.iter().find(|(_, was)| was.moved_from.as_deref() == Some(id))
+                };
+                let former =
+                    former.map(|(from, was)| (*from, *was)).filter(|(_, was)| was.scope == now.scope);
+                if let Some((from, _)) = former {
+                    gone.remove(from);
+                    moves.push((Sym::new(id), Sym::new(from)));
+                }
+            }
+        }
+        moves
+    }
+
+    /// Does a revision, if it is of what is there.
+    fn revise(&mut self, tick: Tick, revise: Revise, all: &mut Before, output: &mut Output<DefinitionsOut>) {
+        let Revise { source, id, author, source_revision, if_revision, fixed, edits } = revise;
+        let now = self.revisions.number();
+        if let Some(wanted) = if_revision.filter(|wanted| *wanted != now) {
+            return output.out.push(DefinitionsOut::Refused(Refused {
+                source,
+                id,
+                code: Sym::new("revision_moved"),
+                reason: format!("it was planned for revision {wanted}, and the realm is at {now}"),
+                hint: "plan again, and look at what has changed meanwhile".to_owned(),
+                current: None,
+            }));
+        }
+        let before = self.apply_all(edits);
+        let moves = self.moves(&before);
+        let by = By { author: &author, source_revision: &source_revision, fixed };
+        self.revisions.note(tick, &by, &before, &moves, &self.present, output);
+        for (key, was) in before {
+            all.entry(key).or_insert(was);
         }
     }
 }
 
+fn quest_of(edit: Option<&DefinitionEdit>) -> Option<&QuestDef> {
+    match edit {
+        Some(DefinitionEdit::Quest(_, Some(def))) => Some(def),
+        _ => None,
+    }
+}
+
 impl Machine for DefinitionsMachine {
-    type In = DefinitionEdit;
-    type Out = DefinitionEdit;
+    type In = DefinitionsIn;
+    type Out = DefinitionsOut;
     const NAME: BaseName = "definitions";
 
     fn load(&mut self, row: BaseRow) {
-        let (key, edit) = piece::read(&row);
-        self.present.insert(key, edit);
-    }
-
-    fn loaded(&mut self, _: Tick, _: Vec<DefinitionEdit>, output: &mut Output<DefinitionEdit>) {
-        output.out.extend(self.present.values().cloned());
-    }
-
-    fn step(&mut self, _: Tick, mut inputs: Vec<DefinitionEdit>, output: &mut Output<DefinitionEdit>) {
-        // Two edits of one id in a tick have no order of their own: the greater text wins. `Only`
-        // comes last.
-        inputs.sort_by_cached_key(|edit| {
-            (key(edit).is_none(), key(edit).map(|(kind, id)| (kind, id.as_str())), format!("{edit:?}"))
-        });
-        let mut before = Before::new();
-        for edit in inputs {
-            self.apply(edit, &mut before);
+        let key: Key = piece::key(&row);
+        if matches!(key.0, Kind::Revision | Kind::Count) {
+            self.revisions.load(key.0, &row);
+        } else {
+            self.present.insert(key, piece::read::<Key, _>(&row).1);
         }
+    }
+
+    fn loaded(&mut self, _: Tick, _: Vec<DefinitionsIn>, output: &mut Output<DefinitionsOut>) {
+        let all = self.present.values().cloned();
+        output.out.extend(all.map(|edit| DefinitionsOut::Defined(Defined { edit, from: Sym::NONE })));
+        self.revisions.show(output);
+    }
+
+    fn step(&mut self, tick: Tick, inputs: Vec<DefinitionsIn>, output: &mut Output<DefinitionsOut>) {
+        let (mut edits, mut revisions) = (Vec::new(), Vec::new());
+        for input in inputs {
+            match input {
+                DefinitionsIn::Edit(edit) => edits.push(edit),
+                DefinitionsIn::Revise(revise) => revisions.push(revise),
+            }
+        }
+        let mut all = self.apply_all(edits);
+        let moves = self.moves(&all);
+        self.revisions.note(tick, &By::nobody(), &all, &moves, &self.present, output);
+        revisions.sort_by(|a, b| a.source.cmp_text(b.source).then_with(|| a.id.cmp(&b.id)));
+        for revise in revisions {
+            self.revise(tick, revise, &mut all, output);
+        }
+        let moves: BTreeMap<Sym, Sym> = self.moves(&all).into_iter().collect();
         // Of each definition others are told once, whatever has been done to it in the tick.
-        for (key, before) in before {
-            let now = self.present.get(&key);
+        for (key, before) in &all {
+            let now = self.present.get(key);
             if before.as_ref() == now {
                 continue;
             }
-            output.base.push(piece::change(Self::NAME, Sym::NONE, &key, now));
-            output.out.push(now.cloned().unwrap_or_else(|| removal(key)));
+            output.base.push(piece::change(Self::NAME, Sym::NONE, key, now));
+            let of_quest = key.0 == Kind::Quest;
+            if of_quest && now.is_none() && moves.values().any(|from| *from == key.1) {
+                continue;
+            }
+            let from = moves.get(&key.1).copied().filter(|_| of_quest).unwrap_or(Sym::NONE);
+            let edit = now.cloned().or_else(|| removal(*key));
+            output.out.extend(edit.map(|edit| DefinitionsOut::Defined(Defined { edit, from })));
         }
     }
 
@@ -142,141 +296,4 @@ impl Machine for DefinitionsMachine {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use worldflow_schemas::definitions::{QuestDef, ScheduleDef, SqlViewDef};
-
-    use super::*;
-
-    fn schedule(id: &str, at: &str) -> DefinitionEdit {
-        let def = ScheduleDef { kind: String::new(), at: at.to_owned(), every: None, times: None };
-        DefinitionEdit::Schedule(Sym::new(id), Some(Arc::new(def)))
-    }
-
-    fn step(machine: &mut DefinitionsMachine, inputs: Vec<DefinitionEdit>) -> Output<DefinitionEdit> {
-        let mut output = Output::default();
-        machine.step(1, inputs, &mut output);
-        output
-    }
-
-    #[test]
-    fn what_changes_nothing_is_not_passed_on_and_only_removes_the_rest() {
-        let mut machine = DefinitionsMachine::default();
-        assert_eq!(
-            step(&mut machine, vec![schedule("fair", "1 08:00"), schedule("ball", "2 08:00")]).out.len(),
-            2
-        );
-        assert_eq!(step(&mut machine, vec![schedule("fair", "1 08:00")]).out, []);
-        let only = DefinitionEdit::Only {
-            quests: Vec::new(),
-            climates: Vec::new(),
-            schedules: vec!["fair".into()],
-            npcs: Vec::new(),
-            views: Vec::new(),
-            rules: Vec::new(),
-        };
-        let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
-        assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
-        assert!(removed.out.contains(&DefinitionEdit::Schedule("ball".into(), None)), "{:?}", removed.out);
-        assert_eq!((removed.out.len(), removed.base.len()), (2, 2));
-    }
-
-    #[test]
-    fn of_each_definition_others_are_told_once_a_tick() {
-        let mut machine = DefinitionsMachine::default();
-        let none = DefinitionEdit::Only {
-            quests: Vec::new(),
-            climates: Vec::new(),
-            schedules: Vec::new(),
-            npcs: Vec::new(),
-            views: Vec::new(),
-            rules: Vec::new(),
-        };
-        assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
-        let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];
-        assert_eq!(step(&mut machine, both).out, [schedule("fair", "1 09:00")]);
-        let gone = step(&mut machine, vec![schedule("fair", "1 07:00"), none]);
-        assert_eq!(gone.out, [DefinitionEdit::Schedule("fair".into(), None)]);
-        assert_eq!((gone.base.len(), gone.base[0].value.is_none()), (1, true));
-    }
-
-    #[test]
-    fn a_quest_with_all_that_is_optional_comes_back_from_base_state_as_it_was() {
-        let def: QuestDef = serde_saphyr::from_str(
-            r#"{
-            "title": "All", "scope": "guild", "accept": "auto", "turn_in": "manual",
-            "requires": {
-                "phase": ["dusk", "night"], "hours": "20:00-06:00", "season": "spring",
-                "moon": {"luna": "full"}, "region": "moor", "level": {"at_least": 3, "below": 9},
-                "weather": {"kind": "rain", "intensity": {"above": 0.25}, "lasting": "10m world"},
-                "facts": {"mood": 4, "name": {"one_of": ["a", 1, 0.5, true]}, "open": {"is_not": false}},
-                "quests": {"other": ["done", "failed"]},
-                "any": [{"phase": "day"}, {"not": {"all": [{"region": "fen"}]}}],
-            },
-            "exclusive_group": "one", "deadline": "2d world",
-            "fail_on": [{"event": "death", "where": {"by": "fire"}}],
-            "fail_when": {"facts": {"war": true}},
-            "repeat": {"weekly": {"day": "monday", "at": "04:00", "zone": "Europe/Berlin"}},
-            "stages": {
-                "zeta": {"title": "First", "complete": {"at_least": 1}, "objectives": {
-                    "z": {"event": "kill", "target": ["wolf", "beast"], "count": 3, "within": "5m",
-                          "where": {"damage": {"at_least": 0.5}}, "when": {"phase": "night"}},
-                    "a": {"event": "gather", "distinct": 2, "of": "kind", "optional": true},
-                }},
-                "alpha": {"complete": "sequence", "objectives": {
-                    "s": {"title": "Sum", "event": "pay", "sum": 10, "of": "coins"},
-                    "m": {"event": "jump", "max": 7, "hidden_until": ["s"]},
-                    "e": {"event": "kill", "count": 9, "since": "ever", "lifetime": "kills"},
-                }},
-            },
-            "rewards": {"experience": 5, "slots": {"hat": {"item": "hat", "amount": 2}},
-                        "to": {"contributors": {"at_least": 4}}},
-            "effects": [{"set": {"fact": "saved", "to": true}}, {"add": {"fact": "mood", "by": 0.5}}],
-        }"#,
-        )
-        .expect("a quest");
-        let edit = DefinitionEdit::Quest(Sym::new("all"), Some(Arc::new(def)));
-        let bytes = postcard::to_stdvec(&edit).expect("an edit is plain data");
-        assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(edit));
-    }
-
-    #[test]
-    fn a_view_in_sql_is_kept_like_the_others() {
-        let sql = "CREATE VIEW rain AS SELECT realm, zone FROM weather".to_owned();
-        let view = DefinitionEdit::View(Sym::new("rain"), Some(Arc::new(SqlViewDef { sql })));
-        let mut machine = DefinitionsMachine::default();
-        let added = step(&mut machine, vec![view.clone()]);
-        assert_eq!((added.out, added.base.len()), (vec![view.clone()], 1));
-        let bytes = postcard::to_stdvec(&view).expect("an edit is plain data");
-        assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(view.clone()));
-        let all = serde_json::json!({"Only": {
-            "quests": [], "climates": [], "schedules": [], "npcs": [], "views": ["rain"],
-        }});
-        assert_eq!(step(&mut machine, vec![serde_json::from_value(all).expect("an edit")]).out, []);
-        // As it was written before there were views.
-        let older = serde_json::json!({"Only": {"quests": [], "climates": [], "schedules": [], "npcs": []}});
-        let gone = step(&mut machine, vec![serde_json::from_value(older).expect("an edit")]);
-        assert_eq!(gone.out, [DefinitionEdit::View("rain".into(), None)]);
-    }
-
-    #[test]
-    fn a_loaded_machine_tells_what_the_first_one_knew() {
-        let mut machine = DefinitionsMachine::default();
-        let first = step(&mut machine, vec![schedule("fair", "1 08:00"), schedule("ball", "2 08:00")]);
-        let mut again = DefinitionsMachine::default();
-        for change in first.base {
-            let value = change.value.expect("added");
-            again.load(BaseRow {
-                operator: "definitions".into(),
-                route: change.route,
-                key: change.key,
-                value,
-            });
-        }
-        let mut output = Output::default();
-        again.loaded(1, Vec::new(), &mut output);
-        assert_eq!(output.out.len(), 2);
-        assert!(output.out.contains(&schedule("ball", "2 08:00")));
-    }
-}
+mod tests;

@@ -25,18 +25,20 @@ use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::operators::{Concat, Concatenate, ConnectLoop, Feedback};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::CatalogEdit;
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
-use crate::definitions::DefinitionsMachine;
+use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
 use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::machine::{Produced, ViewRow};
-use crate::messages::{ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
+use crate::messages::{
+    ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather,
+};
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
@@ -94,15 +96,18 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
 
     let definitions = loads.operate(
         vec![commands.clone().flat_map(|command| match command {
-            Command::Define(edit) => Some((Sym::NONE.hash64(), edit)),
+            Command::Define(edit) => Some((Sym::NONE.hash64(), DefinitionsIn::Edit(edit))),
+            Command::Revise(revise) => Some((Sym::NONE.hash64(), DefinitionsIn::Revise(revise))),
             _ => None,
         })],
-        DefinitionsMachine::default(),
+        DefinitionsMachine::new(realm, world.tick_ms),
     );
-    let defined = definitions.out.clone();
-    let begins = commands
-        .clone()
-        .flat_map(|command| matches!(command, Command::Define(DefinitionEdit::Only { .. })).then_some(()));
+    let all_defined = definitions.out.clone().flat_map(|out| match out {
+        DefinitionsOut::Defined(defined) => Some(defined),
+        DefinitionsOut::Refused(_) => None,
+    });
+    let defined = all_defined.clone().map(|defined| defined.edit);
+    let begins = commands.clone().flat_map(|command| begins(&command).then_some(()));
 
     let calendar = Calendar::compile(&world.clock).expect("a world is checked before it runs");
     let calendar = Arc::new(calendar);
@@ -225,7 +230,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         _ => None,
     });
     let (events, talk) = set_aside(events.concat(emitted), may_be_addressed(world));
-    let entered = Entered { events, talk, commands, defined, concluded, closed };
+    let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let npcs = shared.npcs(&entered, &known);
@@ -255,6 +260,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let rows = differential_dataflow::collection::concatenate(
         scope,
         [
+            definitions.rows,
             clock.rows,
             weather.rows,
             facts.rows,
@@ -293,6 +299,10 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             rules.base,
         ]),
         refused: scope.concatenate([
+            definitions.out.flat_map(|out| match out {
+                DefinitionsOut::Refused(refused) => Some(refused),
+                DefinitionsOut::Defined(_) => None,
+            }),
             weather.out.flat_map(|out| match out {
                 WeatherOut::Refused(refused) => Some(refused),
                 WeatherOut::Now(_) => None,
@@ -332,6 +342,16 @@ fn told_views<'scope>(
     broadcast(edits, peers, Told::Edit).concat(broadcast(clock.clone(), peers, Told::Clock))
 }
 
+/// Whether a realm is started: a world writes all of its definitions at every start.
+fn begins(command: &Command) -> bool {
+    let only = |edit: &DefinitionEdit| matches!(edit, DefinitionEdit::Only { .. });
+    match command {
+        Command::Define(edit) => only(edit),
+        Command::Revise(revise) => revise.edits.iter().any(only),
+        _ => false,
+    }
+}
+
 /// Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world asks it of
 /// every definition), so most events are passed over. Which kind of event addresses it is looked at by the
 /// machine, since definitions are edited while the graph runs.
@@ -348,6 +368,8 @@ struct Entered<'scope> {
     talk: Stream<'scope, Event>,
     commands: Stream<'scope, Command>,
     defined: Stream<'scope, DefinitionEdit>,
+    /// The same, with what quests were before they were moved.
+    all_defined: Stream<'scope, Defined>,
     concluded: Stream<'scope, Concluded>,
     closed: Stream<'scope, Holder>,
 }
@@ -374,13 +396,13 @@ impl<'scope> Shared<'_, 'scope> {
     fn quest_edits<I: ExchangeData + Clone>(
         &self,
         entered: &Entered<'scope>,
-        make: fn(Sym, Option<Arc<QuestDef>>) -> I,
+        make: fn(QuestEdit) -> I,
     ) -> Stream<'scope, (u64, I)> {
-        let edits = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Quest(id, def) => Some((id, def)),
+        let edits = entered.all_defined.clone().flat_map(|Defined { edit, from }| match edit {
+            DefinitionEdit::Quest(quest, def) => Some(QuestEdit { quest, def, from }),
             _ => None,
         });
-        broadcast(edits, self.peers, move |(id, def)| make(id, def))
+        broadcast(edits, self.peers, make)
     }
 
     fn players(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, PlayersOut> {

@@ -3,8 +3,10 @@
 //! These are small facts about the present, not rows: whoever needs one keeps the last it was told.
 //! What a whole realm shares is broadcast; what belongs to a holder goes to the holder's worker.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::definitions::{QuestDef, QuestState};
 use worldflow_schemas::input::{Current, FactChange, Holder};
 use worldflow_schemas::{ArcStr, EventId, Sym, Tick, Value};
 
@@ -254,4 +256,15 @@ pub struct Refused {
     pub hint: String,
     /// Of a write that expected another version: what is there.
     pub current: Option<Box<Current>>,
+}
+
+/// An edit of a quest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuestEdit {
+    /// The quest.
+    pub quest: Sym,
+    /// What it is now; `None` when it is removed.
+    pub def: Option<Arc<QuestDef>>,
+    /// What it was called until now, whose removal is told by this alone; otherwise [`Sym::NONE`].
+    pub from: Sym,
 }

@@ -24,6 +24,11 @@ pub(crate) fn read<K: DeserializeOwned, V: DeserializeOwned>(row: &BaseRow) -> (
     (postcard::from_bytes(&row.key).expect(checked), postcard::from_bytes(&row.value).expect(checked))
 }
 
+/// The key of a piece given back, whatever its value is.
+pub(crate) fn key<K: DeserializeOwned>(row: &BaseRow) -> K {
+    postcard::from_bytes(&row.key).expect("the engine checks a snapshot's sums before it gives pieces back")
+}
+
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain data in memory can always be written")
 }

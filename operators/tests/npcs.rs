@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use support::{Script, changes, check_law, drive, world};
 use worldflow_operators::machine::ViewRow;
-use worldflow_operators::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather};
+use worldflow_operators::messages::{
+    ClockNow, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, ZoneWeather,
+};
 use worldflow_operators::npcs::{KEPT_LINES, NpcsIn, NpcsMachine, reply_route};
 use worldflow_operators::presence::PlayerNow;
 use worldflow_operators::quests::{PlayersIn, PlayersMachine};
@@ -25,6 +27,10 @@ fn village() -> WorldDef {
         "facts": {"mood": {"type": "int", "default": 5}},
         "tiers": {"gold": {"url": "http://127.0.0.1:1", "model": "tiny"}},
     }))
+}
+
+fn quest_edit(quest: &str, def: Option<Arc<QuestDef>>) -> QuestEdit {
+    QuestEdit { quest: Sym::new(quest), def, from: Sym::NONE }
 }
 
 fn machine() -> NpcsMachine {
@@ -217,7 +223,7 @@ fn a_premise_that_goes_takes_the_request_with_it() {
         let def = json!({"title": "Wolves", "scope": scope,
                          "stages": {"one": {"objectives": {"kill": {"event": "kill"}}}}});
         let def = serde_json::from_value(def).expect("a quest");
-        NpcsIn::DefineQuest(Sym::new("wolves"), Some(Arc::new(def)))
+        NpcsIn::DefineQuest(quest_edit("wolves", Some(Arc::new(def))))
     };
     let active = || vec![wolves("realm"), quest(Scope::Realm, "realm", QuestState::Active)];
     let when = || json!({"quests": {"wolves": "active"}});
@@ -226,7 +232,7 @@ fn a_premise_that_goes_takes_the_request_with_it() {
     let mine = || vec![wolves("player"), quest(Scope::Player, "ada", QuestState::Active)];
     assert!(!survives(when(), mine(), vec![quest(Scope::Player, "ada", QuestState::Done)]));
     assert!(survives(when(), mine(), vec![quest(Scope::Player, "bo", QuestState::Failed)]));
-    assert!(!survives(when(), mine(), vec![NpcsIn::DefineQuest(Sym::new("wolves"), None)]));
+    assert!(!survives(when(), mine(), vec![NpcsIn::DefineQuest(quest_edit("wolves", None))]));
     assert!(survives(json!({"quests": {"wolves": "available"}}), vec![wolves("player")], vec![]));
     let rain = |state: &str, since_world_ms| {
         let (zone, state) = (Sym::new("valley"), Sym::new(state));
@@ -304,7 +310,7 @@ fn where_players_stand_is_told_while_an_npc_asks() {
         PlayersIn::NpcAsks(Sym::new("smith"), quests.iter().map(|quest| Sym::new(quest)).collect())
     };
     let script = Script::from([
-        (1, vec![PlayersIn::Define(Sym::new("wolves"), Some(Arc::new(quest)))]),
+        (1, vec![PlayersIn::Define(quest_edit("wolves", Some(Arc::new(quest))))]),
         (2, vec![ask(1, "quest.accept", "ada")]),
         (4, vec![npc_asks(&["wolves", "no such quest"])]),
         (6, vec![ask(2, "quest.accept", "bo")]),
@@ -327,7 +333,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
     for input in inputs {
         let key = match input {
             NpcsIn::Define(npc, _) => format!("define {npc}"),
-            NpcsIn::DefineQuest(quest, _) => format!("define quest {quest}"),
+            NpcsIn::DefineQuest(edit) => format!("define quest {}", edit.quest),
             NpcsIn::Clock(_) => "clock".to_owned(),
             NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
             NpcsIn::Fact(fact) => format!("fact {:?} {}", fact.holder, fact.fact),

@@ -5,6 +5,7 @@ pub mod almanac;
 pub mod bots;
 pub mod cli;
 pub mod connections;
+pub mod edits;
 pub mod graph;
 pub mod impatient;
 pub mod keys;

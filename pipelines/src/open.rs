@@ -18,6 +18,7 @@ use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Input, Sym};
 
+use crate::edits::start_revision;
 use crate::graph::graphs;
 use crate::keys::Keys;
 use crate::world::LoadedWorld;
@@ -127,7 +128,7 @@ fn worker_count(declared: u32) -> usize {
 }
 
 async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Result<Defined, StartError> {
-    let items = definition_items(world, system_wall_clock()());
+    let items = vec![start_revision(world, system_wall_clock()())];
     let (reply, outcomes) = oneshot::channel();
     let batch =
         Batch { source: Sym::new("world"), items, watermark_ms: None, reply: Some(reply), reached: None };
@@ -138,7 +139,7 @@ async fn define(running: &RunningRealm, world: &LoadedWorld, manual: bool) -> Re
     Ok(Defined(outcomes))
 }
 
-/// The world's definitions as inputs.
+/// The world's definitions as inputs, each by itself; a realm is started with all of them in one.
 #[must_use]
 pub fn definition_items(world: &LoadedWorld, now_ms: i64) -> Vec<Item> {
     world

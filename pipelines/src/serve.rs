@@ -35,6 +35,7 @@ use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
 use crate::connections::{ConnectionLimits, serve};
+use crate::edits::{Editable, Editing, Watching, edit_router, watch};
 use crate::keys::Keys;
 use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
@@ -83,6 +84,7 @@ pub struct Serving {
     /// The tokens that are good; more can be issued.
     pub tokens: Tokens,
     realms: Vec<RunningRealm>,
+    editings: Vec<Editing>,
     edges: Realms,
     playing: Vec<Playing>,
     reading: Vec<Reading>,
@@ -116,7 +118,7 @@ impl Serving {
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
-        let (mut playing, mut reading) = (Vec::new(), Vec::new());
+        let (mut playing, mut reading, mut editable) = (Vec::new(), Vec::new(), Vec::new());
         for RealmChoice { name, world } in config.realms {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
@@ -135,7 +137,7 @@ impl Serving {
                 .collect();
             let (running, defined) = start_realm(OpenConfig {
                 realm: name,
-                world,
+                world: world.clone(),
                 folder: Some(folder.clone()),
                 workers: config.workers,
                 manual: config.manual,
@@ -148,6 +150,8 @@ impl Serving {
             playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone(), positions)));
             reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
             defined.taken().await?;
+            let editing = Editing::of(realm.clone(), world);
+            editable.push(Editable { editing, folder: folder.clone() });
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
@@ -166,12 +170,28 @@ impl Serving {
         );
         edges.record_in(audit.clone());
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
-        let app = app(&realms, &edges, statuses, metrics, address.ip(), config.manual.then_some(&audit));
+        let editings = editable.iter().map(|realm| realm.editing.clone()).collect();
+        let edits = edit_router(editable, edges.tokens().clone(), audit.clone());
+        let manual = config.manual.then_some(&audit);
+        let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);
         let (stop, stopping) = watch::channel(false);
         let server = tokio::spawn(serve(listener, config.tls, app, ConnectionLimits::default(), stopping));
         let sinks = sinks.into_iter().map(|(_, sink)| sink).collect();
         begun.into_iter().for_each(|act| audit.write(act));
-        Ok(Serving { address, tokens, realms, edges, playing, reading, sinks, tiers, stop, server, audit })
+        Ok(Serving {
+            address,
+            tokens,
+            realms,
+            editings,
+            edges,
+            playing,
+            reading,
+            sinks,
+            tiers,
+            stop,
+            server,
+            audit,
+        })
     }
 
     /// Issues a token for a realm.
@@ -213,6 +233,14 @@ impl Serving {
     #[must_use]
     pub fn realms(&self) -> Vec<Realm> {
         self.realms.iter().map(|running| running.realm.clone()).collect()
+    }
+
+    /// Edits the realms as the files of their worlds are saved. `told` hears in words what became of it.
+    #[must_use]
+    pub fn watch(&self, told: impl Fn(String) + Clone + Send + 'static) -> Vec<Watching> {
+        let folder = |editing: &Editing| Some((editing.clone(), editing.folder()?));
+        let folders: Vec<(Editing, PathBuf)> = self.editings.iter().filter_map(folder).collect();
+        folders.into_iter().map(|(editing, folder)| watch(editing, folder, told.clone())).collect()
     }
 
     /// Returns when a realm has stopped by itself.
@@ -338,6 +366,7 @@ fn app(
     metrics: Option<worldflow_sinks::health::PrometheusHandle>,
     ip: IpAddr,
     manual: Option<&Audit>,
+    edits: Router,
 ) -> Router {
     let seen: Vec<Realm> = realms.iter().map(|running| running.realm.clone()).collect();
     let pace = if manual.is_some() { Pace::Manual } else { Pace::RealTime };
@@ -354,7 +383,8 @@ fn app(
     let mut app = router(edges.clone())
         .merge(views_router(seen, authorize))
         .merge(health_router(health))
-        .merge(live_page_router(page));
+        .merge(live_page_router(page))
+        .merge(edits);
     if let Some(audit) = manual {
         let drivers = realms.iter().map(|running| (running.realm.clone(), running.driver())).collect();
         app = app.merge(advance_router(drivers, edges.tokens().clone(), audit.clone()));
@@ -369,7 +399,7 @@ fn authorize(tokens: Tokens) -> Authorize {
         let token = request_token(headers, uri);
         let claims = token.and_then(|token| tokens.claims(&token)).ok_or_else(HttpError::unauthenticated)?;
         match claims.role {
-            Role::GameServer | Role::Dashboard => Ok(Scope::Realm(claims.realm)),
+            Role::GameServer | Role::Dashboard | Role::Designer => Ok(Scope::Realm(claims.realm)),
             Role::Player => Err(HttpError::forbidden(
                 "a player's token does not read whole views".to_owned(),
                 "subscribe on the socket, or use a dashboard's token".to_owned(),

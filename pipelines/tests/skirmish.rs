@@ -281,6 +281,52 @@ fn a_load_at_any_tick_of_a_random_world_goes_on_as_if_nothing_had_happened() {
     }
 }
 
+/// The law: quests that are added, removed, moved, changed in every part and undone, in the middle of everything.
+#[test]
+fn graph_and_evaluator_agree_on_random_edits_and_no_grant_is_written_twice() {
+    let (mut changes, mut wrong) = (0, Vec::new());
+    let cases = worldflow_engine::testing::setting("WORLDFLOW_EDITED", 300);
+    for seed in 0..cases {
+        let case = oracle::random::edited_case(10_000 + seed);
+        let expected = case.evaluate(false, Vec::new());
+        let workers = [1, 2, 4][usize::try_from(seed % 3).unwrap()];
+        let cut = Cut { items: 1 + usize::try_from(seed % 5).unwrap() };
+        let found = seen(&case.run(&case.definitions(), &Plan { workers, cut, ..Plan::default() }));
+        let twice = oracle::edits::granted_twice(&found);
+        assert!(twice.is_empty(), "seed {seed}: written twice: {twice:?}");
+        if let Some(difference) = differences(&expected, &found) {
+            wrong.push(format!("seed {seed}, {workers} workers: {difference}\n{}", case.around(&difference)));
+        }
+        changes += expected.len();
+    }
+    let first: Vec<&str> = wrong.iter().take(4).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {cases} differ\n{}", wrong.len(), first.join("\n\n"));
+    assert!(changes as u64 > cases * 60, "{changes} changes are too few to prove anything");
+}
+
+/// The law of base state for edits: what was moved, forgotten and begun again is in a snapshot as it is.
+#[test]
+fn a_load_at_any_tick_of_an_edited_world_goes_on_as_if_nothing_had_happened() {
+    for seed in 0..worldflow_engine::testing::setting("WORLDFLOW_EDITED", 48) {
+        let case = oracle::random::edited_case(20_000 + seed);
+        let first = *case.inputs.keys().next().expect("a case has inputs");
+        let tick = |n| first + below(seed, "snapshots", "tick", n, case.until - first);
+        let workers = [1, 2][usize::try_from(seed % 2).unwrap()];
+        let plan = Plan { workers, cut: Cut { items: 3 }, ..Plan::default() };
+        // Right behind edits, where most has just moved.
+        let edits = case.inputs.iter().filter(|(_, given)| given.iter().any(is_edit)).map(|(tick, _)| *tick);
+        let snapshots = edits.take(3).chain((0..2).map(tick)).collect();
+        if let Err(broken) = case.law(&plan, snapshots) {
+            panic!("seed {seed}, {workers} workers: {broken}");
+        }
+    }
+}
+
+fn is_edit(input: &Input) -> bool {
+    use worldflow_schemas::Command;
+    matches!(input, Input::Command(Command::Revise(_) | Command::Define(_)))
+}
+
 /// The evaluator's shortcut for large inputs leaves nothing out.
 #[test]
 fn looking_only_where_something_may_have_changed_changes_nothing() {

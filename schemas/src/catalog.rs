@@ -68,6 +68,8 @@ pub const REJECTIONS: ViewId = ViewId(17);
 pub const ENGINE_STATS: ViewId = ViewId(18);
 /// Grants that are over, added up.
 pub const PAST_GRANTS: ViewId = ViewId(19);
+/// `revisions`.
+pub const REVISIONS: ViewId = ViewId(20);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -384,7 +386,7 @@ pub static CATALOG: &[ViewDef] = &[
         columns: &[
             REALM,
             col("session", Text, "The session."),
-            col("role", Text, "game_server, player or dashboard."),
+            col("role", Text, "game_server, player, dashboard or designer."),
             col("subject", Text, "Whom the token names."),
             col("encoding", Text, "json or protobuf."),
             col("connected", Time, "Since when."),
@@ -442,6 +444,27 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Answered grants that have left `grants`, added up.",
     },
+    ViewDef {
+        name: "revisions",
+        key: 2,
+        columns: &[
+            REALM,
+            col("revision", Int, "Which revision, from 1."),
+            col("author", Text, "Who edited: the subject of a token, or `start` or `watch`."),
+            col("source_revision", Text, "What the author's own archive calls it, such as a git commit."),
+            col("tick", ColumnType::Tick, "The tick from which on it is so."),
+            col("at", Time, "The time of that tick."),
+            col("edits", Int, "How many definitions differ."),
+            col(
+                "difference",
+                Json,
+                "Which were added, changed, renamed and removed, by kind; the first few of many.",
+            ),
+        ],
+        filters: &["author"],
+        deterministic: true,
+        doc: "Edits of definitions, the last hundred; the numbers go on, so they count the older ones.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -491,6 +514,7 @@ mod tests {
             (REJECTIONS, "rejections"),
             (ENGINE_STATS, "engine_stats"),
             (PAST_GRANTS, "past_grants"),
+            (REVISIONS, "revisions"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

@@ -50,10 +50,12 @@ pub enum Command {
     IfVersion(IfVersion),
     /// What is personal of a player can be read by nobody from this tick on.
     Forget(ForgetWrite),
+    /// Definitions are edited: all of it in one tick, or none of it.
+    Revise(Revise),
 }
 
 impl Command {
-    /// Its place among the inputs of its tick; definitions and replies have none.
+    /// Its place among the inputs of its tick; definitions, revisions and replies have none.
     #[must_use]
     pub fn order(&self) -> Option<&WriteOrder> {
         match self {
@@ -68,7 +70,7 @@ impl Command {
             Command::Forget(write) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => Some(&write.order),
-            Command::Define(_) | Command::Reply(_) => None,
+            Command::Define(_) | Command::Reply(_) | Command::Revise(_) => None,
         }
     }
 
@@ -92,6 +94,10 @@ impl Command {
             Command::Forget(write) => &mut write.order,
             Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => &mut write.order,
             Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => &mut write.order,
+            Command::Revise(revise) => {
+                revise.id = id.clone();
+                return;
+            }
             Command::Define(_) | Command::Reply(_) => return,
         };
         order.id = id.clone();
@@ -152,6 +158,25 @@ pub enum DefinitionEdit {
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
     /// A rule.
     Rule(Sym, #[serde(with = "json_text")] Option<Arc<RuleDef>>),
+}
+
+/// An edit of definitions that makes a revision, if it changes anything.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Revise {
+    /// The producer.
+    pub source: Sym,
+    /// The id within the source.
+    pub id: EventId,
+    /// Who edits.
+    pub author: ArcStr,
+    /// What the author's own archive calls it, such as a git commit; empty when that is not said.
+    pub source_revision: ArcStr,
+    /// It is done only if the realm is at this revision.
+    pub if_revision: Option<u64>,
+    /// At a start: a fingerprint of what is fixed while a realm runs. Another one is a revision too.
+    pub fixed: Option<u64>,
+    /// What changes.
+    pub edits: Vec<DefinitionEdit>,
 }
 
 /// Definitions inside binary encodings are JSON in text: their defaults and untagged values cannot be

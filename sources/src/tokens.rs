@@ -24,6 +24,8 @@ pub enum Role {
     Player,
     /// Reads everything and sends nothing.
     Dashboard,
+    /// As a dashboard; and edits definitions.
+    Designer,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
             Role::GameServer => "game_server",
             Role::Player => "player",
             Role::Dashboard => "dashboard",
+            Role::Designer => "designer",
         }
     }
 }
@@ -54,7 +57,7 @@ impl Claims {
     #[must_use]
     pub fn source(&self) -> Sym {
         match self.role {
-            Role::GameServer | Role::Dashboard => self.subject,
+            Role::GameServer | Role::Dashboard | Role::Designer => self.subject,
             Role::Player => {
                 let text = format!("player:{}", self.subject);
                 Sym::try_new(&text).unwrap_or(self.subject)

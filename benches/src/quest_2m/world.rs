@@ -109,6 +109,7 @@ pub fn quest_world() -> LoadedWorld {
         views: BTreeMap::new(),
         path: None,
         warnings: worldflow::world::Problems::default(),
+        source_revision: String::new(),
     }
 }
 
@@ -127,7 +128,10 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
     .expect("the shape of a quest");
     let objectives = Ordered(vec![("hits".to_owned(), objective)]);
     let complete = worldflow_schemas::definitions::Complete::All;
-    def.stages = Ordered(vec![("all".to_owned(), StageDef { title: String::new(), objectives, complete })]);
+    def.stages = Ordered(vec![(
+        "all".to_owned(),
+        StageDef { title: String::new(), objectives, complete, moved_from: None },
+    )]);
     LoadedWorld {
         world: Arc::new(world),
         quests: BTreeMap::from([("hits".to_owned(), Arc::new(def))]),
@@ -137,6 +141,7 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
         views: BTreeMap::new(),
         path: None,
         warnings: worldflow::world::Problems::default(),
+        source_revision: String::new(),
     }
 }
 
@@ -161,6 +166,7 @@ fn quest_def(counted: [Counts; OBJECTIVES]) -> QuestDef {
         title: String::new(),
         objectives,
         complete: worldflow_schemas::definitions::Complete::All,
+        moved_from: None,
     };
     def.stages = Ordered(vec![("all".to_owned(), stage)]);
     def

@@ -153,9 +153,9 @@ impl Sequencer {
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
         recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
     ) -> Result<(), Gone> {
-        let Before { snapshot, only } = before;
-        let taken_back = match self.recover(snapshot, journal, only.flatten()).await? {
-            Ok(last) if only.is_none() => {
+        let Before { snapshot, until, only } = before;
+        let taken_back = match self.recover(snapshot, journal, until).await? {
+            Ok(last) if !only => {
                 let known = Some(self.reserved).filter(|last| *last > 0);
                 open_journal(known).map(|journal| {
                     self.journal = journal;
@@ -164,7 +164,7 @@ impl Sequencer {
             }
             taken_back => taken_back,
         };
-        let goes_on = only.is_none() && taken_back.is_ok();
+        let goes_on = !only && taken_back.is_ok();
         let end = taken_back.as_ref().map_or(0, |last| last.map_or(0, |last| last + 1));
         // Nobody waits for it when opening was given up.
         let positions = std::mem::take(&mut self.positions);

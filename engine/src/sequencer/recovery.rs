@@ -20,8 +20,10 @@ use crate::workers::SealedTick;
 /// What an earlier run left, and how much of it is wanted.
 pub(crate) struct Before {
     pub(crate) snapshot: Option<Snapshot>,
-    /// Nothing more than this is done: what the journal says is taken back, up to that tick if any.
-    pub(crate) only: Option<Option<Tick>>,
+    /// What the journal says is taken back up to this tick; all of it when absent.
+    pub(crate) until: Option<Tick>,
+    /// Nothing more than that is done.
+    pub(crate) only: bool,
 }
 
 /// What was taken back: the last tick that may have been published, and how far sources had been read.

@@ -38,6 +38,12 @@ impl Known {
         self.context.tell_stands(quest, stands);
     }
 
+    /// A quest goes on under another id.
+    pub(super) fn move_quest(&mut self, quest: Sym, from: Sym) {
+        let (ix, from) = (self.plan.ix(quest), self.plan.ix(from));
+        self.context.move_stands(ix, from);
+    }
+
     /// These are the quests that NPCs ask about. Of others nobody tells where players stand, so what was
     /// known of them is forgotten.
     pub(super) fn follow(&mut self, named: impl IntoIterator<Item = Sym>) {

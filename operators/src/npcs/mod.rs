@@ -17,14 +17,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Condition, NpcDef, QuestDef, WorldDef};
+use worldflow_schemas::definitions::{Condition, NpcDef, WorldDef};
 use worldflow_schemas::input::Reply;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
 
 use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, LevelNow, QuestNow, Refused, ZoneWeather};
+use crate::messages::{ClockNow, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather};
 use crate::presence::PlayerNow;
 use crate::quests::{Cond, Plan};
 use crate::timers::Timers;
@@ -41,7 +41,7 @@ pub enum NpcsIn {
     /// An NPC is defined, or no longer. Broadcast, also in the tick of a load.
     Define(Sym, Option<Arc<NpcDef>>),
     /// A quest is defined, or no longer. Broadcast, also in the tick of a load.
-    DefineQuest(Sym, Option<Arc<QuestDef>>),
+    DefineQuest(QuestEdit),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -149,7 +149,7 @@ impl NpcsMachine {
 
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
-        let (mut definitions, mut quests) = (Vec::new(), Vec::new());
+        let (mut definitions, mut quests, mut moves) = (Vec::new(), Vec::new(), Vec::new());
         for input in inputs {
             let known = &mut self.known.context;
             match input {
@@ -166,7 +166,13 @@ impl NpcsMachine {
                     continue;
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
-                NpcsIn::DefineQuest(quest, def) => quests.push((quest, def)),
+                NpcsIn::DefineQuest(QuestEdit { quest, def, from }) => {
+                    if !from.is_none() {
+                        quests.push((from, None));
+                        moves.push((quest, from));
+                    }
+                    quests.push((quest, def));
+                }
                 NpcsIn::Clock(clock) => known.clock = Some(clock),
                 NpcsIn::Weather(weather) => drop(known.weather.insert(weather.zone, weather)),
                 NpcsIn::Fact(fact) => known.facts.tell(fact),
@@ -187,6 +193,7 @@ impl NpcsMachine {
         });
         let edited = !(definitions.is_empty() && quests.is_empty());
         self.known.plan.define_all(&quests);
+        moves.into_iter().for_each(|(quest, from)| self.known.move_quest(quest, from));
         for (npc, def) in definitions {
             match def {
                 Some(def) => drop(self.npcs.insert(npc, Npc::new(def, &mut self.known.plan))),

@@ -57,6 +57,16 @@ impl Context {
         player.and_then(|player| self.levels.get(&player.id)).copied().unwrap_or(1)
     }
 
+    /// A quest goes on under another id: from this tick on it is seen as if it had always been called so.
+    pub(crate) fn move_stands(&mut self, quest: Ix, from: Ix) {
+        let of_former = self.stands.keys().filter(|(_, of)| *of == from).map(|(holder, _)| *holder);
+        for holder in of_former.collect::<Vec<_>>() {
+            let Some((state, completions)) = self.stands.remove(&(holder, from)) else { continue };
+            let before = self.stands.get(&(holder, quest)).map_or(0, |(_, completions)| *completions);
+            self.stands.insert((holder, quest), (state, completions.saturating_add(before)));
+        }
+    }
+
     /// How many ticks a span takes as things stand, rounded up.
     pub(super) fn ticks(&self, span: Span) -> u64 {
         span_ticks(span, self.clock.as_ref(), self.length)

@@ -1,25 +1,32 @@
 //! Phase 1: a definition is added, replaced or removed, and what holders keep of it.
 //!
 //! A counter lives as long as its objective's pattern and aggregate stay the same. What was decided
-//! stays: completions and grants outlive the definition.
+//! stays: completions and grants outlive the definition. What a quest, stage or objective that has
+//! another id was before is in `moves`.
 
 use std::rc::Rc;
 
-use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat};
+use worldflow_schemas::definitions::{QuestState, Repeat};
 
 use super::condition::depends;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
+use super::moves::Was;
 use super::plan::{Ix, QuestPlan};
+use crate::messages::QuestEdit;
 
 impl Core {
     /// Takes an edit and carries the holders of the quest over.
-    pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) {
+    pub(super) fn define(&mut self, edit: &QuestEdit) {
+        let QuestEdit { quest, def, from } = edit;
         // Without a stage there is nothing to hold; the check of a world says so.
-        let def = def.filter(|def| !def.stages.is_empty());
-        let ix = self.plan.ix(quest);
-        let old = self.plan.get(ix).cloned();
+        let def = def.as_deref().filter(|def| !def.stages.is_empty());
+        let ix = self.plan.ix(*quest);
+        let from = (!from.is_none()).then(|| self.plan.ix(*from));
+        let old = match from {
+            Some(from) => self.move_quest(ix, from),
+            None => self.plan.get(ix).cloned(),
+        };
         let holders: Vec<At> = (0..)
             .zip(&self.holders)
             .filter(|(_, holder)| holder.records.contains_key(&ix))
@@ -42,7 +49,7 @@ impl Core {
                 self.forget(*at, ix);
             }
         }
-        self.plan.define(quest, def);
+        self.plan.define(*quest, def);
         self.resets.retain(|(_, other)| *other != ix);
         let new = self.plan.get(ix).cloned();
         if let Some(new) = &new {
@@ -54,10 +61,7 @@ impl Core {
             {
                 let old = old.as_ref().filter(|old| old.scope == new.scope);
                 self.plan_again(at, ix, old, new);
-                let never = self.record(at, ix).instance == 0;
-                if never && new.requires.is_none() {
-                    self.enter(at, ix, QuestState::Hidden);
-                }
+                self.enter_untested(at, ix, new);
                 if let Some(old) = old {
                     self.carry_over(at, ix, old, new);
                 }
@@ -65,6 +69,17 @@ impl Core {
             self.touch(at, ix);
         }
         self.global = depends::ALL;
+    }
+
+    /// A quest that nothing keeps from being available is tested nowhere.
+    fn enter_untested(&mut self, at: At, ix: Ix, new: &QuestPlan) {
+        let record = self.record(at, ix);
+        let (never, state) = (record.instance == 0, record.state);
+        if never && new.requires.is_none() {
+            self.enter(at, ix, QuestState::Hidden);
+        } else if !never && state == QuestState::Hidden && !self.plan.tested.contains(&ix) {
+            self.enter(at, ix, QuestState::Available);
+        }
     }
 
     /// The definition is gone for this holder: an open instance is abandoned, what was completed
@@ -92,34 +107,23 @@ impl Core {
 
     fn carry_over(&mut self, at: At, ix: Ix, old: &Rc<QuestPlan>, new: &Rc<QuestPlan>) {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
-        let old_stage = &old.stages[usize::from(open.stage)];
-        let Some(stage) = new.stage_of(old_stage.key) else {
+        let was = Was::of(old, new);
+        let open_stage = usize::from(open.stage);
+        let Some(stage) = was.stages.iter().position(|was| *was == Some(open_stage)) else {
             self.restart(at, ix);
             return;
         };
-        let new_stage = &new.stages[usize::from(stage)];
+        let (old_stage, new_stage) = (&old.stages[open_stage], &new.stages[stage]);
         // Where each objective of the new stage was in the old one, if its counter is the same.
-        let kept: Vec<Option<usize>> = (new_stage.objectives.iter())
-            .map(|objective| {
-                old_stage
-                    .objectives
-                    .iter()
-                    .position(|was| was.name == objective.name && was.identity == objective.identity)
+        let kept: Vec<Option<usize>> = (new_stage.objectives.iter().zip(&was.objectives[stage]))
+            .map(|(objective, was)| {
+                was.filter(|was| old_stage.objectives[*was].identity == objective.identity)
             })
             .collect();
-        let stays = |name: Sym| {
-            new_stage
-                .objectives
-                .iter()
-                .zip(&kept)
-                .any(|(objective, kept)| objective.name == name && kept.is_some())
-        };
-        let gone = |key: &(Sym, Sym, Sym)| key.0 == new_stage.name && !stays(key.1);
-        self.hide_shares(at, ix, gone);
-        self.drop_shares(at, ix, gone);
+        self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
-        open.stage = stage;
+        open.stage = u16::try_from(stage).expect("a plan has fewer stages");
         open.counters = (new_stage.objectives.iter().zip(&kept))
             .map(|(objective, kept)| {
                 let was = kept.map(|place| &open.counters[place]);

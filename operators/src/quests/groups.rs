@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Sym, Tick};
 
@@ -17,13 +17,13 @@ use super::core::Core;
 use super::counting::{Counted, Now};
 use super::messages::{Asked, Conclusion, Contribution, HitOn, Verb};
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, QuestNow, ZoneWeather};
+use crate::messages::{ClockNow, FactNow, QuestEdit, QuestNow, ZoneWeather};
 
 /// What the groups' half is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum GroupsIn {
     /// A quest is added, replaced or removed. Broadcast.
-    Define(Sym, Option<Arc<QuestDef>>),
+    Define(QuestEdit),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -108,7 +108,7 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
     let (mut edits, mut known) = (Vec::new(), Vec::new());
     for input in inputs {
         match input {
-            GroupsIn::Define(quest, def) => edits.push((quest, def)),
+            GroupsIn::Define(edit) => edits.push(edit),
             GroupsIn::Clock(clock) => core.tell_clock(clock),
             GroupsIn::Weather(weather) => core.tell_weather(weather),
             GroupsIn::Fact(fact) => core.tell_fact(fact),
@@ -120,8 +120,8 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
         }
     }
-    for (quest, def) in edits {
-        core.define(quest, def.as_deref());
+    for edit in &edits {
+        core.define(edit);
     }
     sorted.asked.sort_by(|a, b| a.order.cmp_order(&b.order));
     // A group that is named in the tick in which it ends is named after it has ended.

@@ -73,8 +73,11 @@ impl Record {
         self.instance == 0 && self.state == QuestState::Hidden
     }
 
+    /// What conditions see. What is hidden and was never done is as if it had no record, also when instances of its
+    /// id go on from some number.
     pub(super) fn stands(&self) -> Option<(QuestState, u32)> {
-        (!self.is_nothing()).then_some((self.state, self.completions))
+        let never = self.state == QuestState::Hidden && self.completions == 0;
+        (!never).then_some((self.state, self.completions))
     }
 }
 

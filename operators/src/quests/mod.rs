@@ -20,6 +20,7 @@ mod ledger;
 mod lifecycle;
 mod matcher;
 mod messages;
+mod moves;
 mod plan;
 mod players;
 mod rows;

@@ -81,6 +81,8 @@ pub(super) struct QuestPlan {
 #[derive(Debug)]
 pub(super) struct StagePlan {
     pub(super) name: Sym,
+    /// What it was called before, if that is said.
+    pub(super) moved_from: Sym,
     /// The hash of its name, in base state.
     pub(super) key: u64,
     pub(super) complete: Complete,
@@ -92,6 +94,8 @@ pub(super) struct StagePlan {
 #[derive(Debug)]
 pub(super) struct ObjectivePlan {
     pub(super) name: Sym,
+    /// What it was called before, if that is said.
+    pub(super) moved_from: Sym,
     pub(super) identity: u64,
     pub(super) aggregate: Aggregate,
     pub(super) need: u32,
@@ -371,6 +375,7 @@ impl QuestPlan {
             let name = Sym::new(name);
             stages.push(StagePlan {
                 name,
+                moved_from: stage.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
                 key: name.hash64(),
                 complete: stage.complete,
                 reads_lifetime: objectives.iter().any(|objective| objective.since != Since::Accept),
@@ -451,6 +456,7 @@ impl ObjectivePlan {
         let lifetime = def.lifetime.as_deref().map(Sym::new);
         ObjectivePlan {
             name: Sym::new(id),
+            moved_from: def.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
             identity: def.identity(),
             aggregate,
             need,

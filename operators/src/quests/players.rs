@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick};
 
@@ -25,7 +25,8 @@ use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
 use crate::machine::{Machine, Output};
 use crate::messages::{
-    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestNow, ZoneWeather,
+    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
+    ZoneWeather,
 };
 use crate::piece;
 
@@ -33,7 +34,7 @@ use crate::piece;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum PlayersIn {
     /// A quest is added, replaced or removed. Broadcast.
-    Define(Sym, Option<Arc<QuestDef>>),
+    Define(QuestEdit),
     /// The quests that an NPC's condition names, none when it is gone. Broadcast.
     NpcAsks(Sym, Vec<Sym>),
     /// The clock. Broadcast.
@@ -167,7 +168,7 @@ impl PlayersMachine {
                 PlayersIn::Events(more) if events.is_empty() => events = more,
                 PlayersIn::Events(mut more) => events.append(&mut more),
                 PlayersIn::Answer(answer) => answers.push(answer),
-                PlayersIn::Define(quest, def) => edits.push((quest, def)),
+                PlayersIn::Define(edit) => edits.push(edit),
                 PlayersIn::NpcAsks(npc, quests) => {
                     self.npcs_ask.insert(npc, quests);
                     follow = true;
@@ -176,8 +177,8 @@ impl PlayersMachine {
             }
         }
         follow |= !edits.is_empty();
-        for (quest, def) in edits {
-            self.core.define(quest, def.as_deref());
+        for edit in &edits {
+            self.core.define(edit);
         }
         if follow {
             let named = self.npcs_ask.values().flatten().copied();

@@ -132,21 +132,22 @@ impl Core {
     /// Brings the rows of a holder's quest up to date with its state.
     pub(super) fn show(&mut self, at: At, ix: Ix) {
         let Core { plan, holders, names, out, context, .. } = self;
-        let Some(quest) = plan.get(ix) else { return };
         let holder = &mut holders[at as usize];
         let id = holder.holder;
         let Some(record) = holder.records.get(&ix) else { return };
+        // Where it stands is to be known also of a quest that has been removed: it may be defined again.
+        if (id.scope != Scope::Player || plan.followed.contains(&ix)) && record.changed == context.now {
+            let (state, completions) = record.stands().unwrap_or((QuestState::Hidden, 0));
+            let stands = QuestNow { holder: id, quest: plan.name(ix), state, completions };
+            out.out.push(Conclusion::Stands(stands));
+        }
+        let Some(quest) = plan.get(ix) else { return };
         let shown = implied(record, holder, ix, quest);
         let record = holder.records.get_mut(&ix).expect("just found");
         if record.shown.as_ref().map(|(shown, _)| shown) != shown.as_ref() {
             let new = shown.map(|shown| (shown, names.state_row(id, quest.quest, &shown)));
             let old = std::mem::replace(&mut record.shown, new.clone());
             out.replace(catalog::QUEST_STATE, old.map(|(_, row)| row), new.map(|(_, row)| row));
-        }
-        if (id.scope != Scope::Player || plan.followed.contains(&ix)) && record.changed == context.now {
-            let (state, completions) = record.stands().unwrap_or((QuestState::Hidden, 0));
-            let stands = QuestNow { holder: id, quest: quest.quest, state, completions };
-            out.out.push(Conclusion::Stands(stands));
         }
         self.show_progress(at, ix);
     }

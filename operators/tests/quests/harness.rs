@@ -10,7 +10,7 @@ use std::sync::Arc;
 use worldflow_operators::facts::{FactsIn, FactsMachine, FactsOut};
 use worldflow_operators::machine::{Machine, Output};
 use worldflow_operators::messages::{
-    ClockNow, EntityTags, FactEffect, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather,
+    ClockNow, EntityTags, FactEffect, LevelNow, PlayerPlace, QuestEdit, QuestNow, Refused, ZoneWeather,
 };
 use worldflow_operators::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
@@ -25,6 +25,8 @@ use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick, Value, chance};
 #[derive(Clone, Debug)]
 pub(crate) enum Given {
     Define(&'static str, Option<String>),
+    /// A quest that was called something else until now.
+    Move(&'static str, String, &'static str),
     Clock(ClockNow),
     Weather(ZoneWeather),
     Place(&'static str, PlayerPlace),
@@ -280,7 +282,15 @@ impl World {
                     Some(def) => drop(self.quests.insert(id, def.clone())),
                     None => drop(self.quests.remove(id)),
                 }
-                (PlayersIn::Define(id.into(), def.clone()), GroupsIn::Define(id.into(), def))
+                let edit = QuestEdit { quest: id.into(), def, from: Sym::NONE };
+                (PlayersIn::Define(edit.clone()), GroupsIn::Define(edit))
+            }
+            Given::Move(id, def, from) => {
+                let def = Arc::new(quest(&def));
+                self.quests.remove(from);
+                self.quests.insert(id, def.clone());
+                let edit = QuestEdit { quest: id.into(), def: Some(def), from: from.into() };
+                (PlayersIn::Define(edit.clone()), GroupsIn::Define(edit))
             }
             Given::Clock(clock) => {
                 self.clock = Some(clock.clone());

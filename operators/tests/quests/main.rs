@@ -8,6 +8,7 @@ mod grants;
 mod groups;
 mod harness;
 mod law;
+mod moves;
 mod players;
 
 /// A quest of players.

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::keys::KeysArgs;
+use super::server::Server;
 use worldflow_sources::game_socket::Limits;
 
 use crate::serve::{RealmChoice, ServeConfig, Serving};
@@ -48,9 +48,6 @@ pub(super) struct ForgetArgs {
     keys: KeysArgs,
 }
 
-/// How long a running server may take.
-const ANSWER: Duration = Duration::from_secs(60);
-
 pub(super) fn run(args: ForgetArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let tick = match (&args.url, &args.token, &args.world) {
@@ -64,23 +61,7 @@ pub(super) fn run(args: ForgetArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn running(url: &str, token: &str, player: &str) -> anyhow::Result<u64> {
-    let address = url.trim_end_matches('/').replacen("ws", "http", usize::from(url.starts_with("ws")));
-    // Someone else in the process may have installed one: any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    // A server on plain http needs no certificates, and there may be none on the machine.
-    let client = if address.starts_with("https") { client } else { client.tls_certs_only([]) };
-    let request = client.build()?.post(format!("{address}/v1/forget")).bearer_auth(token).timeout(ANSWER);
-    let answer = request.body(json!({"player": player}).to_string()).send().await.map_err(|error| {
-        anyhow::anyhow!(
-            "{address} does not answer: {error}\nhint: is it the address that the server printed?"
-        )
-    })?;
-    let status = answer.status();
-    let body: Value = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
-    let error = &body["error"];
-    let said = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-    anyhow::ensure!(status.is_success(), "{status}: {}\nhint: {}", said("reason"), said("hint"));
+    let body = Server::at(url, token).post("/v1/forget", &json!({"player": player})).await?;
     body["tick"].as_u64().ok_or_else(|| anyhow::anyhow!("the answer names no tick\nhint: is it worldflow?"))
 }
 

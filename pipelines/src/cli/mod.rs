@@ -2,6 +2,7 @@
 //!
 //! A verb is added by its file, its variant in [`Verb`] and its arm in [`Verb::run`].
 
+mod apply;
 mod backup;
 mod bots;
 mod check;
@@ -15,12 +16,14 @@ mod limits;
 mod log;
 mod new;
 mod numbers;
+mod plan;
 mod progress;
 mod quest_page;
 mod replay;
 mod restore;
 mod run;
 pub mod schema;
+mod server;
 mod test;
 mod views;
 mod weather;
@@ -73,6 +76,8 @@ enum Verb {
     Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
     Forget(forget::ForgetArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
@@ -94,6 +99,8 @@ impl Verb {
             Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),
             Verb::Forget(args) => forget::run(args),
+            Verb::Plan(args) => plan::run(&args),
+            Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),

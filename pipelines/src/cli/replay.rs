@@ -86,7 +86,7 @@ fn moment(text: &str) -> Result<i64, String> {
 }
 
 /// The folder of the one realm that is meant, and its name.
-fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Result<(PathBuf, String)> {
+pub(super) fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Result<(PathBuf, String)> {
     let mut folders = realm_folders(&folder);
     if let Some(realm) = &realm
         && folders.len() > 1

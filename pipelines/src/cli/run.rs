@@ -23,6 +23,7 @@ Examples:
   worldflow run worlds/greenvale
   worldflow run worlds/greenvale --realm eu=worlds/greenvale --realm us=worlds/greenvale
   worldflow run worlds/greenvale --postgres postgres://me@localhost/game
+  worldflow run worlds/greenvale --watch
   worldflow run worlds/greenvale --manual-clock --development
       then: curl -X POST -H \"Authorization: Bearer $TOKEN\" -d '{\"ms\": 60000}' \\
             http://127.0.0.1:7777/v1/clock/advance
@@ -48,6 +49,12 @@ pub(super) struct RunArgs {
     /// EdDSA=VARIABLE, a public key as PEM. They say `realm`, `role`, `sub` and `exp`. May be given several times.
     #[arg(long = "jwt", value_name = "ALGORITHM=VARIABLE")]
     jwt: Vec<String>,
+    /// Edits a realm as the files of its world are saved; what has errors changes nothing.
+    #[arg(long)]
+    watch: bool,
+    /// What your own archive calls the world folders, such as a git commit; it goes into the view `revisions`.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    source_revision: String,
     /// Says that this is no live game: allows --manual-clock, and prints development tokens.
     #[arg(long)]
     development: bool,
@@ -130,7 +137,8 @@ fn choices(args: &RunArgs) -> anyhow::Result<Vec<RealmChoice>> {
     });
     for choice in args.worlds.iter().map(|folder| Ok((None, folder.clone()))).chain(named) {
         let (name, folder) = choice?;
-        let world = LoadedWorld::open(&folder)?;
+        let mut world = LoadedWorld::open(&folder)?;
+        world.source_revision.clone_from(&args.source_revision);
         let name = name.unwrap_or_else(|| world.world.name.clone());
         check_name(&name)?;
         if chosen.iter().any(|other| other.name == name) {
@@ -184,7 +192,7 @@ fn given_key(given: &str) -> anyhow::Result<TokenKey> {
     read(&key).map_err(|error| anyhow::anyhow!("--jwt: the value of {variable}: {error}"))
 }
 
-const ROLES: [Role; 3] = [Role::GameServer, Role::Player, Role::Dashboard];
+const ROLES: [Role; 4] = [Role::GameServer, Role::Player, Role::Dashboard, Role::Designer];
 
 /// What is known by a name that was given in an option.
 pub(super) fn one_of<'k, T>(
@@ -250,6 +258,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                     (Role::GameServer, "game-server"),
                     (Role::Player, "player-1"),
                     (Role::Dashboard, "dashboard"),
+                    (Role::Designer, "designer"),
                 ];
                 text.push_str(&development_tokens(&serving, &name, of)?.0);
             } else if keys.is_empty() && !given.iter().any(|(claims, _)| claims.realm.as_str() == name) {
@@ -260,6 +269,10 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             serving.tokens.add(token, claims);
         }
         keys.into_iter().for_each(|key| serving.tokens.trust(key));
+        let _watching = if args.watch { serving.watch(say) } else { Vec::new() };
+        if args.watch {
+            text.push_str("\nThe world folders are watched.\n");
+        }
         text.push_str("\nCtrl-C stops it.\n");
         let stop = stop_signal()?;
         std::io::stdout().write_all(text.as_bytes())?;
@@ -269,6 +282,11 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!failed, "a realm has stopped\nhint: the log says why");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Says something while it runs. Whoever has closed the output does not want to read it.
+fn say(what: String) {
+    let _closed = writeln!(std::io::stdout(), "{what}");
 }
 
 /// Waits for `stop`, or for a realm to stop by itself. Returns whether the last.

@@ -96,6 +96,16 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Whether a file of this path is read.
+    #[must_use]
+    pub fn has_place_for(path: &str) -> bool {
+        let (folder, name) = path.split_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
+        let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
+        plain
+            && (name.ends_with(".yaml") || name.ends_with(".yml"))
+            && folder.is_none_or(|folder| FOLDERS.contains(&folder))
+    }
+
     /// Reads the YAML files of one folder of a world, which may be absent.
     ///
     /// # Errors

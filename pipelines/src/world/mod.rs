@@ -57,6 +57,8 @@ pub struct LoadedWorld {
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
     pub warnings: Problems,
+    /// What the folder's own archive calls it, such as a git commit; empty when that is not said.
+    pub source_revision: String,
 }
 
 /// A world that cannot be used.
@@ -106,6 +108,12 @@ impl LoadedWorld {
     /// what a realm is fed at every start. It also begins a fresh realm.
     #[must_use]
     pub fn definitions(&self) -> Vec<Command> {
+        self.edits().into_iter().map(Command::Define).collect()
+    }
+
+    /// Every definition as the edit that adds it, by kind and id, and that there are no others.
+    #[must_use]
+    pub fn edits(&self) -> Vec<DefinitionEdit> {
         let ids = |names: Vec<&String>| names.into_iter().map(|id| Sym::new(id)).collect();
         let only = DefinitionEdit::Only {
             quests: ids(self.quests.keys().collect()),
@@ -134,7 +142,6 @@ impl LoadedWorld {
             .chain(views)
             .chain(rules)
             .chain([only])
-            .map(Command::Define)
             .collect()
     }
 }
@@ -184,6 +191,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             rules: shared(definitions.rules),
             path: folder.path.clone(),
             warnings: Problems::default(),
+            source_revision: String::new(),
         }
     });
     (world, problems)

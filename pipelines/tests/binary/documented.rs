@@ -11,19 +11,19 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).expect("the documentation is here")
 }
 
 /// The blocks of code in a language.
-fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+pub(crate) fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     let begin = format!("```{language}\n");
     let blocks = page.split(&begin).skip(1).map(|rest| rest.split("\n```").next());
     blocks.map(|block| block.expect("split has a first part")).collect()
 }
 
 /// Whether a text is as the pattern says, in which `…` stands for anything. White space is for readers.
-fn is_like(text: &str, pattern: &str) -> bool {
+pub(crate) fn is_like(text: &str, pattern: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<String>();
     let (text, pattern) = (plain(text), plain(pattern));
     let parts: Vec<&str> = pattern.split('…').collect();

@@ -11,6 +11,7 @@ mod clock;
 mod databases;
 mod demo;
 mod documented;
+mod edits;
 mod grants;
 mod http;
 mod kinesis;

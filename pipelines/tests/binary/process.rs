@@ -175,13 +175,18 @@ impl Server {
     }
 
     pub(crate) fn token(&self, role: &str) -> &str {
-        assert!(self.tokens.len() <= 3, "name the realm");
+        assert!(self.tokens.len() <= 4, "name the realm");
         &self.tokens.iter().find(|(_, other, _)| other == role).expect("a token is printed").2
     }
 
     pub(crate) fn token_of(&self, realm: &str, role: &str) -> &str {
         let found = self.tokens.iter().find(|(name, other, _)| name == realm && other == role);
         &found.expect("a token is printed").2
+    }
+
+    /// Waits until it prints a line that begins like this.
+    pub(crate) fn until_said(&mut self, beginning: &str) {
+        self.process.until(beginning);
     }
 
     /// Stops it as a service manager does, and waits until it has ended well.
@@ -234,7 +239,7 @@ fn printed_tokens(text: &str) -> Vec<(String, String, String)> {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("realm ") {
             realm = rest.split(';').next().expect("split has a first part");
-        } else if let [role @ ("game_server" | "player" | "dashboard"), _subject, token] =
+        } else if let [role @ ("game_server" | "player" | "dashboard" | "designer"), _subject, token] =
             line.split_whitespace().collect::<Vec<_>>()[..]
         {
             tokens.push((realm.to_owned(), role.to_owned(), token.to_owned()));

@@ -24,6 +24,7 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "facts" => &["realm", "scope", "holder", "fact"],
         "npc_requests" => &["realm", "request"],
         "npc_lines" => &["realm", "player", "npc", "line"],
+        "revisions" => &["realm", "revision"],
         _ => panic!("these tests do not read {view}"),
     }
 }

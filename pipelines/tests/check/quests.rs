@@ -271,3 +271,24 @@ fn rewards_repeats_and_time_zones() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_moved_is_moved_from_what_is_gone_and_once() {
+    quest(
+        "wolves:
+  title: Wolves
+  moved_from: wolves
+  stages:
+    hunt:
+      moved_from: rest
+      objectives:
+        a: {moved_from: b, event: kill}
+        b: {moved_from: gone, event: kill, count: 2}
+        c: {moved_from: gone, event: kill, count: 3}
+    rest:
+      objectives: {d: {event: kill, moved_from: A rest}}
+  rewards: {slots: {pay: {item: gold, moved_from: wage}, wage: {item: gold}}}
+",
+        expect![[r#""#]],
+    );
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
-    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, TurnIn,
+    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, StageDef, TurnIn,
 };
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
@@ -13,7 +13,7 @@ use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 use super::counting::{is_complete, times};
 use super::{Effect, Grant, Held, Oracle, Progress};
 
-fn unheld() -> Held {
+pub(super) fn unheld() -> Held {
     Held {
         instance: 0,
         state: QuestState::Hidden,
@@ -42,6 +42,8 @@ impl Oracle {
         let given: &[Input] = &given.iter().cloned().chain(emitted).collect::<Vec<_>>();
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
+        self.edits(tick, given);
+        self.resets(tick);
         self.let_go(tick);
         self.answers(tick, given);
         self.writes(tick, given, ruled, &mut touched);
@@ -87,6 +89,7 @@ impl Oracle {
             self.abandon(tick, event);
         }
         for holder in &touched {
+            self.ripen(*holder);
             self.note(tick, *holder);
         }
         for player in std::mem::take(&mut self.earned) {
@@ -110,8 +113,9 @@ impl Oracle {
         }
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
-            let prerequisites = !self.quests[*quest].requires.is_empty();
-            held.instance > 0 || (held.state == QuestState::Available && prerequisites)
+            let prerequisites = self.quests.get(*quest).is_some_and(|def| !def.requires.is_empty());
+            let never = held.state == QuestState::Hidden && held.completions == 0;
+            (held.instance > 0 && !never) || (held.state == QuestState::Available && prerequisites)
         });
         let records: BTreeMap<Arc<str>, (QuestState, i64)> =
             records.map(|(quest, held)| (quest.clone(), (held.state, held.completions))).collect();
@@ -197,11 +201,11 @@ impl Oracle {
     }
 
     fn exclusive_free(&self, holder: Holder, quest: &str) -> bool {
-        let Some(group) = &self.quests[quest].exclusive_group else { return true };
+        let Some(group) = self.quests[quest].exclusive_group.as_ref() else { return true };
         let Some(quests) = self.held.get(&holder) else { return true };
         !quests.iter().any(|(other, held)| {
             **other != *quest
-                && self.quests[other].exclusive_group.as_ref() == Some(group)
+                && self.quests.get(other).and_then(|def| def.exclusive_group.as_ref()) == Some(group)
                 && (held.state.is_open() || held.completions > 0)
         })
     }
@@ -216,12 +220,17 @@ impl Oracle {
         let quests = self.quests_of(holder);
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
-            if held.goes_on {
+            if std::mem::take(&mut held.goes_on) {
                 let stage = held.stage + 1;
-                self.open_stage(tick, holder, quest, def, stage);
-            } else if held.state == QuestState::Active {
-                reveal(def, held);
+                // After an edit there may be none; then phase 7 looks at it again.
+                if stage < def.stages.len() {
+                    self.open_stage(tick, holder, quest, def, stage);
+                }
             }
+            let revealed = self.held(holder, quest).objectives.iter_mut();
+            revealed.filter(|progress| progress.ripe).for_each(|progress| {
+                (progress.hidden, progress.ripe) = (false, false);
+            });
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -242,6 +251,25 @@ impl Oracle {
             }
             if may && def.accept == Accept::Auto {
                 self.accept(tick, holder, quest, def);
+            }
+        }
+    }
+
+    /// Says which objectives are revealed in the next tick: those that are named are done at the end of this one.
+    fn ripen(&mut self, holder: Holder) {
+        for (quest, def) in self.quests_of(holder) {
+            let held = self.held(holder, &quest);
+            if held.state != QuestState::Active || held.goes_on {
+                continue;
+            }
+            let stage = &def.stages.0[held.stage].1;
+            let done: Vec<&str> = (stage.objectives.iter().zip(&held.objectives))
+                .filter(|(_, progress)| progress.done)
+                .map(|((name, _), _)| name)
+                .collect();
+            for ((_, def), progress) in stage.objectives.iter().zip(&mut held.objectives) {
+                let named = def.hidden_until.iter().all(|name| done.contains(&name.as_str()));
+                progress.ripe |= progress.hidden && named;
             }
         }
     }
@@ -283,13 +311,7 @@ impl Oracle {
         held.stage_opened = tick;
         held.finisher = None;
         held.goes_on = false;
-        held.objectives = (opened.objectives.iter())
-            .map(|(_, objective)| Progress {
-                hidden: !objective.hidden_until.is_empty(),
-                done: objective.aggregate().1 == 0,
-                ..Progress::default()
-            })
-            .collect();
+        held.objectives = fresh(opened);
         let resets = opened.objectives.iter().any(|(_, objective)| objective.since == Since::Reset);
         if resets {
             self.look_at_reset(tick, holder, def);
@@ -337,8 +359,9 @@ impl Oracle {
                 let from = match objective.since {
                     Since::Reset => {
                         self.look_at_reset(tick, holder, def);
-                        let before = self.reset_before(def, self.length.utc_ms(tick));
-                        before.map_or(0, |ms| self.length.tick_at(ms))
+                        let resets = self.resets.get(quest);
+                        let name = objective.lifetime.as_ref();
+                        resets.zip(name).and_then(|(resets, name)| resets.last.get(name)).map_or(0, |at| *at)
                     }
                     _ => 0,
                 };
@@ -493,7 +516,7 @@ fn level(experience: i64) -> i64 {
     level
 }
 
-fn close(held: &mut Held, state: QuestState, tick: Tick) {
+pub(super) fn close(held: &mut Held, state: QuestState, tick: Tick) {
     held.state = state;
     held.since = tick;
     held.deadline = None;
@@ -503,16 +526,15 @@ fn close(held: &mut Held, state: QuestState, tick: Tick) {
     held.failing = false;
 }
 
-/// Reveals what was to be revealed at the end of the tick before.
-fn reveal(def: &QuestDef, held: &mut Held) {
-    let stage = &def.stages.0[held.stage].1;
-    let done: Vec<&str> = (stage.objectives.iter().zip(&held.objectives))
-        .filter(|(_, progress)| progress.done)
-        .map(|((name, _), _)| name)
-        .collect();
-    for ((_, def), progress) in stage.objectives.iter().zip(&mut held.objectives) {
-        progress.hidden &= !def.hidden_until.iter().all(|name| done.contains(&name.as_str()));
-    }
+/// The objectives of a stage that opens.
+pub(super) fn fresh(stage: &StageDef) -> Vec<Progress> {
+    let objectives = stage.objectives.iter();
+    let objectives = objectives.map(|(_, objective)| Progress {
+        hidden: !objective.hidden_until.is_empty(),
+        done: objective.aggregate().1 == 0,
+        ..Progress::default()
+    });
+    objectives.collect()
 }
 
 fn recipients(holder: Holder, def: &QuestDef, held: &Held, finisher: Option<Sym>) -> Vec<Sym> {

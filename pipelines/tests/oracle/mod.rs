@@ -3,7 +3,7 @@
 //! `objective_progress`, `contributions` and `grants`.
 //!
 //! It shares nothing with the graph but the types of definitions and inputs. World time runs at a
-//! constant scale, definitions do not change, and the weather is given.
+//! constant scale, and the weather is given.
 
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
@@ -11,10 +11,12 @@ mod clock;
 pub mod compare;
 mod conditions;
 mod counting;
+pub mod edits;
 mod facts;
 mod fold;
 pub mod print;
 pub mod random;
+mod random_edits;
 mod rows;
 mod rules;
 
@@ -81,6 +83,8 @@ pub struct Progress {
     pub value: u32,
     pub done: bool,
     pub hidden: bool,
+    /// Revealed in the next tick.
+    pub ripe: bool,
     pub distinct: BTreeSet<String>,
 }
 
@@ -163,6 +167,10 @@ pub struct Oracle {
     pub rows: BTreeMap<Holder, Vec<(&'static str, Vec<serde_json::Value>)>>,
     pub changes: Vec<Seen>,
     pub refused: u64,
+    /// Resets of quests, for objectives that count since the last.
+    pub resets: BTreeMap<Arc<str>, edits::Resets>,
+    /// The last tick that is folded.
+    pub until: Tick,
 }
 
 impl Oracle {
@@ -210,6 +218,8 @@ impl Oracle {
             rows: BTreeMap::new(),
             changes: Vec::new(),
             refused: 0,
+            resets: BTreeMap::new(),
+            until: Tick::MAX,
         };
         oracle.known.insert(Holder { scope: Scope::Realm, id: realm });
         for region in world.regions.keys() {
@@ -222,6 +232,8 @@ impl Oracle {
     /// Folds all ticks up to `until` and returns every change, sorted.
     pub fn run(mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
+        self.until = until;
+        self.plan_resets(first);
         let edges = self.clock.edges(first, until, &self.conditions());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
@@ -303,10 +315,10 @@ impl Oracle {
         if let Some(record) = records.and_then(|records| records.get(quest)) {
             return *record;
         }
-        let def = &self.quests[quest];
+        let Some(def) = self.quests.get(quest) else { return (QuestState::Hidden, 0) };
         let taken = records.into_iter().flatten().any(|(other, (state, completions))| {
-            let group = &self.quests[other].exclusive_group;
-            group.is_some() && *group == def.exclusive_group && (state.is_open() || *completions > 0)
+            let group = self.quests.get(other).and_then(|def| def.exclusive_group.as_ref());
+            group.is_some() && group == def.exclusive_group.as_ref() && (state.is_open() || *completions > 0)
         });
         let hidden = taken || !def.requires.is_empty();
         (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)

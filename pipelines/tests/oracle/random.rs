@@ -13,6 +13,7 @@ use worldflow_schemas::input::{
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
 use super::compare::Case;
+use super::random_edits::Edited;
 
 const REALM: &str = "realm";
 const TICK_MS: u64 = 100;
@@ -24,18 +25,18 @@ const KINDS: [&str; 3] = ["kill", "gather", "talk"];
 const SCOPES: [&str; 7] = ["player", "party", "guild", "account", "region", "instance", "realm"];
 
 /// Draws from a seed, one after the other.
-struct Draws {
+pub struct Draws {
     seed: u64,
     at: u64,
 }
 
 impl Draws {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.at += 1;
         chance::below(self.seed, "random", "case", self.at, bound)
     }
 
-    fn percent(&mut self, percent: u64) -> bool {
+    pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
@@ -46,27 +47,45 @@ impl Draws {
 
 /// A world with up to six quests and a few hundred inputs.
 pub fn case(seed: u64) -> Case {
+    case_of(seed, 0)
+}
+
+/// The same, edited now and then.
+pub fn edited_case(seed: u64) -> Case {
+    case_of(seed, 12)
+}
+
+fn case_of(seed: u64, edited_percent: u64) -> Case {
     let mut draws = Draws { seed, at: 0 };
     let world = world();
     let count = 2 + draws.below(5);
     let names: Vec<String> = (0..count).map(|n| format!("q{n}")).collect();
-    let mut quests = BTreeMap::new();
+    let (mut quests, mut edited) = (BTreeMap::new(), BTreeMap::new());
     for name in &names {
         let quest = quest(&mut draws, &names);
+        edited.insert(name.clone(), quest.clone());
         let quest: QuestDef =
             serde_json::from_value(quest.clone()).unwrap_or_else(|error| panic!("{error}: {quest}"));
         quests.insert(name.clone(), Arc::new(quest));
     }
     let rules = rules(&mut draws, &names);
+    let (mut edited, mut known) = (Edited::new(edited), names);
     let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
     let mut tick = START_MS / TICK_MS;
     let mut number = 0;
     for _ in 0..60 + draws.below(60) {
         let count = 1 + draws.below(6);
         let given = inputs.entry(tick).or_default();
+        if edited_percent > 0 && draws.percent(edited_percent) {
+            given.extend(edited.edit(&mut draws));
+            // What is gone is asked for now and then, too.
+            if draws.percent(80) {
+                known = edited.names();
+            }
+        }
         for _ in 0..count {
             number += 1;
-            given.push(input(&mut draws, &quests, tick, number));
+            given.push(input(&mut draws, &known, tick, number));
         }
         tick += match draws.below(10) {
             0..6 => 1,
@@ -249,7 +268,7 @@ fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     pattern
 }
 
-fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> Json {
+pub fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> Json {
     let mut objective = pattern(draws, names);
     let need = 1 + draws.below(5);
     if draws.percent(10) {
@@ -276,7 +295,7 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> J
     objective
 }
 
-fn quest(draws: &mut Draws, names: &[String]) -> Json {
+pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     let scope = if draws.percent(40) { "player" } else { draws.of(&SCOPES) };
     let mut quest = json!({"title": "a quest", "scope": scope});
     quest["accept"] = json!(draws.of(&["auto", "manual"]));
@@ -347,7 +366,12 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     quest
 }
 
-fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick, number: u64) -> Input {
+fn one_of(draws: &mut Draws, names: &[String]) -> Sym {
+    let place = draws.below(names.len().max(1) as u64);
+    names.get(usize::try_from(place).expect("small")).map_or(Sym::new("q0"), |name| Sym::new(name))
+}
+
+fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input {
     // Events of a tick have times up to it; ids are not in the order of times.
     let at_ms = i64::try_from(tick * TICK_MS - draws.below(TICK_MS)).expect("in range");
     let (source, id) = (Sym::new(draws.of(&["s1", "s2"])), EventId::Position(number * 7919 % 10_007));
@@ -380,7 +404,6 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
             })
         }
         10..15 => {
-            let names: Vec<&String> = quests.keys().collect();
             let verb = draws.of(&[
                 "quest.accept",
                 "quest.accept",
@@ -395,7 +418,7 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
                 id,
                 player,
                 kind: verb.into(),
-                target: Sym::new(names[usize::try_from(draws.below(names.len() as u64)).expect("small")]),
+                target: one_of(draws, names),
                 region: none_or(draws, &["moor", "town"], 60),
                 amount: 1,
                 with: None,
@@ -452,8 +475,7 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
             Input::Command(Command::Entity(EntityWrite { order, entity, change }))
         }
         _ => {
-            let names: Vec<&String> = quests.keys().collect();
-            let quest = names[usize::try_from(draws.below(names.len() as u64)).expect("small")];
+            let quest = one_of(draws, names);
             let grant = format!("{quest}/player:{player}/1/loot/{player}").into();
             let delivered = draws.percent(60);
             let reason = if delivered { "" } else { "bag_full" };

@@ -37,7 +37,7 @@ impl Oracle {
         let mut rows = Vec::new();
         let Some(quests) = self.held.get(&holder) else { return rows };
         for (quest, held) in quests {
-            let def = &self.quests[quest];
+            let Some(def) = self.quests.get(quest).filter(|def| def.scope == holder.scope) else { continue };
             let shown =
                 held.instance > 0 || (held.state == QuestState::Available && !def.requires.is_empty());
             if !shown {
@@ -46,7 +46,7 @@ impl Oracle {
             let lead =
                 [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(**quest)];
             let (open, active) = (held.state.is_open(), held.state == QuestState::Active);
-            let (stage, stage_def) = &def.stages.0[held.stage];
+            let (stage, stage_def) = &def.stages.0[if open { held.stage } else { 0 }];
             let mut row = lead.to_vec();
             row.extend([
                 json!(held.instance),
@@ -60,7 +60,8 @@ impl Oracle {
             if held.state.is_open() {
                 for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
                     let mut row = lead.to_vec();
-                    row.extend([json!(stage), json!(objective), json!(held.instance), json!(progress.value)]);
+                    row.extend([json!(stage), json!(objective), json!(held.instance)]);
+                    row.push(json!(progress.value.min(def.aggregate().1)));
                     row.extend([json!(def.aggregate().1), json!(progress.done), json!(progress.hidden)]);
                     rows.push(("objective_progress", row));
                 }

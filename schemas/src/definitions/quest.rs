@@ -11,7 +11,7 @@ use super::ordered::Ordered;
 use super::span::Span;
 use crate::input::Scope;
 
-/// A quest. Its id is its key in the file and never changes.
+/// A quest. Its id is its key in the file; a new id says with `moved_from` what it was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuestDef {
@@ -53,6 +53,9 @@ pub struct QuestDef {
     /// What completion does to facts, one tick later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
+    /// The id that this quest had before: it keeps where its holders stand, and what they were granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
 }
 
 /// How a quest is accepted.
@@ -129,6 +132,9 @@ pub struct StageDef {
     /// Which objectives complete the stage; optional ones never matter.
     #[serde(default)]
     pub complete: Complete,
+    /// The id that this stage had before: it keeps being open, what has been counted, and who contributed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
 }
 
 /// Which objectives complete a stage.
@@ -200,6 +206,9 @@ pub struct ObjectiveDef {
     /// The lifetime counter behind `since: ever` and `since: reset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<String>,
+    /// The id that this objective had before: it keeps what has been counted, if its pattern and aggregate are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
 }
 
 /// How the events of an objective add up.
@@ -327,6 +336,9 @@ pub struct Slot {
     /// How much.
     #[serde(default = "one")]
     pub amount: u32,
+    /// The id that this slot had before: it keeps what was granted under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
 }
 
 fn one() -> u32 {

@@ -419,7 +419,7 @@ fn speaks_for<'f>(
     player: Option<&'f str>,
 ) -> Result<Option<&'f str>, Refusal> {
     match sender.role {
-        Role::Dashboard => Err(refuse(
+        Role::Dashboard | Role::Designer => Err(refuse(
             "not_allowed",
             "",
             "a dashboard's token sends nothing",

@@ -317,7 +317,7 @@ impl Session {
         let limits = realms.limits();
         let (frames, refused) = match claims.role {
             Role::GameServer => (limits.server_frames_per_s, limits.server_refused_per_s),
-            Role::Player | Role::Dashboard => (limits.frames_per_s, limits.refused_per_s),
+            Role::Player | Role::Dashboard | Role::Designer => (limits.frames_per_s, limits.refused_per_s),
         };
         let session = Session {
             sender: Sender::bearer(&claims),

@@ -8,6 +8,7 @@ mod clock;
 mod comparisons;
 mod conditions;
 mod facts;
+mod moves;
 mod names;
 mod npcs;
 mod patterns;
@@ -46,6 +47,7 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_npcs();
     checker.check_quests();
     checker.check_quest_cycles();
+    checker.check_quest_moves();
     checker.check_rules();
     checker.check_rule_cycles();
     checker.check_unused();

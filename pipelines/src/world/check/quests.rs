@@ -66,6 +66,7 @@ impl Checker<'_> {
             self.check_stage(quest, name, stage, spot.name(name), placed.whole);
         }
         self.check_rewards(quest, spot.key("rewards"));
+        self.check_moves_of(quest, spot);
         for (index, effect) in quest.effects.iter().enumerate() {
             self.check_effect(effect, spot.key("effects").item(index));
         }

@@ -1,0 +1,264 @@
+//! What differs between two worlds: as edits for the graph, and for people to read.
+//!
+//! Only what differs is an edit. What is fixed while a realm runs is named, and never an edit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::{Ordered, QuestDef};
+use worldflow_schemas::input::DefinitionEdit;
+
+use crate::world::LoadedWorld;
+
+/// What becomes of a definition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It was not there.
+    Added,
+    /// It is another.
+    Changed,
+    /// It has another id, and may be another too.
+    Renamed,
+    /// It goes.
+    Removed,
+}
+
+/// A definition that differs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Changed {
+    /// `quest`, `climate`, `schedule` or `npc`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// What becomes of it.
+    pub change: Change,
+    /// Its former id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Where in it, and what was and is there: `stages.hunt.objectives.wolves.count: 3 → 2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+/// What differs.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Difference {
+    /// Every definition that differs, by kind and id.
+    pub definitions: Vec<Changed>,
+    /// What is fixed while a realm runs and differs: keys of `world.yaml`, or `entities.yaml`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<String>,
+}
+
+/// The most places of one definition that are said.
+const MOST_PARTS: usize = 40;
+
+impl Difference {
+    /// What differs in `new`.
+    #[must_use]
+    pub fn of(old: &LoadedWorld, new: &LoadedWorld) -> Difference {
+        let mut all = quests(&old.quests, &new.quests);
+        all.extend(plain("climate", &old.climates, &new.climates));
+        all.extend(plain("schedule", &old.schedules, &new.schedules));
+        all.extend(plain("npc", &old.npcs, &new.npcs));
+        Difference { definitions: all, fixed: fixed(old, new) }
+    }
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.definitions.is_empty() && self.fixed.is_empty()
+    }
+
+    /// What the graph is told: one edit for each definition that differs, two for one that has another id.
+    #[must_use]
+    pub fn edits(&self, new: &LoadedWorld) -> Vec<DefinitionEdit> {
+        let mut edits = Vec::new();
+        for changed in &self.definitions {
+            let ids = changed.from.iter().chain([&changed.id]);
+            edits.extend(ids.map(|id| edit(&changed.kind, id, new)));
+        }
+        edits
+    }
+
+    /// The ids of quests that have others now, by the former.
+    #[must_use]
+    pub fn renamed(&self) -> BTreeMap<&str, &str> {
+        let quests = self.definitions.iter().filter(|changed| changed.kind == "quest");
+        quests.filter_map(|changed| Some((changed.from.as_deref()?, changed.id.as_str()))).collect()
+    }
+}
+
+fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
+    let sym = Sym::new(id);
+    match kind {
+        "quest" => DefinitionEdit::Quest(sym, new.quests.get(id).cloned()),
+        "climate" => DefinitionEdit::Climate(sym, new.climates.get(id).cloned()),
+        "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
+        _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),
+    }
+}
+
+fn plain<T: Serialize + PartialEq>(
+    kind: &str,
+    old: &BTreeMap<String, Arc<T>>,
+    new: &BTreeMap<String, Arc<T>>,
+) -> Vec<Changed> {
+    let ids: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = |id: &String| {
+        let (was, now) = (old.get(id), new.get(id));
+        let (change, parts) = match (was, now) {
+            (None, _) => (Change::Added, Vec::new()),
+            (Some(_), None) => (Change::Removed, Vec::new()),
+            (Some(was), Some(now)) if was == now => return None,
+            (Some(was), Some(now)) => (Change::Changed, parts(&**was, &**now)),
+        };
+        Some(Changed { kind: kind.to_owned(), id: id.clone(), change, from: None, parts })
+    };
+    ids.into_iter().filter_map(changed).collect()
+}
+
+type Quests = BTreeMap<String, Arc<QuestDef>>;
+
+fn quests(old: &Quests, new: &Quests) -> Vec<Changed> {
+    let moves = moves(old, new);
+    let mut all = plain("quest", old, new);
+    all.retain(|changed| !moves.iter().any(|(to, from)| *to == changed.id || *from == changed.id));
+    for changed in all.iter_mut().filter(|changed| changed.change == Change::Changed) {
+        changed.parts.extend(orders(&old[&changed.id], &new[&changed.id]));
+    }
+    all.extend(moves.into_iter().map(|(to, from)| {
+        let parts = parts(&*old[&from], &*new[&to]);
+        Changed { kind: "quest".to_owned(), id: to, change: Change::Renamed, from: Some(from), parts }
+    }));
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    all
+}
+
+/// The quests that go on under other ids, as docs/semantics.md says: the new id and the former.
+fn moves(old: &Quests, new: &Quests) -> Vec<(String, String)> {
+    let come = new.iter().filter(|(id, _)| !old.contains_key(*id));
+    let come: Vec<(&str, &str, _)> = come
+        .map(|(id, def)| (id.as_str(), def.moved_from.as_deref().unwrap_or_default(), def.scope))
+        .collect();
+    let gone = old.iter().filter(|(id, _)| !new.contains_key(*id));
+    let gone: Vec<(&str, &str, _)> = gone
+        .map(|(id, def)| (id.as_str(), def.moved_from.as_deref().unwrap_or_default(), def.scope))
+        .collect();
+    let mut moves: Vec<(String, String)> = Vec::new();
+    for said in [true, false] {
+        for (id, moved_from, scope) in &come {
+            let free = |from: &&&(&str, &str, _)| !moves.iter().any(|(to, was)| to == id || was == from.0);
+            let mut gone = gone.iter();
+            let from = if said {
+                gone.find(|(from, ..)| from == moved_from)
+            } else {
+                gone.find(|(_, from, _)| from == id)
+            };
+            if let Some((from, ..)) = from.as_ref().filter(free).filter(|from| from.2 == *scope) {
+                moves.push(((*id).to_owned(), (*from).to_owned()));
+            }
+        }
+    }
+    moves
+}
+
+/// Where each entry of `new` was in `old`, by id or by what is said of a move.
+pub(super) fn was<'a, T>(
+    old: &'a Ordered<T>,
+    new: &Ordered<T>,
+    id: &str,
+    moved_from: impl Fn(&T) -> Option<&str>,
+) -> Option<(&'a str, &'a T)> {
+    if let Some((id, was)) = old.iter().find(|(other, _)| *other == id) {
+        return Some((id, was));
+    }
+    let said = new.get(id).and_then(&moved_from);
+    let gone = |other: &str| new.get(other).is_none();
+    let by_said = old.iter().find(|(other, _)| Some(*other) == said && gone(other));
+    by_said.or_else(|| old.iter().find(|(other, was)| moved_from(was) == Some(id) && gone(other)))
+}
+
+/// The places in which two definitions differ, with what is there.
+fn parts<T: Serialize>(old: &T, new: &T) -> Vec<String> {
+    let json = |def: &T| serde_json::to_value(def).unwrap_or_default();
+    let mut parts = Vec::new();
+    differ("", &json(old), &json(new), &mut parts);
+    if let Some(more) = parts.len().checked_sub(MOST_PARTS).filter(|more| *more > 0) {
+        parts.truncate(MOST_PARTS);
+        parts.push(format!("{more} more places"));
+    }
+    parts
+}
+
+fn differ(path: &str, old: &Json, new: &Json, parts: &mut Vec<String>) {
+    let (Json::Object(was), Json::Object(now)) = (old, new) else {
+        if old != new {
+            parts.push(format!("{path}: {} → {}", short(old), short(new)));
+        }
+        return;
+    };
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    for (key, was) in was {
+        match now.get(key) {
+            Some(now) => differ(&below(key), was, now, parts),
+            None => parts.push(format!("{}: {} → nothing", below(key), short(was))),
+        }
+    }
+    for (key, now) in now.iter().filter(|(key, _)| !was.contains_key(*key)) {
+        parts.push(format!("{}: nothing → {}", below(key), short(now)));
+    }
+}
+
+/// Stages and objectives that have another order: it means something.
+fn orders(old: &QuestDef, new: &QuestDef) -> Vec<String> {
+    fn order<T>(old: &Ordered<T>, new: &Ordered<T>) -> Option<String> {
+        let common = |of: &Ordered<T>, other: &Ordered<T>| -> Vec<String> {
+            of.iter().map(|(id, _)| id.to_owned()).filter(|id| other.get(id).is_some()).collect()
+        };
+        let now = common(new, old);
+        (common(old, new) != now).then(|| now.join(", "))
+    }
+    let stages = order(&old.stages, &new.stages).map(|now| format!("stages: the order is {now}"));
+    let objectives = new.stages.iter().filter_map(|(id, stage)| {
+        let now = order(&old.stages.get(id)?.objectives, &stage.objectives)?;
+        Some(format!("stages.{id}.objectives: the order is {now}"))
+    });
+    stages.into_iter().chain(objectives).collect()
+}
+
+/// JSON in a line, cut off.
+fn short(json: &Json) -> String {
+    const MOST: usize = 80;
+    let text = match json {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(MOST) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+/// What of a world is fixed while a realm runs, and differs.
+fn fixed(old: &LoadedWorld, new: &LoadedWorld) -> Vec<String> {
+    if old.world == new.world {
+        return Vec::new();
+    }
+    let json = |world: &LoadedWorld| match serde_json::to_value(&*world.world) {
+        Ok(Json::Object(world)) => world,
+        _ => serde_json::Map::new(),
+    };
+    let (was, now) = (json(old), json(new));
+    let keys: BTreeSet<&String> = was.keys().chain(now.keys()).collect();
+    let differ = keys.into_iter().filter(|key| was.get(*key) != now.get(*key));
+    let said = differ.map(|key| match key.as_str() {
+        "entities" => "entities.yaml".to_owned(),
+        key => format!("world.yaml: {key}"),
+    });
+    said.collect()
+}

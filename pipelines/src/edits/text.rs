@@ -1,0 +1,118 @@
+//! A plan as text, for whoever decides whether to apply it.
+
+use std::fmt::Write as _;
+
+use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, OfQuest, Plan};
+
+/// The plan as text; ends with a line's end.
+#[must_use]
+pub fn text(plan: &Plan) -> String {
+    let mut text = format!("realm {}, revision {}\n", plan.realm, plan.revision);
+    if plan.difference.is_empty() {
+        text.push_str("nothing differs\n");
+        return text;
+    }
+    plan.difference.definitions.iter().for_each(|changed| definition(&mut text, changed));
+    if !plan.difference.fixed.is_empty() {
+        text.push_str("\nfixed while a realm runs: restart the server with the new folder\n");
+        for what in &plan.difference.fixed {
+            line(&mut text, format_args!("  {what}"));
+        }
+    }
+    if let Some(consequences) = &plan.consequences {
+        foreseen(&mut text, consequences);
+    }
+    if let Some(why) = &plan.unforeseen {
+        line(&mut text, format_args!("\nwhat would come of it is not known: {why}"));
+    }
+    text
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    let _infallible = writeln!(text, "{what}");
+}
+
+fn definition(text: &mut String, changed: &Changed) {
+    let Changed { kind, id, change, from, parts } = changed;
+    match (change, from) {
+        (Change::Added, _) => line(text, format_args!("  + {kind} {id}")),
+        (Change::Removed, _) => line(text, format_args!("  - {kind} {id}")),
+        (_, Some(from)) => line(text, format_args!("  ~ {kind} {id}, until now {from}")),
+        (_, None) => line(text, format_args!("  ~ {kind} {id}")),
+    }
+    for part in parts {
+        line(text, format_args!("      {part}"));
+    }
+}
+
+fn foreseen(text: &mut String, consequences: &Consequences) {
+    let Consequences { tick, ticks, quests, restarts, grants } = consequences;
+    line(text, format_args!("\nfrom tick {tick}, what would come of it in {ticks} ticks"));
+    if *ticks >= FORESEEN_TICKS {
+        text.push_str("  (it would go on after that)\n");
+    }
+    let moved: Vec<(&String, String)> =
+        quests.iter().map(|(id, of)| (id, moves(of))).filter(|(_, said)| !said.is_empty()).collect();
+    for (id, said) in &moved {
+        line(text, format_args!("  {id}: {said}"));
+    }
+    if moved.is_empty() {
+        text.push_str("  nobody moves\n");
+    }
+    for restart in restarts {
+        let (quest, stage, objective) = (&restart.quest, &restart.stage, &restart.objective);
+        let (holders, why) = (restart.holders, &restart.why);
+        let s = if holders == 1 { "" } else { "s" };
+        line(
+            text,
+            format_args!(
+                "  {quest}.{stage}.{objective}: the counters of {holders} holder{s} begin again: {why}"
+            ),
+        );
+    }
+    counted(text, "grants to be paid", &grants.paid);
+    counted(text, "grants revoked", &grants.revoked);
+    stays(text, consequences);
+}
+
+fn moves(of: &OfQuest) -> String {
+    let said = [
+        (of.complete, "complete"),
+        (of.advance, "get further"),
+        (of.regress, "fall back"),
+        (of.gain, "gain it"),
+        (of.lose, "lose it"),
+    ];
+    let said = said.into_iter().filter(|(holders, _)| *holders > 0);
+    said.map(|(holders, words)| format!("{holders} {words}")).collect::<Vec<_>>().join(", ")
+}
+
+fn counted(text: &mut String, what: &str, grants: &[Counted]) {
+    if grants.is_empty() {
+        return;
+    }
+    line(text, format_args!("  {what}:"));
+    for Counted { quest, item, grants, amount } in grants {
+        line(text, format_args!("    {quest}: {grants} of {item}, {amount} in all"));
+    }
+}
+
+/// What no edit and no undo takes back.
+fn stays(text: &mut String, consequences: &Consequences) {
+    let completed: Vec<(&String, &OfQuest)> =
+        consequences.quests.iter().filter(|(_, of)| of.completed > 0).collect();
+    if completed.is_empty() && consequences.grants.kept.is_empty() {
+        return;
+    }
+    text.push_str("stays, whatever is edited or undone\n");
+    for (id, of) in completed {
+        let s = if of.completed == 1 { "" } else { "s" };
+        line(text, format_args!("  {id}: completed by {} holder{s}", of.completed));
+        for effect in &of.effects {
+            let times = effect.completions;
+            let s = if times == 1 { "" } else { "s" };
+            line(text, format_args!("    applied {times} time{s}: {}", effect.effect));
+        }
+    }
+    counted(text, "grants", &consequences.grants.kept);
+}

@@ -1,0 +1,85 @@
+//! `run --watch`: edits a realm as the files of its world are saved.
+//!
+//! The folder is looked at twice a second, and taken when it has been the same twice: a file that is still being
+//! written, or one of several that belong together, is not seen alone. A world with errors changes nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Applied, Editing};
+use crate::world::{Folder, LoadedWorld};
+
+/// How often the folder is looked at.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// A folder that is watched, until it is dropped.
+#[derive(Debug)]
+pub struct Watching(JoinHandle<()>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Watches the folder of a realm's world. `told` hears what became of each change, in words.
+#[must_use]
+pub fn watch(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'static) -> Watching {
+    Watching(tokio::spawn(watching(editing, path, told)))
+}
+
+async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'static) {
+    let mut every = tokio::time::interval(EVERY);
+    let (mut done, mut last) = (None, None);
+    loop {
+        every.tick().await;
+        let at = path.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || Folder::read(&at)).await else { return };
+        // A folder that cannot be read is being changed, or said by whoever cannot.
+        let Ok(folder) = read else { continue };
+        let now = Some(fingerprint(&folder));
+        let settled = now == last;
+        last = now;
+        if !settled || now == done {
+            continue;
+        }
+        let first = done.is_none();
+        done = now;
+        let loaded = tokio::task::spawn_blocking(move || LoadedWorld::load(&folder)).await;
+        let name = editing.realm().name;
+        match loaded {
+            Ok(Ok(world)) => match editing.apply(world, "watch", None).await {
+                Ok(Applied { tick: None, .. }) if first => {}
+                Ok(Applied { revision, tick, edits }) => {
+                    info!(realm = name.as_str(), revision, edits, "the world has been edited");
+                    let from = tick.map_or("nothing differs".to_owned(), |tick| format!("from tick {tick}"));
+                    told(format!("realm {name}: revision {revision}, {edits} definitions, {from}"));
+                }
+                Err(refused) => {
+                    warn!(realm = name.as_str(), code = refused.code(), "an edit is not taken: {refused}");
+                    told(format!("realm {name}: nothing is changed: {refused}\nhint: {}", refused.hint()));
+                }
+            },
+            Ok(Err(error)) => {
+                warn!(realm = name.as_str(), "an edit is not taken: the world has errors");
+                told(format!("realm {name}: nothing is changed\n{error}"));
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn fingerprint(folder: &Folder) -> u128 {
+    let mut hash = Xxh3::new();
+    for (path, bytes) in &folder.files {
+        hash.update(path.as_bytes());
+        hash.update(&[0]);
+        hash.update(&(bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    hash.digest128()
+}
