@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, check_scenarios, junit};
+use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, catalog_of, check_scenarios, junit};
 use crate::world::{Folder, LoadedWorld, Problems};
 
 /// Run the scenarios of a world: what happens in them, and what is to come of it
@@ -36,16 +36,12 @@ pub(super) struct TestArgs {
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let (folder, files) = match &args.world {
         Some(path) => (Folder::read(path)?, Folder::read_part(path, FOLDER)?),
-        None => {
-            let mut folder = Folder::greenvale();
-            let files = folder.take_part(FOLDER);
-            (folder, files)
-        }
+        None => (Folder::greenvale(), Folder::greenvale_tests()),
     };
     // What is wrong with the world is said once, and not by every scenario.
     let name = LoadedWorld::load(&folder)?.world.name.clone();
     let mut problems = Problems::default();
-    let scenarios = check_scenarios(&files, &mut problems);
+    let scenarios = check_scenarios(&files, &catalog_of(&folder), &mut problems);
     let chosen: Vec<&Scenario> = scenarios
         .iter()
         .filter(|scenario| scenario.id.contains(&args.filter) || scenario.file.contains(&args.filter))

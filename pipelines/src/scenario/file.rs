@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use worldflow_operators::clock::parse_moment;
-use worldflow_schemas::catalog;
+use worldflow_schemas::catalog::Catalog;
 
 use super::def::{ExpectDef, ScenarioDef, StepDef};
 use super::table::Table;
 use crate::world::{
     Document, Folder, Problems, Severity, Spot, did_you_mean, fill_snippets, parse_document, read_map,
+    sql_views,
 };
 
 /// The folder of a world that holds its scenarios.
@@ -33,25 +34,32 @@ impl Scenario {
 }
 
 /// Reads scenarios from files; what is wrong with any of them is a problem, and those that can be run are returned.
-pub fn check_scenarios(files: &Folder, problems: &mut Problems) -> Vec<Scenario> {
+pub fn check_scenarios(files: &Folder, catalog: &Catalog, problems: &mut Problems) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (file, bytes) in &files.files {
         let before = problems.0.len();
         if let Some(document) = parse_document(file, bytes, problems) {
-            scenarios.extend(of_document(Arc::new(document), problems));
+            scenarios.extend(of_document(Arc::new(document), catalog, problems));
         }
         fill_snippets(bytes, &mut problems.0[before..]);
     }
     scenarios
 }
 
-fn of_document(document: Arc<Document>, problems: &mut Problems) -> Vec<Scenario> {
+/// The catalog of a world: what is built in, and its designers' views that have no problem.
+#[must_use]
+pub fn catalog_of(world: &Folder) -> Catalog {
+    let views = sql_views(world).into_iter().filter_map(|view| view.designed().id().ok());
+    views.fold(Catalog::built_in(), |catalog, view| catalog.with(view).unwrap_or(catalog))
+}
+
+fn of_document(document: Arc<Document>, catalog: &Catalog, problems: &mut Problems) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (id, placed) in read_map::<ScenarioDef>(&document, "scenario", problems) {
         let before = problems.0.len();
         let (whole, def) = (placed.whole, placed.definition);
         let scenario = Scenario { id, file: document.file.clone(), def, document: Arc::clone(&document) };
-        check(&scenario, whole, problems);
+        check(&scenario, whole, catalog, problems);
         if whole && problems.0.len() == before {
             scenarios.push(scenario);
         }
@@ -59,7 +67,7 @@ fn of_document(document: Arc<Document>, problems: &mut Problems) -> Vec<Scenario
     scenarios
 }
 
-fn check(scenario: &Scenario, whole: bool, problems: &mut Problems) {
+fn check(scenario: &Scenario, whole: bool, catalog: &Catalog, problems: &mut Problems) {
     let top = Spot::top(&scenario.document).key(&scenario.id);
     let mut report = |spot: Spot<'_>, message: String, hint: &str| {
         problems.0.push(spot.problem(Severity::Error, message, Some(hint.to_owned())));
@@ -81,13 +89,20 @@ fn check(scenario: &Scenario, whole: bool, problems: &mut Problems) {
         if !whole && step.does().is_empty() {
             continue;
         }
-        for (spot, message, hint) in check_step(step, scenario.step(number)) {
+        // What an edit makes of the views is known when it is done.
+        let views_edited = |step: &StepDef| step.edit.keys().any(|file| file.starts_with("views/"));
+        let known = !scenario.def.steps[..number].iter().any(views_edited);
+        for (spot, message, hint) in check_step(step, scenario.step(number), known.then_some(catalog)) {
             report(spot, message, &hint);
         }
     }
 }
 
-fn check_step<'a>(step: &StepDef, spot: Spot<'a>) -> Vec<(Spot<'a>, String, String)> {
+fn check_step<'a>(
+    step: &StepDef,
+    spot: Spot<'a>,
+    catalog: Option<&Catalog>,
+) -> Vec<(Spot<'a>, String, String)> {
     let mut wrong = Vec::new();
     let does = step.does();
     let edits_and_restarts = does == ["edit", "restart"];
@@ -117,14 +132,19 @@ fn check_step<'a>(step: &StepDef, spot: Spot<'a>) -> Vec<(Spot<'a>, String, Stri
         wrong.push((spot.key("clock"), why, "write a day and a time: `3 20:00`".to_owned()));
     }
     if let Some(expect) = &step.expect {
-        wrong.extend(check_expect(expect, spot.key("expect")));
+        wrong.extend(check_expect(expect, spot.key("expect"), catalog));
     }
     wrong
 }
 
-fn check_expect<'a>(expect: &ExpectDef, spot: Spot<'a>) -> Vec<(Spot<'a>, String, String)> {
-    let Some(view) = catalog::view(&expect.view) else {
-        let near = did_you_mean(&expect.view, catalog::ids().map(|view| view.def().name));
+fn check_expect<'a>(
+    expect: &ExpectDef,
+    spot: Spot<'a>,
+    catalog: Option<&Catalog>,
+) -> Vec<(Spot<'a>, String, String)> {
+    let Some(catalog) = catalog else { return Vec::new() };
+    let Some(view) = catalog.view(&expect.view) else {
+        let near = did_you_mean(&expect.view, catalog.names());
         let hint = near.map_or_else(
             || "`worldflow views` lists them".to_owned(),
             |near| format!("did you mean `{near}`?"),

@@ -319,7 +319,8 @@ impl Playing {
     }
 
     fn expect(&self, expect: &ExpectDef) -> Result<Option<Differs>, String> {
-        let view = catalog::view(&expect.view).ok_or_else(|| format!("unknown view `{}`", expect.view))?;
+        let unknown = || format!("the realm has no view `{}`", expect.view);
+        let view = self.realm.realm.views.catalog().view(&expect.view).ok_or_else(unknown)?;
         let expected = Table::parse(&expect.rows).map_err(|bad| bad.why)?;
         let (def, tick_ms) = (view.def(), self.world.world.tick_ms);
         let place = |name: &String| {
@@ -332,10 +333,10 @@ impl Playing {
             wanted.push((place(name)?, values));
         }
         let shown = |value: &Value, column: usize| cell(value, def.columns[column].kind, self.began, tick_ms);
-        let views = Arc::clone(&self.realm.realm.views);
-        let stored = views.read(view);
-        let rows = stored.rows(&Filter::all()).cloned().collect::<Vec<_>>();
-        drop(stored);
+        let rows: Vec<Row> = {
+            let stored = self.realm.realm.views.get(view).ok_or_else(unknown)?;
+            stored.rows(&Filter::all()).cloned().collect()
+        };
         let rows = rows.iter().filter(|row| {
             wanted.iter().all(|(column, values)| {
                 row.get(*column).is_some_and(|value| values.contains(&shown(value, *column)))

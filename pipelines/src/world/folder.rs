@@ -56,14 +56,16 @@ pub enum FolderError {
 const YAML: [&str; 2] = ["yaml", "yml"];
 
 impl Folder {
-    /// The demo world, which is part of the binary.
+    /// The demo world, which is part of the binary, without its scenarios.
     #[must_use]
     pub fn greenvale() -> Folder {
-        let files = greenvale::FILES.iter();
-        Folder {
-            path: None,
-            files: files.map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect(),
-        }
+        Folder::of(greenvale::FILES.iter().copied().filter(|(path, _)| !path.starts_with("tests/")))
+    }
+
+    /// The scenarios of the demo world.
+    #[must_use]
+    pub fn greenvale_tests() -> Folder {
+        Folder::of(greenvale::FILES.iter().copied().filter(|(path, _)| path.starts_with("tests/")))
     }
 
     /// A folder of these files, for tests.
@@ -117,16 +119,6 @@ impl Folder {
             folder.read_files(&inner, &format!("{name}/"), &YAML)?;
         }
         Ok(folder)
-    }
-
-    /// Takes the files of one folder out.
-    #[must_use]
-    pub fn take_part(&mut self, name: &str) -> Folder {
-        let prefix = format!("{name}/");
-        let (part, rest) =
-            std::mem::take(&mut self.files).into_iter().partition(|(file, _)| file.starts_with(&prefix));
-        self.files = rest;
-        Folder { path: self.path.clone(), files: part }
     }
 
     fn read_files(&mut self, path: &Path, prefix: &str, extensions: &[&str]) -> Result<(), FolderError> {

@@ -135,14 +135,7 @@ impl LoadedWorld {
         let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();
         let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
-        climates
-            .chain(schedules)
-            .chain(quests)
-            .chain(npcs)
-            .chain(views)
-            .chain(rules)
-            .chain([only])
-            .collect()
+        climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules).chain([only]).collect()
     }
 }
 

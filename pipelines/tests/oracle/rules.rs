@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use worldflow_schemas::catalog;
 use worldflow_schemas::chance;
-use worldflow_schemas::definitions::{Action, Amount, ColumnDef, EmitDef, Given, RuleDef, Span, Test, Trigger};
+use worldflow_schemas::definitions::{
+    Action, Amount, ColumnDef, EmitDef, Given, RuleDef, Span, Test, Trigger,
+};
 use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value};
 
@@ -176,15 +178,19 @@ impl Oracle {
             if self.rules.begun {
                 let now = self.triggered(tick, rule, def, &before);
                 for one in now {
-                    fired.retain(|old| (&old.rule, key(old.view, &old.row)) != (rule, key(one.view, &one.row)));
+                    fired.retain(|old| {
+                        (&old.rule, key(old.view, &old.row)) != (rule, key(one.view, &one.row))
+                    });
                     fired.push(one);
                 }
             } else if let Trigger::Appears(rows) | Trigger::AppearsOrChanges(rows) = &def.trigger
                 && rows.existing
             {
-                let there = self.rules.shown.iter().filter(|((view, _), row)| {
-                    **view == *rows.view && passes(view, row, &rows.filter)
-                });
+                let there = self
+                    .rules
+                    .shown
+                    .iter()
+                    .filter(|((view, _), row)| **view == *rows.view && passes(view, row, &rows.filter));
                 let there = there.map(|((view, _), row)| Fired {
                     rule: rule.clone(),
                     view,
@@ -323,9 +329,11 @@ impl Oracle {
                 }
                 if fired.view == "facts" {
                     let fact = text(fired.view, &fired.row, "fact").expect("a fact");
-                    let updated = self.world.facts.get(&fact).is_some_and(|def| {
-                        def.on.iter().any(|update| update.pattern.event == *kind)
-                    });
+                    let updated = self
+                        .world
+                        .facts
+                        .get(&fact)
+                        .is_some_and(|def| def.on.iter().any(|update| update.pattern.event == *kind));
                     return updated || quests_changing(&fact, kind);
                 }
                 text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))
@@ -383,7 +391,9 @@ impl Oracle {
             }
         }
         match def.after {
-            None => self.rules.concluded.extend(deeds.into_iter().map(|(order, deed)| (order, (deed, depth)))),
+            None => {
+                self.rules.concluded.extend(deeds.into_iter().map(|(order, deed)| (order, (deed, depth))))
+            }
             Some(span) => {
                 let due = match span.world {
                     true => Err(self.clock.world_ms(tick) + i64::try_from(span.ms).expect("small")),
@@ -408,7 +418,10 @@ impl Oracle {
             Action::Add { fact, of, by } => (fact, of, FactChange::Add(amount(by))),
             Action::Clamp { fact, of, at_least, at_most } => {
                 let bound = |bound: &Option<serde_json::Number>| {
-                    bound.as_ref().and_then(|n| Value::from_json(&Json::Number(n.clone()))).unwrap_or(Value::Null)
+                    bound
+                        .as_ref()
+                        .and_then(|n| Value::from_json(&Json::Number(n.clone())))
+                        .unwrap_or(Value::Null)
                 };
                 (fact, of, FactChange::Clamp(bound(at_least), bound(at_most)))
             }

@@ -18,7 +18,9 @@ use crate::world::spot::Spot;
 fn operand(kind: ColumnType) -> Option<Option<Operand>> {
     match kind {
         ColumnType::Bool => Some(Some(Operand::Bool)),
-        ColumnType::Int | ColumnType::Dec | ColumnType::Tick | ColumnType::Time => Some(Some(Operand::Number)),
+        ColumnType::Int | ColumnType::Dec | ColumnType::Tick | ColumnType::Time => {
+            Some(Some(Operand::Number))
+        }
         ColumnType::Text => Some(Some(Operand::Text)),
         ColumnType::Any => Some(None),
         ColumnType::Json => None,
@@ -86,7 +88,8 @@ impl Checker<'_> {
             return None;
         }
         if (goes_through || existing) && !is_kept(id) {
-            let message = format!("rows of `{view}` change with nearly every event, so nobody goes through them");
+            let message =
+                format!("rows of `{view}` change with nearly every event, so nobody goes through them");
             self.error(spot.key("view"), message, "name a view of states, such as `quest_state` or `facts`");
         }
         self.check_filter(def, filter, spot.key("where"));
@@ -159,7 +162,12 @@ impl Checker<'_> {
                     match to {
                         Given::Is(value) => self.check_fact_value(fact, declared.kind, value, spot.key("to")),
                         Given::Column(def) => {
-                            self.check_taken(def, Some(Operand::of_fact(declared.kind)), rows, spot.key("to"));
+                            self.check_taken(
+                                def,
+                                Some(Operand::of_fact(declared.kind)),
+                                rows,
+                                spot.key("to"),
+                            );
                         }
                     }
                 }
