@@ -23,6 +23,7 @@ mod run;
 pub mod schema;
 mod test;
 mod views;
+mod weather;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -76,6 +77,7 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
     New(new::NewArgs),
+    Weather(weather::WeatherArgs),
 }
 
 impl Verb {
@@ -96,6 +98,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
             Verb::New(args) => new::run(&args),
+            Verb::Weather(args) => weather::run(&args),
         }
     }
 }

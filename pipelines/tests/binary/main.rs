@@ -32,4 +32,5 @@ mod rows;
 mod scenarios;
 mod security;
 mod versions;
+mod weather;
 mod worlds;
