@@ -18,6 +18,8 @@
 mod defined;
 mod shown;
 mod tap;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
