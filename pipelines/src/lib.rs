@@ -1,6 +1,7 @@
 //! World folder to checked plan to running graph, and the command line.
 
 pub mod advance;
+pub mod almanac;
 pub mod bots;
 pub mod cli;
 pub mod connections;

@@ -25,6 +25,7 @@ pub mod schema;
 mod server;
 mod test;
 mod views;
+mod weather;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -79,6 +80,7 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
     New(new::NewArgs),
+    Weather(weather::WeatherArgs),
 }
 
 impl Verb {
@@ -100,6 +102,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
             Verb::New(args) => new::run(&args),
+            Verb::Weather(args) => weather::run(&args),
         }
     }
 }

@@ -33,4 +33,5 @@ mod rows;
 mod scenarios;
 mod security;
 mod versions;
+mod weather;
 mod worlds;
