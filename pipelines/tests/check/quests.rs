@@ -289,6 +289,43 @@ fn what_is_moved_is_moved_from_what_is_gone_and_once() {
       objectives: {d: {event: kill, moved_from: A rest}}
   rewards: {slots: {pay: {item: gold, moved_from: wage}, wage: {item: gold}}}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:15: `wolves` is moved from the quest `wolves`, which is still there
+              |
+            3 | moved_from: wolves
+              |             ^^^^^^
+            hint: name the id that it had before, or remove `moved_from`
+
+            error: quests/wolves.yaml:6:19: `hunt` is moved from the stage `rest`, which is still there
+              |
+            6 | moved_from: rest
+              |             ^^^^
+            hint: remove `rest`, or `moved_from`
+
+            error: quests/wolves.yaml:8:25: `a` is moved from the objective `b`, which is still there
+              |
+            8 | a: {moved_from: b, event: kill}
+              |                 ^
+            hint: remove `b`, or `moved_from`
+
+            error: quests/wolves.yaml:10:25: `b` and `c` are both moved from the objective `gone`
+               |
+            10 | c: {moved_from: gone, event: kill, count: 3}
+               |                 ^^^^
+            hint: only one can go on as it; remove `moved_from` from the other
+
+            error: quests/wolves.yaml:12:49: the objective id `A rest` has a `A` in it
+               |
+            12 | objectives: {d: {event: kill, moved_from: A rest}}
+               |                                           ^^^^^^
+            hint: use lower-case letters, digits, `_`, `.` and `-`
+
+            error: quests/wolves.yaml:13:51: `pay` is moved from the reward slot `wage`, which is still there
+               |
+            13 | rewards: {slots: {pay: {item: gold, moved_from: wage}, wage: {item: gold}}}
+               |                                                 ^^^^
+            hint: remove `wage`, or `moved_from`
+
+        "#]],
     );
 }
