@@ -76,7 +76,10 @@ static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
     }
     let until = inputs.keys().next_back().expect("a recording is not empty") + GRACE_TICKS;
     let quests = world.quests.clone();
-    Loaded { case: Case { world: (*world.world).clone(), quests, rules: BTreeMap::new(), inputs, until }, world }
+    Loaded {
+        case: Case { world: (*world.world).clone(), quests, rules: BTreeMap::new(), inputs, until },
+        world,
+    }
 });
 
 /// What the evaluator says about it.

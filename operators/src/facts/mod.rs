@@ -185,7 +185,9 @@ impl FactsMachine {
             FactChange::Set(to) => kind::set(def.kind, to).map_err(Wrong::Type)?,
             FactChange::Add(by) => kind::add(def.kind, value, by).map_err(Wrong::Type)?,
             FactChange::Clear => def.default.clone(),
-            FactChange::Clamp(least, most) => kind::clamp(def.kind, value, least, most).map_err(Wrong::Type)?,
+            FactChange::Clamp(least, most) => {
+                kind::clamp(def.kind, value, least, most).map_err(Wrong::Type)?
+            }
         };
         let altered = new != *value;
         let expires = (new != def.default)

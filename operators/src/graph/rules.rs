@@ -40,9 +40,7 @@ impl<'scope> Shared<'_, 'scope> {
     ) -> (Stream<'scope, (ViewRow, Tick, Diff)>, Stream<'scope, Fired>) {
         let (peers, here) = (self.peers, self.index as u64);
         let edits = self.rule_edits(entered);
-        let named = edits.clone().flat_map(|(_, def)| {
-            Some(def.as_deref()?.trigger.rows()?.0.to_owned())
-        });
+        let named = edits.clone().flat_map(|(_, def)| Some(def.as_deref()?.trigger.rows()?.0.to_owned()));
         let (rows, seen) = watched(rows, broadcast(named, peers, |view| view));
         let inputs = vec![
             seen.map(move |row| (here, row)),

@@ -47,9 +47,8 @@ pub(super) fn watched<'scope>(
             rows.for_each(|capability, data| {
                 for ((view, row), tick, diff) in data.iter() {
                     if is_kept(*view) || views.contains(view) || frontiers[1].less_equal(tick) {
-                        let (_, waiting) = waiting
-                            .entry(*tick)
-                            .or_insert_with(|| (capability.delayed(tick, 1), Vec::new()));
+                        let (_, waiting) =
+                            waiting.entry(*tick).or_insert_with(|| (capability.delayed(tick, 1), Vec::new()));
                         waiting.push((*view, row.clone(), *diff));
                     }
                 }

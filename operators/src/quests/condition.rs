@@ -145,9 +145,7 @@ impl Cond {
                 test.holds(context.facts.get(holder, *fact))
             }
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
-            Cond::Level(test) => {
-                test.holds(Some(&Value::Int(context.level_of(actor))))
-            }
+            Cond::Level(test) => test.holds(Some(&Value::Int(context.level_of(actor)))),
             Cond::Compare(compare) => compare.holds(plan, context, actor),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),

@@ -229,7 +229,13 @@ impl RulesMachine {
     }
 
     /// What a rule that is triggered does, at once or later.
-    fn act(&mut self, of: Triggered, fired: &Fired, concluding: &mut Concluding, output: &mut Output<RulesOut>) {
+    fn act(
+        &mut self,
+        of: Triggered,
+        fired: &Fired,
+        concluding: &mut Concluding,
+        output: &mut Output<RulesOut>,
+    ) {
         let tick = self.context.now;
         let Some(rule) = self.rules.get(&of.rule) else { return };
         let actor = self.actor(of.holder);
@@ -243,7 +249,8 @@ impl RulesMachine {
         let depth = self.depths.of(fired, tick);
         if depth > MOST_DEPTH {
             let reason = format!("the rule `{}` is deeper than {MOST_DEPTH} in a chain of rules", of.rule);
-            let hint = "rules that feed each other must come to an end: give one of them a condition, or a delay";
+            let hint =
+                "rules that feed each other must come to an end: give one of them a condition, or a delay";
             return output.out.push(refused(&of, "too_deep", reason, hint));
         }
         let source = Source { world: &self.world, context: &self.context, actor, fired };

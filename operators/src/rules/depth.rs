@@ -126,8 +126,11 @@ impl Depths {
 
     /// The depth of what is triggered in a tick: 1 when no rule may have caused it.
     pub(super) fn of(&self, fired: &Fired, tick: Tick) -> u32 {
-        let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else { return 1 };
-        let led = self.acted.iter().filter(|acted| self.may_lead(acted, ViewId(*view), row, fired.holder, tick));
+        let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else {
+            return 1;
+        };
+        let led =
+            self.acted.iter().filter(|acted| self.may_lead(acted, ViewId(*view), row, fired.holder, tick));
         1 + led.map(|acted| acted.depth).max().unwrap_or(0)
     }
 

@@ -31,8 +31,17 @@ pub(super) struct RowsPlan {
 /// When a rule is triggered.
 #[derive(Clone, Debug)]
 pub(super) enum TriggerPlan {
-    Rows { rows: RowsPlan, appears: bool, changes: bool, goes: bool, existing: bool },
-    Every { span: Span, each: Option<RowsPlan> },
+    Rows {
+        rows: RowsPlan,
+        appears: bool,
+        changes: bool,
+        goes: bool,
+        existing: bool,
+    },
+    Every {
+        span: Span,
+        each: Option<RowsPlan>,
+    },
     /// It names what there is not.
     Never,
 }
@@ -40,9 +49,8 @@ pub(super) enum TriggerPlan {
 impl RowsPlan {
     fn new(view: &str, filter: &BTreeMap<String, definitions::Test>) -> Option<RowsPlan> {
         let view = catalog::view(view)?;
-        let column = |(name, test): (&String, &definitions::Test)| {
-            Some((view.def().column(name)?, Test::new(test)))
-        };
+        let column =
+            |(name, test): (&String, &definitions::Test)| Some((view.def().column(name)?, Test::new(test)));
         Some(RowsPlan { view, filter: filter.iter().map(column).collect::<Option<_>>()? })
     }
 

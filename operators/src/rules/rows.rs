@@ -165,7 +165,8 @@ impl RowsMachine {
             let period = i64::try_from(span.ms).unwrap_or(i64::MAX).max(1);
             clock.world_ms_at(tick, self.tick_ms).div_euclid(period) > before.div_euclid(period)
         } else {
-            let multiple = |tick: Tick| u128::from(tick) * u128::from(self.tick_ms) / u128::from(span.ms.max(1));
+            let multiple =
+                |tick: Tick| u128::from(tick) * u128::from(self.tick_ms) / u128::from(span.ms.max(1));
             tick > 0 && multiple(tick) > multiple(tick - 1)
         }
     }

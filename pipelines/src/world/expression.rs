@@ -232,7 +232,8 @@ impl Builder<'_> {
                     text: text.to_owned(),
                     place: self.place(expr.from, expr.to),
                 };
-                let bound = |expr: &Expr| self.value(expr, true).unwrap_or_else(|| self.at(expr, NodeValue::Null));
+                let bound =
+                    |expr: &Expr| self.value(expr, true).unwrap_or_else(|| self.at(expr, NodeValue::Null));
                 let bounds = vec![(key(low, "at_least"), bound(low)), (key(high, "at_most"), bound(high))];
                 Ok(self.tested(of, subject, self.at(expr, NodeValue::Map(bounds))))
             }
@@ -240,7 +241,8 @@ impl Builder<'_> {
                 let mut both = Vec::new();
                 for (bound, sign) in [(low, ">="), (high, "<=")] {
                     let text = format!("({}) {sign} ({})", self.slice(of), self.slice(bound));
-                    text.parse::<Comparison>().map_err(|error| ExpressionError::of(expr, error.message, error.hint))?;
+                    text.parse::<Comparison>()
+                        .map_err(|error| ExpressionError::of(expr, error.message, error.hint))?;
                     both.push(self.map(expr, "compare", self.at(expr, NodeValue::Text(text))));
                 }
                 Ok(self.map(expr, "all", self.at(expr, NodeValue::List(both))))
@@ -263,7 +265,9 @@ impl Builder<'_> {
             ExprKind::Text(text) | ExprKind::Time(text) => NodeValue::Text(text.clone()),
             ExprKind::Bool(is) => NodeValue::Bool(*is),
             ExprKind::Span(span) => NodeValue::Text(span.to_string()),
-            ExprKind::Name(parts) if words && parts.len() == 1 => NodeValue::Text(parts.first()?.text.clone()),
+            ExprKind::Name(parts) if words && parts.len() == 1 => {
+                NodeValue::Text(parts.first()?.text.clone())
+            }
             _ => return None,
         };
         Some(self.at(expr, value))

@@ -116,7 +116,14 @@ impl LoadedWorld {
         let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();
         let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain(rules).chain([only]).map(Command::Define).collect()
+        climates
+            .chain(schedules)
+            .chain(quests)
+            .chain(npcs)
+            .chain(rules)
+            .chain([only])
+            .map(Command::Define)
+            .collect()
     }
 }
 

@@ -66,7 +66,8 @@ impl Node {
         };
         let length = count(from, to).max(1);
         if let Some(jumps) = &self.jumps {
-            let jump = jumps.partition_point(|(at, _)| *at <= from).checked_sub(1).and_then(|at| jumps.get(at));
+            let jump =
+                jumps.partition_point(|(at, _)| *at <= from).checked_sub(1).and_then(|at| jumps.get(at));
             return jump.map_or(self.place, |(at, place)| Place {
                 column: place.column + count(*at, from),
                 length,
@@ -122,7 +123,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Node, NotYaml> {
 fn find_pieces<'t>(node: &mut Node, source: &'t str, lines: &mut Option<Vec<&'t str>>) {
     match &mut node.value {
         NodeValue::Text(text) => {
-            let extra = i64::from(node.place.length) - i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+            let extra =
+                i64::from(node.place.length) - i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
             if extra != 0 && extra != 2 && text.contains(' ') {
                 let lines = lines.get_or_insert_with(|| source.lines().collect());
                 node.jumps = pieces(text, node.place, lines);

@@ -12,8 +12,8 @@ use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::definitions::RuleDef;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
+    FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 
@@ -51,9 +51,9 @@ impl Golden {
     /// Edits rules at a tick: to what this YAML says of them, `null` for none.
     pub(crate) fn edit_rules(&mut self, tick: Tick, yaml: &str) {
         let rules: BTreeMap<String, Option<RuleDef>> = serde_saphyr::from_str(yaml).expect("rules");
-        let edits = rules.into_iter().map(|(id, def)| {
-            Command::Define(DefinitionEdit::Rule(Sym::new(&id), def.map(Arc::new)))
-        });
+        let edits = rules
+            .into_iter()
+            .map(|(id, def)| Command::Define(DefinitionEdit::Rule(Sym::new(&id), def.map(Arc::new))));
         let place = self.ticks.iter().position(|sealed| sealed.tick >= tick).unwrap_or(self.ticks.len());
         if self.ticks.get(place).is_none_or(|sealed| sealed.tick != tick) {
             self.ticks.insert(place, SealedTick { tick, ..SealedTick::default() });

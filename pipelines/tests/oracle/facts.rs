@@ -199,7 +199,9 @@ impl Oracle {
             },
             FactChange::Clamp(least, most) => {
                 let mut value = old.clone();
-                for (bound, outside) in [(least, std::cmp::Ordering::Less), (most, std::cmp::Ordering::Greater)] {
+                for (bound, outside) in
+                    [(least, std::cmp::Ordering::Less), (most, std::cmp::Ordering::Greater)]
+                {
                     if *bound != Value::Null && value.compare(bound) == Some(outside) {
                         value = bound.clone();
                     }

@@ -97,7 +97,8 @@ impl Oracle {
         }
         self.note_facts(tick);
         if let Some((seen, levels)) = before {
-            let now = (std::mem::replace(&mut self.seen, seen), std::mem::replace(&mut self.levels_seen, levels));
+            let now =
+                (std::mem::replace(&mut self.seen, seen), std::mem::replace(&mut self.levels_seen, levels));
             self.run_rules(tick, noted);
             (self.seen, self.levels_seen) = now;
         }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use worldflow_schemas::catalog;
 use worldflow_schemas::chance;
-use worldflow_schemas::definitions::{Action, Amount, ColumnDef, EmitDef, Given, RuleDef, Span, Test, Trigger};
+use worldflow_schemas::definitions::{
+    Action, Amount, ColumnDef, EmitDef, Given, RuleDef, Span, Test, Trigger,
+};
 use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value};
 
@@ -148,8 +150,7 @@ impl Oracle {
         let old = std::mem::replace(&mut self.rules.fact_rows, rows);
         let new = &self.rules.fact_rows;
         let mut changes: Vec<Seen> = Vec::new();
-        for (key, row) in old.iter().filter(|(key, row)| new.get(*key) != Some(row)) {
-            let _ = key;
+        for (_, row) in old.iter().filter(|(key, row)| new.get(*key) != Some(row)) {
             changes.push(("facts", row.clone(), tick, -1));
         }
         for (_, row) in new.iter().filter(|(key, row)| old.get(*key) != Some(row)) {
@@ -176,18 +177,22 @@ impl Oracle {
             if self.rules.begun {
                 let now = self.triggered(tick, rule, def, &before);
                 for one in now {
-                    fired.retain(|old| (&old.rule, key(old.view, &old.row)) != (rule, key(one.view, &one.row)));
+                    fired.retain(|old| {
+                        (&old.rule, key(old.view, &old.row)) != (rule, key(one.view, &one.row))
+                    });
                     fired.push(one);
                 }
             } else if let Trigger::Appears(rows) | Trigger::AppearsOrChanges(rows) = &def.trigger
                 && rows.existing
             {
-                let there = self.rules.shown.iter().filter(|((view, _), row)| {
-                    **view == *rows.view && passes(view, row, &rows.filter)
-                });
+                let there = self
+                    .rules
+                    .shown
+                    .iter()
+                    .filter(|((view, _), row)| **view == *rows.view && passes(view, row, &rows.filter));
                 let there = there.map(|((view, _), row)| Fired {
                     rule: rule.clone(),
-                    view,
+                    view: *view,
                     row: row.clone(),
                     has_cause: false,
                 });
@@ -230,8 +235,8 @@ impl Oracle {
                         None => fire("clock", &vec![json!(self.realm.as_str())], false),
                         Some(each) => {
                             for ((view, _), row) in &self.rules.shown {
-                                if *view == each.view && passes(view, row, &each.filter) {
-                                    fire(view, row, false);
+                                if **view == *each.view && passes(view, row, &each.filter) {
+                                    fire(*view, row, false);
                                 }
                             }
                         }
@@ -241,7 +246,7 @@ impl Oracle {
             }
         };
         let keys: BTreeSet<_> = before.keys().chain(self.rules.shown.keys()).collect();
-        for key in keys.into_iter().filter(|(view, _)| *view == rows.view) {
+        for key in keys.into_iter().filter(|key| *key.0 == *rows.view) {
             let was = before.get(key).filter(|row| passes(key.0, row, &rows.filter));
             let is = self.rules.shown.get(key).filter(|row| passes(key.0, row, &rows.filter));
             match (was, is) {
@@ -323,9 +328,11 @@ impl Oracle {
                 }
                 if fired.view == "facts" {
                     let fact = text(fired.view, &fired.row, "fact").expect("a fact");
-                    let updated = self.world.facts.get(&fact).is_some_and(|def| {
-                        def.on.iter().any(|update| update.pattern.event == *kind)
-                    });
+                    let updated = self
+                        .world
+                        .facts
+                        .get(&fact)
+                        .is_some_and(|def| def.on.iter().any(|update| update.pattern.event == *kind));
                     return updated || quests_changing(&fact, kind);
                 }
                 text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))
@@ -337,10 +344,10 @@ impl Oracle {
     /// Whether a quest names a kind of event.
     fn counts(&self, quest: &str, kind: &str) -> bool {
         let Some(def) = self.quests.get(quest) else { return false };
-        let objectives = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
-        let mut counters = objectives.clone().filter_map(|(_, objective)| objective.lifetime.as_ref());
+        let objectives: Vec<_> = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter()).collect();
+        let mut counters = objectives.iter().filter_map(|(_, objective)| objective.lifetime.as_ref());
         kind.starts_with("quest.")
-            || objectives.map(|(_, objective)| &objective.event).any(|event| event == kind)
+            || objectives.iter().any(|(_, objective)| objective.event == kind)
             || def.fail_on.iter().any(|pattern| pattern.event == kind)
             || counters.any(|name| self.world.lifetime.get(name).is_some_and(|c| c.pattern.event == kind))
     }
@@ -383,7 +390,9 @@ impl Oracle {
             }
         }
         match def.after {
-            None => self.rules.concluded.extend(deeds.into_iter().map(|(order, deed)| (order, (deed, depth)))),
+            None => {
+                self.rules.concluded.extend(deeds.into_iter().map(|(order, deed)| (order, (deed, depth))))
+            }
             Some(span) => {
                 let due = match span.world {
                     true => Err(self.clock.world_ms(tick) + i64::try_from(span.ms).expect("small")),
@@ -408,7 +417,10 @@ impl Oracle {
             Action::Add { fact, of, by } => (fact, of, FactChange::Add(amount(by))),
             Action::Clamp { fact, of, at_least, at_most } => {
                 let bound = |bound: &Option<serde_json::Number>| {
-                    bound.as_ref().and_then(|n| Value::from_json(&Json::Number(n.clone()))).unwrap_or(Value::Null)
+                    bound
+                        .as_ref()
+                        .and_then(|n| Value::from_json(&Json::Number(n.clone())))
+                        .unwrap_or(Value::Null)
                 };
                 (fact, of, FactChange::Clamp(bound(at_least), bound(at_most)))
             }

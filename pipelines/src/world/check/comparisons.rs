@@ -1,8 +1,6 @@
 //! What is reckoned and compared: names, types, and whose facts they are.
 
-use worldflow_schemas::definitions::expression::{
-    Compare, Comparison, Expr, ExprKind, Subject, parse,
-};
+use worldflow_schemas::definitions::expression::{Compare, Comparison, Expr, ExprKind, Subject, parse};
 
 use super::conditions::Operand;
 use super::{Checker, Sort};
@@ -31,7 +29,8 @@ impl Checker<'_> {
                     let declared = world.and_then(|world| world.definition.facts.get(&fact.text));
                     if let Some(declared) = declared.filter(|declared| declared.scope != scope) {
                         let (name, is) = (&fact.text, declared.scope.name());
-                        let message = format!("the fact `{name}` is kept for a {is}, not for a {}", scope.name());
+                        let message =
+                            format!("the fact `{name}` is kept for a {is}, not for a {}", scope.name());
                         let spot = within(spot, text, expr.from, expr.to);
                         self.error(spot, message, format!("write `{is}.{name}`, or `{name}` alone"));
                     }
@@ -59,7 +58,8 @@ impl Checker<'_> {
         let equality = matches!(compare, Compare::Is | Compare::IsNot);
         for (term, operand) in [(&left, of_left), (&right, of_right)] {
             if let Some(operand) = operand.filter(|operand| !equality && *operand != Operand::Number) {
-                let message = format!("this is {}, which `{}` cannot compare", operand.label(), compare.sign());
+                let message =
+                    format!("this is {}, which `{}` cannot compare", operand.label(), compare.sign());
                 self.error(within(spot, &written, term.from, term.to), message, "use `==` or `!=`");
                 return;
             }
@@ -67,7 +67,8 @@ impl Checker<'_> {
         if let (Some(a), Some(b)) = (of_left, of_right)
             && a != b
         {
-            let message = format!("{} is compared with {}, and they are never the same", a.label(), b.label());
+            let message =
+                format!("{} is compared with {}, and they are never the same", a.label(), b.label());
             self.error(
                 within(spot, &written, left.from, right.to),
                 message,
@@ -100,7 +101,8 @@ impl Checker<'_> {
                     if let Some(operand) = self.term(part, text, spot, false)
                         && operand != Operand::Number
                     {
-                        let message = format!("this is {}, and `{}` needs a number", operand.label(), sign.sign());
+                        let message =
+                            format!("this is {}, and `{}` needs a number", operand.label(), sign.sign());
                         let hint = "only numbers can be reckoned with";
                         self.error(within(spot, text, part.from, part.to), message, hint);
                     }

@@ -18,7 +18,9 @@ use crate::world::spot::Spot;
 fn operand(kind: ColumnType) -> Option<Option<Operand>> {
     match kind {
         ColumnType::Bool => Some(Some(Operand::Bool)),
-        ColumnType::Int | ColumnType::Dec | ColumnType::Tick | ColumnType::Time => Some(Some(Operand::Number)),
+        ColumnType::Int | ColumnType::Dec | ColumnType::Tick | ColumnType::Time => {
+            Some(Some(Operand::Number))
+        }
         ColumnType::Text => Some(Some(Operand::Text)),
         ColumnType::Any => Some(None),
         ColumnType::Json => None,
@@ -86,7 +88,8 @@ impl Checker<'_> {
             return None;
         }
         if (goes_through || existing) && !is_kept(id) {
-            let message = format!("rows of `{view}` change with nearly every event, so nobody goes through them");
+            let message =
+                format!("rows of `{view}` change with nearly every event, so nobody goes through them");
             self.error(spot.key("view"), message, "name a view of states, such as `quest_state` or `facts`");
         }
         self.check_filter(def, filter, spot.key("where"));
@@ -159,7 +162,12 @@ impl Checker<'_> {
                     match to {
                         Given::Is(value) => self.check_fact_value(fact, declared.kind, value, spot.key("to")),
                         Given::Column(def) => {
-                            self.check_taken(def, Some(Operand::of_fact(declared.kind)), rows, spot.key("to"));
+                            self.check_taken(
+                                def,
+                                Some(Operand::of_fact(declared.kind)),
+                                rows,
+                                spot.key("to"),
+                            );
                         }
                     }
                 }
@@ -290,11 +298,7 @@ struct Rows {
     has_rows: bool,
 }
 
-/// Whether a column is to be empty, or not.
+/// Whether a column is to be empty.
 fn is_null(test: &Test) -> bool {
-    use serde_json::Value::Null;
-    match test {
-        Test::Is(value) => *value == Null,
-        Test::Range(range) => [&range.is, &range.is_not].into_iter().flatten().any(|value| *value == Null),
-    }
+    matches!(test, Test::Is(serde_json::Value::Null))
 }

@@ -213,7 +213,10 @@ mod tests {
             let again = comparison.to_string().parse();
             assert_eq!(again, Ok(comparison), "{text}");
         }
-        assert_eq!("path == iron".parse::<Comparison>().map(|c| c.to_string()), Ok("fact.'path' == 'iron'".into()));
+        assert_eq!(
+            "path == iron".parse::<Comparison>().map(|c| c.to_string()),
+            Ok("fact.'path' == 'iron'".into())
+        );
         assert!("gold".parse::<Comparison>().is_err() && "season == 1 + 1".parse::<Comparison>().is_err());
     }
 

@@ -52,9 +52,8 @@ fn token(text: &str, at: usize, first: char) -> Result<(Token, usize), Expressio
         Err(ExpressionError::new(at, at + length, message, hint))
     };
     if first.is_ascii_digit() {
-        return number(rest).map_err(|(length, message, hint)| {
-            ExpressionError::new(at, at + length, message, hint)
-        });
+        return number(rest)
+            .map_err(|(length, message, hint)| ExpressionError::new(at, at + length, message, hint));
     }
     if first.is_alphabetic() || first == '_' {
         let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
@@ -78,12 +77,9 @@ fn token(text: &str, at: usize, first: char) -> Result<(Token, usize), Expressio
             return Ok((Token::Compare(compare), sign.len()));
         }
     }
-    for (sign, hint) in [
-        ("=", "compare with `==`"),
-        ("&&", "write `and`"),
-        ("||", "write `or`"),
-        ("!", "write `not`"),
-    ] {
+    for (sign, hint) in
+        [("=", "compare with `==`"), ("&&", "write `and`"), ("||", "write `or`"), ("!", "write `not`")]
+    {
         if rest.starts_with(sign) {
             return wrong(sign.len(), format!("`{sign}` has no meaning in a condition"), hint);
         }
@@ -123,7 +119,11 @@ fn number(rest: &str) -> Result<(Token, usize), Wrong> {
     });
     let length = digits + fraction;
     if fraction > 7 {
-        return Err((length, "a number with more than six places".to_owned(), "numbers are exact to a millionth"));
+        return Err((
+            length,
+            "a number with more than six places".to_owned(),
+            "numbers are exact to a millionth",
+        ));
     }
     if digits > 12 {
         return Err((length, "a number that is too large".to_owned(), "numbers lie below 10^12"));

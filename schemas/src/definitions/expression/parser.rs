@@ -197,7 +197,8 @@ impl Parser<'_> {
             }
             let right = item(self)?;
             let (from, to) = (left.from, right.to);
-            left = Expr { kind: ExprKind::Arithmetic(Box::new(left), *arithmetic, Box::new(right)), from, to };
+            left =
+                Expr { kind: ExprKind::Arithmetic(Box::new(left), *arithmetic, Box::new(right)), from, to };
         }
         Ok(left)
     }
@@ -295,11 +296,20 @@ mod tests {
     fn what_binds_more_comes_first() {
         for (text, shown) in [
             ("a or b and not c == d", "(a or (b and not (c == d)))"),
-            ("player.level >= 5 and weather.state in [rain, storm]", "((player.level >= 5) and (weather.state in (rain, storm)))"),
+            (
+                "player.level >= 5 and weather.state in [rain, storm]",
+                "((player.level >= 5) and (weather.state in (rain, storm)))",
+            ),
             ("a + b * -2 - c % 3 < (d + 1) / 2", "(((a + (b * -2)) - (c % 3)) < ((d + 1) / 2))"),
             ("not (a or b) and c", "(not (a or b) and c)"),
-            ("clock.time between 20:00 and 06:00 or x not in [1, -2.5]", "((clock.time between 20:00 and 06:00) or not (x in (1, -2.5)))"),
-            ("weather.lasting >= 6h world and quest.'lost-flock' != done", "((weather.lasting >= 6h world) and (quest.lost-flock != done))"),
+            (
+                "clock.time between 20:00 and 06:00 or x not in [1, -2.5]",
+                "((clock.time between 20:00 and 06:00) or not (x in (1, -2.5)))",
+            ),
+            (
+                "weather.lasting >= 6h world and quest.'lost-flock' != done",
+                "((weather.lasting >= 6h world) and (quest.lost-flock != done))",
+            ),
             ("- (a) > -3", "(-a > -3)"),
         ] {
             assert_eq!(show(&parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))), shown);
