@@ -18,5 +18,6 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "quests/trades.yaml",
     "rules.yaml",
     "schedules.yaml",
+    "tests/beginnings.yaml",
     "world.yaml",
 ];
