@@ -313,7 +313,7 @@ async fn listen(address: SocketAddr, exposed: bool) -> anyhow::Result<TcpListene
 
 /// What a realm's world defines, as a line of the audit log: how much, and a fingerprint that is another when a definition is.
 fn definitions_written(realm: Sym, world: &LoadedWorld) -> Act {
-    let all = (&world.quests, &world.climates, &world.schedules, &world.npcs);
+    let all = (&world.quests, &world.climates, &world.schedules, &world.npcs, &world.rules);
     let text = serde_json::to_vec(&(&*world.world, all)).unwrap_or_default();
     Act::new("definitions_written")
         .realm(realm)
@@ -322,6 +322,7 @@ fn definitions_written(realm: Sym, world: &LoadedWorld) -> Act {
         .with("climates", world.climates.len())
         .with("schedules", world.schedules.len())
         .with("npcs", world.npcs.len())
+        .with("rules", world.rules.len())
         .with("fingerprint", format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&text)))
 }
 

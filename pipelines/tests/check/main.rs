@@ -1,8 +1,10 @@
 //! Wrong worlds and exactly what `check` says about them.
 
+mod expressions;
 mod personal;
 mod quests;
 mod realm;
+mod rules;
 
 use expect_test::{Expect, expect};
 use worldflow::world::{Folder, LoadedWorld, WorldError, check};
@@ -39,14 +41,14 @@ seasons:
   winter: *chain
 ";
 
-fn problems(files: &[(&str, &str)]) -> String {
+pub(crate) fn problems(files: &[(&str, &str)]) -> String {
     let mut all = vec![("world.yaml", WORLD), ("climates/mild.yaml", CLIMATE)];
     all.retain(|(path, _)| !files.iter().any(|(other, _)| other == path));
     all.extend(files);
     check(&Folder::of(all)).to_string()
 }
 
-fn quest(yaml: &str, expected: Expect) {
+pub(crate) fn quest(yaml: &str, expected: Expect) {
     expected.assert_eq(&problems(&[("quests/wolves.yaml", yaml)]));
 }
 

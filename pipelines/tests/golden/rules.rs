@@ -56,7 +56,29 @@ calm: {trigger: {goes: {view: facts, where: {fact: alarm}}}, do: [{set: {fact: m
         34 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        10: +1 facts scope=realm holder=golden fact=price value=120 version=1 expires=
+        12: -1 facts scope=realm holder=golden fact=price value=120 version=1 expires=
+        12: +1 facts scope=realm holder=golden fact=price value=160 version=2 expires=
+        13: +1 facts scope=realm holder=golden fact=mood value=-4 version=2 expires=
+        14: -1 facts scope=realm holder=golden fact=price value=160 version=2 expires=
+        14: +1 facts scope=realm holder=golden fact=price value=170 version=3 expires=
+        15: +1 facts scope=realm holder=golden fact=mood value=-3 version=3 expires=
+        15: -1 facts scope=realm holder=golden fact=mood value=-4 version=2 expires=
+        16: -1 facts scope=realm holder=golden fact=price value=170 version=3 expires=
+        17: -1 facts scope=realm holder=golden fact=mood value=-3 version=3 expires=
+        17: +1 facts scope=realm holder=golden fact=mood value=2 version=4 expires=
+        20: +1 facts scope=player holder=ann fact=fame value=2 version=1 expires=
+        21: +1 facts scope=player holder=ann fact=echo value=5 version=1 expires=
+        22: -1 facts scope=player holder=ann fact=fame value=2 version=1 expires=
+        22: +1 facts scope=player holder=ann fact=fame value=4 version=2 expires=
+        23: -1 facts scope=player holder=ann fact=echo value=5 version=1 expires=
+        23: +1 facts scope=player holder=ann fact=echo value=9 version=3 expires=
+        25: +1 facts scope=region holder=moor fact=alarm value=true version=1 expires=29
+        29: -1 facts scope=region holder=moor fact=alarm value=true version=1 expires=29
+        30: -1 facts scope=realm holder=golden fact=mood value=2 version=4 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }
 
@@ -73,7 +95,7 @@ tales: {title: Tales, accept: auto, scope: region, stages: {all: {objectives: {t
 ",
         "
 offer:
-  trigger: {appears: {view: presence, where: {server: {is_not: null}}}}
+  trigger: {appears: {view: presence, where: {server: {is_not: ''}}}}
   when: 'region == moor'
   do: [{emit: {event: quest.accept, target: hunt}}]
 told:
@@ -117,7 +139,13 @@ soon: {trigger: {every: {span: 1h}}, do: [{add: {fact: mood, by: 1}}]}
 gone: null
 ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        10: +1 facts scope=player holder=ann fact=fame value=3 version=1 expires=
+        16: +1 facts scope=player holder=ann fact=echo value=1 version=1 expires=
+        29: -1 facts scope=player holder=ann fact=echo value=1 version=1 expires=
+        29: +1 facts scope=player holder=ann fact=echo value=11 version=2 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }
 
@@ -141,7 +169,25 @@ fade:
         40 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        5: +1 facts scope=player holder=ann fact=fame value=2 version=1 expires=
+        5: +1 facts scope=player holder=bob fact=fame value=1 version=1 expires=
+        8: +1 facts scope=player holder=ann fact=fame value=1 version=2 expires=
+        8: -1 facts scope=player holder=ann fact=fame value=2 version=1 expires=
+        8: -1 facts scope=player holder=bob fact=fame value=1 version=1 expires=
+        11: +1 facts scope=realm holder=golden fact=price value=101.5 version=1 expires=
+        15: -1 facts scope=player holder=ann fact=fame value=1 version=2 expires=
+        17: +1 facts scope=realm holder=golden fact=mood value=1 version=1 expires=
+        21: -1 facts scope=realm holder=golden fact=price value=101.5 version=1 expires=
+        21: +1 facts scope=realm holder=golden fact=price value=103 version=2 expires=
+        26: -1 facts scope=realm holder=golden fact=mood value=1 version=1 expires=
+        26: +1 facts scope=realm holder=golden fact=mood value=2 version=2 expires=
+        31: -1 facts scope=realm holder=golden fact=price value=103 version=2 expires=
+        31: +1 facts scope=realm holder=golden fact=price value=104.5 version=3 expires=
+        38: -1 facts scope=realm holder=golden fact=mood value=2 version=2 expires=
+        38: +1 facts scope=realm holder=golden fact=mood value=3 version=3 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }
 
@@ -164,7 +210,19 @@ fn what_is_there_counts_for_a_new_rule_only_if_it_says_so() {
     };
     golden.edit_rules(8, &format!("all: {}\nnew: {}\n", rule(10, true), rule(100, false)));
     golden.edit_rules(12, &format!("all: {}\nold: null\n", rule(1000, true)));
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        5: +1 facts scope=player holder=ann fact=fame value=2 version=1 expires=
+        6: +1 facts scope=player holder=ann fact=echo value=1 version=1 expires=
+        8: +1 facts scope=player holder=bob fact=fame value=1 version=1 expires=
+        9: +1 facts scope=player holder=bob fact=echo value=1 version=1 expires=
+        9: +1 facts scope=player holder=cid fact=fame value=1 version=1 expires=
+        10: -1 facts scope=player holder=ann fact=echo value=1 version=1 expires=
+        10: +1 facts scope=player holder=ann fact=echo value=11 version=2 expires=
+        10: -1 facts scope=player holder=bob fact=echo value=1 version=1 expires=
+        10: +1 facts scope=player holder=bob fact=echo value=11 version=2 expires=
+        10: +1 facts scope=player holder=cid fact=echo value=111 version=3 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }
 
@@ -186,7 +244,41 @@ back: {trigger: {appears_or_changes: {view: facts, where: {fact: price}}}, do: [
 on: {trigger: {appears_or_changes: {view: facts, where: {fact: fame}}}, do: [{add: {fact: mood, by: 1}}]}
 ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        5: +1 facts scope=realm holder=golden fact=mood value=1 version=1 expires=
+        6: +1 facts scope=realm holder=golden fact=price value=101 version=1 expires=
+        8: +1 facts scope=player holder=ann fact=fame value=1 version=1 expires=
+        9: -1 facts scope=realm holder=golden fact=mood value=1 version=1 expires=
+        9: +1 facts scope=realm holder=golden fact=mood value=2 version=2 expires=
+        10: -1 facts scope=realm holder=golden fact=price value=101 version=1 expires=
+        10: +1 facts scope=realm holder=golden fact=price value=102 version=2 expires=
+        12: -1 facts scope=player holder=ann fact=fame value=1 version=1 expires=
+        12: +1 facts scope=player holder=ann fact=fame value=2 version=2 expires=
+        13: -1 facts scope=realm holder=golden fact=mood value=2 version=2 expires=
+        13: +1 facts scope=realm holder=golden fact=mood value=3 version=3 expires=
+        14: -1 facts scope=realm holder=golden fact=price value=102 version=2 expires=
+        14: +1 facts scope=realm holder=golden fact=price value=103 version=3 expires=
+        16: -1 facts scope=player holder=ann fact=fame value=2 version=2 expires=
+        16: +1 facts scope=player holder=ann fact=fame value=3 version=3 expires=
+        17: -1 facts scope=realm holder=golden fact=mood value=3 version=3 expires=
+        17: +1 facts scope=realm holder=golden fact=mood value=4 version=4 expires=
+        18: -1 facts scope=realm holder=golden fact=price value=103 version=3 expires=
+        18: +1 facts scope=realm holder=golden fact=price value=104 version=4 expires=
+        20: -1 facts scope=player holder=ann fact=fame value=3 version=3 expires=
+        20: +1 facts scope=player holder=ann fact=fame value=4 version=4 expires=
+        21: -1 facts scope=realm holder=golden fact=mood value=4 version=4 expires=
+        21: +1 facts scope=realm holder=golden fact=mood value=5 version=5 expires=
+        22: -1 facts scope=realm holder=golden fact=price value=104 version=4 expires=
+        22: +1 facts scope=realm holder=golden fact=price value=105 version=5 expires=
+        24: -1 facts scope=player holder=ann fact=fame value=4 version=4 expires=
+        24: +1 facts scope=player holder=ann fact=fame value=5 version=5 expires=
+        25: -1 facts scope=realm holder=golden fact=mood value=5 version=5 expires=
+        25: +1 facts scope=realm holder=golden fact=mood value=6 version=6 expires=
+        26: -1 facts scope=realm holder=golden fact=price value=105 version=5 expires=
+        26: +1 facts scope=realm holder=golden fact=price value=106 version=6 expires=
+        26: refused too_deep: the rule `back` is deeper than 16 in a chain of rules
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }
 
@@ -214,6 +306,25 @@ fn the_causal_chains_of_the_previous_system_are_rules() {
         50 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts"]));
+    expect![[r#"
+        6: +1 facts scope=region holder=harbour fact=deaths value=1 version=1 expires=
+        8: +1 facts scope=region holder=harbour fact=thefts value=1 version=1 expires=
+        9: +1 facts scope=player holder=ann fact=betrayals value=1 version=1 expires=
+        10: +1 facts scope=player holder=ann fact=trust value=-0.3 version=1 expires=
+        10: +1 facts scope=realm holder=golden fact=conquests value=1 version=1 expires=
+        12: +1 facts scope=realm holder=golden fact=alliances value=1 version=1 expires=
+        12: +1 facts scope=region holder=harbour fact=fear value=1 version=1 expires=
+        13: +1 facts scope=realm holder=golden fact=medicine value=301 version=1 expires=
+        13: +1 facts scope=region holder=old_town fact=deaths value=1 version=1 expires=
+        14: +1 facts scope=realm holder=golden fact=stock value=5 version=1 expires=
+        14: +1 facts scope=region holder=harbour fact=witnesses_hostile value=true version=1 expires=34
+        19: +1 facts scope=region holder=old_town fact=fear value=1 version=1 expires=
+        21: +1 facts scope=realm holder=golden fact=defences value=1 version=1 expires=
+        21: +1 facts scope=realm holder=golden fact=loyalty value=0.9 version=1 expires=
+        33: +1 facts scope=realm holder=golden fact=counter_alliances value=1 version=1 expires=
+        34: -1 facts scope=region holder=harbour fact=witnesses_hostile value=true version=1 expires=34
+        35: +1 facts scope=realm holder=golden fact=resource_war value=true version=1 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts"]));
     golden.check_laws();
 }

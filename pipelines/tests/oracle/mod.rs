@@ -263,7 +263,9 @@ impl Oracle {
         fn note(condition: &Condition, facts: &mut BTreeSet<String>, quests: &mut BTreeSet<String>) {
             facts.extend(condition.facts.keys().cloned());
             if let Some(comparison) = &condition.compare {
-                comparison.facts(|fact| drop(facts.insert(fact.to_owned())));
+                comparison.facts(|fact| {
+                    facts.insert(fact.to_owned());
+                });
             }
             quests.extend(condition.quests.keys().cloned());
             for inner in condition.all.iter().chain(&condition.any).chain(condition.not.as_deref()) {

@@ -150,8 +150,7 @@ impl Oracle {
         let old = std::mem::replace(&mut self.rules.fact_rows, rows);
         let new = &self.rules.fact_rows;
         let mut changes: Vec<Seen> = Vec::new();
-        for (key, row) in old.iter().filter(|(key, row)| new.get(*key) != Some(row)) {
-            let _ = key;
+        for (_, row) in old.iter().filter(|(key, row)| new.get(*key) != Some(row)) {
             changes.push(("facts", row.clone(), tick, -1));
         }
         for (_, row) in new.iter().filter(|(key, row)| old.get(*key) != Some(row)) {
@@ -193,7 +192,7 @@ impl Oracle {
                     .filter(|((view, _), row)| **view == *rows.view && passes(view, row, &rows.filter));
                 let there = there.map(|((view, _), row)| Fired {
                     rule: rule.clone(),
-                    view,
+                    view: *view,
                     row: row.clone(),
                     has_cause: false,
                 });
@@ -236,8 +235,8 @@ impl Oracle {
                         None => fire("clock", &vec![json!(self.realm.as_str())], false),
                         Some(each) => {
                             for ((view, _), row) in &self.rules.shown {
-                                if *view == each.view && passes(view, row, &each.filter) {
-                                    fire(view, row, false);
+                                if **view == *each.view && passes(view, row, &each.filter) {
+                                    fire(*view, row, false);
                                 }
                             }
                         }
@@ -247,7 +246,7 @@ impl Oracle {
             }
         };
         let keys: BTreeSet<_> = before.keys().chain(self.rules.shown.keys()).collect();
-        for key in keys.into_iter().filter(|(view, _)| *view == rows.view) {
+        for key in keys.into_iter().filter(|key| *key.0 == *rows.view) {
             let was = before.get(key).filter(|row| passes(key.0, row, &rows.filter));
             let is = self.rules.shown.get(key).filter(|row| passes(key.0, row, &rows.filter));
             match (was, is) {
@@ -345,10 +344,10 @@ impl Oracle {
     /// Whether a quest names a kind of event.
     fn counts(&self, quest: &str, kind: &str) -> bool {
         let Some(def) = self.quests.get(quest) else { return false };
-        let objectives = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
-        let mut counters = objectives.clone().filter_map(|(_, objective)| objective.lifetime.as_ref());
+        let objectives: Vec<_> = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter()).collect();
+        let mut counters = objectives.iter().filter_map(|(_, objective)| objective.lifetime.as_ref());
         kind.starts_with("quest.")
-            || objectives.map(|(_, objective)| &objective.event).any(|event| event == kind)
+            || objectives.iter().any(|(_, objective)| objective.event == kind)
             || def.fail_on.iter().any(|pattern| pattern.event == kind)
             || counters.any(|name| self.world.lifetime.get(name).is_some_and(|c| c.pattern.event == kind))
     }
