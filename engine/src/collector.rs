@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::{error, warn};
 use worldflow_schemas::base::BaseChange;
-use worldflow_schemas::catalog::ViewId;
+use worldflow_schemas::catalog::{CatalogEdit, ViewId};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 
@@ -27,7 +27,7 @@ use crate::host::{Host, Turns};
 use crate::journal::Durable;
 use crate::observed::Observed;
 use crate::positions::Reached;
-use crate::privacy::{KeyId, MAY_BE_SEALED, Opener};
+use crate::privacy::{KeyId, Opener, may_be_sealed};
 use crate::realm::Progress;
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
@@ -44,6 +44,8 @@ pub struct TickOutput {
     pub base: Vec<BaseChange>,
     /// Refused inputs.
     pub refusals: Vec<Refused>,
+    /// Changes of the catalog, which come before the rows; of a name one.
+    pub catalog: Vec<CatalogEdit>,
 }
 
 /// Merges the workers' reports into complete ticks.
@@ -77,6 +79,13 @@ impl Merger {
         }
         for (refused, tick) in produced.refusals {
             self.ticks.entry(tick).or_default().refusals.push(refused);
+        }
+        for (edit, tick) in produced.catalog {
+            let edits = &mut self.ticks.entry(tick).or_default().catalog;
+            match edits.iter_mut().find(|other| other.name == edit.name) {
+                Some(other) => debug_assert_eq!(*other, edit, "a graph says one thing of a name in a tick"),
+                None => edits.push(edit),
+            }
         }
     }
 
@@ -312,7 +321,7 @@ impl Collector {
         if let Some((tick, _)) =
             self.cleanse.take_if(|(_, then)| now.saturating_duration_since(*then) >= CLEANSE)
         {
-            self.views.drop_deltas(tick, MAY_BE_SEALED);
+            self.views.drop_deltas(tick, may_be_sealed(&self.views.catalog()));
         }
         let waited = self.waits.first_key_value().is_some_and(|(tick, _)| *tick < self.next);
         let since = self.host.now().saturating_duration_since(self.told_at);
@@ -401,7 +410,8 @@ impl Collector {
         live: bool,
         published: &mut Amount,
     ) -> bool {
-        let TickOutput { rows, base, refusals } = output;
+        let TickOutput { rows, base, refusals, catalog } = output;
+        let rows = self.in_catalog(rows, &catalog);
         if let Some(recorder) = &mut self.recorder {
             recorder(tick, &in_order(&rows));
         }
@@ -409,11 +419,11 @@ impl Collector {
         let rows = self.opener.open(rows, forgotten);
         if !forgotten.is_empty() {
             // Whoever resumes from before it gets a snapshot, and no delta that still says what was forgotten.
-            self.views.resume_from(tick, MAY_BE_SEALED);
+            self.views.resume_from(tick, may_be_sealed(&self.views.catalog()));
             self.cleanse = Some((tick, self.host.now()));
         }
         let forget = !forgotten.is_empty();
-        let changed = !self.views.apply_views(tick, rows).is_empty();
+        let changed = !self.views.apply_edits(tick, &catalog, rows).is_empty() || !catalog.is_empty();
         if forget {
             self.opener.privacy().set_forgot(tick);
         }
@@ -453,6 +463,23 @@ impl Collector {
             let _gone = snapshots.send(ToSnapshots::Tick(told));
         }
         changed
+    }
+
+    /// The changes of views that are in the catalog after `edits`. Of those that go with them a recorder is told that
+    /// every row has gone.
+    fn in_catalog(&mut self, rows: Vec<ViewChanges>, edits: &[CatalogEdit]) -> Vec<ViewChanges> {
+        let (mut rows, gone) = self.views.admitted(rows, edits);
+        for view in gone {
+            let sealed = self.opener.view_gone(view);
+            if self.recorder.is_some()
+                && let Some(stored) = self.views.get(view)
+            {
+                let key = view.def().key;
+                let was = |row: &Row| sealed.get(row.key(key)).unwrap_or(row).clone();
+                rows.push(ViewChanges::new(view, stored.all().map(|row| (was(row), -1)).collect()));
+            }
+        }
+        rows
     }
 
     /// Lets readers see what has been published, and the observed rows with it.

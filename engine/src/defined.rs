@@ -35,7 +35,10 @@ impl Defined {
             DefinitionEdit::Quest(id, Some(_)) => drop(quests().insert(*id)),
             DefinitionEdit::Quest(id, None) => drop(quests().remove(id)),
             DefinitionEdit::Only { quests: only, .. } => quests().retain(|id| only.contains(id)),
-            DefinitionEdit::Climate(..) | DefinitionEdit::Schedule(..) | DefinitionEdit::Npc(..) => {}
+            DefinitionEdit::Climate(..)
+            | DefinitionEdit::Schedule(..)
+            | DefinitionEdit::Npc(..)
+            | DefinitionEdit::View(..) => {}
         }
     }
 }
@@ -62,6 +65,7 @@ mod tests {
             climates: Vec::new(),
             schedules: Vec::new(),
             npcs: Vec::new(),
+            views: Vec::new(),
         });
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }

@@ -15,7 +15,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::catalog::ViewId;
+use worldflow_schemas::catalog::{self, CatalogEdit, ViewId};
 use worldflow_schemas::input::{Command, Current};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 
@@ -75,10 +75,35 @@ pub struct Produced {
     pub base: Vec<(BaseChange, Tick)>,
     /// Refused inputs.
     pub refusals: Vec<(Refused, Tick)>,
+    /// Changes of the catalog.
+    pub catalog: Vec<(CatalogEdit, Tick)>,
 }
 
-/// Changes of rows, gathered by the numbers of their views.
-type ByView = Vec<Vec<(Row, Diff)>>;
+/// Changes of rows, gathered by their views: by number those that are built in.
+#[derive(Debug, Default)]
+struct ByView {
+    built_in: Vec<Vec<(Row, Diff)>>,
+    own: BTreeMap<ViewId, Vec<(Row, Diff)>>,
+}
+
+impl ByView {
+    fn push(&mut self, view: ViewId, row: Row, diff: Diff) {
+        if !view.is_built_in() {
+            return self.own.entry(view).or_default().push((row, diff));
+        }
+        let place = view.index();
+        if self.built_in.len() <= place {
+            self.built_in.resize_with(place + 1, Vec::new);
+        }
+        self.built_in[place].push((row, diff));
+    }
+
+    fn consolidated(self) -> Vec<ViewChanges> {
+        let views = catalog::ids().zip(self.built_in).chain(self.own);
+        let views = views.filter(|(_, rows)| !rows.is_empty());
+        views.map(|(view, rows)| ViewChanges::new(view, rows)).collect()
+    }
+}
 
 /// Where a graph puts its collections, on one worker. Cheap to clone.
 #[derive(Clone, Default)]
@@ -86,6 +111,7 @@ pub struct WorkerOutputs {
     rows: Rc<RefCell<BTreeMap<Tick, ByView>>>,
     base: Rc<RefCell<Vec<(BaseChange, Tick)>>>,
     refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
+    catalog: Rc<RefCell<Vec<(CatalogEdit, Tick)>>>,
     frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,
     without_base: bool,
 }
@@ -102,7 +128,8 @@ impl WorkerOutputs {
         !self.without_base
     }
 
-    /// Publishes changes of rows of views. May be called several times.
+    /// Publishes changes of rows of views. May be called several times. A row is of a view that is in the catalog
+    /// from that tick on; others go nowhere.
     pub fn rows(&self, rows: VecCollection<'_, Tick, (ViewId, Row), Diff>) {
         let gathered = Rc::clone(&self.rows);
         self.sink("view rows", rows.inner, move |data: &mut Vec<((ViewId, Row), Tick, Diff)>| {
@@ -113,11 +140,7 @@ impl WorkerOutputs {
                 let tick = *tick;
                 let views = gathered.entry(tick).or_default();
                 while let Some(((view, row), _, diff)) = data.next_if(|(_, next, _)| *next == tick) {
-                    let place = usize::from(view.0);
-                    if views.len() <= place {
-                        views.resize_with(place + 1, Vec::new);
-                    }
-                    views[place].push((row, diff));
+                    views.push(view, row, diff);
                 }
             }
         });
@@ -126,6 +149,16 @@ impl WorkerOutputs {
     /// Keeps changes of base state for snapshots. May be called several times.
     pub fn base(&self, changes: StreamVec<'_, Tick, (BaseChange, Tick)>) {
         self.gather("base changes", changes, &self.base);
+    }
+
+    /// Changes the realm's catalog, from the tick of each change on. May be called several times. All changes of a
+    /// tick act together, before its rows; of those of one name there is to be one, or all the same.
+    ///
+    /// When a name gets another view, or none, the former's rows are gone with it: the graph need not take them
+    /// back, and what it still says of them is passed over. Base state that is loaded is told of here too, at the tick
+    /// of the load: the catalog of a realm is what its graph says.
+    pub fn catalog(&self, edits: StreamVec<'_, Tick, (CatalogEdit, Tick)>) {
+        self.gather("changes of the catalog", edits, &self.catalog);
     }
 
     /// Publishes refused inputs with their ticks. May be called several times.
@@ -171,12 +204,8 @@ impl WorkerOutputs {
         let mut rows = self.rows.borrow_mut();
         let later = rows.split_off(&end);
         let done = std::mem::replace(&mut *rows, later);
-        let rows = done.into_iter().map(|(tick, views)| (tick, consolidated(views))).collect();
-        Produced { rows, base: self.base.take(), refusals: self.refusals.take() }
+        let rows = done.into_iter().map(|(tick, views)| (tick, views.consolidated())).collect();
+        let (base, refusals, catalog) = (self.base.take(), self.refusals.take(), self.catalog.take());
+        Produced { rows, base, refusals, catalog }
     }
-}
-
-fn consolidated(views: ByView) -> Vec<ViewChanges> {
-    let views = (0..).zip(views).filter(|(_, rows)| !rows.is_empty());
-    views.map(|(view, rows)| ViewChanges::new(ViewId(view), rows)).collect()
 }

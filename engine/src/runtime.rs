@@ -196,7 +196,7 @@ pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<
     }
     if let Some(began) = began {
         // Another world may have made other rows of what is in the snapshot.
-        views.resume_from(began + 1, catalog::ids());
+        views.resume_from(began + 1, views.catalog().ids());
     }
     Ok(running)
 }

@@ -22,14 +22,14 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use worldflow_schemas::base::{BaseChange, BaseRow};
-use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::catalog::{CatalogEdit, ViewId};
 use worldflow_schemas::{Diff, Row, Tick};
 
 use crate::collector::{Merger, in_order};
 use crate::graph::{BuildGraph, Refused};
 use crate::snapshot::BaseState;
 use crate::view_changes::ViewChanges;
-use crate::view_store::{Filter, ViewStore};
+use crate::view_store::ViewStore;
 use crate::workers::{Cut, FromWorker, SealedTick, Workers};
 
 /// How many ticks the workers are given at once: timely keeps a count for every time in flight, and
@@ -64,6 +64,8 @@ pub struct Ran {
     pub base: BTreeMap<Tick, Vec<BaseChange>>,
     /// Refused inputs with their ticks.
     pub refusals: Vec<(Tick, Refused)>,
+    /// Changes of the catalog with their ticks.
+    pub catalog: Vec<(Tick, CatalogEdit)>,
     /// The rows at the end.
     pub views: ViewStore,
     /// What the run began with.
@@ -77,10 +79,12 @@ impl Ran {
         self.views.state_hash()
     }
 
-    /// The rows of a view at the end, sorted as text.
+    /// The rows of a view at the end, sorted as text; none of a view that is not there.
     #[must_use]
     pub fn rows(&self, view: ViewId) -> Vec<Row> {
-        let mut rows: Vec<Row> = self.views.read(view).rows(&Filter::all()).cloned().collect();
+        let stored = self.views.get(view);
+        let mut rows: Vec<Row> =
+            stored.iter().flat_map(|stored| stored.all().cloned().collect::<Vec<_>>()).collect();
         rows.sort_by_cached_key(|row| row.iter().map(ToString::to_string).collect::<Vec<_>>());
         rows
     }
@@ -145,13 +149,20 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
         changes: BTreeMap::new(),
         base: BTreeMap::new(),
         refusals: Vec::new(),
+        catalog: Vec::new(),
         views: ViewStore::new(ViewStore::MOST_CHANGES),
         loaded: plan.load.clone().map(|(_, rows)| rows).unwrap_or_default(),
     };
     while let Some((tick, output)) = merger.next_before(last + 1) {
-        let rows = in_order(&output.rows);
+        let (mut views, gone) = ran.views.admitted(output.rows, &output.catalog);
+        views.extend(gone.into_iter().filter_map(|view| ran.views.get(view)).map(|stored| {
+            let rows = stored.all().map(|row| (row.clone(), -1));
+            ViewChanges::new(stored.id(), rows.collect())
+        }));
+        let rows = in_order(&views);
+        ran.views.apply_edits(tick, &output.catalog, views);
+        ran.catalog.extend(output.catalog.into_iter().map(|edit| (tick, edit)));
         if !rows.is_empty() {
-            ran.views.apply_views(tick, output.rows);
             ran.changes.insert(tick, rows);
         }
         if !output.base.is_empty() {
@@ -241,7 +252,7 @@ fn compare(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Vec<String>
 /// A change in one line: `+1 levels realm=greenvale player=ada level=3`.
 #[must_use]
 pub fn show(view: ViewId, row: &Row, diff: Diff) -> String {
-    let def = &catalog::CATALOG[usize::from(view.0)];
+    let def = view.def();
     let columns =
         def.columns.iter().zip(row.iter()).map(|(column, value)| format!("{}={value}", column.name));
     format!("{diff:+} {} {}", def.name, columns.collect::<Vec<_>>().join(" "))

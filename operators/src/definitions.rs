@@ -22,6 +22,7 @@ enum Kind {
     Schedule,
     Npc,
     Quest,
+    View,
 }
 
 /// The definitions of a realm.
@@ -36,6 +37,7 @@ fn key(edit: &DefinitionEdit) -> Option<(Kind, Sym)> {
         DefinitionEdit::Schedule(id, _) => Some((Kind::Schedule, *id)),
         DefinitionEdit::Npc(id, _) => Some((Kind::Npc, *id)),
         DefinitionEdit::Quest(id, _) => Some((Kind::Quest, *id)),
+        DefinitionEdit::View(id, _) => Some((Kind::View, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -47,6 +49,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Schedule(_, None)
             | DefinitionEdit::Npc(_, None)
             | DefinitionEdit::Quest(_, None)
+            | DefinitionEdit::View(_, None)
     )
 }
 
@@ -56,6 +59,7 @@ fn removal((kind, id): (Kind, Sym)) -> DefinitionEdit {
         Kind::Schedule => DefinitionEdit::Schedule(id, None),
         Kind::Npc => DefinitionEdit::Npc(id, None),
         Kind::Quest => DefinitionEdit::Quest(id, None),
+        Kind::View => DefinitionEdit::View(id, None),
     }
 }
 
@@ -70,7 +74,7 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs } = edit else { return };
+        let DefinitionEdit::Only { quests, climates, schedules, npcs, views } = edit else { return };
         let gone: Vec<(Kind, Sym)> = self
             .present
             .keys()
@@ -80,6 +84,7 @@ impl DefinitionsMachine {
                     Kind::Schedule => schedules,
                     Kind::Npc => npcs,
                     Kind::Quest => quests,
+                    Kind::View => views,
                 };
                 !kept.contains(id)
             })
@@ -135,7 +140,7 @@ impl Machine for DefinitionsMachine {
 mod tests {
     use std::sync::Arc;
 
-    use worldflow_schemas::definitions::{QuestDef, ScheduleDef};
+    use worldflow_schemas::definitions::{QuestDef, ScheduleDef, SqlViewDef};
 
     use super::*;
 
@@ -163,6 +168,7 @@ mod tests {
             climates: Vec::new(),
             schedules: vec!["fair".into()],
             npcs: Vec::new(),
+            views: Vec::new(),
         };
         let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
         assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
@@ -178,6 +184,7 @@ mod tests {
             climates: Vec::new(),
             schedules: Vec::new(),
             npcs: Vec::new(),
+            views: Vec::new(),
         };
         assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
         let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];
@@ -225,6 +232,25 @@ mod tests {
         let edit = DefinitionEdit::Quest(Sym::new("all"), Some(Arc::new(def)));
         let bytes = postcard::to_stdvec(&edit).expect("an edit is plain data");
         assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(edit));
+    }
+
+    #[test]
+    fn a_view_in_sql_is_kept_like_the_others() {
+        let sql = "CREATE VIEW rain AS SELECT realm, zone FROM weather".to_owned();
+        let view = DefinitionEdit::View(Sym::new("rain"), Some(Arc::new(SqlViewDef { sql })));
+        let mut machine = DefinitionsMachine::default();
+        let added = step(&mut machine, vec![view.clone()]);
+        assert_eq!((added.out, added.base.len()), (vec![view.clone()], 1));
+        let bytes = postcard::to_stdvec(&view).expect("an edit is plain data");
+        assert_eq!(postcard::from_bytes::<DefinitionEdit>(&bytes), Ok(view.clone()));
+        let all = serde_json::json!({"Only": {
+            "quests": [], "climates": [], "schedules": [], "npcs": [], "views": ["rain"],
+        }});
+        assert_eq!(step(&mut machine, vec![serde_json::from_value(all).expect("an edit")]).out, []);
+        // As it was written before there were views.
+        let older = serde_json::json!({"Only": {"quests": [], "climates": [], "schedules": [], "npcs": []}});
+        let gone = step(&mut machine, vec![serde_json::from_value(older).expect("an edit")]);
+        assert_eq!(gone.out, [DefinitionEdit::View("rain".into(), None)]);
     }
 
     #[test]

@@ -1,88 +1,19 @@
 //! The catalog: every view, once.
 //!
 //! A view is a view everywhere: a socket topic, a table, an Arrow stream, an HTTP snapshot, a page.
-//! Adding one is one entry in [`CATALOG`] and the operator that fills it.
+//! Adding one that is built in is one entry in [`CATALOG`] and the operator that fills it. Those of a
+//! realm are these and what its designers have defined: [`Catalog`].
 
-/// A view's place in the catalog. Not stable across versions: names are.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ViewId(pub u16);
+mod designed;
+mod names;
+mod realm;
+mod view;
 
-impl ViewId {
-    /// The view's entry.
-    #[must_use]
-    pub fn def(self) -> &'static ViewDef {
-        &CATALOG[usize::from(self.0)]
-    }
-}
-
-/// What a column holds, and so how it is written in JSON, protobuf, Arrow and SQL.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ColumnType {
-    /// True or false.
-    Bool,
-    /// A 64-bit whole number.
-    Int,
-    /// A fraction, exact to a millionth; a double on the wire.
-    Dec,
-    /// An id or free text.
-    Text,
-    /// A tick.
-    Tick,
-    /// UTC milliseconds.
-    Time,
-    /// A scalar of any kind; text in tables.
-    Any,
-    /// JSON in text: a list or a map.
-    Json,
-}
-
-/// A column of a view. Every column but the key's may be null.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name everywhere.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: ColumnType,
-    /// One line.
-    pub doc: &'static str,
-}
-
-/// A view.
-#[derive(Clone, Copy, Debug)]
-pub struct ViewDef {
-    /// Its name everywhere.
-    pub name: &'static str,
-    /// How many leading columns are the key.
-    pub key: usize,
-    /// The columns; the first is always `realm`.
-    pub columns: &'static [Column],
-    /// Columns, besides the key's, by which a subscriber may filter.
-    pub filters: &'static [&'static str],
-    /// Whether the rows are a function of the sealed inputs, and so part of the state hash.
-    pub deterministic: bool,
-    /// One line.
-    pub doc: &'static str,
-}
-
-impl ViewDef {
-    /// The position of a column.
-    #[must_use]
-    pub fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
-    }
-}
-
-/// The view of that name.
-#[must_use]
-pub fn view(name: &str) -> Option<ViewId> {
-    let place = CATALOG.iter().position(|view| view.name == name)?;
-    Some(ViewId(u16::try_from(place).expect("the catalog is short")))
-}
-
-/// Every view's id, in catalog order.
-pub fn ids() -> impl Iterator<Item = ViewId> {
-    (0u16..).map(ViewId).take(CATALOG.len())
-}
+pub(crate) use designed::hashes;
+pub use designed::{DesignedColumn, DesignedView};
+pub use names::{MOST_COLUMNS, MOST_NAME_BYTES, MOST_OWN_VIEWS, ViewProblem, is_name};
+pub use realm::{Catalog, CatalogEdit};
+pub use view::{Column, ColumnType, ViewDef, ViewId, ids, view};
 
 const fn col(name: &'static str, kind: ColumnType, doc: &'static str) -> Column {
     Column { name, kind, doc }
@@ -138,7 +69,7 @@ pub const ENGINE_STATS: ViewId = ViewId(18);
 /// Grants that are over, added up.
 pub const PAST_GRANTS: ViewId = ViewId(19);
 
-/// Every view.
+/// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
     ViewDef {
         name: "clock",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef};
+use crate::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, SqlViewDef};
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
 use crate::tick::Tick;
@@ -141,7 +141,12 @@ pub enum DefinitionEdit {
         schedules: Vec<Sym>,
         /// NPCs.
         npcs: Vec<Sym>,
+        /// Views in SQL; what was written before there were any has none.
+        #[serde(default)]
+        views: Vec<Sym>,
     },
+    /// A view in SQL. The last, since the places of the others are written in snapshots.
+    View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
 }
 
 /// Definitions inside binary encodings are JSON in text: their defaults and untagged values cannot be

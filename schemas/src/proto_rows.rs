@@ -1,8 +1,9 @@
 //! Rows as protobuf: the generated `views.proto`, and the bytes of a row written straight from its
 //! columns.
 //!
-//! A view is a message whose field n is its nth column; `Rows` has one field a view, by its place in
-//! the catalog. Every field is optional: an absent one is null.
+//! A built-in view is a message whose field n is its nth column; `Rows` has one field a view, by its place in
+//! the catalog. Every field is optional: an absent one is null. Rows of designers' views, which no generated type
+//! can know, are lists of values.
 
 use std::fmt::Write as _;
 
@@ -27,7 +28,10 @@ pub fn views_proto() -> String {
     for (place, view) in CATALOG.iter().enumerate() {
         let _ = writeln!(out, "    {0}Rows {1} = {2};", message_name(view.name), view.name, place + 1);
     }
-    out.push_str("  }\n}\n");
+    let _ = write!(
+        out,
+        "    // Of a view that the realm's designers have made.\n    DesignedRows designed = {DESIGNED_FIELD};\n  }}\n}}\n{DESIGNED}"
+    );
     for view in CATALOG {
         let name = message_name(view.name);
         let key: Vec<&str> = view.columns[..view.key].iter().map(|column| column.name).collect();
@@ -55,6 +59,21 @@ pub fn views_proto() -> String {
     out
 }
 
+/// The field of `Rows` for designers' views: far beyond those that are built in.
+const DESIGNED_FIELD: u32 = 1_000;
+
+const DESIGNED: &str = "
+// Rows of a designer's view; `Subscribed.schema` names their columns.
+message DesignedRows {
+  repeated DesignedRow rows = 1;
+}
+
+// A row: the values of its columns in their order; of a row that is gone those of its key.
+message DesignedRow {
+  repeated Json values = 1;
+}
+";
+
 fn message_name(view: &str) -> String {
     view.split('_')
         .map(|word| {
@@ -69,11 +88,21 @@ fn message_name(view: &str) -> String {
 /// The field of `Rows` that holds the rows of a view.
 #[must_use]
 pub fn rows_field(view: ViewId) -> u32 {
-    u32::from(view.0) + 1
+    if view.is_built_in() {
+        u32::try_from(view.index() + 1).unwrap_or(DESIGNED_FIELD)
+    } else {
+        DESIGNED_FIELD
+    }
 }
 
 /// Appends the first `columns` columns of a row as the view's row message.
 pub fn encode_row(view: ViewId, row: &Row, columns: usize, out: &mut Vec<u8>) {
+    if !view.is_built_in() {
+        for (column, value) in view.def().columns.iter().zip(row.iter()).take(columns) {
+            encoding::message::encode(1, &generic(column.kind, value), out);
+        }
+        return;
+    }
     for ((field, column), value) in (1u32..).zip(view.def().columns).zip(row.iter()).take(columns) {
         encode_value(field, column.kind, value, out);
     }
@@ -102,6 +131,21 @@ fn encode_value(field: u32, kind: ColumnType, value: &Value, out: &mut Vec<u8>) 
             out.extend_from_slice(text.as_bytes());
         }
         (kind, value) => debug_assert!(false, "a column of {kind:?} never holds {value:?}"),
+    }
+}
+
+/// A value of a designer's view.
+fn generic(kind: ColumnType, value: &Value) -> v1::Json {
+    match (kind, value) {
+        (ColumnType::Json, value) => {
+            let json = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+            json_message(&json.unwrap_or(serde_json::Value::Null))
+        }
+        (ColumnType::Dec, Value::Int(_)) => {
+            let kind = Some(v1::scalar::Kind::Dec(as_f64(value)));
+            v1::Json { kind: Some(v1::json::Kind::Scalar(v1::Scalar { kind })) }
+        }
+        (_, value) => v1::Json { kind: Some(v1::json::Kind::Scalar(scalar(value))) },
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use crate::catalog::{ColumnType, ViewId, ids};
+use crate::catalog::{ColumnType, ViewDef, ViewId, hashes, ids};
 use crate::row::Row;
 use crate::value::{DEC_ONE, Value};
 
@@ -73,11 +73,12 @@ fn entry(name: &str) -> u64 {
 
 /// The columns of a view as entries that wait for their values.
 fn names(view: ViewId) -> &'static [u64] {
-    static NAMES: OnceLock<Vec<Vec<u64>>> = OnceLock::new();
-    let all = NAMES.get_or_init(|| {
-        ids().map(|view| view.def().columns.iter().map(|column| entry(column.name)).collect()).collect()
-    });
-    &all[usize::from(view.0)]
+    static NAMES: OnceLock<Vec<Box<[u64]>>> = OnceLock::new();
+    let of = |def: &ViewDef| def.columns.iter().map(|column| entry(column.name)).collect();
+    if !view.is_built_in() {
+        return hashes(view, || of(view.def()));
+    }
+    &NAMES.get_or_init(|| ids().map(|view| of(view.def())).collect())[view.index()]
 }
 
 /// The double nearest to a number, as a client reads it: 0 for what is none.

@@ -14,7 +14,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Diff, EventId, Row, Value};
 use worldflow_sinks::http_views::{Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
-use worldflow_sinks::sql::{SqlSink, SqlSinkConfig, Target};
+use worldflow_sinks::sql::{SinkViews, SqlSink, SqlSinkConfig, Target};
 
 const START: i64 = 177_000_000_000;
 const ZONES: [(&str, &str, i64, i64); 8] = [
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sink = SqlSinkConfig {
         name: "tables".to_owned(),
         target: Target::Sqlite(std::env::temp_dir().join("worldflow-live-page-example.db")),
-        views: SqlSinkConfig::all_views(),
+        views: SinkViews::All,
         every: Duration::from_millis(250),
     };
     let lost = SqlSinkConfig {

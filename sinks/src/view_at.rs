@@ -12,10 +12,11 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Row, Tick, Value};
 
 /// The rows of `view` that pass, as they were at `tick`, in no particular order. `None` when the
-/// store has moved so far past `tick` that it can no longer tell; ask again with a later tick.
+/// store has moved so far past `tick` that it can no longer tell, and ask again with a later tick; or when there is no
+/// such view any more.
 #[must_use]
 pub fn rows_at(store: &ViewStore, view: ViewId, filter: &Filter, tick: Tick) -> Option<Vec<Row>> {
-    let stored = store.read(view);
+    let stored = store.get(view)?;
     let later = stored.since(tick)?;
     if later.is_empty() {
         return Some(stored.rows(filter).cloned().collect());
@@ -35,19 +36,21 @@ pub fn rows_at(store: &ViewStore, view: ViewId, filter: &Filter, tick: Tick) -> 
 /// longer held.
 #[must_use]
 pub fn deltas_between(store: &ViewStore, view: ViewId, after: Tick, upto: Tick) -> Option<Vec<Arc<Delta>>> {
-    let mut deltas = store.read(view).since(after)?;
+    let mut deltas = store.get(view)?.since(after)?;
     deltas.truncate(deltas.partition_point(|delta| delta.tick <= upto));
     Some(deltas)
 }
 
-/// The rows of a view now, and the progress they belong to.
+/// The rows of a view now, and the progress they belong to; `None` when there is no such view.
 #[must_use]
-pub fn rows_now(realm: &Realm, view: ViewId, filter: &Filter) -> (Progress, Vec<Row>) {
+pub fn rows_now(realm: &Realm, view: ViewId, filter: &Filter) -> Option<(Progress, Vec<Row>)> {
     loop {
         let progress = *realm.progress.borrow();
         if let Some(rows) = rows_at(&realm.views, view, filter, progress.tick) {
-            return (progress, rows);
+            return Some((progress, rows));
         }
+        realm.views.get(view)?;
+        std::thread::yield_now();
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondTyp
 use arrow::ipc::reader::StreamReader;
 use axum::Router;
 use serde_json::Value as Json;
+use support::designed::{becomes, fallen, rain};
 use support::{Chance, Fake, VIEWS, http::Server, int, random_write, sym};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Row, Value};
@@ -149,6 +150,53 @@ async fn every_format_lists_the_rows_of_one_tick() {
         0,
         "an empty view has a schema"
     );
+}
+
+#[tokio::test]
+async fn a_designers_view_is_listed_as_long_as_its_realm_has_it() {
+    let (mut fake, south) = (Fake::new("greenvale", 1), Fake::new("south", 2));
+    let realms = vec![fake.realm.clone(), south.realm.clone()];
+    let server = Server::start(views_router(realms, authorize())).await;
+    let get = async |path: &str| server.get_as(path, Some("greenvale")).await;
+    let names = async |path: &str, token| -> Vec<String> {
+        let listed = server.get_as(path, Some(token)).await.json();
+        let views = listed["views"].as_array().expect("views").iter();
+        views.map(|view| view["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(get("/v1/views/rain").await.status, 404);
+    let rows = vec![fallen(&fake, "moor", 3, false), fallen(&fake, "fen", 4, false)];
+    fake.edit(7, &becomes(Some(rain(false))), rows);
+    let listed = get("/v1/views").await.json();
+    let view = listed["views"].as_array().expect("views").last().expect("some").clone();
+    assert_eq!((&view["name"], &view["columns"][2]["kind"]), (&Json::from("rain"), &Json::from("int")));
+    assert_eq!(view["key"], serde_json::json!(["realm", "zone"]));
+    // Of several realms it is told what all have, and of one what that one has.
+    for (path, token, has) in [
+        ("/v1/views", "all", false),
+        ("/v1/views?realm=greenvale", "all", true),
+        ("/v1/views?realm=south", "all", false),
+        ("/v1/views", "greenvale", true),
+        ("/v1/views", "south", false),
+    ] {
+        assert_eq!(names(path, token).await.contains(&"rain".to_owned()), has, "{path} {token}");
+    }
+    assert_eq!(server.get_as("/v1/views/rain", Some("south")).await.status, 404);
+    let narrowed = get("/v1/views/rain?zone=moor").await.json();
+    assert_eq!(narrowed["rows"], serde_json::json!([{"realm": "greenvale", "zone": "moor", "mm": 3}]));
+    let read = |body: &[u8]| -> Vec<RecordBatch> {
+        StreamReader::try_new(body, None).expect("a stream").collect::<Result<_, _>>().expect("batches")
+    };
+    let batch = read(&get("/v1/views/rain?format=arrow").await.body).remove(0);
+    assert_eq!((batch.num_rows(), batch.schema().field(2).data_type().clone()), (2, DataType::Int64));
+    let row = fallen(&fake, "moor", 5, true);
+    fake.edit(8, &becomes(Some(rain(true))), vec![row]);
+    let arrow = get("/v1/views/rain?format=arrow").await;
+    assert_eq!(arrow.header("x-worldflow-tick"), Some("8"));
+    let batch = read(&arrow.body).remove(0);
+    assert_eq!((batch.num_rows(), batch.schema().field(3).name().as_str()), (1, "hail"));
+    fake.edit(9, &becomes(None), Vec::new());
+    assert_eq!(get("/v1/views/rain").await.json()["error"]["code"], "unknown_view");
+    assert!(!names("/v1/views", "greenvale").await.contains(&"rain".to_owned()));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod support;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::database::Database;
 use support::postgres::Postgres;
-use support::{Chance, Fake, random_write, scenarios};
+use support::{Chance, Fake, designed, random_write, scenarios};
 use worldflow_sinks::sql::{SinkStatus, SqlSink};
 
 fn database(server: &Postgres) -> Database {
@@ -49,6 +49,24 @@ async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
 async fn awkward_values_do_not_stop_the_sink() {
     let server = Postgres::start();
     scenarios::awkward_values(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_designers_views_follow_the_catalog() {
+    let server = Postgres::start();
+    designed::follows_the_catalog(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_designers_view_may_be_named_before_it_comes() {
+    let server = Postgres::start();
+    designed::is_named_before_it_comes(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn realms_that_share_a_table_change_and_drop_it_together() {
+    let server = Postgres::start();
+    designed::of_two_realms(&database(&server)).await;
 }
 
 /// The server crashes while the sink writes, and comes back: the sink says that it is behind, the

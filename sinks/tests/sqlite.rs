@@ -3,7 +3,7 @@
 mod support;
 
 use support::database::Database;
-use support::scenarios;
+use support::{designed, scenarios};
 
 fn file(folder: &tempfile::TempDir) -> Database {
     Database::Sqlite(folder.path().join("sub").join("world.db"))
@@ -46,4 +46,22 @@ async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
 async fn awkward_values_do_not_stop_the_sink() {
     let folder = tempfile::tempdir().expect("a folder");
     scenarios::awkward_values(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_designers_views_follow_the_catalog() {
+    let folder = tempfile::tempdir().expect("a folder");
+    designed::follows_the_catalog(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_designers_view_may_be_named_before_it_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    designed::is_named_before_it_comes(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn realms_that_share_a_table_change_and_drop_it_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    designed::of_two_realms(&file(&folder)).await;
 }

@@ -21,7 +21,7 @@ use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::{OBJECTIVE_PROGRESS, ViewId};
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
-use worldflow_sinks::sql::{PostgresAddress, SqlSink, SqlSinkConfig, Target};
+use worldflow_sinks::sql::{PostgresAddress, SinkViews, SqlSink, SqlSinkConfig, Target};
 
 use self::by_hand::Way;
 
@@ -170,7 +170,7 @@ async fn by_sink(target: Target, rows: u64, change: u64) -> anyhow::Result<Rates
     let config = SqlSinkConfig {
         name: "bench".to_owned(),
         target,
-        views: vec![VIEW],
+        views: SinkViews::Named(vec![VIEW.def().name.to_owned()]),
         every: Duration::from_millis(1),
     };
     let show = |tick: Tick, changes: Vec<(ViewId, Row, Diff)>| {

@@ -19,7 +19,7 @@ use worldflow_schemas::{ArcStr, Command, Event, Sym, Tick, Value, sealed};
 
 use self::cipher::{Bound, Key, parts};
 pub use self::cipher::{KeyId, NoRandomness};
-pub(crate) use self::opener::{MAY_BE_SEALED, Opener};
+pub(crate) use self::opener::{Opener, may_be_sealed};
 pub(crate) use self::store::files;
 use self::store::{Kept, Store};
 pub use self::store::{KeysConfig, KeysError, MasterKey};

@@ -4,16 +4,21 @@
 //! there. The sum of the state hash stays that of the sealed rows.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use worldflow_schemas::catalog::{self, ColumnType, ViewId};
+use worldflow_schemas::catalog::{self, Catalog, ColumnType, ViewId};
 use worldflow_schemas::input::{Current, CurrentValue};
 use worldflow_schemas::{Diff, Row, Value, sealed};
 
 use super::{KeyId, Privacy, parts};
 use crate::view_changes::ViewChanges;
 
-/// The views in which there may be sealed text.
-pub(crate) const MAY_BE_SEALED: [ViewId; 4] =
+/// The built-in views in which there may be sealed text.
+const MAY_BE_SEALED: [ViewId; 4] =
     [catalog::FACTS, catalog::ENTITIES, catalog::NPC_REQUESTS, catalog::NPC_LINES];
+
+/// The views in which there may be sealed text. A designer's view may show what any other shows.
+pub(crate) fn may_be_sealed(catalog: &Catalog) -> Vec<ViewId> {
+    MAY_BE_SEALED.into_iter().chain(catalog.own()).collect()
+}
 
 /// A row's place.
 type Place = (ViewId, Box<[Value]>);
@@ -39,7 +44,7 @@ impl Opener {
     /// known for the last time: what was read with them is taken back.
     pub(crate) fn open(&mut self, changes: Vec<ViewChanges>, forgotten: &[KeyId]) -> Vec<ViewChanges> {
         let touched = |changes: &ViewChanges| {
-            MAY_BE_SEALED.contains(&changes.view)
+            (!changes.view.is_built_in() || MAY_BE_SEALED.contains(&changes.view))
                 && (!forgotten.is_empty() || changes.rows().any(|(_, row, _)| is_in(row)))
         };
         if self.privacy.is_none() || (forgotten.is_empty() && !changes.iter().any(&touched)) {
@@ -82,6 +87,23 @@ impl Opener {
         // Where all rows look the same as before only the sum is left.
         plain.extend(sums.into_iter().map(|(view, hash)| ViewChanges { view, changes: Vec::new(), hash }));
         plain
+    }
+
+    /// A view is no more: forgets its rows, and returns those that were sealed, by their keys.
+    pub(crate) fn view_gone(&mut self, view: ViewId) -> FxHashMap<Box<[Value]>, Row> {
+        let mut gone = FxHashMap::default();
+        for (place, row) in self.sealed.extract_if(|(of, _), _| *of == view) {
+            for id in keys_in(&row) {
+                if let Some(places) = self.by_key.get_mut(&id) {
+                    places.remove(&place);
+                    if places.is_empty() {
+                        self.by_key.remove(&id);
+                    }
+                }
+            }
+            gone.insert(place.1, row);
+        }
+        gone
     }
 
     /// What a refused write found, as its sender may see it.

@@ -1,5 +1,6 @@
 //! The runtime around a small graph: time, duplicates, journal, restarts, shutdown.
 
+mod catalog;
 mod disks;
 mod former;
 mod graph_runs;

@@ -16,10 +16,11 @@ use worldflow_schemas::catalog::FACTS;
 use worldflow_schemas::input::{ForgetWrite, WriteOrder};
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, sealed};
 
+use crate::catalog::defines;
 use crate::disks::{Faults, config};
 use crate::realms::{config_in, item, publish};
 use crate::restarts::crash_copy;
-use crate::tiny::graphs;
+use crate::tiny::{GONE, graphs, shape};
 
 const SAID: &str = "my sister hides in the mill";
 
@@ -193,5 +194,37 @@ async fn a_key_is_durable_before_what_is_sealed_and_gone_before_it_is_said() {
     // Neither copy of the key is left.
     let found = Privacy::look("tiny".into(), &keys_in(folder.path())).expect("readable");
     assert_eq!(found.key_of("ada".into()), None);
+    running.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn what_a_designers_view_shows_is_opened_and_forgotten_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = open(config_in(folder.path()), graphs()).await.expect("opens");
+    let view = shape("whispers", 4).expect("a view");
+    let shown = |running: &RunningRealm, player: &str| {
+        let stored = running.realm.views.get(view)?;
+        Some(stored.get(&[Value::Sym("tiny".into()), Value::Sym(player.into())])?[2].to_string())
+    };
+    publish(&running, says(&running, "ada", SAID)).await;
+    publish(&running, defines("whispers", 4)).await;
+    publish(&running, says(&running, "bob", "I know")).await;
+    assert_eq!(shown(&running, "ada").as_deref(), Some(SAID));
+    assert_eq!(shown(&running, "bob").as_deref(), Some("I know"));
+    let forgotten = tick(&publish(&running, forgets(&running, "ada")).await);
+    assert_eq!(shown(&running, "ada").as_deref(), Some(sealed::FORGOTTEN));
+    // The hash is that of the sealed rows, whoever has had the keys.
+    let (rebuilt, _) = without_keys(folder.path(), Some(forgotten)).await;
+    assert_eq!(running.realm.views.state_hash(), rebuilt);
+    let resumed = running.realm.views.get(view).expect("there").resumed_since(forgotten - 1);
+    assert!(resumed.is_none(), "nobody is told by a delta what was forgotten");
+    // Of a view that is gone nothing comes back when somebody is forgotten who was in it.
+    publish(&running, defines("whispers", GONE)).await;
+    publish(&running, forgets(&running, "bob")).await;
+    assert_eq!(shown(&running, "bob"), None);
+    publish(&running, defines("whispers", 4)).await;
+    assert_eq!(shown(&running, "bob").as_deref(), Some(sealed::FORGOTTEN));
+    let (rebuilt, _) = without_keys(folder.path(), None).await;
+    assert_eq!(running.realm.views.state_hash(), rebuilt);
     running.close().await.expect("closes");
 }

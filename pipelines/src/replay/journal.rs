@@ -6,7 +6,7 @@ use std::time::Instant;
 use worldflow_engine::privacy::{KeysConfig, Privacy};
 use worldflow_engine::rebuild::{RebuildConfig, rebuild};
 use worldflow_engine::runtime::OpenError;
-use worldflow_schemas::{Sym, Tick, catalog};
+use worldflow_schemas::{Sym, Tick};
 
 use super::{ReplayError, dump};
 use crate::graph::graphs;
@@ -65,7 +65,7 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
         state_hash: format!("{:032x}", rebuilt.views.state_hash()),
     };
     if let Some(folder) = &plan.dump {
-        for view in catalog::ids() {
+        for view in rebuilt.views.catalog().ids() {
             dump::view(folder, &rebuilt.views, view)?;
         }
         dump::summary(folder, &summary)?;

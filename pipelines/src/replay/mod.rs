@@ -17,7 +17,7 @@ use worldflow_engine::sequencer::{End, Mode};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_engine::{intake::EventTimeSource, workers::Cut};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Sym, Tick, catalog};
+use worldflow_schemas::{Sym, Tick};
 use worldflow_sources::recording::{Recording, RecordingError, Told};
 
 use crate::graph::graphs;
@@ -207,7 +207,7 @@ pub async fn replay(
         state_hash: format!("{:032x}", realm.views.state_hash()),
     };
     if let Some(folder) = &plan.dump {
-        for view in catalog::ids() {
+        for view in realm.views.catalog().ids() {
             dump::view(folder, &realm.views, view)?;
         }
         dump::summary(folder, &summary)?;

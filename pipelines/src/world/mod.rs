@@ -102,6 +102,7 @@ impl LoadedWorld {
             climates: ids(self.climates.keys().collect()),
             schedules: ids(self.schedules.keys().collect()),
             npcs: ids(self.npcs.keys().collect()),
+            views: Vec::new(),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));

@@ -52,6 +52,7 @@ impl Case {
             climates: Vec::new(),
             schedules: Vec::new(),
             npcs: Vec::new(),
+            views: Vec::new(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));

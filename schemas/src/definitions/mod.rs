@@ -14,6 +14,7 @@ mod quest;
 mod reset;
 mod source;
 mod span;
+mod sql_view;
 mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
@@ -30,6 +31,7 @@ pub use quest::{
 pub use reset::Reset;
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
+pub use sql_view::SqlViewDef;
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
     LifetimeDef, MonthDef, MoonDef, PhaseDef, Priority, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef,

@@ -23,7 +23,7 @@ use futures_util::stream;
 use serde_json::{Value as Json, json};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
-use worldflow_schemas::catalog::{self, CATALOG, ColumnType, ViewDef};
+use worldflow_schemas::catalog::{self, Catalog, ColumnType, ViewDef};
 use worldflow_schemas::{Sym, Value};
 
 use self::format::{Listing, Pieces};
@@ -57,20 +57,38 @@ pub fn views_router(realms: Vec<Realm>, authorize: Authorize) -> Router {
         .with_state(Arc::new(Views { realms, authorize }))
 }
 
-async fn list(State(views): State<Arc<Views>>, headers: HeaderMap, uri: Uri) -> Result<Response, HttpError> {
-    (views.authorize)(&headers, &uri)?;
-    Ok(axum::Json(catalog_json()).into_response())
+async fn list(
+    State(views): State<Arc<Views>>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, HttpError> {
+    let scope = (views.authorize)(&headers, &uri)?;
+    let Query(query) = query.map_err(bad_query)?;
+    let wanted = query.iter().find(|(name, _)| name == "realm").map(|(_, realm)| realm.as_str());
+    let catalog = match pick_realm(&views.realms, scope, wanted) {
+        Ok(realm) => realm.views.catalog(),
+        // Of several realms: what all of them have.
+        Err(error) if error.code == "realm_needed" => Arc::default(),
+        Err(error) => return Err(error),
+    };
+    Ok(axum::Json(catalog_json(&catalog)).into_response())
 }
 
-/// The catalog as JSON.
-fn catalog_json() -> Json {
-    json!({ "views": CATALOG.iter().map(view_json).collect::<Vec<_>>() })
+fn bad_query(rejection: QueryRejection) -> HttpError {
+    let hint = "parameters are `column=value`, percent-encoded".to_owned();
+    HttpError::bad_request("bad_query", rejection.body_text().to_lowercase(), hint)
+}
+
+/// A catalog as JSON.
+fn catalog_json(catalog: &Catalog) -> Json {
+    json!({ "views": catalog.ids().map(|view| view_json(view.def())).collect::<Vec<_>>() })
 }
 
 /// What the catalog says of a view, as JSON.
 #[must_use]
 pub fn view_json(view: &ViewDef) -> Json {
-    let column = |column: &catalog::Column| json!({"name": column.name, "kind": kind_name(column.kind), "doc": column.doc});
+    let column = |column: &catalog::Column| json!({"name": column.name, "kind": column.kind.name(), "doc": column.doc});
     json!({
         "name": view.name,
         "doc": view.doc,
@@ -81,19 +99,6 @@ pub fn view_json(view: &ViewDef) -> Json {
     })
 }
 
-fn kind_name(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Bool => "bool",
-        ColumnType::Int => "int",
-        ColumnType::Dec => "dec",
-        ColumnType::Text => "text",
-        ColumnType::Tick => "tick",
-        ColumnType::Time => "time",
-        ColumnType::Any => "any",
-        ColumnType::Json => "json",
-    }
-}
-
 async fn rows(
     State(views): State<Arc<Views>>,
     Path(name): Path<String>,
@@ -102,26 +107,26 @@ async fn rows(
     uri: Uri,
 ) -> Result<Response, HttpError> {
     let scope = (views.authorize)(&headers, &uri)?;
-    let Some(view) = catalog::view(&name) else {
+    let unknown = || {
         let hint = "GET /v1/views lists them".to_owned();
-        return Err(HttpError::not_found("unknown_view", format!("unknown view `{name}`"), hint));
+        HttpError::not_found("unknown_view", format!("unknown view `{name}`"), hint)
     };
-    let Query(query) = query.map_err(|rejection| {
-        let hint = "parameters are `column=value`, percent-encoded".to_owned();
-        HttpError::bad_request("bad_query", rejection.body_text().to_lowercase(), hint)
-    })?;
+    let Query(query) = query.map_err(bad_query)?;
+    let wanted = query.iter().find(|(name, _)| name == "realm").map(|(_, realm)| realm.as_str());
+    let realm = pick_realm(&views.realms, scope, wanted)?.clone();
+    let view = realm.views.catalog().view(&name).ok_or_else(unknown)?;
     let request = Request::parse(view.def(), &query)?;
-    let realm = pick_realm(&views.realms, scope, request.realm.as_deref())?.clone();
     let format = request.format;
     // Sorting a large view takes a while; the runtime's threads have sockets to serve.
     let listing = tokio::task::spawn_blocking(move || {
-        let (at, mut rows) = rows_now(&realm, view, &request.filter);
+        let (at, mut rows) = rows_now(&realm, view, &request.filter)?;
         sort_rows(&mut rows);
-        Listing { view: view.def(), realm: realm.name, at, rows }
+        Some(Listing { view: view.def(), realm: realm.name, at, rows })
     });
     let internal =
         |_| HttpError::unavailable("internal", "the listing failed".to_owned(), "try again".to_owned());
-    let listing = listing.await.map_err(internal)?;
+    // It may have gone in this moment.
+    let listing = listing.await.map_err(internal)?.ok_or_else(unknown)?;
     let tick = listing.at.tick;
     let pieces = Pieces::new(listing, format)
         .map_err(|error| HttpError::unavailable("internal", error.to_string(), "try again".to_owned()))?;
@@ -136,21 +141,19 @@ async fn rows(
 /// What the parameters of a request ask for.
 #[derive(Debug)]
 struct Request {
-    realm: Option<String>,
     format: Format,
     filter: Filter,
 }
 
 impl Request {
     fn parse(view: &ViewDef, query: &[(String, String)]) -> Result<Request, HttpError> {
-        let mut request = Request { realm: None, format: Format::Json, filter: Filter::all() };
+        let mut request = Request { format: Format::Json, filter: Filter::all() };
         let mut wanted: Vec<(usize, Vec<Value>)> = Vec::new();
         for (name, text) in query {
             match name.as_str() {
-                "realm" => request.realm = Some(text.clone()),
                 "format" => request.format = parse_format(text)?,
-                // Where a browser cannot send a header, the token is a parameter.
-                "token" => {}
+                // Where a browser cannot send a header, the token is a parameter. The realm has been chosen.
+                "token" | "realm" => {}
                 _ => {
                     let column = filter_column(view, name)?;
                     let values = parse_value(view, column, text)?;

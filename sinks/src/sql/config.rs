@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::catalog::{Catalog, ViewId, is_name, view};
 use worldflow_schemas::definitions::{OneOrMany, SinkDef};
 
 use super::error::SqlError;
@@ -78,6 +78,38 @@ impl fmt::Display for Target {
     }
 }
 
+/// Which views a sink holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum SinkViews {
+    /// Every deterministic view of the realm, those of designers among them.
+    #[default]
+    All,
+    /// Those of these names. A designer's view may come later, and go.
+    Named(Vec<String>),
+}
+
+impl SinkViews {
+    /// Which they are, of a catalog.
+    #[must_use]
+    pub fn of(&self, catalog: &Catalog) -> Vec<ViewId> {
+        match self {
+            SinkViews::All => catalog.ids().filter(|view| view.def().deterministic).collect(),
+            SinkViews::Named(names) => {
+                catalog.ids().filter(|view| names.iter().any(|name| name == view.def().name)).collect()
+            }
+        }
+    }
+
+    fn parse(sink: &str, names: Option<&OneOrMany<String>>) -> Result<SinkViews, SqlError> {
+        let Some(names) = names else { return Ok(SinkViews::All) };
+        let names = names.as_slice();
+        match names.iter().find(|name| view(name).is_none() && !is_name(name)) {
+            Some(unknown) => Err(SqlError::UnknownView { sink: sink.to_owned(), view: unknown.clone() }),
+            None => Ok(SinkViews::Named(names.to_vec())),
+        }
+    }
+}
+
 /// A sink of views in SQL tables.
 #[derive(Clone, Debug)]
 pub struct SqlSinkConfig {
@@ -86,7 +118,7 @@ pub struct SqlSinkConfig {
     /// The database.
     pub target: Target,
     /// The views; each becomes a table of its name.
-    pub views: Vec<ViewId>,
+    pub views: SinkViews,
     /// How often the tables are brought up to date, when something has changed.
     pub every: Duration,
 }
@@ -96,7 +128,7 @@ impl SqlSinkConfig {
     /// environment in `url` have been resolved by the caller.
     ///
     /// # Errors
-    /// For an unknown view or a bad address.
+    /// For what no view can be called, or a bad address.
     pub fn parse(name: &str, def: &SinkDef, folder: &Path) -> Result<SqlSinkConfig, SqlError> {
         let (target, views, every) = match def {
             SinkDef::Sqlite { path, views, every } => (Target::Sqlite(folder.join(path)), views, every),
@@ -105,27 +137,13 @@ impl SqlSinkConfig {
             }
         };
         let every = Duration::from_millis(every.ms);
-        Ok(SqlSinkConfig { name: name.to_owned(), target, views: parse_views(name, views.as_ref())?, every })
+        Ok(SqlSinkConfig {
+            name: name.to_owned(),
+            target,
+            views: SinkViews::parse(name, views.as_ref())?,
+            every,
+        })
     }
-
-    /// Every deterministic view: what a sink holds that names none.
-    #[must_use]
-    pub fn all_views() -> Vec<ViewId> {
-        catalog::ids().filter(|view| view.def().deterministic).collect()
-    }
-}
-
-fn parse_views(sink: &str, names: Option<&OneOrMany<String>>) -> Result<Vec<ViewId>, SqlError> {
-    let Some(names) = names else { return Ok(SqlSinkConfig::all_views()) };
-    let unknown = |view: &String| SqlError::UnknownView { sink: sink.to_owned(), view: view.clone() };
-    let mut views: Vec<ViewId> = names
-        .as_slice()
-        .iter()
-        .map(|name| catalog::view(name).ok_or_else(|| unknown(name)))
-        .collect::<Result<_, _>>()?;
-    views.sort_unstable();
-    views.dedup();
-    Ok(views)
 }
 
 #[cfg(test)]

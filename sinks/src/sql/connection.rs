@@ -5,13 +5,13 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use worldflow_engine::realm::Progress;
-use worldflow_schemas::catalog::{ViewDef, ViewId};
+use worldflow_schemas::catalog::ViewDef;
 
 use super::cell::Cells;
 use super::config::Target;
 use super::error::SqlError;
 use super::read::read;
-use super::table::{Dialect, OWN_TABLES, shape};
+use super::table::{Dialect, quoted};
 use super::{postgres, sqlite};
 
 /// Dropping it ends the session, and with it an open transaction.
@@ -38,46 +38,11 @@ impl Connection {
         opened.map_err(|source| SqlError::Connect { target: target.to_string(), source })
     }
 
-    fn dialect(&self) -> Dialect {
+    pub(super) fn dialect(&self) -> Dialect {
         match self {
             Connection::Postgres(_) => Dialect::Postgres,
             Connection::Sqlite(_) => Dialect::Sqlite,
         }
-    }
-
-    /// Makes the tables of the views, or brings them to the views' present shape.
-    pub(super) async fn migrate(&mut self, views: &[ViewId]) -> Result<(), SqlError> {
-        self.begin("tables").await?;
-        for own in OWN_TABLES {
-            self.execute(own.to_owned()).await?;
-        }
-        let shapes = self.shapes().await?;
-        for view in views.iter().map(|view| view.def()) {
-            let old = shapes.get(view.name).map(String::as_str);
-            if old == Some(&shape(view)) {
-                continue;
-            }
-            for statement in self.dialect().migrate(old, view) {
-                tracing::debug!(view = view.name, statement, "changing a table");
-                self.execute(statement).await.map_err(|error| SqlError::table(view.name, error))?;
-            }
-            // Whoever writes this table next must compare it with the view, row by row.
-            self.write("DELETE FROM worldflow_frontier WHERE view = $1", &[view.name], &[]).await?;
-            let made = "INSERT INTO worldflow_tables (view, shape) VALUES ($1, $2) \
-                        ON CONFLICT (view) DO UPDATE SET shape = excluded.shape";
-            self.write(made, &[view.name, &shape(view)], &[]).await?;
-        }
-        self.commit().await
-    }
-
-    async fn shapes(&mut self) -> Result<FxHashMap<String, String>, SqlError> {
-        let sql = "SELECT view, shape FROM worldflow_tables";
-        Ok(match self {
-            Connection::Postgres(c) => sqlx::query_as(sql).fetch_all(&mut **c).await,
-            Connection::Sqlite(c) => sqlx::query_as(sql).fetch_all(&mut **c).await,
-        }?
-        .into_iter()
-        .collect())
     }
 
     /// Begins a transaction beside which no other of the same lock runs.
@@ -133,6 +98,16 @@ impl Connection {
         }?)
     }
 
+    /// Removes every row of a realm from a table.
+    pub(super) async fn delete_realm(&mut self, realm: &str, table: &str) -> Result<(), SqlError> {
+        let sql = format!("DELETE FROM {} WHERE \"realm\" = $1", quoted(table));
+        let (sql, realm) = (AssertSqlSafe(sql), realm.to_owned());
+        Ok(match self {
+            Connection::Postgres(c) => sqlx::query(sql).bind(realm).execute(&mut **c).await.map(drop),
+            Connection::Sqlite(c) => sqlx::query(sql).bind(realm).execute(&mut **c).await.map(drop),
+        }?)
+    }
+
     /// Inserts or replaces rows, whose keys must differ.
     pub(super) async fn upsert(&mut self, view: &ViewDef, rows: &[Cells]) -> Result<(), SqlError> {
         Ok(match self {
@@ -149,7 +124,7 @@ impl Connection {
         }?)
     }
 
-    async fn execute(&mut self, sql: String) -> Result<(), sqlx::Error> {
+    pub(super) async fn execute(&mut self, sql: String) -> Result<(), sqlx::Error> {
         match self {
             Connection::Postgres(c) => c.execute(AssertSqlSafe(sql)).await.map(drop),
             Connection::Sqlite(c) => c.execute(AssertSqlSafe(sql)).await.map(drop),
@@ -157,7 +132,12 @@ impl Connection {
     }
 
     /// Runs a statement with texts first, then numbers.
-    async fn write(&mut self, sql: &'static str, texts: &[&str], numbers: &[i64]) -> Result<(), SqlError> {
+    pub(super) async fn write(
+        &mut self,
+        sql: &'static str,
+        texts: &[&str],
+        numbers: &[i64],
+    ) -> Result<(), SqlError> {
         macro_rules! run {
             ($connection:expr) => {{
                 let query = texts.iter().fold(sqlx::query(sql), |query, text| query.bind((*text).to_owned()));

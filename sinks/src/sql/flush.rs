@@ -13,10 +13,11 @@ use tracing::trace;
 use worldflow_engine::PHASE;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::{Delta, Filter};
-use worldflow_schemas::catalog::{ViewDef, ViewId};
+use worldflow_schemas::catalog::{Catalog, ViewDef, ViewId};
 use worldflow_schemas::{Row, Tick};
 
 use super::cell::{Cell, Cells, cells};
+use super::config::SinkViews;
 use super::connection::{Connection, Frontier};
 use super::error::SqlError;
 use crate::view_at::{deltas_between, rows_at};
@@ -41,13 +42,24 @@ pub(super) struct Flushed {
 /// the ticks from which on this process's view store knows every change.
 pub(super) struct Flush {
     pub(super) realm: Realm,
-    pub(super) views: Vec<ViewId>,
+    pub(super) wanted: SinkViews,
     pub(super) target: String,
+    /// What the tables have been brought to on this connection.
+    shaped: Option<Shaped>,
     /// By view, the tick at which its table was first compared with the view in this process. The
     /// view store was filled by then, so from there on its deltas are complete.
     joined: FxHashMap<ViewId, Tick>,
     /// The last tick in which somebody was forgotten, that has left nothing in the database, if any; `None` before it was looked after.
     cleansed: Option<Tick>,
+}
+
+/// The catalog that the tables follow.
+struct Shaped {
+    catalog: Arc<Catalog>,
+    /// The views that have tables of their shapes.
+    views: Vec<ViewId>,
+    /// Those whose tables another realm has in another shape.
+    waiting: Vec<ViewId>,
 }
 
 /// What is to be done to one table.
@@ -59,12 +71,43 @@ enum Plan {
 }
 
 impl Flush {
-    pub(super) fn new(realm: Realm, views: Vec<ViewId>, target: String) -> Flush {
-        Flush { realm, views, target, joined: FxHashMap::default(), cleansed: None }
+    pub(super) fn new(realm: Realm, wanted: SinkViews, target: String) -> Flush {
+        Flush { realm, wanted, target, shaped: None, joined: FxHashMap::default(), cleansed: None }
+    }
+
+    /// The connection is another one: whose tables it sees, and what others have made of them, is not known.
+    pub(super) fn connected(&mut self) {
+        self.shaped = None;
+    }
+
+    /// Has the tables follow the catalog, when it has changed or somebody else's table is waited for.
+    async fn shape(&mut self, connection: &mut Connection) -> Result<(), SqlError> {
+        let catalog = self.realm.views.catalog();
+        if self.shaped.as_ref().is_some_and(|to| to.waiting.is_empty() && Arc::ptr_eq(&to.catalog, &catalog))
+        {
+            return Ok(());
+        }
+        let before = self.shaped.take().map(|shaped| shaped.waiting).unwrap_or_default();
+        let (name, mut views) = (self.realm.name.as_str(), self.wanted.of(&catalog));
+        let waiting = within(BEGIN_TIMEOUT, &self.target, connection.migrate(name, &views, &catalog)).await?;
+        for view in waiting.iter().filter(|view| !before.contains(view)) {
+            let hint = "give one of the views another name, or each realm a database";
+            tracing::warn!(
+                realm = name,
+                view = view.def().name,
+                hint,
+                "a view is not written: another realm's view of that name has other columns"
+            );
+        }
+        views.retain(|view| !waiting.contains(view));
+        self.joined.retain(|view, _| views.contains(view));
+        self.shaped = Some(Shaped { catalog, views, waiting });
+        Ok(())
     }
 
     /// Brings the tables to the realm's present tick. After an error the connection is of no use.
     pub(super) async fn run(&mut self, connection: &mut Connection) -> Result<Flushed, SqlError> {
+        self.shape(connection).await?;
         let name = self.realm.name.as_str();
         let begun = async {
             connection.begin(name).await?;
@@ -73,7 +116,8 @@ impl Flush {
         let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
         let (to, plans) = self.plan(&frontiers).await?;
         trace!(target: PHASE, "flush begins");
-        let written = async {
+        let written: Vec<ViewId> = plans.iter().map(|(view, _)| *view).collect();
+        let writing = async {
             let mut rows = 0;
             for (view, plan) in plans {
                 rows += match plan {
@@ -85,10 +129,10 @@ impl Flush {
             connection.commit().await?;
             Ok(rows)
         };
-        let rows = within(WRITE_TIMEOUT, &self.target, written).await?;
+        let rows = within(WRITE_TIMEOUT, &self.target, writing).await?;
         trace!(target: PHASE, "flush ends");
-        for view in &self.views {
-            self.joined.entry(*view).or_insert(to.tick);
+        for view in written {
+            self.joined.entry(view).or_insert(to.tick);
         }
         self.cleanse(connection, to.tick).await?;
         Ok(Flushed { to, rows })
@@ -115,8 +159,8 @@ impl Flush {
         frontiers: &FxHashMap<String, Frontier>,
     ) -> Result<(Progress, Vec<(ViewId, Plan)>), SqlError> {
         let mut progress = self.realm.progress.clone();
-        let from: Vec<(ViewId, Option<Tick>)> = self
-            .views
+        let views = self.shaped.as_ref().map_or(&[][..], |shaped| &shaped.views);
+        let from: Vec<(ViewId, Option<Tick>)> = views
             .iter()
             .map(|view| {
                 let frontier = frontiers.get(view.def().name).filter(|f| f.epoch == self.realm.epoch);
@@ -144,7 +188,9 @@ impl Flush {
                     };
                     Some((view, plan))
                 };
-                from.into_iter().map(plan).collect::<Option<Vec<_>>>()
+                // What has just gone is left as it is, until the tables follow the catalog again.
+                let there = from.into_iter().filter(|(view, _)| store.get(*view).is_some());
+                there.map(plan).collect::<Option<Vec<_>>>()
             });
             match planned.await.expect("planning neither panics nor is cancelled") {
                 Some(plans) => return Ok((to, plans)),

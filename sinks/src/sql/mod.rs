@@ -15,11 +15,12 @@ mod postgres;
 mod read;
 mod sqlite;
 mod table;
+mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::{PostgresAddress, SqlSinkConfig, Target};
+pub use config::{PostgresAddress, SinkViews, SqlSinkConfig, Target};
 pub use error::SqlError;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -167,6 +168,7 @@ impl Run {
             let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(&self.config)).await;
             let silent = |_| SqlError::Silent { target, seconds: CONNECT_TIMEOUT.as_secs() };
             self.connection = Some(opened.map_err(silent)??);
+            self.flush.connected();
         }
         let connection = self.connection.as_mut().expect("just connected");
         self.flush.run(connection).await
@@ -280,7 +282,5 @@ async fn open(config: &SqlSinkConfig) -> Result<Connection, SqlError> {
         // When it cannot be made, opening the file says why.
         let _ = tokio::fs::create_dir_all(folder).await;
     }
-    let mut connection = Connection::open(&config.target).await?;
-    connection.migrate(&config.views).await?;
-    Ok(connection)
+    Connection::open(&config.target).await
 }

@@ -1,6 +1,6 @@
 //! The table of a view: its statements in each dialect, and what a change of the catalog means for it.
 
-use worldflow_schemas::catalog::{Column, ColumnType, ViewDef};
+use worldflow_schemas::catalog::{self, Column, ColumnType, ViewDef};
 
 /// Which database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -222,6 +222,14 @@ pub(crate) fn on_conflict(view: &ViewDef) -> String {
     format!("ON CONFLICT ({key}) DO UPDATE SET {}", sets.join(", "))
 }
 
+/// Whether a table was made for a designer's view, by its shape.
+pub(crate) fn is_designed(shape: &str) -> bool {
+    shape.lines().next().is_some_and(|line| line.ends_with(DESIGNED))
+}
+
+/// Stands at the end of the first line of the shape of a designer's view. [`Was::read`] passes over it.
+const DESIGNED: &str = " designed";
+
 /// What a table looks like, one line a column. Compared with what was written when it was made.
 pub(crate) fn shape(view: &ViewDef) -> String {
     let lines: Vec<String> = view
@@ -230,7 +238,8 @@ pub(crate) fn shape(view: &ViewDef) -> String {
         .enumerate()
         .map(|(place, column)| {
             let key = if place < view.key { " key" } else { "" };
-            format!("{} {:?}{key}", column.name, column.kind)
+            let designed = if place == 0 && catalog::view(view.name).is_none() { DESIGNED } else { "" };
+            format!("{} {:?}{key}{designed}", column.name, column.kind)
         })
         .collect();
     lines.join("\n")

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod database;
+pub mod designed;
 pub mod http;
 pub mod postgres;
 pub mod scenarios;
@@ -14,8 +15,9 @@ use tokio::sync::{broadcast, watch};
 use worldflow_engine::admission::Admission;
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
+use worldflow_engine::view_changes::ViewChanges;
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::catalog::{self, CatalogEdit, ViewId};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
@@ -66,6 +68,19 @@ impl Fake {
 
     /// Applies a tick: each row replaces the one of its key; `None` removes it.
     pub fn apply(&mut self, tick: Tick, writes: Vec<(ViewId, Vec<Value>, Option<Row>)>) {
+        self.edit(tick, &[], writes);
+    }
+
+    /// The same, of a tick that changes the catalog too.
+    pub fn edit(
+        &mut self,
+        tick: Tick,
+        edits: &[CatalogEdit],
+        writes: Vec<(ViewId, Vec<Value>, Option<Row>)>,
+    ) {
+        // What a name stood for goes with its rows.
+        let named = |view: &ViewId| edits.iter().any(|edit| edit.name.as_str() == view.def().name);
+        self.state.retain(|(view, _), _| !named(view));
         let mut changes: Vec<(ViewId, Row, Diff)> = Vec::new();
         for (view, key, row) in writes {
             let old = match row {
@@ -77,7 +92,7 @@ impl Fake {
             };
             changes.extend(old.map(|old| (view, old, -1)));
         }
-        self.realm.views.apply(tick, changes);
+        self.realm.views.apply_edits(tick, edits, ViewChanges::by_view(changes));
         self.history.insert(tick, self.state.clone());
         self.progress.send_replace(Progress { tick, utc_ms: tick.cast_signed() * 10 });
     }

@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use worldflow_schemas::catalog::FACTS;
+use worldflow_schemas::catalog::{FACTS, ViewId};
 use worldflow_schemas::{Row, Tick, Value};
-use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
+use worldflow_sinks::sql::{SinkStatus, SinkViews, SqlSink, SqlSinkConfig};
 
 use super::database::{Database, expected};
 use super::{Chance, Fake, VIEWS, int, random_write, sym};
+
+/// A sink of these views.
+fn named(views: &[ViewId]) -> SinkViews {
+    SinkViews::Named(views.iter().map(|view| view.def().name.to_owned()).collect())
+}
 
 pub fn config(database: &Database) -> SqlSinkConfig {
     SqlSinkConfig {
         name: "test".to_owned(),
         target: database.target(),
-        views: VIEWS.to_vec(),
+        views: named(&VIEWS),
         every: Duration::from_millis(1),
     }
 }
@@ -240,7 +245,7 @@ pub async fn left_out(database: &Database) {
     assert_eq!(written(database, &fake).await, 10);
     fake.put(6, FACTS, fact(realm, "f3", Value::Int(33)));
     let without = SqlSinkConfig {
-        views: VIEWS.into_iter().filter(|view| *view != FACTS).collect(),
+        views: named(&VIEWS.into_iter().filter(|view| *view != FACTS).collect::<Vec<_>>()),
         ..config(database)
     };
     let sink = SqlSink::open(without, fake.realm.clone());

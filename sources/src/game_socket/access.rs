@@ -7,7 +7,7 @@ use worldflow_engine::admission::Refusal;
 use worldflow_engine::view_store::Filter;
 use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
-use worldflow_schemas::catalog::{self, CATALOG, ColumnType, ViewDef, ViewId};
+use worldflow_schemas::catalog::{self, Catalog, ColumnType, ViewDef, ViewId};
 use worldflow_schemas::{ArcStr, Row, Sym, Value};
 
 use crate::check::{id_text, quote, refuse, suggest};
@@ -45,23 +45,21 @@ const OWN: [ViewId; 8] = [
     catalog::NPC_LINES,
 ];
 
-/// Whether the bearer may subscribe to a view at all.
+/// Whether the bearer may subscribe to a view at all. What a designer's view shows of whom nobody has said, so
+/// players do not see it.
 pub(super) fn may_subscribe(claims: &Claims, view: ViewId) -> bool {
     claims.role != Role::Player || PUBLIC.contains(&view) || OWN.contains(&view)
 }
 
 /// The names of the views that the bearer may subscribe to.
-pub(super) fn views_of(claims: &Claims) -> Vec<String> {
-    catalog::ids()
-        .filter(|view| may_subscribe(claims, *view))
-        .map(|view| view.def().name.to_owned())
-        .collect()
+pub(super) fn views_of(claims: &Claims, catalog: &Catalog) -> Vec<String> {
+    catalog.ids().filter(|view| may_subscribe(claims, *view)).map(|view| view.def().name.to_owned()).collect()
 }
 
 /// The view of that name, if the bearer may subscribe to it.
-pub(super) fn view(claims: &Claims, name: &str) -> Result<ViewId, Refusal> {
-    let Some(view) = catalog::view(name) else {
-        let hint = suggest(name, CATALOG.iter().map(|view| view.name), "GET /v1/views lists them");
+pub(super) fn view(claims: &Claims, catalog: &Catalog, name: &str) -> Result<ViewId, Refusal> {
+    let Some(view) = catalog.view(name) else {
+        let hint = suggest(name, catalog.names(), "GET /v1/views lists them");
         return Err(refuse("unknown_view", "view", format!("unknown view {}", quote(name)), hint));
     };
     if !may_subscribe(claims, view) {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Deserializer, Value};
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
+use worldflow_schemas::catalog::Catalog;
 
 use super::access::{self, Wanted};
 use super::frames::{self, Incoming};
@@ -29,7 +30,7 @@ fn check(name: &str, body: &Value) {
             assert!(!events.is_empty() && events.iter().all(|event| event.odd.is_none()), "{text}");
         }
         Incoming::Other(ClientFrame::Subscribe(subscribe)) => {
-            let view = access::view(&claims, &subscribe.view).expect("a view");
+            let view = access::view(&claims, &Catalog::built_in(), &subscribe.view).expect("a view");
             Wanted::new(&claims, view, &subscribe.r#where).unwrap_or_else(|refusal| panic!("{refusal:?}"));
         }
         Incoming::Other(_) => {}

@@ -32,7 +32,7 @@ use self::pending::Pending;
 pub(super) use self::resume::{Afresh, From, RESUMED, sum, term};
 use super::Limits;
 use super::access::Wanted;
-use super::inbox::{Change, Inbox, Pushed, What};
+use super::inbox::{Change, Ended, Inbox, Pushed, What};
 use super::shown::{Shown, Work};
 use super::stream::Streamed;
 use crate::check::matches;
@@ -48,11 +48,18 @@ struct Follow {
 #[derive(Debug)]
 struct State {
     tick: Tick,
-    views: Vec<Followers>,
+    /// Of views that anybody follows or has followed.
+    views: BTreeMap<ViewId, Followers>,
     follows: BTreeMap<EntryId, Follow>,
     /// For each kind that has been seen, who follows it; forgotten when a follow comes or goes.
     by_kind: FxHashMap<Sym, Vec<EntryId>>,
     pending: Pending,
+}
+
+impl State {
+    fn entry(&mut self, id: EntryId, view: ViewId) -> Option<&mut Entry> {
+        self.views.get_mut(&view)?.entries.get_mut(&id)
+    }
 }
 
 /// The hub of one realm.
@@ -74,7 +81,8 @@ impl Hub {
     /// A hub, and the tasks that drive it. They end with the realm, or when the hub is dropped.
     pub(super) fn open(realm: Realm, limits: &Limits, work: Arc<Work>) -> Arc<Hub> {
         let tick = realm.progress.borrow().tick;
-        let views = catalog::ids().map(|_| Followers::default()).collect();
+        // Grants that wait are kept in mind whether anybody follows them or not.
+        let views = BTreeMap::from([(catalog::GRANTS, Followers::default())]);
         let pending = Pending::of(&realm.views.read(catalog::GRANTS));
         let by_kind = FxHashMap::default();
         let state = State { tick, views, follows: BTreeMap::new(), by_kind, pending };
@@ -115,7 +123,7 @@ impl Hub {
         inbox: &Arc<Inbox>,
     ) -> usize {
         let mut state = self.lock();
-        let followers = &mut state.views[usize::from(view.0)];
+        let followers = state.views.entry(view).or_default();
         let (wanted, inbox) = (Arc::new(wanted), Arc::clone(inbox));
         let offered = (answers && view == catalog::GRANTS).then_some(None);
         followers.insert(view, id, Entry { inbox, wanted, live: false, offered });
@@ -125,21 +133,22 @@ impl Hub {
     /// Ends a subscription. Returns how many still follow the view.
     pub(super) fn unsubscribe(&self, id: EntryId, view: ViewId) -> usize {
         let mut state = self.lock();
-        let followers = &mut state.views[usize::from(view.0)];
+        let Some(followers) = state.views.get_mut(&view) else { return 0 };
         followers.remove(view, id);
         followers.entries.len()
     }
 
     /// What a subscription wants now.
     pub(super) fn wanted(&self, id: EntryId, view: ViewId) -> Option<Arc<Wanted>> {
-        self.lock().views[usize::from(view.0)].entries.get(&id).map(|entry| Arc::clone(&entry.wanted))
+        self.lock().entry(id, view).map(|entry| Arc::clone(&entry.wanted))
     }
 
     /// Changes what a subscription wants. One that has its rows is owed the difference, as of this tick.
     pub(super) fn change(&self, id: EntryId, view: ViewId, wanted: Wanted) {
         let wanted = Arc::new(wanted);
         let mut state = self.lock();
-        let Some(old) = state.views[usize::from(view.0)].remove(view, id) else { return };
+        let old = state.views.get_mut(&view).and_then(|followers| followers.remove(view, id));
+        let Some(old) = old else { return };
         let (inbox, offered) = (Arc::clone(&old.inbox), old.offered);
         let live = old.live && !inbox.crowded();
         if old.live && !live {
@@ -149,7 +158,8 @@ impl Hub {
             let what = What::Changed { old: old.wanted, new: Arc::clone(&wanted) };
             inbox.interlude(id.1, state.tick, what);
         }
-        state.views[usize::from(view.0)].insert(view, id, Entry { inbox, wanted, live, offered });
+        let entry = Entry { inbox, wanted, live, offered };
+        state.views.entry(view).or_default().insert(view, id, entry);
     }
 
     /// Offers grants again that have waited long enough, to all who may answer them.
@@ -158,7 +168,9 @@ impl Hub {
         let wait = length.ticks(u64::try_from(self.offer_again.as_millis()).unwrap_or(u64::MAX));
         let mut state = self.lock();
         let State { tick, views, pending, .. } = &mut *state;
-        for ((_, sub), entry) in &mut views[usize::from(catalog::GRANTS.0)].entries {
+        let entries =
+            views.get_mut(&catalog::GRANTS).into_iter().flat_map(|followers| &mut followers.entries);
+        for ((_, sub), entry) in entries {
             let Some(last) = entry.offered.as_mut() else { continue };
             if entry.live && !entry.inbox.crowded() {
                 let rows = pending.again(tick.saturating_sub(wait), &entry.wanted, last);
@@ -183,16 +195,18 @@ impl Hub {
         // When the store is too far ahead even so, the next tick's deltas cannot be whole either, and
         // everybody is owed a snapshot with them.
         let rows =
-            rows.unwrap_or_else(|| self.realm.views.read(view).rows(&wanted.filter()).cloned().collect());
+            rows.or_else(|| Some(self.realm.views.get(view)?.rows(&wanted.filter()).cloned().collect()));
         drop(state);
-        Some((tick, rows))
+        // A view that is gone has none; with the next tick its followers are told.
+        Some((tick, rows?))
     }
 
     fn begin(&self, id: EntryId, view: ViewId, state: &mut State) -> Option<(Tick, Arc<Wanted>)> {
-        let entry = state.views[usize::from(view.0)].entries.get_mut(&id)?;
+        let tick = state.tick;
+        let entry = state.entry(id, view)?;
         entry.live = true;
         entry.inbox.restart(id.1);
-        Some((state.tick, Arc::clone(&entry.wanted)))
+        Some((tick, Arc::clone(&entry.wanted)))
     }
 
     /// The rows, at a tick, that are wanted now and were not before, and those no longer wanted. `None`
@@ -238,7 +252,7 @@ impl Hub {
     pub(super) fn counts(&self) -> BTreeMap<String, u32> {
         let state = self.lock();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let views = catalog::ids().zip(&state.views).filter(|(_, followers)| !followers.entries.is_empty());
+        let views = state.views.iter().filter(|(_, followers)| !followers.entries.is_empty());
         let mut counts: BTreeMap<String, u32> = views
             .map(|(view, followers)| (view.def().name.to_owned(), count(followers.entries.len())))
             .collect();
@@ -254,11 +268,19 @@ impl Hub {
         let state = &mut *state;
         let mut woken: FxHashMap<SessionId, Arc<Inbox>> = FxHashMap::default();
         let mut behind: FxHashSet<SessionId> = FxHashSet::default();
-        for (view, followers) in catalog::ids().zip(&mut state.views) {
-            if followers.entries.is_empty() && view != catalog::GRANTS {
-                continue;
+        state.views.retain(|view, followers| {
+            let gone = !view.is_built_in() && self.realm.views.get(*view).is_none();
+            if gone {
+                end_all(*view, followers, &self.realm, &mut woken);
             }
-            let deltas = self.realm.views.read(view).since(state.tick);
+            !gone && (*view == catalog::GRANTS || !followers.entries.is_empty())
+        });
+        for (view, followers) in &mut state.views {
+            let view = *view;
+            let Some(deltas) = self.realm.views.get(view).map(|stored| stored.since(state.tick)) else {
+                // Gone in this moment: the next tick says so.
+                continue;
+            };
             let Some(deltas) = deltas else {
                 // More changed than the store holds: nobody's deltas can be whole.
                 if view == catalog::GRANTS {
@@ -279,7 +301,7 @@ impl Hub {
             }
         }
         for session in behind {
-            for followers in &mut state.views {
+            for followers in state.views.values_mut() {
                 let entries = followers.entries.iter_mut().filter(|((owner, _), _)| *owner == session);
                 entries.for_each(|(_, entry)| entry.live = false);
             }
@@ -336,6 +358,21 @@ impl Hub {
     }
 }
 
+/// Ends the subscriptions of a view that is no more, and says why.
+fn end_all(
+    view: ViewId,
+    followers: &mut Followers,
+    realm: &Realm,
+    woken: &mut FxHashMap<SessionId, Arc<Inbox>>,
+) {
+    let reshaped = realm.views.catalog().view(view.def().name).is_some();
+    let why = if reshaped { Ended::Reshaped } else { Ended::Removed };
+    for ((session, sub), entry) in followers.entries.drain() {
+        entry.inbox.end(sub, why);
+        woken.entry(session).or_insert(entry.inbox);
+    }
+}
+
 fn hand_out(
     view: ViewId,
     followers: &mut Followers,
@@ -369,7 +406,7 @@ fn hand_out(
 /// The wanted rows as of `tick`. The store may be ahead: what it has applied since is taken back. `None`
 /// when it no longer holds that.
 fn rows_at(realm: &Realm, view: ViewId, wanted: &Wanted, tick: Tick) -> Option<Vec<Row>> {
-    let stored = realm.views.read(view);
+    let stored = realm.views.get(view)?;
     let since = stored.since(tick)?;
     // The ids that are looked for are looked up here, when all of those rows are in the store.
     let filter = wanted.filter();

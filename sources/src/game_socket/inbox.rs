@@ -97,9 +97,20 @@ pub(super) enum What {
     Again(Vec<Row>),
 }
 
+/// Why a subscription has ended that its client has not ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// There is no such view any more.
+    Removed,
+    /// The view of that name has another shape.
+    Reshaped,
+}
+
 /// What the writer takes at once.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
+    /// Subscriptions that are over, since their views are.
+    pub(super) ended: Vec<(Sub, Ended)>,
     /// Subscriptions that go on where an earlier connection was: from this tick, with this running hash.
     pub(super) resumed: Vec<(u32, Tick, u64)>,
     /// Subscriptions that are owed a snapshot.
@@ -143,6 +154,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct State {
     subs: BTreeMap<u32, Waiting>,
+    ended: Vec<(Sub, Ended)>,
     interludes: Vec<Interlude>,
     stream: Stream,
     changes: usize,
@@ -235,10 +247,26 @@ impl Inbox {
     pub(super) fn close(&self, sub: u32) {
         let mut state = self.lock();
         state.subs.remove(&sub);
+        state.ended.retain(|(ended, _)| ended.id != sub);
         state.interludes.retain(|interlude| interlude.sub.id != sub);
         state.stream.close(sub);
         state.count_again();
         self.account(&mut state);
+    }
+
+    /// Ends a subscription whose view is no more; its client is told.
+    pub(super) fn end(&self, sub: u32, why: Ended) {
+        let mut state = self.lock();
+        let Some(waiting) = state.subs.remove(&sub) else { return };
+        state.ended.push((waiting.sub, why));
+        state.interludes.retain(|interlude| interlude.sub.id != sub);
+        state.count_again();
+        self.account(&mut state);
+    }
+
+    /// Whether there is such a subscription.
+    pub(super) fn stands(&self, sub: u32) -> bool {
+        self.lock().subs.contains_key(&sub)
     }
 
     /// Changes the least time between deltas of a subscription.
@@ -354,7 +382,11 @@ impl Inbox {
     pub(super) fn take(&self, now: Instant, complete: Tick) -> Taken {
         let mut state = self.lock();
         let state = &mut *state;
-        let mut taken = Taken { interludes: std::mem::take(&mut state.interludes), ..Taken::default() };
+        let mut taken = Taken {
+            interludes: std::mem::take(&mut state.interludes),
+            ended: std::mem::take(&mut state.ended),
+            ..Taken::default()
+        };
         state.behind.retain(|then| now.duration_since(*then) < REMEMBERED);
         taken.behind = state.behind.len();
         for (id, waiting) in &mut state.subs {

@@ -456,7 +456,7 @@ impl Session {
             max_frame_bytes: bytes(limits.frame_bytes),
             max_items: bytes(limits.items),
             max_subscriptions: limits.subscriptions,
-            views: access::views_of(&self.claims),
+            views: access::views_of(&self.claims, &realm.views.catalog()),
             sessions: self.room.sessions.load(Ordering::Relaxed),
             offer_again_s: u32::try_from(limits.offer_again.as_secs().max(1)).unwrap_or(u32::MAX),
         }

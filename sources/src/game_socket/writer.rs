@@ -16,16 +16,18 @@ use futures_util::{FutureExt, SinkExt};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
+use worldflow_proto::v1;
 use worldflow_proto::v1::server_frame::Frame;
 use worldflow_schemas::{Row, Tick};
 
 pub(super) use self::acks::{Unacked, ack, located};
 use super::frames;
 use super::hub::{Hub, SessionId};
-use super::inbox::{Inbox, Interlude, Sub, What};
+use super::inbox::{Ended, Inbox, Interlude, Sub, What};
 use super::session::End;
 use super::shown::Work;
 use super::stream::{Missed, Streamed};
+use crate::check::refuse;
 
 /// Rows of one frame: a client's buffers are not endless either.
 const MOST_ROWS: usize = 2_000;
@@ -213,6 +215,9 @@ impl<'a> Writer<'a> {
         if taken.behind > self.patience.behind {
             return Err(End::never_caught_up(self.patience.behind));
         }
+        for (sub, why) in taken.ended {
+            self.ended(sub, why).await?;
+        }
         for (sub, tick, hash) in taken.resumed {
             self.delivered.insert(sub, tick);
             self.hashes.insert(sub, hash);
@@ -236,6 +241,25 @@ impl<'a> Writer<'a> {
             self.inbox.written();
         }
         Ok(())
+    }
+
+    /// Says that a subscription is over, and why.
+    async fn ended(&mut self, sub: Sub, why: Ended) -> Result<(), End> {
+        self.delivered.remove(&sub.id);
+        self.hashes.remove(&sub.id);
+        let name = sub.view.def().name;
+        let refusal = match why {
+            Ended::Removed => {
+                let reason = format!("the view `{name}` is no more");
+                refuse("view_removed", "view", reason, "GET /v1/views lists those there are")
+            }
+            Ended::Reshaped => {
+                let reason = format!("the view `{name}` has other columns or another key now");
+                refuse("view_changed", "view", reason, "drop its rows and subscribe again")
+            }
+        };
+        self.plain(&Frame::Error(frames::error(&refusal, Some(sub.id.into())))).await?;
+        self.plain(&Frame::Unsubscribed(v1::Unsubscribed { id: sub.id, subscriber_count: 0 })).await
     }
 
     /// What was owed before, then what comes between deltas; or a whole snapshot, which holds what else

@@ -1,6 +1,7 @@
 //! The game socket over real loopback connections, in both encodings.
 
 mod bad_input;
+mod catalog;
 mod client;
 mod codes;
 mod following;

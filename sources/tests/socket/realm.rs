@@ -143,11 +143,16 @@ impl axum::serve::Listener for Listener {
 impl Server {
     /// Applies a tick of the test's own.
     pub(crate) fn tick(&self, changes: Vec<(ViewId, Row, Diff)>) -> Tick {
+        self.tick_with(|views, tick| drop(views.apply(tick, changes)))
+    }
+
+    /// The same, in which this is done to the views.
+    pub(crate) fn tick_with(&self, apply: impl FnOnce(&ViewStore, Tick)) -> Tick {
         let _one_at_a_time = self.publish_progress.lock().expect("no panic");
         let mut state = self.state.lock().expect("no panic");
         state.tick += 1;
         let tick = state.tick;
-        self.realm.views.apply(tick, changes);
+        apply(&self.realm.views, tick);
         self.progress.send_replace(at(tick));
         tick
     }

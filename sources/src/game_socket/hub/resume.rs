@@ -80,14 +80,15 @@ impl Hub {
         let (inbox, now, wanted) = {
             let mut state = self.lock();
             let now = state.tick;
-            let entry = state.views[usize::from(sub.view.0)].entries.get_mut(&id).ok_or(Afresh::TooOld)?;
+            let entry = state.entry(id, sub.view).ok_or(Afresh::TooOld)?;
             if from.tick > now {
                 return Err(Afresh::InFuture);
             }
             entry.live = true;
             (Arc::clone(&entry.inbox), now, Arc::clone(&entry.wanted))
         };
-        let held = self.realm.views.read(sub.view).resumed_since(from.tick).ok_or(Afresh::TooOld)?;
+        let held = self.realm.views.get(sub.view).and_then(|stored| stored.resumed_since(from.tick));
+        let held = held.ok_or(Afresh::TooOld)?;
         let mut missed = Vec::new();
         for delta in held.iter().filter(|delta| delta.tick <= now) {
             let wanted = delta.changes.iter().filter(|(row, _)| wanted.passes(row));
@@ -122,7 +123,7 @@ impl Hub {
     }
 
     fn not_live(&self, id: EntryId, view: ViewId) {
-        if let Some(entry) = self.lock().views[usize::from(view.0)].entries.get_mut(&id) {
+        if let Some(entry) = self.lock().entry(id, view) {
             entry.live = false;
             entry.inbox.owe(id.1);
         }

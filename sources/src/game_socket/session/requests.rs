@@ -10,6 +10,7 @@ use worldflow_engine::admission::{Batch, Item, Outcome, Refusal};
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
+use worldflow_schemas::catalog::{Column, ViewId};
 use worldflow_schemas::{ArcStr, Command, EventId, Input};
 
 use super::{End, Open, Out, Session, epoch_text};
@@ -24,6 +25,10 @@ use crate::tokens::Role;
 
 impl Session {
     pub(super) async fn act(&mut self, frame: ClientFrame, out: &Out) -> Result<Option<End>, Refusal> {
+        if matches!(frame, ClientFrame::Subscribe(_) | ClientFrame::Change(_) | ClientFrame::Follow(_)) {
+            // Numbers are free whose views are gone; whoever ends such a one is told as ever.
+            self.views.retain(|id, _| self.inbox.stands(*id));
+        }
         let about = match &frame {
             ClientFrame::Subscribe(frame) => Some(frame.id),
             ClientFrame::Change(frame) => Some(frame.id),
@@ -166,7 +171,7 @@ impl Session {
     }
 
     async fn subscribe(&mut self, frame: &v1::Subscribe, out: &Out) -> Result<(), Refusal> {
-        let view = access::view(&self.claims, &frame.view)?;
+        let view = access::view(&self.claims, &self.room.realm.views.catalog(), &frame.view)?;
         let wanted = Wanted::new(&self.claims, view, &frame.r#where)?;
         let period = period(frame.max_hz)?;
         self.may_open(frame.id)?;
@@ -188,7 +193,8 @@ impl Session {
             self.inbox.owe(frame.id);
         }
         let resume = resume.map(|resumed| resumed.map_or_else(Afresh::name, |()| RESUMED).to_owned());
-        let subscribed = v1::Subscribed { id: frame.id, subscriber_count: short(count), resume };
+        let (subscriber_count, schema) = (short(count), (!view.is_built_in()).then(|| schema(view)));
+        let subscribed = v1::Subscribed { id: frame.id, subscriber_count, resume, schema };
         out.frame(ServerFrame::Subscribed(subscribed)).await;
         // Only now may anything come of it, so that Subscribed comes first.
         self.inbox.release(frame.id);
@@ -225,7 +231,8 @@ impl Session {
         let player = (self.claims.role == Role::Player).then_some(self.claims.subject);
         let count = self.room.hub.follow((self.id, frame.id), frame.kinds.clone(), player, &self.inbox);
         let (id, subscriber_count) = (frame.id, short(count));
-        out.frame(ServerFrame::Subscribed(v1::Subscribed { id, subscriber_count, resume: None })).await;
+        let subscribed = v1::Subscribed { id, subscriber_count, resume: None, schema: None };
+        out.frame(ServerFrame::Subscribed(subscribed)).await;
         self.show();
         Ok(())
     }
@@ -297,6 +304,16 @@ fn sort(
         }
     }
     (items, unacked, reply)
+}
+
+/// What the rows of a view are.
+fn schema(view: ViewId) -> v1::ViewSchema {
+    let def = view.def();
+    let column = |column: &Column| v1::ColumnSchema {
+        name: column.name.to_owned(),
+        kind: column.kind.name().to_owned(),
+    };
+    v1::ViewSchema { key: short(def.key), columns: def.columns.iter().map(column).collect() }
 }
 
 fn short(n: usize) -> u32 {
