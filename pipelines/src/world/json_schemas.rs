@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
 use worldflow_sources::recording::MapDef;
 
+use super::templates::TemplateDef;
+
 /// Every schema: the file's name and its text.
 #[must_use]
 pub fn json_schemas() -> Vec<(&'static str, String)> {
@@ -19,6 +21,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
         ("npcs.schema.json", map_of::<NpcDef>("NPCs of a worldflow world that speak, by id")),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
+        ("templates.schema.json", map_of::<TemplateDef>("Templates of quests of a worldflow world, by id")),
         ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),
     ]
 }
