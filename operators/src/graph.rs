@@ -37,7 +37,7 @@ use crate::messages::{ClockNow, EntityTags, FactEffect, FactNow, LevelNow, Quest
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
-    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
+    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
@@ -70,6 +70,7 @@ enum Concluded {
     Effect(FactEffect),
     Level(LevelNow),
     Stands(QuestNow),
+    Spread(Spread),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -233,6 +234,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let next = conclusions.clone().flat_map(|conclusion| match conclusion {
         Conclusion::Effect(effect) => Some(Concluded::Effect(effect)),
         Conclusion::Stands(now) => Some(Concluded::Stands(now)),
+        Conclusion::Spread(spread) => Some(Concluded::Spread(spread)),
         Conclusion::Refused(_) => None,
     });
     next.concat(levels.now.map(Concluded::Level)).connect_loop(loop_handle);
@@ -282,7 +284,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             }),
             conclusions.flat_map(|conclusion| match conclusion {
                 Conclusion::Refused(refused) => Some(refused),
-                Conclusion::Effect(_) | Conclusion::Stands(_) => None,
+                Conclusion::Effect(_) | Conclusion::Stands(_) | Conclusion::Spread(_) => None,
             }),
             npcs.out,
         ]),
@@ -356,6 +358,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) if now.holder.scope != Scope::Player => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
             }
+            Concluded::Spread(spread) => vec![(spread.player.hash64(), PlayersIn::Spread(spread))],
             Concluded::Stands(_) | Concluded::Effect(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
@@ -401,12 +404,14 @@ impl<'scope> Shared<'_, 'scope> {
             }
             PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
             PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
+            PlayersOut::Member(member) => Some((member.party.route(), GroupsIn::Member(member))),
+            PlayersOut::Together(together) => Some((together.party.route(), GroupsIn::Together(together))),
             PlayersOut::Conclusion(_) => None,
         });
         let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
         let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
             Concluded::Stands(now) if now.holder.scope != Scope::Player => Some(now),
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Level(_) => None,
+            _ => None,
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => {
@@ -415,8 +420,13 @@ impl<'scope> Shared<'_, 'scope> {
             }
             _ => None,
         });
+        let levels = entered.concluded.clone().flat_map(|concluded| match concluded {
+            Concluded::Level(now) => Some(now),
+            _ => None,
+        });
         let inputs = vec![
             told,
+            broadcast(levels, peers, GroupsIn::Level),
             self.quest_edits(entered, GroupsIn::Define),
             broadcast(known.clock.clone(), peers, GroupsIn::Clock),
             broadcast(known.weather.clone(), peers, GroupsIn::Weather),
@@ -442,7 +452,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
             }
-            Concluded::Effect(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Spread(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
             Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),

@@ -68,6 +68,8 @@ pub const REJECTIONS: ViewId = ViewId(17);
 pub const ENGINE_STATS: ViewId = ViewId(18);
 /// Grants that are over, added up.
 pub const PAST_GRANTS: ViewId = ViewId(19);
+/// `quest_bindings`.
+pub const QUEST_BINDINGS: ViewId = ViewId(20);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -189,7 +191,7 @@ pub static CATALOG: &[ViewDef] = &[
             HOLDER,
             QUEST,
             INSTANCE,
-            col("state", Text, "hidden, available, active, ready, done, failed, expired, abandoned."),
+            col("state", Text, "hidden, available, offered, active, ready, done, failed, expired, abandoned."),
             col("stage", Text, "The open stage of an active instance."),
             col("since", ColumnType::Tick, "When this state was entered."),
             col("deadline", ColumnType::Tick, "When an active instance expires."),
@@ -270,8 +272,8 @@ pub static CATALOG: &[ViewDef] = &[
             col("player", Text, "Who is to be given it."),
             col("item", Text, "What: `experience` or an item."),
             col("amount", Int, "How much."),
-            col("status", Text, "pending, delivered or refused."),
-            col("reason", Text, "Why it was refused."),
+            col("status", Text, "pending, delivered, refused; revoked, flagged, clawback or taken when the completion was taken back."),
+            col("reason", Text, "Why it was refused, or not taken back."),
             col("tick", ColumnType::Tick, "When it was earned."),
         ],
         filters: &["player", "status"],
@@ -442,6 +444,23 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Answered grants that have left `grants`, added up.",
     },
+    ViewDef {
+        name: "quest_bindings",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("kind", Text, "branch, round or tapper."),
+            col("name", Text, "Of a branch the stage; else the kind."),
+            INSTANCE,
+            col("value", Any, "The branch, the number of the round, or the player."),
+        ],
+        filters: &["kind"],
+        deterministic: true,
+        doc: "What the present or last instance of a quest has settled: the branch by which a stage was done, the round of the open stage, and who was the first to add to it. Rows stay until the next instance begins.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -491,6 +510,7 @@ mod tests {
             (REJECTIONS, "rejections"),
             (ENGINE_STATS, "engine_stats"),
             (PAST_GRANTS, "past_grants"),
+            (QUEST_BINDINGS, "quest_bindings"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

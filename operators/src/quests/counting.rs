@@ -6,9 +6,9 @@ use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Aggregate, Complete};
 use worldflow_schemas::input::Scope;
 
+use super::branches::{Mark, Said, done_by};
 use super::core::{At, Core};
 use super::holder::{Extra, Instance};
-use super::lifecycle::is_complete;
 use super::messages::Gain;
 use super::plan::{Ix, Use};
 use super::saved::PieceKey;
@@ -67,7 +67,8 @@ impl Core {
                     return Now::Never;
                 }
                 let Some(quest) = self.plan.get(ix) else { return Now::Never };
-                quest.stages[usize::from(stage)].complete == Complete::Sequence
+                let stage = &quest.stages[usize::from(stage)];
+                stage.complete == Complete::Sequence || !stage.branches.is_empty()
             }
         };
         if within().is_some_and(|ticks| self.context.now - open.stage_opened > ticks) {
@@ -79,9 +80,8 @@ impl Core {
     /// Counts a hit that may count.
     pub(super) fn count(&mut self, hit: Counted) {
         let Counted { at, ix, used, event, player, gain } = hit;
-        let Core { plan, holders, .. } = self;
-        let Some(quest) = plan.get(ix) else { return };
-        let holder = &mut holders[at as usize];
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        let holder = &mut self.holders[at as usize];
         let together = holder.holder.scope != Scope::Player;
         let Some(open) = holder.instance_mut(ix) else { return };
         let Use::Objective { objective: number, .. } = used else {
@@ -131,8 +131,10 @@ impl Core {
             if sequence {
                 open.step_by = Some(event);
             }
-            if open.finisher.is_none() && is_complete(stage, &open.counters) {
-                open.finisher = Some(player);
+            if open.finisher.is_none()
+                && let Some(branch) = done_by(stage, &open.counters)
+            {
+                (open.finisher, open.winner) = (Some(player), Some(branch));
             }
         }
         if !open.touched {
@@ -142,6 +144,9 @@ impl Core {
         if !open.progressed {
             open.progressed = true;
             self.progressed.push((at, ix));
+        }
+        if together && quest.taps && !player.is_none() && self.record(at, ix).said(Mark::Tapper).is_none() {
+            self.mark_as(at, ix, Mark::Tapper, Some(Said::Id(player)));
         }
     }
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat};
+use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat, Since};
 
 use super::condition::depends;
 use super::core::{At, Core};
@@ -30,8 +30,7 @@ impl Core {
             self.hide_state(*at, ix);
         }
         let scope = def.map(|def| def.scope);
-        let resets =
-            def.is_some_and(|def| matches!(def.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
+        let resets = def.is_some_and(reads_baselines);
         for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
             if !resets || scope != Some(self.holders[at as usize].holder.scope) {
                 self.drop_baselines(at, ix);
@@ -54,8 +53,9 @@ impl Core {
             {
                 let old = old.as_ref().filter(|old| old.scope == new.scope);
                 self.plan_again(at, ix, old, new);
-                let never = self.record(at, ix).instance == 0;
-                if never && new.requires.is_none() {
+                let record = self.record(at, ix);
+                let never = record.instance == 0 && record.state == QuestState::Available;
+                if never && !new.is_gated() {
                     self.enter(at, ix, QuestState::Hidden);
                 }
                 if let Some(old) = old {
@@ -70,11 +70,13 @@ impl Core {
     /// The definition is gone for this holder: an open instance is abandoned, what was completed
     /// is kept.
     fn forget(&mut self, at: At, ix: Ix) {
+        self.unmark(at, ix, |_| true);
         match self.holders[at as usize].state(ix) {
             Some(state) if state.is_open() => self.close(at, ix, QuestState::Abandoned),
             Some(QuestState::Available) if self.record(at, ix).instance == 0 => {
                 self.enter(at, ix, QuestState::Hidden);
             }
+            Some(QuestState::Offered) => self.enter(at, ix, QuestState::Hidden),
             _ => self.cancel(at, ix),
         }
     }
@@ -94,7 +96,7 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
         let old_stage = &old.stages[usize::from(open.stage)];
         let Some(stage) = new.stage_of(old_stage.key) else {
-            self.restart(at, ix);
+            self.restart(at, ix, new);
             return;
         };
         let new_stage = &new.stages[usize::from(stage)];
@@ -139,13 +141,22 @@ impl Core {
     }
 
     /// The open stage is no longer there: the instance begins again at the first.
-    fn restart(&mut self, at: At, ix: Ix) {
+    fn restart(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         self.hide_shares(at, ix, |_| true);
         self.drop_shares(at, ix, |_| true);
+        self.unmark(at, ix, |_| true);
         if let Some(open) = self.holders[at as usize].instance_mut(ix) {
             let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new(open.number) };
             *open = Instance { extra: open.extra.take(), ..fresh };
         }
+        self.first_round(at, ix, new);
         self.open_stage(at, ix, 0);
     }
+}
+
+/// Whether a quest may count from a moment on that is kept: its last reset, or when it became available.
+fn reads_baselines(def: &QuestDef) -> bool {
+    let objectives = || def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+    def.repeat.as_ref().is_some_and(Repeat::is_dated)
+        || objectives().any(|(_, objective)| objective.since == Since::Available)
 }

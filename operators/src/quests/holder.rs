@@ -10,6 +10,7 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Row, Sym, Tick};
 
+use super::branches::{Mark, Said};
 use super::plan::Ix;
 use crate::messages::PlayerPlace;
 
@@ -48,6 +49,8 @@ pub(super) struct Record {
     pub(super) changed: Tick,
     pub(super) before: Option<(QuestState, u32)>,
     pub(super) touched: bool,
+    /// What the present or last instance has settled.
+    pub(super) marks: Vec<(Mark, Said)>,
     pub(super) shown: Option<(Shown, Row)>,
     pub(super) key: Option<Arc<[u8]>>,
 }
@@ -63,6 +66,7 @@ impl Record {
             changed: Tick::MAX,
             before: None,
             touched: false,
+            marks: Vec::new(),
             shown: None,
             key: None,
         }
@@ -105,6 +109,8 @@ pub(super) struct Instance {
     pub(super) failed: bool,
     /// Who completed the stage in this tick.
     pub(super) finisher: Option<Sym>,
+    /// By which branch.
+    pub(super) winner: Option<Sym>,
     /// The event that last completed a step of a sequence: it counts for no other.
     pub(super) step_by: Option<u32>,
     pub(super) counters: SmallVec<[Counter; 3]>,
@@ -199,6 +205,7 @@ impl Instance {
             progressed: false,
             failed: false,
             finisher: None,
+            winner: None,
             step_by: None,
             counters: SmallVec::new(),
             extra: None,

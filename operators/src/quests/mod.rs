@@ -7,6 +7,8 @@
 //! matches every event as of its tick, the groups' half counts what was matched. Both take base
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
+mod asked;
+mod branches;
 mod closing;
 mod condition;
 mod context;
@@ -19,14 +21,18 @@ mod ledger;
 mod lifecycle;
 mod matcher;
 mod messages;
+mod offers;
 mod plan;
 mod players;
+mod rewards;
 mod rows;
 mod saved;
+mod sharing;
 
 pub(crate) use condition::Cond;
 pub(crate) use context::{Actor, Context};
 pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
 pub(crate) use plan::Plan;
+pub use sharing::{Member, SharedHit, Spread, Together};
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};

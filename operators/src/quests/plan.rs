@@ -10,15 +10,18 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{
-    Accept, Aggregate, Complete, Condition, Effect, ObjectiveDef, QuestDef, Repeat, Reset, RewardTo, Since,
-    Span, TurnIn, WorldDef,
+    Accept, Aggregate, Complete, Condition, Credit, Effect, ObjectiveDef, OnRevoke, QuestDef, Repeat, Reset, RewardTo,
+    Since, Span, TurnIn, Window, WorldDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
+use super::branches::{Ways, ways};
 use super::condition::{Cond, depends};
 use super::matcher::Matcher;
 use super::messages::Gain;
+use super::offers::Pools;
+use super::rewards::SlotPlan;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
 pub(crate) type Ix = u32;
@@ -48,6 +51,8 @@ pub(crate) struct Plan {
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// Pools, with the quests that they offer.
+    pub(super) pools: Pools,
     /// Quests that NPCs ask about.
     pub(crate) followed: FxHashSet<Ix>,
 }
@@ -57,10 +62,16 @@ pub(crate) struct Plan {
 pub(super) struct QuestPlan {
     pub(super) quest: Sym,
     pub(super) scope: Scope,
-    pub(super) auto: bool,
+    pub(super) accept: Accept,
     pub(super) turn_in: TurnIn,
+    pub(super) credit: Credit,
     pub(super) requires: Option<Cond>,
     pub(super) exclusive: Sym,
+    /// The pool, or [`Sym::NONE`].
+    pub(super) pool: Sym,
+    pub(super) window: Option<Window>,
+    /// An active instance expires at the window's end.
+    pub(super) closes: bool,
     pub(super) depends: u16,
     pub(super) deadline: Option<Span>,
     pub(super) fail_when: Option<Cond>,
@@ -69,12 +80,17 @@ pub(super) struct QuestPlan {
     pub(super) reset: Option<Reset>,
     pub(super) stages: Vec<StagePlan>,
     pub(super) patterns: Vec<PatternPlan>,
-    /// Slot, item, amount; in order of the slots' names.
-    pub(super) rewards: Vec<(Sym, Sym, u32)>,
+    /// In order of the slots' names.
+    pub(super) rewards: Vec<SlotPlan>,
     pub(super) to: RewardTo,
-    pub(super) effects: Vec<(Sym, FactChange)>,
+    pub(super) on_revoke: OnRevoke,
+    /// Whether it is noted who was the first to add to it.
+    pub(super) taps: bool,
+    pub(super) effects: Vec<(Sym, FactChange, Ways)>,
     /// Lifetime counters that are read from the last reset on.
     pub(super) since_reset: Vec<u16>,
+    /// Lifetime counters that are read from when the quest became available on.
+    pub(super) since_available: Vec<u16>,
 }
 
 /// A stage.
@@ -86,6 +102,10 @@ pub(super) struct StagePlan {
     pub(super) complete: Complete,
     pub(super) objectives: Vec<ObjectivePlan>,
     pub(super) reads_lifetime: bool,
+    /// In the order of the file.
+    pub(super) branches: Vec<Sym>,
+    pub(super) times: u32,
+    pub(super) after: Ways,
 }
 
 /// An objective.
@@ -97,6 +117,8 @@ pub(super) struct ObjectivePlan {
     pub(super) need: u32,
     pub(super) of: Option<Sym>,
     pub(super) optional: bool,
+    /// The branch, or [`Sym::NONE`].
+    pub(super) branch: Sym,
     pub(super) hidden_until: Vec<u16>,
     pub(super) since: Since,
     pub(super) lifetime: Option<u16>,
@@ -139,6 +161,8 @@ pub(super) struct UpdatePlan {
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     pub(super) players: Vec<(Ix, u16, Use)>,
+    /// Those of players' quests that count for others of the party, too.
+    pub(super) shared: Vec<(Ix, u16, Use)>,
     pub(super) groups: Vec<(Ix, u16)>,
     pub(super) lifetimes: Vec<u16>,
     pub(super) updates: Vec<u16>,
@@ -150,7 +174,7 @@ fn small(n: usize) -> u16 {
 
 impl Plan {
     pub(crate) fn new(world: &WorldDef) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Plan { pools: Pools::new(world), ..Plan::default() };
         for (name, region) in &world.regions {
             if let Some(zone) = &region.zone {
                 plan.zones.insert(Sym::new(name), Sym::new(zone));
@@ -268,6 +292,7 @@ impl Plan {
         self.spans.clear();
         self.facts_named.clear();
         self.quests_named.clear();
+        self.pools.clear();
         let mut by_name: Vec<Ix> = self.ix_of.values().copied().collect();
         by_name.sort_by(|a, b| self.names[*a as usize].cmp_text(self.names[*b as usize]));
         for ix in by_name {
@@ -275,9 +300,10 @@ impl Plan {
             if !plan.exclusive.is_none() {
                 self.rivals.entry(plan.exclusive).or_default().push(ix);
             }
-            if plan.auto || plan.requires.is_some() || !plan.exclusive.is_none() {
+            if plan.accept == Accept::Auto || plan.is_gated() || !plan.exclusive.is_none() {
                 self.tested.push(ix);
             }
+            self.pools.add(ix, &plan);
             if plan.fail_when.is_some() {
                 self.failing.push(ix);
             }
@@ -329,6 +355,9 @@ impl Plan {
             for (place, pattern) in plan.patterns.iter().enumerate().filter(|(_, p)| fits(&p.matcher)) {
                 if plan.scope == Scope::Player {
                     found.players.push((ix, small(place), pattern.used));
+                    if plan.credit != Credit::Own {
+                        found.shared.push((ix, small(place), pattern.used));
+                    }
                 } else {
                     found.groups.push((ix, small(place)));
                 }
@@ -373,6 +402,9 @@ impl QuestPlan {
                 key: name.hash64(),
                 complete: stage.complete,
                 reads_lifetime: objectives.iter().any(|objective| objective.since != Since::Accept),
+                branches: branches_of(&objectives),
+                times: stage.times.max(1),
+                after: ways(&stage.after),
                 objectives,
             });
         }
@@ -381,19 +413,29 @@ impl QuestPlan {
         }
         let exclusive = def.exclusive_group.as_deref().map_or(Sym::NONE, Sym::new);
         let mut depends = requires.as_ref().map_or(0, Cond::depends);
+        if def.pool.is_some() || def.window.is_some() {
+            depends |= depends::DATES;
+        }
         if !exclusive.is_none() {
             depends |= depends::QUESTS;
         }
-        let since_reset: BTreeSet<u16> = (stages.iter().flat_map(|stage: &StagePlan| &stage.objectives))
-            .filter(|objective| objective.since == Since::Reset)
-            .filter_map(|objective| objective.lifetime)
-            .collect();
+        let read_since = |since: Since| -> Vec<u16> {
+            let objectives = stages.iter().flat_map(|stage: &StagePlan| &stage.objectives);
+            let lifetimes = objectives.filter(|objective| objective.since == since);
+            let lifetimes: BTreeSet<u16> = lifetimes.filter_map(|objective| objective.lifetime).collect();
+            lifetimes.into_iter().collect()
+        };
+        let (since_reset, since_available) = (read_since(Since::Reset), read_since(Since::Available));
         QuestPlan {
             quest,
             scope: def.scope,
-            auto: def.accept == Accept::Auto,
+            accept: def.accept,
             turn_in: def.turn_in,
+            credit: def.credit,
             exclusive,
+            pool: def.pool.as_deref().map_or(Sym::NONE, Sym::new),
+            window: def.window.as_ref().and_then(|window| Window::new(window).ok()),
+            closes: def.window.as_ref().is_some_and(|window| window.closes),
             depends,
             requires,
             deadline: def.deadline,
@@ -403,11 +445,20 @@ impl QuestPlan {
             repeat: def.repeat.clone(),
             stages,
             patterns,
-            rewards: rewards(def),
-            to: def.rewards.to.clone().unwrap_or(RewardTo::Contributors { at_least: 1 }),
+            rewards: SlotPlan::all(&def.rewards),
+            to: def.rewards.to.clone().unwrap_or(RewardTo::Contributors { at_least: 1, percent: 0 }),
+            on_revoke: def.rewards.on_revoke,
+            taps: (def.rewards.slots.values().map(|slot| &slot.to).chain([&def.rewards.to]))
+                .any(|to| matches!(to, Some(RewardTo::Tapper {}))),
             effects: def.effects.iter().filter_map(effect).collect(),
-            since_reset: since_reset.into_iter().collect(),
+            since_reset,
+            since_available,
         }
+    }
+
+    /// Whether it is available only while something holds.
+    pub(super) fn is_gated(&self) -> bool {
+        self.requires.is_some() || !self.pool.is_none() || self.window.is_some()
     }
 
     /// What an event adds where one of the quest's patterns has accepted it.
@@ -426,20 +477,24 @@ impl QuestPlan {
     }
 }
 
-fn rewards(def: &QuestDef) -> Vec<(Sym, Sym, u32)> {
-    let experience = Sym::new("experience");
-    let mut all: Vec<(Sym, Sym, u32)> =
-        def.rewards.experience.into_iter().map(|amount| (experience, experience, amount)).collect();
-    all.extend(
-        (def.rewards.slots.iter()).map(|(id, slot)| (Sym::new(id), Sym::new(&slot.item), slot.amount)),
-    );
-    all
+fn branches_of(objectives: &[ObjectivePlan]) -> Vec<Sym> {
+    let mut branches = Vec::new();
+    for objective in objectives {
+        if !objective.branch.is_none() && !branches.contains(&objective.branch) {
+            branches.push(objective.branch);
+        }
+    }
+    branches
 }
 
-fn effect(def: &Effect) -> Option<(Sym, FactChange)> {
+fn effect(def: &Effect) -> Option<(Sym, FactChange, Ways)> {
     Some(match def {
-        Effect::Set { fact, to } => (Sym::new(fact), FactChange::Set(Value::from_json(to)?)),
-        Effect::Add { fact, by } => (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?)),
+        Effect::Set { fact, to, after } => {
+            (Sym::new(fact), FactChange::Set(Value::from_json(to)?), ways(after))
+        }
+        Effect::Add { fact, by, after } => {
+            (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?), ways(after))
+        }
     })
 }
 
@@ -455,6 +510,7 @@ impl ObjectivePlan {
             need,
             of: def.of.as_deref().map(Sym::new),
             optional: def.optional,
+            branch: def.branch.as_deref().map_or(Sym::NONE, Sym::new),
             hidden_until: def.hidden_until.iter().filter_map(place).collect(),
             since: def.since,
             lifetime: lifetime

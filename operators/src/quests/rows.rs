@@ -17,13 +17,17 @@ use crate::messages::QuestNow;
 pub(super) struct Names {
     pub(super) realm: Sym,
     scopes: [Sym; 7],
-    states: [Sym; 8],
+    states: [Sym; 9],
     pub(super) pending: Sym,
     pub(super) delivered: Sym,
     pub(super) refused: Sym,
+    pub(super) revoked: Sym,
+    pub(super) flagged: Sym,
+    pub(super) clawback: Sym,
+    pub(super) taken: Sym,
 }
 
-const STATES: [QuestState; 8] = [
+const STATES: [QuestState; 9] = [
     QuestState::Hidden,
     QuestState::Available,
     QuestState::Active,
@@ -32,6 +36,7 @@ const STATES: [QuestState; 8] = [
     QuestState::Failed,
     QuestState::Expired,
     QuestState::Abandoned,
+    QuestState::Offered,
 ];
 
 impl Names {
@@ -43,6 +48,10 @@ impl Names {
             pending: Sym::new("pending"),
             delivered: Sym::new("delivered"),
             refused: Sym::new("refused"),
+            revoked: Sym::new("revoked"),
+            flagged: Sym::new("flagged"),
+            clawback: Sym::new("clawback"),
+            taken: Sym::new("taken"),
         }
     }
 

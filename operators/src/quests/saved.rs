@@ -10,12 +10,14 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{ArcStr, Sym, Tick};
 
+use super::branches::{Mark, Said};
 use super::core::{At, Core};
 use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
 use super::ledger::{Grant, Past, PastKey};
 use super::lifecycle::ripen;
 use super::messages::Conclusion;
 use super::plan::{Ix, LifetimePlan};
+use super::sharing::Spread;
 use crate::messages::{FactEffect, QuestNow};
 use crate::piece;
 
@@ -42,6 +44,10 @@ pub(super) enum PieceKey {
     Updates(Holder),
     /// Grants that are over: [`Past`].
     Past(PastKey),
+    /// What the present or last instance of a quest has settled: [`Said`].
+    Mark(Holder, Sym, Mark),
+    /// What events of a party in the last tick count for others: `(Tick, Vec<Spread>)`.
+    Spread(Holder),
 }
 
 /// A record and its open instance.
@@ -206,7 +212,7 @@ impl Core {
     }
 
     /// Builds the state from its pieces, and emits what it implies at the end of `tick`. Returns
-    /// whose pieces of updates the next tick must remove.
+    /// whose pieces of updates, or of what is shared, the next tick must remove.
     pub(super) fn restore(&mut self, tick: Tick, pieces: Vec<BaseRow>) -> Vec<Holder> {
         let mut updated = Vec::new();
         self.context.now = tick;
@@ -257,7 +263,12 @@ impl Core {
                     let (_, (_, effects)): (PieceKey, (Tick, Vec<FactEffect>)) = piece::read(&row);
                     self.out.out.extend(effects.into_iter().map(Conclusion::Effect));
                 }
-                PieceKey::Share(..) | PieceKey::Seen(..) => extras.push((key, row)),
+                PieceKey::Spread(party) => {
+                    updated.push(party);
+                    let (_, (_, spread)): (PieceKey, (Tick, Vec<Spread>)) = piece::read(&row);
+                    self.out.out.extend(spread.into_iter().map(Conclusion::Spread));
+                }
+                PieceKey::Share(..) | PieceKey::Seen(..) | PieceKey::Mark(..) => extras.push((key, row)),
             }
         }
         for (key, row) in extras {
@@ -319,6 +330,12 @@ impl Core {
 
     fn restore_extra(&mut self, key: PieceKey, row: &BaseRow) {
         let (holder, quest) = match key {
+            PieceKey::Mark(holder, quest, mark) => {
+                let (_, said): (PieceKey, Said) = piece::read(row);
+                let at = self.restored(holder);
+                let ix = self.plan.ix(quest);
+                return self.restore_mark(at, ix, mark, said);
+            }
             PieceKey::Share(holder, quest, _) | PieceKey::Seen(holder, quest, ..) => (holder, quest),
             _ => return,
         };

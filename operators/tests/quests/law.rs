@@ -65,6 +65,26 @@ fn quests() -> Vec<(&'static str, String)> {
             "e": {"event": "kill", "count": 9, "since": "ever", "lifetime": "kills"}, "r": {"event": "kill", "count": 4, "since": "reset", "lifetime": "kills"}}}}}"#,
         ),
         one(
+            "ways",
+            r#"{"title": "12", "accept": "auto", "turn_in": "manual", "repeat": {"always": {}}, "stages": {
+            "a": {"times": 2, "objectives": {"l": {"event": "kill", "branch": "left"}, "r": {"event": "gather", "branch": "right", "count": 2}}},
+            "b": {"after": {"a": "left"}, "objectives": {"k": {"event": "craft"}}},
+            "c": {"objectives": {"k": {"event": "kill", "count": 2}}}},
+            "rewards": {"on_revoke": "clawback", "slots": {"one": {"choice": {"bow": {"item": "bow"}, "axe": {"item": "axe"}}}, "two": {"item": "i", "after": {"a": "right"}}}},
+            "effects": [{"add": {"fact": "fame", "by": 1, "after": {"a": "left"}}}]}"#,
+        ),
+        one(
+            "shared",
+            r#"{"title": "14", "accept": "auto", "credit": "party_here", "repeat": {"always": {}}, "stages": {
+            "s": {"complete": "sequence", "objectives": {"a": {"event": "kill", "count": 2}, "b": {"event": "gather", "within": "200ms"}}}}}"#,
+        ),
+        one(
+            "asked",
+            r#"{"title": "13", "scope": "guild", "accept": "offered", "requires": {"not": {"weather": {"kind": "rain"}}}, "repeat": {"cooldown": "50ms"},
+            "stages": {"s": {"objectives": {"k": {"event": "kill", "count": 5}}}},
+            "rewards": {"on_revoke": "flag", "slots": {"first": {"item": "f", "to": {"tapper": {}}}, "all": {"item": "g", "amount": 7, "divided": true}, "most": {"item": "m", "plus": {"credit": 1}, "to": {"top": {"through": 1}}}}}}"#,
+        ),
+        one(
             "clan",
             r#"{"title": "11", "scope": "guild", "accept": "auto", "stages": {"s": {"objectives": {"e": {"event": "kill", "count": 12, "since": "ever", "lifetime": "guild_kills"}}}}}"#,
         ),
@@ -89,9 +109,11 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         let player = pick(&mut draw, &["ann", "bob", "cid", "dan", "-"]);
         let kind = pick(&mut draw, &["kill", "kill", "gather", "craft", "quest"]);
         if kind == "quest" {
-            let verb = pick(&mut draw, &["accept", "accept", "accept", "turn_in", "turn_in", "abandon"]);
+            let verb = pick(&mut draw, &[
+                    "accept", "accept", "accept", "turn_in", "turn_in", "abandon", "offer", "decline", "revoke",
+                ]);
             let quest = quests[pick(&mut draw, &ids)].0;
-            let region = pick(&mut draw, &["", " @moor"]);
+            let region = pick(&mut draw, &["", " @moor", " choose=bow"]);
             given.push(Given::Event(format!("{player} quest.{verb} {quest}{region}")));
         } else {
             let target = pick(&mut draw, &["wolf", "bear", "herb", "-"]);
@@ -107,7 +129,7 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         1 => given.push(weather(tick, "coast", pick(&mut draw, &["rain", "clear"]), 500_000)),
         2 | 3 => {
             let place =
-                pick(&mut draw, &["region=moor guild=g", "guild=h party=p", "", "region=fen guild=g"]);
+                pick(&mut draw, &["region=moor guild=g party=p", "guild=h party=p", "region=moor party=p", "", "region=fen guild=g"]);
             given.push(Given::Place(pick(&mut draw, &PLAYERS), at(place)));
         }
         4 => {

@@ -14,7 +14,7 @@ pub const MAX_FILE_BYTES: u64 = 4 << 20;
 pub const MAX_FILES: usize = 4096;
 
 /// The folders whose YAML files are read besides the YAML files at the top.
-pub(super) const FOLDERS: [&str; 5] = ["climates", "entities", "npcs", "quests", "schedules"];
+pub(super) const FOLDERS: [&str; 6] = ["climates", "entities", "npcs", "quests", "schedules", "templates"];
 
 /// The YAML files of a world.
 #[derive(Clone, Debug, Default)]

@@ -13,6 +13,7 @@ mod node;
 mod problem;
 mod shape;
 mod spot;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,8 @@ pub fn check(folder: &Folder) -> Problems {
 fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
-    let mut definitions = Definitions::collect(&documents, &mut problems);
+    let made = templates::expand(&documents, &mut problems);
+    let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     check::check(&definitions, folder, &mut problems);
     for problem in &mut problems.0 {
         if problem.snippet.is_none() {
@@ -133,6 +135,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
         }
     }
     problems.sort();
+    // A mistake in a template is one, however many quests are made of it.
+    problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);

@@ -2,5 +2,7 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod edits;
+mod lifecycle;
+mod rewards;
 mod script;
 mod worlds;

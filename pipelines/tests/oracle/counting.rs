@@ -33,6 +33,7 @@ impl Oracle {
                 }
             }
         }
+        self.share(tick, event);
         for holder in self.holders_of(event) {
             for (quest, def) in self.quests_of(holder) {
                 if self.held(holder, &quest).state.is_open() {
@@ -51,7 +52,7 @@ impl Oracle {
             return;
         }
         let (stage_name, stage) = &def.stages.0[stage];
-        let was_complete = is_complete(stage, &self.held(holder, quest).objectives);
+        let was_complete = done_by(stage, &self.held(holder, quest).objectives).is_some();
         let first_undone = self.held(holder, quest).objectives.iter().position(|progress| !progress.done);
         for (place, (name, objective)) in stage.objectives.iter().enumerate() {
             let progress = &self.held(holder, quest).objectives[place];
@@ -67,11 +68,15 @@ impl Oracle {
             if added > 0 && holder.scope != Scope::Player {
                 let key = (stage_name.to_owned(), name.to_owned(), event.player);
                 *held.credits.entry(key).or_insert(0) += i64::from(added);
+                if held.tapper.is_none() && !event.player.is_none() && super::rewards::taps(def) {
+                    held.tapper = Some(event.player);
+                }
             }
         }
         let held = self.held(holder, quest);
-        if !was_complete && is_complete(stage, &held.objectives) {
+        if !was_complete && let Some(branch) = done_by(stage, &held.objectives) {
             held.finisher = Some(event.player);
+            held.winner = Some(branch);
         }
     }
 }
@@ -84,10 +89,20 @@ pub(super) fn times(by: &serde_json::Number, amount: i64) -> Value {
     }
 }
 
-pub(super) fn is_complete(stage: &StageDef, objectives: &[Progress]) -> bool {
+/// The branch by which a stage is done, of several the first in the file; empty if it has none.
+pub(super) fn done_by(stage: &StageDef, objectives: &[Progress]) -> Option<String> {
+    let named: Vec<&String> = stage.objectives.iter().filter_map(|(_, def)| def.branch.as_ref()).collect();
+    if named.is_empty() {
+        return is_complete(stage, objectives, "").then(String::new);
+    }
+    named.into_iter().find(|branch| is_complete(stage, objectives, branch)).cloned()
+}
+
+fn is_complete(stage: &StageDef, objectives: &[Progress], branch: &str) -> bool {
     let all = stage.objectives.iter().zip(objectives);
-    let needed: Vec<bool> =
-        all.filter(|((_, def), _)| !def.optional).map(|(_, progress)| progress.done).collect();
+    let belongs = |def: &ObjectiveDef| def.branch.as_ref().is_none_or(|of| of == branch);
+    let all = all.filter(|((_, def), _)| !def.optional && belongs(def));
+    let needed: Vec<bool> = all.map(|(_, progress)| progress.done).collect();
     let done = needed.iter().filter(|done| **done).count();
     match stage.complete {
         Complete::All | Complete::Sequence => done == needed.len(),
@@ -97,7 +112,7 @@ pub(super) fn is_complete(stage: &StageDef, objectives: &[Progress]) -> bool {
 }
 
 /// Adds an event to an objective; returns by how much its value grew.
-fn add(def: &ObjectiveDef, event: &Event, progress: &mut Progress) -> u32 {
+pub(super) fn add(def: &ObjectiveDef, event: &Event, progress: &mut Progress) -> u32 {
     let (aggregate, need) = def.aggregate();
     let attribute = |name: &String| event.attribute(Sym::new(name)).cloned();
     let number = || match &def.of {

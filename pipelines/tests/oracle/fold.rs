@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
-    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, TurnIn,
+    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, Since, TurnIn,
 };
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
-use super::counting::{is_complete, times};
-use super::{Effect, Grant, Held, Oracle, Progress};
+use super::counting::{done_by, times};
+use super::offers::{next_stage, reset_after, reset_before, went};
+use super::rows::shown;
+use super::{Effect, Grant, Held, Oracle, Progress, gated};
 
 fn unheld() -> Held {
     Held {
@@ -26,6 +28,11 @@ fn unheld() -> Held {
         credits: BTreeMap::new(),
         finisher: None,
         goes_on: false,
+        available_from: 0,
+        winner: None,
+        branches: BTreeMap::new(),
+        round: 1,
+        tapper: None,
         failing: false,
         reopens: None,
     }
@@ -61,8 +68,16 @@ impl Oracle {
         }
         let of_kind =
             |kind: &'static str| events.iter().copied().filter(move |event| event.kind.as_str() == kind);
-        for event in of_kind("quest.accept") {
-            self.accept_event(tick, event);
+        for event in &events {
+            match event.kind.as_str() {
+                "quest.offer" => self.offer_event(tick, event),
+                "quest.accept" => self.accept_event(tick, event),
+                "quest.decline" => self.decline_event(tick, event),
+                _ => {}
+            }
+        }
+        for shared in std::mem::take(&mut self.shared) {
+            self.count_shared(tick, &shared);
         }
         for event in &events {
             if !event.kind.as_str().starts_with("quest.") {
@@ -80,6 +95,9 @@ impl Oracle {
         }
         for event in of_kind("quest.abandon") {
             self.abandon(tick, event);
+        }
+        for event in of_kind("quest.revoke") {
+            self.revoke(tick, event);
         }
         for holder in &touched {
             self.note(tick, *holder);
@@ -99,8 +117,7 @@ impl Oracle {
         }
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
-            let prerequisites = !self.quests[*quest].requires.is_empty();
-            held.instance > 0 || (held.state == QuestState::Available && prerequisites)
+            shown(&self.quests[*quest], held)
         });
         let records: BTreeMap<Arc<str>, (QuestState, i64)> =
             records.map(|(quest, held)| (quest.clone(), (held.state, held.completions))).collect();
@@ -122,8 +139,15 @@ impl Oracle {
             && due <= tick
         {
             self.leaving.remove(&(due, id.clone()));
-            let Grant { row, .. } = self.grants.remove(&id).expect("it is there until it goes");
+            let stays = self.grants.get(&id).is_none_or(|grant| grant.is_open());
+            if stays {
+                continue;
+            }
+            let Grant { row, .. } = self.grants.remove(&id).expect("it is there");
             self.note_grant(tick, &row, -1);
+            if ["revoked", "taken"].map(|status| json!(status)).contains(&row[10]) {
+                continue;
+            }
             let old = self.past_row(&row);
             self.gone.entry(past_of(&row)).or_default().push(row.clone());
             let new = self.past_row(&row);
@@ -157,19 +181,17 @@ impl Oracle {
     }
 
     fn answer(&mut self, tick: Tick, id: &str, delivered: bool, reason: &str) {
-        let Some(grant) = self.grants.get_mut(id).filter(|grant| !grant.answered) else {
+        let Some(grant) = self.grants.get(id).filter(|grant| grant.is_open()) else {
             self.refused += 1;
             return;
         };
-        let old = grant.row.clone();
-        let keep = self.world.grants.keep.ms / u64::from(self.world.tick_ms);
-        self.leaving.insert((tick.max(grant.earned + keep - 1) + 1, id.to_owned()));
-        grant.answered = true;
-        grant.row[10] = json!(if delivered { "delivered" } else { "refused" });
-        grant.row[11] = if delivered { serde_json::Value::Null } else { json!(reason) };
-        let new = grant.row.clone();
-        self.note_grant(tick, &old, -1);
-        self.note_grant(tick, &new, 1);
+        let status = match (grant.row[10] == "clawback", delivered) {
+            (true, true) => "taken",
+            (true, false) | (false, true) => "delivered",
+            (false, false) => "refused",
+        };
+        let reason = if delivered { serde_json::Value::Null } else { json!(reason) };
+        self.change_grant(tick, id, status, reason);
     }
 
     pub(super) fn quests_of(&self, holder: Holder) -> Vec<(Arc<str>, Arc<QuestDef>)> {
@@ -195,8 +217,9 @@ impl Oracle {
         })
     }
 
-    fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
+    pub(super) fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
         self.exclusive_free(holder, quest)
+            && self.is_offered(tick, holder, quest)
             && self.holds(tick, &self.quests[quest].requires, &self.by_itself(holder))
     }
 
@@ -206,7 +229,9 @@ impl Oracle {
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
             if held.goes_on {
-                let stage = held.stage + 1;
+                let stage = next_stage(def, held).expect("it goes on");
+                held.round = if stage == held.stage { held.round + 1 } else { 1 };
+                held.branches.remove(&def.stages.0[stage].0);
                 self.open_stage(tick, holder, quest, def, stage);
             } else if held.state == QuestState::Active {
                 reveal(def, held);
@@ -219,13 +244,21 @@ impl Oracle {
                 held.state = QuestState::Hidden;
                 held.since = tick;
             }
-            if !matches!(held.state, QuestState::Available | QuestState::Hidden) {
+            if !matches!(held.state, QuestState::Available | QuestState::Hidden | QuestState::Offered) {
                 continue;
             }
             let may = self.may_accept(tick, holder, quest);
             let held = self.held(holder, quest);
-            let state = if may { QuestState::Available } else { QuestState::Hidden };
+            let offered = held.state == QuestState::Offered;
+            let state = match may {
+                true if offered => QuestState::Offered,
+                true => QuestState::Available,
+                false => QuestState::Hidden,
+            };
             if state != held.state {
+                if state == QuestState::Available && (held.instance > 0 || gated(def)) {
+                    held.available_from = tick;
+                }
                 held.state = state;
                 held.since = tick;
             }
@@ -240,21 +273,25 @@ impl Oracle {
         let Some(def) = self.quests.get(quest).cloned() else { return self.refused += 1 };
         let Some(holder) = self.holder_for(def.scope, event) else { return self.refused += 1 };
         let held = self.held(holder, quest);
+        let waits = def.accept == Accept::Offered && held.state != QuestState::Offered;
         let taken = held.state.is_open() || held.state == QuestState::Done;
-        if taken || !self.may_accept(tick, holder, quest) {
+        if waits || taken || !self.may_accept(tick, holder, quest) {
             return self.refused += 1;
         }
         self.accept(tick, holder, quest, &def);
     }
 
     fn accept(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
-        let deadline = def.deadline.map(|span| tick + self.clock.ticks(span));
+        let span = def.deadline.map(|span| tick + self.clock.ticks(span));
+        let deadline = [span, self.closes(tick, def)].into_iter().flatten().min();
         if let Some(at) = deadline {
             self.look_at(at, holder);
         }
         let highest = self.highest.get(&holder).copied().unwrap_or(0);
         let held = self.held(holder, quest);
+        let was = matches!(held.state, QuestState::Available | QuestState::Offered);
         *held = Held {
+            available_from: if was { held.available_from } else { tick },
             instance: held.instance.max(highest) + 1,
             completions: held.completions,
             state: QuestState::Active,
@@ -271,6 +308,7 @@ impl Oracle {
         held.stage = stage;
         held.stage_opened = tick;
         held.finisher = None;
+        held.winner = None;
         held.goes_on = false;
         held.objectives = (opened.objectives.iter())
             .map(|(_, objective)| Progress {
@@ -287,7 +325,8 @@ impl Oracle {
 
     /// A reset lowers what objectives show that count since then.
     fn look_at_reset(&mut self, tick: Tick, holder: Holder, def: &QuestDef) {
-        if let Some(next) = self.reset_after(def, self.length.utc_ms(tick)) {
+        let next = def.repeat.as_ref().and_then(|repeat| reset_after(repeat, self.length.utc_ms(tick)));
+        if let Some(next) = next {
             self.look_at(self.length.tick_at(next).max(tick + 1), holder);
         }
     }
@@ -300,15 +339,19 @@ impl Oracle {
             }
             self.read_lifetime(tick, holder, &quest, &def);
             let held = self.held(holder, &quest);
-            if !is_complete(&def.stages.0[held.stage].1, &held.objectives) {
+            let (stage, stage_def) = &def.stages.0[held.stage];
+            let Some(branch) = held.winner.take().or_else(|| done_by(stage_def, &held.objectives)) else {
                 continue;
+            };
+            if !branch.is_empty() {
+                held.branches.insert(stage.clone(), branch);
             }
-            if held.stage + 1 < def.stages.len() {
+            if next_stage(&def, held).is_some() {
                 held.goes_on = true;
                 self.look_at(tick + 1, holder);
             } else if def.turn_in == TurnIn::Auto {
                 let finisher = held.finisher;
-                self.done(tick, holder, &quest, &def, finisher);
+                self.done(tick, holder, &quest, &def, finisher, "");
             } else {
                 held.state = QuestState::Ready;
                 held.since = tick;
@@ -326,9 +369,11 @@ impl Oracle {
                 let from = match objective.since {
                     Since::Reset => {
                         self.look_at_reset(tick, holder, def);
-                        let before = self.reset_before(def, self.length.utc_ms(tick));
+                        let repeat = def.repeat.as_ref().expect("checked");
+                        let before = reset_before(repeat, self.length.utc_ms(tick));
                         before.map_or(0, |ms| self.length.tick_at(ms))
                     }
+                    Since::Available => self.held(holder, quest).available_from,
                     _ => 0,
                 };
                 let name = objective.lifetime.clone().expect("checked");
@@ -353,7 +398,12 @@ impl Oracle {
         if self.held(holder, quest).state != QuestState::Ready {
             return self.refused += 1;
         }
-        self.done(tick, holder, quest, &def, Some(event.player));
+        let choose = event.attribute(Sym::new("choose")).map(ToString::to_string).unwrap_or_default();
+        let choices = self.choices(holder, quest, &def);
+        if !choices.is_empty() && !choices.contains(&choose) {
+            return self.refused += 1;
+        }
+        self.done(tick, holder, quest, &def, Some(event.player), &choose);
     }
 
     fn fail_and_expire(&mut self, tick: Tick, holder: Holder) {
@@ -383,39 +433,43 @@ impl Oracle {
         close(held, QuestState::Abandoned, tick);
     }
 
-    fn done(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef, finisher: Option<Sym>) {
+    fn done(
+        &mut self,
+        tick: Tick,
+        holder: Holder,
+        quest: &str,
+        def: &QuestDef,
+        finisher: Option<Sym>,
+        choose: &str,
+    ) {
         let reopens = self.reopens(def, tick);
         if let Some(at) = reopens {
             self.look_at(at, holder);
         }
+        let earned = self.earned(holder, quest, def, finisher, choose);
         let held = self.held(holder, quest);
-        let recipients = recipients(holder, def, held, finisher);
-        let instance = held.instance;
+        let (instance, branches) = (held.instance, held.branches.clone());
         held.completions += 1;
         held.reopens = reopens;
         close(held, QuestState::Done, tick);
-        for player in recipients {
-            let mut slots: Vec<(String, String, u32)> = Vec::new();
-            for (slot, reward) in &def.rewards.slots {
-                slots.push((slot.clone(), reward.item.clone(), reward.amount));
-            }
-            if let Some(experience) = def.rewards.experience {
-                slots.push(("experience".into(), "experience".into(), experience));
-                *self.experience.entry(player).or_insert(0) += i64::from(experience);
+        for (slot, player, item, amount) in earned {
+            if item == "experience" {
+                *self.experience.entry(player).or_insert(0) += i64::from(amount);
                 self.earned.push(player);
                 self.look_at(tick + 1, Holder { scope: Scope::Player, id: player });
             }
-            for (slot, item, amount) in slots {
-                self.grant(tick, holder, quest, instance, &slot, player, &item, amount);
-            }
+            self.grant(tick, holder, quest, instance, &slot, player, &item, amount);
         }
         for (place, effect) in def.effects.iter().enumerate() {
-            let (fact, change) = match effect {
-                EffectDef::Set { fact, to } => {
-                    (fact, FactChange::Set(Value::from_json(to).expect("a scalar")))
+            let (fact, change, after) = match effect {
+                EffectDef::Set { fact, to, after } => {
+                    (fact, FactChange::Set(Value::from_json(to).expect("a scalar")), after)
                 }
-                EffectDef::Add { fact, by } => (fact, FactChange::Add(times(by, 1))),
+                EffectDef::Add { fact, by, after } => (fact, FactChange::Add(times(by, 1)), after),
             };
+            if !went(after, &branches) {
+                continue;
+            }
             let Some(scope) = self.world.facts.get(fact).map(|def| def.scope) else { continue };
             let Some(whose) = self.holder_of(scope, &self.by_itself(holder)) else { continue };
             let order = (quest.to_owned(), holder.scope, holder.id.as_str(), place);
@@ -435,15 +489,7 @@ impl Oracle {
         item: &str,
         amount: u32,
     ) {
-        let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
-        let id = format!(
-            "{}/{}:{}/{instance}/{}/{}",
-            part(quest),
-            holder.scope.name(),
-            part(holder.id.as_str()),
-            part(slot),
-            part(player.as_str())
-        );
+        let id = super::rewards::grant_id(quest, holder, instance, slot, player);
         let row = vec![
             json!(self.realm.as_str()),
             json!(id),
@@ -463,7 +509,7 @@ impl Oracle {
             return;
         }
         self.note_grant(tick, &row, 1);
-        self.grants.insert(id, Grant { row, answered: false, earned: tick });
+        self.grants.insert(id, Grant { row, earned: tick });
     }
 }
 
@@ -482,7 +528,7 @@ fn level(experience: i64) -> i64 {
     level
 }
 
-fn close(held: &mut Held, state: QuestState, tick: Tick) {
+pub(super) fn close(held: &mut Held, state: QuestState, tick: Tick) {
     held.state = state;
     held.since = tick;
     held.deadline = None;
@@ -502,23 +548,4 @@ fn reveal(def: &QuestDef, held: &mut Held) {
     for ((_, def), progress) in stage.objectives.iter().zip(&mut held.objectives) {
         progress.hidden &= !def.hidden_until.iter().all(|name| done.contains(&name.as_str()));
     }
-}
-
-fn recipients(holder: Holder, def: &QuestDef, held: &Held, finisher: Option<Sym>) -> Vec<Sym> {
-    if holder.scope == Scope::Player {
-        return vec![holder.id];
-    }
-    let least = match &def.rewards.to {
-        Some(RewardTo::Finisher {}) => {
-            return finisher.into_iter().filter(|player| !player.is_none()).collect();
-        }
-        Some(RewardTo::Contributors { at_least }) => i64::from(*at_least),
-        None => 1,
-    };
-    let mut totals: BTreeMap<Sym, i64> = BTreeMap::new();
-    for ((_, _, player), amount) in &held.credits {
-        *totals.entry(*player).or_insert(0) += amount;
-    }
-    let enough = totals.into_iter().filter(|(player, total)| !player.is_none() && *total >= least);
-    enough.map(|(player, _)| player).collect()
 }

@@ -13,11 +13,16 @@ mod conditions;
 mod counting;
 mod facts;
 mod fold;
+mod offers;
 pub mod random;
+mod rewards;
 mod rows;
+mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use offers::{gated, reset_after, reset_before};
 
 use clock::{Clock, ClockNow};
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, Repeat, WorldDef};
@@ -97,6 +102,16 @@ pub struct Held {
     pub credits: BTreeMap<(String, String, Sym), i64>,
     /// The player with whose event the open stage was first done.
     pub finisher: Option<Sym>,
+    /// From when it has been available, if not always.
+    pub available_from: Tick,
+    /// The branch by which the open stage was first done in this tick; empty if it has none.
+    pub winner: Option<String>,
+    /// The branches by which stages were done.
+    pub branches: BTreeMap<String, String>,
+    /// How many times the open stage has been opened.
+    pub round: u32,
+    /// The player whose event was the first to be credited.
+    pub tapper: Option<Sym>,
     /// The next stage opens at the next tick.
     pub goes_on: bool,
     pub failing: bool,
@@ -107,8 +122,14 @@ pub struct Held {
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub row: Vec<serde_json::Value>,
-    pub answered: bool,
     pub earned: Tick,
+}
+
+impl Grant {
+    /// Whether an answer is waited for.
+    pub fn is_open(&self) -> bool {
+        self.row[10] == "pending" || self.row[10] == "clawback"
+    }
 }
 
 pub struct Oracle {
@@ -130,6 +151,8 @@ pub struct Oracle {
     pub updates: Vec<Effect>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
+    /// What events of this tick count for others in the next one.
+    pub shared: Vec<sharing::Shared>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
     pub experience: BTreeMap<Sym, i64>,
@@ -184,6 +207,7 @@ impl Oracle {
             updates: Vec::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
+            shared: Vec::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
             earned: Vec::new(),
@@ -215,6 +239,7 @@ impl Oracle {
         let edges = self.clock.edges(first, until, &self.conditions());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
+        self.sweeps.extend(self.dates(first, until));
         self.sweeps.insert(first);
         let none = Vec::new();
         let mut next = Some(first);
@@ -295,7 +320,7 @@ impl Oracle {
             let group = &self.quests[other].exclusive_group;
             group.is_some() && *group == def.exclusive_group && (state.is_open() || *completions > 0)
         });
-        let hidden = taken || !def.requires.is_empty();
+        let hidden = taken || gated(def);
         (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
     }
 
@@ -304,57 +329,10 @@ impl Oracle {
         match quest.repeat.as_ref()? {
             Repeat::Always {} => Some(tick + 1),
             Repeat::Cooldown(span) => Some(tick + self.clock.ticks(*span).max(1)),
-            Repeat::Daily { .. } | Repeat::Weekly { .. } => {
-                let reset = self.reset_after(quest, self.length.utc_ms(tick))?;
+            repeat => {
+                let reset = reset_after(repeat, self.length.utc_ms(tick))?;
                 Some(self.length.tick_at(reset).max(tick + 1))
             }
         }
     }
-
-    /// The first daily or weekly reset strictly after a moment.
-    pub fn reset_after(&self, quest: &QuestDef, after_ms: i64) -> Option<i64> {
-        (-1..=9).filter_map(|days| reset_near(quest, after_ms, days)).filter(|ms| *ms > after_ms).min()
-    }
-
-    /// The last daily or weekly reset at or before a moment.
-    pub fn reset_before(&self, quest: &QuestDef, at_ms: i64) -> Option<i64> {
-        (-9..=1).filter_map(|days| reset_near(quest, at_ms, days)).filter(|ms| *ms <= at_ms).max()
-    }
-}
-
-/// The reset on the day that is `days` after the local day of a moment, if that day has one.
-fn reset_near(quest: &QuestDef, ms: i64, days: i64) -> Option<i64> {
-    use worldflow_schemas::definitions::Weekday as W;
-    let (weekday, at, zone) = match quest.repeat.as_ref()? {
-        Repeat::Daily { at, zone } => (None, at, zone),
-        Repeat::Weekly { day, at, zone } => (Some(*day), at, zone),
-        _ => return None,
-    };
-    let zone = jiff::tz::TimeZone::get(zone).expect("checked");
-    let moment = jiff::Timestamp::from_millisecond(ms).expect("in range");
-    let date = moment.to_zoned(zone.clone()).date() + jiff::Span::new().days(days);
-    let wanted = weekday.map(|day| match day {
-        W::Monday => jiff::civil::Weekday::Monday,
-        W::Tuesday => jiff::civil::Weekday::Tuesday,
-        W::Wednesday => jiff::civil::Weekday::Wednesday,
-        W::Thursday => jiff::civil::Weekday::Thursday,
-        W::Friday => jiff::civil::Weekday::Friday,
-        W::Saturday => jiff::civil::Weekday::Saturday,
-        W::Sunday => jiff::civil::Weekday::Sunday,
-    });
-    if wanted.is_some_and(|wanted| wanted != date.weekday()) {
-        return None;
-    }
-    let (hour, minute) = at.split_once(':').expect("HH:MM");
-    let local = date.at(hour.parse().expect("hours"), minute.parse().expect("minutes"), 0, 0);
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    let found = match ambiguous.offset() {
-        jiff::tz::AmbiguousOffset::Gap { .. } => {
-            let about = ambiguous.later().expect("in range");
-            let day_before = about - jiff::SignedDuration::from_hours(24);
-            zone.following(day_before).next().expect("a gap is a transition").timestamp()
-        }
-        _ => ambiguous.earlier().expect("in range"),
-    };
-    Some(found.as_millisecond())
 }

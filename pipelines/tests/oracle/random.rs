@@ -97,6 +97,11 @@ fn world() -> WorldDef {
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
         },
+        "pools": {
+            "jobs": {"pick": 2, "every": {"daily": {"at": "04:00", "zone": "UTC"}}},
+            "own": {"pick": 1, "per": "holder", "closes": true,
+                    "every": {"calendar": {"at": ["04:01", "04:00"], "weekdays": ["monday"], "zone": "UTC"}}}
+        },
         // Some go while their quests go on, and some never.
         "grants": {"keep": "3s"},
         "lifetime": {
@@ -155,7 +160,7 @@ fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     pattern
 }
 
-fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> Json {
+fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) -> Json {
     let mut objective = pattern(draws, names);
     let need = 1 + draws.below(5);
     if draws.percent(10) {
@@ -176,7 +181,6 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> J
         _ => None,
     };
     if let Some(lifetime) = lifetime.filter(|_| draws.percent(15)) {
-        let since = if daily { "reset" } else { "ever" };
         return json!({"event": "kill", "count": need * 3, "since": since, "lifetime": lifetime});
     }
     objective
@@ -185,7 +189,16 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> J
 fn quest(draws: &mut Draws, names: &[String]) -> Json {
     let scope = if draws.percent(40) { "player" } else { draws.of(&SCOPES) };
     let mut quest = json!({"title": "a quest", "scope": scope});
-    quest["accept"] = json!(draws.of(&["auto", "manual"]));
+    quest["accept"] = json!(draws.of(&["auto", "auto", "manual", "manual", "offered"]));
+    if draws.percent(20) {
+        quest["pool"] = json!(draws.of(&["jobs", "own"]));
+    }
+    if scope == "player" && draws.percent(30) {
+        quest["credit"] = json!(draws.of(&["party", "party_here"]));
+    }
+    if draws.percent(15) {
+        quest["window"] = draws.of(&WINDOWS).parse().expect("JSON");
+    }
     quest["turn_in"] = json!(draws.of(&["auto", "auto", "manual"]));
     if draws.percent(35) {
         quest["requires"] = condition(draws, names, 2);
@@ -206,21 +219,46 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     match repeat {
         0 => quest["repeat"] = json!({"always": {}}),
         1 => quest["repeat"] = json!({"cooldown": draws.of(&["100ms", "5s", "6h world"])}),
-        2 => quest["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}}),
+        2 => {
+            quest["repeat"] = match draws.below(3) {
+                0 => json!({"daily": {"at": "04:00", "zone": "UTC"}}),
+                1 => json!({"monthly": {"day": 1, "at": "04:00", "zone": "UTC"}}),
+                _ => json!({"calendar": {"at": ["04:00", "04:01"], "months": [1], "zone": "UTC"}}),
+            };
+        }
         _ => {}
     }
     let mut stages = serde_json::Map::new();
+    let since = match draws.below(2) {
+        0 => "available",
+        _ if repeat == 2 => "reset",
+        _ => "ever",
+    };
+    let mut branched: Vec<String> = Vec::new();
     for stage in 0..1 + draws.below(3) {
         let mut objectives = serde_json::Map::new();
         let complete = draws.below(4);
-        let count = 1 + draws.below(3);
+        let branches = complete != 3 && draws.percent(25);
+        let count = if branches { 2 + draws.below(3) } else { 1 + draws.below(3) };
         for n in 0..count {
-            let mut objective = objective(draws, names, scope, repeat == 2);
+            let mut objective = objective(draws, names, scope, since);
             if complete != 3 && n > 0 && draws.percent(15) {
                 objective["optional"] = json!(true);
             }
             if complete != 3 && n > 0 && draws.percent(20) {
                 objective["hidden_until"] = json!(["o0"]);
+            }
+            // Each of the first two begins a branch; the others belong to one of them or to both.
+            let of = match n {
+                0 => 0,
+                1 => 1,
+                _ => draws.below(3),
+            };
+            if branches && of < 2 {
+                objective["branch"] = json!(["left", "right"][usize::try_from(of).expect("small")]);
+                if n < 2 {
+                    objective.as_object_mut().expect("an object").remove("optional");
+                }
             }
             objectives.insert(format!("o{n}"), objective);
         }
@@ -230,18 +268,39 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
             2 => json!("all"),
             _ => json!("sequence"),
         };
-        stages.insert(format!("s{stage}"), json!({"objectives": objectives, "complete": complete}));
+        let mut made = json!({"objectives": objectives, "complete": complete});
+        if draws.percent(20) {
+            made["times"] = json!(2 + draws.below(2));
+        }
+        if let Some(earlier) = branched.first().filter(|_| draws.percent(60)) {
+            made["after"] = json!({earlier: draws.of(&["left", "right"])});
+        }
+        if branches {
+            branched.push(format!("s{stage}"));
+        }
+        stages.insert(format!("s{stage}"), made);
     }
     quest["stages"] = Json::Object(stages);
     quest["rewards"] =
         json!({"experience": draws.of(&[0, 30, 120]), "slots": {"loot": {"item": "coin", "amount": 2}}});
+    for slot in 0..draws.below(3) {
+        let after = branched.first().filter(|_| draws.percent(50));
+        quest["rewards"]["slots"][format!("r{slot}")] = reward(draws, scope, after);
+    }
+    if quest["turn_in"] == "manual" && draws.percent(30) {
+        quest["rewards"]["slots"]["pick"] =
+            json!({"choice": {"bow": {"item": "long_bow"}, "axe": {"item": "broad_axe", "amount": 2}}});
+    }
+    match draws.below(4) {
+        0 => quest["rewards"]["on_revoke"] = json!("flag"),
+        1 => quest["rewards"]["on_revoke"] = json!("clawback"),
+        _ => {}
+    }
     if quest["rewards"]["experience"] == 0 {
         quest["rewards"].as_object_mut().expect("an object").remove("experience");
     }
-    match draws.below(3) {
-        0 => quest["rewards"]["to"] = json!({"finisher": {}}),
-        1 => quest["rewards"]["to"] = json!({"contributors": {"at_least": 1 + draws.below(3)}}),
-        _ => {}
+    if draws.percent(66) {
+        quest["rewards"]["to"] = to(draws);
     }
     if draws.percent(30) {
         quest["effects"] = json!([{"add": {"fact": "mood", "by": 2}}]);
@@ -251,6 +310,40 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
         }
     }
     quest
+}
+
+/// Around the minutes in which the inputs lie.
+const WINDOWS: [&str; 4] = [
+    r#"{"from": "2024-01-01 04:00", "zone": "UTC"}"#,
+    r#"{"until": "2024-01-01 04:00", "zone": "UTC", "closes": true}"#,
+    r#"{"from": "2024-01-01 05:00", "until": "2024-01-01 05:01", "zone": "Europe/Berlin", "closes": true}"#,
+    r#"{"from": "2023-12-31 23:00", "until": "2024-01-01 04:01", "zone": "UTC"}"#,
+];
+
+fn to(draws: &mut Draws) -> Json {
+    match draws.below(5) {
+        0 => json!({"finisher": {}}),
+        1 => json!({"tapper": {}}),
+        2 => json!({"top": {"from": 1 + draws.below(2), "through": 2}}),
+        3 => json!({"contributors": {"percent": draws.of(&[20, 34, 50])}}),
+        _ => json!({"contributors": {"at_least": 1 + draws.below(3)}}),
+    }
+}
+
+fn reward(draws: &mut Draws, scope: &str, after: Option<&String>) -> Json {
+    let mut slot = match draws.below(4) {
+        0 => json!({"table": {"a": {"item": "gem"}, "b": {"weight": 2}, "c": {"item": "rag", "amount": 3, "weight": 3}}}),
+        1 => json!({"item": "ore", "amount": 1 + draws.below(12), "divided": true}),
+        2 => json!({"item": "experience", "amount": 0, "plus": {"level": 7, "objectives": {"o0": 1}}}),
+        _ => json!({"item": "fur", "amount": draws.below(3), "plus": {"credit": 2, "level": 1}}),
+    };
+    if scope != "player" && draws.percent(40) {
+        slot["to"] = to(draws);
+    }
+    if let Some(stage) = after {
+        slot["after"] = json!({stage: draws.of(&["left", "right"])});
+    }
+    slot
 }
 
 fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick, number: u64) -> Input {
@@ -294,6 +387,9 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
                 "quest.turn_in",
                 "quest.turn_in",
                 "quest.abandon",
+                "quest.offer",
+                "quest.decline",
+                "quest.revoke",
             ]);
             Input::Event(Event {
                 at_ms,
@@ -304,7 +400,9 @@ fn input(draws: &mut Draws, quests: &BTreeMap<String, Arc<QuestDef>>, tick: Tick
                 target: Sym::new(names[usize::try_from(draws.below(names.len() as u64)).expect("small")]),
                 region: none_or(draws, &["moor", "town"], 60),
                 amount: 1,
-                with: None,
+                with: draws.percent(40).then(|| {
+                    vec![(Sym::new("choose"), Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"]))))].into()
+                }),
             })
         }
         15 | 16 => {

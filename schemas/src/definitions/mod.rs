@@ -12,9 +12,11 @@ mod only_map;
 mod ordered;
 mod quest;
 mod reset;
+mod reward;
 mod source;
 mod span;
 mod sql_view;
+mod window;
 mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
@@ -25,13 +27,15 @@ pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,
-    Slot, StageDef, TurnIn, Weekday,
+    Accept, After, Aggregate, CalendarTimes, Complete, Credit, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, Since,
+    StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
+pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
+pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
     LifetimeDef, MonthDef, MoonDef, PhaseDef, Priority, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef,

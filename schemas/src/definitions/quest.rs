@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::condition::{Condition, Test};
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
+use super::reward::Rewards;
 use super::span::Span;
+use super::window::WindowDef;
 use crate::input::Scope;
 
 /// A quest. Its id is its key in the file and never changes.
@@ -33,6 +35,15 @@ pub struct QuestDef {
     /// Of the quests with the same group, a holder has at most one open or done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive_group: Option<String>,
+    /// Whose events count for a player's quest: the player's own, or those of others of the party too.
+    #[serde(default, skip_serializing_if = "Credit::is_own")]
+    pub credit: Credit,
+    /// The pool that it belongs to: it is available only while the pool offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// When it is available, by the real calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowDef>,
     /// How long an instance may stay open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Span>,
@@ -64,6 +75,28 @@ pub enum Accept {
     Manual,
     /// As soon as it is available to a holder that is known.
     Auto,
+    /// By an event `quest.accept`, once a game server has offered it by an event `quest.offer`;
+    /// `quest.decline` says no.
+    Offered,
+}
+
+/// Whose events count for a player's quest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credit {
+    /// The player's own.
+    #[default]
+    Own,
+    /// Those of everyone in the player's party, too, one tick later.
+    Party,
+    /// As `party`, if the player is in the region of the event.
+    PartyHere,
+}
+
+impl Credit {
+    fn is_own(&self) -> bool {
+        *self == Credit::Own
+    }
 }
 
 /// How a quest is turned in.
@@ -101,6 +134,45 @@ pub enum Repeat {
         /// An IANA time zone.
         zone: String,
     },
+    /// Each month: `monthly: {day: 1, at: "04:00", zone: Europe/Berlin}`.
+    Monthly {
+        /// The day of the month; in a month that is shorter, its last.
+        day: u8,
+        /// `HH:MM`.
+        at: String,
+        /// An IANA time zone.
+        zone: String,
+    },
+    /// At every time that fits what is given, as cron has it:
+    /// `calendar: {at: ["06:00", "18:00"], weekdays: [monday, friday], zone: UTC}`.
+    Calendar(CalendarTimes),
+}
+
+/// Times of the real calendar; a day must fit all that is given.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarTimes {
+    /// The times of the day, each `HH:MM`.
+    pub at: OneOrMany<String>,
+    /// The days of the week; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weekdays: Vec<Weekday>,
+    /// The days of the month, 1 to 31; all when absent. A month that lacks a day passes it over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<u8>,
+    /// The months, 1 to 12; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<u8>,
+    /// An IANA time zone.
+    pub zone: String,
+}
+
+impl Repeat {
+    /// Whether it comes at times of the real calendar.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        !matches!(self, Repeat::Always {} | Repeat::Cooldown(_))
+    }
 }
 
 /// A day of the real week.
@@ -129,6 +201,24 @@ pub struct StageDef {
     /// Which objectives complete the stage; optional ones never matter.
     #[serde(default)]
     pub complete: Complete,
+    /// How many times it is done before the next stage opens.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u32,
+    /// The stage is there only if these earlier stages were done by these branches; else it is
+    /// passed over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub after: After,
+}
+
+/// Stages by id, and the branch by which each was done.
+pub type After = BTreeMap<String, String>;
+
+fn once() -> u32 {
+    1
+}
+
+fn is_once(times: &u32) -> bool {
+    *times == 1
 }
 
 /// Which objectives complete a stage.
@@ -191,13 +281,17 @@ pub struct ObjectiveDef {
     /// Whether the stage can be done without it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// The branch it belongs to: the first branch to be complete wins, and the stage is done by it.
+    /// An objective without one belongs to each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// Hidden, and not counting, until these objectives of the stage are done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_until: Vec<String>,
     /// From when events count.
     #[serde(default, skip_serializing_if = "Since::is_accept")]
     pub since: Since,
-    /// The lifetime counter behind `since: ever` and `since: reset`.
+    /// The lifetime counter behind `since: ever`, `available` and `reset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<String>,
 }
@@ -281,8 +375,10 @@ pub enum Since {
     /// From acceptance, and while the objective's stage is open.
     #[default]
     Accept,
-    /// From the quest's latest daily or weekly reset, before acceptance too; needs `lifetime`.
+    /// From the quest's latest reset by the calendar, before acceptance too; needs `lifetime`.
     Reset,
+    /// From when the quest became available, before acceptance too; needs `lifetime`.
+    Available,
     /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`.
     Ever,
 }
@@ -295,58 +391,6 @@ impl Since {
     }
 }
 
-/// What a completed instance earns.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rewards {
-    /// Experience for each player rewarded; the slot is named `experience`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub experience: Option<u32>,
-    /// Reward slots by stable id.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub slots: BTreeMap<String, Slot>,
-    /// Who is rewarded when the quest is held together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<RewardTo>,
-}
-
-impl Rewards {
-    /// Whether nothing is earned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Rewards::default()
-    }
-}
-
-/// A reward slot.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Slot {
-    /// What is given.
-    pub item: String,
-    /// How much.
-    #[serde(default = "one")]
-    pub amount: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// Who is rewarded for a quest held together.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RewardTo {
-    /// Everyone credited with at least this much over all its objectives (default: 1).
-    Contributors {
-        /// The least credit.
-        #[serde(default = "one")]
-        at_least: u32,
-    },
-    /// The player who turned it in, or whose event completed it.
-    Finisher {},
-}
-
 /// What completion does to a fact, one tick later.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -357,6 +401,9 @@ pub enum Effect {
         fact: String,
         /// Its new value.
         to: serde_json::Value,
+        /// Only if these stages were done by these branches.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        after: After,
     },
     /// `add: {fact: village_mood, by: 2}`
     Add {
@@ -364,5 +411,8 @@ pub enum Effect {
         fact: String,
         /// What is added.
         by: serde_json::Number,
+        /// Only if these stages were done by these branches.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        after: After,
     },
 }

@@ -4,14 +4,17 @@
 //! problem and never change a definition.
 
 mod climates;
+mod branches;
 mod clock;
 mod conditions;
 mod facts;
+mod dates;
 mod names;
 mod npcs;
 mod patterns;
 mod personal;
 mod quests;
+mod rewards;
 mod sources;
 mod unused;
 mod world;
@@ -35,6 +38,7 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_facts();
     checker.check_personal();
     checker.check_lifetime();
+    checker.check_pools();
     checker.check_tiers();
     checker.check_sources();
     checker.check_sinks();

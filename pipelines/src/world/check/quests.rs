@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::{
-    Complete, Condition, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, RewardTo, Since, StageDef,
-    TurnIn,
+    Complete, Condition, Credit, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, Since, StageDef,
 };
 use worldflow_schemas::input::Scope;
 
@@ -52,7 +51,17 @@ impl Checker<'_> {
             }
             self.check_condition(condition, spot.key("fail_when"));
         }
-        self.check_repeat(quest, spot.key("repeat"));
+        if let Some(repeat) = &quest.repeat {
+            self.check_repeat(repeat, spot.key("repeat"));
+        }
+        self.check_dates(quest, spot);
+        if quest.credit != Credit::Own && quest.scope != Scope::Player {
+            self.warn(
+                spot.key("credit"),
+                "`credit` has no effect on a quest that is held together",
+                "everyone's events count for it; remove `credit`",
+            );
+        }
         if quest.stages.is_empty() && placed.whole {
             self.error(
                 spot.key("stages"),
@@ -64,25 +73,17 @@ impl Checker<'_> {
             let spot = spot.key("stages");
             self.check_id("stage", name, spot.name(name));
             self.check_stage(quest, name, stage, spot.name(name), placed.whole);
+            self.check_branches(quest, name, stage, spot.name(name));
         }
         self.check_rewards(quest, spot.key("rewards"));
         for (index, effect) in quest.effects.iter().enumerate() {
-            self.check_effect(effect, spot.key("effects").item(index));
-        }
-    }
-
-    fn check_repeat(&mut self, quest: &QuestDef, spot: Spot<'_>) {
-        match &quest.repeat {
-            Some(Repeat::Cooldown(span)) if span.ms == 0 => {
-                self.error(
-                    spot.key("cooldown"),
-                    "the cooldown is no time at all",
-                    "write `repeat: {always: {}}` for at once",
-                );
-            }
-            Some(Repeat::Daily { at, zone }) => self.check_local_time(at, zone, spot.key("daily")),
-            Some(Repeat::Weekly { at, zone, .. }) => self.check_local_time(at, zone, spot.key("weekly")),
-            _ => {}
+            let spot = spot.key("effects").item(index);
+            let (verb, after) = match effect {
+                Effect::Set { after, .. } => ("set", after),
+                Effect::Add { after, .. } => ("add", after),
+            };
+            self.check_after(quest, after, None, spot.key(verb).key("after"));
+            self.check_effect(effect, spot);
         }
     }
 
@@ -196,9 +197,22 @@ impl Checker<'_> {
             }
             return;
         }
-        let since = if objective.since == Since::Ever { "ever" } else { "reset" };
+        let since = match objective.since {
+            Since::Available => "available",
+            Since::Reset => "reset",
+            Since::Ever | Since::Accept => "ever",
+        };
+        let others = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter().map(|(_, of)| of));
+        let both = |of: &ObjectiveDef| of.since == Since::Reset && of.lifetime == objective.lifetime;
+        if objective.since == Since::Available && others.into_iter().any(both) {
+            self.error(
+                spot.key("since"),
+                "this quest reads the same counter with `since: reset`",
+                "give one of the two another lifetime counter of the same pattern",
+            );
+        }
         if objective.since == Since::Reset
-            && !matches!(quest.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. }))
+            && !quest.repeat.as_ref().is_some_and(Repeat::is_dated)
         {
             self.error(
                 spot.key("since"),
@@ -261,52 +275,6 @@ impl Checker<'_> {
                     hint(other, known(), &otherwise),
                 );
             }
-        }
-    }
-
-    fn check_rewards(&mut self, quest: &QuestDef, spot: Spot<'_>) {
-        let rewards = &quest.rewards;
-        if rewards.experience == Some(0) {
-            self.error(spot.key("experience"), "a reward of 0 experience", "give at least 1, or remove it");
-        }
-        for (id, slot) in &rewards.slots {
-            let spot = spot.key("slots").name(id);
-            self.check_id("reward slot", id, spot);
-            if id == "experience" {
-                self.error(
-                    spot,
-                    "the slot `experience` is taken",
-                    "give experience with `rewards: {experience: 100}`",
-                );
-            }
-            self.check_game_id("item", &slot.item, spot.key("item"));
-            if slot.amount == 0 {
-                self.error(
-                    spot.key("amount"),
-                    format!("the slot `{id}` gives 0"),
-                    "give at least 1, or remove the slot",
-                );
-            }
-        }
-        match &rewards.to {
-            Some(_) if quest.scope == Scope::Player => {
-                self.warn(
-                    spot.key("to"),
-                    "`to` has no effect on a quest of one player",
-                    "remove it, or give the quest another scope",
-                );
-            }
-            Some(RewardTo::Contributors { at_least: 0 }) => {
-                self.error(
-                    spot.key("to").key("contributors").key("at_least"),
-                    "`at_least: 0` rewards who did nothing",
-                    "give at least 1",
-                );
-            }
-            Some(RewardTo::Finisher {})
-                if quest.turn_in == TurnIn::Auto
-                    && quest.accept == worldflow_schemas::definitions::Accept::Auto => {}
-            _ => {}
         }
     }
 

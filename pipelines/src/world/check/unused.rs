@@ -7,7 +7,7 @@ use worldflow_schemas::definitions::SourceDef;
 use super::Checker;
 use crate::world::problem::{Problem, Severity, hint};
 
-const FILES: [&str; 6] = ["world", "climates", "entities", "npcs", "quests", "schedules"];
+const FILES: [&str; 7] = ["world", "climates", "entities", "npcs", "quests", "schedules", "templates"];
 
 impl Checker<'_> {
     pub(super) fn check_files(&mut self) {
@@ -28,7 +28,7 @@ impl Checker<'_> {
                 continue;
             }
             let otherwise =
-                "a world is world.yaml with climates, entities, npcs, quests and schedules beside it";
+                "a world is world.yaml with climates, entities, npcs, quests, schedules and templates beside it";
             self.problems.0.push(Problem {
                 severity: Severity::Warning,
                 file: file.clone(),
