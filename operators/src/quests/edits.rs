@@ -118,21 +118,26 @@ impl Core {
         self.hide_shares(at, ix, gone);
         self.drop_shares(at, ix, gone);
         self.move_seen(at, ix, &kept);
-        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan)).collect();
+        let Core { holders, context, .. } = self;
+        let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = stage;
-        open.counters = (new_stage.objectives.iter().zip(&kept))
-            .map(|(objective, kept)| {
+        open.counters = (new_stage.objectives.iter().zip(&kept).zip(needs))
+            .map(|((objective, kept), need)| {
                 let was = kept.map(|place| &open.counters[place]);
                 let count = was.map_or(0, |counter| counter.count);
-                Counter {
+                let mut counter = Counter {
                     count,
-                    done: count >= objective.need,
+                    kept: was.and_then(|counter| counter.kept.clone()),
+                    done: objective.is_reached(count, need),
                     hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
                         counter.hidden && !objective.hidden_until.is_empty()
                     }),
                     ripe: was.is_some_and(|counter| counter.ripe),
-                    shown: None,
-                }
+                    ..Counter::default()
+                };
+                counter.carry(objective, was.is_some_and(|was| was.done), context);
+                counter
             })
             .collect();
         self.count_on(at, ix);
@@ -143,7 +148,12 @@ impl Core {
         self.hide_shares(at, ix, |_| true);
         self.drop_shares(at, ix, |_| true);
         if let Some(open) = self.holders[at as usize].instance_mut(ix) {
-            let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new(open.number) };
+            let fresh = Instance {
+                active: open.active,
+                touched: open.touched,
+                round: open.round,
+                ..Instance::new(open.number)
+            };
             *open = Instance { extra: open.extra.take(), ..fresh };
         }
         self.open_stage(at, ix, 0);

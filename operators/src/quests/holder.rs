@@ -10,7 +10,9 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Row, Sym, Tick};
 
-use super::plan::Ix;
+use super::lifecycle::is_complete;
+use super::plan::{Ix, StagePlan};
+use super::running::{Kept, TimesShown};
 use crate::messages::PlayerPlace;
 
 /// A holder that is known.
@@ -105,8 +107,10 @@ pub(super) struct Instance {
     pub(super) failed: bool,
     /// Who completed the stage in this tick.
     pub(super) finisher: Option<Sym>,
-    /// The event that last completed a step of a sequence: it counts for no other.
-    pub(super) step_by: Option<u32>,
+    /// How often the stage was done before, where it is done several times.
+    pub(super) round: u32,
+    /// When something passes next for its objectives.
+    pub(super) wake: Option<Tick>,
     pub(super) counters: SmallVec<[Counter; 3]>,
     pub(super) extra: Option<Box<Extra>>,
 }
@@ -121,10 +125,14 @@ pub(super) struct Counter {
     pub(super) ripe: bool,
     /// What was last emitted, if anything, and its row.
     pub(super) shown: Option<(ObjectiveShown, Row)>,
+    /// What only some objectives have.
+    pub(super) kept: Option<Box<Kept>>,
+    /// The row of times that was last emitted.
+    pub(super) times: Option<Box<TimesShown>>,
 }
 
-/// What the row of an objective says: the value, whether it is done, whether it is hidden.
-pub(super) type ObjectiveShown = (u32, bool, bool);
+/// What the row of an objective says: the value, the need, whether it is done, whether it is hidden.
+pub(super) type ObjectiveShown = (u32, u32, bool, bool);
 
 /// What only some instances have.
 #[derive(Clone, Debug, Default)]
@@ -199,9 +207,17 @@ impl Instance {
             progressed: false,
             failed: false,
             finisher: None,
-            step_by: None,
+            round: 0,
+            wake: None,
             counters: SmallVec::new(),
             extra: None,
+        }
+    }
+
+    /// Nobody has completed a stage that is not, or no longer, done.
+    pub(super) fn settle(&mut self, stage: &StagePlan) {
+        if self.finisher.is_some() && !is_complete(stage, &self.counters) {
+            self.finisher = None;
         }
     }
 

@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::{Complete, QuestState, Repeat, RewardTo, Since, TurnIn};
+use worldflow_schemas::definitions::{Aggregate, Complete, QuestState, Repeat, RewardTo, Since, TurnIn};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
 
@@ -37,6 +37,7 @@ impl Core {
                 _ => {}
             }
         }
+        self.time_phase();
         self.test_phase();
     }
 
@@ -46,7 +47,13 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         if open.stage_done {
             open.stage_done = false;
-            if usize::from(open.stage) + 1 < quest.stages.len() {
+            if quest.stages[usize::from(open.stage)].times > open.round + 1 {
+                let (stage, round) = (open.stage, open.round + 1);
+                self.open_stage(at, ix, stage);
+                if let Some(open) = self.holders[at as usize].instance_mut(ix) {
+                    open.round = round;
+                }
+            } else if usize::from(open.stage) + 1 < quest.stages.len() {
                 let next = open.stage + 1;
                 self.open_stage(at, ix, next);
             } else {
@@ -228,11 +235,12 @@ impl Core {
         let now = self.context.now;
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         open.stage = stage;
+        open.round = 0;
         open.stage_opened = now;
         open.finisher = None;
         open.counters = (quest.stages[usize::from(stage)].objectives.iter())
             .map(|objective| Counter {
-                done: objective.need == 0,
+                done: objective.need == 0 && objective.aggregate != Aggregate::Percent,
                 hidden: !objective.hidden_until.is_empty(),
                 ..Counter::default()
             })
@@ -285,15 +293,20 @@ impl Core {
 
     /// Phase 7: what is done by now.
     pub(super) fn complete_phase(&mut self) {
+        self.state_phase();
         for place in 0..self.counted.len() {
             let (at, ix) = self.counted[place];
             let Some(quest) = self.plan.get(ix).cloned() else { continue };
-            self.read_lifetimes(at, ix, &quest);
+            for _ in 0..self.readings(at, ix, &quest) {
+                self.read_lifetimes(at, ix, &quest);
+                self.read_state(at, ix, &quest);
+            }
             let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
             let stage = &quest.stages[usize::from(open.stage)];
+            open.settle(stage);
             if open.active && !open.stage_done && is_complete(stage, &open.counters) {
                 let finisher = open.finisher;
-                if usize::from(open.stage) + 1 < quest.stages.len() {
+                if usize::from(open.stage) + 1 < quest.stages.len() || open.round + 1 < stage.times {
                     open.stage_done = true;
                     self.soon.push((at, ix));
                     self.touch(at, ix);
@@ -333,7 +346,7 @@ impl Core {
                 counter.count = count;
                 counter.done = count >= objective.need;
             }
-            if stage.complete == Complete::Sequence && !counter.done {
+            if stage.complete.is_sequence() && !counter.done {
                 break;
             }
         }
@@ -347,7 +360,6 @@ impl Core {
         for (at, ix) in std::mem::take(&mut self.counted) {
             let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
             open.touched = false;
-            open.step_by = None;
             if open.failed {
                 self.close(at, ix, QuestState::Failed);
             } else {
@@ -476,6 +488,7 @@ impl Core {
         for (at, ix) in touched.drain(..) {
             self.show(at, ix);
             self.keep(at, ix);
+            self.keep_time(at, ix);
         }
         let mut progressed = std::mem::take(&mut self.progressed);
         for (at, ix) in progressed.drain(..) {
@@ -483,6 +496,7 @@ impl Core {
             if self.holders[at as usize].instance(ix).is_some_and(|open| open.progressed) {
                 self.show_progress(at, ix);
                 self.keep_progress(at, ix);
+                self.keep_time(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);
@@ -495,7 +509,7 @@ pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter]) -> bool {
     let needed = || counters.iter().zip(&stage.objectives).filter(|(_, objective)| !objective.optional);
     let done = || needed().filter(|(counter, _)| counter.done).count();
     match stage.complete {
-        Complete::All | Complete::Sequence => done() == needed().count(),
+        Complete::All | Complete::Sequence | Complete::StrictSequence => done() == needed().count(),
         Complete::Any => done() > 0,
         Complete::AtLeast(n) => done() >= n as usize,
     }

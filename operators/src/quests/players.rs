@@ -201,7 +201,7 @@ impl PlayersMachine {
                 core.tell_place(player, place);
                 self.name_groups(place);
             }
-            PlayersIn::Tags(tags) => core.plan.tag(tags.entity, tags.tags),
+            PlayersIn::Tags(tags) => core.tell_tags(tags),
             PlayersIn::Level(level) => core.tell_level(level),
             PlayersIn::Stands(stands) => core.tell_stands(stands),
         }
@@ -289,9 +289,14 @@ impl PlayersMachine {
             let (Ok(a), Ok(b)) = (event(a), event(b)) else { return std::cmp::Ordering::Equal };
             events[a].event.cmp_order(events[b].event)
         });
-        for hit in loose.drain(..).chain(ordered.drain(..)) {
+        for hit in loose.drain(..) {
             self.core.count(hit);
         }
+        let of_one = |a: &Counted, b: &Counted| (a.event, a.at, a.ix) == (b.event, b.at, b.ix);
+        for hits in ordered.chunk_by(of_one) {
+            self.core.count_event(hits);
+        }
+        ordered.clear();
         (self.ordered, self.loose) = (ordered, loose);
         for (at, lifetime, amount) in lived {
             self.core.count_lifetime(at, lifetime, amount);

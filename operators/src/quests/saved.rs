@@ -16,6 +16,7 @@ use super::ledger::{Grant, Past, PastKey};
 use super::lifecycle::ripen;
 use super::messages::Conclusion;
 use super::plan::{Ix, LifetimePlan};
+use super::running::Kept;
 use crate::messages::{FactEffect, QuestNow};
 use crate::piece;
 
@@ -42,6 +43,10 @@ pub(super) enum PieceKey {
     Updates(Holder),
     /// Grants that are over: [`Past`].
     Past(PastKey),
+    /// What is kept of an objective of the open stage, by its place there: [`Kept`].
+    Running(Holder, Sym, u16),
+    /// How often the open stage was done before: `u32`.
+    Round(Holder, Sym),
 }
 
 /// A record and its open instance.
@@ -139,6 +144,10 @@ impl Core {
         let holder = &mut self.holders[at as usize];
         let id = holder.holder;
         let Some(open) = holder.instance_mut(ix) else { return };
+        if open.round > 0 {
+            let key = PieceKey::Round(id, quest);
+            self.out.base.push(piece::change(self.name, id.id, &key, Some(&open.round)));
+        }
         let Some(extra) = &mut open.extra else { return };
         extra.new_shares.sort_unstable();
         extra.new_shares.dedup();
@@ -156,6 +165,20 @@ impl Core {
     /// Forgets the distinct values of the open stage.
     pub(super) fn drop_seen(&mut self, at: At, ix: Ix) {
         self.move_seen(at, ix, &[]);
+    }
+
+    /// Forgets the distinct values of one objective of the open stage.
+    pub(super) fn drop_seen_of(&mut self, at: At, ix: Ix, objective: usize) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        let of = |(number, _): &(u16, u128)| usize::from(*number) == objective;
+        extra.new_seen.retain(|seen| !of(seen));
+        for (number, item) in extra.seen.extract_if(of) {
+            let key = PieceKey::Seen(id, quest, number, item);
+            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+        }
     }
 
     /// Carries distinct values over to new places of their objectives; the others are forgotten.
@@ -257,7 +280,9 @@ impl Core {
                     let (_, (_, effects)): (PieceKey, (Tick, Vec<FactEffect>)) = piece::read(&row);
                     self.out.out.extend(effects.into_iter().map(Conclusion::Effect));
                 }
-                PieceKey::Share(..) | PieceKey::Seen(..) => extras.push((key, row)),
+                PieceKey::Share(..) | PieceKey::Seen(..) | PieceKey::Running(..) | PieceKey::Round(..) => {
+                    extras.push((key, row));
+                }
             }
         }
         for (key, row) in extras {
@@ -319,21 +344,31 @@ impl Core {
 
     fn restore_extra(&mut self, key: PieceKey, row: &BaseRow) {
         let (holder, quest) = match key {
-            PieceKey::Share(holder, quest, _) | PieceKey::Seen(holder, quest, ..) => (holder, quest),
+            PieceKey::Share(holder, quest, _)
+            | PieceKey::Seen(holder, quest, ..)
+            | PieceKey::Running(holder, quest, _)
+            | PieceKey::Round(holder, quest) => (holder, quest),
             _ => return,
         };
         let ix = self.plan.ix(quest);
         let Some(at) = self.at(holder) else { return };
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
-        let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
         match key {
+            PieceKey::Running(_, _, place) => {
+                let (_, kept): (PieceKey, Kept) = piece::read(row);
+                if let Some(counter) = open.counters.get_mut(usize::from(place)) {
+                    counter.kept = Some(Box::new(kept.restored()));
+                }
+            }
+            PieceKey::Round(..) => (_, open.round) = piece::read::<PieceKey, u32>(row),
             PieceKey::Share(_, _, key) => {
                 let (_, amount): (PieceKey, i64) = piece::read(row);
+                let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
                 extra.shares.insert(key, Share { amount, shown: None });
                 extra.new_shares.push(key);
             }
             PieceKey::Seen(_, _, number, item) => {
-                extra.seen.insert((number, item));
+                open.extra.get_or_insert_with(Box::default).seen.insert((number, item));
             }
             _ => {}
         }
@@ -345,6 +380,7 @@ impl Core {
             let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
             for ix in quests {
                 self.show(at, ix);
+                self.keep_time(at, ix);
                 self.imply_next(at, ix);
                 let holder = &self.holders[at as usize];
                 let record = &holder.records[&ix];

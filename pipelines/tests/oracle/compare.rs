@@ -13,8 +13,8 @@ use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const COMPARED: [&str; 5] =
-    ["quest_state", "objective_progress", "contributions", "grants", "past_grants"];
+pub const COMPARED: [&str; 6] =
+    ["quest_state", "objective_progress", "objective_times", "contributions", "grants", "past_grants"];
 
 /// A world and what happens in it.
 pub struct Case {

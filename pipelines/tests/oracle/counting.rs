@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{
-    Aggregate, Complete, ObjectiveDef, QuestDef, QuestState, Since, StageDef,
-};
-use worldflow_schemas::input::{FactChange, Holder, Scope};
-use worldflow_schemas::{Event, Sym, Tick, Value};
+use worldflow_schemas::definitions::{Complete, QuestDef, QuestState, StageDef};
+use worldflow_schemas::input::{FactChange, Holder};
+use worldflow_schemas::{Event, Tick, Value};
 
 use super::{Effect, Oracle, Progress};
 
@@ -50,27 +48,17 @@ impl Oracle {
         if state != QuestState::Active {
             return;
         }
-        let (stage_name, stage) = &def.stages.0[stage];
+        let stage = &def.stages.0[stage].1;
         let was_complete = is_complete(stage, &self.held(holder, quest).objectives);
-        let first_undone = self.held(holder, quest).objectives.iter().position(|progress| !progress.done);
-        for (place, (name, objective)) in stage.objectives.iter().enumerate() {
-            let progress = &self.held(holder, quest).objectives[place];
-            let waits = stage.complete == Complete::Sequence && first_undone != Some(place);
-            if progress.done || progress.hidden || waits || objective.since != Since::Accept {
-                continue;
-            }
-            if !self.accepts(tick, &objective.pattern(), event, opened) {
-                continue;
-            }
-            let held = self.held(holder, quest);
-            let added = add(objective, event, &mut held.objectives[place]);
-            if added > 0 && holder.scope != Scope::Player {
-                let key = (stage_name.to_owned(), name.to_owned(), event.player);
-                *held.credits.entry(key).or_insert(0) += i64::from(added);
-            }
+        self.take_back(tick, event, (holder, quest), stage, opened);
+        for place in self.counting(tick, event, (holder, quest), stage, opened) {
+            self.add_to(tick, event, (holder, quest), stage, place);
         }
         let held = self.held(holder, quest);
-        if !was_complete && is_complete(stage, &held.objectives) {
+        let complete = is_complete(stage, &held.objectives);
+        if !complete {
+            held.finisher = None;
+        } else if !was_complete {
             held.finisher = Some(event.player);
         }
     }
@@ -90,43 +78,8 @@ pub(super) fn is_complete(stage: &StageDef, objectives: &[Progress]) -> bool {
         all.filter(|((_, def), _)| !def.optional).map(|(_, progress)| progress.done).collect();
     let done = needed.iter().filter(|done| **done).count();
     match stage.complete {
-        Complete::All | Complete::Sequence => done == needed.len(),
+        Complete::All | Complete::Sequence | Complete::StrictSequence => done == needed.len(),
         Complete::Any => done >= 1,
         Complete::AtLeast(least) => done >= least as usize,
     }
-}
-
-/// Adds an event to an objective; returns by how much its value grew.
-fn add(def: &ObjectiveDef, event: &Event, progress: &mut Progress) -> u32 {
-    let (aggregate, need) = def.aggregate();
-    let attribute = |name: &String| event.attribute(Sym::new(name)).cloned();
-    let number = || match &def.of {
-        None => Some(event.amount),
-        Some(name) => {
-            let millionths = attribute(name)?.as_millionths()?;
-            Some(i64::try_from(millionths / 1_000_000).expect("fits"))
-        }
-    };
-    let old = progress.value;
-    let up_to = |n: i64| u32::try_from(n.clamp(0, need.into())).expect("clamped");
-    match aggregate {
-        Aggregate::Count => progress.value = up_to(i64::from(old).saturating_add(event.amount.max(0))),
-        Aggregate::Sum => {
-            progress.value = up_to(i64::from(old).saturating_add(number().unwrap_or(0).max(0)));
-        }
-        Aggregate::Max => progress.value = old.max(up_to(number().unwrap_or(0))),
-        Aggregate::Distinct => {
-            let value = match &def.of {
-                None => (!event.target.is_none()).then(|| event.target.as_str().to_owned()),
-                Some(name) => {
-                    attribute(name).filter(|value| *value != Value::Null).map(|value| value.to_string())
-                }
-            };
-            if value.is_some_and(|value| progress.distinct.insert(value)) {
-                progress.value = up_to(i64::from(old) + 1);
-            }
-        }
-    }
-    progress.done = progress.value >= need;
-    progress.value - old
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
-    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, TurnIn,
+    Accept, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, TurnIn,
 };
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
@@ -22,6 +22,7 @@ fn unheld() -> Held {
         completions: 0,
         stage: 0,
         stage_opened: 0,
+        round: 0,
         objectives: Vec::new(),
         credits: BTreeMap::new(),
         finisher: None,
@@ -35,6 +36,7 @@ impl Oracle {
     /// Folds one tick; `touched` are those whose time has come.
     pub fn fold(&mut self, tick: Tick, given: &[Input], mut touched: BTreeSet<Holder>) {
         self.now = self.clock.now(tick);
+        self.tick = tick;
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
         self.let_go(tick);
@@ -97,6 +99,7 @@ impl Oracle {
         if self.note_changes(tick, holder) {
             self.look_at(tick + 1, holder);
         }
+        self.look_when_it_passes(tick, holder);
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
             let prerequisites = !self.quests[*quest].requires.is_empty();
@@ -206,11 +209,14 @@ impl Oracle {
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
             if held.goes_on {
-                let stage = held.stage + 1;
+                let again = held.round + 1 < def.stages.0[held.stage].1.times.unwrap_or(1);
+                let (stage, round) = if again { (held.stage, held.round + 1) } else { (held.stage + 1, 0) };
                 self.open_stage(tick, holder, quest, def, stage);
+                self.held(holder, quest).round = round;
             } else if held.state == QuestState::Active {
                 reveal(def, held);
             }
+            self.pass(tick, holder, quest, def);
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -275,7 +281,7 @@ impl Oracle {
         held.objectives = (opened.objectives.iter())
             .map(|(_, objective)| Progress {
                 hidden: !objective.hidden_until.is_empty(),
-                done: objective.aggregate().1 == 0,
+                done: objective.need() == 0,
                 ..Progress::default()
             })
             .collect();
@@ -298,12 +304,14 @@ impl Oracle {
             if self.held(holder, &quest).state != QuestState::Active {
                 continue;
             }
-            self.read_lifetime(tick, holder, &quest, &def);
+            self.read(tick, holder, &quest, &def);
             let held = self.held(holder, &quest);
-            if !is_complete(&def.stages.0[held.stage].1, &held.objectives) {
+            let stage = &def.stages.0[held.stage].1;
+            if !is_complete(stage, &held.objectives) {
+                held.finisher = None;
                 continue;
             }
-            if held.stage + 1 < def.stages.len() {
+            if held.stage + 1 < def.stages.len() || held.round + 1 < stage.times.unwrap_or(1) {
                 held.goes_on = true;
                 self.look_at(tick + 1, holder);
             } else if def.turn_in == TurnIn::Auto {
@@ -316,8 +324,8 @@ impl Oracle {
         }
     }
 
-    /// Objectives that read a lifetime counter.
-    fn read_lifetime(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
+    /// Objectives that read a lifetime counter, a condition or a set of entities.
+    fn read(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
         let stage = &def.stages.0[self.held(holder, quest).stage].1;
         for (place, (_, objective)) in stage.objectives.iter().enumerate() {
             let progress = &self.held(holder, quest).objectives[place];
@@ -339,8 +347,9 @@ impl Oracle {
                 progress.value = u32::try_from(total.clamp(0, need.into())).expect("clamped");
                 progress.done = progress.value >= need;
             }
+            self.read_state(tick, (holder, quest), stage, place);
             let done = self.held(holder, quest).objectives[place].done;
-            if stage.complete == Complete::Sequence && !done {
+            if stage.complete.is_sequence() && !done {
                 break;
             }
         }

@@ -7,12 +7,14 @@
 
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
+mod aggregates;
 mod clock;
 pub mod compare;
 mod conditions;
 mod counting;
 mod facts;
 mod fold;
+mod passing;
 pub mod random;
 mod rows;
 
@@ -80,6 +82,14 @@ pub struct Progress {
     pub done: bool,
     pub hidden: bool,
     pub distinct: BTreeSet<String>,
+    /// Every event that has added to it since it was last 0: when, and how much.
+    pub events: Vec<(Tick, u32)>,
+    /// What each player has, where players are counted.
+    pub of_player: BTreeMap<Sym, u32>,
+    /// Since when its condition holds.
+    pub holds_since: Option<Tick>,
+    /// When it was last done.
+    pub done_at: Tick,
 }
 
 /// What is kept of a holder and a quest.
@@ -92,6 +102,8 @@ pub struct Held {
     pub completions: i64,
     pub stage: usize,
     pub stage_opened: Tick,
+    /// How often the stage was done before.
+    pub round: u32,
     pub objectives: Vec<Progress>,
     /// Credits by (stage, objective, player).
     pub credits: BTreeMap<(String, String, Sym), i64>,
@@ -156,6 +168,8 @@ pub struct Oracle {
     pub rows: BTreeMap<Holder, Vec<(&'static str, Vec<serde_json::Value>)>>,
     pub changes: Vec<Seen>,
     pub refused: u64,
+    /// The tick that is folded.
+    pub tick: Tick,
 }
 
 impl Oracle {
@@ -200,6 +214,7 @@ impl Oracle {
             rows: BTreeMap::new(),
             changes: Vec::new(),
             refused: 0,
+            tick: 0,
         };
         oracle.known.insert(Holder { scope: Scope::Realm, id: realm });
         for region in world.regions.keys() {
@@ -212,7 +227,8 @@ impl Oracle {
     /// Folds all ticks up to `until` and returns every change, sorted.
     pub fn run(mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
-        let edges = self.clock.edges(first, until, &self.conditions());
+        let conditions = self.conditions();
+        let edges = self.clock.edges(first, until, &conditions.iter().collect::<Vec<_>>());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
         self.sweeps.insert(first);
@@ -246,15 +262,21 @@ impl Oracle {
             }
         }
         let (mut facts, mut quests) = (BTreeSet::new(), BTreeSet::new());
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             note(condition, &mut facts, &mut quests);
         }
         (self.facts_named, self.quests_named) = (facts, quests);
     }
 
-    fn conditions(&self) -> Vec<&Condition> {
+    fn conditions(&self) -> Vec<Condition> {
         let quests = self.quests.values();
-        quests.flat_map(|quest| [Some(&quest.requires), quest.fail_when.as_ref()]).flatten().collect()
+        let of_quest = |quest: &Arc<QuestDef>| {
+            let objectives = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+            let holds = objectives.filter_map(|(_, objective)| objective.holds.clone());
+            let own = [Some(quest.requires.clone()), quest.fail_when.clone()];
+            own.into_iter().flatten().chain(holds).collect::<Vec<_>>()
+        };
+        quests.flat_map(of_quest).collect()
     }
 
     fn weather_ticks(&self) -> Vec<Tick> {
@@ -265,7 +287,7 @@ impl Oracle {
             }
         }
         let mut lasting = Vec::new();
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             spans(condition, &mut lasting);
         }
         let mut ticks = Vec::new();
@@ -313,19 +335,21 @@ impl Oracle {
 
     /// The first daily or weekly reset strictly after a moment.
     pub fn reset_after(&self, quest: &QuestDef, after_ms: i64) -> Option<i64> {
-        (-1..=9).filter_map(|days| reset_near(quest, after_ms, days)).filter(|ms| *ms > after_ms).min()
+        let repeat = quest.repeat.as_ref()?;
+        (-1..=9).filter_map(|days| reset_near(repeat, after_ms, days)).filter(|ms| *ms > after_ms).min()
     }
 
     /// The last daily or weekly reset at or before a moment.
     pub fn reset_before(&self, quest: &QuestDef, at_ms: i64) -> Option<i64> {
-        (-9..=1).filter_map(|days| reset_near(quest, at_ms, days)).filter(|ms| *ms <= at_ms).max()
+        let repeat = quest.repeat.as_ref()?;
+        (-9..=1).filter_map(|days| reset_near(repeat, at_ms, days)).filter(|ms| *ms <= at_ms).max()
     }
 }
 
 /// The reset on the day that is `days` after the local day of a moment, if that day has one.
-fn reset_near(quest: &QuestDef, ms: i64, days: i64) -> Option<i64> {
+fn reset_near(repeat: &Repeat, ms: i64, days: i64) -> Option<i64> {
     use worldflow_schemas::definitions::Weekday as W;
-    let (weekday, at, zone) = match quest.repeat.as_ref()? {
+    let (weekday, at, zone) = match repeat {
         Repeat::Daily { at, zone } => (None, at, zone),
         Repeat::Weekly { day, at, zone } => (Some(*day), at, zone),
         _ => return None,

@@ -7,6 +7,7 @@ mod climate;
 mod condition;
 mod journal;
 mod npc;
+mod objective;
 mod one_or_many;
 mod only_map;
 mod ordered;
@@ -20,12 +21,12 @@ pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
+pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,
-    Slot, StageDef, TurnIn, Weekday,
+    Accept, Complete, Effect, Pattern, QuestDef, Repeat, RewardTo, Rewards, Slot, StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
