@@ -110,13 +110,24 @@ pub(super) struct StagePlan {
 /// What a pattern is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    Objective { stage: u16, objective: u16 },
+    Objective {
+        stage: u16,
+        objective: u16,
+    },
     /// Takes away from an objective.
-    Minus { stage: u16, objective: u16 },
+    Minus {
+        stage: u16,
+        objective: u16,
+    },
     /// Sets an objective back.
-    Reset { stage: u16, objective: u16 },
+    Reset {
+        stage: u16,
+        objective: u16,
+    },
     /// Sets a whole stage back.
-    ResetStage { stage: u16 },
+    ResetStage {
+        stage: u16,
+    },
     Fail,
 }
 
@@ -297,10 +308,8 @@ impl Plan {
             }
             let objectives = || plan.stages.iter().flat_map(|stage| &stage.objectives);
             let holds = objectives().filter_map(|objective| objective.holds.as_ref());
-            for (list, of) in [
-                (&mut self.holding, Aggregate::Holds),
-                (&mut self.of_sets, Aggregate::Percent),
-            ] {
+            for (list, of) in [(&mut self.holding, Aggregate::Holds), (&mut self.of_sets, Aggregate::Percent)]
+            {
                 list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
             }
             self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_day).then_some(ix));

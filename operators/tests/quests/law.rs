@@ -163,7 +163,8 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
             let changed = match draw(3) {
                 0 => None,
                 1 => {
-                    let lower = [("count\": 3", "count\": 2"), ("count\": 7", "count\": 4"), ("50ms", "30ms")];
+                    let lower =
+                        [("count\": 3", "count\": 2"), ("count\": 7", "count\": 4"), ("50ms", "30ms")];
                     Some(lower.iter().fold(def.clone(), |def, (old, new)| def.replace(old, new)))
                 }
                 _ => Some(def.replace("\"event\": \"kill\"", "\"event\": \"craft\"")),

@@ -1,5 +1,6 @@
 //! Wrong worlds and exactly what `check` says about them.
 
+mod objectives;
 mod personal;
 mod quests;
 mod realm;

@@ -3,4 +3,6 @@
 
 mod edits;
 mod script;
+mod states;
+mod words;
 mod worlds;

@@ -33,7 +33,8 @@ impl Oracle {
             if before == Some(period) {
                 continue;
             }
-            run = if before.map(|before| self.period_after(def, before)) == Some(period) { run + 1 } else { 1 };
+            run =
+                if before.map(|before| self.period_after(def, before)) == Some(period) { run + 1 } else { 1 };
             before = Some(period);
         }
         run
@@ -132,7 +133,9 @@ impl Oracle {
             let in_time = match (def.within, self.follows(stage, &held.objectives, place)) {
                 (None, _) => true,
                 (Some(_), Some((_, until))) => tick <= until,
-                (Some(span), None) => def.after.is_none() && tick - held.stage_opened <= self.clock.ticks(span),
+                (Some(span), None) => {
+                    def.after.is_none() && tick - held.stage_opened <= self.clock.ticks(span)
+                }
             };
             let holds = after && in_time && self.holds(tick, condition, &self.by_itself(of.0));
             progress.holds_since = holds.then(|| progress.holds_since.unwrap_or(tick));

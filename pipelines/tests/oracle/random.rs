@@ -192,7 +192,8 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> J
         }
         _ => objective["count"] = json!(need),
     }
-    let by_attribute = ["sum", "distinct", "max", "min", "last"].iter().any(|key| objective.get(key).is_some());
+    let by_attribute =
+        ["sum", "distinct", "max", "min", "last"].iter().any(|key| objective.get(key).is_some());
     if by_attribute && draws.percent(60) {
         objective["of"] = json!(draws.of(&["damage", "weapon"]));
     }

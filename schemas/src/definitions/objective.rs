@@ -196,7 +196,14 @@ impl ObjectiveDef {
         // Added only where one is given, so that what has none keeps the identity it always had.
         let each = self.players.map(|_| self.count.or(self.sum).unwrap_or(1));
         let more = serde_json::json!([
-            self.holds, self.every, self.window, self.half_life, each, self.minus, self.reset_on, self.after
+            self.holds,
+            self.every,
+            self.window,
+            self.half_life,
+            each,
+            self.minus,
+            self.reset_on,
+            self.after
         ]);
         if more != serde_json::json!([null, null, null, null, null, [], [], null]) {
             text.push_str(&more.to_string());

@@ -9,6 +9,7 @@ mod conditions;
 mod facts;
 mod names;
 mod npcs;
+mod objectives;
 mod patterns;
 mod personal;
 mod quests;
