@@ -64,6 +64,11 @@ impl Counter {
         kept
     }
 
+    /// Whether what is kept has changed since it was last said.
+    pub(super) fn keeps_new(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.changed)
+    }
+
     /// Notes when it was done, for what comes after it.
     pub(super) fn note_done(&mut self, now: Tick) {
         self.kept().done_at = Some(now);

@@ -60,10 +60,10 @@ impl Core {
             .map(|objective| objective.holds.as_ref().is_some_and(|cond| cond.holds(plan, context, &actor)))
             .collect();
         let open = &mut holders[at as usize].open[place_of];
-        let mut turned = false;
+        let (mut turned, mut changed) = (false, false);
         for (place, objective) in stage.objectives.iter().enumerate() {
             let counter = &open.counters[place];
-            let was = counter.done;
+            let (was, count) = (counter.done, counter.count);
             if (was && objective.latched) || counter.hidden {
                 // Nothing is looked at.
             } else if objective.aggregate == Aggregate::Percent {
@@ -91,6 +91,7 @@ impl Core {
                 counter.note_done(context.now);
             }
             turned |= counter.done != was;
+            changed |= counter.done != was || counter.count != count || counter.keeps_new();
             if stage.complete.is_sequence() && !counter.done {
                 break;
             }
@@ -100,6 +101,8 @@ impl Core {
         if turned && stage.objectives.iter().any(waits) {
             self.soon.push((at, ix));
         }
-        self.touch(at, ix);
+        if changed {
+            self.touch(at, ix);
+        }
     }
 }
