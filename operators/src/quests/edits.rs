@@ -140,6 +140,11 @@ impl Core {
                 counter
             })
             .collect();
+        // What was done did not pass; if it is done no more, it does now.
+        if new_stage.timed {
+            open.wake = Some(self.context.now);
+            self.running.insert((self.context.now, at, ix));
+        }
         self.count_on(at, ix);
     }
 

@@ -166,13 +166,14 @@ impl Counter {
         {
             kept.until = kept.since.saturating_add(context.ticks(span));
         }
-        if let Some(half_life) = objective.half_life
-            && was_done
-            && !self.done
-        {
-            let count = self.count;
-            self.kept = None;
-            self.add_decaying(now, context.ticks(half_life), count, objective.need);
+        if let Some(half_life) = objective.half_life {
+            // What is done decays no more.
+            self.done &= was_done || self.left_at(now) >= u64::from(objective.need) * UNIT;
+            if was_done && !self.done {
+                let count = self.count;
+                self.kept = None;
+                self.add_decaying(now, context.ticks(half_life), count, objective.need);
+            }
         }
         if objective.precedes && self.done && self.done_at().is_none() {
             self.note_done(now);
@@ -426,7 +427,9 @@ fn next_pass(open: &Instance, stage: &StagePlan, context: &Context) -> Option<Ti
         let own = counter.times(objective, &open.counters, context).filter(|_| runs);
         let late = counter.follows(objective, &open.counters, context).filter(|_| !counter.done);
         // A span that is over waits for nothing more.
-        let own = own.and_then(|(_, _, until)| until).filter(|until| *until > context.now);
+        let own = own.and_then(|(_, _, until)| until);
+        let own = own.filter(|until| objective.lasting.is_none() || *until > context.now);
+        let own = own.map(|until| until.max(context.now + 1));
         own.into_iter().chain(late.map(|(_, until)| until.saturating_add(1).max(context.now + 1))).min()
     };
     open.counters.iter().zip(&stage.objectives).filter_map(next).min()
