@@ -114,12 +114,10 @@ impl Golden {
                 .filter(|(_, _, diff)| *diff > 0)
                 .filter_map(|(view, row, _)| told(*view, row))
                 .collect();
-            let times = |(view, row, diff): &(_, _, i64)| {
-                (*view == catalog::OBJECTIVE_TIMES).then_some((named(*view, row), *diff))
-            };
-            let changed: Vec<(String, i64)> = changes.iter().filter_map(times).collect();
-            let over =
-                changed.iter().filter(|(name, diff)| *diff < 0 && !changed.contains(&(name.clone(), 1)));
+            let of_times = changes.iter().filter(|(view, _, _)| *view == catalog::OBJECTIVE_TIMES);
+            let changed: Vec<(String, bool)> =
+                of_times.map(|(view, row, diff)| (named(*view, row), *diff > 0)).collect();
+            let over = changed.iter().filter(|(name, runs)| !runs && !changed.contains(&(name.clone(), true)));
             shown.extend(over.map(|(name, _)| format!("{name} runs no more")));
             shown.sort();
             lines.extend(shown.into_iter().map(|line| format!("{tick}: {line}\n")));

@@ -3,7 +3,6 @@
 //! `docs/language.md` names these tests. Each is run on 1, 2 and 4 workers and restarted at every tick.
 
 use expect_test::{Expect, expect};
-use worldflow_schemas::Tick;
 
 use crate::script::Golden;
 

@@ -1,19 +1,19 @@
 //! The words, in the order of the page. `test` is empty where a word is not built yet.
 
 /// A word of the language.
-pub struct Word {
-    pub word: &'static str,
+pub(crate) struct Word {
+    pub(crate) word: &'static str,
     /// How it is written.
-    pub how: &'static str,
+    pub(crate) how: &'static str,
     /// The golden test that shows it.
-    pub test: &'static str,
+    pub(crate) test: &'static str,
     /// What stands in that test, where it is not `how`.
-    pub needle: &'static str,
+    pub(crate) needle: &'static str,
 }
 
 impl Word {
     /// What the golden test has to hold.
-    pub fn shown(&self) -> &'static str {
+    pub(crate) fn shown(&self) -> &'static str {
         if self.needle.is_empty() { self.how } else { self.needle }
     }
 }
@@ -31,7 +31,7 @@ const fn not_yet(word: &'static str) -> Word {
 }
 
 /// Words for which there is no golden test yet; one that gets its test leaves this list.
-pub const NOT_YET: &[&str] = &[
+pub(crate) const NOT_YET: &[&str] = &[
     "near an entity",
     "size of the party, role in it",
     "progress of another quest's objective",
@@ -60,7 +60,7 @@ pub const NOT_YET: &[&str] = &[
 ];
 
 /// Every word, by section.
-pub const SECTIONS: &[(&str, &[Word])] = &[
+pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
     (
         "Objectives of events",
         &[
