@@ -218,7 +218,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
     let alone = Value::Sym(Sym::new(Scope::Player.name()));
     let (quest_rows, derived_from) = set_aside(quest_rows.inner, move |((view, row), ..)| match *view {
-        catalog::QUEST_STATE => false,
+        catalog::QUEST_STATE | catalog::OBJECTIVE_TIMES => false,
         catalog::OBJECTIVE_PROGRESS => row[scope_column] != alone,
         _ => true,
     });
@@ -430,6 +430,7 @@ impl<'scope> Shared<'_, 'scope> {
             self.quest_edits(entered, GroupsIn::Define),
             broadcast(known.clock.clone(), peers, GroupsIn::Clock),
             broadcast(known.weather.clone(), peers, GroupsIn::Weather),
+            broadcast(known.tags.clone(), peers, GroupsIn::Tags),
             broadcast(facts, peers, GroupsIn::Fact),
             entered.closed.clone().map(|group| (group.route(), GroupsIn::Close(group))),
             broadcast(stands, peers, GroupsIn::Stands),

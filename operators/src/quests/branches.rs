@@ -11,8 +11,7 @@ use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Row, Sym, Value, catalog};
 
 use super::core::{At, Core};
-use super::holder::{Counter, HolderState, Record};
-use super::lifecycle::is_complete;
+use super::holder::{HolderState, Record};
 use super::plan::{Ix, QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
@@ -42,12 +41,11 @@ pub(super) enum Said {
     Number(u32),
 }
 
-/// The branch by which a stage is done, of several the first in the file; [`Sym::NONE`] if it has none.
-pub(super) fn done_by(stage: &StagePlan, counters: &[Counter]) -> Option<Sym> {
-    if stage.branches.is_empty() {
-        return is_complete(stage, counters, Sym::NONE).then_some(Sym::NONE);
+impl StagePlan {
+    /// The branches by which it can be done, in the order of the file; [`Sym::NONE`] if it has none.
+    pub(super) fn ways_to_be_done(&self) -> &[Sym] {
+        if self.branches.is_empty() { &[Sym::NONE] } else { &self.branches }
     }
-    stage.branches.iter().copied().find(|branch| is_complete(stage, counters, *branch))
 }
 
 impl Record {

@@ -20,7 +20,7 @@ use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
 use crate::machine::Output;
-use crate::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
+use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
 use crate::piece;
 
 /// A holder's place in the list.
@@ -58,6 +58,12 @@ pub(super) struct Core {
     /// What phase 7 must look at.
     pub(super) counted: Vec<(At, Ix)>,
     pub(super) expiring: Vec<(At, Ix)>,
+    /// Open instances for which something passes, by when.
+    pub(super) running: BTreeSet<(Tick, At, Ix)>,
+    /// The clock was told in this tick.
+    pub(super) clock_told: bool,
+    /// Tags of entities were told in this tick.
+    pub(super) tags_told: bool,
     /// Lifetime counters that this tick has changed.
     pub(super) lived: Vec<(At, u16)>,
     /// Pieces that a load has given back and the world no longer knows: the next tick drops them.
@@ -97,6 +103,9 @@ impl Core {
             progressed: Vec::new(),
             counted: Vec::new(),
             expiring: Vec::new(),
+            running: BTreeSet::new(),
+            clock_told: false,
+            tags_told: false,
             lived: Vec::new(),
             stale: Vec::new(),
             edge: None,
@@ -189,6 +198,12 @@ impl Core {
     pub(super) fn tell_clock(&mut self, clock: ClockNow) {
         self.global |= depends::CLOCK | depends::TIME;
         self.context.clock = Some(clock);
+        self.clock_told = true;
+    }
+
+    pub(super) fn tell_tags(&mut self, tags: EntityTags) {
+        self.tags_told = true;
+        self.plan.tag(tags.entity, tags.tags);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {
@@ -317,9 +332,11 @@ impl Core {
             !(self.soon.is_empty() && self.moved.is_empty() && self.stale.is_empty() && self.again.is_empty())
                 || self.global != 0;
         let timer = self.timers.first().map(|(tick, ..)| *tick);
+        let running = self.running.first().map(|(tick, ..)| *tick);
         let reset = self.resets.first().map(|(tick, _)| *tick);
         (next.then(|| self.context.now + 1).into_iter())
             .chain(timer)
+            .chain(running)
             .chain(reset)
             .chain(self.edge)
             .chain(self.dates)

@@ -120,23 +120,34 @@ impl Core {
         self.hide_shares(at, ix, gone);
         self.drop_shares(at, ix, gone);
         self.move_seen(at, ix, &kept);
-        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan)).collect();
+        let Core { holders, context, .. } = self;
+        let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = stage;
-        open.counters = (new_stage.objectives.iter().zip(&kept))
-            .map(|(objective, kept)| {
+        open.counters = (new_stage.objectives.iter().zip(&kept).zip(needs))
+            .map(|((objective, kept), need)| {
                 let was = kept.map(|place| &open.counters[place]);
                 let count = was.map_or(0, |counter| counter.count);
-                Counter {
+                let mut counter = Counter {
                     count,
-                    done: count >= objective.need,
+                    kept: was.and_then(|counter| counter.kept.clone()),
+                    done: objective.is_reached(count, need),
                     hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
                         counter.hidden && !objective.hidden_until.is_empty()
                     }),
                     ripe: was.is_some_and(|counter| counter.ripe),
-                    shown: None,
-                }
+                    ..Counter::default()
+                };
+                counter.carry(objective, was.is_some_and(|was| was.done), context);
+                counter
             })
             .collect();
+        open.settle(new_stage, Sym::NONE);
+        // What was done did not pass; if it is done no more, it does now.
+        if new_stage.timed {
+            open.wake = Some(self.context.now);
+            self.running.insert((self.context.now, at, ix));
+        }
         self.count_on(at, ix);
     }
 

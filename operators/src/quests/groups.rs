@@ -18,7 +18,7 @@ use super::counting::{Counted, Now};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, HitOn, Verb};
 use super::sharing::{Member, Rosters, Together};
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, LevelNow, QuestNow, ZoneWeather};
+use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestNow, ZoneWeather};
 
 /// What the groups' half is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub enum GroupsIn {
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
     Weather(ZoneWeather),
+    /// The tags of an entity. Broadcast.
+    Tags(EntityTags),
     /// A fact whose holder is not a player. Broadcast.
     Fact(FactNow),
     /// Where a group stands, from the tick before. Broadcast.
@@ -82,6 +84,7 @@ impl GroupsMachine {
             }
             last = Some(contribution);
             let at = self.core.know(contribution.holder);
+            let mut counted: Vec<Counted> = Vec::new();
             for hit in &contribution.hits {
                 let (quest, pattern, within) = match hit.on {
                     HitOn::Quest { quest, pattern, within } => (quest, pattern, within),
@@ -96,8 +99,11 @@ impl GroupsMachine {
                 let used = pattern.used;
                 if self.core.may_count(at, ix, used, || within) != Now::Never {
                     let (player, gain) = (contribution.player, hit.gain);
-                    self.core.count(Counted { at, ix, used, event, player, gain });
+                    counted.push(Counted { at, ix, used, event, player, gain });
                 }
+            }
+            for hits in counted.chunk_by(|a, b| a.ix == b.ix) {
+                self.core.count_event(hits);
             }
         }
         self.core.lifetimes_phase();
@@ -121,6 +127,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Define(quest, def) => edits.push((quest, def)),
             GroupsIn::Clock(clock) => core.tell_clock(clock),
             GroupsIn::Weather(weather) => core.tell_weather(weather),
+            GroupsIn::Tags(tags) => core.tell_tags(tags),
             GroupsIn::Fact(fact) => core.tell_fact(fact),
             GroupsIn::Stands(stands) => core.tell_stands(stands),
             GroupsIn::Level(level) => drop(core.context.levels.insert(level.player, level.level)),

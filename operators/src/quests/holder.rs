@@ -11,7 +11,9 @@ use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Row, Sym, Tick};
 
 use super::branches::{Mark, Said};
-use super::plan::Ix;
+use super::lifecycle::is_complete;
+use super::plan::{Ix, StagePlan};
+use super::running::{Kept, TimesShown};
 use crate::messages::PlayerPlace;
 
 /// A holder that is known.
@@ -107,12 +109,11 @@ pub(super) struct Instance {
     /// Only its counters and shares may have changed in this tick.
     pub(super) progressed: bool,
     pub(super) failed: bool,
-    /// Who completed the stage in this tick.
-    pub(super) finisher: Option<Sym>,
-    /// By which branch.
-    pub(super) winner: Option<Sym>,
-    /// The event that last completed a step of a sequence: it counts for no other.
-    pub(super) step_by: Option<u32>,
+    /// The branches by which the open stage is done by now, in the order in which they came to be complete, each
+    /// with the player of the event. One that is undone in the same tick is let go.
+    pub(super) won: Vec<(Sym, Sym)>,
+    /// When something passes next for its objectives.
+    pub(super) wake: Option<Tick>,
     pub(super) counters: SmallVec<[Counter; 3]>,
     pub(super) extra: Option<Box<Extra>>,
 }
@@ -127,10 +128,14 @@ pub(super) struct Counter {
     pub(super) ripe: bool,
     /// What was last emitted, if anything, and its row.
     pub(super) shown: Option<(ObjectiveShown, Row)>,
+    /// What only some objectives have.
+    pub(super) kept: Option<Box<Kept>>,
+    /// The row of times that was last emitted.
+    pub(super) times: Option<Box<TimesShown>>,
 }
 
-/// What the row of an objective says: the value, whether it is done, whether it is hidden.
-pub(super) type ObjectiveShown = (u32, bool, bool);
+/// What the row of an objective says: the value, the need, whether it is done, whether it is hidden.
+pub(super) type ObjectiveShown = (u32, u32, bool, bool);
 
 /// What only some instances have.
 #[derive(Clone, Debug, Default)]
@@ -149,6 +154,8 @@ pub(super) type ShareKey = (Sym, Sym, Sym);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Share {
     pub(super) amount: i64,
+    /// What it was when the stage opened again; 0 where that does not matter.
+    pub(super) before: i64,
     /// What was last emitted, if anything, and its row.
     pub(super) shown: Option<(i64, Row)>,
 }
@@ -204,11 +211,24 @@ impl Instance {
             touched: false,
             progressed: false,
             failed: false,
-            finisher: None,
-            winner: None,
-            step_by: None,
+            won: Vec::new(),
+            wake: None,
             counters: SmallVec::new(),
             extra: None,
+        }
+    }
+
+    /// Lets go of branches that are no longer complete, and takes those that are by now, which is a player's
+    /// doing or nobody's.
+    pub(super) fn settle(&mut self, stage: &StagePlan, by: Sym) {
+        let Instance { won, counters, .. } = self;
+        let branches = stage.ways_to_be_done();
+        won.retain(|(branch, _)| branches.contains(branch) && is_complete(stage, counters, *branch));
+        for branch in branches {
+            let fresh = !won.iter().any(|(other, _)| other == branch);
+            if fresh && is_complete(stage, counters, *branch) {
+                won.push((*branch, by));
+            }
         }
     }
 

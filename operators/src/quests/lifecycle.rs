@@ -3,16 +3,16 @@
 //! Each phase looks only at what something has marked for it. Nothing here counts events.
 
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::{Accept, Complete, QuestState, Repeat, Since, TurnIn};
+use worldflow_schemas::definitions::{Accept, Aggregate, Complete, QuestState, Repeat, Since, TurnIn};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
 
-use super::branches::done_by;
 use super::condition::depends;
 use super::context::Actor;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
-use super::plan::{Ix, ObjectivePlan, QuestPlan, StagePlan};
+use super::objective::ObjectivePlan;
+use super::plan::{Ix, QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
 
@@ -37,6 +37,7 @@ impl Core {
                 _ => {}
             }
         }
+        self.time_phase();
         self.test_phase();
     }
 
@@ -51,7 +52,8 @@ impl Core {
                     self.count_round(at, ix, &quest, next);
                     self.open_stage(at, ix, next);
                 }
-                None => self.count_on(at, ix),
+                // The definition has another end now.
+                None => self.look_again(at, ix, &quest),
             }
             return;
         }
@@ -59,6 +61,15 @@ impl Core {
             (counter.hidden, counter.ripe) = (false, false);
         }
         self.touch(at, ix);
+        self.count_on(at, ix);
+    }
+
+    /// Has phase 7 look at a stage that was done in the tick before; nobody has finished it now.
+    fn look_again(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+        if let Some(open) = self.holders[at as usize].instance_mut(ix) {
+            open.won.clear();
+            open.settle(&quest.stages[usize::from(open.stage)], Sym::NONE);
+        }
         self.count_on(at, ix);
     }
 
@@ -247,32 +258,37 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         open.stage = stage;
         open.stage_opened = now;
-        (open.finisher, open.winner) = (None, None);
         open.counters = (quest.stages[usize::from(stage)].objectives.iter())
             .map(|objective| Counter {
-                done: objective.need == 0,
+                done: objective.need == 0 && objective.aggregate != Aggregate::Percent,
                 hidden: !objective.hidden_until.is_empty(),
                 ..Counter::default()
             })
             .collect();
+        open.won.clear();
+        open.settle(&quest.stages[usize::from(stage)], Sym::NONE);
+        self.begin_shares(at, ix, &quest.stages[usize::from(stage)]);
         self.touch(at, ix);
         self.count_on(at, ix);
     }
 
     /// Phase 7: what is done by now.
     pub(super) fn complete_phase(&mut self) {
+        self.state_phase();
         for place in 0..self.counted.len() {
             let (at, ix) = self.counted[place];
             let Some(quest) = self.plan.get(ix).cloned() else { continue };
-            self.read_lifetimes(at, ix, &quest);
+            for _ in 0..self.readings(at, ix, &quest) {
+                self.read_lifetimes(at, ix, &quest);
+                self.read_state(at, ix, &quest);
+            }
             let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
             let stage = &quest.stages[usize::from(open.stage)];
-            let done_by = open.winner.or_else(|| done_by(stage, &open.counters));
+            open.settle(stage, Sym::NONE);
             if open.active
                 && !open.stage_done
-                && let Some(branch) = done_by
+                && let Some((branch, finisher)) = open.won.first().copied()
             {
-                let finisher = open.finisher.unwrap_or(Sym::NONE);
                 self.latch(at, ix, stage.name, branch);
                 self.done_stage(at, ix, &quest, finisher);
             } else if open.active && ripen(stage, open) {
@@ -322,7 +338,7 @@ impl Core {
                 counter.count = count;
                 counter.done = count >= objective.need;
             }
-            if stage.complete == Complete::Sequence && !counter.done {
+            if stage.complete.is_sequence() && !counter.done {
                 break;
             }
         }
@@ -336,7 +352,6 @@ impl Core {
         for (at, ix) in std::mem::take(&mut self.counted) {
             let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
             open.touched = false;
-            open.step_by = None;
             if open.failed {
                 self.close(at, ix, QuestState::Failed);
             } else {
@@ -411,6 +426,7 @@ impl Core {
         for (at, ix) in touched.drain(..) {
             self.show(at, ix);
             self.keep(at, ix);
+            self.keep_time(at, ix);
         }
         let mut progressed = std::mem::take(&mut self.progressed);
         for (at, ix) in progressed.drain(..) {
@@ -418,6 +434,7 @@ impl Core {
             if self.holders[at as usize].instance(ix).is_some_and(|open| open.progressed) {
                 self.show_progress(at, ix);
                 self.keep_progress(at, ix);
+                self.keep_time(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);
@@ -434,7 +451,7 @@ pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter], branch: Sym) 
     };
     let done = || needed().filter(|(counter, _)| counter.done).count();
     match stage.complete {
-        Complete::All | Complete::Sequence => done() == needed().count(),
+        Complete::All | Complete::Sequence | Complete::StrictSequence => done() == needed().count(),
         Complete::Any => done() > 0,
         Complete::AtLeast(n) => done() >= n as usize,
     }

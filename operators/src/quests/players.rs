@@ -218,7 +218,7 @@ impl PlayersMachine {
                 self.name_groups(place);
                 self.tell_roster(player, before, place);
             }
-            PlayersIn::Tags(tags) => core.plan.tag(tags.entity, tags.tags),
+            PlayersIn::Tags(tags) => core.tell_tags(tags),
             PlayersIn::Level(level) => core.tell_level(level),
             PlayersIn::Stands(stands) => core.tell_stands(stands),
         }
@@ -324,11 +324,15 @@ impl PlayersMachine {
             events[a].event.cmp_order(events[b].event)
         });
         let spread = std::mem::take(&mut self.spread);
-        // Numbers of events of this tick may have gaps where requests were.
-        self.core.count_spread(spread, events.last().map_or(0, |of| of.number.saturating_add(1)));
-        for hit in loose.drain(..).chain(ordered.drain(..)) {
+        self.core.count_spread(spread);
+        for hit in loose.drain(..) {
             self.core.count(hit);
         }
+        let of_one = |a: &Counted, b: &Counted| (a.event, a.at, a.ix) == (b.event, b.at, b.ix);
+        for hits in ordered.chunk_by(of_one) {
+            self.core.count_event(hits);
+        }
+        ordered.clear();
         (self.ordered, self.loose) = (ordered, loose);
         for (at, lifetime, amount) in lived {
             self.core.count_lifetime(at, lifetime, amount);

@@ -222,7 +222,7 @@ impl Core {
             },
             chosen,
             credits: Instance::credits(open),
-            values: counters.map(|(of, counter)| (of.name, counter.count.min(of.need))).collect(),
+            values: counters.map(|(of, counter)| (of.name, of.value(counter.count, &self.plan))).collect(),
         };
         let slots = quest.rewards.iter().filter(|slot| record.went(&slot.after));
         slots.flat_map(|slot| self.earned_by(slot, quest, &completed)).collect()

@@ -6,9 +6,10 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Value, catalog};
 
 use super::core::{At, Core};
-use super::holder::{Counter, HolderState, Record, ShareKey, Shown};
+use super::holder::{Counter, HolderState, ObjectiveShown, Record, ShareKey, Shown};
 use super::messages::Conclusion;
-use super::plan::{Ix, QuestPlan};
+use super::objective::ObjectivePlan;
+use super::plan::{Ix, Plan, QuestPlan};
 use crate::machine::Output;
 use crate::messages::QuestNow;
 
@@ -74,8 +75,8 @@ impl Names {
         ])
     }
 
-    fn objective_row(&self, line: &Line<'_>, shown: (u32, bool, bool)) -> Row {
-        let (value, done, hidden) = shown;
+    fn objective_row(&self, line: &Line<'_>, shown: ObjectiveShown) -> Row {
+        let (value, need, done, hidden) = shown;
         Row::from([
             Value::id(self.realm),
             self.scope(line.holder.scope),
@@ -85,7 +86,7 @@ impl Names {
             Value::id(line.objective),
             Value::Int(line.instance.into()),
             Value::Int(value.into()),
-            Value::Int(line.need.into()),
+            Value::Int(need.into()),
             Value::Bool(done),
             Value::Bool(hidden),
         ])
@@ -114,7 +115,6 @@ struct Line<'a> {
     stage: Sym,
     objective: Sym,
     instance: u32,
-    need: u32,
 }
 
 /// The state row a record implies.
@@ -133,8 +133,8 @@ fn implied(record: &Record, holder: &HolderState, ix: Ix, quest: &QuestPlan) -> 
     })
 }
 
-fn shown_now(counter: &Counter, need: u32) -> (u32, bool, bool) {
-    (counter.count.min(need), counter.done, counter.hidden)
+fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan) -> ObjectiveShown {
+    (objective.value(counter.count, plan), objective.need_in(plan), counter.done, counter.hidden)
 }
 
 impl Core {
@@ -174,7 +174,7 @@ impl Core {
         }
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
-            let now = shown_now(counter, objective.need);
+            let now = shown_now(counter, objective, plan);
             if counter.shown.as_ref().is_some_and(|(shown, _)| *shown == now) {
                 continue;
             }
@@ -184,7 +184,6 @@ impl Core {
                 stage: stage.name,
                 objective: objective.name,
                 instance: open.number,
-                need: objective.need,
             };
             let row = names.objective_row(&line, now);
             if let Some((_, old)) = counter.shown.replace((now, row.clone())) {
@@ -207,6 +206,7 @@ impl Core {
     /// Removes the objectives' rows of the open stage, before the stage, the instance or the
     /// definition goes.
     pub(super) fn hide_objectives(&mut self, at: At, ix: Ix) {
+        self.forget_times(at, ix);
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         for (_, row) in open.counters.iter_mut().filter_map(|counter| counter.shown.take()) {
             self.out.remove(catalog::OBJECTIVE_PROGRESS, row);

@@ -19,6 +19,7 @@ use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
 use super::messages::{Conclusion, Gain, order_of};
+use super::objective::ObjectivePlan;
 use super::plan::{Ix, Use};
 use super::saved::PieceKey;
 use crate::messages::PlayerPlace;
@@ -168,26 +169,34 @@ pub(super) fn shared_hits(
 }
 
 impl Core {
-    /// Counts what others of the party have done in the tick before; `number` tells their events from those
-    /// of this tick.
-    pub(super) fn count_spread(&mut self, mut spread: Vec<Spread>, mut number: u32) {
+    /// Counts what others of the party have done in the tick before, event by event.
+    pub(super) fn count_spread(&mut self, mut spread: Vec<Spread>) {
         spread.sort_by(|a, b| {
             (a.order.cmp_order(&b.order))
+                .then_with(|| a.player.cmp_text(b.player))
                 .then_with(|| a.hit.quest.cmp_text(b.hit.quest))
-                .then_with(|| a.hit.objective.cmp_text(b.hit.objective))
         });
-        let mut last: Option<WriteOrder> = None;
-        for Spread { player, order, hit } in spread {
-            if last.as_ref().is_some_and(|last| *last != order) {
-                number = number.saturating_add(1);
-            }
-            last = Some(order);
-            let Some(at) = self.at(Holder { scope: Scope::Player, id: player }) else { continue };
-            let Some((ix, used, within)) = self.objective_of(at, &hit) else { continue };
-            if self.may_count(at, ix, used, || within) != Now::Never {
-                self.count(Counted { at, ix, used, event: number, player, gain: hit.gain });
-            }
+        let of_one = |a: &Spread, b: &Spread| {
+            a.player == b.player && a.hit.quest == b.hit.quest && a.order == b.order
+        };
+        for event in spread.chunk_by(of_one) {
+            let hits = event.iter().filter_map(|spread| self.spread_hit(spread));
+            let mut hits: SmallVec<[Counted; 4]> = hits.collect();
+            hits.sort_by_key(|hit| match hit.used {
+                Use::Objective { objective, .. } => objective,
+                _ => 0,
+            });
+            self.count_event(&hits);
         }
+    }
+
+    fn spread_hit(&self, spread: &Spread) -> Option<Counted> {
+        let Spread { player, hit, .. } = spread;
+        let at = self.at(Holder { scope: Scope::Player, id: *player })?;
+        let (ix, used, within) = self.objective_of(at, hit)?;
+        let counts = self.may_count(at, ix, used, || within) != Now::Never;
+        // Only the events of one tick are told apart by their number.
+        counts.then_some(Counted { at, ix, used, event: 0, player: *player, gain: hit.gain })
     }
 
     /// The objective of a hit, if it still counts the same, with its `within` in ticks.
@@ -197,7 +206,7 @@ impl Core {
         self.holders[at as usize].instance(ix)?;
         let stage = quest.stage_of(hit.stage)?;
         let objectives = &quest.stages[usize::from(stage)].objectives;
-        let same = |of: &super::plan::ObjectivePlan| of.name == hit.objective && of.identity == hit.identity;
+        let same = |of: &ObjectivePlan| of.name == hit.objective && of.identity == hit.identity;
         let objective = u16::try_from(objectives.iter().position(same)?).ok()?;
         let used = Use::Objective { stage, objective };
         let pattern = quest.patterns.iter().find(|pattern| pattern.used == used)?;

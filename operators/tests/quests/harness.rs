@@ -299,6 +299,7 @@ impl World {
             Given::Tags(tags) => {
                 self.tags.push(tags.clone());
                 players.iter_mut().for_each(|inputs| inputs.push(PlayersIn::Tags(tags.clone())));
+                groups.iter_mut().for_each(|inputs| inputs.push(GroupsIn::Tags(tags.clone())));
                 return;
             }
             Given::Place(player, place) => {

@@ -1,6 +1,7 @@
 //! Wrong worlds and exactly what `check` says about them.
 
 mod lifecycle;
+mod objectives;
 mod personal;
 mod quests;
 mod realm;

@@ -5,4 +5,6 @@ mod edits;
 mod lifecycle;
 mod rewards;
 mod script;
+mod states;
+mod words;
 mod worlds;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
-    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, Since, TurnIn,
+    Accept, Effect as EffectDef, QuestDef, QuestState, Since, TurnIn,
 };
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
-use super::counting::{done_by, times};
+use super::counting::{settle, times};
 use super::offers::{next_stage, reset_after, reset_before, went};
 use super::rows::shown;
 use super::{Effect, Grant, Held, Oracle, Progress, gated};
@@ -26,10 +26,9 @@ fn unheld() -> Held {
         stage_opened: 0,
         objectives: Vec::new(),
         credits: BTreeMap::new(),
-        finisher: None,
         goes_on: false,
         available_from: 0,
-        winner: None,
+        won: Vec::new(),
         branches: BTreeMap::new(),
         round: 1,
         tapper: None,
@@ -42,6 +41,7 @@ impl Oracle {
     /// Folds one tick; `touched` are those whose time has come.
     pub fn fold(&mut self, tick: Tick, given: &[Input], mut touched: BTreeSet<Holder>) {
         self.now = self.clock.now(tick);
+        self.tick = tick;
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
         self.let_go(tick);
@@ -115,6 +115,7 @@ impl Oracle {
         if self.note_changes(tick, holder) {
             self.look_at(tick + 1, holder);
         }
+        self.look_when_it_passes(tick, holder);
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
             shown(&self.quests[*quest], held)
@@ -230,12 +231,14 @@ impl Oracle {
             let held = self.held(holder, quest);
             if held.goes_on {
                 let stage = next_stage(def, held).expect("it goes on");
-                held.round = if stage == held.stage { held.round + 1 } else { 1 };
+                let round = if stage == held.stage { held.round + 1 } else { 1 };
                 held.branches.remove(&def.stages.0[stage].0);
                 self.open_stage(tick, holder, quest, def, stage);
+                self.held(holder, quest).round = round;
             } else if held.state == QuestState::Active {
                 reveal(def, held);
             }
+            self.pass(tick, holder, quest, def);
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -307,16 +310,16 @@ impl Oracle {
         let held = self.held(holder, quest);
         held.stage = stage;
         held.stage_opened = tick;
-        held.finisher = None;
-        held.winner = None;
         held.goes_on = false;
         held.objectives = (opened.objectives.iter())
             .map(|(_, objective)| Progress {
                 hidden: !objective.hidden_until.is_empty(),
-                done: objective.aggregate().1 == 0,
+                done: objective.need() == 0,
                 ..Progress::default()
             })
             .collect();
+        held.won.clear();
+        settle(def, held, Sym::NONE);
         let resets = opened.objectives.iter().any(|(_, objective)| objective.since == Since::Reset);
         if resets {
             self.look_at_reset(tick, holder, def);
@@ -337,21 +340,20 @@ impl Oracle {
             if self.held(holder, &quest).state != QuestState::Active {
                 continue;
             }
-            self.read_lifetime(tick, holder, &quest, &def);
+            self.read(tick, holder, &quest, &def);
             let held = self.held(holder, &quest);
-            let (stage, stage_def) = &def.stages.0[held.stage];
-            let Some(branch) = held.winner.take().or_else(|| done_by(stage_def, &held.objectives)) else {
+            settle(&def, held, Sym::NONE);
+            let Some((branch, finisher)) = held.won.first().cloned() else {
                 continue;
             };
             if !branch.is_empty() {
-                held.branches.insert(stage.clone(), branch);
+                held.branches.insert(def.stages.0[held.stage].0.clone(), branch);
             }
             if next_stage(&def, held).is_some() {
                 held.goes_on = true;
                 self.look_at(tick + 1, holder);
             } else if def.turn_in == TurnIn::Auto {
-                let finisher = held.finisher;
-                self.done(tick, holder, &quest, &def, finisher, "");
+                self.done(tick, holder, &quest, &def, Some(finisher), "");
             } else {
                 held.state = QuestState::Ready;
                 held.since = tick;
@@ -359,8 +361,8 @@ impl Oracle {
         }
     }
 
-    /// Objectives that read a lifetime counter.
-    fn read_lifetime(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
+    /// Objectives that read a lifetime counter, a condition or a set of entities.
+    fn read(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
         let stage = &def.stages.0[self.held(holder, quest).stage].1;
         for (place, (_, objective)) in stage.objectives.iter().enumerate() {
             let progress = &self.held(holder, quest).objectives[place];
@@ -384,8 +386,9 @@ impl Oracle {
                 progress.value = u32::try_from(total.clamp(0, need.into())).expect("clamped");
                 progress.done = progress.value >= need;
             }
+            self.read_state(tick, (holder, quest), stage, place);
             let done = self.held(holder, quest).objectives[place].done;
-            if stage.complete == Complete::Sequence && !done {
+            if stage.complete.is_sequence() && !done {
                 break;
             }
         }

@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
+mod aggregates;
 mod clock;
 pub mod compare;
 mod conditions;
@@ -14,6 +15,7 @@ mod counting;
 mod facts;
 mod fold;
 mod offers;
+mod passing;
 pub mod random;
 mod rewards;
 mod rows;
@@ -85,6 +87,14 @@ pub struct Progress {
     pub done: bool,
     pub hidden: bool,
     pub distinct: BTreeSet<String>,
+    /// Every event that has added to it since it was last 0: when, and how much.
+    pub events: Vec<(Tick, u32)>,
+    /// What each player has, where players are counted.
+    pub of_player: BTreeMap<Sym, u32>,
+    /// Since when its condition holds.
+    pub holds_since: Option<Tick>,
+    /// When it was last done.
+    pub done_at: Tick,
 }
 
 /// What is kept of a holder and a quest.
@@ -100,12 +110,11 @@ pub struct Held {
     pub objectives: Vec<Progress>,
     /// Credits by (stage, objective, player).
     pub credits: BTreeMap<(String, String, Sym), i64>,
-    /// The player with whose event the open stage was first done.
-    pub finisher: Option<Sym>,
     /// From when it has been available, if not always.
     pub available_from: Tick,
-    /// The branch by which the open stage was first done in this tick; empty if it has none.
-    pub winner: Option<String>,
+    /// The branches by which the open stage is done in this tick, the first to be so first, each with the player of
+    /// the event; the empty branch if it has none.
+    pub won: Vec<(String, Sym)>,
     /// The branches by which stages were done.
     pub branches: BTreeMap<String, String>,
     /// How many times the open stage has been opened.
@@ -179,6 +188,8 @@ pub struct Oracle {
     pub rows: BTreeMap<Holder, Vec<(&'static str, Vec<serde_json::Value>)>>,
     pub changes: Vec<Seen>,
     pub refused: u64,
+    /// The tick that is folded.
+    pub tick: Tick,
 }
 
 impl Oracle {
@@ -224,6 +235,7 @@ impl Oracle {
             rows: BTreeMap::new(),
             changes: Vec::new(),
             refused: 0,
+            tick: 0,
         };
         oracle.known.insert(Holder { scope: Scope::Realm, id: realm });
         for region in world.regions.keys() {
@@ -236,7 +248,8 @@ impl Oracle {
     /// Folds all ticks up to `until` and returns every change, sorted.
     pub fn run(mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
-        let edges = self.clock.edges(first, until, &self.conditions());
+        let conditions = self.conditions();
+        let edges = self.clock.edges(first, until, &conditions.iter().collect::<Vec<_>>());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
         self.sweeps.extend(self.dates(first, until));
@@ -271,15 +284,21 @@ impl Oracle {
             }
         }
         let (mut facts, mut quests) = (BTreeSet::new(), BTreeSet::new());
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             note(condition, &mut facts, &mut quests);
         }
         (self.facts_named, self.quests_named) = (facts, quests);
     }
 
-    fn conditions(&self) -> Vec<&Condition> {
+    fn conditions(&self) -> Vec<Condition> {
         let quests = self.quests.values();
-        quests.flat_map(|quest| [Some(&quest.requires), quest.fail_when.as_ref()]).flatten().collect()
+        let of_quest = |quest: &Arc<QuestDef>| {
+            let objectives = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+            let holds = objectives.filter_map(|(_, objective)| objective.holds.clone());
+            let own = [Some(quest.requires.clone()), quest.fail_when.clone()];
+            own.into_iter().flatten().chain(holds).collect::<Vec<_>>()
+        };
+        quests.flat_map(of_quest).collect()
     }
 
     fn weather_ticks(&self) -> Vec<Tick> {
@@ -290,7 +309,7 @@ impl Oracle {
             }
         }
         let mut lasting = Vec::new();
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             spans(condition, &mut lasting);
         }
         let mut ticks = Vec::new();

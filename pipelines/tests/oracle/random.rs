@@ -166,14 +166,44 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) -> J
     if draws.percent(10) {
         objective["within"] = json!(draws.of(&["2s", "20s", "4h world"]));
     }
-    match draws.below(7) {
-        0 => objective["sum"] = json!(need * 5),
-        1 => objective["distinct"] = json!(1 + need % 3),
-        2 => objective["max"] = json!(need + 4),
+    match draws.below(20) {
+        0 | 1 => objective["sum"] = json!(need * 5),
+        2 | 3 => objective["distinct"] = json!(1 + need % 3),
+        4 | 5 => objective["max"] = json!(need + 4),
+        6 => objective["min"] = json!(need),
+        7 => objective["last"] = json!(need + 2),
+        8 | 9 => return timed(draws, names),
+        10 => {
+            objective["target"] = if draws.percent(50) { json!("beast") } else { json!(["big", "human"]) };
+            objective["percent"] = json!(draws.of(&[30, 60, 100]));
+        }
+        11 => {
+            objective["count"] = json!(need + 1);
+            objective["minus"] = json!([pattern(draws, names), pattern(draws, names)]);
+        }
+        12 if scope != "player" => {
+            objective["count"] = json!(need);
+            objective["players"] = json!(1 + draws.below(3));
+        }
+        13 | 14 => {
+            let holds = if draws.percent(20) { json!({}) } else { condition(draws, names, 1) };
+            objective = json!({"holds": holds});
+            if draws.percent(60) {
+                objective["for"] = json!(draws.of(&["100ms", "2s", "4h world"]));
+            }
+            if draws.percent(20) {
+                objective["within"] = json!("6s");
+            }
+        }
         _ => objective["count"] = json!(need),
     }
-    if objective.get("count").is_none() && draws.percent(60) {
+    let by_attribute =
+        ["sum", "distinct", "max", "min", "last"].iter().any(|key| objective.get(key).is_some());
+    if by_attribute && draws.percent(60) {
         objective["of"] = json!(draws.of(&["damage", "weapon"]));
+    }
+    if draws.percent(10) {
+        objective["reset_on"] = json!([pattern(draws, names)]);
     }
     let lifetime = match scope {
         "player" => Some("kills"),
@@ -182,6 +212,31 @@ fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) -> J
     };
     if let Some(lifetime) = lifetime.filter(|_| draws.percent(15)) {
         return json!({"event": "kill", "count": need * 3, "since": since, "lifetime": lifetime});
+    }
+    objective
+}
+
+/// What only the latest events count for, or what is left of them.
+fn timed(draws: &mut Draws, names: &[String]) -> Json {
+    let mut objective = pattern(draws, names);
+    match draws.below(4) {
+        0 => {
+            objective["count"] = json!(2 + draws.below(4));
+            objective["window"] = json!(draws.of(&["400ms", "3s", "5h world"]));
+        }
+        1 => {
+            objective["sum"] = json!(8 + draws.below(20));
+            objective["of"] = json!("damage");
+            objective["half_life"] = json!(draws.of(&["700ms", "4s", "3h world"]));
+        }
+        2 => {
+            objective["streak"] = json!(2 + draws.below(2));
+            objective["every"] = json!({"world_day": {}});
+        }
+        _ => {
+            objective["streak"] = json!(2);
+            objective["every"] = json!({"day": {"at": "04:00", "zone": "UTC"}});
+        }
     }
     objective
 }
@@ -237,16 +292,28 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     let mut branched: Vec<String> = Vec::new();
     for stage in 0..1 + draws.below(3) {
         let mut objectives = serde_json::Map::new();
-        let complete = draws.below(4);
-        let branches = complete != 3 && draws.percent(25);
+        let complete = draws.below(5);
+        let branches = complete < 3 && draws.percent(25);
         let count = if branches { 2 + draws.below(3) } else { 1 + draws.below(3) };
         for n in 0..count {
             let mut objective = objective(draws, names, scope, since);
-            if complete != 3 && n > 0 && draws.percent(15) {
+            if complete < 3 && n > 0 && draws.percent(15) {
                 objective["optional"] = json!(true);
             }
-            if complete != 3 && n > 0 && draws.percent(20) {
+            if complete < 3 && n > 0 && draws.percent(20) {
                 objective["hidden_until"] = json!(["o0"]);
+            }
+            if complete < 3 && n > 0 && draws.percent(20) && objective.get("since").is_none() {
+                objective["after"] = json!("o0");
+                if draws.percent(60) {
+                    objective["within"] = json!(draws.of(&["500ms", "5s"]));
+                } else {
+                    objective.as_object_mut().expect("an object").remove("within");
+                }
+            }
+            let loose = ["window", "last", "minus"].iter().any(|key| objective.get(key).is_some());
+            if complete < 3 && loose && draws.percent(60) {
+                objective["latched"] = json!(false);
             }
             // Each of the first two begins a branch; the others belong to one of them or to both.
             let of = match n {
@@ -266,9 +333,13 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
             0 => json!("any"),
             1 => json!({"at_least": 1}),
             2 => json!("all"),
-            _ => json!("sequence"),
+            3 => json!("sequence"),
+            _ => json!("strict_sequence"),
         };
         let mut made = json!({"objectives": objectives, "complete": complete});
+        if draws.percent(12) {
+            made["reset_on"] = json!([pattern(draws, names)]);
+        }
         if draws.percent(20) {
             made["times"] = json!(2 + draws.below(2));
         }

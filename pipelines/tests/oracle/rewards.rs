@@ -62,7 +62,7 @@ impl Oracle {
         for (id, slot) in slots.into_iter().filter(|(_, slot)| went(&slot.after, &held.branches)) {
             let to = slot.to.clone().or_else(|| def.rewards.to.clone());
             let players = players(holder, &held, to, finisher);
-            let bonus = bonus(&slot, def, &held);
+            let bonus = self.bonus(&slot, def, &held);
             if slot.divided {
                 for (player, amount) in divided(u64::from(slot.amount) + bonus, &players, &credits(&held)) {
                     all.push((id.clone(), player, slot.item.clone(), u32::try_from(amount).expect("small")));
@@ -100,6 +100,17 @@ impl Oracle {
         });
         let (_, Entry { item, amount, .. }) = weights.into_iter().find(|(sum, _)| *sum > drawn)?;
         item.clone().map(|item| (item, *amount))
+    }
+
+    /// What the objectives of the last stage add.
+    fn bonus(&self, slot: &Slot, def: &QuestDef, held: &Held) -> u64 {
+        let stage = &def.stages.0[held.stage].1;
+        let mut bonus = 0;
+        for ((id, of), progress) in stage.objectives.iter().zip(&held.objectives) {
+            let each = slot.plus.as_ref().and_then(|plus| plus.objectives.get(id));
+            bonus += u64::from(self.value_of(of, progress)) * u64::from(each.copied().unwrap_or(0));
+        }
+        bonus
     }
 
     pub(super) fn revoke_grants(
@@ -142,17 +153,6 @@ impl Oracle {
         self.note_grant(tick, &old, -1);
         self.note_grant(tick, &new, 1);
     }
-}
-
-/// What the objectives of the last stage add.
-fn bonus(slot: &Slot, def: &QuestDef, held: &Held) -> u64 {
-    let stage = &def.stages.0[held.stage].1;
-    let mut bonus = 0;
-    for ((id, _), progress) in stage.objectives.iter().zip(&held.objectives) {
-        let each = slot.plus.as_ref().and_then(|plus| plus.objectives.get(id));
-        bonus += u64::from(progress.value) * u64::from(each.copied().unwrap_or(0));
-    }
-    bonus
 }
 
 fn players(holder: Holder, held: &Held, to: Option<RewardTo>, finisher: Option<Sym>) -> Vec<Sym> {

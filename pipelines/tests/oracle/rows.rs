@@ -78,9 +78,13 @@ impl Oracle {
             if held.state.is_open() {
                 for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
                     let mut row = lead.to_vec();
-                    row.extend([json!(stage), json!(objective), json!(held.instance), json!(progress.value)]);
-                    row.extend([json!(def.aggregate().1), json!(progress.done), json!(progress.hidden)]);
+                    let (need, value) = (self.need_of(def), self.value_of(def, progress));
+                    row.extend([json!(stage), json!(objective), json!(held.instance), json!(value)]);
+                    row.extend([json!(need), json!(progress.done), json!(progress.hidden)]);
                     rows.push(("objective_progress", row));
+                }
+                if active {
+                    rows.extend(self.times_rows(&lead, held, stage, stage_def));
                 }
                 rows.extend(self.credit_rows(&lead, held));
             }

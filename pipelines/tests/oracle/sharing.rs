@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{Complete, Credit, Pattern, QuestState, Since};
+use worldflow_schemas::definitions::{Credit, Pattern, QuestState};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick};
 
 use super::Oracle;
-use super::counting::{add, done_by};
+use super::aggregates::counts_events;
+use super::counting::settle;
 
 /// An event that counts for another player, with the stages and objectives that accepted it.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ impl Oracle {
         for (quest, def) in of_players.filter(|(_, def)| def.credit != Credit::Own) {
             let mut accepted = BTreeSet::new();
             for (stage, of) in def.stages.iter() {
-                for (id, objective) in of.objectives.iter().filter(|(_, of)| of.since == Since::Accept) {
+                for (id, objective) in of.objectives.iter().filter(|(_, of)| counts_events(of, event)) {
                     let pattern = Pattern { within: None, ..objective.pattern() };
                     if self.accepts(tick, &pattern, event, tick) {
                         accepted.insert((stage.to_owned(), id.to_owned()));
@@ -60,26 +61,22 @@ impl Oracle {
     pub(super) fn count_shared(&mut self, tick: Tick, shared: &Shared) {
         let holder = Holder { scope: Scope::Player, id: shared.player };
         let def = self.quests[shared.quest.as_str()].clone();
-        let clock = self.clock.clone();
-        let held = self.held(holder, &shared.quest);
+        let held = self.held(holder, &shared.quest).clone();
         if held.state != QuestState::Active {
             return;
         }
         let (stage_name, stage) = &def.stages.0[held.stage];
-        let was_complete = done_by(stage, &held.objectives).is_some();
-        let first_undone = held.objectives.iter().position(|progress| !progress.done);
+        let mut accepting = Vec::new();
         for (place, (id, objective)) in stage.objectives.iter().enumerate() {
-            let late = objective.within.is_some_and(|span| tick - held.stage_opened > clock.ticks(span));
-            let waits = stage.complete == Complete::Sequence && first_undone != Some(place);
-            let progress = &mut held.objectives[place];
-            let named = (stage_name.clone(), id.to_owned());
-            if !late && !waits && !progress.done && !progress.hidden && shared.accepted.contains(&named) {
-                add(objective, &shared.event, progress);
+            let within = objective.within.filter(|_| objective.after.is_none());
+            let late = within.is_some_and(|span| tick - held.stage_opened > self.clock.ticks(span));
+            if !late && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
+                accepting.push(place);
             }
         }
-        if !was_complete && let Some(branch) = done_by(stage, &held.objectives) {
-            held.finisher = Some(shared.player);
-            held.winner = Some(branch);
+        for place in self.counting(tick, (holder, &shared.quest), &def, &accepting) {
+            self.add_to(tick, &shared.event, (holder, &shared.quest), &def, place);
         }
+        settle(&def, self.held(holder, &shared.quest), shared.player);
     }
 }

@@ -7,6 +7,7 @@ mod climate;
 mod condition;
 mod journal;
 mod npc;
+mod objective;
 mod one_or_many;
 mod only_map;
 mod ordered;
@@ -23,12 +24,12 @@ pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
+pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, After, Aggregate, CalendarTimes, Complete, Credit, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, Since,
-    StageDef, TurnIn, Weekday,
+    Accept, After, CalendarTimes, Complete, Credit, Effect, Pattern, QuestDef, Repeat, StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, Test};
+use super::objective::ObjectiveDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
 use super::reward::Rewards;
@@ -201,6 +202,9 @@ pub struct StageDef {
     /// Which objectives complete the stage; optional ones never matter.
     #[serde(default)]
     pub complete: Complete,
+    /// Events that set all its objectives back to 0, done ones too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reset_on: Vec<Pattern>,
     /// How many times it is done before the next stage opens.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: u32,
@@ -235,113 +239,15 @@ pub enum Complete {
     /// All, one after the other in the order of the file; a later one counts only what comes after
     /// the one before is done.
     Sequence,
+    /// As `sequence`, and an event that counts for another than the next one sets all back to the first.
+    StrictSequence,
 }
 
-/// An objective: a pattern of events and how they add up.
-///
-/// At most one of `count`, `sum`, `distinct` and `max`; `count: 1` when none is given.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectiveDef {
-    /// What players see.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    /// The kind of event.
-    pub event: String,
-    /// The target is one of these: entity ids, or tags that entities carry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<OneOrMany<String>>,
-    /// The event's region (or else the player's) is one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<OneOrMany<String>>,
-    /// Attributes compare: `where: {weapon: bow, damage: {at_least: 5}}`.
-    #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<String, Test>,
-    /// What must hold as the event happens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Condition>,
-    /// The event comes at most this long after the stage opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within: Option<Span>,
-    /// The amounts of the events add up to this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
-    /// An attribute adds up to this (see `of`; whole units).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sum: Option<u32>,
-    /// This many different targets, or values of the attribute in `of`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub distinct: Option<u32>,
-    /// One event whose amount, or attribute in `of`, is at least this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<u32>,
-    /// The attribute for `sum`, `distinct` and `max`; `amount`, `target` and `amount` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-    /// Whether the stage can be done without it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub optional: bool,
-    /// The branch it belongs to: the first branch to be complete wins, and the stage is done by it.
-    /// An objective without one belongs to each.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
-    /// Hidden, and not counting, until these objectives of the stage are done.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hidden_until: Vec<String>,
-    /// From when events count.
-    #[serde(default, skip_serializing_if = "Since::is_accept")]
-    pub since: Since,
-    /// The lifetime counter behind `since: ever`, `available` and `reset`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<String>,
-}
-
-/// How the events of an objective add up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Aggregate {
-    /// Amounts add up.
-    Count,
-    /// An attribute (or the amount) adds up.
-    Sum,
-    /// Different values are counted.
-    Distinct,
-    /// The largest value counts.
-    Max,
-}
-
-impl ObjectiveDef {
-    /// The pattern of events alone.
+impl Complete {
+    /// Whether objectives count one after the other.
     #[must_use]
-    pub fn pattern(&self) -> Pattern {
-        Pattern {
-            event: self.event.clone(),
-            target: self.target.clone(),
-            region: self.region.clone(),
-            attributes: self.attributes.clone(),
-            when: self.when.clone(),
-            within: self.within,
-        }
-    }
-
-    /// A hash of what is counted and how, but not of how much is needed: a counter is kept as long
-    /// as this stays the same. Part of the base state's format.
-    #[must_use]
-    pub fn identity(&self) -> u64 {
-        let (aggregate, _) = self.aggregate();
-        let pattern = serde_json::to_string(&self.pattern()).expect("a pattern is plain data with text keys");
-        let text = format!("{aggregate:?} {:?} {:?} {:?} {pattern}", self.of, self.since, self.lifetime);
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-    }
-
-    /// The aggregate and what is needed.
-    #[must_use]
-    pub fn aggregate(&self) -> (Aggregate, u32) {
-        match (self.count, self.sum, self.distinct, self.max) {
-            (_, Some(need), _, _) => (Aggregate::Sum, need),
-            (_, _, Some(need), _) => (Aggregate::Distinct, need),
-            (_, _, _, Some(need)) => (Aggregate::Max, need),
-            (count, None, None, None) => (Aggregate::Count, count.unwrap_or(1)),
-        }
+    pub fn is_sequence(self) -> bool {
+        matches!(self, Complete::Sequence | Complete::StrictSequence)
     }
 }
 
@@ -366,29 +272,6 @@ pub struct Pattern {
     /// The event comes at most this long after the stage opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Span>,
-}
-
-/// From when events count towards an objective.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Since {
-    /// From acceptance, and while the objective's stage is open.
-    #[default]
-    Accept,
-    /// From the quest's latest reset by the calendar, before acceptance too; needs `lifetime`.
-    Reset,
-    /// From when the quest became available, before acceptance too; needs `lifetime`.
-    Available,
-    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`.
-    Ever,
-}
-
-impl Since {
-    /// Whether it is the default.
-    #[must_use]
-    pub fn is_accept(&self) -> bool {
-        *self == Since::Accept
-    }
 }
 
 /// What completion does to a fact, one tick later.

@@ -18,7 +18,7 @@ impl Checker<'_> {
         if branches.is_empty() {
             return;
         }
-        if stage.complete == Complete::Sequence {
+        if stage.complete.is_sequence() {
             self.error(
                 spot.key("complete"),
                 "a sequence has no branches",

@@ -11,6 +11,7 @@ mod facts;
 mod dates;
 mod names;
 mod npcs;
+mod objectives;
 mod patterns;
 mod personal;
 mod quests;

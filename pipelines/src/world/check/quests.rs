@@ -7,7 +7,6 @@ use worldflow_schemas::definitions::{
 };
 use worldflow_schemas::input::Scope;
 
-use super::conditions::Operand;
 use super::{Checker, Sort};
 use crate::world::collected::Placed;
 use crate::world::problem::hint;
@@ -119,69 +118,24 @@ impl Checker<'_> {
         for (id, objective) in stage.objectives.iter() {
             let spot = spot.key("objectives").name(id);
             self.check_id("objective", id, spot);
-            self.check_pattern(&objective.pattern(), spot);
-            self.check_aggregate(objective, spot);
+            self.check_objective((quest, stage), id, objective, spot, whole);
             self.check_since(quest, objective, spot);
             self.check_hidden_until(stage, id, objective, spot.key("hidden_until"));
-            let others = objective.hidden_until.iter().map(String::as_str).filter(|other| *other != id);
-            waits.insert(id, others.collect());
+            let others = objective.hidden_until.iter().chain(&objective.after).map(String::as_str);
+            waits.insert(id, others.filter(|other| *other != id).collect());
         }
         for cycle in cycles(&waits) {
-            let spot = spot.key("objectives").name(cycle[0]).key("hidden_until");
-            self.error(
-                spot,
-                format!("these objectives wait for each other: {}", chain(&cycle)),
-                "one of them must be visible from the start",
-            );
+            let of = spot.key("objectives").name(cycle[0]);
+            let hides = stage.objectives.get(cycle[0]).is_some_and(|first| !first.hidden_until.is_empty());
+            let (key, hint) = if hides {
+                ("hidden_until", "one of them must be visible from the start")
+            } else {
+                ("after", "one of them must count from the start")
+            };
+            self.error(of.key(key), format!("these objectives wait for each other: {}", chain(&cycle)), hint);
         }
-    }
-
-    fn check_aggregate(&mut self, objective: &ObjectiveDef, spot: Spot<'_>) {
-        let given: Vec<(&str, u32)> = [
-            ("count", objective.count),
-            ("sum", objective.sum),
-            ("distinct", objective.distinct),
-            ("max", objective.max),
-        ]
-        .into_iter()
-        .filter_map(|(name, need)| need.map(|need| (name, need)))
-        .collect();
-        if let [(first, _), (second, _), ..] = given.as_slice() {
-            let hint =
-                "an objective adds up in one way; make two objectives, or keep one of the two".to_owned();
-            self.error(spot.name(second), format!("both `{first}` and `{second}` are given"), hint);
-        }
-        for (name, need) in &given {
-            if *need == 0 {
-                self.error(
-                    spot.key(name),
-                    format!("`{name}: 0` is done before it begins"),
-                    "give at least 1",
-                );
-            }
-        }
-        let Some(of) = &objective.of else { return };
-        if given.iter().all(|(name, _)| *name == "count") {
-            self.error(
-                spot.key("of"),
-                "`of` has no meaning for `count`",
-                "use `sum`, `distinct` or `max` with it, or remove it",
-            );
-            return;
-        }
-        let builtin = matches!((of.as_str(), objective.distinct), ("amount", None) | ("target", Some(_)));
-        if builtin {
-            return;
-        }
-        if let Some(operand) = self.check_attribute(&objective.event, of, spot.key("of"))
-            && operand != Operand::Number
-            && objective.distinct.is_none()
-        {
-            self.error(
-                spot.key("of"),
-                format!("the attribute `{of}` is not a number"),
-                "`sum` and `max` need one; `distinct` takes any",
-            );
+        for (index, pattern) in stage.reset_on.iter().enumerate() {
+            self.check_pattern(pattern, spot.key("reset_on").item(index));
         }
     }
 
@@ -220,7 +174,7 @@ impl Checker<'_> {
                 "add `repeat: {daily: ...}` or `repeat: {weekly: ...}`",
             );
         }
-        if objective.sum.or(objective.distinct).or(objective.max).is_some() {
+        if *objective != counts_only(objective) {
             self.error(
                 spot.key("since"),
                 format!("`since: {since}` counts only"),
@@ -313,6 +267,15 @@ impl Checker<'_> {
             self.error(placed.spot.key("requires").key("quests"), message, "remove one of the requirements");
         }
     }
+}
+
+/// What `since: ever` and `since: reset` know of an objective.
+fn counts_only(objective: &ObjectiveDef) -> ObjectiveDef {
+    let ObjectiveDef { title, event, target, region, attributes, when, within, .. } = objective.clone();
+    let ObjectiveDef { count, of, optional, branch, hidden_until, since, lifetime, .. } = objective.clone();
+    let pattern =
+        ObjectiveDef { title, event, target, region, attributes, when, within, ..ObjectiveDef::default() };
+    ObjectiveDef { count, of, optional, branch, hidden_until, since, lifetime, ..pattern }
 }
 
 /// Quests whose progress a condition cannot do without.
