@@ -26,8 +26,8 @@ pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, After, Aggregate, CalendarTimes, Complete, Credit, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, Since,
-    StageDef, TurnIn, Weekday,
+    Accept, After, Aggregate, CalendarTimes, Complete, Credit, Effect, ObjectiveDef, Pattern, QuestDef,
+    Repeat, Since, StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};
