@@ -66,7 +66,9 @@ impl Core {
                 "only an active or ready quest can be abandoned",
             )),
             // What is concluded from a completion in its tick comes in any case.
-            Verb::Revoke if state == Some(QuestState::Done) && self.record(at, ix).since < self.context.now => {
+            Verb::Revoke
+                if state == Some(QuestState::Done) && self.record(at, ix).since < self.context.now =>
+            {
                 self.revoke(at, ix, quest);
                 Ok(())
             }

@@ -128,7 +128,8 @@ impl Core {
     /// Takes away the marks that `gone` names.
     pub(super) fn unmark(&mut self, at: At, ix: Ix, gone: impl Fn(Mark) -> bool) {
         let Some(record) = self.holders[at as usize].records.get(&ix) else { return };
-        let marks: Vec<Mark> = record.marks.iter().map(|(mark, _)| *mark).filter(|mark| gone(*mark)).collect();
+        let marks: Vec<Mark> =
+            record.marks.iter().map(|(mark, _)| *mark).filter(|mark| gone(*mark)).collect();
         for mark in marks {
             self.mark_as(at, ix, mark, None);
         }

@@ -328,9 +328,11 @@ impl Core {
 
     /// The next tick with work that is not told.
     pub(super) fn alarm(&self) -> Option<Tick> {
-        let next =
-            !(self.soon.is_empty() && self.moved.is_empty() && self.stale.is_empty() && self.again.is_empty())
-                || self.global != 0;
+        let next = !(self.soon.is_empty()
+            && self.moved.is_empty()
+            && self.stale.is_empty()
+            && self.again.is_empty())
+            || self.global != 0;
         let timer = self.timers.first().map(|(tick, ..)| *tick);
         let running = self.running.first().map(|(tick, ..)| *tick);
         let reset = self.resets.first().map(|(tick, _)| *tick);

@@ -208,7 +208,8 @@ impl Core {
         // Ids of an instance begin alike: with all of the first but the empty slot and player.
         let prefix = first[..first.len() - 1].to_owned();
         let experience = Sym::new("experience");
-        let of_instance = self.ledger.grants.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let of_instance =
+            self.ledger.grants.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
         let of_instance = of_instance.take_while(|(id, _)| id.starts_with(&prefix));
         let changed: Vec<(ArcStr, Grant, Status)> = of_instance
             .filter(|(_, grant)| grant.item != experience)

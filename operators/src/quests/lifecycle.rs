@@ -330,7 +330,9 @@ impl Core {
             {
                 let all = holder.lifetimes.get(&lifetime).copied().unwrap_or(0);
                 let before = match objective.since {
-                    Since::Reset | Since::Available => holder.baselines.get(&(ix, lifetime)).copied().unwrap_or(0),
+                    Since::Reset | Since::Available => {
+                        holder.baselines.get(&(ix, lifetime)).copied().unwrap_or(0)
+                    }
                     _ => 0,
                 };
                 let count = u32::try_from(all - before).unwrap_or(u32::MAX).min(objective.need);

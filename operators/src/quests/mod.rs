@@ -38,5 +38,5 @@ pub(crate) use context::{Actor, Context};
 pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
 pub(crate) use plan::Plan;
-pub use sharing::{Member, SharedHit, Spread, Together};
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};
+pub use sharing::{Member, SharedHit, Spread, Together};

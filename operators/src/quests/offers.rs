@@ -73,7 +73,8 @@ impl Plan {
                     .map(|(place, ix)| (score(seed, *name, None, self.name(*ix), pool.period), place))
                     .collect();
                 scores.sort_unstable();
-                pool.offered = scores.into_iter().take(pool.pick).map(|(_, place)| pool.members[place]).collect();
+                pool.offered =
+                    scores.into_iter().take(pool.pick).map(|(_, place)| pool.members[place]).collect();
             }
         }
         self.pools = pools;

@@ -10,11 +10,11 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Sym, chance};
 
 use super::branches::{Mark, Said, Ways, ways};
+use super::context::Actor;
 use super::core::{At, Core};
 use super::holder::Instance;
 use super::ledger::{Grant, Status};
 use super::messages::{Conclusion, grant_id};
-use super::context::Actor;
 use super::plan::{Ix, QuestPlan};
 use crate::messages::{EffectOrder, FactEffect};
 
@@ -69,7 +69,9 @@ impl SlotPlan {
         } else if !def.table.is_empty() {
             let entries = def.table.values();
             Gives::Table(
-                entries.map(|entry| (entry.item.as_deref().map(Sym::new), entry.amount, entry.weight)).collect(),
+                entries
+                    .map(|entry| (entry.item.as_deref().map(Sym::new), entry.amount, entry.weight))
+                    .collect(),
             )
         } else {
             Gives::Item(Sym::new(&def.item))
@@ -128,7 +130,9 @@ impl Completed {
         match to {
             RewardTo::Finisher {} => one(self.finisher),
             RewardTo::Tapper {} => one(self.tapper),
-            _ => self.credits.iter().filter(|(_, credit)| fits(**credit)).map(|(player, _)| *player).collect(),
+            _ => {
+                self.credits.iter().filter(|(_, credit)| fits(**credit)).map(|(player, _)| *player).collect()
+            }
         }
     }
 
@@ -136,9 +140,8 @@ impl Completed {
     fn bonus(&self, slot: &SlotPlan) -> u64 {
         let value = |name: &Sym| self.values.iter().find(|(of, _)| of == name).map_or(0, |(_, value)| *value);
         let objectives = slot.objectives.iter();
-        objectives.fold(0, |sum: u64, (name, each)| {
-            sum.saturating_add(u64::from(value(name)) * u64::from(*each))
-        })
+        objectives
+            .fold(0, |sum: u64, (name, each)| sum.saturating_add(u64::from(value(name)) * u64::from(*each)))
     }
 
     /// Divides an amount in proportion to credits. What is left over goes, one each, to those who are
@@ -205,7 +208,14 @@ impl Core {
     }
 
     /// What the open instance earns.
-    pub(super) fn earned(&self, at: At, ix: Ix, quest: &QuestPlan, finisher: Sym, chosen: Sym) -> Vec<Earned> {
+    pub(super) fn earned(
+        &self,
+        at: At,
+        ix: Ix,
+        quest: &QuestPlan,
+        finisher: Sym,
+        chosen: Sym,
+    ) -> Vec<Earned> {
         let holder = &self.holders[at as usize];
         let (Some(open), Some(record)) = (holder.instance(ix), holder.records.get(&ix)) else {
             return Vec::new();
@@ -235,7 +245,10 @@ impl Core {
             let Gives::Item(item) = slot.gives else { return Vec::new() };
             let amount = bonus.saturating_add(slot.amount.into());
             let shares = completed.divide(amount, players);
-            return shares.into_iter().filter_map(|share| earned(slot.slot, share.0, item, share.1)).collect();
+            return shares
+                .into_iter()
+                .filter_map(|share| earned(slot.slot, share.0, item, share.1))
+                .collect();
         }
         let given = players.into_iter().filter_map(|player| {
             let (item, amount) = self.given(slot, quest, completed, player)?;

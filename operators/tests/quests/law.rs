@@ -149,9 +149,13 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         let player = pick(&mut draw, &["ann", "bob", "cid", "dan", "-"]);
         let kind = pick(&mut draw, &["kill", "kill", "gather", "craft", "quest"]);
         if kind == "quest" {
-            let verb = pick(&mut draw, &[
-                    "accept", "accept", "accept", "turn_in", "turn_in", "abandon", "offer", "decline", "revoke",
-                ]);
+            let verb = pick(
+                &mut draw,
+                &[
+                    "accept", "accept", "accept", "turn_in", "turn_in", "abandon", "offer", "decline",
+                    "revoke",
+                ],
+            );
             let quest = quests[pick(&mut draw, &ids)].0;
             let region = pick(&mut draw, &["", " @moor", " choose=bow"]);
             given.push(Given::Event(format!("{player} quest.{verb} {quest}{region}")));
@@ -168,8 +172,16 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         0 => given.push(clock(tick, draw(24).cast_signed(), pick(&mut draw, &["day", "night"]))),
         1 => given.push(weather(tick, "coast", pick(&mut draw, &["rain", "clear"]), 500_000)),
         2 | 3 => {
-            let place =
-                pick(&mut draw, &["region=moor guild=g party=p", "guild=h party=p", "region=moor party=p", "", "region=fen guild=g"]);
+            let place = pick(
+                &mut draw,
+                &[
+                    "region=moor guild=g party=p",
+                    "guild=h party=p",
+                    "region=moor party=p",
+                    "",
+                    "region=fen guild=g",
+                ],
+            );
             given.push(Given::Place(pick(&mut draw, &PLAYERS), at(place)));
         }
         4 => {

@@ -86,7 +86,8 @@ fn quests(spot: Spot<'_>, file: &str, left: &mut usize, problems: &mut Problems)
     let mut entries = Vec::new();
     for (id, values) in node.get("quests")?.1.entries() {
         let at = Spot { file, place: id.place, node: Some(values) };
-        let mut expansion = Expansion { file, given: BTreeMap::new(), left: &mut *left, problems: &mut *problems };
+        let mut expansion =
+            Expansion { file, given: BTreeMap::new(), left: &mut *left, problems: &mut *problems };
         expansion.give(parameters, values, at);
         match expansion.put(quest) {
             Some(made) => entries.push((id.clone(), made)),

@@ -232,7 +232,7 @@ other:
               |
             2 | titel: Wolves
               | ^^^^^
-            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards` or `effects`
+            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards` or `effects`
 
             error: quests/wolves.yaml:3:10: unknown choice `partie`
               |
@@ -267,7 +267,7 @@ other:
                |
             10 | kill: {event: 5, cuont: 5}
                |                  ^^^^^
-            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `count`, `sum`, `distinct`, `max`, `of`, `optional`, `hidden_until`, `since` or `lifetime`
+            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `count`, `sum`, `distinct`, `max`, `of`, `optional`, `branch`, `hidden_until`, `since` or `lifetime`
 
             error: quests/wolves.yaml:11:36: expected a whole number from 0 to 4294967295, found the number -3
                |

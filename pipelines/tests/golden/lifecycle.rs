@@ -63,7 +63,23 @@ fn pool_offers_k_of_n_to_all_and_draws_again() {
         63 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        50: +1 quest_state scope=player holder=ann quest=c instance=1 state=active stage=s since=50 deadline= completions=0
+        50: +1 quest_state scope=player holder=ann quest=d instance=1 state=active stage=s since=50 deadline= completions=0
+        60: +1 quest_state scope=player holder=ann quest=b instance=0 state=available stage= since=60 deadline= completions=0
+        61: +1 quest_state scope=player holder=bob quest=b instance=0 state=available stage= since=61 deadline= completions=0
+        61: +1 quest_state scope=player holder=bob quest=d instance=0 state=available stage= since=61 deadline= completions=0
+        62: -1 quest_state scope=player holder=ann quest=c instance=1 state=active stage=s since=50 deadline= completions=0
+        62: +1 quest_state scope=player holder=ann quest=c instance=1 state=done stage= since=62 deadline= completions=1
+        62: -1 quest_state scope=player holder=ann quest=d instance=1 state=active stage=s since=50 deadline= completions=0
+        62: +1 quest_state scope=player holder=ann quest=d instance=1 state=done stage= since=62 deadline= completions=1
+        63: -1 quest_state scope=player holder=ann quest=c instance=1 state=done stage= since=62 deadline= completions=1
+        63: +1 quest_state scope=player holder=ann quest=c instance=1 state=hidden stage= since=63 deadline= completions=1
+        63: +1 quest_state scope=player holder=ann quest=d instance=1 state=available stage= since=63 deadline= completions=1
+        63: -1 quest_state scope=player holder=ann quest=d instance=1 state=done stage= since=62 deadline= completions=1
+        50: refused not_available: quest `a` is not available
+        50: refused not_available: quest `b` is not available
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -79,7 +95,20 @@ fn pool_per_holder_closes_what_it_no_longer_offers() {
         62 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        50: +1 quest_state scope=player holder=ann quest=a instance=1 state=active stage=s since=50 deadline=60 completions=0
+        50: +1 quest_state scope=player holder=bob quest=d instance=1 state=active stage=s since=50 deadline=60 completions=0
+        51: -1 quest_state scope=player holder=bob quest=d instance=1 state=active stage=s since=50 deadline=60 completions=0
+        51: +1 quest_state scope=player holder=bob quest=d instance=1 state=done stage= since=51 deadline= completions=1
+        52: -1 quest_state scope=player holder=bob quest=d instance=1 state=done stage= since=51 deadline= completions=1
+        52: +1 quest_state scope=player holder=bob quest=d instance=2 state=active stage=s since=52 deadline=60 completions=1
+        60: -1 quest_state scope=player holder=ann quest=a instance=1 state=active stage=s since=50 deadline=60 completions=0
+        60: +1 quest_state scope=player holder=ann quest=a instance=1 state=expired stage= since=60 deadline= completions=0
+        60: +1 quest_state scope=player holder=bob quest=c instance=1 state=active stage=s since=60 deadline=86400 completions=0
+        60: -1 quest_state scope=player holder=bob quest=d instance=2 state=active stage=s since=52 deadline=60 completions=1
+        60: +1 quest_state scope=player holder=bob quest=d instance=2 state=expired stage= since=60 deadline= completions=1
+        61: +1 quest_state scope=player holder=cid quest=d instance=1 state=active stage=s since=61 deadline=86400 completions=0
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -106,7 +135,14 @@ late:
         62 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        50: +1 quest_state scope=player holder=ann quest=fair instance=1 state=active stage=s since=50 deadline=60 completions=0
+        60: -1 quest_state scope=player holder=ann quest=fair instance=1 state=active stage=s since=50 deadline=60 completions=0
+        60: +1 quest_state scope=player holder=ann quest=fair instance=1 state=done stage= since=60 deadline= completions=1
+        60: +1 quest_state scope=player holder=ann quest=late instance=0 state=available stage= since=60 deadline= completions=0
+        61: +1 quest_state scope=player holder=bob quest=late instance=1 state=done stage= since=61 deadline= completions=1
+        55: refused not_available: quest `late` is not available
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -132,7 +168,18 @@ rounds:
         62 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        50: +1 quest_state scope=player holder=ann quest=dues instance=1 state=done stage= since=50 deadline= completions=1
+        50: +1 quest_state scope=player holder=ann quest=rounds instance=1 state=done stage= since=50 deadline= completions=1
+        60: -1 quest_state scope=player holder=ann quest=dues instance=1 state=done stage= since=50 deadline= completions=1
+        60: +1 quest_state scope=player holder=ann quest=dues instance=2 state=active stage=s since=60 deadline= completions=1
+        60: -1 quest_state scope=player holder=ann quest=rounds instance=1 state=done stage= since=50 deadline= completions=1
+        60: +1 quest_state scope=player holder=ann quest=rounds instance=2 state=active stage=s since=60 deadline= completions=1
+        61: -1 quest_state scope=player holder=ann quest=dues instance=2 state=active stage=s since=60 deadline= completions=1
+        61: +1 quest_state scope=player holder=ann quest=dues instance=2 state=done stage= since=61 deadline= completions=2
+        61: -1 quest_state scope=player holder=ann quest=rounds instance=2 state=active stage=s since=60 deadline= completions=1
+        61: +1 quest_state scope=player holder=ann quest=rounds instance=2 state=done stage= since=61 deadline= completions=2
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -171,7 +218,24 @@ feud:
         18 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "quest_bindings", "grants", "facts"]));
+    expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=feud instance=1 state=active stage=choose since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=bob quest=feud instance=1 state=active stage=choose since=10 deadline= completions=0
+        11: +1 quest_bindings scope=player holder=ann quest=feud kind=branch name=choose instance=1 value=war
+        12: -1 quest_state scope=player holder=ann quest=feud instance=1 state=active stage=choose since=10 deadline= completions=0
+        12: +1 quest_state scope=player holder=ann quest=feud instance=1 state=active stage=raid since=10 deadline= completions=0
+        13: +1 grants grant=feud/player:ann/1/sword/ann quest=feud scope=player holder=ann instance=1 slot=sword player=ann item=sword amount=1 status=pending reason= tick=13
+        13: -1 quest_state scope=player holder=ann quest=feud instance=1 state=active stage=raid since=10 deadline= completions=0
+        13: +1 quest_state scope=player holder=ann quest=feud instance=1 state=done stage= since=13 deadline= completions=1
+        14: +1 facts scope=player holder=ann fact=path value=warrior version=1 expires=
+        14: +1 quest_bindings scope=player holder=bob quest=feud kind=branch name=choose instance=1 value=peace
+        15: -1 quest_state scope=player holder=bob quest=feud instance=1 state=active stage=choose since=10 deadline= completions=0
+        15: +1 quest_state scope=player holder=bob quest=feud instance=1 state=active stage=truce since=10 deadline= completions=0
+        16: +1 grants grant=feud/player:bob/1/dove/bob quest=feud scope=player holder=bob instance=1 slot=dove player=bob item=dove amount=1 status=pending reason= tick=16
+        16: -1 quest_state scope=player holder=bob quest=feud instance=1 state=active stage=truce since=10 deadline= completions=0
+        16: +1 quest_state scope=player holder=bob quest=feud instance=1 state=done stage= since=16 deadline= completions=1
+        17: +1 facts scope=player holder=bob fact=path value=healer version=1 expires=
+    "#]].assert_eq(&golden.changes(&["quest_state", "quest_bindings", "grants", "facts"]));
     golden.check_laws();
 }
 
@@ -198,7 +262,33 @@ rounds:
         18 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "quest_bindings", "objective_progress"]));
+    expect![[r#"
+        10: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=gate instance=1 value=0 need=1 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        10: +1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=1
+        10: +1 quest_state scope=player holder=ann quest=rounds instance=1 state=active stage=walk since=10 deadline= completions=0
+        11: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=gate instance=1 value=0 need=1 done=false hidden=false
+        11: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=gate instance=1 value=1 need=1 done=true hidden=false
+        11: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        11: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        12: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        12: -1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=1
+        12: +1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=2
+        13: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        14: -1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=2
+        14: +1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=3
+        15: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=0 need=1 done=false hidden=false
+        15: +1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        16: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=gate instance=1 value=1 need=1 done=true hidden=false
+        16: -1 objective_progress scope=player holder=ann quest=rounds stage=walk objective=well instance=1 value=1 need=1 done=true hidden=false
+        16: -1 quest_bindings scope=player holder=ann quest=rounds kind=round name=round instance=1 value=3
+        16: -1 quest_state scope=player holder=ann quest=rounds instance=1 state=active stage=walk since=10 deadline= completions=0
+        16: +1 quest_state scope=player holder=ann quest=rounds instance=1 state=done stage= since=16 deadline= completions=1
+    "#]].assert_eq(&golden.changes(&["quest_state", "quest_bindings", "objective_progress"]));
     golden.check_laws();
 }
 
@@ -231,7 +321,25 @@ plain:
         20 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=favour instance=0 state=available stage= since=10 deadline= completions=0
+        11: -1 quest_state scope=player holder=ann quest=favour instance=0 state=available stage= since=10 deadline= completions=0
+        11: +1 quest_state scope=player holder=ann quest=favour instance=0 state=offered stage= since=11 deadline= completions=0
+        13: +1 quest_state scope=player holder=ann quest=favour instance=0 state=available stage= since=13 deadline= completions=0
+        13: -1 quest_state scope=player holder=ann quest=favour instance=0 state=offered stage= since=11 deadline= completions=0
+        15: -1 quest_state scope=player holder=ann quest=favour instance=0 state=available stage= since=13 deadline= completions=0
+        15: +1 quest_state scope=player holder=ann quest=favour instance=1 state=done stage= since=15 deadline= completions=1
+        16: +1 quest_state scope=player holder=ann quest=favour instance=1 state=available stage= since=16 deadline= completions=1
+        16: -1 quest_state scope=player holder=ann quest=favour instance=1 state=done stage= since=15 deadline= completions=1
+        17: -1 quest_state scope=player holder=ann quest=favour instance=1 state=available stage= since=16 deadline= completions=1
+        17: +1 quest_state scope=player holder=ann quest=favour instance=1 state=offered stage= since=17 deadline= completions=1
+        18: +1 quest_state scope=player holder=ann quest=favour instance=1 state=hidden stage= since=18 deadline= completions=1
+        18: -1 quest_state scope=player holder=ann quest=favour instance=1 state=offered stage= since=17 deadline= completions=1
+        10: refused not_offered: quest `favour` has not been offered
+        11: refused not_offered: quest `plain` is not one that is offered
+        12: refused not_available: quest `favour` is not available
+        14: refused not_offered: quest `favour` has not been offered
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -259,7 +367,48 @@ alone: {title: Alone, accept: auto, stages: {s: {objectives: {k: {event: kill, t
         17 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["objective_progress"]));
+    expect![[r#"
+        10: +1 objective_progress scope=player holder=ann quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=bob quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=bob quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=bob quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=cid quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=cid quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=cid quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=dan quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=dan quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        10: +1 objective_progress scope=player holder=dan quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        12: -1 objective_progress scope=player holder=ann quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        12: -1 objective_progress scope=player holder=ann quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=alone stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        12: -1 objective_progress scope=player holder=ann quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=here stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        13: -1 objective_progress scope=player holder=bob quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        13: +1 objective_progress scope=player holder=bob quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        13: -1 objective_progress scope=player holder=bob quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        13: +1 objective_progress scope=player holder=bob quest=here stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        13: -1 objective_progress scope=player holder=cid quest=all stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        13: +1 objective_progress scope=player holder=cid quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=all stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=alone stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=alone stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=here stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=here stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        15: -1 objective_progress scope=player holder=bob quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        15: +1 objective_progress scope=player holder=bob quest=all stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        15: -1 objective_progress scope=player holder=bob quest=alone stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        15: +1 objective_progress scope=player holder=bob quest=alone stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        15: -1 objective_progress scope=player holder=bob quest=here stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        15: +1 objective_progress scope=player holder=bob quest=here stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        15: -1 objective_progress scope=player holder=cid quest=all stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+        15: +1 objective_progress scope=player holder=cid quest=all stage=s objective=k instance=1 value=2 need=4 done=false hidden=false
+        15: -1 objective_progress scope=player holder=cid quest=here stage=s objective=k instance=1 value=0 need=4 done=false hidden=false
+        15: +1 objective_progress scope=player holder=cid quest=here stage=s objective=k instance=1 value=1 need=4 done=false hidden=false
+    "#]].assert_eq(&golden.changes(&["objective_progress"]));
     golden.check_laws();
 }
 
@@ -288,7 +437,23 @@ own: {{title: Own, fail_on: [{{event: death, target: wolf}}], {keys}}}
         22 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=dark instance=1 state=active stage=s since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=escort instance=1 state=active stage=s since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=guard instance=1 state=active stage=s since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=oath instance=1 state=active stage=s since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=own instance=1 state=active stage=s since=10 deadline= completions=0
+        12: -1 quest_state scope=player holder=ann quest=guard instance=1 state=active stage=s since=10 deadline= completions=0
+        12: +1 quest_state scope=player holder=ann quest=guard instance=1 state=failed stage= since=12 deadline= completions=0
+        15: -1 quest_state scope=player holder=ann quest=escort instance=1 state=active stage=s since=10 deadline= completions=0
+        15: +1 quest_state scope=player holder=ann quest=escort instance=1 state=failed stage= since=15 deadline= completions=0
+        16: -1 quest_state scope=player holder=ann quest=dark instance=1 state=active stage=s since=10 deadline= completions=0
+        16: +1 quest_state scope=player holder=ann quest=dark instance=1 state=failed stage= since=16 deadline= completions=0
+        18: -1 quest_state scope=player holder=ann quest=oath instance=1 state=active stage=s since=10 deadline= completions=0
+        18: +1 quest_state scope=player holder=ann quest=oath instance=1 state=failed stage= since=18 deadline= completions=0
+        19: -1 quest_state scope=player holder=ann quest=own instance=1 state=active stage=s since=10 deadline= completions=0
+        19: +1 quest_state scope=player holder=ann quest=own instance=1 state=failed stage= since=19 deadline= completions=0
+    "#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -316,6 +481,14 @@ errand:
         14 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
+    expect![[r#"
+        10: +1 objective_progress scope=player holder=ann quest=errand_elder stage=s objective=talk_it instance=1 value=0 need=1 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=errand_wolf stage=s objective=kill_it instance=1 value=1 need=2 done=false hidden=false
+        10: +1 quest_state scope=player holder=ann quest=errand_elder instance=1 state=active stage=s since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=errand_wolf instance=1 state=active stage=s since=10 deadline= completions=0
+        12: -1 objective_progress scope=player holder=ann quest=errand_elder stage=s objective=talk_it instance=1 value=0 need=1 done=false hidden=false
+        12: -1 quest_state scope=player holder=ann quest=errand_elder instance=1 state=active stage=s since=10 deadline= completions=0
+        12: +1 quest_state scope=player holder=ann quest=errand_elder instance=1 state=done stage= since=12 deadline= completions=1
+    "#]].assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
     golden.check_laws();
 }

@@ -46,7 +46,16 @@ hunt:
         16 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "grants"]));
+    expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=ready stage=kill since=10 deadline= completions=0
+        13: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=13
+        13: +1 grants grant=hunt/player:ann/1/weapon/ann quest=hunt scope=player holder=ann instance=1 slot=weapon player=ann item=arrow amount=20 status=pending reason= tick=13
+        13: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=13 deadline= completions=1
+        13: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=ready stage=kill since=10 deadline= completions=0
+        11: refused no_choice: quest `hunt` gives one of arrows, bow
+        12: refused no_choice: quest `hunt` gives one of arrows, bow
+        14: refused not_ready: quest `hunt` is not ready to be turned in
+    "#]].assert_eq(&golden.changes(&["quest_state", "grants"]));
     golden.check_laws();
 }
 
@@ -117,7 +126,12 @@ fn reward_proportional_is_divided_to_the_last_unit() {
     let golden = together(
         "{slots: {gold: {item: gold, amount: 100, divided: true}, few: {item: coin, amount: 2, divided: true}}}",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["contributions", "grants"]));
+    expect![[r#"
+        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/bob quest=feast scope=realm holder=golden instance=1 slot=silver player=bob item=silver amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/cid quest=feast scope=realm holder=golden instance=1 slot=silver player=cid item=silver amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/dan quest=feast scope=realm holder=golden instance=1 slot=silver player=dan item=silver amount=1 status=pending reason= tick=13
+    "#]].assert_eq(&golden.changes(&["contributions", "grants"]));
     golden.check_laws();
 }
 
@@ -132,8 +146,15 @@ fn reward_top_k_shares_a_rank_among_equals() {
 
 #[test]
 fn credit_tapper_and_contributors_of_a_share() {
-    let golden = together("{to: {contributors: {percent: 25}}, slots: {a: {item: a}, b: {item: b, to: {tapper: {}}}}}");
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants", "quest_bindings"]));
+    let golden = together(
+        "{to: {contributors: {percent: 25}}, slots: {a: {item: a}, b: {item: b, to: {tapper: {}}}}}",
+    );
+    expect![[r#"
+        13: +1 grants grant=feast/realm:golden/1/loot/ann quest=feast scope=realm holder=golden instance=1 slot=loot player=ann item=gem amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/bob quest=feast scope=realm holder=golden instance=1 slot=loot player=bob item=coin amount=5 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/cid quest=feast scope=realm holder=golden instance=1 slot=loot player=cid item=coin amount=5 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/dan quest=feast scope=realm holder=golden instance=1 slot=loot player=dan item=gem amount=1 status=pending reason= tick=13
+    "#]].assert_eq(&golden.changes(&["grants", "quest_bindings"]));
     golden.check_laws();
 }
 
@@ -179,20 +200,97 @@ hunt:
 #[test]
 fn on_revoke_keep_leaves_what_was_earned() {
     let golden = revoked("keep");
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "grants"]));
+    expect![[r#"
+        10: +1 grants grant=hunt/player:ann/1/experience/ann quest=hunt scope=player holder=ann instance=1 slot=experience player=ann item=experience amount=100 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        10: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=10 deadline= completions=1
+        11: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        11: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        12: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=available stage= since=12 deadline= completions=0
+        12: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=10 deadline= completions=1
+        14: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=delivered reason= tick=10
+        14: -1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        16: +1 grants grant=hunt/player:ann/2/experience/ann quest=hunt scope=player holder=ann instance=2 slot=experience player=ann item=experience amount=100 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/fur/ann quest=hunt scope=player holder=ann instance=2 slot=fur player=ann item=fur amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/pelt/ann quest=hunt scope=player holder=ann instance=2 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/tail/ann quest=hunt scope=player holder=ann instance=2 slot=tail player=ann item=tail amount=1 status=pending reason= tick=16
+        16: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=available stage= since=12 deadline= completions=0
+        16: +1 quest_state scope=player holder=ann quest=hunt instance=2 state=done stage= since=16 deadline= completions=1
+        10: refused not_done: quest `hunt` is not done
+        13: refused not_done: quest `hunt` is not done
+        15: refused already_answered: grant `hunt/player:ann/1/pelt/ann` has been answered before
+        15: refused already_answered: grant `hunt/player:ann/1/tail/ann` has been answered before
+    "#]].assert_eq(&golden.changes(&["quest_state", "grants"]));
     golden.check_laws();
 }
 
 #[test]
 fn on_revoke_flag_marks_what_was_delivered() {
     let golden = revoked("flag");
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants", "levels"]));
+    expect![[r#"
+        10: +1 grants grant=hunt/player:ann/1/experience/ann quest=hunt scope=player holder=ann instance=1 slot=experience player=ann item=experience amount=100 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        10: +1 levels player=ann level=2 experience=100 into_level=0 to_next=200
+        11: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        11: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=revoked reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=delivered reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=flagged reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=flagged reason= tick=10
+        16: +1 grants grant=hunt/player:ann/2/experience/ann quest=hunt scope=player holder=ann instance=2 slot=experience player=ann item=experience amount=100 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/fur/ann quest=hunt scope=player holder=ann instance=2 slot=fur player=ann item=fur amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/pelt/ann quest=hunt scope=player holder=ann instance=2 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/tail/ann quest=hunt scope=player holder=ann instance=2 slot=tail player=ann item=tail amount=1 status=pending reason= tick=16
+        16: -1 levels player=ann level=2 experience=100 into_level=0 to_next=200
+        16: +1 levels player=ann level=2 experience=200 into_level=100 to_next=100
+        10: refused not_done: quest `hunt` is not done
+        13: refused not_done: quest `hunt` is not done
+        14: refused already_answered: grant `hunt/player:ann/1/fur/ann` has been answered before
+        15: refused already_answered: grant `hunt/player:ann/1/pelt/ann` has been answered before
+        15: refused already_answered: grant `hunt/player:ann/1/tail/ann` has been answered before
+    "#]].assert_eq(&golden.changes(&["grants", "levels"]));
     golden.check_laws();
 }
 
 #[test]
 fn on_revoke_clawback_asks_for_what_was_delivered() {
     let golden = revoked("clawback");
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants"]));
+    expect![[r#"
+        10: +1 grants grant=hunt/player:ann/1/experience/ann quest=hunt scope=player holder=ann instance=1 slot=experience player=ann item=experience amount=100 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        10: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        11: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=10
+        11: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason= tick=10
+        11: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=pending reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=pending reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/fur/ann quest=hunt scope=player holder=ann instance=1 slot=fur player=ann item=fur amount=1 status=revoked reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=clawback reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=delivered reason= tick=10
+        12: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=clawback reason= tick=10
+        12: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason= tick=10
+        15: -1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=clawback reason= tick=10
+        15: +1 grants grant=hunt/player:ann/1/pelt/ann quest=hunt scope=player holder=ann instance=1 slot=pelt player=ann item=pelt amount=1 status=taken reason= tick=10
+        15: -1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=clawback reason= tick=10
+        15: +1 grants grant=hunt/player:ann/1/tail/ann quest=hunt scope=player holder=ann instance=1 slot=tail player=ann item=tail amount=1 status=delivered reason=sold tick=10
+        16: +1 grants grant=hunt/player:ann/2/experience/ann quest=hunt scope=player holder=ann instance=2 slot=experience player=ann item=experience amount=100 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/fur/ann quest=hunt scope=player holder=ann instance=2 slot=fur player=ann item=fur amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/pelt/ann quest=hunt scope=player holder=ann instance=2 slot=pelt player=ann item=pelt amount=1 status=pending reason= tick=16
+        16: +1 grants grant=hunt/player:ann/2/tail/ann quest=hunt scope=player holder=ann instance=2 slot=tail player=ann item=tail amount=1 status=pending reason= tick=16
+        10: refused not_done: quest `hunt` is not done
+        13: refused not_done: quest `hunt` is not done
+        14: refused already_answered: grant `hunt/player:ann/1/fur/ann` has been answered before
+    "#]].assert_eq(&golden.changes(&["grants"]));
     golden.check_laws();
 }

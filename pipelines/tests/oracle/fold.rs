@@ -117,9 +117,7 @@ impl Oracle {
         }
         self.look_when_it_passes(tick, holder);
         let held = self.held.get(&holder).into_iter().flatten();
-        let records = held.filter(|(quest, held)| {
-            shown(&self.quests[*quest], held)
-        });
+        let records = held.filter(|(quest, held)| shown(&self.quests[*quest], held));
         let records: BTreeMap<Arc<str>, (QuestState, i64)> =
             records.map(|(quest, held)| (quest.clone(), (held.state, held.completions))).collect();
         let old = self.seen.get(&holder);

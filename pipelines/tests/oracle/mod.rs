@@ -24,7 +24,7 @@ mod sharing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use offers::{gated, reset_after, reset_before};
+pub use offers::{gated, reset_after};
 
 use clock::{Clock, ClockNow};
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, Repeat, WorldDef};
@@ -160,6 +160,10 @@ pub struct Oracle {
     pub updates: Vec<Effect>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
+    /// The times at which each pool draws, from the last before the first tick on.
+    pub periods: BTreeMap<String, Vec<i64>>,
+    /// The windows of quests in UTC milliseconds.
+    pub windows: BTreeMap<Arc<str>, (Option<i64>, Option<i64>)>,
     /// What events of this tick count for others in the next one.
     pub shared: Vec<sharing::Shared>,
     /// Every event that a lifetime counter has counted: (tick, amount).
@@ -218,6 +222,8 @@ impl Oracle {
             updates: Vec::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
+            periods: BTreeMap::new(),
+            windows: BTreeMap::new(),
             shared: Vec::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
@@ -252,7 +258,8 @@ impl Oracle {
         let edges = self.clock.edges(first, until, &conditions.iter().collect::<Vec<_>>());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
-        self.sweeps.extend(self.dates(first, until));
+        let dates = self.dates(first, until);
+        self.sweeps.extend(dates);
         self.sweeps.insert(first);
         let none = Vec::new();
         let mut next = Some(first);

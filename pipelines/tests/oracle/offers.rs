@@ -87,15 +87,15 @@ impl Oracle {
     /// Whether the real calendar offers a quest.
     pub(super) fn is_offered(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
         let (def, now) = (&self.quests[quest], self.length.utc_ms(tick));
-        if let Some(window) = &def.window
-            && !(moment(&window.from, window).is_none_or(|from| from <= now)
-                && moment(&window.until, window).is_none_or(|until| now < until))
+        if let Some((from, until)) = self.windows.get(quest)
+            && !(from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until))
         {
             return false;
         }
         let Some(name) = &def.pool else { return true };
         let Some(pool) = self.world.pools.get(name) else { return false };
-        let Some(period) = reset_before(&pool.every, now) else { return false };
+        let drawn = self.periods[name].iter().rfind(|drawn| **drawn <= now);
+        let Some(period) = drawn else { return false };
         let score = |quest: &str| {
             let key = match pool.per {
                 PoolPer::Realm => format!("{name}/{quest}"),
@@ -119,18 +119,24 @@ impl Oracle {
     }
 
     /// The ticks at which the calendar may change what is offered.
-    pub(super) fn dates(&self, first: Tick, until: Tick) -> Vec<Tick> {
+    pub(super) fn dates(&mut self, first: Tick, until: Tick) -> Vec<Tick> {
         let mut moments = Vec::new();
-        for pool in self.world.pools.values() {
+        for (name, pool) in &self.world.pools {
             let mut ms = self.length.utc_ms(first);
-            while let Some(next) = reset_after(&pool.every, ms).filter(|ms| self.length.tick_at(*ms) <= until) {
-                moments.push(next);
+            let mut drawn: Vec<i64> = reset_before(&pool.every, ms).into_iter().collect();
+            while let Some(next) = reset_after(&pool.every, ms).filter(|ms| self.length.tick_at(*ms) <= until)
+            {
+                drawn.push(next);
                 ms = next;
             }
+            moments.extend(&drawn);
+            self.periods.insert(name.clone(), drawn);
         }
-        for window in self.quests.values().filter_map(|quest| quest.window.as_ref()) {
-            moments.extend(moment(&window.from, window));
-            moments.extend(moment(&window.until, window));
+        for (quest, def) in &self.quests {
+            let Some(window) = &def.window else { continue };
+            let edges = (moment(&window.from, window), moment(&window.until, window));
+            moments.extend([edges.0, edges.1].into_iter().flatten());
+            self.windows.insert(quest.clone(), edges);
         }
         moments.into_iter().map(|ms| self.length.tick_at(ms)).filter(|tick| *tick > first).collect()
     }

@@ -6,7 +6,8 @@ use worldflow_schemas::definitions::{ObjectiveDef, QuestDef, QuestState, StageDe
 use worldflow_schemas::input::Holder;
 
 use super::aggregates::{latched, left, reached};
-use super::{Held, Oracle, Progress, reset_after, reset_before};
+use super::offers::{reset_after, reset_before};
+use super::{Held, Oracle, Progress};
 
 const MILLION: u128 = 1_000_000;
 

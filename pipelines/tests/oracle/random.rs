@@ -403,7 +403,9 @@ fn to(draws: &mut Draws) -> Json {
 
 fn reward(draws: &mut Draws, scope: &str, after: Option<&String>) -> Json {
     let mut slot = match draws.below(4) {
-        0 => json!({"table": {"a": {"item": "gem"}, "b": {"weight": 2}, "c": {"item": "rag", "amount": 3, "weight": 3}}}),
+        0 => {
+            json!({"table": {"a": {"item": "gem"}, "b": {"weight": 2}, "c": {"item": "rag", "amount": 3, "weight": 3}}})
+        }
         1 => json!({"item": "ore", "amount": 1 + draws.below(12), "divided": true}),
         2 => json!({"item": "experience", "amount": 0, "plus": {"level": 7, "objectives": {"o0": 1}}}),
         _ => json!({"item": "fur", "amount": draws.below(3), "plus": {"credit": 2, "level": 1}}),

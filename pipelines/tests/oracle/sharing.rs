@@ -27,9 +27,8 @@ impl Oracle {
             return;
         }
         let region = if event.region.is_none() { actor.region } else { event.region };
-        let others = self.places.iter().filter(|(other, place)| {
-            **other != event.player && place.party == actor.party
-        });
+        let others =
+            self.places.iter().filter(|(other, place)| **other != event.player && place.party == actor.party);
         let others: Vec<(Sym, bool)> =
             others.map(|(other, place)| (*other, !region.is_none() && place.region == region)).collect();
         let of_players = self.quests.iter().filter(|(_, def)| def.scope == Scope::Player);

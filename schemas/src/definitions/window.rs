@@ -97,8 +97,12 @@ mod tests {
 
     fn window(from: &str, until: &str) -> Result<Window, String> {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let def =
-            WindowDef { from: text(from), until: text(until), zone: "Europe/Berlin".to_owned(), closes: false };
+        let def = WindowDef {
+            from: text(from),
+            until: text(until),
+            zone: "Europe/Berlin".to_owned(),
+            closes: false,
+        };
         Window::new(&def)
     }
 

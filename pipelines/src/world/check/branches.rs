@@ -31,7 +31,8 @@ impl Checker<'_> {
                     objective.branch.as_deref().is_none_or(|of| of == branch && wanted) && !objective.optional
                 })
             };
-            let first = stage.objectives.iter().find(|(_, objective)| objective.branch.as_deref() == Some(branch));
+            let first =
+                stage.objectives.iter().find(|(_, objective)| objective.branch.as_deref() == Some(branch));
             let at = first.map_or(spot, |(id, _)| spot.key("objectives").name(id).key("branch"));
             self.check_id("branch", branch, at);
             let needed = of(true).count();
@@ -46,17 +47,28 @@ impl Checker<'_> {
                 && least as usize > needed
             {
                 let message = format!("the branch `{branch}` asks for {least} objectives and has {needed}");
-                self.error(at, message, "objectives without a branch count for each; ask for fewer, or add some");
+                self.error(
+                    at,
+                    message,
+                    "objectives without a branch count for each; ask for fewer, or add some",
+                );
             }
         }
     }
 
     /// Stages that must have been done by branches; `here` is the stage that asks, if it is one.
-    pub(super) fn check_after(&mut self, quest: &QuestDef, after: &After, here: Option<&str>, spot: Spot<'_>) {
+    pub(super) fn check_after(
+        &mut self,
+        quest: &QuestDef,
+        after: &After,
+        here: Option<&str>,
+        spot: Spot<'_>,
+    ) {
         for (name, branch) in after {
             let earlier = || quest.stages.iter().take_while(|(id, _)| Some(*id) != here);
             let Some((_, stage)) = earlier().find(|(id, _)| id == name) else {
-                let branched = earlier().filter(|(_, stage)| !branches_of(stage).is_empty()).map(|(id, _)| id);
+                let branched =
+                    earlier().filter(|(_, stage)| !branches_of(stage).is_empty()).map(|(id, _)| id);
                 let known: Vec<&str> = branched.collect();
                 let otherwise = if known.is_empty() {
                     "give objectives of an earlier stage a `branch`".to_owned()

@@ -37,9 +37,15 @@ impl Checker<'_> {
         let Some(def) = &quest.window else { return };
         let spot = spot.key("window");
         match Window::new(def) {
-            Err(message) => self.error(spot, message, "write for example `{from: 2026-12-20 04:00, zone: UTC}`"),
+            Err(message) => {
+                self.error(spot, message, "write for example `{from: 2026-12-20 04:00, zone: UTC}`")
+            }
             Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
-                self.error(spot.key("until"), "this window never opens", "it ends before it begins; swap the two");
+                self.error(
+                    spot.key("until"),
+                    "this window never opens",
+                    "it ends before it begins; swap the two",
+                );
             }
             Ok(Window { from_ms: None, until_ms: None }) => {
                 self.error(spot, "this window is always open", "give `from`, `until` or both");
@@ -68,7 +74,11 @@ impl Checker<'_> {
             if pool.pick == 0 {
                 self.error(spot.key("pick"), "`pick: 0` offers nothing", "give at least 1");
             } else if members == 0 {
-                self.warn(spot, format!("no quest is in the pool `{name}`"), "name it in quests: `pool: <name>`");
+                self.warn(
+                    spot,
+                    format!("no quest is in the pool `{name}`"),
+                    "name it in quests: `pool: <name>`",
+                );
             } else if pool.pick as usize >= members {
                 let message = format!("`{name}` offers {} of {members}, which is all of them", pool.pick);
                 self.warn(spot.key("pick"), message, "pick fewer, or add quests to the pool");

@@ -3,12 +3,12 @@
 //! Checks walk a definition and its spot in the file side by side. They never stop at the first
 //! problem and never change a definition.
 
-mod climates;
 mod branches;
+mod climates;
 mod clock;
 mod conditions;
-mod facts;
 mod dates;
+mod facts;
 mod names;
 mod npcs;
 mod objectives;

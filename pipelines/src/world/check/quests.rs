@@ -165,9 +165,7 @@ impl Checker<'_> {
                 "give one of the two another lifetime counter of the same pattern",
             );
         }
-        if objective.since == Since::Reset
-            && !quest.repeat.as_ref().is_some_and(Repeat::is_dated)
-        {
+        if objective.since == Since::Reset && !quest.repeat.as_ref().is_some_and(Repeat::is_dated) {
             self.error(
                 spot.key("since"),
                 "`since: reset` in a quest that has no reset",

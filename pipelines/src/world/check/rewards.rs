@@ -84,7 +84,11 @@ impl Checker<'_> {
                 self.check_game_id("item", item, spot.key("item"));
             }
             if entry.weight == 0 {
-                self.error(spot.key("weight"), format!("`{id}` is never drawn"), "give a weight of at least 1");
+                self.error(
+                    spot.key("weight"),
+                    format!("`{id}` is never drawn"),
+                    "give a weight of at least 1",
+                );
             }
         }
     }

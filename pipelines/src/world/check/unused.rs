@@ -27,8 +27,7 @@ impl Checker<'_> {
             {
                 continue;
             }
-            let otherwise =
-                "a world is world.yaml with climates, entities, npcs, quests, schedules and templates beside it";
+            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, schedules and templates beside it";
             self.problems.0.push(Problem {
                 severity: Severity::Warning,
                 file: file.clone(),
