@@ -95,7 +95,15 @@ fn a_window_counts_the_latest_events_only() {
         16 event kill player=ann target=wolf
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: spree 1/3
+            10: spree runs until=15
+            12: spree 2/3
+            15: spree runs until=17
+            16: quest quest done
+            16: spree runs no more
+        "#]],
     );
 }
 
@@ -110,7 +118,16 @@ fn a_decaying_counter_halves_in_its_half_life() {
         20 event kill player=ann target=wolf amount=9
         22 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: heat 8/10
+            10: heat runs value=8 since=10 until=14
+            10: quest quest active stage=all
+            14: heat 5/10
+            14: heat runs value=5 since=14 until=18
+            15: heat runs value=5.204482 since=15 until=19
+            20: heat runs no more
+            20: quest quest done
+        "#]],
     );
 }
 
@@ -164,7 +181,20 @@ quest:
         851 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
+    expect![[r#"
+        10: prayers 1/3
+        10: prayers runs until=361
+        10: quest quest active stage=all
+        130: prayers 2/3
+        130: prayers runs until=601
+        601: prayers 0/3
+        601: prayers runs no more
+        700: prayers 1/3
+        700: prayers runs until=1081
+        701: prayers runs until=891
+        850: prayers 2/3
+        850: prayers runs until=1011
+    "#]].assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
 }
 
 #[test]
@@ -224,7 +254,14 @@ fn collected_items_count_as_long_as_they_are_held() {
         14 event gain player=ann target=herb
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: herbs 3/3 done
+            10: quest quest active stage=all
+            10: report 0/1
+            12: herbs 2/3
+            13: report 1/1 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -255,7 +292,14 @@ fn a_reset_sets_one_objective_back() {
         14 event hurt player=ann
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: row 2/3
+            10: visit 0/1
+            11: visit 1/1 done
+            12: row 0/3
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -294,7 +338,15 @@ fn a_sequence_waits_for_the_right_step() {
         14 event pull player=ann target=left
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 0/1
+            10: b 0/1
+            10: c 0/1
+            10: quest quest active stage=levers
+            11: a 1/1 done
+            13: b 1/1 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -314,7 +366,16 @@ fn a_strict_sequence_begins_again_after_a_wrong_step() {
         15 event pull player=ann target=middle
         16 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 1/1 done
+            10: b 0/1
+            10: c 0/1
+            10: quest quest active stage=levers
+            11: a 0/1
+            12: a 1/1 done
+            14: b 1/1 done
+            15: quest quest done
+        "#]],
     );
 }
 
@@ -348,7 +409,15 @@ fn after_another_objective_in_any_order_of_the_rest() {
         13 event pull player=ann target=left
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: door 0/1
+            10: key 0/1
+            10: prayer 0/1
+            10: quest quest active stage=all
+            11: prayer 1/1 done
+            12: key 1/1 done
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -370,7 +439,20 @@ fn a_stage_is_done_several_times() {
         16 event visit player=ann
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: hunt 1/1 done
+            10: quest quest active stage=rounds
+            10: rest 1/1 done
+            11: rest 0/1
+            12: rest 1/1 done
+            13: hunt 0/1
+            13: rest 0/1
+            14: hunt 1/1 done
+            14: rest 1/1 done
+            15: home 0/1
+            15: quest quest active stage=end
+            16: quest quest done
+        "#]],
     );
 }
 
@@ -389,7 +471,21 @@ fn all_any_and_some_of_them() {
         15 event kill player=ann
         16 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 1/1 done
+            10: b 1/1 done
+            10: quest quest active stage=every
+            11: a 0/1
+            11: b 0/1
+            11: quest quest active stage=one
+            12: b 1/1 done
+            13: a 0/1
+            13: b 0/1
+            13: c 0/1
+            13: quest quest active stage=two
+            14: c 1/1 done
+            15: quest quest done
+        "#]],
     );
 }
 
