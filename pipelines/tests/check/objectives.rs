@@ -180,6 +180,12 @@ fn streaks_and_sets_need_what_they_are_of() {
               |                  ^^^^^^^
             hint: name the tag of the set: `target: landmark`
 
+            error: quests/wolves.yaml:10:34: `elder` is an entity, and `percent` is of all that carry a tag
+               |
+            10 | e: {event: kill, target: elder, percent: 120}
+               |                          ^^^^^
+            hint: give the entities of the set a tag in entities.yaml and name that, or use `distinct`
+
             error: quests/wolves.yaml:10:50: 120 percent of a set cannot be done
                |
             10 | e: {event: kill, target: elder, percent: 120}
