@@ -237,7 +237,13 @@ fn a_percentage_of_a_set_follows_the_set() {
         16 entity oak delete
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: sights 1/3
+            12: sights 2/3
+            13: sights 1/3
+            16: sights 1/2
+        "#]],
     );
 }
 
@@ -522,7 +528,18 @@ fn counts_sums_and_different_ones() {
         14 event visit player=ann target=oak
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: best 4/7
+            10: hunt 2/3
+            10: places 0/2
+            10: quest quest active stage=all
+            10: score 4/10
+            11: places 1/2
+            12: best 7/7 done
+            12: score 10/10 done
+            13: hunt 3/3 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -597,5 +614,28 @@ fn an_edit_keeps_what_the_same_words_have_counted() {
         ";
     let second = quests(&quest(&after), then).edited_at(13);
     let ran = second.run_from((12, first.snapshot_at(12)));
-    expect![[""]].assert_eq(&Golden::show(&ran, &["objective_progress", "objective_times"]));
+    expect![[r#"
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=10 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=herbs instance=1 value=3 need=3 done=true hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=0 need=1 done=false hidden=false
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 since=10 until=14
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=110
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=18
+        13: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=10 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=6 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=0 need=5 done=false hidden=false
+        13: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        13: -1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=110
+        13: +1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=15
+        13: -1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=18
+        14: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=6 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=6 need=6 done=true hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=0 need=5 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        14: -1 objective_times scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 since=10 until=14
+        14: +1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=214
+        15: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=0 need=1 done=false hidden=false
+        15: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=1 need=1 done=true hidden=false
+    "#]].assert_eq(&Golden::show(&ran, &["objective_progress", "objective_times"]));
 }
