@@ -31,7 +31,13 @@ impl Core {
         if std::mem::take(&mut self.tags_told) {
             for ix in self.plan.of_sets.clone() {
                 let Some(scope) = self.plan.get(ix).map(|quest| quest.scope) else { continue };
-                self.holders_of(scope).into_iter().for_each(|at| self.count_on(at, ix));
+                for at in self.holders_of(scope) {
+                    // What is needed shows also where it is done or nothing counts any more.
+                    if self.holders[at as usize].instance(ix).is_some() {
+                        self.touch(at, ix);
+                        self.count_on(at, ix);
+                    }
+                }
             }
         }
     }

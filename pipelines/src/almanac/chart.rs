@@ -78,7 +78,7 @@ pub fn chart(title: &str, zones: &[Zone]) -> String {
         }
     }
     days(&mut svg, hours, strips_end, x);
-    by_season(&mut svg, zones, &seasons, &colours, strips_end + 52.0);
+    by_season(&mut svg, zones, &all, (&seasons, &colours), strips_end + 52.0);
     svg.push_str("</svg>\n");
     svg
 }
@@ -141,8 +141,8 @@ fn days(svg: &mut String, hours: f64, y: f64, x: impl Fn(f64) -> f64) {
 fn by_season(
     svg: &mut String,
     zones: &[Zone],
-    seasons: &[&str],
-    colours: &BTreeMap<&str, &'static str>,
+    all: &[(String, f64)],
+    (seasons, colours): (&[&str], &BTreeMap<&str, &'static str>),
     top: f64,
 ) {
     let wide = WIDTH - LEFT - RIGHT;
@@ -164,7 +164,9 @@ fn by_season(
             runs: zone.runs.iter().filter(|run| run.season == *season).cloned().collect(),
             ..zone.clone()
         };
-        let shares = states(&zones.iter().map(of_season).collect::<Vec<_>>());
+        let mut shares = states(&zones.iter().map(of_season).collect::<Vec<_>>());
+        // As in the legend, so that seasons can be compared.
+        shares.sort_by_key(|(state, _)| all.iter().position(|(other, _)| other == state));
         let total: f64 = shares.iter().map(|(_, hours)| hours).sum::<f64>().max(f64::MIN_POSITIVE);
         let mut at = LEFT;
         for (state, hours) in &shares {
@@ -180,15 +182,25 @@ fn by_season(
             if share > 0.04 {
                 let _ = writeln!(
                     svg,
-                    "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" font-size=\"11\">{:.0} %</text>",
+                    "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" font-size=\"11\" fill=\"{}\">{:.0} %</text>",
                     at + share * wide / 2.0,
                     y + LINE / 2.0 + 4.0,
+                    ink(colours[state.as_str()]),
                     share * 100.0
                 );
             }
             at += share * wide;
         }
     }
+}
+
+/// The colour of what is written on another.
+fn ink(ground: &str) -> &'static str {
+    let part =
+        |at: usize| ground.get(at..at + 2).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or(255);
+    // How bright it is to the eye, of 255.
+    let bright = (299 * part(1) + 587 * part(3) + 114 * part(5)) / 1000;
+    if bright < 130 { "#ffffff" } else { "#26323d" }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count of what is drawn")]

@@ -67,7 +67,6 @@ pub struct ColumnDef {
 /// A unit of measurement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
     Celsius,
     Fahrenheit,

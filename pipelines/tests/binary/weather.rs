@@ -12,7 +12,11 @@ fn table() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project's root");
     let shared = std::env::var_os("WORLDFLOW_SHARED").unwrap_or_else(|| "../shared".into());
     let path = root.join(shared).join("data/nyc2013_hourly_weather.csv.gz");
-    assert!(path.exists(), "{} is missing\nhint: set WORLDFLOW_SHARED to the folder that has data/", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing\nhint: set WORLDFLOW_SHARED to the folder that has data/",
+        path.display()
+    );
     path
 }
 
@@ -120,7 +124,8 @@ fn observations_are_played_into_a_realm() {
     let first: Vec<&str> = lines.stdout.lines().filter(|line| line.contains("harbour")).take(50).collect();
     fs::write(&recording, first.join("\n")).expect("written");
     let world = folder.path().join("world");
-    let fitted = worldflow(["weather", "--observed", text(&map), "--table", text(&table), "--fit", "harbour"]);
+    let fitted =
+        worldflow(["weather", "--observed", text(&map), "--table", text(&table), "--fit", "harbour"]);
     worlds::write(&world, &[("climates/harbour.yaml", &fitted.stdout)]);
     let zone = "zones:\n  harbour: {climate: harbour}\nregions:\n";
     worlds::write(&world, &[("world.yaml", &worlds::WORLD.replace("regions:\n", zone))]);

@@ -72,10 +72,18 @@ fn staying_in_an_area_for_a_time() {
         12 presence ann server moor -
         14 presence ann server village -
         15 presence ann server moor -
-        18 presence ann server village -
+        19 presence ann server village -
         20 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: watch 0/1
+            12: watch runs since=12 until=15
+            14: watch runs no more
+            15: watch runs since=15 until=18
+            18: quest quest done
+            18: watch runs no more
+        "#]],
     );
 }
 
@@ -88,7 +96,14 @@ fn surviving_for_a_time() {
         13 event die player=ann
         20 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: survive 0/1
+            10: survive runs since=10 until=15
+            13: survive runs since=13 until=18
+            18: quest quest done
+            18: survive runs no more
+        "#]],
     );
 }
 
@@ -110,7 +125,15 @@ escort:
         14 event arrive player=ann target=farmer region=village
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest escort active stage=way
+            10: there 0/1
+            11: quest escort failed
+            12: quest escort active stage=way
+            12: there 0/1
+            14: quest escort done
+            15: quest escort available
+        "#]],
     );
 }
 
@@ -129,7 +152,18 @@ guard:
         12 event die player=bob target=farmer
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: bob quest guard active stage=night
+            10: bob safe 0/1
+            10: bob safe runs since=10 until=14
+            10: quest guard active stage=night
+            10: safe 0/1
+            10: safe runs since=10 until=14
+            12: bob quest guard failed
+            12: bob safe runs no more
+            14: quest guard done
+            14: safe runs no more
+        "#]],
     );
 }
 
@@ -146,7 +180,13 @@ fn states_are_done_while_facts_say_so() {
         13 fact player ann sword true
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            11: equip 0/1
+            11: level 0/1
+            11: quest quest active stage=all
+            11: reputation 1/1 done
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -170,7 +210,24 @@ fn facts_compare() {
         13 fact realm golden bridge true
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            11: above 0/1
+            11: any 0/1
+            11: at_least 0/1
+            11: at_most 1/1 done
+            11: below 1/1 done
+            11: between 0/1
+            11: is 1/1 done
+            11: is_not 1/1 done
+            11: not 1/1 done
+            11: quest quest active stage=all
+            11: world 0/1
+            12: above 1/1 done
+            12: any 1/1 done
+            12: at_least 1/1 done
+            12: between 1/1 done
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -187,7 +244,14 @@ fn the_time_of_the_world() {
         12 event kill player=ann
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            9: hours 1/1 done
+            9: moon 1/1 done
+            9: phase 0/1
+            9: quest quest active stage=all
+            9: season 1/1 done
+            12: quest quest done
+        "#]],
     );
 }
 
@@ -200,7 +264,11 @@ fn the_weather_of_the_region() {
         10 weather moor_zone rain
         16 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            9: quest quest active stage=all
+            9: rain 0/1
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -217,7 +285,12 @@ fn while_two_things_hold() {
         14 event kill player=ann target=wolf
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            9: quest quest active stage=all
+            9: wolves 0/2
+            13: wolves 1/2
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -239,7 +312,17 @@ third: {title: Third, accept: auto, stages: {all: {objectives: {c: {holds: {ques
         13 event gain player=ann
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 0/1
+            10: c 0/1
+            10: quest first active stage=all
+            10: quest third active stage=all
+            11: quest first done
+            12: b 0/1
+            12: quest second active stage=all
+            13: quest second done
+            14: quest third done
+        "#]],
     );
 }
 
@@ -262,7 +345,42 @@ fn every_scope_counts_for_its_holder() {
         11 event kill player=bob
         12 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            1: golden of_realm 0/2
+            1: golden quest q_realm active stage=all
+            1: moor of_region 0/2
+            1: moor quest q_region active stage=all
+            1: village of_region 0/2
+            1: village quest q_region active stage=all
+            9: a1 of_account 0/2
+            9: a1 quest q_account active stage=all
+            9: bob of_player 0/2
+            9: bob quest q_player active stage=all
+            9: i1 of_instance 0/2
+            9: i1 quest q_instance active stage=all
+            9: oak of_guild 0/2
+            9: oak quest q_guild active stage=all
+            9: of_player 0/2
+            9: quest q_player active stage=all
+            9: red of_party 0/2
+            9: red quest q_party active stage=all
+            10: a1 of_account 1/2
+            10: a1 of_account credits ann with 1
+            10: golden of_realm 1/2
+            10: golden of_realm credits ann with 1
+            10: i1 of_instance 1/2
+            10: i1 of_instance credits ann with 1
+            10: moor of_region 1/2
+            10: moor of_region credits ann with 1
+            10: oak of_guild 1/2
+            10: oak of_guild credits ann with 1
+            10: of_player 1/2
+            10: red of_party 1/2
+            10: red of_party credits ann with 1
+            11: bob of_player 1/2
+            11: golden quest q_realm done
+            11: red quest q_party done
+        "#]],
     );
 }
 
@@ -290,7 +408,22 @@ errand:
         18 event quest.accept player=ann target=errand
         24 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest errand available
+            11: a 0/1
+            11: quest errand active stage=all
+            12: a 1/1 done
+            12: quest errand ready stage=all
+            13: grant of 20 experience to ann
+            13: grant of 3 gold to ann
+            13: quest errand done
+            16: a 0/1
+            16: quest errand active stage=all
+            17: quest errand abandoned
+            18: a 0/1
+            18: quest errand active stage=all
+            23: quest errand expired
+        "#]],
     );
 }
 
@@ -307,7 +440,11 @@ oak: {title: Oak, exclusive_group: path, stages: {all: {objectives: {b: {event: 
         12 event kill player=ann
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 0/1
+            10: quest iron active stage=all
+            12: quest iron done
+        "#]],
     );
 }
 
@@ -325,7 +462,14 @@ old: {title: Old, stages: {all: {objectives: {b: {event: kill, count: 2, since: 
         12 event kill player=ann
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            11: a 0/2
+            11: b 1/2
+            11: quest new active stage=all
+            11: quest old active stage=all
+            12: a 1/2
+            12: quest old done
+        "#]],
     );
 }
 
@@ -347,7 +491,17 @@ leaves:
         11 presence ann server village -
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            9: a 0/1
+            9: b 0/1
+            9: c 0/1
+            9: quest death active stage=all
+            9: quest leaves active stage=all
+            9: quest timer active stage=all
+            10: quest death failed
+            11: quest leaves failed
+            12: quest timer expired
+        "#]],
     );
 }
 
@@ -368,7 +522,17 @@ stones:
         12 event gain player=cid amount=2
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            1: golden a 0/6
+            1: golden quest stones active stage=all
+            10: golden a 3/6
+            10: golden a credits ann with 3
+            11: golden a 4/6
+            11: golden a credits bob with 1
+            12: golden quest stones done
+            12: grant of 1 gold to ann
+            12: grant of 1 gold to cid
+        "#]],
     );
 }
 
@@ -387,7 +551,9 @@ dusk:
         2 fact account a1 segment b
         20 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            6: quest dusk available
+        "#]],
     );
 }
 
@@ -402,15 +568,18 @@ mercy: {title: Mercy, accept: auto, fail_on: [{event: choose, target: wolf}], st
         11 event choose player=ann target=farmer
         12 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest mercy failed
+        "#]],
     );
 }
 
 #[test]
 fn again_each_day_and_counted_since_then() {
     // Days begin at four: at the tick 1,440,000 and 8,640,000 ticks after it.
+    let slow = WORLD.replace("real_seconds_per_hour: 1,", "real_seconds_per_hour: 3600,");
     let files = [
-        ("world.yaml", WORLD),
+        ("world.yaml", slow.as_str()),
         ("entities.yaml", ENTITIES),
         ("climates/mild.yaml", CLIMATE),
         (

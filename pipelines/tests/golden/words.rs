@@ -95,7 +95,15 @@ fn a_window_counts_the_latest_events_only() {
         16 event kill player=ann target=wolf
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: spree 1/3
+            10: spree runs until=15
+            12: spree 2/3
+            15: spree runs until=17
+            16: quest quest done
+            16: spree runs no more
+        "#]],
     );
 }
 
@@ -110,7 +118,16 @@ fn a_decaying_counter_halves_in_its_half_life() {
         20 event kill player=ann target=wolf amount=9
         22 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: heat 8/10
+            10: heat runs value=8 since=10 until=14
+            10: quest quest active stage=all
+            14: heat 5/10
+            14: heat runs value=5 since=14 until=18
+            15: heat runs value=5.204482 since=15 until=19
+            20: heat runs no more
+            20: quest quest done
+        "#]],
     );
 }
 
@@ -164,7 +181,20 @@ quest:
         851 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
+    expect![[r#"
+        10: prayers 1/3
+        10: prayers runs until=361
+        10: quest quest active stage=all
+        130: prayers 2/3
+        130: prayers runs until=601
+        601: prayers 0/3
+        601: prayers runs no more
+        700: prayers 1/3
+        700: prayers runs until=1081
+        701: prayers runs until=891
+        850: prayers 2/3
+        850: prayers runs until=1011
+    "#]].assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
 }
 
 #[test]
@@ -207,7 +237,13 @@ fn a_percentage_of_a_set_follows_the_set() {
         16 entity oak delete
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: sights 1/3
+            12: sights 2/3
+            13: sights 1/3
+            16: sights 1/2
+        "#]],
     );
 }
 
@@ -224,7 +260,14 @@ fn collected_items_count_as_long_as_they_are_held() {
         14 event gain player=ann target=herb
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: herbs 3/3 done
+            10: quest quest active stage=all
+            10: report 0/1
+            12: herbs 2/3
+            13: report 1/1 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -255,7 +298,14 @@ fn a_reset_sets_one_objective_back() {
         14 event hurt player=ann
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: row 2/3
+            10: visit 0/1
+            11: visit 1/1 done
+            12: row 0/3
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -294,7 +344,15 @@ fn a_sequence_waits_for_the_right_step() {
         14 event pull player=ann target=left
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 0/1
+            10: b 0/1
+            10: c 0/1
+            10: quest quest active stage=levers
+            11: a 1/1 done
+            13: b 1/1 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -314,7 +372,16 @@ fn a_strict_sequence_begins_again_after_a_wrong_step() {
         15 event pull player=ann target=middle
         16 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 1/1 done
+            10: b 0/1
+            10: c 0/1
+            10: quest quest active stage=levers
+            11: a 0/1
+            12: a 1/1 done
+            14: b 1/1 done
+            15: quest quest done
+        "#]],
     );
 }
 
@@ -348,7 +415,15 @@ fn after_another_objective_in_any_order_of_the_rest() {
         13 event pull player=ann target=left
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: door 0/1
+            10: key 0/1
+            10: prayer 0/1
+            10: quest quest active stage=all
+            11: prayer 1/1 done
+            12: key 1/1 done
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -370,7 +445,20 @@ fn a_stage_is_done_several_times() {
         16 event visit player=ann
         17 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: hunt 1/1 done
+            10: quest quest active stage=rounds
+            10: rest 1/1 done
+            11: rest 0/1
+            12: rest 1/1 done
+            13: hunt 0/1
+            13: rest 0/1
+            14: hunt 1/1 done
+            14: rest 1/1 done
+            15: home 0/1
+            15: quest quest active stage=end
+            16: quest quest done
+        "#]],
     );
 }
 
@@ -389,7 +477,21 @@ fn all_any_and_some_of_them() {
         15 event kill player=ann
         16 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: a 1/1 done
+            10: b 1/1 done
+            10: quest quest active stage=every
+            11: a 0/1
+            11: b 0/1
+            11: quest quest active stage=one
+            12: b 1/1 done
+            13: a 0/1
+            13: b 0/1
+            13: c 0/1
+            13: quest quest active stage=two
+            14: c 1/1 done
+            15: quest quest done
+        "#]],
     );
 }
 
@@ -426,7 +528,18 @@ fn counts_sums_and_different_ones() {
         14 event visit player=ann target=oak
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: best 4/7
+            10: hunt 2/3
+            10: places 0/2
+            10: quest quest active stage=all
+            10: score 4/10
+            11: places 1/2
+            12: best 7/7 done
+            12: score 10/10 done
+            13: hunt 3/3 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -501,5 +614,28 @@ fn an_edit_keeps_what_the_same_words_have_counted() {
         ";
     let second = quests(&quest(&after), then).edited_at(13);
     let ran = second.run_from((12, first.snapshot_at(12)));
-    expect![[""]].assert_eq(&Golden::show(&ran, &["objective_progress", "objective_times"]));
+    expect![[r#"
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=10 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=herbs instance=1 value=3 need=3 done=true hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=0 need=1 done=false hidden=false
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 since=10 until=14
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=110
+        12: +1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=18
+        13: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=10 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=6 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=0 need=5 done=false hidden=false
+        13: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        13: -1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=110
+        13: +1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=15
+        13: -1 objective_times scope=player holder=ann quest=quest stage=all objective=stay instance=1 value= since=9 until=18
+        14: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 need=6 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=6 need=6 done=true hidden=false
+        14: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=0 need=5 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=spree instance=1 value=4 need=5 done=false hidden=false
+        14: -1 objective_times scope=player holder=ann quest=quest stage=all objective=heat instance=1 value=4 since=10 until=14
+        14: +1 objective_times scope=player holder=ann quest=quest stage=all objective=spree instance=1 value= since= until=214
+        15: -1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=0 need=1 done=false hidden=false
+        15: +1 objective_progress scope=player holder=ann quest=quest stage=all objective=stay instance=1 value=1 need=1 done=true hidden=false
+    "#]].assert_eq(&Golden::show(&ran, &["objective_progress", "objective_times"]));
 }

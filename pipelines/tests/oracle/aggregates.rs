@@ -268,7 +268,7 @@ impl Oracle {
             }
             Aggregate::Holds => unreachable!("no event counts for a condition"),
         }
-        progress.value - old
+        progress.value.saturating_sub(old)
     }
 
     pub(super) fn counted_of(&self, def: &ObjectiveDef, progress: &Progress) -> u32 {

@@ -171,9 +171,8 @@ impl Checker<'_> {
             return self.error(spot.name("percent"), "a percentage of what", hint);
         };
         let definitions = self.definitions;
-        let Some(world) = &definitions.world else { return };
-        let entities = &world.definition.entities;
-        let is_tag = |name: &String| entities.values().any(|entity| entity.tags.contains(name));
+        let entities = &definitions.entities;
+        let is_tag = |name: &String| entities.values().any(|entity| entity.definition.tags.contains(name));
         for name in target.as_slice().iter().filter(|name| entities.contains_key(*name) && !is_tag(name)) {
             self.error(
                 spot.key("target"),
