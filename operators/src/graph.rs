@@ -42,7 +42,7 @@ use crate::messages::{
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::{
-    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
+    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use crate::rules::RulesOut;
 use crate::sql::live::{Installer, Told, tap};
@@ -82,6 +82,7 @@ enum Concluded {
     Level(LevelNow),
     Stands(QuestNow),
     Rule(RulesOut),
+    Spread(Spread),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -239,7 +240,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
     let alone = Value::Sym(Sym::new(Scope::Player.name()));
     let (quest_rows, derived_from) = set_aside(quest_rows.inner, move |((view, row), ..)| match *view {
-        catalog::QUEST_STATE => false,
+        catalog::QUEST_STATE | catalog::OBJECTIVE_TIMES => false,
         catalog::OBJECTIVE_PROGRESS => row[scope_column] != alone,
         _ => true,
     });
@@ -255,6 +256,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     let next = conclusions.clone().flat_map(|conclusion| match conclusion {
         Conclusion::Effect(effect) => Some(Concluded::Effect(effect)),
         Conclusion::Stands(now) => Some(Concluded::Stands(now)),
+        Conclusion::Spread(spread) => Some(Concluded::Spread(spread)),
         Conclusion::Refused(_) => None,
     });
     let rows = differential_dataflow::collection::concatenate(
@@ -321,7 +323,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             }),
             conclusions.flat_map(|conclusion| match conclusion {
                 Conclusion::Refused(refused) => Some(refused),
-                Conclusion::Effect(_) | Conclusion::Stands(_) => None,
+                Conclusion::Effect(_) | Conclusion::Stands(_) | Conclusion::Spread(_) => None,
             }),
             npcs.out,
             rules.out.flat_map(|out| match out {
@@ -421,6 +423,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) if now.holder.scope != Scope::Player => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
             }
+            Concluded::Spread(spread) => vec![(spread.player.hash64(), PlayersIn::Spread(spread))],
             Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
@@ -467,6 +470,8 @@ impl<'scope> Shared<'_, 'scope> {
             }
             PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
             PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
+            PlayersOut::Member(member) => Some((member.party.route(), GroupsIn::Member(member))),
+            PlayersOut::Together(together) => Some((together.party.route(), GroupsIn::Together(together))),
             PlayersOut::Conclusion(_) => None,
         });
         let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
@@ -481,11 +486,17 @@ impl<'scope> Shared<'_, 'scope> {
             }
             _ => None,
         });
+        let levels = entered.concluded.clone().flat_map(|concluded| match concluded {
+            Concluded::Level(now) => Some(now),
+            _ => None,
+        });
         let inputs = vec![
             told,
+            broadcast(levels, peers, GroupsIn::Level),
             self.quest_edits(entered, GroupsIn::Define),
             broadcast(known.clock.clone(), peers, GroupsIn::Clock),
             broadcast(known.weather.clone(), peers, GroupsIn::Weather),
+            broadcast(known.tags.clone(), peers, GroupsIn::Tags),
             broadcast(facts, peers, GroupsIn::Fact),
             entered.closed.clone().map(|group| (group.route(), GroupsIn::Close(group))),
             broadcast(stands, peers, GroupsIn::Stands),
@@ -508,7 +519,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
             }
-            Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
             Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),

@@ -198,7 +198,12 @@ fn altering_any_one_row_changes_the_hash() {
 fn graph_and_evaluator_agree_on_random_worlds() {
     let (mut changes, mut wrong) = (0, Vec::new());
     let mut met: BTreeSet<(&str, String)> = BTreeSet::new();
-    for seed in 0..300 {
+    let worlds = std::env::var("WORLDFLOW_RANDOM_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    for seed in 0..worlds {
+        // A few differences are enough to look into.
+        if wrong.len() >= 6 {
+            break;
+        }
         let case = oracle::random::case(seed);
         let expected = case.evaluate(false, Vec::new());
         let workers = [1, 2, 4][usize::try_from(seed % 3).unwrap()];
@@ -216,10 +221,13 @@ fn graph_and_evaluator_agree_on_random_worlds() {
         }));
     }
     let first: Vec<&str> = wrong.iter().take(6).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of 300 differ\n{}", wrong.len(), first.join("\n\n"));
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), first.join("\n\n"));
+    if worlds < 300 {
+        return;
+    }
     assert!(changes > 20_000, "{changes} changes are too few to prove anything");
     for scope in Scope::ALL {
-        for state in ["available", "active", "ready", "done", "failed", "expired", "abandoned"] {
+        for state in ["available", "offered", "active", "ready", "done", "failed", "expired", "abandoned"] {
             let what = format!("\"{}\" \"{state}\"", scope.name());
             assert!(met.contains(&("quest_state", what.clone())), "no {what} in any world");
         }

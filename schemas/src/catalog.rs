@@ -70,6 +70,10 @@ pub const ENGINE_STATS: ViewId = ViewId(18);
 pub const PAST_GRANTS: ViewId = ViewId(19);
 /// `revisions`.
 pub const REVISIONS: ViewId = ViewId(20);
+/// `quest_bindings`.
+pub const QUEST_BINDINGS: ViewId = ViewId(21);
+/// Objectives that time runs for.
+pub const OBJECTIVE_TIMES: ViewId = ViewId(22);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -191,7 +195,11 @@ pub static CATALOG: &[ViewDef] = &[
             HOLDER,
             QUEST,
             INSTANCE,
-            col("state", Text, "hidden, available, active, ready, done, failed, expired, abandoned."),
+            col(
+                "state",
+                Text,
+                "hidden, available, offered, active, ready, done, failed, expired, abandoned.",
+            ),
             col("stage", Text, "The open stage of an active instance."),
             col("since", ColumnType::Tick, "When this state was entered."),
             col("deadline", ColumnType::Tick, "When an active instance expires."),
@@ -212,9 +220,9 @@ pub static CATALOG: &[ViewDef] = &[
             col("stage", Text, "The stage."),
             col("objective", Text, "The objective."),
             INSTANCE,
-            col("value", Int, "What has been counted, at most `need`."),
+            col("value", Int, "What has been counted, at most `need`; with `min` the least so far."),
             col("need", Int, "What is needed."),
-            col("done", Bool, "Whether it is complete; stays so."),
+            col("done", Bool, "Whether it is complete; stays so, unless it is not latched."),
             col("hidden", Bool, "Whether it is still hidden from the player."),
         ],
         filters: &[],
@@ -252,7 +260,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("objective", Text, "The objective."),
             col("player", Text, "Who contributed."),
             INSTANCE,
-            col("amount", Int, "How much was credited; the amounts of an objective sum to its value."),
+            col(
+                "amount",
+                Int,
+                "How much was credited; of an objective whose value never falls they sum to it.",
+            ),
         ],
         filters: &[],
         deterministic: true,
@@ -272,8 +284,12 @@ pub static CATALOG: &[ViewDef] = &[
             col("player", Text, "Who is to be given it."),
             col("item", Text, "What: `experience` or an item."),
             col("amount", Int, "How much."),
-            col("status", Text, "pending, delivered or refused."),
-            col("reason", Text, "Why it was refused."),
+            col(
+                "status",
+                Text,
+                "pending, delivered, refused; revoked, flagged, clawback or taken when the completion was taken back.",
+            ),
+            col("reason", Text, "Why it was refused, or not taken back."),
             col("tick", ColumnType::Tick, "When it was earned."),
         ],
         filters: &["player", "status"],
@@ -465,6 +481,46 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Edits of definitions, the last hundred; the numbers go on, so they count the older ones.",
     },
+    ViewDef {
+        name: "quest_bindings",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("kind", Text, "branch, round or tapper."),
+            col("name", Text, "Of a branch the stage; else the kind."),
+            INSTANCE,
+            col("value", Any, "The branch, the number of the round, or the player."),
+        ],
+        filters: &["kind"],
+        deterministic: true,
+        doc: "What the present or last instance of a quest has settled: the branch by which a stage was done, the round of the open stage, and who was the first to add to it. Rows stay until the next instance begins.",
+    },
+    ViewDef {
+        name: "objective_times",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            QUEST,
+            col("stage", Text, "The stage."),
+            col("objective", Text, "The objective."),
+            INSTANCE,
+            col("value", Dec, "With `half_life`: the value at `since`, of which half is left at `until`."),
+            col("since", ColumnType::Tick, "Since when `for`, `half_life` or `within` runs."),
+            col(
+                "until",
+                ColumnType::Tick,
+                "When the span is over, half is left, a window moves on or a streak is lost.",
+            ),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Open objectives for which time runs: `for`, `half_life`, `window`, `streak`, `after` with `within`.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -515,6 +571,8 @@ mod tests {
             (ENGINE_STATS, "engine_stats"),
             (PAST_GRANTS, "past_grants"),
             (REVISIONS, "revisions"),
+            (QUEST_BINDINGS, "quest_bindings"),
+            (OBJECTIVE_TIMES, "objective_times"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

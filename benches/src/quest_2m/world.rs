@@ -127,11 +127,7 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
     }))
     .expect("the shape of a quest");
     let objectives = Ordered(vec![("hits".to_owned(), objective)]);
-    let complete = worldflow_schemas::definitions::Complete::All;
-    def.stages = Ordered(vec![(
-        "all".to_owned(),
-        StageDef { title: String::new(), objectives, complete, moved_from: None },
-    )]);
+    def.stages = Ordered(vec![("all".to_owned(), stage(objectives))]);
     LoadedWorld {
         world: Arc::new(world),
         quests: BTreeMap::from([("hits".to_owned(), Arc::new(def))]),
@@ -162,12 +158,12 @@ fn quest_def(counted: [Counts; OBJECTIVES]) -> QuestDef {
         "title": "a quest", "stages": {}, "rewards": {"slots": {"coin": {"item": "coin", "amount": 5}}}
     }))
     .expect("the shape of a quest");
-    let stage = StageDef {
-        title: String::new(),
-        objectives,
-        complete: worldflow_schemas::definitions::Complete::All,
-        moved_from: None,
-    };
-    def.stages = Ordered(vec![("all".to_owned(), stage)]);
+    def.stages = Ordered(vec![("all".to_owned(), stage(objectives))]);
     def
+}
+
+/// A stage that all of these objectives complete.
+fn stage(objectives: Ordered<ObjectiveDef>) -> StageDef {
+    let stage = serde_json::from_value(serde_json::json!({"objectives": {}}));
+    StageDef { objectives, ..stage.expect("only objectives are needed") }
 }

@@ -156,6 +156,8 @@ fn name(kind: Kind) -> &'static str {
         Kind::Schedule => "schedules",
         Kind::Npc => "npcs",
         Kind::Quest => "quests",
+        Kind::View => "views",
+        Kind::Rule => "rules",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

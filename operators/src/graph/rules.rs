@@ -67,7 +67,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, RulesIn::Stands(*now))
             }
-            Concluded::Effect(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Spread(_) => Vec::new(),
             Concluded::Rule(_) => match acted(&concluded) {
                 Some(acted) => match acted.cause {
                     Cause::Fact(holder, _) => vec![(holder.route(), RulesIn::Acted(acted))],

@@ -64,7 +64,7 @@ pub(super) fn watched<'scope>(
                 some_out
                     .activate()
                     .session(&capability)
-                    .give_iterator(wanted.map(|(view, row, diff)| RowsIn::Row(view.0, row, diff)));
+                    .give_iterator(wanted.filter_map(|(view, row, diff)| Some(RowsIn::Row(view.place()?, row, diff))));
             }
         }
     });

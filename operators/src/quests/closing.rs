@@ -44,6 +44,7 @@ impl Core {
         self.hide_objectives(at, ix);
         self.hide_shares(at, ix, |_| true);
         self.hide_state(at, ix);
+        self.unmark(at, ix, |_| true);
         self.drop_seen(at, ix);
         self.drop_shares(at, ix, |_| true);
         self.drop_baselines(at, ix);
@@ -72,6 +73,7 @@ impl Core {
         self.by_holder.remove(&group);
         self.holders[at as usize] = HolderState::gone();
         self.soon.retain(|(of, _)| *of != at);
+        self.again.retain(|of| *of != at);
         self.marked.retain(|of| *of != at);
         self.freed.push(at);
     }

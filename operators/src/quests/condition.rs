@@ -26,6 +26,8 @@ pub(super) mod depends {
     pub(crate) const QUESTS: u16 = 32;
     /// The level.
     pub(crate) const LEVEL: u16 = 64;
+    /// Pools and windows of the real calendar.
+    pub(crate) const DATES: u16 = 128;
     /// Everything.
     pub(crate) const ALL: u16 = u16::MAX;
 }
@@ -163,7 +165,7 @@ fn holds_quest(ix: Ix, states: &[QuestState], plan: &Plan, context: &Context, ac
             *other != ix
                 && seen(*other).is_some_and(|(state, completions)| state.is_open() || completions > 0)
         };
-        let hidden = quest.requires.is_some() || plan.rivals(quest.exclusive).iter().any(taken);
+        let hidden = quest.is_gated() || plan.rivals(quest.exclusive).iter().any(taken);
         (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
     });
     states.iter().any(|wanted| match wanted {

@@ -20,7 +20,7 @@ use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
 use crate::machine::Output;
-use crate::messages::{ClockNow, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
+use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
 use crate::piece;
 
 /// A holder's place in the list.
@@ -58,11 +58,23 @@ pub(super) struct Core {
     /// What phase 7 must look at.
     pub(super) counted: Vec<(At, Ix)>,
     pub(super) expiring: Vec<(At, Ix)>,
+    /// Open instances for which something passes, by when.
+    pub(super) running: BTreeSet<(Tick, At, Ix)>,
+    /// The clock was told in this tick.
+    pub(super) clock_told: bool,
+    /// Tags of entities were told in this tick.
+    pub(super) tags_told: bool,
     /// Lifetime counters that this tick has changed.
     pub(super) lived: Vec<(At, u16)>,
     /// Pieces that a load has given back and the world no longer knows: the next tick drops them.
     pub(super) stale: Vec<PieceKey>,
     edge: Option<Tick>,
+    /// When the real calendar next changes what is offered.
+    pub(super) dates: Option<Tick>,
+    /// The seed of all chance.
+    pub(super) seed: u64,
+    /// Holders of whom everything is tested in the next tick.
+    pub(super) again: Vec<At>,
     pub(super) ledger: Ledger,
     pub(super) out: Output<Conclusion>,
     /// Which holders are known without being named: regions and the realm, where they belong here.
@@ -91,9 +103,15 @@ impl Core {
             progressed: Vec::new(),
             counted: Vec::new(),
             expiring: Vec::new(),
+            running: BTreeSet::new(),
+            clock_told: false,
+            tags_told: false,
             lived: Vec::new(),
             stale: Vec::new(),
             edge: None,
+            dates: None,
+            seed: world.seed,
+            again: Vec::new(),
             ledger: Ledger::new(world),
             out: Output::default(),
             standing,
@@ -112,8 +130,14 @@ impl Core {
             holder.records.retain(|_, record| !record.is_nothing());
             self.mark(at, depends::QUESTS);
         }
+        for at in std::mem::take(&mut self.again) {
+            self.mark(at, depends::ALL);
+        }
         if self.edge.is_some_and(|edge| edge <= tick) {
             self.global |= depends::TIME;
+        }
+        if self.dates.is_some_and(|dates| dates <= tick) {
+            self.global |= depends::DATES;
         }
         self.drop_stale();
     }
@@ -174,6 +198,12 @@ impl Core {
     pub(super) fn tell_clock(&mut self, clock: ClockNow) {
         self.global |= depends::CLOCK | depends::TIME;
         self.context.clock = Some(clock);
+        self.clock_told = true;
+    }
+
+    pub(super) fn tell_tags(&mut self, tags: EntityTags) {
+        self.tags_told = true;
+        self.plan.tag(tags.entity, tags.tags);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {
@@ -232,6 +262,10 @@ impl Core {
     pub(super) fn enter(&mut self, at: At, ix: Ix, state: QuestState) {
         let now = self.context.now;
         self.cancel(at, ix);
+        let available = |state| matches!(state, QuestState::Available | QuestState::Offered);
+        if (available(state) || state == QuestState::Active) && !available(self.record(at, ix).state) {
+            self.becomes_available(at, ix);
+        }
         let record = self.record(at, ix);
         if record.changed != now {
             record.before = record.stands();
@@ -283,21 +317,31 @@ impl Core {
             self.holders[at as usize].dirty = 0;
         }
         self.free.append(&mut self.freed);
-        if std::mem::take(&mut self.global) != 0 {
+        let tested = std::mem::take(&mut self.global);
+        if tested != 0 {
             self.edge = self.context.next_edge(&self.plan);
+        }
+        if tested & depends::DATES != 0 {
+            self.plan_dates();
         }
     }
 
     /// The next tick with work that is not told.
     pub(super) fn alarm(&self) -> Option<Tick> {
-        let next =
-            !self.soon.is_empty() || !self.moved.is_empty() || !self.stale.is_empty() || self.global != 0;
+        let next = !(self.soon.is_empty()
+            && self.moved.is_empty()
+            && self.stale.is_empty()
+            && self.again.is_empty())
+            || self.global != 0;
         let timer = self.timers.first().map(|(tick, ..)| *tick);
+        let running = self.running.first().map(|(tick, ..)| *tick);
         let reset = self.resets.first().map(|(tick, _)| *tick);
         (next.then(|| self.context.now + 1).into_iter())
             .chain(timer)
+            .chain(running)
             .chain(reset)
             .chain(self.edge)
+            .chain(self.dates)
             .chain(self.ledger.alarm())
             .min()
     }

@@ -1,16 +1,19 @@
-//! Phase 6: what events add to counters, shares and sets.
+//! Phase 6: what events add to counters, shares and sets, and take away from them.
 //!
 //! `hits (holder, quest, objective, gain) ─in order where order matters→ counters`
 
+use smallvec::SmallVec;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Aggregate, Complete};
 use worldflow_schemas::input::Scope;
 
+use super::branches::{Mark, Said};
+use super::context::Context;
 use super::core::{At, Core};
-use super::holder::{Extra, Instance};
-use super::lifecycle::is_complete;
+use super::holder::{Counter, Extra, Instance, ShareKey};
 use super::messages::Gain;
-use super::plan::{Ix, Use};
+use super::objective::ObjectivePlan;
+use super::plan::{Ix, Plan, Use};
 use super::saved::PieceKey;
 use crate::piece;
 
@@ -58,16 +61,27 @@ impl Core {
     ) -> Now {
         let in_order = match used {
             Use::Fail => false,
+            Use::ResetStage { stage } | Use::Reset { stage, .. } | Use::Minus { stage, .. } => {
+                if stage != open.stage || !open.active {
+                    return Now::Never;
+                }
+                true
+            }
             Use::Objective { stage, objective } => {
                 let counter = open.counters.get(usize::from(objective));
-                if stage != open.stage
-                    || !open.active
-                    || !counter.is_some_and(|counter| !counter.done && !counter.hidden)
-                {
+                if stage != open.stage || !open.active || counter.is_none_or(|counter| counter.hidden) {
                     return Now::Never;
                 }
                 let Some(quest) = self.plan.get(ix) else { return Now::Never };
-                quest.stages[usize::from(stage)].complete == Complete::Sequence
+                let stage = &quest.stages[usize::from(stage)];
+                // What is done for good counts no more, unless an event of this tick sets it back.
+                if counter.is_some_and(|counter| counter.done)
+                    && !stage.resets
+                    && stage.objectives[usize::from(objective)].latched
+                {
+                    return Now::Never;
+                }
+                stage.in_order
             }
         };
         if within().is_some_and(|ticks| self.context.now - open.stage_opened > ticks) {
@@ -76,70 +90,156 @@ impl Core {
         if in_order { Now::InOrder } else { Now::AnyOrder }
     }
 
-    /// Counts a hit that may count.
-    pub(super) fn count(&mut self, hit: Counted) {
-        let Counted { at, ix, used, event, player, gain } = hit;
+    /// Counts what an event hit of one quest of a holder, in the order of its patterns. The stage is looked at once
+    /// all of it has counted.
+    pub(super) fn count_event(&mut self, hits: &[Counted]) {
+        let Some(Counted { at, ix, player, .. }) = hits.first().copied() else { return };
+        let adds = |hit: &&Counted| matches!(hit.used, Use::Objective { .. });
+        for hit in hits.iter().filter(|hit| !adds(hit)) {
+            self.carry_out(*hit);
+        }
+        for hit in self.that_count(at, ix, hits.iter().filter(adds)) {
+            self.carry_out(hit);
+        }
+        self.settle(at, ix, player);
+    }
+
+    /// Of the patterns by which an event adds to objectives, those that count.
+    fn that_count<'a>(
+        &mut self,
+        at: At,
+        ix: Ix,
+        hits: impl Iterator<Item = &'a Counted>,
+    ) -> SmallVec<[Counted; 4]> {
+        let Some(quest) = self.plan.get(ix).cloned() else { return SmallVec::new() };
+        let Some(open) = self.holders[at as usize].instance(ix) else { return SmallVec::new() };
+        let stage = &quest.stages[usize::from(open.stage)];
+        // What the event itself gets done is not done before it.
+        let before: SmallVec<[bool; 8]> = open.counters.iter().map(|counter| counter.done).collect();
+        let follows = |hit: &&Counted| {
+            let Some(place) = place_of(hit) else { return false };
+            let objective = &stage.objectives[place];
+            objective.after.is_none_or(|after| before[usize::from(after)])
+                && !is_late(objective, place, open, &self.context)
+        };
+        let adding: SmallVec<[Counted; 4]> = hits.filter(follows).copied().collect();
+        if !stage.complete.is_sequence() {
+            return adding;
+        }
+        let at_place = |wanted: usize| adding.iter().find(|hit| place_of(hit) == Some(wanted)).copied();
+        let Some(first) = before.iter().position(|done| !done) else { return SmallVec::new() };
+        let mut counts = at_place(first);
+        if counts.is_none() && stage.complete == Complete::StrictSequence && !adding.is_empty() {
+            counts = at_place(0);
+            (0..before.len()).for_each(|place| self.set_back(at, ix, place));
+        }
+        counts.into_iter().collect()
+    }
+
+    /// By which branches the open stage is done after an event of a player.
+    fn settle(&mut self, at: At, ix: Ix, player: Sym) {
         let Core { plan, holders, .. } = self;
+        if let (Some(quest), Some(open)) = (plan.get(ix), holders[at as usize].instance_mut(ix)) {
+            open.settle(&quest.stages[usize::from(open.stage)], player);
+        }
+    }
+
+    /// Counts a hit that may count, where the order of events does not matter.
+    pub(super) fn count(&mut self, hit: Counted) {
+        self.carry_out(hit);
+        self.settle(hit.at, hit.ix, hit.player);
+    }
+
+    fn carry_out(&mut self, hit: Counted) {
+        let Counted { at, ix, used, player, gain, .. } = hit;
+        match used {
+            Use::Fail => {
+                if let Some(open) = self.holders[at as usize].instance_mut(ix) {
+                    open.failed = true;
+                    self.count_on(at, ix);
+                }
+            }
+            Use::ResetStage { .. } => {
+                let open = self.holders[at as usize].instance(ix);
+                let places = open.map_or(0, |open| open.counters.len());
+                (0..places).for_each(|place| self.set_back(at, ix, place));
+            }
+            Use::Reset { objective, .. } => {
+                if !self.is_settled(at, ix, objective.into()) {
+                    self.set_back(at, ix, objective.into());
+                }
+            }
+            Use::Minus { objective, .. } => self.take_away(at, ix, objective.into(), gain),
+            Use::Objective { objective, .. } => self.add_to(at, ix, objective.into(), player, gain),
+        }
+    }
+
+    /// Whether an objective is done for good.
+    fn is_settled(&self, at: At, ix: Ix, place: usize) -> bool {
+        let Some(open) = self.holders[at as usize].instance(ix) else { return true };
+        let Some(quest) = self.plan.get(ix) else { return true };
+        open.counters[place].done && quest.stages[usize::from(open.stage)].objectives[place].latched
+    }
+
+    fn take_away(&mut self, at: At, ix: Ix, place: usize, gain: Gain) {
+        if self.is_settled(at, ix, place) {
+            return;
+        }
+        let Core { plan, holders, .. } = self;
+        let Some(quest) = plan.get(ix) else { return };
+        let Some(open) = holders[at as usize].instance_mut(ix) else { return };
+        let stage = &quest.stages[usize::from(open.stage)];
+        let counter = &mut open.counters[place];
+        counter.count = counter.count.saturating_sub(u32::try_from(gain.amount).unwrap_or(u32::MAX));
+        counter.done = counter.count >= stage.objectives[place].need;
+        self.note_progress(at, ix);
+    }
+
+    fn add_to(&mut self, at: At, ix: Ix, place: usize, player: Sym, gain: Gain) {
+        let Core { plan, holders, context, .. } = self;
         let Some(quest) = plan.get(ix) else { return };
         let holder = &mut holders[at as usize];
         let together = holder.holder.scope != Scope::Player;
         let Some(open) = holder.instance_mut(ix) else { return };
-        let Use::Objective { objective: number, .. } = used else {
-            open.failed = true;
-            self.count_on(at, ix);
-            return;
-        };
         let stage = &quest.stages[usize::from(open.stage)];
-        let place = usize::from(number);
         let objective = &stage.objectives[place];
-        if open.counters[place].done {
+        let was_done = open.counters[place].done;
+        if was_done && objective.latched {
             return;
         }
-        let sequence = stage.complete == Complete::Sequence;
-        if sequence {
-            let step = open.counters.iter().position(|counter| !counter.done);
-            if open.step_by == Some(event) || step != Some(place) {
-                return;
-            }
-        }
+        let was = open.counters[place].count;
+        let adding = Adding { plan, context, objective, place, key: (stage.name, objective.name, player) };
+        let added = adding.add(open, gain);
         let counter = &mut open.counters[place];
-        let gained = u32::try_from(gain.amount).unwrap_or(u32::MAX);
-        let added = match objective.aggregate {
-            Aggregate::Count | Aggregate::Sum => gained.min(objective.need - counter.count),
-            Aggregate::Max => gained.min(objective.need).saturating_sub(counter.count),
-            Aggregate::Distinct => {
-                let extra = open.extra.get_or_insert_with(Box::default);
-                let new = extra.seen.insert((number, gain.item));
-                if new {
-                    extra.new_seen.push((number, gain.item));
-                }
-                u32::from(new)
-            }
-        };
-        if added == 0 {
+        if added == 0 && counter.count == was {
             return;
         }
-        counter.count += added;
-        if together {
-            let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
-            let key = (stage.name, objective.name, player);
-            extra.shares.entry(key).or_default().amount += i64::from(added);
-            extra.new_shares.push(key);
+        counter.done = objective.is_reached(counter.count, objective.need_in(plan));
+        if counter.done && !was_done && objective.precedes {
+            counter.note_done(context.now);
         }
-        if counter.count >= objective.need {
-            counter.done = true;
-            if sequence {
-                open.step_by = Some(event);
-            }
-            if open.finisher.is_none() && is_complete(stage, &open.counters) {
-                open.finisher = Some(player);
-            }
+        let got_done = counter.done && !was_done;
+        // The latest and the least belong to whoever gets them done.
+        let added = match objective.aggregate {
+            Aggregate::Last | Aggregate::Min => u32::from(got_done),
+            _ => added,
+        };
+        let credited = together && added > 0;
+        if credited {
+            adding.credit(open, added);
         }
-        if !open.touched {
-            open.touched = true;
-            self.counted.push((at, ix));
+        let taps = credited && quest.taps && !player.is_none();
+        self.note_progress(at, ix);
+        if taps && self.record(at, ix).said(Mark::Tapper).is_none() {
+            self.mark_as(at, ix, Mark::Tapper, Some(Said::Id(player)));
         }
-        if !open.progressed {
+    }
+
+    fn note_progress(&mut self, at: At, ix: Ix) {
+        self.count_on(at, ix);
+        if let Some(open) = self.holders[at as usize].instance_mut(ix)
+            && !open.progressed
+        {
             open.progressed = true;
             self.progressed.push((at, ix));
         }
@@ -170,4 +270,117 @@ impl Core {
             }
         }
     }
+}
+
+fn place_of(hit: &Counted) -> Option<usize> {
+    match hit.used {
+        Use::Objective { objective, .. } => Some(objective.into()),
+        _ => None,
+    }
+}
+
+/// Whether it comes too late after what it should come after.
+fn is_late(objective: &ObjectivePlan, place: usize, open: &Instance, context: &Context) -> bool {
+    let follows = open.counters[place].follows(objective, &open.counters, context);
+    objective.after.is_some()
+        && objective.within.is_some()
+        && follows.is_none_or(|(_, until)| until < context.now)
+}
+
+/// An event that adds to an objective.
+struct Adding<'a> {
+    plan: &'a Plan,
+    context: &'a Context,
+    objective: &'a ObjectivePlan,
+    place: usize,
+    key: ShareKey,
+}
+
+impl Adding<'_> {
+    /// Counts it; returns what it has added, which is what it is credited with.
+    fn add(&self, open: &mut Instance, gain: Gain) -> u32 {
+        let Adding { context, objective, .. } = self;
+        let gained = u32::try_from(gain.amount).unwrap_or(u32::MAX);
+        let need = objective.need;
+        if let Some(each) = objective.each {
+            return self.add_of_player(open, gained, each);
+        }
+        let counter: &mut Counter = &mut open.counters[self.place];
+        let added = match objective.aggregate {
+            Aggregate::Count | Aggregate::Sum => {
+                if let Some(window) = objective.window {
+                    let leaves = context.now.saturating_add(context.ticks(window).max(1));
+                    counter.add_until(leaves, gained, need);
+                    return gained;
+                }
+                if let Some(half_life) = objective.half_life {
+                    counter.add_decaying(context.now, context.ticks(half_life), gained, need);
+                    return gained;
+                }
+                if objective.sinks { gained } else { gained.min(need.saturating_sub(counter.count)) }
+            }
+            Aggregate::Max => gained.min(need).saturating_sub(counter.count),
+            Aggregate::Min => {
+                counter.count = if counter.count == 0 { gained } else { counter.count.min(gained) };
+                return 0;
+            }
+            Aggregate::Last => {
+                counter.count = gained;
+                return 0;
+            }
+            Aggregate::Streak => {
+                let every = objective.every.as_ref();
+                return u32::from(every.is_some_and(|every| counter.add_period(every, context)));
+            }
+            Aggregate::Distinct | Aggregate::Percent => return self.add_item(open, gain.item),
+            Aggregate::Holds => 0,
+        };
+        counter.count = counter.count.saturating_add(added);
+        added
+    }
+
+    /// Counts a value if it is new.
+    fn add_item(&self, open: &mut Instance, item: u128) -> u32 {
+        let extra = open.extra.get_or_insert_with(Box::default);
+        let number = super::plan::small(self.place);
+        if !extra.seen.insert((number, item)) {
+            return 0;
+        }
+        extra.new_seen.push((number, item));
+        open.counters[self.place].count = match self.objective.aggregate {
+            Aggregate::Percent => seen_of(self.objective, self.place, open, self.plan),
+            _ => open.counters[self.place].count + 1,
+        };
+        1
+    }
+
+    /// Counts what a player has, and the player once that is enough.
+    fn add_of_player(&self, open: &mut Instance, gained: u32, each: u32) -> u32 {
+        if self.key.2.is_none() {
+            return 0;
+        }
+        let extra = open.extra.as_ref();
+        // What was done before the stage opened again is credited, and counts no more.
+        let has = extra.and_then(|extra| extra.shares.get(&self.key)).map_or(0, |share| share.amount - share.before);
+        let added = i64::from(gained).min(i64::from(each) - has).max(0);
+        if added > 0 && has + added >= i64::from(each) {
+            open.counters[self.place].count += 1;
+        }
+        u32::try_from(added).expect("at most what each must have")
+    }
+
+    /// Credits the player.
+    fn credit(&self, open: &mut Instance, added: u32) {
+        let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
+        extra.shares.entry(self.key).or_default().amount += i64::from(added);
+        extra.new_shares.push(self.key);
+    }
+}
+
+/// How many of a set of entities were counted.
+pub(super) fn seen_of(objective: &ObjectivePlan, place: usize, open: &Instance, plan: &Plan) -> u32 {
+    let Some(extra) = &open.extra else { return 0 };
+    let set = objective.set(plan);
+    let of = |(number, item): &&(u16, u128)| usize::from(*number) == place && set.contains(item);
+    u32::try_from(extra.seen.iter().filter(of).count()).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,8 @@
 
 use std::rc::Rc;
 
-use worldflow_schemas::definitions::{QuestState, Repeat};
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat, Since};
 
 use super::condition::depends;
 use super::core::{At, Core};
@@ -37,8 +38,7 @@ impl Core {
             self.hide_state(*at, ix);
         }
         let scope = def.map(|def| def.scope);
-        let resets =
-            def.is_some_and(|def| matches!(def.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
+        let resets = def.is_some_and(reads_baselines);
         for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
             if !resets || scope != Some(self.holders[at as usize].holder.scope) {
                 self.drop_baselines(at, ix);
@@ -75,7 +75,7 @@ impl Core {
     fn enter_untested(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         let record = self.record(at, ix);
         let (never, state) = (record.instance == 0, record.state);
-        if never && new.requires.is_none() {
+        if never && !new.is_gated() {
             self.enter(at, ix, QuestState::Hidden);
         } else if !never && state == QuestState::Hidden && !self.plan.tested.contains(&ix) {
             self.enter(at, ix, QuestState::Available);
@@ -85,11 +85,13 @@ impl Core {
     /// The definition is gone for this holder: an open instance is abandoned, what was completed
     /// is kept.
     fn forget(&mut self, at: At, ix: Ix) {
+        self.unmark(at, ix, |_| true);
         match self.holders[at as usize].state(ix) {
             Some(state) if state.is_open() => self.close(at, ix, QuestState::Abandoned),
             Some(QuestState::Available) if self.record(at, ix).instance == 0 => {
                 self.enter(at, ix, QuestState::Hidden);
             }
+            Some(QuestState::Offered) => self.enter(at, ix, QuestState::Hidden),
             _ => self.cancel(at, ix),
         }
     }
@@ -110,7 +112,7 @@ impl Core {
         let was = Was::of(old, new);
         let open_stage = usize::from(open.stage);
         let Some(stage) = was.stages.iter().position(|was| *was == Some(open_stage)) else {
-            self.restart(at, ix);
+            self.restart(at, ix, new);
             return;
         };
         let (old_stage, new_stage) = (&old.stages[open_stage], &new.stages[stage]);
@@ -122,34 +124,54 @@ impl Core {
             .collect();
         self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);
-        let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
+        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan)).collect();
+        let Core { holders, context, .. } = self;
+        let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = u16::try_from(stage).expect("a plan has fewer stages");
-        open.counters = (new_stage.objectives.iter().zip(&kept))
-            .map(|(objective, kept)| {
+        open.counters = (new_stage.objectives.iter().zip(&kept).zip(needs))
+            .map(|((objective, kept), need)| {
                 let was = kept.map(|place| &open.counters[place]);
                 let count = was.map_or(0, |counter| counter.count);
-                Counter {
+                let mut counter = Counter {
                     count,
-                    done: count >= objective.need,
+                    kept: was.and_then(|counter| counter.kept.clone()),
+                    done: objective.is_reached(count, need),
                     hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
                         counter.hidden && !objective.hidden_until.is_empty()
                     }),
                     ripe: was.is_some_and(|counter| counter.ripe),
-                    shown: None,
-                }
+                    ..Counter::default()
+                };
+                counter.carry(objective, was.is_some_and(|was| was.done), context);
+                counter
             })
             .collect();
+        open.settle(new_stage, Sym::NONE);
+        // What was done did not pass; if it is done no more, it does now.
+        if new_stage.timed {
+            open.wake = Some(self.context.now);
+            self.running.insert((self.context.now, at, ix));
+        }
         self.count_on(at, ix);
     }
 
     /// The open stage is no longer there: the instance begins again at the first.
-    fn restart(&mut self, at: At, ix: Ix) {
+    fn restart(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         self.hide_shares(at, ix, |_| true);
         self.drop_shares(at, ix, |_| true);
+        self.unmark(at, ix, |_| true);
         if let Some(open) = self.holders[at as usize].instance_mut(ix) {
             let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new(open.number) };
             *open = Instance { extra: open.extra.take(), ..fresh };
         }
+        self.first_round(at, ix, new);
         self.open_stage(at, ix, 0);
     }
+}
+
+/// Whether a quest may count from a moment on that is kept: its last reset, or when it became available.
+fn reads_baselines(def: &QuestDef) -> bool {
+    let objectives = || def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+    def.repeat.as_ref().is_some_and(Repeat::is_dated)
+        || objectives().any(|(_, objective)| objective.since == Since::Available)
 }

@@ -15,9 +15,10 @@ use worldflow_schemas::{Sym, Tick};
 
 use super::core::Core;
 use super::counting::{Counted, Now};
-use super::messages::{Asked, Conclusion, Contribution, HitOn, Verb};
+use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, HitOn, Verb};
+use super::sharing::{Member, Rosters, Together};
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, QuestEdit, QuestNow, ZoneWeather};
+use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestNow, ZoneWeather};
 
 /// What the groups' half is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,14 +29,22 @@ pub enum GroupsIn {
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
     Weather(ZoneWeather),
+    /// The tags of an entity. Broadcast.
+    Tags(EntityTags),
     /// A fact whose holder is not a player. Broadcast.
     Fact(FactNow),
     /// Where a group stands, from the tick before. Broadcast.
     Stands(QuestNow),
+    /// A player's level, from the tick before. Broadcast.
+    Level(LevelNow),
     /// An answer to a grant whose holder is a group. By the holder.
     Answer(GrantAnswer),
     /// A group is named. By the holder.
     Known(Holder),
+    /// A player of a party has come, moved or left. By the party.
+    Member(Member),
+    /// An event may count for others of a party. By the party.
+    Together(Together),
     /// A group is no more. By the holder.
     Close(Holder),
     /// An event counts for a group. By the holder.
@@ -48,6 +57,7 @@ pub enum GroupsIn {
 #[derive(Debug)]
 pub struct GroupsMachine {
     core: Core,
+    rosters: Rosters,
     pieces: Vec<BaseRow>,
 }
 
@@ -59,7 +69,8 @@ impl GroupsMachine {
         let peers = u64::try_from(peers.max(1)).unwrap_or(u64::MAX);
         let here = |holder: &Holder| usize::try_from(holder.route() % peers) == Ok(index);
         let standing = regions.chain([Holder { scope: Scope::Realm, id: realm }]).filter(here).collect();
-        GroupsMachine { core: Core::new(Self::NAME, &world, realm, standing), pieces: Vec::new() }
+        let core = Core::new(Self::NAME, &world, realm, standing);
+        GroupsMachine { core, rosters: Rosters::default(), pieces: Vec::new() }
     }
 
     /// Phase 6: contributions in the order of their events.
@@ -73,6 +84,7 @@ impl GroupsMachine {
             }
             last = Some(contribution);
             let at = self.core.know(contribution.holder);
+            let mut counted: Vec<Counted> = Vec::new();
             for hit in &contribution.hits {
                 let (quest, pattern, within) = match hit.on {
                     HitOn::Quest { quest, pattern, within } => (quest, pattern, within),
@@ -87,8 +99,11 @@ impl GroupsMachine {
                 let used = pattern.used;
                 if self.core.may_count(at, ix, used, || within) != Now::Never {
                     let (player, gain) = (contribution.player, hit.gain);
-                    self.core.count(Counted { at, ix, used, event, player, gain });
+                    counted.push(Counted { at, ix, used, event, player, gain });
                 }
+            }
+            for hits in counted.chunk_by(|a, b| a.ix == b.ix) {
+                self.core.count_event(hits);
             }
         }
         self.core.lifetimes_phase();
@@ -101,9 +116,10 @@ struct Sorted {
     contributions: Vec<Contribution>,
     asked: Vec<Asked>,
     answers: Vec<GrantAnswer>,
+    together: Vec<Together>,
 }
 
-fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
+fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted {
     let mut sorted = Sorted::default();
     let (mut edits, mut known) = (Vec::new(), Vec::new());
     for input in inputs {
@@ -111,11 +127,15 @@ fn tell(core: &mut Core, inputs: Vec<GroupsIn>) -> Sorted {
             GroupsIn::Define(edit) => edits.push(edit),
             GroupsIn::Clock(clock) => core.tell_clock(clock),
             GroupsIn::Weather(weather) => core.tell_weather(weather),
+            GroupsIn::Tags(tags) => core.tell_tags(tags),
             GroupsIn::Fact(fact) => core.tell_fact(fact),
             GroupsIn::Stands(stands) => core.tell_stands(stands),
+            GroupsIn::Level(level) => drop(core.context.levels.insert(level.player, level.level)),
             GroupsIn::Known(holder) => known.push(holder),
             GroupsIn::Close(group) => core.close_group(group),
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
+            GroupsIn::Member(member) => rosters.tell(member),
+            GroupsIn::Together(together) => sorted.together.push(together),
             GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
         }
@@ -149,29 +169,32 @@ impl Machine for GroupsMachine {
 
     fn loaded(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
         self.core.context.now = tick;
-        drop(tell(&mut self.core, inputs));
-        self.core.restore(tick, std::mem::take(&mut self.pieces));
+        drop(tell(&mut self.core, &mut self.rosters, inputs));
+        self.rosters.kept = self.core.restore(tick, std::mem::take(&mut self.pieces));
         self.core.drain(output, |conclusion| conclusion);
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
         self.core.out.keeps_base = output.keeps_base;
         self.core.begin(tick);
-        let Sorted { contributions, asked, answers } = tell(&mut self.core, inputs);
+        let Sorted { contributions, asked, answers, together } =
+            tell(&mut self.core, &mut self.rosters, inputs);
         self.core.let_go();
         self.core.answer(answers);
         self.core.open_phase();
-        self.core.asked(&asked, Verb::Accept);
+        self.core.asked(&asked, &BEFORE_EVENTS);
         self.count(contributions);
         self.core.complete_phase();
-        self.core.asked(&asked, Verb::TurnIn);
+        self.core.asked(&asked, &[Verb::TurnIn]);
         self.core.fail_phase();
-        self.core.asked(&asked, Verb::Abandon);
+        self.core.asked(&asked, &[Verb::Abandon]);
+        self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
+        self.rosters.spread(together, &mut self.core);
         self.core.drain(output, |conclusion| conclusion);
     }
 
     fn alarm(&self) -> Option<Tick> {
-        self.core.alarm()
+        if self.rosters.kept.is_empty() { self.core.alarm() } else { Some(self.core.context.now + 1) }
     }
 }

@@ -10,7 +10,10 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Row, Sym, Tick};
 
-use super::plan::Ix;
+use super::branches::{Mark, Said};
+use super::lifecycle::is_complete;
+use super::plan::{Ix, StagePlan};
+use super::running::{Kept, TimesShown};
 use crate::messages::PlayerPlace;
 
 /// A holder that is known.
@@ -48,6 +51,8 @@ pub(super) struct Record {
     pub(super) changed: Tick,
     pub(super) before: Option<(QuestState, u32)>,
     pub(super) touched: bool,
+    /// What the present or last instance has settled.
+    pub(super) marks: Vec<(Mark, Said)>,
     pub(super) shown: Option<(Shown, Row)>,
     pub(super) key: Option<Arc<[u8]>>,
 }
@@ -63,6 +68,7 @@ impl Record {
             changed: Tick::MAX,
             before: None,
             touched: false,
+            marks: Vec::new(),
             shown: None,
             key: None,
         }
@@ -106,10 +112,11 @@ pub(super) struct Instance {
     /// Only its counters and shares may have changed in this tick.
     pub(super) progressed: bool,
     pub(super) failed: bool,
-    /// Who completed the stage in this tick.
-    pub(super) finisher: Option<Sym>,
-    /// The event that last completed a step of a sequence: it counts for no other.
-    pub(super) step_by: Option<u32>,
+    /// The branches by which the open stage is done by now, in the order in which they came to be complete, each
+    /// with the player of the event. One that is undone in the same tick is let go.
+    pub(super) won: Vec<(Sym, Sym)>,
+    /// When something passes next for its objectives.
+    pub(super) wake: Option<Tick>,
     pub(super) counters: SmallVec<[Counter; 3]>,
     pub(super) extra: Option<Box<Extra>>,
 }
@@ -124,10 +131,14 @@ pub(super) struct Counter {
     pub(super) ripe: bool,
     /// What was last emitted, if anything, and its row.
     pub(super) shown: Option<(ObjectiveShown, Row)>,
+    /// What only some objectives have.
+    pub(super) kept: Option<Box<Kept>>,
+    /// The row of times that was last emitted.
+    pub(super) times: Option<Box<TimesShown>>,
 }
 
-/// What the row of an objective says: the value, whether it is done, whether it is hidden.
-pub(super) type ObjectiveShown = (u32, bool, bool);
+/// What the row of an objective says: the value, the need, whether it is done, whether it is hidden.
+pub(super) type ObjectiveShown = (u32, u32, bool, bool);
 
 /// What only some instances have.
 #[derive(Clone, Debug, Default)]
@@ -146,6 +157,8 @@ pub(super) type ShareKey = (Sym, Sym, Sym);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Share {
     pub(super) amount: i64,
+    /// What it was when the stage opened again; 0 where that does not matter.
+    pub(super) before: i64,
     /// What was last emitted, if anything, and its row.
     pub(super) shown: Option<(i64, Row)>,
 }
@@ -201,10 +214,24 @@ impl Instance {
             touched: false,
             progressed: false,
             failed: false,
-            finisher: None,
-            step_by: None,
+            won: Vec::new(),
+            wake: None,
             counters: SmallVec::new(),
             extra: None,
+        }
+    }
+
+    /// Lets go of branches that are no longer complete, and takes those that are by now, which is a player's
+    /// doing or nobody's.
+    pub(super) fn settle(&mut self, stage: &StagePlan, by: Sym) {
+        let Instance { won, counters, .. } = self;
+        let branches = stage.ways_to_be_done();
+        won.retain(|(branch, _)| branches.contains(branch) && is_complete(stage, counters, *branch));
+        for branch in branches {
+            let fresh = !won.iter().any(|(other, _)| other == branch);
+            if fresh && is_complete(stage, counters, *branch) {
+                won.push((*branch, by));
+            }
         }
     }
 

@@ -5,17 +5,20 @@
 //! A grant never changes but for its status. Once it has been answered and is old, it is added up with others of its
 //! kind and goes: instances of a holder's quest are counted on, so it is never written again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::definitions::{OnRevoke, WorldDef};
 use worldflow_schemas::input::{GrantAnswer, Holder, WriteOrder};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::core::Core;
+use super::messages::grant_id;
+use super::plan::QuestPlan;
 use super::saved::PieceKey;
 use crate::piece;
 
@@ -23,7 +26,7 @@ use crate::piece;
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// By id.
-    grants: FxHashMap<ArcStr, Grant>,
+    grants: BTreeMap<ArcStr, Grant>,
     /// Those that have been answered, by when they go.
     leaving: BTreeSet<(Tick, ArcStr)>,
     past: FxHashMap<PastKey, Past>,
@@ -69,12 +72,55 @@ pub(super) enum Status {
     Pending,
     Delivered,
     Refused(ArcStr),
+    /// It is taken back before it has been delivered.
+    Revoked,
+    /// It had been delivered when its completion was taken back.
+    Flagged,
+    /// It has been delivered and is to be taken back.
+    Clawback,
+    /// It has been taken back.
+    Taken,
+    /// It could not be taken back.
+    Left(ArcStr),
+}
+
+impl Status {
+    /// Whether an answer is waited for.
+    fn is_open(&self) -> bool {
+        matches!(self, Status::Pending | Status::Clawback)
+    }
+
+    /// Whether nothing has been given in the end.
+    fn is_void(&self) -> bool {
+        matches!(self, Status::Revoked | Status::Taken)
+    }
+
+    /// What it becomes by an answer.
+    fn answered(&self, delivered: bool, reason: ArcStr) -> Status {
+        match (self, delivered) {
+            (Status::Clawback, true) => Status::Taken,
+            (Status::Clawback, false) => Status::Left(reason),
+            (_, true) => Status::Delivered,
+            (_, false) => Status::Refused(reason),
+        }
+    }
+
+    /// What it becomes when its completion is taken back.
+    fn revoked(&self, policy: OnRevoke) -> Option<Status> {
+        match (self, policy) {
+            (_, OnRevoke::Keep) => None,
+            (Status::Pending, _) => Some(Status::Revoked),
+            (Status::Delivered, OnRevoke::Flag) => Some(Status::Flagged),
+            (Status::Delivered, OnRevoke::Clawback) => Some(Status::Clawback),
+            _ => None,
+        }
+    }
 }
 
 impl Ledger {
     pub(super) fn new(world: &WorldDef) -> Ledger {
         Ledger {
-            grants: FxHashMap::default(),
+            grants: BTreeMap::new(),
             leaving: BTreeSet::new(),
             past: FxHashMap::default(),
             keep: TickLength { tick_ms: world.tick_ms }.ticks(world.grants.keep.ms),
@@ -120,8 +166,14 @@ impl Core {
             && due.0 <= self.context.now
         {
             let Some((_, id)) = self.ledger.leaving.pop_first() else { return };
-            let Some(grant) = self.ledger.grants.remove(&id) else { continue };
+            // One that is to be taken back goes when that has been answered.
+            let stays = self.ledger.grants.get(&id).is_none_or(|grant| grant.status.is_open());
+            let Some(grant) = (!stays).then(|| self.ledger.grants.remove(&id)).flatten() else { continue };
             self.out.remove(catalog::GRANTS, self.grant_row(&id, &grant));
+            if grant.status.is_void() {
+                self.drop_grant(id, &grant);
+                continue;
+            }
             let Grant { quest, holder, player, item, .. } = grant;
             let key = PastKey { quest, holder, player, item };
             let before = self.ledger.past.get(&key).copied();
@@ -137,16 +189,56 @@ impl Core {
             self.out.replace(catalog::PAST_GRANTS, old, new);
             if self.out.keeps_base {
                 self.out.base.push(piece::change(self.name, holder.id, &PieceKey::Past(key), Some(&now)));
-                self.out.base.push(piece::change::<_, ()>(self.name, holder.id, &PieceKey::Grant(id), None));
             }
+            self.drop_grant(id, &grant);
             self.ledger.past.insert(key, now);
         }
+    }
+
+    fn drop_grant(&mut self, id: ArcStr, grant: &Grant) {
+        if self.out.keeps_base {
+            let key = PieceKey::Grant(id);
+            self.out.base.push(piece::change::<_, ()>(self.name, grant.holder.id, &key, None));
+        }
+    }
+
+    /// Takes back the grants of an instance, as the quest says; experience is kept.
+    pub(super) fn revoke_grants(&mut self, quest: &QuestPlan, holder: Holder, instance: u32) {
+        let first = grant_id(quest.quest, holder, instance, Sym::NONE, Sym::NONE);
+        // Ids of an instance begin alike: with all of the first but the empty slot and player.
+        let prefix = first[..first.len() - 1].to_owned();
+        let experience = Sym::new("experience");
+        let of_instance =
+            self.ledger.grants.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let of_instance = of_instance.take_while(|(id, _)| id.starts_with(&prefix));
+        let changed: Vec<(ArcStr, Grant, Status)> = of_instance
+            .filter(|(_, grant)| grant.item != experience)
+            .filter_map(|(id, grant)| {
+                let status = grant.status.revoked(quest.on_revoke)?;
+                Some((id.clone(), grant.clone(), status))
+            })
+            .collect();
+        for (id, old, status) in changed {
+            self.change_grant(id, &old, status);
+        }
+    }
+
+    /// Gives a grant another status.
+    fn change_grant(&mut self, id: ArcStr, old: &Grant, status: Status) {
+        let new = Grant { status, ..old.clone() };
+        let (old_row, new_row) = (self.grant_row(&id, old), self.grant_row(&id, &new));
+        self.out.replace(catalog::GRANTS, Some(old_row), Some(new_row));
+        self.keep_grant(&id, &new);
+        if !new.status.is_open() {
+            self.ledger.leaves(&id, new.tick, self.context.now);
+        }
+        self.ledger.grants.insert(id, new);
     }
 
     /// Gives back a grant of an earlier run.
     pub(super) fn restore_grant(&mut self, id: ArcStr, grant: Grant) {
         self.out.insert(catalog::GRANTS, self.grant_row(&id, &grant));
-        if grant.status != Status::Pending {
+        if !grant.status.is_open() {
             self.ledger.leaves(&id, grant.tick, self.context.now);
         }
         self.ledger.grants.insert(id, grant);
@@ -189,7 +281,7 @@ impl Core {
                     format!("there is no grant `{}`", answer.grant),
                     "answer with the id of a row of `grants`",
                 ),
-                Some(old) if old.status != Status::Pending => self.refused(
+                Some(old) if !old.status.is_open() => self.refused(
                     source,
                     id,
                     "already_answered",
@@ -197,15 +289,8 @@ impl Core {
                     "answer each grant once; only the first answer counts",
                 ),
                 Some(old) => {
-                    let mut new = old.clone();
-                    new.status =
-                        if answer.delivered { Status::Delivered } else { Status::Refused(answer.reason) };
-                    let (old_row, new_row) =
-                        (self.grant_row(&answer.grant, &old), self.grant_row(&answer.grant, &new));
-                    self.out.replace(catalog::GRANTS, Some(old_row), Some(new_row));
-                    self.keep_grant(&answer.grant, &new);
-                    self.ledger.leaves(&answer.grant, new.tick, self.context.now);
-                    self.ledger.grants.insert(answer.grant, new);
+                    let status = old.status.answered(answer.delivered, answer.reason);
+                    self.change_grant(answer.grant, &old, status);
                 }
             }
         }
@@ -216,6 +301,11 @@ impl Core {
             Status::Pending => (self.names.pending, Value::Null),
             Status::Delivered => (self.names.delivered, Value::Null),
             Status::Refused(reason) => (self.names.refused, Value::Text(reason.clone())),
+            Status::Revoked => (self.names.revoked, Value::Null),
+            Status::Flagged => (self.names.flagged, Value::Null),
+            Status::Clawback => (self.names.clawback, Value::Null),
+            Status::Taken => (self.names.taken, Value::Null),
+            Status::Left(reason) => (self.names.delivered, Value::Text(reason.clone())),
         };
         Row::from([
             self.names.realm.into(),

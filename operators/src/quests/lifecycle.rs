@@ -2,9 +2,8 @@
 //!
 //! Each phase looks only at what something has marked for it. Nothing here counts events.
 
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::{Complete, QuestState, Repeat, RewardTo, Since, TurnIn};
+use worldflow_schemas::definitions::{Accept, Aggregate, Complete, QuestState, Repeat, Since, TurnIn};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
 
@@ -12,11 +11,9 @@ use super::condition::depends;
 use super::context::Actor;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
-use super::ledger::{Grant, Status};
-use super::messages::{Asked, Conclusion, Verb, grant_id};
+use super::objective::ObjectivePlan;
 use super::plan::{Ix, QuestPlan, StagePlan};
 use super::saved::PieceKey;
-use crate::messages::{EffectOrder, FactEffect};
 use crate::piece;
 
 impl Core {
@@ -24,6 +21,9 @@ impl Core {
     /// acceptance.
     pub(super) fn open_phase(&mut self) {
         self.reset_counters();
+        if self.global & depends::DATES != 0 {
+            self.draw_pools();
+        }
         for (at, ix) in std::mem::take(&mut self.soon) {
             self.go_on(at, ix);
         }
@@ -37,6 +37,7 @@ impl Core {
                 _ => {}
             }
         }
+        self.time_phase();
         self.test_phase();
     }
 
@@ -46,11 +47,13 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         if open.stage_done {
             open.stage_done = false;
-            if usize::from(open.stage) + 1 < quest.stages.len() {
-                let next = open.stage + 1;
-                self.open_stage(at, ix, next);
-            } else {
-                self.count_on(at, ix);
+            match self.holders[at as usize].next_stage(ix, &quest) {
+                Some(next) => {
+                    self.count_round(at, ix, &quest, next);
+                    self.open_stage(at, ix, next);
+                }
+                // The definition has another end now.
+                None => self.look_again(at, ix, &quest),
             }
             return;
         }
@@ -58,6 +61,15 @@ impl Core {
             (counter.hidden, counter.ripe) = (false, false);
         }
         self.touch(at, ix);
+        self.count_on(at, ix);
+    }
+
+    /// Has phase 7 look at a stage that was done in the tick before; nobody has finished it now.
+    fn look_again(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+        if let Some(open) = self.holders[at as usize].instance_mut(ix) {
+            open.won.clear();
+            open.settle(&quest.stages[usize::from(open.stage)], Sym::NONE);
+        }
         self.count_on(at, ix);
     }
 
@@ -80,17 +92,32 @@ impl Core {
             let Some(quest) = self.plan.get(ix).cloned() else { continue };
             for at in self.holders_of(quest.scope) {
                 for lifetime in &quest.since_reset {
-                    let holder = &mut self.holders[at as usize];
-                    let Some(count) = holder.lifetimes.get(lifetime).copied() else { continue };
-                    holder.baselines.insert((ix, *lifetime), count);
-                    let id = holder.holder;
-                    let counter = &self.plan.lifetimes[usize::from(*lifetime)];
-                    let key = PieceKey::Baseline(id, quest.quest, counter.name, counter.identity);
-                    self.out.base.push(piece::change(self.name, id.id, &key, Some(&count)));
+                    self.begin_anew(at, ix, *lifetime);
                 }
                 self.count_on(at, ix);
             }
             self.plan_reset(ix, &quest);
+        }
+    }
+
+    /// What a lifetime counter is now counts no more for a quest.
+    fn begin_anew(&mut self, at: At, ix: Ix, lifetime: u16) {
+        let holder = &mut self.holders[at as usize];
+        let Some(count) = holder.lifetimes.get(&lifetime).copied() else { return };
+        holder.baselines.insert((ix, lifetime), count);
+        let id = holder.holder;
+        let counter = &self.plan.lifetimes[usize::from(lifetime)];
+        let key = PieceKey::Baseline(id, self.plan.name(ix), counter.name, counter.identity);
+        self.out.base.push(piece::change(self.name, id.id, &key, Some(&count)));
+    }
+
+    /// A quest becomes available, or is accepted without having been: `since: available` counts from now.
+    pub(super) fn becomes_available(&mut self, at: At, ix: Ix) {
+        let Some(quest) = self.plan.get(ix).cloned() else { return };
+        // One that nothing kept from being available has been so before the first event.
+        let always = self.record(at, ix).instance == 0 && !quest.is_gated();
+        for lifetime in quest.since_available.iter().filter(|_| !always) {
+            self.begin_anew(at, ix, *lifetime);
         }
     }
 
@@ -122,7 +149,7 @@ impl Core {
     fn reopen(&mut self, at: At, ix: Ix) {
         let Some(quest) = self.plan.get(ix).cloned() else { return };
         let available = self.is_open_to(at, ix, &quest);
-        if available && quest.auto {
+        if available && quest.accept == Accept::Auto {
             self.accept(at, ix, &quest);
         } else {
             self.enter(at, ix, if available { QuestState::Available } else { QuestState::Hidden });
@@ -130,7 +157,7 @@ impl Core {
     }
 
     /// Whether nothing but its own state keeps a holder from a quest.
-    fn is_open_to(&self, at: At, ix: Ix, quest: &QuestPlan) -> bool {
+    pub(super) fn is_open_to(&self, at: At, ix: Ix, quest: &QuestPlan) -> bool {
         let holder = &self.holders[at as usize];
         let taken = |other: &Ix| {
             *other != ix
@@ -139,6 +166,7 @@ impl Core {
         };
         quest.scope == holder.holder.scope
             && !self.plan.rivals(quest.exclusive).iter().any(taken)
+            && self.is_dated(at, ix, quest)
             && (quest.requires.as_ref())
                 .is_none_or(|cond| cond.holds(&self.plan, &self.context, &Actor::of(holder)))
     }
@@ -186,29 +214,29 @@ impl Core {
         let record = self.holders[at as usize].records.get(&ix);
         let (state, instance) =
             record.map_or((QuestState::Hidden, 0), |record| (record.state, record.instance));
-        if !matches!(state, QuestState::Hidden | QuestState::Available) {
+        if !matches!(state, QuestState::Hidden | QuestState::Available | QuestState::Offered) {
             return false;
         }
         let available = self.is_open_to(at, ix, &quest);
-        if available && quest.auto {
+        if available && quest.accept == Accept::Auto {
             self.accept(at, ix, &quest);
             return true;
         }
-        if available && state == QuestState::Hidden && (instance > 0 || quest.requires.is_some()) {
+        if available && state == QuestState::Hidden && (instance > 0 || quest.is_gated()) {
             self.enter(at, ix, QuestState::Available);
-        } else if !available && state == QuestState::Available {
+        } else if !available && state != QuestState::Hidden {
             self.enter(at, ix, QuestState::Hidden);
         }
         false
     }
 
-    fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+    pub(super) fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
+        self.unmark(at, ix, |_| true);
         self.enter(at, ix, QuestState::Active);
         let holder = self.holders[at as usize].holder;
         let next = self.next_instance(holder, &self.holders[at as usize].records[&ix]);
         self.record(at, ix).instance = next;
-        if let Some(span) = quest.deadline {
-            let deadline = self.context.now.saturating_add(self.context.ticks(span));
+        if let Some(deadline) = self.deadline(quest) {
             self.wake(at, ix, deadline);
             if deadline <= self.context.now {
                 self.expiring.push((at, ix));
@@ -217,6 +245,7 @@ impl Core {
         let holder = &mut self.holders[at as usize];
         holder.open_ix.push(ix);
         holder.open.push(Instance::new(next));
+        self.first_round(at, ix, quest);
         self.open_stage(at, ix, 0);
     }
 
@@ -229,83 +258,59 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         open.stage = stage;
         open.stage_opened = now;
-        open.finisher = None;
         open.counters = (quest.stages[usize::from(stage)].objectives.iter())
             .map(|objective| Counter {
-                done: objective.need == 0,
+                done: objective.need == 0 && objective.aggregate != Aggregate::Percent,
                 hidden: !objective.hidden_until.is_empty(),
                 ..Counter::default()
             })
             .collect();
+        open.won.clear();
+        open.settle(&quest.stages[usize::from(stage)], Sym::NONE);
+        self.begin_shares(at, ix, &quest.stages[usize::from(stage)]);
         self.touch(at, ix);
         self.count_on(at, ix);
     }
 
-    /// Phases 5 and 8: what was asked, in order.
-    pub(super) fn asked(&mut self, asked: &[Asked], verb: Verb) {
-        for asked in asked.iter().filter(|asked| asked.verb == verb) {
-            let known = self.plan.find(asked.quest).and_then(|ix| Some((ix, self.plan.get(ix)?.clone())));
-            let Some((ix, quest)) = known else {
-                let reason = format!("there is no quest `{}`", asked.quest);
-                self.refuse(asked, "unknown_quest", reason, "name a quest of the world as the target");
-                continue;
-            };
-            let at = self.know(asked.holder);
-            let state = self.holders[at as usize].state(ix);
-            match verb {
-                Verb::Accept => {
-                    let reachable = !state.is_some_and(|state| state.is_open() || state == QuestState::Done);
-                    if reachable && self.is_open_to(at, ix, &quest) {
-                        self.accept(at, ix, &quest);
-                    } else {
-                        let reason = format!("quest `{}` is not available", asked.quest);
-                        self.refuse(asked, "not_available", reason, "see its state in `quest_state`");
-                    }
-                }
-                Verb::TurnIn if state == Some(QuestState::Ready) => self.finish(at, ix, Some(asked.player)),
-                Verb::TurnIn => {
-                    let reason = format!("quest `{}` is not ready to be turned in", asked.quest);
-                    self.refuse(asked, "not_ready", reason, "turn it in when its state is `ready`");
-                }
-                Verb::Abandon if state.is_some_and(QuestState::is_open) => {
-                    self.close(at, ix, QuestState::Abandoned);
-                }
-                Verb::Abandon => {
-                    let reason = format!("quest `{}` is not active", asked.quest);
-                    self.refuse(
-                        asked,
-                        "not_active",
-                        reason,
-                        "only an active or ready quest can be abandoned",
-                    );
-                }
+    /// Phase 7: what is done by now.
+    pub(super) fn complete_phase(&mut self) {
+        self.state_phase();
+        for place in 0..self.counted.len() {
+            let (at, ix) = self.counted[place];
+            let Some(quest) = self.plan.get(ix).cloned() else { continue };
+            for _ in 0..self.readings(at, ix, &quest) {
+                self.read_lifetimes(at, ix, &quest);
+                self.read_state(at, ix, &quest);
+            }
+            let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
+            let stage = &quest.stages[usize::from(open.stage)];
+            open.settle(stage, Sym::NONE);
+            if open.active
+                && !open.stage_done
+                && let Some((branch, finisher)) = open.won.first().copied()
+            {
+                self.latch(at, ix, stage.name, branch);
+                self.done_stage(at, ix, &quest, finisher);
+            } else if open.active && ripen(stage, open) {
+                self.soon.push((at, ix));
             }
         }
     }
 
-    /// Phase 7: what is done by now.
-    pub(super) fn complete_phase(&mut self) {
-        for place in 0..self.counted.len() {
-            let (at, ix) = self.counted[place];
-            let Some(quest) = self.plan.get(ix).cloned() else { continue };
-            self.read_lifetimes(at, ix, &quest);
-            let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
-            let stage = &quest.stages[usize::from(open.stage)];
-            if open.active && !open.stage_done && is_complete(stage, &open.counters) {
-                let finisher = open.finisher;
-                if usize::from(open.stage) + 1 < quest.stages.len() {
-                    open.stage_done = true;
-                    self.soon.push((at, ix));
-                    self.touch(at, ix);
-                } else if quest.turn_in == TurnIn::Auto {
-                    self.finish(at, ix, finisher);
-                } else {
-                    open.active = false;
-                    self.enter(at, ix, QuestState::Ready);
-                }
-            } else if open.active && ripen(stage, open) {
-                self.soon.push((at, ix));
-            }
+    /// The open stage is done, and the branch latched by which it is.
+    fn done_stage(&mut self, at: At, ix: Ix, quest: &QuestPlan, finisher: Sym) {
+        let holder = &mut self.holders[at as usize];
+        let next = holder.next_stage(ix, quest);
+        let Some(open) = holder.instance_mut(ix) else { return };
+        if next.is_some() {
+            open.stage_done = true;
+            self.soon.push((at, ix));
+            self.touch(at, ix);
+        } else if quest.turn_in == TurnIn::Auto {
+            self.finish(at, ix, finisher, Sym::NONE);
+        } else {
+            open.active = false;
+            self.enter(at, ix, QuestState::Ready);
         }
     }
 
@@ -325,7 +330,9 @@ impl Core {
             {
                 let all = holder.lifetimes.get(&lifetime).copied().unwrap_or(0);
                 let before = match objective.since {
-                    Since::Reset => holder.baselines.get(&(ix, lifetime)).copied().unwrap_or(0),
+                    Since::Reset | Since::Available => {
+                        holder.baselines.get(&(ix, lifetime)).copied().unwrap_or(0)
+                    }
                     _ => 0,
                 };
                 let count = u32::try_from(all - before).unwrap_or(u32::MAX).min(objective.need);
@@ -333,7 +340,7 @@ impl Core {
                 counter.count = count;
                 counter.done = count >= objective.need;
             }
-            if stage.complete == Complete::Sequence && !counter.done {
+            if stage.complete.is_sequence() && !counter.done {
                 break;
             }
         }
@@ -347,7 +354,6 @@ impl Core {
         for (at, ix) in std::mem::take(&mut self.counted) {
             let Some(open) = self.holders[at as usize].instance_mut(ix) else { continue };
             open.touched = false;
-            open.step_by = None;
             if open.failed {
                 self.close(at, ix, QuestState::Failed);
             } else {
@@ -386,60 +392,6 @@ impl Core {
         }
     }
 
-    /// Completes an instance: grants now, effects in the next tick.
-    fn finish(&mut self, at: At, ix: Ix, finisher: Option<Sym>) {
-        let Some(quest) = self.plan.get(ix).cloned() else { return };
-        let holder = &self.holders[at as usize];
-        let id = holder.holder;
-        let credits = holder.instance(ix).map_or_else(FxHashMap::default, Instance::credits);
-        let players: Vec<Sym> = match &quest.to {
-            _ if id.scope == Scope::Player => vec![id.id],
-            RewardTo::Finisher {} => finisher.into_iter().filter(|player| !player.is_none()).collect(),
-            RewardTo::Contributors { at_least } => (credits.into_iter())
-                .filter(|(_, amount)| *amount >= i64::from(*at_least))
-                .map(|(player, _)| player)
-                .collect(),
-        };
-        self.close(at, ix, QuestState::Done);
-        let record = self.record(at, ix);
-        record.completions += 1;
-        let instance = record.instance;
-        for player in players {
-            for (slot, item, amount) in &quest.rewards {
-                let (slot, item, amount) = (*slot, *item, *amount);
-                let status = Status::Pending;
-                let tick = self.context.now;
-                let grant = Grant {
-                    quest: quest.quest,
-                    holder: id,
-                    instance,
-                    slot,
-                    player,
-                    item,
-                    amount,
-                    status,
-                    tick,
-                };
-                self.grant(grant_id(quest.quest, id, instance, slot, player), grant);
-            }
-        }
-        self.give_effects(at, ix);
-        self.plan_reopening(at, ix, &quest, self.context.now);
-    }
-
-    /// Effects of a completion in this tick.
-    pub(super) fn give_effects(&mut self, at: At, ix: Ix) {
-        let Some(quest) = self.plan.get(ix).cloned() else { return };
-        let holder = &self.holders[at as usize];
-        for (place, (fact, change)) in (0..).zip(&quest.effects) {
-            let Some(scope) = self.context.facts.scope(*fact) else { continue };
-            let Some(whose) = Actor::of(holder).holder_of(scope, self.context.realm) else { continue };
-            let order = EffectOrder::Quest { quest: quest.quest, holder: holder.holder, place };
-            let effect = FactEffect { order, holder: whose, fact: *fact, change: change.clone() };
-            self.out.out.push(Conclusion::Effect(effect));
-        }
-    }
-
     /// Sets the tick at which a quest that is done reopens.
     pub(super) fn plan_reopening(&mut self, at: At, ix: Ix, quest: &QuestPlan, done: Tick) {
         let next = self.context.now + 1;
@@ -447,7 +399,7 @@ impl Core {
             None => return,
             Some(Repeat::Always {}) => Some(next),
             Some(Repeat::Cooldown(span)) => Some(done.saturating_add(self.context.ticks(*span))),
-            Some(Repeat::Daily { .. } | Repeat::Weekly { .. }) => (quest.reset.as_ref())
+            Some(_) => (quest.reset.as_ref())
                 .and_then(|reset| reset.next_after(self.context.length.utc_ms(done)))
                 .map(|at_ms| self.context.length.tick_at(at_ms)),
         };
@@ -476,6 +428,7 @@ impl Core {
         for (at, ix) in touched.drain(..) {
             self.show(at, ix);
             self.keep(at, ix);
+            self.keep_time(at, ix);
         }
         let mut progressed = std::mem::take(&mut self.progressed);
         for (at, ix) in progressed.drain(..) {
@@ -483,6 +436,7 @@ impl Core {
             if self.holders[at as usize].instance(ix).is_some_and(|open| open.progressed) {
                 self.show_progress(at, ix);
                 self.keep_progress(at, ix);
+                self.keep_time(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);
@@ -490,12 +444,16 @@ impl Core {
     }
 }
 
-/// Whether a stage is done.
-pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter]) -> bool {
-    let needed = || counters.iter().zip(&stage.objectives).filter(|(_, objective)| !objective.optional);
+/// Whether a stage is done by a branch; [`Sym::NONE`] if it has none.
+pub(super) fn is_complete(stage: &StagePlan, counters: &[Counter], branch: Sym) -> bool {
+    let belongs = |objective: &ObjectivePlan| objective.branch.is_none() || objective.branch == branch;
+    let needed = || {
+        let all = counters.iter().zip(&stage.objectives);
+        all.filter(|(_, objective)| !objective.optional && belongs(objective))
+    };
     let done = || needed().filter(|(counter, _)| counter.done).count();
     match stage.complete {
-        Complete::All | Complete::Sequence => done() == needed().count(),
+        Complete::All | Complete::Sequence | Complete::StrictSequence => done() == needed().count(),
         Complete::Any => done() > 0,
         Complete::AtLeast(n) => done() >= n as usize,
     }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use worldflow_schemas::input::{Holder, Scope, WriteOrder};
 use worldflow_schemas::{ArcStr, Event, Sym};
 
+use super::sharing::Spread;
 use crate::messages::{FactEffect, QuestNow, Refused};
 
 /// An event that counts for a group: matched as of its tick by the player's shard.
@@ -65,6 +66,8 @@ pub struct Asked {
     pub verb: Verb,
     /// By whom, or [`Sym::NONE`].
     pub player: Sym,
+    /// What is chosen as a reward, or [`Sym::NONE`].
+    pub choose: Sym,
     /// Its place among the events of the tick.
     pub order: WriteOrder,
 }
@@ -78,7 +81,16 @@ pub enum Verb {
     TurnIn,
     /// `quest.abandon`
     Abandon,
+    /// `quest.offer`
+    Offer,
+    /// `quest.decline`
+    Decline,
+    /// `quest.revoke`
+    Revoke,
 }
+
+/// What is asked of quests before the events of a tick count: phase 5.
+pub(super) const BEFORE_EVENTS: [Verb; 3] = [Verb::Offer, Verb::Accept, Verb::Decline];
 
 /// What either half concludes for others.
 #[derive(Clone, PartialEq, Debug)]
@@ -88,6 +100,8 @@ pub enum Conclusion {
     /// Where a group stands, or a player with a quest that NPCs ask about; for conditions from the next
     /// tick on. Through the loop.
     Stands(QuestNow),
+    /// What counts for another player of a party in the next tick. Through the loop.
+    Spread(Spread),
     /// An input was refused.
     Refused(Refused),
 }

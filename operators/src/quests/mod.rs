@@ -7,12 +7,15 @@
 //! matches every event as of its tick, the groups' half counts what was matched. Both take base
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
+mod asked;
+mod branches;
 mod closing;
 mod comparison;
 mod condition;
 mod context;
 mod core;
 mod counting;
+mod decay;
 mod edits;
 mod groups;
 mod holder;
@@ -21,10 +24,16 @@ mod lifecycle;
 mod matcher;
 mod messages;
 mod moves;
+mod objective;
+mod offers;
 mod plan;
 mod players;
+mod rewards;
 mod rows;
+mod running;
 mod saved;
+mod sharing;
+mod states;
 
 pub(crate) use condition::{Cond, Test};
 pub(crate) use context::{Actor, Context};
@@ -32,3 +41,4 @@ pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
 pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};
+pub use sharing::{Member, SharedHit, Spread, Together};

@@ -115,6 +115,9 @@ impl Core {
         self.hide_shares(at, from, |_| true);
         self.hide_state(at, from);
         self.drop_extra_pieces(at, from);
+        let marks = self.record(at, from).marks.clone();
+        self.unmark(at, from, |_| true);
+        self.unmark(at, ix, |_| true);
         let wake = self.record(at, from).wake;
         self.cancel(at, from);
         self.cancel(at, ix);
@@ -131,14 +134,25 @@ impl Core {
         }
         let number = record.instance;
         holder.records.insert(ix, record);
+        let mut befores = Vec::new();
         if let Some(place) = holder.place_of(from) {
             holder.open_ix[place] = ix;
             let open = &mut holder.open[place];
             open.number = number;
             if let Some(extra) = &mut open.extra {
                 extra.new_shares = extra.shares.keys().copied().collect();
+                let before = extra.shares.iter().filter(|(_, share)| share.before > 0);
+                befores.extend(before.map(|(key, share)| (*key, share.before)));
                 extra.new_seen = extra.seen.iter().copied().collect();
             }
+        }
+        let (id, quest) = (self.holders[at as usize].holder, self.plan.name(ix));
+        for (key, before) in befores {
+            let key = PieceKey::Before(id, quest, key);
+            self.out.base.push(piece::change(self.name, id.id, &key, Some(&before)));
+        }
+        for (mark, said) in marks {
+            self.mark_as(at, ix, mark, Some(said));
         }
         if let Some(tick) = wake {
             self.wake(at, ix, tick);
@@ -165,7 +179,9 @@ impl Core {
         let Some(extra) = holder.instance(from).and_then(|open| open.extra.as_ref()) else { return };
         let shares = extra.shares.keys().map(|key| PieceKey::Share(id, quest, *key));
         let seen = extra.seen.iter().map(|(place, item)| PieceKey::Seen(id, quest, *place, *item));
-        for key in shares.chain(seen) {
+        let before = extra.shares.iter().filter(|(_, share)| share.before > 0);
+        let before = before.map(|(key, _)| PieceKey::Before(id, quest, *key));
+        for key in shares.chain(seen).chain(before) {
             self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
         }
     }
@@ -201,13 +217,20 @@ impl Core {
         let mut taken = Vec::new();
         for key in keys {
             let share = extra.shares.remove(&key);
-            let piece = PieceKey::Share(id, quest, key);
-            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &piece, None));
+            let pieces = [PieceKey::Share(id, quest, key), PieceKey::Before(id, quest, key)];
+            for piece in pieces {
+                self.out.base.push(piece::change::<_, ()>(self.name, id.id, &piece, None));
+            }
             taken.extend(name(key).zip(share));
         }
         for (key, share) in taken {
-            let there = extra.shares.entry(key).or_insert_with(|| Share { amount: 0, shown: None });
+            let there = extra.shares.entry(key).or_insert_with(|| Share { amount: 0, before: 0, shown: None });
             there.amount = there.amount.saturating_add(share.amount);
+            there.before = there.before.saturating_add(share.before);
+            if there.before > 0 {
+                let piece = PieceKey::Before(id, quest, key);
+                self.out.base.push(piece::change(self.name, id.id, &piece, Some(&there.before)));
+            }
             extra.new_shares.push(key);
         }
     }

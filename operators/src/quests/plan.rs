@@ -10,15 +10,19 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{
-    Accept, Aggregate, Complete, Condition, Effect, ObjectiveDef, QuestDef, Repeat, Reset, RewardTo, Since,
-    Span, TurnIn, WorldDef,
+    Accept, Aggregate, Complete, Condition, Credit, Effect, OnRevoke, Pattern, QuestDef, Repeat, Reset,
+    RewardTo, Since, Span, StageDef, TurnIn, Window, WorldDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
+use super::branches::{Ways, ways};
 use super::condition::{Cond, depends};
 use super::matcher::Matcher;
 use super::messages::Gain;
+use super::objective::ObjectivePlan;
+use super::offers::Pools;
+use super::rewards::SlotPlan;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
 pub(crate) type Ix = u32;
@@ -35,6 +39,8 @@ pub(crate) struct Plan {
     rivals: FxHashMap<Sym, Vec<Ix>>,
     zones: FxHashMap<Sym, Sym>,
     tags: FxHashMap<Sym, Vec<Sym>>,
+    /// Who carries each tag, by hash.
+    members: FxHashMap<Sym, FxHashSet<u128>>,
     index: FxHashMap<(Sym, Sym), Candidates>,
     pub(super) lifetimes: Vec<LifetimePlan>,
     updates: Vec<UpdatePlan>,
@@ -45,9 +51,16 @@ pub(crate) struct Plan {
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
     pub(super) minutes: BTreeSet<u32>,
     pub(super) spans: BTreeSet<Span>,
+    /// Quests with objectives that hold while a condition does, in order of their names.
+    pub(super) holding: Vec<Ix>,
+    /// Quests that count sets of entities, or days of the world.
+    pub(super) of_sets: Vec<Ix>,
+    pub(super) by_world_day: Vec<Ix>,
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// Pools, with the quests that they offer.
+    pub(super) pools: Pools,
     /// Quests that NPCs ask about.
     pub(crate) followed: FxHashSet<Ix>,
 }
@@ -57,24 +70,37 @@ pub(crate) struct Plan {
 pub(super) struct QuestPlan {
     pub(super) quest: Sym,
     pub(super) scope: Scope,
-    pub(super) auto: bool,
+    pub(super) accept: Accept,
     pub(super) turn_in: TurnIn,
+    pub(super) credit: Credit,
     pub(super) requires: Option<Cond>,
     pub(super) exclusive: Sym,
+    /// The pool, or [`Sym::NONE`].
+    pub(super) pool: Sym,
+    pub(super) window: Option<Window>,
+    /// An active instance expires at the window's end.
+    pub(super) closes: bool,
     pub(super) depends: u16,
     pub(super) deadline: Option<Span>,
     pub(super) fail_when: Option<Cond>,
     pub(super) fail_depends: u16,
+    /// What the conditions of objectives depend on.
+    pub(super) holds_depends: u16,
     pub(super) repeat: Option<Repeat>,
     pub(super) reset: Option<Reset>,
     pub(super) stages: Vec<StagePlan>,
     pub(super) patterns: Vec<PatternPlan>,
-    /// Slot, item, amount; in order of the slots' names.
-    pub(super) rewards: Vec<(Sym, Sym, u32)>,
+    /// In order of the slots' names.
+    pub(super) rewards: Vec<SlotPlan>,
     pub(super) to: RewardTo,
-    pub(super) effects: Vec<(Sym, FactChange)>,
+    pub(super) on_revoke: OnRevoke,
+    /// Whether it is noted who was the first to add to it.
+    pub(super) taps: bool,
+    pub(super) effects: Vec<(Sym, FactChange, Ways)>,
     /// Lifetime counters that are read from the last reset on.
     pub(super) since_reset: Vec<u16>,
+    /// Lifetime counters that are read from when the quest became available on.
+    pub(super) since_available: Vec<u16>,
 }
 
 /// A stage.
@@ -88,28 +114,41 @@ pub(super) struct StagePlan {
     pub(super) complete: Complete,
     pub(super) objectives: Vec<ObjectivePlan>,
     pub(super) reads_lifetime: bool,
-}
-
-/// An objective.
-#[derive(Debug)]
-pub(super) struct ObjectivePlan {
-    pub(super) name: Sym,
-    /// What it was called before, if that is said.
-    pub(super) moved_from: Sym,
-    pub(super) identity: u64,
-    pub(super) aggregate: Aggregate,
-    pub(super) need: u32,
-    pub(super) of: Option<Sym>,
-    pub(super) optional: bool,
-    pub(super) hidden_until: Vec<u16>,
-    pub(super) since: Since,
-    pub(super) lifetime: Option<u16>,
+    /// Whether conditions hold, or sets of entities count, for some objective.
+    pub(super) reads_state: bool,
+    /// Whether time passes for some objective.
+    pub(super) timed: bool,
+    /// Whether what is done can be set back.
+    pub(super) resets: bool,
+    /// Whether events count one after the other.
+    pub(super) in_order: bool,
+    /// In the order of the file.
+    pub(super) branches: Vec<Sym>,
+    pub(super) times: u32,
+    pub(super) after: Ways,
 }
 
 /// What a pattern is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    Objective { stage: u16, objective: u16 },
+    Objective {
+        stage: u16,
+        objective: u16,
+    },
+    /// Takes away from an objective.
+    Minus {
+        stage: u16,
+        objective: u16,
+    },
+    /// Sets an objective back.
+    Reset {
+        stage: u16,
+        objective: u16,
+    },
+    /// Sets a whole stage back.
+    ResetStage {
+        stage: u16,
+    },
     Fail,
 }
 
@@ -143,25 +182,27 @@ pub(super) struct UpdatePlan {
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     pub(super) players: Vec<(Ix, u16, Use)>,
+    /// Those of players' quests that count for others of the party, too.
+    pub(super) shared: Vec<(Ix, u16, Use)>,
     pub(super) groups: Vec<(Ix, u16)>,
     pub(super) lifetimes: Vec<u16>,
     pub(super) updates: Vec<u16>,
 }
 
-fn small(n: usize) -> u16 {
+pub(super) fn small(n: usize) -> u16 {
     u16::try_from(n).expect("the check of a world bounds the parts of a quest far below 65536")
 }
 
 impl Plan {
     pub(crate) fn new(world: &WorldDef) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Plan { pools: Pools::new(world), ..Plan::default() };
         for (name, region) in &world.regions {
             if let Some(zone) = &region.zone {
                 plan.zones.insert(Sym::new(name), Sym::new(zone));
             }
         }
         for (name, entity) in &world.entities {
-            plan.tags.insert(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
+            plan.tag(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
         }
         for (name, def) in &world.lifetime {
             let matcher = Matcher::new(&def.pattern, &mut plan);
@@ -268,10 +309,14 @@ impl Plan {
         self.rivals.clear();
         self.tested.clear();
         self.failing.clear();
+        self.holding.clear();
+        self.of_sets.clear();
+        self.by_world_day.clear();
         self.minutes.clear();
         self.spans.clear();
         self.facts_named.clear();
         self.quests_named.clear();
+        self.pools.clear();
         let mut by_name: Vec<Ix> = self.ix_of.values().copied().collect();
         by_name.sort_by(|a, b| self.names[*a as usize].cmp_text(self.names[*b as usize]));
         for ix in by_name {
@@ -279,13 +324,21 @@ impl Plan {
             if !plan.exclusive.is_none() {
                 self.rivals.entry(plan.exclusive).or_default().push(ix);
             }
-            if plan.auto || plan.requires.is_some() || !plan.exclusive.is_none() {
+            if plan.accept == Accept::Auto || plan.is_gated() || !plan.exclusive.is_none() {
                 self.tested.push(ix);
             }
+            self.pools.add(ix, &plan);
             if plan.fail_when.is_some() {
                 self.failing.push(ix);
             }
-            for cond in plan.requires.iter().chain(&plan.fail_when) {
+            let objectives = || plan.stages.iter().flat_map(|stage| &stage.objectives);
+            let holds = objectives().filter_map(|objective| objective.holds.as_ref());
+            for (list, of) in [(&mut self.holding, Aggregate::Holds), (&mut self.of_sets, Aggregate::Percent)]
+            {
+                list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
+            }
+            self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_day).then_some(ix));
+            for cond in plan.requires.iter().chain(&plan.fail_when).chain(holds) {
                 cond.visit(&mut |cond| match cond {
                     Cond::Hours(hours) => {
                         self.minutes.extend([hours.from_min % 1440, hours.to_min % 1440]);
@@ -315,7 +368,22 @@ impl Plan {
     /// The tags of an entity have changed.
     pub(super) fn tag(&mut self, entity: Sym, tags: Vec<Sym>) {
         self.index.retain(|(_, target), _| *target != entity);
-        if tags.is_empty() { drop(self.tags.remove(&entity)) } else { drop(self.tags.insert(entity, tags)) }
+        for tag in self.tags.remove(&entity).unwrap_or_default() {
+            if let Some(members) = self.members.get_mut(&tag) {
+                members.remove(&entity.hash128());
+            }
+        }
+        for tag in &tags {
+            self.members.entry(*tag).or_default().insert(entity.hash128());
+        }
+        if !tags.is_empty() {
+            self.tags.insert(entity, tags);
+        }
+    }
+
+    /// The entities, by hash, that carry one of these tags.
+    pub(super) fn carriers(&self, tags: &[Sym]) -> FxHashSet<u128> {
+        tags.iter().filter_map(|tag| self.members.get(tag)).flatten().copied().collect()
     }
 
     /// Makes sure that [`Plan::candidates`] has the list of a kind and target.
@@ -334,6 +402,9 @@ impl Plan {
             for (place, pattern) in plan.patterns.iter().enumerate().filter(|(_, p)| fits(&p.matcher)) {
                 if plan.scope == Scope::Player {
                     found.players.push((ix, small(place), pattern.used));
+                    if plan.credit != Credit::Own {
+                        found.shared.push((ix, small(place), pattern.used));
+                    }
                 } else {
                     found.groups.push((ix, small(place)));
                 }
@@ -363,64 +434,70 @@ impl QuestPlan {
         let mut patterns = Vec::new();
         let mut stages = Vec::new();
         for (place, (name, stage)) in def.stages.iter().enumerate() {
-            let ids: Vec<&str> = stage.objectives.iter().map(|(id, _)| id).collect();
-            let mut objectives = Vec::new();
-            for (objective, (id, def)) in stage.objectives.iter().enumerate() {
-                objectives.push(ObjectivePlan::new(id, def, &ids, plan));
-                if def.since.is_accept() {
-                    let used = Use::Objective { stage: small(place), objective: small(objective) };
-                    patterns.push(PatternPlan { used, matcher: Matcher::new(&def.pattern(), plan) });
-                }
-            }
-            let name = Sym::new(name);
-            stages.push(StagePlan {
-                name,
-                moved_from: stage.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
-                key: name.hash64(),
-                complete: stage.complete,
-                reads_lifetime: objectives.iter().any(|objective| objective.since != Since::Accept),
-                objectives,
-            });
+            stages.push(StagePlan::new(name, stage, plan));
+            patterns_of(small(place), stage, plan, &mut patterns);
         }
         for pattern in &def.fail_on {
             patterns.push(PatternPlan { used: Use::Fail, matcher: Matcher::new(pattern, plan) });
         }
         let exclusive = def.exclusive_group.as_deref().map_or(Sym::NONE, Sym::new);
         let mut depends = requires.as_ref().map_or(0, Cond::depends);
+        if def.pool.is_some() || def.window.is_some() {
+            depends |= depends::DATES;
+        }
         if !exclusive.is_none() {
             depends |= depends::QUESTS;
         }
-        let since_reset: BTreeSet<u16> = (stages.iter().flat_map(|stage: &StagePlan| &stage.objectives))
-            .filter(|objective| objective.since == Since::Reset)
-            .filter_map(|objective| objective.lifetime)
-            .collect();
+        let read_since = |since: Since| -> Vec<u16> {
+            let objectives = stages.iter().flat_map(|stage: &StagePlan| &stage.objectives);
+            let lifetimes = objectives.filter(|objective| objective.since == since);
+            let lifetimes: BTreeSet<u16> = lifetimes.filter_map(|objective| objective.lifetime).collect();
+            lifetimes.into_iter().collect()
+        };
+        let (since_reset, since_available) = (read_since(Since::Reset), read_since(Since::Available));
         QuestPlan {
             quest,
             scope: def.scope,
-            auto: def.accept == Accept::Auto,
+            accept: def.accept,
             turn_in: def.turn_in,
+            credit: def.credit,
             exclusive,
+            pool: def.pool.as_deref().map_or(Sym::NONE, Sym::new),
+            window: def.window.as_ref().and_then(|window| Window::new(window).ok()),
+            closes: def.window.as_ref().is_some_and(|window| window.closes),
             depends,
             requires,
             deadline: def.deadline,
+            holds_depends: (stages.iter().flat_map(|stage| &stage.objectives))
+                .filter_map(|objective| objective.holds.as_ref())
+                .fold(0, |bits, cond| bits | cond.depends()),
             fail_depends: fail_when.as_ref().map_or(0, Cond::depends),
             fail_when,
             reset: def.repeat.as_ref().and_then(|repeat| Reset::new(repeat).ok().flatten()),
             repeat: def.repeat.clone(),
             stages,
             patterns,
-            rewards: rewards(def),
-            to: def.rewards.to.clone().unwrap_or(RewardTo::Contributors { at_least: 1 }),
+            rewards: SlotPlan::all(&def.rewards),
+            to: def.rewards.to.clone().unwrap_or(RewardTo::Contributors { at_least: 1, percent: 0 }),
+            on_revoke: def.rewards.on_revoke,
+            taps: (def.rewards.slots.values().map(|slot| &slot.to).chain([&def.rewards.to]))
+                .any(|to| matches!(to, Some(RewardTo::Tapper {}))),
             effects: def.effects.iter().filter_map(effect).collect(),
-            since_reset: since_reset.into_iter().collect(),
+            since_reset,
+            since_available,
         }
+    }
+
+    /// Whether it is available only while something holds.
+    pub(super) fn is_gated(&self) -> bool {
+        self.requires.is_some() || !self.pool.is_none() || self.window.is_some()
     }
 
     /// What an event adds where one of the quest's patterns has accepted it.
     pub(super) fn gain(&self, used: Use, event: &Event) -> Option<Gain> {
         match used {
-            Use::Fail => Some(Gain::default()),
-            Use::Objective { stage, objective } => {
+            Use::Fail | Use::Reset { .. } | Use::ResetStage { .. } => Some(Gain::default()),
+            Use::Objective { stage, objective } | Use::Minus { stage, objective } => {
                 self.stages[usize::from(stage)].objectives[usize::from(objective)].gain(event)
             }
         }
@@ -432,63 +509,79 @@ impl QuestPlan {
     }
 }
 
-fn rewards(def: &QuestDef) -> Vec<(Sym, Sym, u32)> {
-    let experience = Sym::new("experience");
-    let mut all: Vec<(Sym, Sym, u32)> =
-        def.rewards.experience.into_iter().map(|amount| (experience, experience, amount)).collect();
-    all.extend(
-        (def.rewards.slots.iter()).map(|(id, slot)| (Sym::new(id), Sym::new(&slot.item), slot.amount)),
-    );
-    all
-}
-
-fn effect(def: &Effect) -> Option<(Sym, FactChange)> {
-    Some(match def {
-        Effect::Set { fact, to } => (Sym::new(fact), FactChange::Set(Value::from_json(to)?)),
-        Effect::Add { fact, by } => (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?)),
-    })
-}
-
-impl ObjectivePlan {
-    fn new(id: &str, def: &ObjectiveDef, ids: &[&str], plan: &Plan) -> ObjectivePlan {
-        let (aggregate, need) = def.aggregate();
-        let place = |name: &String| ids.iter().position(|id| id == name).map(small);
-        let lifetime = def.lifetime.as_deref().map(Sym::new);
-        ObjectivePlan {
-            name: Sym::new(id),
-            moved_from: def.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
-            identity: def.identity(),
-            aggregate,
-            need,
-            of: def.of.as_deref().map(Sym::new),
-            optional: def.optional,
-            hidden_until: def.hidden_until.iter().filter_map(place).collect(),
-            since: def.since,
-            lifetime: lifetime
-                .and_then(|name| plan.lifetimes.iter().position(|counter| counter.name == name))
-                .map(small),
+fn branches_of(objectives: &[ObjectivePlan]) -> Vec<Sym> {
+    let mut branches = Vec::new();
+    for objective in objectives {
+        if !objective.branch.is_none() && !branches.contains(&objective.branch) {
+            branches.push(objective.branch);
         }
     }
+    branches
+}
 
-    /// What an accepted event adds; `None` when it adds nothing.
-    pub(super) fn gain(&self, event: &Event) -> Option<Gain> {
-        let amount = match (self.of, self.aggregate) {
-            (None, Aggregate::Distinct) => {
-                let item = (!event.target.is_none()).then(|| event.target.hash128())?;
-                return Some(Gain { amount: 1, item });
-            }
-            (Some(of), Aggregate::Distinct) => {
-                let item = event.attribute(of).filter(|value| **value != Value::Null)?.text_hash128();
-                return Some(Gain { amount: 1, item });
-            }
-            (Some(of), Aggregate::Sum | Aggregate::Max) => {
-                let millionths = event.attribute(of)?.as_millionths()?;
-                i64::try_from(millionths / i128::from(worldflow_schemas::value::DEC_ONE)).ok()?
-            }
-            _ => event.amount,
-        };
-        (amount > 0).then_some(Gain { amount, item: 0 })
+impl StagePlan {
+    fn new(name: &str, def: &StageDef, plan: &mut Plan) -> StagePlan {
+        let ids: Vec<&str> = def.objectives.iter().map(|(id, _)| id).collect();
+        let mut objectives: Vec<ObjectivePlan> = Vec::new();
+        for (id, objective) in def.objectives.iter() {
+            objectives.push(ObjectivePlan::new(id, objective, def, &ids, plan));
+        }
+        let any = |test: fn(&ObjectivePlan) -> bool| objectives.iter().any(test);
+        let resets = !def.reset_on.is_empty() || def.complete == Complete::StrictSequence;
+        let branches = branches_of(&objectives);
+        let name = Sym::new(name);
+        StagePlan {
+            name,
+            moved_from: def.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
+            key: name.hash64(),
+            complete: def.complete,
+            reads_lifetime: any(|objective| objective.since != Since::Accept),
+            reads_state: any(|of| matches!(of.aggregate, Aggregate::Holds | Aggregate::Percent)),
+            timed: any(ObjectivePlan::is_timed),
+            resets,
+            in_order: resets
+                || def.complete.is_sequence()
+                || !branches.is_empty()
+                || any(|objective| objective.in_order),
+            branches,
+            times: def.times.max(1),
+            after: ways(&def.after),
+            objectives,
+        }
     }
+}
+
+/// The patterns of a stage, in the order in which they take an event.
+fn patterns_of(stage: u16, def: &StageDef, plan: &mut Plan, into: &mut Vec<PatternPlan>) {
+    let mut add = |used: Use, patterns: &[Pattern]| {
+        for pattern in patterns {
+            into.push(PatternPlan { used, matcher: Matcher::new(pattern, plan) });
+        }
+    };
+    add(Use::ResetStage { stage }, &def.reset_on);
+    let objectives = || (0..).zip(def.objectives.iter().map(|(_, objective)| objective));
+    for (objective, def) in objectives() {
+        add(Use::Reset { stage, objective }, &def.reset_on);
+    }
+    for (objective, def) in objectives() {
+        add(Use::Minus { stage, objective }, &def.minus);
+    }
+    for (objective, def) in objectives().filter(|(_, def)| def.since.is_accept() && def.holds.is_none()) {
+        // `within` of one that comes after another is looked at as it counts.
+        let within = def.within.filter(|_| def.after.is_none());
+        add(Use::Objective { stage, objective }, &[Pattern { within, ..def.pattern() }]);
+    }
+}
+
+fn effect(def: &Effect) -> Option<(Sym, FactChange, Ways)> {
+    Some(match def {
+        Effect::Set { fact, to, after } => {
+            (Sym::new(fact), FactChange::Set(Value::from_json(to)?), ways(after))
+        }
+        Effect::Add { fact, by, after } => {
+            (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?), ways(after))
+        }
+    })
 }
 
 impl UpdatePlan {

@@ -14,15 +14,16 @@ use smallvec::SmallVec;
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
-use worldflow_schemas::{Event, Sym, Tick};
+use worldflow_schemas::{Event, Sym, Tick, Value};
 
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
 use super::holder::{Instance, Record};
-use super::messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
+use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
+use super::sharing::{Member, Spread, Together, party_of, shared_hits};
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
@@ -55,6 +56,8 @@ pub enum PlayersIn {
     Stands(QuestNow),
     /// An answer to a grant whose holder is a player, or to what is no grant's id. By the holder.
     Answer(GrantAnswer),
+    /// What others of a player's party did in the tick before. By the player.
+    Spread(Spread),
     /// Events, each by its player, else by its region, else by the realm.
     Events(Vec<Event>),
 }
@@ -68,6 +71,10 @@ pub enum PlayersOut {
     Asked(Asked),
     /// A group is named. To the groups' half, by the holder.
     Known(Holder),
+    /// A player of a party has come, moved or left. To the groups' half, by the party.
+    Member(Member),
+    /// An event may count for others of a party. To the groups' half, by the party.
+    Together(Together),
     /// What has been concluded.
     Conclusion(Conclusion),
 }
@@ -83,6 +90,8 @@ pub struct PlayersMachine {
     /// Where pieces of updates were kept in the last tick.
     updated: Vec<Holder>,
     told: Vec<PlayersOut>,
+    /// What others did in the tick before.
+    spread: Vec<Spread>,
     /// Which quests each NPC asks about.
     npcs_ask: FxHashMap<Sym, Vec<Sym>>,
     /// Quests that no NPC asked about before this tick.
@@ -95,22 +104,28 @@ pub struct PlayersMachine {
 /// The kinds of events that ask something of a quest.
 #[derive(Debug)]
 struct Kinds {
-    accept: Sym,
-    turn_in: Sym,
-    abandon: Sym,
+    verbs: [(Sym, Verb); 6],
+    choose: Sym,
 }
 
 impl Kinds {
-    fn verb(&self, kind: Sym) -> Option<Verb> {
-        if kind == self.accept {
-            Some(Verb::Accept)
-        } else if kind == self.turn_in {
-            Some(Verb::TurnIn)
-        } else if kind == self.abandon {
-            Some(Verb::Abandon)
-        } else {
-            None
+    fn new() -> Kinds {
+        let verb = |kind, verb| (Sym::new(kind), verb);
+        Kinds {
+            verbs: [
+                verb("quest.accept", Verb::Accept),
+                verb("quest.turn_in", Verb::TurnIn),
+                verb("quest.abandon", Verb::Abandon),
+                verb("quest.offer", Verb::Offer),
+                verb("quest.decline", Verb::Decline),
+                verb("quest.revoke", Verb::Revoke),
+            ],
+            choose: Sym::new("choose"),
         }
+    }
+
+    fn verb(&self, kind: Sym) -> Option<Verb> {
+        self.verbs.iter().find(|(other, _)| *other == kind).map(|(_, verb)| *verb)
     }
 }
 
@@ -136,15 +151,12 @@ impl PlayersMachine {
     pub fn new(world: Arc<WorldDef>, realm: Sym) -> PlayersMachine {
         PlayersMachine {
             core: Core::new(Self::NAME, &world, realm, Vec::new()),
-            kinds: Kinds {
-                accept: Sym::new("quest.accept"),
-                turn_in: Sym::new("quest.turn_in"),
-                abandon: Sym::new("quest.abandon"),
-            },
+            kinds: Kinds::new(),
             pieces: Vec::new(),
             named: FxHashSet::default(),
             updated: Vec::new(),
             told: Vec::new(),
+            spread: Vec::new(),
             npcs_ask: FxHashMap::default(),
             asked_anew: Vec::new(),
             ordered: Vec::new(),
@@ -168,6 +180,7 @@ impl PlayersMachine {
                 PlayersIn::Events(more) if events.is_empty() => events = more,
                 PlayersIn::Events(mut more) => events.append(&mut more),
                 PlayersIn::Answer(answer) => answers.push(answer),
+                PlayersIn::Spread(spread) => self.spread.push(spread),
                 PlayersIn::Define(edit) => edits.push(edit),
                 PlayersIn::NpcAsks(npc, quests) => {
                     self.npcs_ask.insert(npc, quests);
@@ -192,6 +205,7 @@ impl PlayersMachine {
         match input {
             PlayersIn::Events(_)
             | PlayersIn::Answer(_)
+            | PlayersIn::Spread(_)
             | PlayersIn::Define(..)
             | PlayersIn::NpcAsks(..)
             | PlayersIn::Close(_) => {}
@@ -199,10 +213,13 @@ impl PlayersMachine {
             PlayersIn::Weather(weather) => core.tell_weather(weather),
             PlayersIn::Fact(fact) => core.tell_fact(fact),
             PlayersIn::Place(player, place) => {
+                let at = core.know(Holder { scope: Scope::Player, id: player });
+                let before = core.holders[at as usize].place;
                 core.tell_place(player, place);
                 self.name_groups(place);
+                self.tell_roster(player, before, place);
             }
-            PlayersIn::Tags(tags) => core.plan.tag(tags.entity, tags.tags),
+            PlayersIn::Tags(tags) => core.tell_tags(tags),
             PlayersIn::Level(level) => core.tell_level(level),
             PlayersIn::Stands(stands) => core.tell_stands(stands),
         }
@@ -220,6 +237,14 @@ impl PlayersMachine {
                 self.told.push(PlayersOut::Known(holder));
             }
         }
+    }
+
+    /// Has parties know who is in them, and where.
+    fn tell_roster(&mut self, player: Sym, before: PlayerPlace, now: PlayerPlace) {
+        let left = party_of(before).filter(|party| party_of(now) != Some(*party));
+        let left = left.map(|party| Member { party, player, region: None });
+        let is = party_of(now).map(|party| Member { party, player, region: Some(now.region) });
+        self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
     }
 
     /// Finds the players of events, who are known from now on, and what is asked.
@@ -248,7 +273,11 @@ impl PlayersMachine {
         let whose = of.actor(&self.core).holder_of(scope, self.core.context.realm);
         let unknown = plan.is_none();
         let holder = whose.unwrap_or(Holder { scope, id: player });
-        let asked_for = Asked { holder, quest, verb, player, order };
+        let choose = match event.attribute(self.kinds.choose) {
+            Some(Value::Sym(choose)) => *choose,
+            _ => Sym::NONE,
+        };
+        let asked_for = Asked { holder, quest, verb, player, choose, order };
         if unknown {
             let reason = format!("there is no quest `{quest}`");
             self.core.refuse(&asked_for, "unknown_quest", reason, "name a quest of the world as the target");
@@ -278,6 +307,11 @@ impl PlayersMachine {
             {
                 match_player(&self.core, of, at, &candidates.players, &mut loose, &mut ordered);
             }
+            if !candidates.shared.is_empty() && of.at.is_some() {
+                let actor = of.actor(&self.core);
+                let together = shared_hits(&self.core, of.event, &actor, &candidates.shared);
+                self.told.extend(together.map(PlayersOut::Together));
+            }
             if !candidates.groups.is_empty() || !candidates.lifetimes.is_empty() {
                 contribute(&self.core, of, candidates, &mut self.told, &mut lived);
             }
@@ -290,9 +324,16 @@ impl PlayersMachine {
             let (Ok(a), Ok(b)) = (event(a), event(b)) else { return std::cmp::Ordering::Equal };
             events[a].event.cmp_order(events[b].event)
         });
-        for hit in loose.drain(..).chain(ordered.drain(..)) {
+        let spread = std::mem::take(&mut self.spread);
+        self.core.count_spread(spread);
+        for hit in loose.drain(..) {
             self.core.count(hit);
         }
+        let of_one = |a: &Counted, b: &Counted| (a.event, a.at, a.ix) == (b.event, b.at, b.ix);
+        for hits in ordered.chunk_by(of_one) {
+            self.core.count_event(hits);
+        }
+        ordered.clear();
         (self.ordered, self.loose) = (ordered, loose);
         for (at, lifetime, amount) in lived {
             self.core.count_lifetime(at, lifetime, amount);
@@ -461,9 +502,11 @@ impl Machine for PlayersMachine {
     fn loaded(&mut self, tick: Tick, inputs: Vec<PlayersIn>, output: &mut Output<PlayersOut>) {
         self.core.context.now = tick;
         drop(self.tell(inputs));
-        self.told.clear();
+        // Parties must know who is in them; the rest has been told before.
+        self.told.retain(|told| matches!(told, PlayersOut::Member(_)));
         self.asked_anew.clear();
         self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);
     }
 
@@ -476,12 +519,13 @@ impl Machine for PlayersMachine {
         self.core.answer(answers);
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();
-        self.core.asked(&asked, Verb::Accept);
+        self.core.asked(&asked, &BEFORE_EVENTS);
         self.match_events(&events);
         self.core.complete_phase();
-        self.core.asked(&asked, Verb::TurnIn);
+        self.core.asked(&asked, &[Verb::TurnIn]);
         self.core.fail_phase();
-        self.core.asked(&asked, Verb::Abandon);
+        self.core.asked(&asked, &[Verb::Abandon]);
+        self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
         self.tell_asked_anew();
         output.out.append(&mut self.told);

@@ -6,9 +6,10 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Value, catalog};
 
 use super::core::{At, Core};
-use super::holder::{Counter, HolderState, Record, ShareKey, Shown};
+use super::holder::{Counter, HolderState, ObjectiveShown, Record, ShareKey, Shown};
 use super::messages::Conclusion;
-use super::plan::{Ix, QuestPlan};
+use super::objective::ObjectivePlan;
+use super::plan::{Ix, Plan, QuestPlan};
 use crate::machine::Output;
 use crate::messages::QuestNow;
 
@@ -17,13 +18,17 @@ use crate::messages::QuestNow;
 pub(super) struct Names {
     pub(super) realm: Sym,
     scopes: [Sym; 7],
-    states: [Sym; 8],
+    states: [Sym; 9],
     pub(super) pending: Sym,
     pub(super) delivered: Sym,
     pub(super) refused: Sym,
+    pub(super) revoked: Sym,
+    pub(super) flagged: Sym,
+    pub(super) clawback: Sym,
+    pub(super) taken: Sym,
 }
 
-const STATES: [QuestState; 8] = [
+const STATES: [QuestState; 9] = [
     QuestState::Hidden,
     QuestState::Available,
     QuestState::Active,
@@ -32,6 +37,7 @@ const STATES: [QuestState; 8] = [
     QuestState::Failed,
     QuestState::Expired,
     QuestState::Abandoned,
+    QuestState::Offered,
 ];
 
 impl Names {
@@ -43,6 +49,10 @@ impl Names {
             pending: Sym::new("pending"),
             delivered: Sym::new("delivered"),
             refused: Sym::new("refused"),
+            revoked: Sym::new("revoked"),
+            flagged: Sym::new("flagged"),
+            clawback: Sym::new("clawback"),
+            taken: Sym::new("taken"),
         }
     }
 
@@ -65,8 +75,8 @@ impl Names {
         ])
     }
 
-    fn objective_row(&self, line: &Line<'_>, shown: (u32, bool, bool)) -> Row {
-        let (value, done, hidden) = shown;
+    fn objective_row(&self, line: &Line<'_>, shown: ObjectiveShown) -> Row {
+        let (value, need, done, hidden) = shown;
         Row::from([
             Value::id(self.realm),
             self.scope(line.holder.scope),
@@ -76,7 +86,7 @@ impl Names {
             Value::id(line.objective),
             Value::Int(line.instance.into()),
             Value::Int(value.into()),
-            Value::Int(line.need.into()),
+            Value::Int(need.into()),
             Value::Bool(done),
             Value::Bool(hidden),
         ])
@@ -105,7 +115,6 @@ struct Line<'a> {
     stage: Sym,
     objective: Sym,
     instance: u32,
-    need: u32,
 }
 
 /// The state row a record implies.
@@ -124,8 +133,8 @@ fn implied(record: &Record, holder: &HolderState, ix: Ix, quest: &QuestPlan) -> 
     })
 }
 
-fn shown_now(counter: &Counter, need: u32) -> (u32, bool, bool) {
-    (counter.count.min(need), counter.done, counter.hidden)
+fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan) -> ObjectiveShown {
+    (objective.value(counter.count, plan), objective.need_in(plan), counter.done, counter.hidden)
 }
 
 impl Core {
@@ -166,7 +175,7 @@ impl Core {
         }
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
-            let now = shown_now(counter, objective.need);
+            let now = shown_now(counter, objective, plan);
             if counter.shown.as_ref().is_some_and(|(shown, _)| *shown == now) {
                 continue;
             }
@@ -176,7 +185,6 @@ impl Core {
                 stage: stage.name,
                 objective: objective.name,
                 instance: open.number,
-                need: objective.need,
             };
             let row = names.objective_row(&line, now);
             if let Some((_, old)) = counter.shown.replace((now, row.clone())) {
@@ -199,6 +207,7 @@ impl Core {
     /// Removes the objectives' rows of the open stage, before the stage, the instance or the
     /// definition goes.
     pub(super) fn hide_objectives(&mut self, at: At, ix: Ix) {
+        self.forget_times(at, ix);
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         for (_, row) in open.counters.iter_mut().filter_map(|counter| counter.shown.take()) {
             self.out.remove(catalog::OBJECTIVE_PROGRESS, row);

@@ -10,12 +10,15 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{ArcStr, Sym, Tick};
 
+use super::branches::{Mark, Said};
 use super::core::{At, Core};
-use super::holder::{Counter, Extra, Instance, Record, Share, ShareKey};
+use super::holder::{Counter, Extra, Instance, Record, ShareKey};
 use super::ledger::{Grant, Past, PastKey};
 use super::lifecycle::ripen;
 use super::messages::Conclusion;
-use super::plan::{Ix, LifetimePlan};
+use super::plan::{Ix, LifetimePlan, StagePlan};
+use super::running::Kept;
+use super::sharing::Spread;
 use crate::messages::{FactEffect, QuestNow};
 use crate::piece;
 
@@ -42,6 +45,14 @@ pub(super) enum PieceKey {
     Updates(Holder),
     /// Grants that are over: [`Past`].
     Past(PastKey),
+    /// What the present or last instance of a quest has settled: [`Said`].
+    Mark(Holder, Sym, Mark),
+    /// What events of a party in the last tick count for others: `(Tick, Vec<Spread>)`.
+    Spread(Holder),
+    /// What is kept of an objective of the open stage, by its place there: [`Kept`].
+    Running(Holder, Sym, u16),
+    /// What a credit was when its stage opened again, where that matters: `i64`.
+    Before(Holder, Sym, ShareKey),
 }
 
 /// A record and its open instance.
@@ -158,6 +169,20 @@ impl Core {
         self.move_seen(at, ix, &[]);
     }
 
+    /// Forgets the distinct values of one objective of the open stage.
+    pub(super) fn drop_seen_of(&mut self, at: At, ix: Ix, objective: usize) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        let of = |(number, _): &(u16, u128)| usize::from(*number) == objective;
+        extra.new_seen.retain(|seen| !of(seen));
+        for (number, item) in extra.seen.extract_if(of) {
+            let key = PieceKey::Seen(id, quest, number, item);
+            self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+        }
+    }
+
     /// Carries distinct values over to new places of their objectives; the others are forgotten.
     pub(super) fn move_seen(&mut self, at: At, ix: Ix, kept: &[Option<usize>]) {
         let quest = self.plan.name(ix);
@@ -184,9 +209,29 @@ impl Core {
         let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
         let keys: Vec<ShareKey> = extra.shares.keys().filter(|key| gone(key)).copied().collect();
         for key in keys {
-            extra.shares.remove(&key);
+            let before = extra.shares.remove(&key).map_or(0, |share| share.before);
+            if before > 0 {
+                let key = PieceKey::Before(id, quest, key);
+                self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+            }
             let key = PieceKey::Share(id, quest, key);
             self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
+        }
+    }
+
+    /// A stage opens, maybe again: where players are counted, what they have done before counts no more.
+    pub(super) fn begin_shares(&mut self, at: At, ix: Ix, stage: &StagePlan) {
+        let quest = self.plan.name(ix);
+        let holder = &mut self.holders[at as usize];
+        let id = holder.holder;
+        let Some(extra) = holder.instance_mut(ix).and_then(|open| open.extra.as_mut()) else { return };
+        for objective in stage.objectives.iter().filter(|objective| objective.each.is_some()) {
+            let of = |key: &ShareKey| key.0 == stage.name && key.1 == objective.name;
+            for (key, share) in extra.shares.iter_mut().filter(|(key, _)| of(key)) {
+                share.before = share.amount;
+                let key = PieceKey::Before(id, quest, *key);
+                self.out.base.push(piece::change(self.name, id.id, &key, Some(&share.before)));
+            }
         }
     }
 
@@ -206,7 +251,7 @@ impl Core {
     }
 
     /// Builds the state from its pieces, and emits what it implies at the end of `tick`. Returns
-    /// whose pieces of updates the next tick must remove.
+    /// whose pieces of updates, or of what is shared, the next tick must remove.
     pub(super) fn restore(&mut self, tick: Tick, pieces: Vec<BaseRow>) -> Vec<Holder> {
         let mut updated = Vec::new();
         self.context.now = tick;
@@ -257,7 +302,16 @@ impl Core {
                     let (_, (_, effects)): (PieceKey, (Tick, Vec<FactEffect>)) = piece::read(&row);
                     self.out.out.extend(effects.into_iter().map(Conclusion::Effect));
                 }
-                PieceKey::Share(..) | PieceKey::Seen(..) => extras.push((key, row)),
+                PieceKey::Spread(party) => {
+                    updated.push(party);
+                    let (_, (_, spread)): (PieceKey, (Tick, Vec<Spread>)) = piece::read(&row);
+                    self.out.out.extend(spread.into_iter().map(Conclusion::Spread));
+                }
+                PieceKey::Share(..)
+                | PieceKey::Seen(..)
+                | PieceKey::Mark(..)
+                | PieceKey::Running(..)
+                | PieceKey::Before(..) => extras.push((key, row)),
             }
         }
         for (key, row) in extras {
@@ -319,21 +373,40 @@ impl Core {
 
     fn restore_extra(&mut self, key: PieceKey, row: &BaseRow) {
         let (holder, quest) = match key {
-            PieceKey::Share(holder, quest, _) | PieceKey::Seen(holder, quest, ..) => (holder, quest),
+            PieceKey::Mark(holder, quest, mark) => {
+                let (_, said): (PieceKey, Said) = piece::read(row);
+                let at = self.restored(holder);
+                let ix = self.plan.ix(quest);
+                return self.restore_mark(at, ix, mark, said);
+            }
+            PieceKey::Share(holder, quest, _)
+            | PieceKey::Before(holder, quest, _)
+            | PieceKey::Seen(holder, quest, ..)
+            | PieceKey::Running(holder, quest, _) => (holder, quest),
             _ => return,
         };
         let ix = self.plan.ix(quest);
         let Some(at) = self.at(holder) else { return };
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
-        let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
         match key {
+            PieceKey::Running(_, _, place) => {
+                let (_, kept): (PieceKey, Kept) = piece::read(row);
+                if let Some(counter) = open.counters.get_mut(usize::from(place)) {
+                    counter.kept = Some(Box::new(kept.restored()));
+                }
+            }
             PieceKey::Share(_, _, key) => {
                 let (_, amount): (PieceKey, i64) = piece::read(row);
-                extra.shares.insert(key, Share { amount, shown: None });
+                let extra: &mut Extra = open.extra.get_or_insert_with(Box::default);
+                extra.shares.entry(key).or_default().amount = amount;
                 extra.new_shares.push(key);
             }
+            PieceKey::Before(_, _, key) => {
+                let (_, before): (PieceKey, i64) = piece::read(row);
+                open.extra.get_or_insert_with(Box::default).shares.entry(key).or_default().before = before;
+            }
             PieceKey::Seen(_, _, number, item) => {
-                extra.seen.insert((number, item));
+                open.extra.get_or_insert_with(Box::default).seen.insert((number, item));
             }
             _ => {}
         }
@@ -345,6 +418,7 @@ impl Core {
             let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
             for ix in quests {
                 self.show(at, ix);
+                self.keep_time(at, ix);
                 self.imply_next(at, ix);
                 let holder = &self.holders[at as usize];
                 let record = &holder.records[&ix];

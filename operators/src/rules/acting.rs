@@ -24,7 +24,7 @@ use super::saved::{Due, Piece, PieceKey, Triggered, Waiting, change};
 use super::waiting::WaitingRoom;
 use crate::machine::{Machine, Output};
 use crate::messages::{
-    ClockNow, EffectOrder, FactEffect, FactNow, LevelNow, PlayerPlace, QuestNow, RULES, Refused, RuleOrder,
+    ClockNow, EffectOrder, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, RULES, Refused, RuleOrder,
     ZoneWeather,
 };
 use crate::piece;
@@ -36,7 +36,7 @@ pub enum RulesIn {
     /// A rule is added, replaced or removed. Broadcast.
     Define(Sym, Option<Arc<RuleDef>>),
     /// A quest is added, replaced or removed. Broadcast.
-    DefineQuest(Sym, Option<Arc<QuestDef>>),
+    DefineQuest(QuestEdit),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -159,11 +159,18 @@ impl RulesMachine {
 
     /// Takes in what is to be known. Returns what is triggered, and edits of rules.
     fn tell(&mut self, inputs: Vec<RulesIn>) -> (Vec<Fired>, Vec<(Sym, Option<Arc<RuleDef>>)>) {
-        let (mut fired, mut edits, mut quests) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fired, mut edits) = (Vec::new(), Vec::new());
+        let (mut quests, mut moves) = (Vec::new(), Vec::new());
         for input in inputs {
             match input {
                 RulesIn::Define(rule, def) => edits.push((rule, def)),
-                RulesIn::DefineQuest(quest, def) => quests.push((quest, def)),
+                RulesIn::DefineQuest(QuestEdit { quest, def, from }) => {
+                    if !from.is_none() {
+                        quests.push((from, None));
+                        moves.push((quest, from));
+                    }
+                    quests.push((quest, def));
+                }
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
                 RulesIn::Weather(weather) => drop(self.context.weather.insert(weather.zone, weather)),
                 RulesIn::Fact(fact) => self.context.facts.tell(fact),
@@ -182,6 +189,10 @@ impl RulesMachine {
         }
         for (quest, def) in &quests {
             self.depths.define(*quest, def.as_deref());
+        }
+        for (quest, from) in moves {
+            let (quest, from) = (self.plan.ix(quest), self.plan.ix(from));
+            self.context.move_stands(quest, from);
         }
         if !quests.is_empty() {
             self.plan.define_all(&quests);

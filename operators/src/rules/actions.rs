@@ -122,7 +122,7 @@ impl Source<'_> {
 
     fn column(&self, def: &ColumnDef) -> Value {
         let Some((view, row)) = &self.fired.row else { return Value::Null };
-        column(ViewId(*view), row, def)
+        ViewId::built_in(*view).map_or(Value::Null, |view| column(view, row, def))
     }
 }
 

@@ -129,8 +129,8 @@ impl Depths {
         let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else {
             return 1;
         };
-        let led =
-            self.acted.iter().filter(|acted| self.may_lead(acted, ViewId(*view), row, fired.holder, tick));
+        let Some(view) = ViewId::built_in(*view) else { return 1 };
+        let led = self.acted.iter().filter(|acted| self.may_lead(acted, view, row, fired.holder, tick));
         1 + led.map(|acted| acted.depth).max().unwrap_or(0)
     }
 

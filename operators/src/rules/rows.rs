@@ -104,7 +104,7 @@ impl RowsMachine {
             rule: Sym::new(rule),
             holder: holder_of(view, row, self.realm),
             key: key_text(view, row),
-            row: Some((view.0, row.clone())),
+            row: view.place().map(|place| (place, row.clone())),
             existing: false,
             by_time: false,
         }
@@ -220,7 +220,11 @@ impl Machine for RowsMachine {
         let mut edits = Vec::new();
         for input in inputs {
             match input {
-                RowsIn::Row(view, row, diff) => self.keep(ViewId(view), &row, diff),
+                RowsIn::Row(view, row, diff) => {
+                    if let Some(view) = ViewId::built_in(view) {
+                        self.keep(view, &row, diff);
+                    }
+                }
                 RowsIn::Define(rule, def) => edits.push((rule, def)),
                 RowsIn::Clock(clock) => self.clock = Some(clock),
             }
@@ -240,7 +244,7 @@ impl Machine for RowsMachine {
         for input in inputs {
             match input {
                 RowsIn::Row(view, row, diff) => {
-                    let view = ViewId(view);
+                    let Some(view) = ViewId::built_in(view) else { continue };
                     self.keep(view, &row, diff);
                     if watched.contains(&view) {
                         *changed.entry(view).or_default().entry(row).or_insert(0) += diff;

@@ -13,7 +13,7 @@ use worldflow_operators::messages::{
     ClockNow, EntityTags, FactEffect, LevelNow, PlayerPlace, QuestEdit, QuestNow, Refused, ZoneWeather,
 };
 use worldflow_operators::quests::{
-    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, grant_holder,
+    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::ViewId;
@@ -43,6 +43,7 @@ pub(crate) enum Given {
 enum Looped {
     Effect(FactEffect),
     Stands(QuestNow),
+    Spread(Spread),
 }
 
 pub(crate) struct World {
@@ -230,6 +231,10 @@ impl World {
         for looped in std::mem::take(&mut self.looped) {
             match looped {
                 Looped::Effect(effect) => facts.push(FactsIn::Effect(effect)),
+                Looped::Spread(spread) => {
+                    let shard = self.shard(spread.player.hash64());
+                    players[shard].push(PlayersIn::Spread(spread));
+                }
                 Looped::Stands(stands) => {
                     players.iter_mut().for_each(|inputs| inputs.push(PlayersIn::Stands(stands)));
                     groups.iter_mut().for_each(|inputs| inputs.push(GroupsIn::Stands(stands)));
@@ -304,6 +309,7 @@ impl World {
             Given::Tags(tags) => {
                 self.tags.push(tags.clone());
                 players.iter_mut().for_each(|inputs| inputs.push(PlayersIn::Tags(tags.clone())));
+                groups.iter_mut().for_each(|inputs| inputs.push(GroupsIn::Tags(tags.clone())));
                 return;
             }
             Given::Place(player, place) => {
@@ -317,6 +323,7 @@ impl World {
                 let player = Sym::new(player);
                 let level = LevelNow { player, level };
                 players[self.shard(player.hash64())].push(PlayersIn::Level(level));
+                groups.iter_mut().for_each(|inputs| inputs.push(GroupsIn::Level(level)));
                 return;
             }
             Given::Fact(holder, fact, value) => {
@@ -393,6 +400,8 @@ impl World {
                 PlayersOut::Contribution(told) => (told.holder, GroupsIn::Contribution(told)),
                 PlayersOut::Asked(told) => (told.holder, GroupsIn::Asked(told)),
                 PlayersOut::Known(holder) => (holder, GroupsIn::Known(holder)),
+                PlayersOut::Member(told) => (told.party, GroupsIn::Member(told)),
+                PlayersOut::Together(told) => (told.party, GroupsIn::Together(told)),
                 PlayersOut::Conclusion(conclusion) => {
                     self.conclude(conclusion);
                     continue;
@@ -406,6 +415,7 @@ impl World {
         match conclusion {
             Conclusion::Effect(effect) => self.looped.push(Looped::Effect(effect)),
             Conclusion::Stands(stands) => self.looped.push(Looped::Stands(stands)),
+            Conclusion::Spread(spread) => self.looped.push(Looped::Spread(spread)),
             Conclusion::Refused(refused) => self.refused.push(refused),
         }
     }
@@ -506,7 +516,7 @@ impl World {
             self.players[shard].loaded(self.tick, inputs, &mut output);
             assert!(output.base.is_empty(), "a load changes no base state");
             let told = self.take(output);
-            self.tell_groups(told, &mut vec![Vec::new(); self.shards]);
+            self.tell_groups(told, &mut groups);
         }
         for (shard, mut inputs) in groups.into_iter().enumerate() {
             shuffle(&mut inputs, 7);

@@ -5,6 +5,8 @@ use worldflow_schemas::chance::below;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Sym, Value};
 
+use worldflow_operators::messages::EntityTags;
+
 use crate::WORLD;
 use crate::harness::{Given, World, at, clock, realm, weather};
 
@@ -65,8 +67,66 @@ fn quests() -> Vec<(&'static str, String)> {
             "e": {"event": "kill", "count": 9, "since": "ever", "lifetime": "kills"}, "r": {"event": "kill", "count": 4, "since": "reset", "lifetime": "kills"}}}}}"#,
         ),
         one(
+            "ways",
+            r#"{"title": "12", "accept": "auto", "turn_in": "manual", "repeat": {"always": {}}, "stages": {
+            "a": {"times": 2, "objectives": {"l": {"event": "kill", "branch": "left"}, "r": {"event": "gather", "branch": "right", "count": 2}}},
+            "b": {"after": {"a": "left"}, "objectives": {"k": {"event": "craft"}}},
+            "c": {"objectives": {"k": {"event": "kill", "count": 2}}}},
+            "rewards": {"on_revoke": "clawback", "slots": {"one": {"choice": {"bow": {"item": "bow"}, "axe": {"item": "axe"}}}, "two": {"item": "i", "after": {"a": "right"}}}},
+            "effects": [{"add": {"fact": "fame", "by": 1, "after": {"a": "left"}}}]}"#,
+        ),
+        one(
+            "shared",
+            r#"{"title": "14", "accept": "auto", "credit": "party_here", "repeat": {"always": {}}, "stages": {
+            "s": {"complete": "sequence", "objectives": {"a": {"event": "kill", "count": 2}, "b": {"event": "gather", "within": "200ms"}}}}}"#,
+        ),
+        one(
+            "asked",
+            r#"{"title": "13", "scope": "guild", "accept": "offered", "requires": {"not": {"weather": {"kind": "rain"}}}, "repeat": {"cooldown": "50ms"},
+            "stages": {"s": {"objectives": {"k": {"event": "kill", "count": 5}}}},
+            "rewards": {"on_revoke": "flag", "slots": {"first": {"item": "f", "to": {"tapper": {}}}, "all": {"item": "g", "amount": 7, "divided": true}, "most": {"item": "m", "plus": {"credit": 1}, "to": {"top": {"through": 1}}}}}}"#,
+        ),
+        one(
             "clan",
             r#"{"title": "11", "scope": "guild", "accept": "auto", "stages": {"s": {"objectives": {"e": {"event": "kill", "count": 12, "since": "ever", "lifetime": "guild_kills"}}}}}"#,
+        ),
+        one(
+            "rate",
+            r#"{"title": "12", "accept": "auto", "repeat": {"always": {}}, "stages": {"s": {"objectives": {
+            "w": {"event": "kill", "count": 3, "window": "60ms"}, "d": {"event": "gather", "count": 3, "half_life": "70ms"},
+            "n": {"event": "kill", "last": 2, "latched": false}, "l": {"event": "craft", "min": 1, "optional": true}}}}}"#,
+        ),
+        one(
+            "stay",
+            r#"{"title": "13", "accept": "auto", "repeat": {"always": {}}, "rewards": {"experience": 1}, "stages": {"s": {"times": 2,
+            "objectives": {"m": {"holds": {"region": "moor"}, "for": "50ms"}, "f": {"holds": {"facts": {"fame": {"at_least": 1}}}, "latched": true}}},
+            "t": {"reset_on": [{"event": "craft"}], "objectives": {"k": {"event": "kill", "count": 3}, "p": {"holds": {}, "for": "90ms"}}}}}"#,
+        ),
+        one(
+            "combo",
+            r#"{"title": "14", "accept": "auto", "repeat": {"always": {}}, "rewards": {"experience": 1}, "stages": {"s": {"complete": "strict_sequence",
+            "objectives": {"a": {"event": "kill"}, "b": {"event": "gather", "count": 2}, "c": {"event": "kill"}}}}}"#,
+        ),
+        one(
+            "basket",
+            r#"{"title": "15", "turn_in": "manual", "repeat": {"always": {}}, "stages": {"s": {"objectives": {
+            "g": {"event": "gather", "count": 3, "minus": [{"event": "craft"}], "latched": false},
+            "a": {"event": "kill", "count": 2}, "b": {"event": "gather", "after": "a", "within": "80ms", "count": 2}}}}}"#,
+        ),
+        one(
+            "daily",
+            r#"{"title": "16", "accept": "auto", "stages": {"s": {"complete": {"at_least": 3}, "objectives": {
+            "r": {"event": "kill", "streak": 3, "every": {"day": {"at": "04:00", "zone": "UTC"}}},
+            "w": {"event": "gather", "streak": 4, "every": {"world_day": {}}},
+            "p": {"event": "kill", "target": ["beast", "big"], "percent": 70}}}}}"#,
+        ),
+        one(
+            "raid",
+            r#"{"title": "17", "scope": "guild", "accept": "auto", "repeat": {"always": {}}, "rewards": {"experience": 3, "to": {"finisher": {}}},
+            "stages": {"s": {"objectives": {"p": {"event": "kill", "count": 3, "players": 2, "reset_on": [{"event": "craft"}]},
+            "w": {"event": "gather", "count": 3, "window": "80ms"}, "d": {"event": "gather", "target": "herb", "sum": 2, "half_life": "50ms"}}},
+            "t": {"complete": "strict_sequence", "objectives": {"a": {"event": "kill"}, "b": {"event": "craft"}}},
+            "u": {"objectives": {"q": {"event": "kill", "target": "beast", "percent": 60}, "h": {"holds": {"facts": {"mood": {"at_least": 2}}}}}}}}"#,
         ),
     ]
 }
@@ -89,9 +149,15 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         let player = pick(&mut draw, &["ann", "bob", "cid", "dan", "-"]);
         let kind = pick(&mut draw, &["kill", "kill", "gather", "craft", "quest"]);
         if kind == "quest" {
-            let verb = pick(&mut draw, &["accept", "accept", "accept", "turn_in", "turn_in", "abandon"]);
+            let verb = pick(
+                &mut draw,
+                &[
+                    "accept", "accept", "accept", "turn_in", "turn_in", "abandon", "offer", "decline",
+                    "revoke",
+                ],
+            );
             let quest = quests[pick(&mut draw, &ids)].0;
-            let region = pick(&mut draw, &["", " @moor"]);
+            let region = pick(&mut draw, &["", " @moor", " choose=bow"]);
             given.push(Given::Event(format!("{player} quest.{verb} {quest}{region}")));
         } else {
             let target = pick(&mut draw, &["wolf", "bear", "herb", "-"]);
@@ -106,8 +172,16 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
         0 => given.push(clock(tick, draw(24).cast_signed(), pick(&mut draw, &["day", "night"]))),
         1 => given.push(weather(tick, "coast", pick(&mut draw, &["rain", "clear"]), 500_000)),
         2 | 3 => {
-            let place =
-                pick(&mut draw, &["region=moor guild=g", "guild=h party=p", "", "region=fen guild=g"]);
+            let place = pick(
+                &mut draw,
+                &[
+                    "region=moor guild=g party=p",
+                    "guild=h party=p",
+                    "region=moor party=p",
+                    "",
+                    "region=fen guild=g",
+                ],
+            );
             given.push(Given::Place(pick(&mut draw, &PLAYERS), at(place)));
         }
         4 => {
@@ -123,13 +197,21 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
             let changed = match draw(3) {
                 0 => None,
                 1 => {
-                    Some(def.replace("\"count\": 3", "\"count\": 2").replace("\"count\": 7", "\"count\": 4"))
+                    let lower =
+                        [("count\": 3", "count\": 2"), ("count\": 7", "count\": 4"), ("50ms", "30ms")];
+                    Some(lower.iter().fold(def.clone(), |def, (old, new)| def.replace(old, new)))
                 }
                 _ => Some(def.replace("\"event\": \"kill\"", "\"event\": \"craft\"")),
             };
             given.push(Given::Define(id, changed));
         }
         7 => given.extend(quests.iter().map(|(id, def)| Given::Define(id, Some(def.clone())))),
+        9 | 10 => {
+            let entity = Sym::new(pick(&mut draw, &["wolf", "bear", "herb", "rat"]));
+            let tags = pick(&mut draw, &[&["beast"][..], &["big"], &["beast", "big"], &[]]);
+            let tags = tags.iter().map(|tag| Sym::new(tag)).collect();
+            given.push(Given::Tags(EntityTags { entity, tags }));
+        }
         8 => {
             let slot =
                 pick(&mut draw, &["plain/player:ann/1/experience/ann", "hunt/guild:g/1/experience/ann"]);

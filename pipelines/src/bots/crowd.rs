@@ -219,6 +219,9 @@ impl<'w> Crowd<'w> {
         let Some((quest, standing)) = self.dice.pick(&open).cloned() else { return self.stray(number) };
         let Some(stage) = quest.stages.get(&standing.stage) else { return self.stray(number) };
         let Some((_, objective)) = self.dice.pick(&stage.objectives.0) else { return Vec::new() };
+        if objective.holds.is_some() {
+            return self.stray(number);
+        }
         let event = self.deeds.towards(objective, &mut self.dice);
         let region = event.get("region").and_then(Value::as_str).map(str::to_owned);
         let walk = region.and_then(|region| self.go(number, &region));

@@ -33,8 +33,9 @@ impl<'w> Deeds<'w> {
             }
         }
         let stages = loaded.quests.values().flat_map(|quest| quest.stages.iter().map(|(_, stage)| stage));
-        let patterns =
-            stages.flat_map(|stage| stage.objectives.iter().map(|(_, objective)| objective)).collect();
+        let objectives = stages.flat_map(|stage| stage.objectives.iter().map(|(_, objective)| objective));
+        // What a condition must hold for is no deed.
+        let patterns = objectives.filter(|objective| objective.holds.is_none()).collect();
         Deeds { world, loaded, named, regions: world.regions.keys().map(String::as_str).collect(), patterns }
     }
 
@@ -47,7 +48,7 @@ impl<'w> Deeds<'w> {
     pub(super) fn towards(&self, objective: &ObjectiveDef, dice: &mut Dice) -> Map<String, Value> {
         let mut event = self.matching(&objective.pattern(), dice);
         if let Some(of) = objective.of.as_deref().filter(|of| !matches!(*of, "amount" | "target")) {
-            let least = objective.max.unwrap_or(1);
+            let least = objective.max.or(objective.last).unwrap_or(1);
             let value = json!(u64::from(least) + dice.below(8) as u64);
             attributes(&mut event).insert(of.to_owned(), value);
         }

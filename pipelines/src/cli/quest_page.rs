@@ -15,6 +15,8 @@ use crate::world::{Folder, LoadedWorld, json_schemas};
 const MOST_EXAMPLE: usize = 96;
 /// A quest with the keys for which Greenvale has no use; it could stand there.
 const RARE: &str = include_str!("quest_page.yaml");
+/// What the quests there need of the world.
+const POOLS: &str = "\npools:\n  odd_jobs: {pick: 2, every: {daily: {at: \"04:00\", zone: UTC}}}\n";
 /// What is shown in full at the top, besides, from `quests/together.yaml`.
 const SHOWN: [&str; 2] = ["rebuild_the_bridge", "light_the_beacons"];
 
@@ -39,6 +41,7 @@ pub(super) fn quest_page() -> anyhow::Result<String> {
     let mut examples = Examples { definitions: &definitions, shortest: BTreeMap::new() };
     let mut folder = Folder::greenvale();
     folder.files.insert("quests/page.yaml".to_owned(), RARE.as_bytes().to_vec());
+    folder.files.entry("world.yaml".to_owned()).or_default().extend(POOLS.as_bytes());
     for quest in LoadedWorld::load(&folder)?.quests.values() {
         examples.see("QuestDef", "", &definitions["QuestDef"], &serde_json::to_value(&**quest)?);
     }

@@ -41,7 +41,11 @@ pub(crate) struct Definitions<'a> {
 
 impl<'a> Definitions<'a> {
     /// Reads every document into definitions; what does not fit is reported.
-    pub(crate) fn collect(documents: &'a [Document], problems: &mut Problems) -> Definitions<'a> {
+    pub(crate) fn collect(
+        documents: &'a [Document],
+        made_of_templates: &'a [Document],
+        problems: &mut Problems,
+    ) -> Definitions<'a> {
         let mut all = Definitions::default();
         for document in documents {
             let stem = document.file.trim_end_matches(".yaml").trim_end_matches(".yml");
@@ -57,9 +61,12 @@ impl<'a> Definitions<'a> {
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
                 "rules" => collect_map(&mut all.rules, "rule", document, unreadable, problems),
                 "entities" => collect_map(&mut all.entities, "entity", document, unreadable, problems),
-                // A mapping of a recording, or another tool's file.
+                // A template, a mapping of a recording, or another tool's file.
                 _ => {}
             }
+        }
+        for document in made_of_templates {
+            collect_map(&mut all.quests, "quest", document, &mut all.unreadable, problems);
         }
         all
     }

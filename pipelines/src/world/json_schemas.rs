@@ -10,6 +10,7 @@ use worldflow_sources::recording::MapDef;
 
 use crate::almanac::ObservedDef;
 use crate::scenario::ScenarioDef;
+use super::templates::TemplateDef;
 
 /// Every schema: the file's name and its text.
 #[must_use]
@@ -30,6 +31,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
         ("rules.schema.json", map_of::<RuleDef>("Rules of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
         ("tests.schema.json", map_of::<ScenarioDef>("Scenarios of a worldflow world, by id")),
+        ("templates.schema.json", map_of::<TemplateDef>("Templates of quests of a worldflow world, by id")),
         ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),
     ]
 }

@@ -15,6 +15,7 @@ mod problem;
 mod shape;
 mod spot;
 mod sql_views;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -161,7 +162,8 @@ const DEFAULT_TICK_MS: u32 = 10;
 fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
-    let mut definitions = Definitions::collect(&documents, &mut problems);
+    let made = templates::expand(&documents, &mut problems);
+    let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     check::check(&definitions, folder, &mut problems);
     let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
     let views = sql_views::planned(folder, tick_ms, &mut problems);
@@ -171,6 +173,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
         }
     }
     problems.sort();
+    // A mistake in a template is one, however many quests are made of it.
+    problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);

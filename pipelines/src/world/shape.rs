@@ -226,8 +226,8 @@ impl<'a> At<'a> {
         error.message = "expected a name or a list of names".to_owned();
         error.hint =
             Some("write `wolf` or `[wolf, bear]`; a name that looks like a number needs quotes".to_owned());
-        const STATES: [&str; 8] =
-            ["hidden", "available", "active", "ready", "done", "failed", "expired", "abandoned"];
+        const STATES: [&str; 9] =
+            ["hidden", "available", "offered", "active", "ready", "done", "failed", "expired", "abandoned"];
         for node in texts {
             if let NodeValue::Text(text) = &node.value
                 && !STATES.contains(&text.as_str())

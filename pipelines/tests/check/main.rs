@@ -1,6 +1,8 @@
 //! Wrong worlds and exactly what `check` says about them.
 
 mod expressions;
+mod lifecycle;
+mod objectives;
 mod personal;
 mod quests;
 mod realm;
@@ -233,6 +235,7 @@ other:
             2 | titel: Wolves
               | ^^^^^
             hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
+            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards` or `effects`
 
             error: quests/wolves.yaml:3:10: unknown choice `partie`
               |
@@ -268,6 +271,7 @@ other:
             10 | kill: {event: 5, cuont: 5}
                |                  ^^^^^
             hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `count`, `sum`, `distinct`, `max`, `of`, `optional`, `hidden_until`, `since`, `lifetime` or `moved_from`
+            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since` or `lifetime`
 
             error: quests/wolves.yaml:11:36: expected a whole number from 0 to 4294967295, found the number -3
                |
@@ -371,7 +375,7 @@ fn types_of_facts_and_attributes_are_checked() {
                |
             10 | hit: {event: kill, sum: 5, of: weapon}
                |                                ^^^^^^
-            hint: `sum` and `max` need one; `distinct` takes any
+            hint: `sum`, `max`, `min` and `last` need one; `distinct` takes any
 
             error: quests/wolves.yaml:12:30: the fact `saved` is `true` or `false`, not `1`
                |

@@ -248,7 +248,7 @@ fn rewards_repeats_and_time_zones() {
                |
             10 | experience: {item: gold}
                | ^^^^^^^^^^
-            hint: give experience with `rewards: {experience: 100}`
+            hint: give experience with `rewards: {experience: 100}`, or name the slot otherwise
 
             error: quests/wolves.yaml:11:7: the reward slot id `Gold` has a `G` in it
                |

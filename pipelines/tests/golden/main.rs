@@ -2,7 +2,11 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod edits;
+mod lifecycle;
+mod rewards;
 mod rules;
 mod script;
 mod sql_views;
+mod states;
+mod words;
 mod worlds;

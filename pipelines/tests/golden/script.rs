@@ -61,6 +61,14 @@ impl Golden {
         self.ticks[place].commands.extend(edits);
     }
 
+    /// The same, with its definitions coming in at a tick before the script's first.
+    pub(crate) fn edited_at(mut self, tick: Tick) -> Golden {
+        for sealed in self.ticks.iter_mut().filter(|sealed| sealed.tick == 1) {
+            sealed.tick = tick;
+        }
+        self
+    }
+
     fn plan(&self, workers: usize, items: usize) -> Plan {
         Plan { workers, cut: Cut { items }, load: None, until: self.until }
     }
@@ -109,9 +117,35 @@ impl Golden {
         lines
     }
 
+    /// What players see of their quests, a line a change: states, objectives `value/need`, and the times that
+    /// run for them. The laws are checked for snapshots at these ticks, or at all when none are named.
+    pub(crate) fn story(&self, snapshots: &[Tick]) -> String {
+        self.check_laws_at(snapshots);
+        let mut lines = String::new();
+        for (tick, changes) in &self.run().changes {
+            let mut shown: Vec<String> = changes
+                .iter()
+                .filter(|(_, _, diff)| *diff > 0)
+                .filter_map(|(view, row, _)| told(*view, row))
+                .collect();
+            let of_times = changes.iter().filter(|(view, _, _)| *view == catalog::OBJECTIVE_TIMES);
+            let changed: Vec<(String, bool)> =
+                of_times.map(|(view, row, diff)| (named(*view, row), *diff > 0)).collect();
+            let over = changed.iter().filter(|(name, runs)| !runs && !changed.contains(&(name.clone(), true)));
+            shown.extend(over.map(|(name, _)| format!("{name} runs no more")));
+            shown.sort();
+            lines.extend(shown.into_iter().map(|line| format!("{tick}: {line}\n")));
+        }
+        lines
+    }
+
     /// Checks that workers and cuts make no difference, and the law of base state at every tick
     /// from the first to the last.
     pub(crate) fn check_laws(&self) {
+        self.check_laws_at(&[]);
+    }
+
+    fn check_laws_at(&self, snapshots: &[Tick]) {
         let one = self.run();
         for (workers, items) in [(1, 1), (2, 4096), (2, 3), (4, 1)] {
             let other = run(&self.graph, &self.ticks, &self.plan(workers, items));
@@ -119,7 +153,9 @@ impl Golden {
             assert_eq!(one.state_hash(), other.state_hash());
         }
         for workers in [1, 2] {
-            let snapshots = 1..=self.until;
+            let every: Vec<Tick> =
+                if snapshots.is_empty() { (1..=self.until).collect() } else { snapshots.to_vec() };
+            let snapshots = every.into_iter();
             if let Err(broken) = law(&self.graph, &self.ticks, &self.plan(workers, 4096), snapshots) {
                 panic!("{broken}");
             }
@@ -127,6 +163,46 @@ impl Golden {
         for (view, rows) in catalog::ids().map(|view| (view, one.rows(view))) {
             assert!(rows.iter().all(|row| row[0] == Value::id(Sym::new(REALM))), "{}", view.def().name);
         }
+    }
+}
+
+/// Whose row it is: the holder unless it is ann, and the objective.
+fn named(view: catalog::ViewId, row: &[Value]) -> String {
+    let column = |name: &str| row[view.def().column(name).expect("the catalog has it")].to_string();
+    let holder = column("holder");
+    let holder = if holder == "ann" { String::new() } else { format!("{holder} ") };
+    format!("{holder}{}", column("objective"))
+}
+
+/// A row as one reads it.
+fn told(view: catalog::ViewId, row: &[Value]) -> Option<String> {
+    let column = |name: &str| row[view.def().column(name).expect("the catalog has it")].to_string();
+    let with = |name: &str| match column(name) {
+        text if text.is_empty() || text == "null" => String::new(),
+        text => format!(" {name}={text}"),
+    };
+    match view {
+        catalog::OBJECTIVE_PROGRESS => {
+            let done = if column("done") == "true" { " done" } else { "" };
+            let hidden = if column("hidden") == "true" { " hidden" } else { "" };
+            Some(format!("{} {}/{}{done}{hidden}", named(view, row), column("value"), column("need")))
+        }
+        catalog::OBJECTIVE_TIMES => {
+            let times = format!("{}{}{}", with("value"), with("since"), with("until"));
+            Some(format!("{} runs{times}", named(view, row)))
+        }
+        catalog::CONTRIBUTIONS => {
+            Some(format!("{} credits {} with {}", named(view, row), column("player"), column("amount")))
+        }
+        catalog::GRANTS => {
+            Some(format!("grant of {} {} to {}", column("amount"), column("item"), column("player")))
+        }
+        catalog::QUEST_STATE => {
+            let holder = column("holder");
+            let holder = if holder == "ann" { String::new() } else { format!("{holder} ") };
+            Some(format!("{holder}quest {} {}{}", column("quest"), column("state"), with("stage")))
+        }
+        _ => None,
     }
 }
 

@@ -53,6 +53,14 @@ impl Clock {
         u64::try_from((real_ms + self.tick_ms - 1) / self.tick_ms).expect("not negative")
     }
 
+    /// The first tick at which world time is at least this.
+    pub fn tick_at_world(&self, world_ms: i64) -> Tick {
+        let ahead = world_ms - self.start_ms;
+        let real_ms = (ahead * i64::from(self.def.real_seconds_per_hour) + 3599) / 3600;
+        let guess = self.origin + u64::try_from(real_ms / self.tick_ms).expect("it is to come");
+        (guess.saturating_sub(2)..).find(|tick| self.world_ms(*tick) >= world_ms).expect("it comes")
+    }
+
     pub fn now(&self, tick: Tick) -> ClockNow {
         let world_ms = self.world_ms(tick);
         let in_day = world_ms.rem_euclid(DAY_MS);

@@ -13,8 +13,16 @@ use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const COMPARED: [&str; 6] =
-    ["quest_state", "objective_progress", "contributions", "grants", "past_grants", "facts"];
+pub const COMPARED: [&str; 8] = [
+    "quest_state",
+    "objective_progress",
+    "objective_times",
+    "contributions",
+    "grants",
+    "past_grants",
+    "quest_bindings",
+    "facts",
+];
 
 /// A world and what happens in it.
 pub struct Case {

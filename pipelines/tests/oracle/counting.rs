@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{
-    Aggregate, Complete, ObjectiveDef, QuestDef, QuestState, Since, StageDef,
-};
-use worldflow_schemas::input::{FactChange, Holder, Scope};
+use worldflow_schemas::definitions::{Complete, ObjectiveDef, QuestDef, QuestState, StageDef};
+use worldflow_schemas::input::{FactChange, Holder};
 use worldflow_schemas::{Event, Sym, Tick, Value};
 
-use super::{Effect, Oracle, Progress};
+use super::{Effect, Held, Oracle, Progress};
 
 impl Oracle {
     /// Phase 6 for one event.
@@ -33,6 +31,7 @@ impl Oracle {
                 }
             }
         }
+        self.share(tick, event);
         for holder in self.holders_of(event) {
             for (quest, def) in self.quests_of(holder) {
                 if self.held(holder, &quest).state.is_open() {
@@ -44,35 +43,18 @@ impl Oracle {
 
     fn count_for(&mut self, tick: Tick, event: &Event, holder: Holder, quest: &str, def: &QuestDef) {
         let held = self.held(holder, quest);
-        let (opened, stage, state) = (held.stage_opened, held.stage, held.state);
+        let (opened, state) = (held.stage_opened, held.state);
         let failing = def.fail_on.iter().any(|pattern| self.accepts(tick, pattern, event, opened));
         self.held(holder, quest).failing |= failing;
         if state != QuestState::Active {
             return;
         }
-        let (stage_name, stage) = &def.stages.0[stage];
-        let was_complete = is_complete(stage, &self.held(holder, quest).objectives);
-        let first_undone = self.held(holder, quest).objectives.iter().position(|progress| !progress.done);
-        for (place, (name, objective)) in stage.objectives.iter().enumerate() {
-            let progress = &self.held(holder, quest).objectives[place];
-            let waits = stage.complete == Complete::Sequence && first_undone != Some(place);
-            if progress.done || progress.hidden || waits || objective.since != Since::Accept {
-                continue;
-            }
-            if !self.accepts(tick, &objective.pattern(), event, opened) {
-                continue;
-            }
-            let held = self.held(holder, quest);
-            let added = add(objective, event, &mut held.objectives[place]);
-            if added > 0 && holder.scope != Scope::Player {
-                let key = (stage_name.to_owned(), name.to_owned(), event.player);
-                *held.credits.entry(key).or_insert(0) += i64::from(added);
-            }
+        self.take_back(tick, event, (holder, quest), def, opened);
+        let accepting = self.accepting(tick, event, (holder, quest), def, opened);
+        for place in self.counting(tick, (holder, quest), def, &accepting) {
+            self.add_to(tick, event, (holder, quest), def, place);
         }
-        let held = self.held(holder, quest);
-        if !was_complete && is_complete(stage, &held.objectives) {
-            held.finisher = Some(event.player);
-        }
+        settle(def, self.held(holder, quest), event.player);
     }
 }
 
@@ -84,49 +66,38 @@ pub(super) fn times(by: &serde_json::Number, amount: i64) -> Value {
     }
 }
 
-pub(super) fn is_complete(stage: &StageDef, objectives: &[Progress]) -> bool {
-    let all = stage.objectives.iter().zip(objectives);
-    let needed: Vec<bool> =
-        all.filter(|((_, def), _)| !def.optional).map(|(_, progress)| progress.done).collect();
-    let done = needed.iter().filter(|done| **done).count();
-    match stage.complete {
-        Complete::All | Complete::Sequence => done == needed.len(),
-        Complete::Any => done >= 1,
-        Complete::AtLeast(least) => done >= least as usize,
+/// The branches of a stage in the order of the file; the empty one if it has none.
+fn branches_of(stage: &StageDef) -> Vec<String> {
+    let mut branches: Vec<String> = Vec::new();
+    for branch in stage.objectives.iter().filter_map(|(_, def)| def.branch.clone()) {
+        if !branches.contains(&branch) {
+            branches.push(branch);
+        }
+    }
+    if branches.is_empty() { vec![String::new()] } else { branches }
+}
+
+/// Lets go of branches that are complete no more, and notes by whom others are now.
+pub(super) fn settle(quest: &QuestDef, held: &mut Held, by: Sym) {
+    let stage = &quest.stages.0[held.stage].1;
+    let complete = |branch: &String| is_complete(stage, &held.objectives, branch);
+    held.won.retain(|(branch, _)| complete(branch));
+    for branch in branches_of(stage) {
+        if complete(&branch) && held.won.iter().all(|(won, _)| *won != branch) {
+            held.won.push((branch, by));
+        }
     }
 }
 
-/// Adds an event to an objective; returns by how much its value grew.
-fn add(def: &ObjectiveDef, event: &Event, progress: &mut Progress) -> u32 {
-    let (aggregate, need) = def.aggregate();
-    let attribute = |name: &String| event.attribute(Sym::new(name)).cloned();
-    let number = || match &def.of {
-        None => Some(event.amount),
-        Some(name) => {
-            let millionths = attribute(name)?.as_millionths()?;
-            Some(i64::try_from(millionths / 1_000_000).expect("fits"))
-        }
-    };
-    let old = progress.value;
-    let up_to = |n: i64| u32::try_from(n.clamp(0, need.into())).expect("clamped");
-    match aggregate {
-        Aggregate::Count => progress.value = up_to(i64::from(old).saturating_add(event.amount.max(0))),
-        Aggregate::Sum => {
-            progress.value = up_to(i64::from(old).saturating_add(number().unwrap_or(0).max(0)));
-        }
-        Aggregate::Max => progress.value = old.max(up_to(number().unwrap_or(0))),
-        Aggregate::Distinct => {
-            let value = match &def.of {
-                None => (!event.target.is_none()).then(|| event.target.as_str().to_owned()),
-                Some(name) => {
-                    attribute(name).filter(|value| *value != Value::Null).map(|value| value.to_string())
-                }
-            };
-            if value.is_some_and(|value| progress.distinct.insert(value)) {
-                progress.value = up_to(i64::from(old) + 1);
-            }
-        }
+fn is_complete(stage: &StageDef, objectives: &[Progress], branch: &str) -> bool {
+    let all = stage.objectives.iter().zip(objectives);
+    let belongs = |def: &ObjectiveDef| def.branch.as_ref().is_none_or(|of| of == branch);
+    let all = all.filter(|((_, def), _)| !def.optional && belongs(def));
+    let needed: Vec<bool> = all.map(|(_, progress)| progress.done).collect();
+    let done = needed.iter().filter(|done| **done).count();
+    match stage.complete {
+        Complete::All | Complete::Sequence | Complete::StrictSequence => done == needed.len(),
+        Complete::Any => done >= 1,
+        Complete::AtLeast(least) => done >= least as usize,
     }
-    progress.done = progress.value >= need;
-    progress.value - old
 }

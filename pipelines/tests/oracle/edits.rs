@@ -48,7 +48,7 @@ impl Oracle {
         if read_since_reset(def).is_empty() {
             return None;
         }
-        let at = self.reset_after(def, self.length.utc_ms(tick))?;
+        let at = super::reset_after(def.repeat.as_ref()?, self.length.utc_ms(tick))?;
         Some(self.length.tick_at(at).max(tick + 1))
     }
 
@@ -91,7 +91,7 @@ impl Oracle {
         self.note_names();
         let until = self.until;
         let conditions = self.conditions();
-        let edges = self.clock.edges(tick, until, &conditions);
+        let edges = self.clock.edges(tick, until, &conditions.iter().collect::<Vec<_>>());
         let weather = self.weather_ticks();
         self.sweeps.extend(edges.into_iter().chain(weather).filter(|at| *at > tick));
         self.sweeps.extend([tick, tick + 1]);
@@ -130,8 +130,7 @@ impl Oracle {
 
     fn edit(&mut self, tick: Tick, quest: &Arc<str>, old: Option<&QuestDef>, new: Option<&QuestDef>) {
         let old = old.filter(|old| new.is_none_or(|new| new.scope == old.scope));
-        let resets =
-            new.is_some_and(|new| matches!(new.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. })));
+        let resets = new.is_some_and(|new| new.repeat.as_ref().is_some_and(Repeat::is_dated));
         let next = new.and_then(|new| self.next_reset(new, tick));
         self.sweeps.extend(next);
         let of = self.resets.entry(quest.clone()).or_default();
@@ -199,7 +198,7 @@ fn replace(held: &mut Held, old: &QuestDef, new: &QuestDef, tick: Tick) {
             return Progress { hidden: !def.hidden_until.is_empty(), ..Progress::default() };
         };
         Progress {
-            done: kept.value >= def.aggregate().1,
+            done: kept.value >= def.need(),
             hidden: kept.hidden && !def.hidden_until.is_empty(),
             ..kept.clone()
         }

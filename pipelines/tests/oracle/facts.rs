@@ -163,6 +163,8 @@ impl Oracle {
                 let texts = |syms: &[Sym]| -> BTreeSet<String> {
                     syms.iter().map(|sym| sym.as_str().to_owned()).collect()
                 };
+                // Sets of entities may be others for everyone.
+                self.sweeps.insert(tick);
                 let tags = self.tags.entry(write.entity.as_str().to_owned()).or_default();
                 match &write.change {
                     EntityChange::Upsert(body) => *tags = texts(&body.tags).into_iter().collect(),

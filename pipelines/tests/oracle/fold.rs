@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_schemas::definitions::{
-    Accept, Complete, Effect as EffectDef, QuestDef, QuestState, RewardTo, Since, StageDef, TurnIn,
+    Accept, Effect as EffectDef, QuestDef, QuestState, Since, StageDef, TurnIn,
 };
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
-use super::counting::{is_complete, times};
-use super::{Effect, Grant, Held, Oracle, Progress};
+use super::counting::{settle, times};
+use super::offers::{next_stage, reset_after, reset_before, went};
+use super::rows::shown;
+use super::{Effect, Grant, Held, Oracle, Progress, gated};
 
 pub(super) fn unheld() -> Held {
     Held {
@@ -24,8 +26,12 @@ pub(super) fn unheld() -> Held {
         stage_opened: 0,
         objectives: Vec::new(),
         credits: BTreeMap::new(),
-        finisher: None,
         goes_on: false,
+        available_from: 0,
+        won: Vec::new(),
+        branches: BTreeMap::new(),
+        round: 1,
+        tapper: None,
         failing: false,
         reopens: None,
     }
@@ -35,6 +41,7 @@ impl Oracle {
     /// Folds one tick; `touched` are those whose time has come.
     pub fn fold(&mut self, tick: Tick, given: &[Input], mut touched: BTreeSet<Holder>) {
         self.now = self.clock.now(tick);
+        self.tick = tick;
         let noted = self.changes.len();
         // Rules see levels and quests as conditions of this tick do.
         let before = (!self.rules.defs.is_empty()).then(|| (self.seen.clone(), self.levels_seen.clone()));
@@ -68,8 +75,16 @@ impl Oracle {
         }
         let of_kind =
             |kind: &'static str| events.iter().copied().filter(move |event| event.kind.as_str() == kind);
-        for event in of_kind("quest.accept") {
-            self.accept_event(tick, event);
+        for event in &events {
+            match event.kind.as_str() {
+                "quest.offer" => self.offer_event(tick, event),
+                "quest.accept" => self.accept_event(tick, event),
+                "quest.decline" => self.decline_event(tick, event),
+                _ => {}
+            }
+        }
+        for shared in std::mem::take(&mut self.shared) {
+            self.count_shared(tick, &shared);
         }
         for event in &events {
             if !event.kind.as_str().starts_with("quest.") {
@@ -87,6 +102,9 @@ impl Oracle {
         }
         for event in of_kind("quest.abandon") {
             self.abandon(tick, event);
+        }
+        for event in of_kind("quest.revoke") {
+            self.revoke(tick, event);
         }
         for holder in &touched {
             self.ripen(*holder);
@@ -112,11 +130,12 @@ impl Oracle {
         if self.note_changes(tick, holder) {
             self.look_at(tick + 1, holder);
         }
+        self.look_when_it_passes(tick, holder);
         let held = self.held.get(&holder).into_iter().flatten();
         let records = held.filter(|(quest, held)| {
-            let prerequisites = self.quests.get(*quest).is_some_and(|def| !def.requires.is_empty());
             let never = held.state == QuestState::Hidden && held.completions == 0;
-            (held.instance > 0 && !never) || (held.state == QuestState::Available && prerequisites)
+            // What is held of a quest that is no longer defined is not forgotten.
+            self.quests.get(*quest).map_or(held.instance > 0, |def| shown(def, held)) && !never
         });
         let records: BTreeMap<Arc<str>, (QuestState, i64)> =
             records.map(|(quest, held)| (quest.clone(), (held.state, held.completions))).collect();
@@ -138,8 +157,15 @@ impl Oracle {
             && due <= tick
         {
             self.leaving.remove(&(due, id.clone()));
-            let Grant { row, .. } = self.grants.remove(&id).expect("it is there until it goes");
+            let stays = self.grants.get(&id).is_none_or(|grant| grant.is_open());
+            if stays {
+                continue;
+            }
+            let Grant { row, .. } = self.grants.remove(&id).expect("it is there");
             self.note_grant(tick, &row, -1);
+            if ["revoked", "taken"].map(|status| json!(status)).contains(&row[10]) {
+                continue;
+            }
             let old = self.past_row(&row);
             self.gone.entry(past_of(&row)).or_default().push(row.clone());
             let new = self.past_row(&row);
@@ -173,19 +199,17 @@ impl Oracle {
     }
 
     fn answer(&mut self, tick: Tick, id: &str, delivered: bool, reason: &str) {
-        let Some(grant) = self.grants.get_mut(id).filter(|grant| !grant.answered) else {
+        let Some(grant) = self.grants.get(id).filter(|grant| grant.is_open()) else {
             self.refused += 1;
             return;
         };
-        let old = grant.row.clone();
-        let keep = self.world.grants.keep.ms / u64::from(self.world.tick_ms);
-        self.leaving.insert((tick.max(grant.earned + keep - 1) + 1, id.to_owned()));
-        grant.answered = true;
-        grant.row[10] = json!(if delivered { "delivered" } else { "refused" });
-        grant.row[11] = if delivered { serde_json::Value::Null } else { json!(reason) };
-        let new = grant.row.clone();
-        self.note_grant(tick, &old, -1);
-        self.note_grant(tick, &new, 1);
+        let status = match (grant.row[10] == "clawback", delivered) {
+            (true, true) => "taken",
+            (true, false) | (false, true) => "delivered",
+            (false, false) => "refused",
+        };
+        let reason = if delivered { serde_json::Value::Null } else { json!(reason) };
+        self.change_grant(tick, id, status, reason);
     }
 
     pub(super) fn quests_of(&self, holder: Holder) -> Vec<(Arc<str>, Arc<QuestDef>)> {
@@ -211,8 +235,9 @@ impl Oracle {
         })
     }
 
-    fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
+    pub(super) fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
         self.exclusive_free(holder, quest)
+            && self.is_offered(tick, holder, quest)
             && self.holds(tick, &self.quests[quest].requires, &self.by_itself(holder))
     }
 
@@ -221,17 +246,20 @@ impl Oracle {
         let quests = self.quests_of(holder);
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
-            if std::mem::take(&mut held.goes_on) {
-                let stage = held.stage + 1;
+            if std::mem::take(&mut held.goes_on)
                 // After an edit there may be none; then phase 7 looks at it again.
-                if stage < def.stages.len() {
-                    self.open_stage(tick, holder, quest, def, stage);
-                }
+                && let Some(stage) = next_stage(def, held)
+            {
+                let round = if stage == held.stage { held.round + 1 } else { 1 };
+                held.branches.remove(&def.stages.0[stage].0);
+                self.open_stage(tick, holder, quest, def, stage);
+                self.held(holder, quest).round = round;
             }
             let revealed = self.held(holder, quest).objectives.iter_mut();
             revealed.filter(|progress| progress.ripe).for_each(|progress| {
                 (progress.hidden, progress.ripe) = (false, false);
             });
+            self.pass(tick, holder, quest, def);
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -240,13 +268,21 @@ impl Oracle {
                 held.state = QuestState::Hidden;
                 held.since = tick;
             }
-            if !matches!(held.state, QuestState::Available | QuestState::Hidden) {
+            if !matches!(held.state, QuestState::Available | QuestState::Hidden | QuestState::Offered) {
                 continue;
             }
             let may = self.may_accept(tick, holder, quest);
             let held = self.held(holder, quest);
-            let state = if may { QuestState::Available } else { QuestState::Hidden };
+            let offered = held.state == QuestState::Offered;
+            let state = match may {
+                true if offered => QuestState::Offered,
+                true => QuestState::Available,
+                false => QuestState::Hidden,
+            };
             if state != held.state {
+                if state == QuestState::Available && (held.instance > 0 || gated(def)) {
+                    held.available_from = tick;
+                }
                 held.state = state;
                 held.since = tick;
             }
@@ -280,21 +316,25 @@ impl Oracle {
         let Some(def) = self.quests.get(quest).cloned() else { return self.refused += 1 };
         let Some(holder) = self.holder_for(def.scope, event) else { return self.refused += 1 };
         let held = self.held(holder, quest);
+        let waits = def.accept == Accept::Offered && held.state != QuestState::Offered;
         let taken = held.state.is_open() || held.state == QuestState::Done;
-        if taken || !self.may_accept(tick, holder, quest) {
+        if waits || taken || !self.may_accept(tick, holder, quest) {
             return self.refused += 1;
         }
         self.accept(tick, holder, quest, &def);
     }
 
     fn accept(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
-        let deadline = def.deadline.map(|span| tick + self.clock.ticks(span));
+        let span = def.deadline.map(|span| tick + self.clock.ticks(span));
+        let deadline = [span, self.closes(tick, def)].into_iter().flatten().min();
         if let Some(at) = deadline {
             self.look_at(at, holder);
         }
         let highest = self.highest.get(&holder).copied().unwrap_or(0);
         let held = self.held(holder, quest);
+        let was = matches!(held.state, QuestState::Available | QuestState::Offered);
         *held = Held {
+            available_from: if was { held.available_from } else { tick },
             instance: held.instance.max(highest) + 1,
             completions: held.completions,
             state: QuestState::Active,
@@ -310,9 +350,10 @@ impl Oracle {
         let held = self.held(holder, quest);
         held.stage = stage;
         held.stage_opened = tick;
-        held.finisher = None;
         held.goes_on = false;
         held.objectives = fresh(opened);
+        held.won.clear();
+        settle(def, held, Sym::NONE);
         let resets = opened.objectives.iter().any(|(_, objective)| objective.since == Since::Reset);
         if resets {
             self.look_at_reset(tick, holder, def);
@@ -321,7 +362,8 @@ impl Oracle {
 
     /// A reset lowers what objectives show that count since then.
     fn look_at_reset(&mut self, tick: Tick, holder: Holder, def: &QuestDef) {
-        if let Some(next) = self.reset_after(def, self.length.utc_ms(tick)) {
+        let next = def.repeat.as_ref().and_then(|repeat| reset_after(repeat, self.length.utc_ms(tick)));
+        if let Some(next) = next {
             self.look_at(self.length.tick_at(next).max(tick + 1), holder);
         }
     }
@@ -332,17 +374,20 @@ impl Oracle {
             if self.held(holder, &quest).state != QuestState::Active {
                 continue;
             }
-            self.read_lifetime(tick, holder, &quest, &def);
+            self.read(tick, holder, &quest, &def);
             let held = self.held(holder, &quest);
-            if !is_complete(&def.stages.0[held.stage].1, &held.objectives) {
+            settle(&def, held, Sym::NONE);
+            let Some((branch, finisher)) = held.won.first().cloned() else {
                 continue;
+            };
+            if !branch.is_empty() {
+                held.branches.insert(def.stages.0[held.stage].0.clone(), branch);
             }
-            if held.stage + 1 < def.stages.len() {
+            if next_stage(&def, held).is_some() {
                 held.goes_on = true;
                 self.look_at(tick + 1, holder);
             } else if def.turn_in == TurnIn::Auto {
-                let finisher = held.finisher;
-                self.done(tick, holder, &quest, &def, finisher);
+                self.done(tick, holder, &quest, &def, Some(finisher), "");
             } else {
                 held.state = QuestState::Ready;
                 held.since = tick;
@@ -350,8 +395,8 @@ impl Oracle {
         }
     }
 
-    /// Objectives that read a lifetime counter.
-    fn read_lifetime(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
+    /// Objectives that read a lifetime counter, a condition or a set of entities.
+    fn read(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
         let stage = &def.stages.0[self.held(holder, quest).stage].1;
         for (place, (_, objective)) in stage.objectives.iter().enumerate() {
             let progress = &self.held(holder, quest).objectives[place];
@@ -364,6 +409,7 @@ impl Oracle {
                         let name = objective.lifetime.as_ref();
                         resets.zip(name).and_then(|(resets, name)| resets.last.get(name)).map_or(0, |at| *at)
                     }
+                    Since::Available => self.held(holder, quest).available_from,
                     _ => 0,
                 };
                 let name = objective.lifetime.clone().expect("checked");
@@ -374,8 +420,9 @@ impl Oracle {
                 progress.value = u32::try_from(total.clamp(0, need.into())).expect("clamped");
                 progress.done = progress.value >= need;
             }
+            self.read_state(tick, (holder, quest), stage, place);
             let done = self.held(holder, quest).objectives[place].done;
-            if stage.complete == Complete::Sequence && !done {
+            if stage.complete.is_sequence() && !done {
                 break;
             }
         }
@@ -388,7 +435,12 @@ impl Oracle {
         if self.held(holder, quest).state != QuestState::Ready {
             return self.refused += 1;
         }
-        self.done(tick, holder, quest, &def, Some(event.player));
+        let choose = event.attribute(Sym::new("choose")).map(ToString::to_string).unwrap_or_default();
+        let choices = self.choices(holder, quest, &def);
+        if !choices.is_empty() && !choices.contains(&choose) {
+            return self.refused += 1;
+        }
+        self.done(tick, holder, quest, &def, Some(event.player), &choose);
     }
 
     fn fail_and_expire(&mut self, tick: Tick, holder: Holder) {
@@ -418,39 +470,43 @@ impl Oracle {
         close(held, QuestState::Abandoned, tick);
     }
 
-    fn done(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef, finisher: Option<Sym>) {
+    fn done(
+        &mut self,
+        tick: Tick,
+        holder: Holder,
+        quest: &str,
+        def: &QuestDef,
+        finisher: Option<Sym>,
+        choose: &str,
+    ) {
         let reopens = self.reopens(def, tick);
         if let Some(at) = reopens {
             self.look_at(at, holder);
         }
+        let earned = self.earned(holder, quest, def, finisher, choose);
         let held = self.held(holder, quest);
-        let recipients = recipients(holder, def, held, finisher);
-        let instance = held.instance;
+        let (instance, branches) = (held.instance, held.branches.clone());
         held.completions += 1;
         held.reopens = reopens;
         close(held, QuestState::Done, tick);
-        for player in recipients {
-            let mut slots: Vec<(String, String, u32)> = Vec::new();
-            for (slot, reward) in &def.rewards.slots {
-                slots.push((slot.clone(), reward.item.clone(), reward.amount));
-            }
-            if let Some(experience) = def.rewards.experience {
-                slots.push(("experience".into(), "experience".into(), experience));
-                *self.experience.entry(player).or_insert(0) += i64::from(experience);
+        for (slot, player, item, amount) in earned {
+            if item == "experience" {
+                *self.experience.entry(player).or_insert(0) += i64::from(amount);
                 self.earned.push(player);
                 self.look_at(tick + 1, Holder { scope: Scope::Player, id: player });
             }
-            for (slot, item, amount) in slots {
-                self.grant(tick, holder, quest, instance, &slot, player, &item, amount);
-            }
+            self.grant(tick, holder, quest, instance, &slot, player, &item, amount);
         }
         for (place, effect) in def.effects.iter().enumerate() {
-            let (fact, change) = match effect {
-                EffectDef::Set { fact, to } => {
-                    (fact, FactChange::Set(Value::from_json(to).expect("a scalar")))
+            let (fact, change, after) = match effect {
+                EffectDef::Set { fact, to, after } => {
+                    (fact, FactChange::Set(Value::from_json(to).expect("a scalar")), after)
                 }
-                EffectDef::Add { fact, by } => (fact, FactChange::Add(times(by, 1))),
+                EffectDef::Add { fact, by, after } => (fact, FactChange::Add(times(by, 1)), after),
             };
+            if !went(after, &branches) {
+                continue;
+            }
             let Some(scope) = self.world.facts.get(fact).map(|def| def.scope) else { continue };
             let Some(whose) = self.holder_of(scope, &self.by_itself(holder)) else { continue };
             let order = (quest.to_owned(), holder.scope, holder.id.as_str(), place);
@@ -470,15 +526,7 @@ impl Oracle {
         item: &str,
         amount: u32,
     ) {
-        let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
-        let id = format!(
-            "{}/{}:{}/{instance}/{}/{}",
-            part(quest),
-            holder.scope.name(),
-            part(holder.id.as_str()),
-            part(slot),
-            part(player.as_str())
-        );
+        let id = super::rewards::grant_id(quest, holder, instance, slot, player);
         let row = vec![
             json!(self.realm.as_str()),
             json!(id),
@@ -498,7 +546,7 @@ impl Oracle {
             return;
         }
         self.note_grant(tick, &row, 1);
-        self.grants.insert(id, Grant { row, answered: false, earned: tick });
+        self.grants.insert(id, Grant { row, earned: tick });
     }
 }
 
@@ -532,27 +580,8 @@ pub(super) fn fresh(stage: &StageDef) -> Vec<Progress> {
     let objectives = stage.objectives.iter();
     let objectives = objectives.map(|(_, objective)| Progress {
         hidden: !objective.hidden_until.is_empty(),
-        done: objective.aggregate().1 == 0,
+        done: objective.need() == 0,
         ..Progress::default()
     });
     objectives.collect()
-}
-
-fn recipients(holder: Holder, def: &QuestDef, held: &Held, finisher: Option<Sym>) -> Vec<Sym> {
-    if holder.scope == Scope::Player {
-        return vec![holder.id];
-    }
-    let least = match &def.rewards.to {
-        Some(RewardTo::Finisher {}) => {
-            return finisher.into_iter().filter(|player| !player.is_none()).collect();
-        }
-        Some(RewardTo::Contributors { at_least }) => i64::from(*at_least),
-        None => 1,
-    };
-    let mut totals: BTreeMap<Sym, i64> = BTreeMap::new();
-    for ((_, _, player), amount) in &held.credits {
-        *totals.entry(*player).or_insert(0) += amount;
-    }
-    let enough = totals.into_iter().filter(|(player, total)| !player.is_none() && *total >= least);
-    enough.map(|(player, _)| player).collect()
 }

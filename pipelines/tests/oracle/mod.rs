@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
+mod aggregates;
 mod clock;
 pub mod compare;
 mod conditions;
@@ -14,14 +15,20 @@ mod counting;
 pub mod edits;
 mod facts;
 mod fold;
+mod offers;
+mod passing;
 pub mod print;
 pub mod random;
 mod random_edits;
+mod rewards;
 mod rows;
 mod rules;
+mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use offers::{gated, reset_after};
 
 use clock::{Clock, ClockNow};
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, Repeat, WorldDef};
@@ -86,6 +93,14 @@ pub struct Progress {
     /// Revealed in the next tick.
     pub ripe: bool,
     pub distinct: BTreeSet<String>,
+    /// Every event that has added to it since it was last 0: when, and how much.
+    pub events: Vec<(Tick, u32)>,
+    /// What each player has, where players are counted.
+    pub of_player: BTreeMap<Sym, u32>,
+    /// Since when its condition holds.
+    pub holds_since: Option<Tick>,
+    /// When it was last done.
+    pub done_at: Tick,
 }
 
 /// What is kept of a holder and a quest.
@@ -101,8 +116,17 @@ pub struct Held {
     pub objectives: Vec<Progress>,
     /// Credits by (stage, objective, player).
     pub credits: BTreeMap<(String, String, Sym), i64>,
-    /// The player with whose event the open stage was first done.
-    pub finisher: Option<Sym>,
+    /// From when it has been available, if not always.
+    pub available_from: Tick,
+    /// The branches by which the open stage is done in this tick, the first to be so first, each with the player of
+    /// the event; the empty branch if it has none.
+    pub won: Vec<(String, Sym)>,
+    /// The branches by which stages were done.
+    pub branches: BTreeMap<String, String>,
+    /// How many times the open stage has been opened.
+    pub round: u32,
+    /// The player whose event was the first to be credited.
+    pub tapper: Option<Sym>,
     /// The next stage opens at the next tick.
     pub goes_on: bool,
     pub failing: bool,
@@ -113,8 +137,14 @@ pub struct Held {
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub row: Vec<serde_json::Value>,
-    pub answered: bool,
     pub earned: Tick,
+}
+
+impl Grant {
+    /// Whether an answer is waited for.
+    pub fn is_open(&self) -> bool {
+        self.row[10] == "pending" || self.row[10] == "clawback"
+    }
 }
 
 pub struct Oracle {
@@ -141,6 +171,12 @@ pub struct Oracle {
     pub updates: Vec<Effect>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
+    /// The times at which each pool draws, from the last before the first tick on.
+    pub periods: BTreeMap<String, Vec<i64>>,
+    /// The windows of quests in UTC milliseconds.
+    pub windows: BTreeMap<Arc<str>, (Option<i64>, Option<i64>)>,
+    /// What events of this tick count for others in the next one.
+    pub shared: Vec<sharing::Shared>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
     pub experience: BTreeMap<Sym, i64>,
@@ -171,6 +207,8 @@ pub struct Oracle {
     pub resets: BTreeMap<Arc<str>, edits::Resets>,
     /// The last tick that is folded.
     pub until: Tick,
+    /// The tick that is folded.
+    pub tick: Tick,
 }
 
 impl Oracle {
@@ -202,6 +240,9 @@ impl Oracle {
             updates: Vec::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
+            periods: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            shared: Vec::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
             earned: Vec::new(),
@@ -220,6 +261,7 @@ impl Oracle {
             refused: 0,
             resets: BTreeMap::new(),
             until: Tick::MAX,
+            tick: 0,
         };
         oracle.known.insert(Holder { scope: Scope::Realm, id: realm });
         for region in world.regions.keys() {
@@ -234,9 +276,12 @@ impl Oracle {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
         self.until = until;
         self.plan_resets(first);
-        let edges = self.clock.edges(first, until, &self.conditions());
+        let conditions = self.conditions();
+        let edges = self.clock.edges(first, until, &conditions.iter().collect::<Vec<_>>());
         self.sweeps.extend(edges);
         self.sweeps.extend(self.weather_ticks());
+        let dates = self.dates(first, until);
+        self.sweeps.extend(dates);
         self.sweeps.insert(first);
         let none = Vec::new();
         let mut next = Some(first);
@@ -273,15 +318,21 @@ impl Oracle {
             }
         }
         let (mut facts, mut quests) = (BTreeSet::new(), BTreeSet::new());
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             note(condition, &mut facts, &mut quests);
         }
         (self.facts_named, self.quests_named) = (facts, quests);
     }
 
-    fn conditions(&self) -> Vec<&Condition> {
+    fn conditions(&self) -> Vec<Condition> {
         let quests = self.quests.values();
-        quests.flat_map(|quest| [Some(&quest.requires), quest.fail_when.as_ref()]).flatten().collect()
+        let of_quest = |quest: &Arc<QuestDef>| {
+            let objectives = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+            let holds = objectives.filter_map(|(_, objective)| objective.holds.clone());
+            let own = [Some(quest.requires.clone()), quest.fail_when.clone()];
+            own.into_iter().flatten().chain(holds).collect::<Vec<_>>()
+        };
+        quests.flat_map(of_quest).collect()
     }
 
     fn weather_ticks(&self) -> Vec<Tick> {
@@ -292,7 +343,7 @@ impl Oracle {
             }
         }
         let mut lasting = Vec::new();
-        for condition in self.conditions() {
+        for condition in &self.conditions() {
             spans(condition, &mut lasting);
         }
         let mut ticks = Vec::new();
@@ -322,7 +373,7 @@ impl Oracle {
             let group = self.quests.get(other).and_then(|def| def.exclusive_group.as_ref());
             group.is_some() && group == def.exclusive_group.as_ref() && (state.is_open() || *completions > 0)
         });
-        let hidden = taken || !def.requires.is_empty();
+        let hidden = taken || gated(def);
         (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
     }
 
@@ -331,57 +382,10 @@ impl Oracle {
         match quest.repeat.as_ref()? {
             Repeat::Always {} => Some(tick + 1),
             Repeat::Cooldown(span) => Some(tick + self.clock.ticks(*span).max(1)),
-            Repeat::Daily { .. } | Repeat::Weekly { .. } => {
-                let reset = self.reset_after(quest, self.length.utc_ms(tick))?;
+            repeat => {
+                let reset = reset_after(repeat, self.length.utc_ms(tick))?;
                 Some(self.length.tick_at(reset).max(tick + 1))
             }
         }
     }
-
-    /// The first daily or weekly reset strictly after a moment.
-    pub fn reset_after(&self, quest: &QuestDef, after_ms: i64) -> Option<i64> {
-        (-1..=9).filter_map(|days| reset_near(quest, after_ms, days)).filter(|ms| *ms > after_ms).min()
-    }
-
-    /// The last daily or weekly reset at or before a moment.
-    pub fn reset_before(&self, quest: &QuestDef, at_ms: i64) -> Option<i64> {
-        (-9..=1).filter_map(|days| reset_near(quest, at_ms, days)).filter(|ms| *ms <= at_ms).max()
-    }
-}
-
-/// The reset on the day that is `days` after the local day of a moment, if that day has one.
-fn reset_near(quest: &QuestDef, ms: i64, days: i64) -> Option<i64> {
-    use worldflow_schemas::definitions::Weekday as W;
-    let (weekday, at, zone) = match quest.repeat.as_ref()? {
-        Repeat::Daily { at, zone } => (None, at, zone),
-        Repeat::Weekly { day, at, zone } => (Some(*day), at, zone),
-        _ => return None,
-    };
-    let zone = jiff::tz::TimeZone::get(zone).expect("checked");
-    let moment = jiff::Timestamp::from_millisecond(ms).expect("in range");
-    let date = moment.to_zoned(zone.clone()).date() + jiff::Span::new().days(days);
-    let wanted = weekday.map(|day| match day {
-        W::Monday => jiff::civil::Weekday::Monday,
-        W::Tuesday => jiff::civil::Weekday::Tuesday,
-        W::Wednesday => jiff::civil::Weekday::Wednesday,
-        W::Thursday => jiff::civil::Weekday::Thursday,
-        W::Friday => jiff::civil::Weekday::Friday,
-        W::Saturday => jiff::civil::Weekday::Saturday,
-        W::Sunday => jiff::civil::Weekday::Sunday,
-    });
-    if wanted.is_some_and(|wanted| wanted != date.weekday()) {
-        return None;
-    }
-    let (hour, minute) = at.split_once(':').expect("HH:MM");
-    let local = date.at(hour.parse().expect("hours"), minute.parse().expect("minutes"), 0, 0);
-    let ambiguous = zone.to_ambiguous_timestamp(local);
-    let found = match ambiguous.offset() {
-        jiff::tz::AmbiguousOffset::Gap { .. } => {
-            let about = ambiguous.later().expect("in range");
-            let day_before = about - jiff::SignedDuration::from_hours(24);
-            zone.following(day_before).next().expect("a gap is a transition").timestamp()
-        }
-        _ => ambiguous.earlier().expect("in range"),
-    };
-    Some(found.as_millisecond())
 }

@@ -13,7 +13,7 @@ use worldflow_schemas::input::{
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
 use super::compare::Case;
-use super::random_edits::Edited;
+use super::random_edits::{Edited, plain};
 
 const REALM: &str = "realm";
 const TICK_MS: u64 = 100;
@@ -63,6 +63,7 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
     let (mut quests, mut edited) = (BTreeMap::new(), BTreeMap::new());
     for name in &names {
         let quest = quest(&mut draws, &names);
+        let quest = if edited_percent > 0 { plain(quest) } else { quest };
         edited.insert(name.clone(), quest.clone());
         let quest: QuestDef =
             serde_json::from_value(quest.clone()).unwrap_or_else(|error| panic!("{error}: {quest}"));
@@ -85,7 +86,14 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
         }
         for _ in 0..count {
             number += 1;
-            given.push(input(&mut draws, &known, tick, number));
+            let mut input = input(&mut draws, &known, tick, number);
+            if let Input::Event(event) = &mut input
+                && edited_percent > 0
+                && ["quest.offer", "quest.decline", "quest.revoke"].contains(&event.kind.as_str())
+            {
+                event.kind = "quest.accept".into();
+            }
+            given.push(input);
         }
         tick += match draws.below(10) {
             0..6 => 1,
@@ -116,6 +124,11 @@ fn world() -> WorldDef {
             "fame": {"scope": "player", "type": "int", "default": 0},
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
+        },
+        "pools": {
+            "jobs": {"pick": 2, "every": {"daily": {"at": "04:00", "zone": "UTC"}}},
+            "own": {"pick": 1, "per": "holder", "closes": true,
+                    "every": {"calendar": {"at": ["04:01", "04:00"], "weekdays": ["monday"], "zone": "UTC"}}}
         },
         // Some go while their quests go on, and some never.
         "grants": {"keep": "3s"},
@@ -268,20 +281,50 @@ fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     pattern
 }
 
-pub fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) -> Json {
+pub fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) -> Json {
     let mut objective = pattern(draws, names);
     let need = 1 + draws.below(5);
     if draws.percent(10) {
         objective["within"] = json!(draws.of(&["2s", "20s", "4h world"]));
     }
-    match draws.below(7) {
-        0 => objective["sum"] = json!(need * 5),
-        1 => objective["distinct"] = json!(1 + need % 3),
-        2 => objective["max"] = json!(need + 4),
+    match draws.below(20) {
+        0 | 1 => objective["sum"] = json!(need * 5),
+        2 | 3 => objective["distinct"] = json!(1 + need % 3),
+        4 | 5 => objective["max"] = json!(need + 4),
+        6 => objective["min"] = json!(need),
+        7 => objective["last"] = json!(need + 2),
+        8 | 9 => return timed(draws, names),
+        10 => {
+            objective["target"] = if draws.percent(50) { json!("beast") } else { json!(["big", "human"]) };
+            objective["percent"] = json!(draws.of(&[30, 60, 100]));
+        }
+        11 => {
+            objective["count"] = json!(need + 1);
+            objective["minus"] = json!([pattern(draws, names), pattern(draws, names)]);
+        }
+        12 if scope != "player" => {
+            objective["count"] = json!(need);
+            objective["players"] = json!(1 + draws.below(3));
+        }
+        13 | 14 => {
+            let holds = if draws.percent(20) { json!({}) } else { condition(draws, names, 1) };
+            objective = json!({"holds": holds});
+            if draws.percent(60) {
+                objective["for"] = json!(draws.of(&["100ms", "2s", "4h world"]));
+            }
+            if draws.percent(20) {
+                objective["within"] = json!("6s");
+            }
+        }
         _ => objective["count"] = json!(need),
     }
-    if objective.get("count").is_none() && draws.percent(60) {
+    let by_attribute =
+        ["sum", "distinct", "max", "min", "last"].iter().any(|key| objective.get(key).is_some());
+    if by_attribute && draws.percent(60) {
         objective["of"] = json!(draws.of(&["damage", "weapon"]));
+    }
+    if draws.percent(10) {
+        objective["reset_on"] = json!([pattern(draws, names)]);
     }
     let lifetime = match scope {
         "player" => Some("kills"),
@@ -289,8 +332,32 @@ pub fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) 
         _ => None,
     };
     if let Some(lifetime) = lifetime.filter(|_| draws.percent(15)) {
-        let since = if daily { "reset" } else { "ever" };
         return json!({"event": "kill", "count": need * 3, "since": since, "lifetime": lifetime});
+    }
+    objective
+}
+
+/// What only the latest events count for, or what is left of them.
+fn timed(draws: &mut Draws, names: &[String]) -> Json {
+    let mut objective = pattern(draws, names);
+    match draws.below(4) {
+        0 => {
+            objective["count"] = json!(2 + draws.below(4));
+            objective["window"] = json!(draws.of(&["400ms", "3s", "5h world"]));
+        }
+        1 => {
+            objective["sum"] = json!(8 + draws.below(20));
+            objective["of"] = json!("damage");
+            objective["half_life"] = json!(draws.of(&["700ms", "4s", "3h world"]));
+        }
+        2 => {
+            objective["streak"] = json!(2 + draws.below(2));
+            objective["every"] = json!({"world_day": {}});
+        }
+        _ => {
+            objective["streak"] = json!(2);
+            objective["every"] = json!({"day": {"at": "04:00", "zone": "UTC"}});
+        }
     }
     objective
 }
@@ -298,7 +365,16 @@ pub fn objective(draws: &mut Draws, names: &[String], scope: &str, daily: bool) 
 pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     let scope = if draws.percent(40) { "player" } else { draws.of(&SCOPES) };
     let mut quest = json!({"title": "a quest", "scope": scope});
-    quest["accept"] = json!(draws.of(&["auto", "manual"]));
+    quest["accept"] = json!(draws.of(&["auto", "auto", "manual", "manual", "offered"]));
+    if draws.percent(20) {
+        quest["pool"] = json!(draws.of(&["jobs", "own"]));
+    }
+    if scope == "player" && draws.percent(30) {
+        quest["credit"] = json!(draws.of(&["party", "party_here"]));
+    }
+    if draws.percent(15) {
+        quest["window"] = draws.of(&WINDOWS).parse().expect("JSON");
+    }
     quest["turn_in"] = json!(draws.of(&["auto", "auto", "manual"]));
     if draws.percent(35) {
         quest["requires"] = condition(draws, names, 2);
@@ -319,21 +395,58 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     match repeat {
         0 => quest["repeat"] = json!({"always": {}}),
         1 => quest["repeat"] = json!({"cooldown": draws.of(&["100ms", "5s", "6h world"])}),
-        2 => quest["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}}),
+        2 => {
+            quest["repeat"] = match draws.below(3) {
+                0 => json!({"daily": {"at": "04:00", "zone": "UTC"}}),
+                1 => json!({"monthly": {"day": 1, "at": "04:00", "zone": "UTC"}}),
+                _ => json!({"calendar": {"at": ["04:00", "04:01"], "months": [1], "zone": "UTC"}}),
+            };
+        }
         _ => {}
     }
     let mut stages = serde_json::Map::new();
+    let since = match draws.below(2) {
+        0 => "available",
+        _ if repeat == 2 => "reset",
+        _ => "ever",
+    };
+    let mut branched: Vec<String> = Vec::new();
     for stage in 0..1 + draws.below(3) {
         let mut objectives = serde_json::Map::new();
-        let complete = draws.below(4);
-        let count = 1 + draws.below(3);
+        let complete = draws.below(5);
+        let branches = complete < 3 && draws.percent(25);
+        let count = if branches { 2 + draws.below(3) } else { 1 + draws.below(3) };
         for n in 0..count {
-            let mut objective = objective(draws, names, scope, repeat == 2);
-            if complete != 3 && n > 0 && draws.percent(15) {
+            let mut objective = objective(draws, names, scope, since);
+            if complete < 3 && n > 0 && draws.percent(15) {
                 objective["optional"] = json!(true);
             }
-            if complete != 3 && n > 0 && draws.percent(20) {
+            if complete < 3 && n > 0 && draws.percent(20) {
                 objective["hidden_until"] = json!(["o0"]);
+            }
+            if complete < 3 && n > 0 && draws.percent(20) && objective.get("since").is_none() {
+                objective["after"] = json!("o0");
+                if draws.percent(60) {
+                    objective["within"] = json!(draws.of(&["500ms", "5s"]));
+                } else {
+                    objective.as_object_mut().expect("an object").remove("within");
+                }
+            }
+            let loose = ["window", "last", "minus"].iter().any(|key| objective.get(key).is_some());
+            if complete < 3 && loose && draws.percent(60) {
+                objective["latched"] = json!(false);
+            }
+            // Each of the first two begins a branch; the others belong to one of them or to both.
+            let of = match n {
+                0 => 0,
+                1 => 1,
+                _ => draws.below(3),
+            };
+            if branches && of < 2 {
+                objective["branch"] = json!(["left", "right"][usize::try_from(of).expect("small")]);
+                if n < 2 {
+                    objective.as_object_mut().expect("an object").remove("optional");
+                }
             }
             objectives.insert(format!("o{n}"), objective);
         }
@@ -341,20 +454,45 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
             0 => json!("any"),
             1 => json!({"at_least": 1}),
             2 => json!("all"),
-            _ => json!("sequence"),
+            3 => json!("sequence"),
+            _ => json!("strict_sequence"),
         };
-        stages.insert(format!("s{stage}"), json!({"objectives": objectives, "complete": complete}));
+        let mut made = json!({"objectives": objectives, "complete": complete});
+        if draws.percent(12) {
+            made["reset_on"] = json!([pattern(draws, names)]);
+        }
+        if draws.percent(20) {
+            made["times"] = json!(2 + draws.below(2));
+        }
+        if let Some(earlier) = branched.first().filter(|_| draws.percent(60)) {
+            made["after"] = json!({earlier: draws.of(&["left", "right"])});
+        }
+        if branches {
+            branched.push(format!("s{stage}"));
+        }
+        stages.insert(format!("s{stage}"), made);
     }
     quest["stages"] = Json::Object(stages);
     quest["rewards"] =
         json!({"experience": draws.of(&[0, 30, 120]), "slots": {"loot": {"item": "coin", "amount": 2}}});
+    for slot in 0..draws.below(3) {
+        let after = branched.first().filter(|_| draws.percent(50));
+        quest["rewards"]["slots"][format!("r{slot}")] = reward(draws, scope, after);
+    }
+    if quest["turn_in"] == "manual" && draws.percent(30) {
+        quest["rewards"]["slots"]["pick"] =
+            json!({"choice": {"bow": {"item": "long_bow"}, "axe": {"item": "broad_axe", "amount": 2}}});
+    }
+    match draws.below(4) {
+        0 => quest["rewards"]["on_revoke"] = json!("flag"),
+        1 => quest["rewards"]["on_revoke"] = json!("clawback"),
+        _ => {}
+    }
     if quest["rewards"]["experience"] == 0 {
         quest["rewards"].as_object_mut().expect("an object").remove("experience");
     }
-    match draws.below(3) {
-        0 => quest["rewards"]["to"] = json!({"finisher": {}}),
-        1 => quest["rewards"]["to"] = json!({"contributors": {"at_least": 1 + draws.below(3)}}),
-        _ => {}
+    if draws.percent(66) {
+        quest["rewards"]["to"] = to(draws);
     }
     if draws.percent(30) {
         quest["effects"] = json!([{"add": {"fact": "mood", "by": 2}}]);
@@ -364,6 +502,42 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         }
     }
     quest
+}
+
+/// Around the minutes in which the inputs lie.
+const WINDOWS: [&str; 4] = [
+    r#"{"from": "2024-01-01 04:00", "zone": "UTC"}"#,
+    r#"{"until": "2024-01-01 04:00", "zone": "UTC", "closes": true}"#,
+    r#"{"from": "2024-01-01 05:00", "until": "2024-01-01 05:01", "zone": "Europe/Berlin", "closes": true}"#,
+    r#"{"from": "2023-12-31 23:00", "until": "2024-01-01 04:01", "zone": "UTC"}"#,
+];
+
+fn to(draws: &mut Draws) -> Json {
+    match draws.below(5) {
+        0 => json!({"finisher": {}}),
+        1 => json!({"tapper": {}}),
+        2 => json!({"top": {"from": 1 + draws.below(2), "through": 2}}),
+        3 => json!({"contributors": {"percent": draws.of(&[20, 34, 50])}}),
+        _ => json!({"contributors": {"at_least": 1 + draws.below(3)}}),
+    }
+}
+
+fn reward(draws: &mut Draws, scope: &str, after: Option<&String>) -> Json {
+    let mut slot = match draws.below(4) {
+        0 => {
+            json!({"table": {"a": {"item": "gem"}, "b": {"weight": 2}, "c": {"item": "rag", "amount": 3, "weight": 3}}})
+        }
+        1 => json!({"item": "ore", "amount": 1 + draws.below(12), "divided": true}),
+        2 => json!({"item": "experience", "amount": 0, "plus": {"level": 7, "objectives": {"o0": 1}}}),
+        _ => json!({"item": "fur", "amount": draws.below(3), "plus": {"credit": 2, "level": 1}}),
+    };
+    if scope != "player" && draws.percent(40) {
+        slot["to"] = to(draws);
+    }
+    if let Some(stage) = after {
+        slot["after"] = json!({stage: draws.of(&["left", "right"])});
+    }
+    slot
 }
 
 fn one_of(draws: &mut Draws, names: &[String]) -> Sym {
@@ -411,6 +585,9 @@ fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input 
                 "quest.turn_in",
                 "quest.turn_in",
                 "quest.abandon",
+                "quest.offer",
+                "quest.decline",
+                "quest.revoke",
             ]);
             Input::Event(Event {
                 at_ms,
@@ -421,7 +598,9 @@ fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input 
                 target: one_of(draws, names),
                 region: none_or(draws, &["moor", "town"], 60),
                 amount: 1,
-                with: None,
+                with: draws.percent(40).then(|| {
+                    vec![(Sym::new("choose"), Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"]))))].into()
+                }),
             })
         }
         15 | 16 => {

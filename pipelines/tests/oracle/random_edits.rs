@@ -8,7 +8,7 @@ use worldflow_schemas::definitions::QuestDef;
 use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::{Command, EventId, Input, Sym};
 
-use super::random::{Draws, objective, quest};
+use super::random::{self, Draws};
 
 /// The quests of a world as they are edited.
 pub struct Edited {
@@ -116,6 +116,73 @@ impl Edited {
     }
 }
 
+/// A quest in the words that edits are drawn for.
+fn quest(draws: &mut Draws, names: &[String]) -> Json {
+    plain(random::quest(draws, names))
+}
+
+/// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
+/// shown by golden worlds.
+pub fn plain(mut quest: Json) -> Json {
+    let fields = quest.as_object_mut().expect("a map");
+    ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
+    if fields["accept"] == "offered" {
+        fields["accept"] = json!("manual");
+    }
+    let dated = fields.get("repeat").is_some_and(|repeat| {
+        ["daily", "monthly", "calendar"].iter().any(|key| repeat.get(key).is_some())
+    });
+    if dated {
+        fields["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}});
+    }
+    for stage in fields["stages"].as_object_mut().expect("a map").values_mut() {
+        let stage = stage.as_object_mut().expect("a map");
+        ["times", "after", "reset_on"].iter().for_each(|key| drop(stage.remove(*key)));
+        if stage["complete"] == "strict_sequence" {
+            stage["complete"] = json!("sequence");
+        }
+        for objective in stage["objectives"].as_object_mut().expect("a map").values_mut() {
+            *objective = plain_objective(objective.take(), dated);
+        }
+    }
+    let rewards = fields["rewards"].as_object_mut().expect("a map");
+    rewards.remove("on_revoke");
+    if let Some(to) = rewards.get_mut("to")
+        && to.get("finisher").is_none()
+        && to.get("contributors").and_then(|of| of.get("at_least")).is_none()
+    {
+        *to = json!({"finisher": {}});
+    }
+    for slot in rewards["slots"].as_object_mut().expect("a map").values_mut() {
+        let words = slot.as_object().expect("a map");
+        if slot["item"] == "experience" || !words.keys().all(|key| key == "item" || key == "amount") {
+            *slot = json!({"item": "ore", "amount": 3});
+        }
+    }
+    quest
+}
+
+fn plain_objective(mut objective: Json, resets: bool) -> Json {
+    const LATER: [&str; 11] = [
+        "holds", "percent", "window", "half_life", "streak", "players", "minus", "last", "min", "reset_on", "latched",
+    ];
+    let since = objective.get("since").and_then(Json::as_str);
+    let other = LATER.iter().any(|key| objective.get(key).is_some())
+        || since == Some("available")
+        || (since == Some("reset") && !resets);
+    if other {
+        let kept = ["optional", "hidden_until"].map(|key| (key, objective.get(key).cloned()));
+        objective = json!({"event": "kill", "count": 2});
+        kept.into_iter().filter_map(|(key, value)| Some((key, value?))).for_each(|(key, value)| objective[key] = value);
+    }
+    let fields = objective.as_object_mut().expect("a map");
+    fields.remove("branch");
+    if fields.remove("after").is_some() {
+        fields.remove("within");
+    }
+    objective
+}
+
 fn names_or(names: &[String]) -> Vec<String> {
     if names.is_empty() { vec!["q0".to_owned()] } else { names.to_vec() }
 }
@@ -151,7 +218,8 @@ fn part(def: &mut Json, names: &[String], draws: &mut Draws) {
         _ => {
             let daily = def["repeat"].get("daily").is_some();
             let scope = def["scope"].as_str().expect("it has one").to_owned();
-            let new = objective(draws, names, &scope, daily);
+            let since = if daily { "reset" } else { "ever" };
+            let new = plain_objective(random::objective(draws, names, &scope, since), true);
             let stage = any_stage(def, draws);
             let name = format!("o{}", draws.below(4));
             let mut new = new;

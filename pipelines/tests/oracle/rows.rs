@@ -1,14 +1,20 @@
 //! The evaluator's rows: what the four views hold for a holder, and the differences between ticks.
 
 use serde_json::{Value as Json, json};
-use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::definitions::{QuestDef, QuestState};
 use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Diff, Sym, Tick};
 
-use super::{Held, Oracle};
+use super::{Held, Oracle, gated};
 
 fn text(sym: Sym) -> Json {
     if sym.is_none() { Json::Null } else { sym.as_str().into() }
+}
+
+/// Whether there is a row of `quest_state`.
+pub fn shown(def: &QuestDef, held: &Held) -> bool {
+    let available = held.state == QuestState::Available && gated(def);
+    held.instance > 0 || held.state == QuestState::Offered || available
 }
 
 impl Oracle {
@@ -38,13 +44,25 @@ impl Oracle {
         let Some(quests) = self.held.get(&holder) else { return rows };
         for (quest, held) in quests {
             let Some(def) = self.quests.get(quest).filter(|def| def.scope == holder.scope) else { continue };
-            let shown =
-                held.instance > 0 || (held.state == QuestState::Available && !def.requires.is_empty());
-            if !shown {
-                continue;
-            }
             let lead =
                 [json!(self.realm.as_str()), json!(holder.scope.name()), text(holder.id), json!(**quest)];
+            let mut settled = |kind: &str, name: &str, value: Json| {
+                let mut row = lead.to_vec();
+                row.extend([json!(kind), json!(name), json!(held.instance), value]);
+                rows.push(("quest_bindings", row));
+            };
+            for (stage, branch) in &held.branches {
+                settled("branch", stage, json!(branch));
+            }
+            if held.instance > 0 && def.stages.0[held.stage].1.times > 1 {
+                settled("round", "round", json!(held.round));
+            }
+            if let Some(player) = held.tapper {
+                settled("tapper", "tapper", json!(player.as_str()));
+            }
+            if !shown(def, held) {
+                continue;
+            }
             let (open, active) = (held.state.is_open(), held.state == QuestState::Active);
             let (stage, stage_def) = &def.stages.0[if open { held.stage } else { 0 }];
             let mut row = lead.to_vec();
@@ -60,10 +78,13 @@ impl Oracle {
             if held.state.is_open() {
                 for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
                     let mut row = lead.to_vec();
-                    row.extend([json!(stage), json!(objective), json!(held.instance)]);
-                    row.push(json!(progress.value.min(def.aggregate().1)));
-                    row.extend([json!(def.aggregate().1), json!(progress.done), json!(progress.hidden)]);
+                    let (need, value) = (self.need_of(def), self.value_of(def, progress));
+                    row.extend([json!(stage), json!(objective), json!(held.instance), json!(value)]);
+                    row.extend([json!(need), json!(progress.done), json!(progress.hidden)]);
                     rows.push(("objective_progress", row));
+                }
+                if active {
+                    rows.extend(self.times_rows(&lead, held, stage, stage_def));
                 }
                 rows.extend(self.credit_rows(&lead, held));
             }

@@ -16,6 +16,18 @@ impl ViewId {
         CATALOG.get(self.index()).unwrap_or_else(|| designed::of(self.index() - CATALOG.len()))
     }
 
+    /// The built-in view of that place in [`CATALOG`].
+    #[must_use]
+    pub fn built_in(place: u16) -> Option<ViewId> {
+        (usize::from(place) < CATALOG.len()).then_some(ViewId(place.into()))
+    }
+
+    /// Its place in [`CATALOG`], if it is built in.
+    #[must_use]
+    pub fn place(self) -> Option<u16> {
+        u16::try_from(self.0).ok().filter(|_| self.is_built_in())
+    }
+
     /// Whether it is part of every catalog.
     #[must_use]
     pub fn is_built_in(self) -> bool {

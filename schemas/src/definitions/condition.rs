@@ -209,6 +209,8 @@ pub enum QuestState {
     Expired,
     /// Given up.
     Abandoned,
+    /// Offered: it waits to be accepted or declined.
+    Offered,
 }
 
 impl QuestState {
@@ -224,6 +226,7 @@ impl QuestState {
             QuestState::Failed => "failed",
             QuestState::Expired => "expired",
             QuestState::Abandoned => "abandoned",
+            QuestState::Offered => "offered",
         }
     }
 

@@ -8,33 +8,39 @@ mod condition;
 pub mod expression;
 mod journal;
 mod npc;
+mod objective;
 mod one_or_many;
 mod only_map;
 mod ordered;
 mod quest;
 mod reset;
 mod rule;
+mod reward;
 mod source;
 mod span;
 mod sql_view;
+mod window;
 mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
+pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, Aggregate, Complete, Effect, ObjectiveDef, Pattern, QuestDef, Repeat, RewardTo, Rewards, Since,
-    Slot, StageDef, TurnIn, Weekday,
+    Accept, After, CalendarTimes, Complete, Credit, Effect, Pattern, QuestDef, Repeat, StageDef, TurnIn,
+    Weekday,
 };
 pub use reset::Reset;
 pub use rule::{Action, Amount, ColumnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger};
+pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
+pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
     LifetimeDef, MonthDef, MoonDef, PhaseDef, Priority, RegionDef, ScheduleDef, SeasonDef, Sender, SinkDef,

@@ -6,9 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, Test};
+use super::objective::ObjectiveDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
+use super::reward::Rewards;
 use super::span::Span;
+use super::window::WindowDef;
 use crate::input::Scope;
 
 /// A quest. Its id is its key in the file; a new id says with `moved_from` what it was.
@@ -33,6 +36,15 @@ pub struct QuestDef {
     /// Of the quests with the same group, a holder has at most one open or done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive_group: Option<String>,
+    /// Whose events count for a player's quest: the player's own, or those of others of the party too.
+    #[serde(default, skip_serializing_if = "Credit::is_own")]
+    pub credit: Credit,
+    /// The pool that it belongs to: it is available only while the pool offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// When it is available, by the real calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowDef>,
     /// How long an instance may stay open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Span>,
@@ -67,6 +79,28 @@ pub enum Accept {
     Manual,
     /// As soon as it is available to a holder that is known.
     Auto,
+    /// By an event `quest.accept`, once a game server has offered it by an event `quest.offer`;
+    /// `quest.decline` says no.
+    Offered,
+}
+
+/// Whose events count for a player's quest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credit {
+    /// The player's own.
+    #[default]
+    Own,
+    /// Those of everyone in the player's party, too, one tick later.
+    Party,
+    /// As `party`, if the player is in the region of the event.
+    PartyHere,
+}
+
+impl Credit {
+    fn is_own(&self) -> bool {
+        *self == Credit::Own
+    }
 }
 
 /// How a quest is turned in.
@@ -104,6 +138,45 @@ pub enum Repeat {
         /// An IANA time zone.
         zone: String,
     },
+    /// Each month: `monthly: {day: 1, at: "04:00", zone: Europe/Berlin}`.
+    Monthly {
+        /// The day of the month; in a month that is shorter, its last.
+        day: u8,
+        /// `HH:MM`.
+        at: String,
+        /// An IANA time zone.
+        zone: String,
+    },
+    /// At every time that fits what is given, as cron has it:
+    /// `calendar: {at: ["06:00", "18:00"], weekdays: [monday, friday], zone: UTC}`.
+    Calendar(CalendarTimes),
+}
+
+/// Times of the real calendar; a day must fit all that is given.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarTimes {
+    /// The times of the day, each `HH:MM`.
+    pub at: OneOrMany<String>,
+    /// The days of the week; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weekdays: Vec<Weekday>,
+    /// The days of the month, 1 to 31; all when absent. A month that lacks a day passes it over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<u8>,
+    /// The months, 1 to 12; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<u8>,
+    /// An IANA time zone.
+    pub zone: String,
+}
+
+impl Repeat {
+    /// Whether it comes at times of the real calendar.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        !matches!(self, Repeat::Always {} | Repeat::Cooldown(_))
+    }
 }
 
 /// A day of the real week.
@@ -135,6 +208,27 @@ pub struct StageDef {
     /// The id that this stage had before: it keeps being open, what has been counted, and who contributed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<String>,
+    /// Events that set all its objectives back to 0, done ones too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reset_on: Vec<Pattern>,
+    /// How many times it is done before the next stage opens.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u32,
+    /// The stage is there only if these earlier stages were done by these branches; else it is
+    /// passed over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub after: After,
+}
+
+/// Stages by id, and the branch by which each was done.
+pub type After = BTreeMap<String, String>;
+
+fn once() -> u32 {
+    1
+}
+
+fn is_once(times: &u32) -> bool {
+    *times == 1
 }
 
 /// Which objectives complete a stage.
@@ -151,112 +245,15 @@ pub enum Complete {
     /// All, one after the other in the order of the file; a later one counts only what comes after
     /// the one before is done.
     Sequence,
+    /// As `sequence`, and an event that counts for another than the next one sets all back to the first.
+    StrictSequence,
 }
 
-/// An objective: a pattern of events and how they add up.
-///
-/// At most one of `count`, `sum`, `distinct` and `max`; `count: 1` when none is given.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectiveDef {
-    /// What players see.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    /// The kind of event.
-    pub event: String,
-    /// The target is one of these: entity ids, or tags that entities carry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<OneOrMany<String>>,
-    /// The event's region (or else the player's) is one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<OneOrMany<String>>,
-    /// Attributes compare: `where: {weapon: bow, damage: {at_least: 5}}`.
-    #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<String, Test>,
-    /// What must hold as the event happens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Condition>,
-    /// The event comes at most this long after the stage opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within: Option<Span>,
-    /// The amounts of the events add up to this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
-    /// An attribute adds up to this (see `of`; whole units).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sum: Option<u32>,
-    /// This many different targets, or values of the attribute in `of`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub distinct: Option<u32>,
-    /// One event whose amount, or attribute in `of`, is at least this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<u32>,
-    /// The attribute for `sum`, `distinct` and `max`; `amount`, `target` and `amount` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-    /// Whether the stage can be done without it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub optional: bool,
-    /// Hidden, and not counting, until these objectives of the stage are done.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hidden_until: Vec<String>,
-    /// From when events count.
-    #[serde(default, skip_serializing_if = "Since::is_accept")]
-    pub since: Since,
-    /// The lifetime counter behind `since: ever` and `since: reset`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<String>,
-    /// The id that this objective had before: it keeps what has been counted, if its pattern and aggregate are the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved_from: Option<String>,
-}
-
-/// How the events of an objective add up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Aggregate {
-    /// Amounts add up.
-    Count,
-    /// An attribute (or the amount) adds up.
-    Sum,
-    /// Different values are counted.
-    Distinct,
-    /// The largest value counts.
-    Max,
-}
-
-impl ObjectiveDef {
-    /// The pattern of events alone.
+impl Complete {
+    /// Whether objectives count one after the other.
     #[must_use]
-    pub fn pattern(&self) -> Pattern {
-        Pattern {
-            event: self.event.clone(),
-            target: self.target.clone(),
-            region: self.region.clone(),
-            attributes: self.attributes.clone(),
-            when: self.when.clone(),
-            within: self.within,
-        }
-    }
-
-    /// A hash of what is counted and how, but not of how much is needed: a counter is kept as long
-    /// as this stays the same. Part of the base state's format.
-    #[must_use]
-    pub fn identity(&self) -> u64 {
-        let (aggregate, _) = self.aggregate();
-        let pattern = serde_json::to_string(&self.pattern()).expect("a pattern is plain data with text keys");
-        let text = format!("{aggregate:?} {:?} {:?} {:?} {pattern}", self.of, self.since, self.lifetime);
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-    }
-
-    /// The aggregate and what is needed.
-    #[must_use]
-    pub fn aggregate(&self) -> (Aggregate, u32) {
-        match (self.count, self.sum, self.distinct, self.max) {
-            (_, Some(need), _, _) => (Aggregate::Sum, need),
-            (_, _, Some(need), _) => (Aggregate::Distinct, need),
-            (_, _, _, Some(need)) => (Aggregate::Max, need),
-            (count, None, None, None) => (Aggregate::Count, count.unwrap_or(1)),
-        }
+    pub fn is_sequence(self) -> bool {
+        matches!(self, Complete::Sequence | Complete::StrictSequence)
     }
 }
 
@@ -283,82 +280,6 @@ pub struct Pattern {
     pub within: Option<Span>,
 }
 
-/// From when events count towards an objective.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Since {
-    /// From acceptance, and while the objective's stage is open.
-    #[default]
-    Accept,
-    /// From the quest's latest daily or weekly reset, before acceptance too; needs `lifetime`.
-    Reset,
-    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`.
-    Ever,
-}
-
-impl Since {
-    /// Whether it is the default.
-    #[must_use]
-    pub fn is_accept(&self) -> bool {
-        *self == Since::Accept
-    }
-}
-
-/// What a completed instance earns.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rewards {
-    /// Experience for each player rewarded; the slot is named `experience`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub experience: Option<u32>,
-    /// Reward slots by stable id.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub slots: BTreeMap<String, Slot>,
-    /// Who is rewarded when the quest is held together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<RewardTo>,
-}
-
-impl Rewards {
-    /// Whether nothing is earned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Rewards::default()
-    }
-}
-
-/// A reward slot.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Slot {
-    /// What is given.
-    pub item: String,
-    /// How much.
-    #[serde(default = "one")]
-    pub amount: u32,
-    /// The id that this slot had before: it keeps what was granted under it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved_from: Option<String>,
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// Who is rewarded for a quest held together.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RewardTo {
-    /// Everyone credited with at least this much over all its objectives (default: 1).
-    Contributors {
-        /// The least credit.
-        #[serde(default = "one")]
-        at_least: u32,
-    },
-    /// The player who turned it in, or whose event completed it.
-    Finisher {},
-}
-
 /// What completion does to a fact, one tick later.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -369,6 +290,9 @@ pub enum Effect {
         fact: String,
         /// Its new value.
         to: serde_json::Value,
+        /// Only if these stages were done by these branches.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        after: After,
     },
     /// `add: {fact: village_mood, by: 2}`
     Add {
@@ -376,5 +300,8 @@ pub enum Effect {
         fact: String,
         /// What is added.
         by: serde_json::Number,
+        /// Only if these stages were done by these branches.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        after: After,
     },
 }

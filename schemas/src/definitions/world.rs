@@ -12,6 +12,7 @@ use super::ordered::Ordered;
 use super::quest::Pattern;
 use super::source::SourceDef;
 use super::span::Span;
+use super::window::PoolDef;
 use crate::input::Scope;
 
 /// `world.yaml`: what is fixed while a realm runs. Quests, climates, NPCs and schedules lie beside
@@ -61,6 +62,9 @@ pub struct WorldDef {
     /// `since: ever` and `since: reset`.
     #[serde(default)]
     pub lifetime: BTreeMap<String, LifetimeDef>,
+    /// Pools: of the quests that name one, some are offered at a time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<String, PoolDef>,
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,

@@ -109,8 +109,18 @@ struct Kind {
     about_quests: bool,
 }
 
-/// Kinds that every world has: what players say about quests. The target is the quest.
-pub const QUEST_KINDS: [&str; 3] = ["quest.accept", "quest.turn_in", "quest.abandon"];
+/// Kinds that every world has: what is asked of quests. The target is the quest.
+pub const QUEST_KINDS: [&str; 6] =
+    ["quest.accept", "quest.turn_in", "quest.abandon", "quest.decline", "quest.offer", "quest.revoke"];
+
+/// Those of them that only game servers may send.
+const OF_SERVERS: [&str; 2] = ["quest.offer", "quest.revoke"];
+
+/// The attributes of one of them: which reward is chosen.
+pub(crate) fn quest_attributes(kind: &str) -> FxHashMap<Sym, AttributeKind> {
+    let choose = (kind == "quest.turn_in").then(|| (Sym::new("choose"), AttributeKind::Id));
+    choose.into_iter().collect()
+}
 
 impl Checker {
     /// The rules of a realm that runs.
@@ -133,12 +143,12 @@ impl Checker {
         for name in QUEST_KINDS {
             kinds.entry(Sym::new(name)).or_insert_with(|| Kind {
                 def: KindDef {
-                    from: MaySend::Player,
+                    from: if OF_SERVERS.contains(&name) { MaySend::GameServer } else { MaySend::Player },
                     max_amount: 1,
                     known_targets: false,
                     ..KindDef::default()
                 },
-                attributes: FxHashMap::default(),
+                attributes: quest_attributes(name),
                 about_quests: true,
             });
         }

@@ -18,8 +18,8 @@ use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 use super::line::entity_kind;
 use crate::check::{
     Field, Hints, MOST_ATTRIBUTES, MOST_GRANT_BYTES, MOST_PARTS, Odd, QUEST_KINDS, amount, at_ms, attribute,
-    can_close, holder_text, id_text, intern, long_text, of_nobody, quote, refuse, refuse_odd, required,
-    suggest, under,
+    can_close, holder_text, id_text, intern, long_text, of_nobody, quest_attributes, quote, refuse,
+    refuse_odd, required, suggest, under,
 };
 
 /// The rules of one world in one realm.
@@ -90,7 +90,7 @@ impl Rules {
                 most: 1,
                 known_targets: false,
                 needs_target: true,
-                attributes: FxHashMap::default(),
+                attributes: quest_attributes(name),
             });
         }
         let names = |names: &mut dyn Iterator<Item = &String>| names.map(|name| Sym::new(name)).collect();

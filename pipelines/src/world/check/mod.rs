@@ -3,19 +3,23 @@
 //! Checks walk a definition and its spot in the file side by side. They never stop at the first
 //! problem and never change a definition.
 
+mod branches;
 mod climates;
 mod clock;
 mod comparisons;
 mod conditions;
+mod dates;
 mod facts;
 mod moves;
 mod names;
 mod npcs;
+mod objectives;
 mod patterns;
 mod personal;
 mod quests;
 mod rule_cycles;
 mod rules;
+mod rewards;
 mod sources;
 mod unused;
 mod world;
@@ -39,6 +43,7 @@ pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &m
     checker.check_facts();
     checker.check_personal();
     checker.check_lifetime();
+    checker.check_pools();
     checker.check_tiers();
     checker.check_sources();
     checker.check_sinks();

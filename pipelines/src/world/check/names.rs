@@ -6,8 +6,7 @@ use worldflow_schemas::catalog;
 
 use crate::world::collected::Definitions;
 
-/// Events that every world knows; their target is a quest.
-pub(super) const QUEST_KINDS: [&str; 3] = ["quest.accept", "quest.turn_in", "quest.abandon"];
+pub(super) use worldflow_sources::check::QUEST_KINDS;
 
 /// What a name names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +17,7 @@ pub(super) enum Sort {
     Lifetime,
     Moon,
     Phase,
+    Pool,
     Quest,
     Region,
     Season,
@@ -38,6 +38,7 @@ impl Sort {
             Sort::Lifetime => "lifetime counter",
             Sort::Moon => "moon",
             Sort::Phase => "phase of the day",
+            Sort::Pool => "pool",
             Sort::Quest => "quest",
             Sort::Region => "region",
             Sort::Season => "season",
@@ -58,6 +59,7 @@ impl Sort {
             Sort::Lifetime => "lifetime counters are declared in world.yaml under `lifetime`",
             Sort::Moon => "moons are declared in world.yaml under `clock: calendar: moons`",
             Sort::Phase => "phases are declared in world.yaml under `clock: phases`",
+            Sort::Pool => "pools are declared in world.yaml under `pools`",
             Sort::Quest => "quests are declared in quests/",
             Sort::Region => "regions are declared in world.yaml under `regions`",
             Sort::Season => "seasons are declared in world.yaml under `clock: calendar: seasons`",
@@ -79,6 +81,7 @@ pub(super) struct Names<'a> {
     lifetime: BTreeSet<&'a str>,
     moons: BTreeSet<&'a str>,
     phases: BTreeSet<&'a str>,
+    pools: BTreeSet<&'a str>,
     quests: BTreeSet<&'a str>,
     regions: BTreeSet<&'a str>,
     seasons: BTreeSet<&'a str>,
@@ -121,6 +124,7 @@ impl<'a> Names<'a> {
             names.lifetime = keys(&world.lifetime);
             names.moons = keys(&world.clock.calendar.moons);
             names.phases = world.clock.phases.iter().map(|(name, _)| name).collect();
+            names.pools = keys(&world.pools);
             names.regions = keys(&world.regions);
             names.seasons = world.clock.calendar.seasons.iter().map(|season| season.name.as_str()).collect();
             names.tiers = keys(&world.tiers);
@@ -138,6 +142,7 @@ impl<'a> Names<'a> {
             Sort::Lifetime => &self.lifetime,
             Sort::Moon => &self.moons,
             Sort::Phase => &self.phases,
+            Sort::Pool => &self.pools,
             Sort::Quest => &self.quests,
             Sort::Region => &self.regions,
             Sort::Season => &self.seasons,

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::{
-    Complete, Condition, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, RewardTo, Since, StageDef,
-    TurnIn,
+    Complete, Condition, Credit, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, Since, StageDef,
 };
 use worldflow_schemas::input::Scope;
 
-use super::conditions::Operand;
 use super::{Checker, Sort};
 use crate::world::collected::Placed;
 use crate::world::problem::hint;
@@ -52,7 +50,17 @@ impl Checker<'_> {
             }
             self.check_condition(condition, spot.key("fail_when"));
         }
-        self.check_repeat(quest, spot.key("repeat"));
+        if let Some(repeat) = &quest.repeat {
+            self.check_repeat(repeat, spot.key("repeat"));
+        }
+        self.check_dates(quest, spot);
+        if quest.credit != Credit::Own && quest.scope != Scope::Player {
+            self.warn(
+                spot.key("credit"),
+                "`credit` has no effect on a quest that is held together",
+                "everyone's events count for it; remove `credit`",
+            );
+        }
         if quest.stages.is_empty() && placed.whole {
             self.error(
                 spot.key("stages"),
@@ -64,26 +72,18 @@ impl Checker<'_> {
             let spot = spot.key("stages");
             self.check_id("stage", name, spot.name(name));
             self.check_stage(quest, name, stage, spot.name(name), placed.whole);
+            self.check_branches(quest, name, stage, spot.name(name));
         }
         self.check_rewards(quest, spot.key("rewards"));
         self.check_moves_of(quest, spot);
         for (index, effect) in quest.effects.iter().enumerate() {
-            self.check_effect(effect, spot.key("effects").item(index));
-        }
-    }
-
-    fn check_repeat(&mut self, quest: &QuestDef, spot: Spot<'_>) {
-        match &quest.repeat {
-            Some(Repeat::Cooldown(span)) if span.ms == 0 => {
-                self.error(
-                    spot.key("cooldown"),
-                    "the cooldown is no time at all",
-                    "write `repeat: {always: {}}` for at once",
-                );
-            }
-            Some(Repeat::Daily { at, zone }) => self.check_local_time(at, zone, spot.key("daily")),
-            Some(Repeat::Weekly { at, zone, .. }) => self.check_local_time(at, zone, spot.key("weekly")),
-            _ => {}
+            let spot = spot.key("effects").item(index);
+            let (verb, after) = match effect {
+                Effect::Set { after, .. } => ("set", after),
+                Effect::Add { after, .. } => ("add", after),
+            };
+            self.check_after(quest, after, None, spot.key(verb).key("after"));
+            self.check_effect(effect, spot);
         }
     }
 
@@ -119,69 +119,24 @@ impl Checker<'_> {
         for (id, objective) in stage.objectives.iter() {
             let spot = spot.key("objectives").name(id);
             self.check_id("objective", id, spot);
-            self.check_pattern(&objective.pattern(), spot);
-            self.check_aggregate(objective, spot);
+            self.check_objective((quest, stage), id, objective, spot, whole);
             self.check_since(quest, objective, spot);
             self.check_hidden_until(stage, id, objective, spot.key("hidden_until"));
-            let others = objective.hidden_until.iter().map(String::as_str).filter(|other| *other != id);
-            waits.insert(id, others.collect());
+            let others = objective.hidden_until.iter().chain(&objective.after).map(String::as_str);
+            waits.insert(id, others.filter(|other| *other != id).collect());
         }
         for cycle in cycles(&waits) {
-            let spot = spot.key("objectives").name(cycle[0]).key("hidden_until");
-            self.error(
-                spot,
-                format!("these objectives wait for each other: {}", chain(&cycle)),
-                "one of them must be visible from the start",
-            );
+            let of = spot.key("objectives").name(cycle[0]);
+            let hides = stage.objectives.get(cycle[0]).is_some_and(|first| !first.hidden_until.is_empty());
+            let (key, hint) = if hides {
+                ("hidden_until", "one of them must be visible from the start")
+            } else {
+                ("after", "one of them must count from the start")
+            };
+            self.error(of.key(key), format!("these objectives wait for each other: {}", chain(&cycle)), hint);
         }
-    }
-
-    fn check_aggregate(&mut self, objective: &ObjectiveDef, spot: Spot<'_>) {
-        let given: Vec<(&str, u32)> = [
-            ("count", objective.count),
-            ("sum", objective.sum),
-            ("distinct", objective.distinct),
-            ("max", objective.max),
-        ]
-        .into_iter()
-        .filter_map(|(name, need)| need.map(|need| (name, need)))
-        .collect();
-        if let [(first, _), (second, _), ..] = given.as_slice() {
-            let hint =
-                "an objective adds up in one way; make two objectives, or keep one of the two".to_owned();
-            self.error(spot.name(second), format!("both `{first}` and `{second}` are given"), hint);
-        }
-        for (name, need) in &given {
-            if *need == 0 {
-                self.error(
-                    spot.key(name),
-                    format!("`{name}: 0` is done before it begins"),
-                    "give at least 1",
-                );
-            }
-        }
-        let Some(of) = &objective.of else { return };
-        if given.iter().all(|(name, _)| *name == "count") {
-            self.error(
-                spot.key("of"),
-                "`of` has no meaning for `count`",
-                "use `sum`, `distinct` or `max` with it, or remove it",
-            );
-            return;
-        }
-        let builtin = matches!((of.as_str(), objective.distinct), ("amount", None) | ("target", Some(_)));
-        if builtin {
-            return;
-        }
-        if let Some(operand) = self.check_attribute(&objective.event, of, spot.key("of"))
-            && operand != Operand::Number
-            && objective.distinct.is_none()
-        {
-            self.error(
-                spot.key("of"),
-                format!("the attribute `{of}` is not a number"),
-                "`sum` and `max` need one; `distinct` takes any",
-            );
+        for (index, pattern) in stage.reset_on.iter().enumerate() {
+            self.check_pattern(pattern, spot.key("reset_on").item(index));
         }
     }
 
@@ -197,17 +152,28 @@ impl Checker<'_> {
             }
             return;
         }
-        let since = if objective.since == Since::Ever { "ever" } else { "reset" };
-        if objective.since == Since::Reset
-            && !matches!(quest.repeat, Some(Repeat::Daily { .. } | Repeat::Weekly { .. }))
-        {
+        let since = match objective.since {
+            Since::Available => "available",
+            Since::Reset => "reset",
+            Since::Ever | Since::Accept => "ever",
+        };
+        let others = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter().map(|(_, of)| of));
+        let both = |of: &ObjectiveDef| of.since == Since::Reset && of.lifetime == objective.lifetime;
+        if objective.since == Since::Available && others.into_iter().any(both) {
+            self.error(
+                spot.key("since"),
+                "this quest reads the same counter with `since: reset`",
+                "give one of the two another lifetime counter of the same pattern",
+            );
+        }
+        if objective.since == Since::Reset && !quest.repeat.as_ref().is_some_and(Repeat::is_dated) {
             self.error(
                 spot.key("since"),
                 "`since: reset` in a quest that has no reset",
                 "add `repeat: {daily: ...}` or `repeat: {weekly: ...}`",
             );
         }
-        if objective.sum.or(objective.distinct).or(objective.max).is_some() {
+        if *objective != counts_only(objective) {
             self.error(
                 spot.key("since"),
                 format!("`since: {since}` counts only"),
@@ -265,52 +231,6 @@ impl Checker<'_> {
         }
     }
 
-    fn check_rewards(&mut self, quest: &QuestDef, spot: Spot<'_>) {
-        let rewards = &quest.rewards;
-        if rewards.experience == Some(0) {
-            self.error(spot.key("experience"), "a reward of 0 experience", "give at least 1, or remove it");
-        }
-        for (id, slot) in &rewards.slots {
-            let spot = spot.key("slots").name(id);
-            self.check_id("reward slot", id, spot);
-            if id == "experience" {
-                self.error(
-                    spot,
-                    "the slot `experience` is taken",
-                    "give experience with `rewards: {experience: 100}`",
-                );
-            }
-            self.check_game_id("item", &slot.item, spot.key("item"));
-            if slot.amount == 0 {
-                self.error(
-                    spot.key("amount"),
-                    format!("the slot `{id}` gives 0"),
-                    "give at least 1, or remove the slot",
-                );
-            }
-        }
-        match &rewards.to {
-            Some(_) if quest.scope == Scope::Player => {
-                self.warn(
-                    spot.key("to"),
-                    "`to` has no effect on a quest of one player",
-                    "remove it, or give the quest another scope",
-                );
-            }
-            Some(RewardTo::Contributors { at_least: 0 }) => {
-                self.error(
-                    spot.key("to").key("contributors").key("at_least"),
-                    "`at_least: 0` rewards who did nothing",
-                    "give at least 1",
-                );
-            }
-            Some(RewardTo::Finisher {})
-                if quest.turn_in == TurnIn::Auto
-                    && quest.accept == worldflow_schemas::definitions::Accept::Auto => {}
-            _ => {}
-        }
-    }
-
     fn check_effect(&mut self, effect: &Effect, spot: Spot<'_>) {
         let (verb, fact) = match effect {
             Effect::Set { fact, .. } => ("set", fact),
@@ -346,6 +266,15 @@ impl Checker<'_> {
             self.error(placed.spot.key("requires").key("quests"), message, "remove one of the requirements");
         }
     }
+}
+
+/// What `since: ever` and `since: reset` know of an objective.
+fn counts_only(objective: &ObjectiveDef) -> ObjectiveDef {
+    let ObjectiveDef { title, event, target, region, attributes, when, within, .. } = objective.clone();
+    let ObjectiveDef { count, of, optional, branch, hidden_until, since, lifetime, .. } = objective.clone();
+    let pattern =
+        ObjectiveDef { title, event, target, region, attributes, when, within, ..ObjectiveDef::default() };
+    ObjectiveDef { count, of, optional, branch, hidden_until, since, lifetime, ..pattern }
 }
 
 /// Quests whose progress a condition cannot do without.

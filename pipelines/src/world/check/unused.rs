@@ -7,7 +7,7 @@ use worldflow_schemas::definitions::SourceDef;
 use super::Checker;
 use crate::world::problem::{Problem, Severity, hint};
 
-const FILES: [&str; 7] = ["world", "climates", "entities", "npcs", "quests", "rules", "schedules"];
+const FILES: [&str; 8] = ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
 
 impl Checker<'_> {
     pub(super) fn check_files(&mut self) {
@@ -27,7 +27,7 @@ impl Checker<'_> {
             {
                 continue;
             }
-            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, rules, schedules and views beside it";
+            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates and views beside it";
             self.problems.0.push(Problem {
                 severity: Severity::Warning,
                 file: file.clone(),

@@ -17,7 +17,7 @@ const MOST_LOOKED_AT: usize = 10 * MOST_AGAIN;
 /// A grant's place among those that wait: when it was earned, and its id.
 pub(crate) type Place = (Tick, ArcStr);
 
-/// The pending grants, oldest first.
+/// The grants that wait for an answer, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     rows: BTreeMap<Place, Row>,
@@ -32,7 +32,7 @@ impl Pending {
     }
 
     fn put(&mut self, row: &Row) {
-        if column(row, "status").and_then(Value::as_str) == Some("pending") {
+        if matches!(column(row, "status").and_then(Value::as_str), Some("pending" | "clawback")) {
             self.rows.insert(place(row), row.clone());
         }
     }

@@ -1,0 +1,215 @@
+//! Credit for what others of one's party do: `credit: party` and `credit: party_here`.
+//!
+//! `event of ann ─match, players' half→ together (party, region, hits) ─roster, groups' half→ spread to bob, cid
+//! ─loop→ counters of bob's and cid's own quests, in the next tick`
+//!
+//! The roster of a party lies where the party's own quests are kept. It follows from where players are, so
+//! it is told anew after a load; what is on its way to the next tick is base state.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use worldflow_schemas::definitions::Credit;
+use worldflow_schemas::input::{Holder, Scope, WriteOrder};
+use worldflow_schemas::{Event, Sym, Tick};
+
+use super::context::Actor;
+use super::core::{At, Core};
+use super::counting::{Counted, Now};
+use super::messages::{Conclusion, Gain, order_of};
+use super::objective::ObjectivePlan;
+use super::plan::{Ix, Use};
+use super::saved::PieceKey;
+use crate::messages::PlayerPlace;
+use crate::piece;
+
+/// A player of a party has come, moved or left. To the groups' half, by the party.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// The party.
+    pub party: Holder,
+    /// Who.
+    pub player: Sym,
+    /// Where they are now, or [`Sym::NONE`]; `None` if they have left.
+    pub region: Option<Sym>,
+}
+
+/// An event of a player that may count for others of the party. To the groups' half, by the party.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Together {
+    /// The party.
+    pub party: Holder,
+    /// Who did it.
+    pub by: Sym,
+    /// Where.
+    pub region: Sym,
+    /// Its place among the events of the tick.
+    pub order: WriteOrder,
+    /// What it counts for.
+    pub hits: SmallVec<[SharedHit; 2]>,
+}
+
+/// An objective that accepted an event. Its definition may have been edited by the time it is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SharedHit {
+    /// The quest.
+    pub quest: Sym,
+    /// The stage, by the hash of its name.
+    pub stage: u64,
+    /// The objective ...
+    pub objective: Sym,
+    /// ... and what it counts.
+    pub identity: u64,
+    /// Whether only those who are in the region have a part in it.
+    pub here: bool,
+    /// What it adds.
+    pub gain: Gain,
+}
+
+/// What counts for another player in the next tick. Through the loop, to the player's worker.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Spread {
+    /// For whom.
+    pub player: Sym,
+    /// The place of its event among the events of its tick.
+    pub order: WriteOrder,
+    /// What it counts for.
+    pub hit: SharedHit,
+}
+
+/// Who is in each party, and where.
+#[derive(Debug, Default)]
+pub(super) struct Rosters {
+    by_party: FxHashMap<Holder, FxHashMap<Sym, Sym>>,
+    /// Parties of which a piece was kept in the last tick.
+    pub(super) kept: Vec<Holder>,
+}
+
+impl Rosters {
+    pub(super) fn tell(&mut self, member: Member) {
+        let roster = self.by_party.entry(member.party).or_default();
+        match member.region {
+            Some(region) => drop(roster.insert(member.player, region)),
+            None => drop(roster.remove(&member.player)),
+        }
+        if roster.is_empty() {
+            self.by_party.remove(&member.party);
+        }
+    }
+
+    /// For whom events of this tick count in the next one.
+    pub(super) fn spread(&mut self, together: Vec<Together>, core: &mut Core) {
+        let mut by_party: BTreeMap<Holder, Vec<Spread>> = BTreeMap::new();
+        for Together { party, by, region, order, hits } in together {
+            for (player, place) in self.by_party.get(&party).into_iter().flatten() {
+                let here = !region.is_none() && *place == region;
+                for hit in hits.iter().filter(|hit| *player != by && (here || !hit.here)) {
+                    let spread = Spread { player: *player, order: order.clone(), hit: *hit };
+                    by_party.entry(party).or_default().push(spread);
+                }
+            }
+        }
+        let (name, now) = (core.name, core.context.now);
+        for party in std::mem::take(&mut self.kept) {
+            if !by_party.contains_key(&party) {
+                core.out.base.push(piece::change::<_, ()>(name, party.id, &PieceKey::Spread(party), None));
+            }
+        }
+        for (party, spread) in by_party {
+            let key = PieceKey::Spread(party);
+            let value: (Tick, Vec<Spread>) = (now, spread);
+            core.out.base.push(piece::change(name, party.id, &key, Some(&value)));
+            self.kept.push(party);
+            core.out.out.extend(value.1.into_iter().map(Conclusion::Spread));
+        }
+    }
+}
+
+/// The party that a place is in.
+pub(super) fn party_of(place: PlayerPlace) -> Option<Holder> {
+    (!place.party.is_none()).then_some(Holder { scope: Scope::Party, id: place.party })
+}
+
+/// What an event of a player counts for, for others of the party.
+pub(super) fn shared_hits(
+    core: &Core,
+    event: &Event,
+    actor: &Actor<'_>,
+    candidates: &[(Ix, u16, Use)],
+) -> Option<Together> {
+    let party = party_of(actor.place)?;
+    let mut hits = SmallVec::new();
+    for (ix, pattern, used) in candidates {
+        let Some(quest) = core.plan.get(*ix) else { continue };
+        let Use::Objective { stage, objective } = *used else { continue };
+        if quest.credit == Credit::Own {
+            continue;
+        }
+        let matcher = &quest.patterns[usize::from(*pattern)].matcher;
+        let Some(gain) = quest.gain(*used, event) else { continue };
+        if !matcher.accepts(event, &core.plan, &core.context, actor) {
+            continue;
+        }
+        let stage = &quest.stages[usize::from(stage)];
+        let of = &stage.objectives[usize::from(objective)];
+        let here = quest.credit == Credit::PartyHere;
+        hits.push(SharedHit {
+            quest: quest.quest,
+            stage: stage.key,
+            objective: of.name,
+            identity: of.identity,
+            here,
+            gain,
+        });
+    }
+    let (by, region) = (event.player, actor.region);
+    (!hits.is_empty()).then(|| Together { party, by, region, order: order_of(event), hits })
+}
+
+impl Core {
+    /// Counts what others of the party have done in the tick before, event by event.
+    pub(super) fn count_spread(&mut self, mut spread: Vec<Spread>) {
+        spread.sort_by(|a, b| {
+            (a.order.cmp_order(&b.order))
+                .then_with(|| a.player.cmp_text(b.player))
+                .then_with(|| a.hit.quest.cmp_text(b.hit.quest))
+        });
+        let of_one = |a: &Spread, b: &Spread| {
+            a.player == b.player && a.hit.quest == b.hit.quest && a.order == b.order
+        };
+        for event in spread.chunk_by(of_one) {
+            let hits = event.iter().filter_map(|spread| self.spread_hit(spread));
+            let mut hits: SmallVec<[Counted; 4]> = hits.collect();
+            hits.sort_by_key(|hit| match hit.used {
+                Use::Objective { objective, .. } => objective,
+                _ => 0,
+            });
+            self.count_event(&hits);
+        }
+    }
+
+    fn spread_hit(&self, spread: &Spread) -> Option<Counted> {
+        let Spread { player, hit, .. } = spread;
+        let at = self.at(Holder { scope: Scope::Player, id: *player })?;
+        let (ix, used, within) = self.objective_of(at, hit)?;
+        let counts = self.may_count(at, ix, used, || within) != Now::Never;
+        // Only the events of one tick are told apart by their number.
+        counts.then_some(Counted { at, ix, used, event: 0, player: *player, gain: hit.gain })
+    }
+
+    /// The objective of a hit, if it still counts the same, with its `within` in ticks.
+    fn objective_of(&self, at: At, hit: &SharedHit) -> Option<(Ix, Use, Option<u64>)> {
+        let ix = self.plan.find(hit.quest)?;
+        let quest = self.plan.get(ix)?;
+        self.holders[at as usize].instance(ix)?;
+        let stage = quest.stage_of(hit.stage)?;
+        let objectives = &quest.stages[usize::from(stage)].objectives;
+        let same = |of: &ObjectivePlan| of.name == hit.objective && of.identity == hit.identity;
+        let objective = u16::try_from(objectives.iter().position(same)?).ok()?;
+        let used = Use::Objective { stage, objective };
+        let pattern = quest.patterns.iter().find(|pattern| pattern.used == used)?;
+        Some((ix, used, pattern.matcher.within.map(|span| self.context.ticks(span))))
+    }
+}

@@ -1,0 +1,88 @@
+//! Times of the real calendar: when quests repeat, windows, and pools.
+
+use worldflow_schemas::definitions::{QuestDef, Repeat, Reset, Window};
+
+use super::{Checker, Sort};
+use crate::world::spot::Spot;
+
+impl Checker<'_> {
+    pub(super) fn check_repeat(&mut self, repeat: &Repeat, spot: Spot<'_>) {
+        match repeat {
+            Repeat::Always {} => {}
+            Repeat::Cooldown(span) if span.ms == 0 => {
+                self.error(
+                    spot.key("cooldown"),
+                    "the cooldown is no time at all",
+                    "write `repeat: {always: {}}` for at once",
+                );
+            }
+            Repeat::Cooldown(_) => {}
+            Repeat::Daily { at, zone } => self.check_local_time(at, zone, spot.key("daily")),
+            Repeat::Weekly { at, zone, .. } => self.check_local_time(at, zone, spot.key("weekly")),
+            Repeat::Monthly { .. } => self.check_reset(repeat, spot.key("monthly")),
+            Repeat::Calendar(_) => self.check_reset(repeat, spot.key("calendar")),
+        }
+    }
+
+    fn check_reset(&mut self, repeat: &Repeat, spot: Spot<'_>) {
+        if let Err(message) = Reset::new(repeat) {
+            self.error(spot, message, "write for example `{day: 1, at: \"04:00\", zone: Europe/Berlin}`");
+        }
+    }
+
+    pub(super) fn check_dates(&mut self, quest: &QuestDef, spot: Spot<'_>) {
+        if let Some(pool) = &quest.pool {
+            self.known(Sort::Pool, pool, spot.key("pool"));
+        }
+        let Some(def) = &quest.window else { return };
+        let spot = spot.key("window");
+        match Window::new(def) {
+            Err(message) => {
+                self.error(spot, message, "write for example `{from: 2026-12-20 04:00, zone: UTC}`")
+            }
+            Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
+                self.error(
+                    spot.key("until"),
+                    "this window never opens",
+                    "it ends before it begins; swap the two",
+                );
+            }
+            Ok(Window { from_ms: None, until_ms: None }) => {
+                self.error(spot, "this window is always open", "give `from`, `until` or both");
+            }
+            Ok(Window { until_ms: None, .. }) if def.closes => {
+                self.warn(spot.key("closes"), "a window without `until` never closes", "add `until`");
+            }
+            Ok(_) => {}
+        }
+    }
+
+    pub(super) fn check_pools(&mut self) {
+        let definitions = self.definitions;
+        let Some(world) = &definitions.world else { return };
+        for (name, pool) in &world.definition.pools {
+            let spot = world.spot.key("pools");
+            self.check_id("pool", name, spot.name(name));
+            let spot = spot.name(name);
+            if !pool.every.is_dated() {
+                let hint = "draw `daily`, `weekly`, `monthly` or by a `calendar`";
+                self.error(spot.key("every"), "a pool draws at times of the real calendar", hint);
+            }
+            self.check_repeat(&pool.every, spot.key("every"));
+            let named = definitions.quests.values().map(|placed| &placed.definition.pool);
+            let members = named.filter(|pool| pool.as_ref() == Some(name)).count();
+            if pool.pick == 0 {
+                self.error(spot.key("pick"), "`pick: 0` offers nothing", "give at least 1");
+            } else if members == 0 {
+                self.warn(
+                    spot,
+                    format!("no quest is in the pool `{name}`"),
+                    "name it in quests: `pool: <name>`",
+                );
+            } else if pool.pick as usize >= members {
+                let message = format!("`{name}` offers {} of {members}, which is all of them", pool.pick);
+                self.warn(spot.key("pick"), message, "pick fewer, or add quests to the pool");
+            }
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The words, in the order of the page. `test` is empty where a word is not built yet.
+
+/// A word of the language.
+pub(crate) struct Word {
+    pub(crate) word: &'static str,
+    /// How it is written.
+    pub(crate) how: &'static str,
+    /// The golden test that shows it.
+    pub(crate) test: &'static str,
+    /// What stands in that test, where it is not `how`.
+    pub(crate) needle: &'static str,
+}
+
+impl Word {
+    /// What the golden test has to hold.
+    pub(crate) fn shown(&self) -> &'static str {
+        if self.needle.is_empty() { self.how } else { self.needle }
+    }
+}
+
+const fn word(word: &'static str, how: &'static str, test: &'static str) -> Word {
+    Word { word, how, test, needle: "" }
+}
+
+const fn by(word: &'static str, how: &'static str, test: &'static str, needle: &'static str) -> Word {
+    Word { word, how, test, needle }
+}
+
+const fn not_yet(word: &'static str) -> Word {
+    Word { word, how: "", test: "", needle: "" }
+}
+
+/// Words for which there is no golden test yet; one that gets its test leaves this list.
+pub(crate) const NOT_YET: &[&str] = &[
+    "near an entity",
+    "size of the party, role in it",
+    "progress of another quest's objective",
+    "weekday, dates",
+    "time of the real calendar",
+    "event or season of the game is active",
+    "chance, by player and day",
+    "least of every member",
+    "share of the top players",
+    "branches of stages",
+    "templates with roles",
+    "each member of a party on their own",
+    "offered",
+    "turned in to an NPC",
+    "again monthly, by a cron line",
+    "pools: some of many each day",
+    "since available",
+    "since a date",
+    "party in range",
+    "contributors of at least a percentage",
+    "one of several",
+    "scaled by level",
+    "in proportion to contributions",
+    "to the top players",
+    "from a table, by chance",
+];
+
+/// Every word, by section.
+pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
+    (
+        "Objectives of events",
+        &[
+            by("kill", "{event: kill}", "deeds_are_kinds_of_events", "\"kill\""),
+            by("assist", "{event: assist}", "deeds_are_kinds_of_events", "\"assist\""),
+            word(
+                "collect: what is held counts",
+                "minus: [{event: lose, target: herb}], latched: false",
+                "collected_items_count_as_long_as_they_are_held",
+            ),
+            word(
+                "gather: what came counts",
+                "{event: gain, target: herb, count: 3}",
+                "gathered_items_count_for_good",
+            ),
+            by("deliver, turn in", "{event: deliver}", "deeds_are_kinds_of_events", "\"deliver\""),
+            by("craft", "{event: craft}", "deeds_are_kinds_of_events", "\"craft\""),
+            by("use an item", "{event: use_item}", "deeds_are_kinds_of_events", "\"use_item\""),
+            by("use an object", "{event: interact}", "deeds_are_kinds_of_events", "\"interact\""),
+            by("cast", "{event: cast}", "deeds_are_kinds_of_events", "\"cast\""),
+            by("talk", "{event: talk}", "deeds_are_kinds_of_events", "\"talk\""),
+            by("choose", "{event: choose}", "deeds_are_kinds_of_events", "\"choose\""),
+            by("reach, enter", "{event: enter}", "deeds_are_kinds_of_events", "\"enter\""),
+            by("leave", "{event: leave}", "deeds_are_kinds_of_events", "\"leave\""),
+            word("explore so many of a set", "{event: visit, distinct: 2}", "counts_sums_and_different_ones"),
+            word("stay in an area", "{holds: {region: moor}, for: 30ms}", "staying_in_an_area_for_a_time"),
+            word("survive", "{holds: {}, for: 50ms, reset_on: [{event: die}]}", "surviving_for_a_time"),
+            word("escort", "fail_on: [{event: die, target: farmer}]", "an_escort_arrives_alive"),
+            word("protect", "{holds: {}, for: 40ms}", "protecting_until_time_is_over"),
+            word(
+                "defeat without being hit",
+                "reset_on: [{event: hurt}]",
+                "defeating_without_a_hit_begins_again_with_each_hit",
+            ),
+            by("emote", "{event: emote}", "deeds_are_kinds_of_events", "\"emote\""),
+            by("trade", "{event: trade}", "deeds_are_kinds_of_events", "\"trade\""),
+            by("spend currency", "{event: spend}", "deeds_are_kinds_of_events", "\"spend\""),
+            by("earn currency", "{event: earn}", "deeds_are_kinds_of_events", "\"earn\""),
+            word(
+                "reputation",
+                "{holds: {facts: {fame: {at_least: 5}}}, latched: true}",
+                "states_are_done_while_facts_say_so",
+            ),
+            word(
+                "level",
+                "{holds: {level: {at_least: 2}}, optional: true}",
+                "states_are_done_while_facts_say_so",
+            ),
+            word("skill", "{holds: {facts: {fame: {at_least: 2}}}}", "facts_compare"),
+            word("equip", "{holds: {facts: {sword: true}}}", "states_are_done_while_facts_say_so"),
+            word("race, score in a time", "{event: finish, min: 90, of: seconds}", "min_is_the_best_time"),
+            by("photograph, see", "{event: photograph}", "deeds_are_kinds_of_events", "\"photograph\""),
+            by("send", "{event: send}", "deeds_are_kinds_of_events", "\"send\""),
+            by("receive", "{event: receive}", "deeds_are_kinds_of_events", "\"receive\""),
+            by("kill another player", "{event: kill_player}", "deeds_are_kinds_of_events", "\"kill_player\""),
+            by(
+                "external: a named event of the game",
+                "{event: external}",
+                "deeds_are_kinds_of_events",
+                "\"external\"",
+            ),
+        ],
+    ),
+    (
+        "Conditions",
+        &[
+            word("fact =", "{facts: {guild_name: oak}}", "facts_compare"),
+            word("fact ≠", "{is_not: none}", "facts_compare"),
+            word("fact <", "{below: 3}", "facts_compare"),
+            word("fact ≤", "{at_most: 2}", "facts_compare"),
+            word("fact >", "{above: 1}", "facts_compare"),
+            word("fact ≥", "{at_least: 2}", "facts_compare"),
+            word("fact between", "{at_least: 2, at_most: 4}", "facts_compare"),
+            word("fact in", "{any: [{facts: {fame: 2}}, {facts: {fame: 3}}]}", "facts_compare"),
+            word(
+                "has an item, buff, title or flag",
+                "{facts: {sword: true}}",
+                "states_are_done_while_facts_say_so",
+            ),
+            word("in a region", "{region: moor}", "staying_in_an_area_for_a_time"),
+            not_yet("near an entity"),
+            not_yet("size of the party, role in it"),
+            word("state of another quest", "{quests: {first: done}}", "where_other_quests_stand"),
+            not_yet("progress of another quest's objective"),
+            word("hours of the world's day", "{hours: '19:50-20:30'}", "the_time_of_the_world"),
+            word("day and night", "{phase: night}", "the_time_of_the_world"),
+            not_yet("weekday, dates"),
+            word("season", "{season: spring}", "the_time_of_the_world"),
+            word("phase of a moon", "{moon: {moon: new}}", "the_time_of_the_world"),
+            not_yet("time of the real calendar"),
+            word(
+                "weather: kind, intensity, for a time",
+                "{weather: {kind: rain, intensity: {at_least: 0.5}, lasting: 30ms}}",
+                "the_weather_of_the_region",
+            ),
+            word("state of the world", "{facts: {bridge: true}}", "facts_compare"),
+            not_yet("event or season of the game is active"),
+            word(
+                "relation with a faction",
+                "{facts: {fame: {at_least: 5}}}",
+                "states_are_done_while_facts_say_so",
+            ),
+            not_yet("chance, by player and day"),
+            word("a cool-down is over", "repeat: {cooldown: 30ms}", "an_instance_from_accept_to_turn_in"),
+            word(
+                "segment of players",
+                "facts: {segment: b}",
+                "a_window_of_time_a_level_and_a_segment_open_a_quest",
+            ),
+        ],
+    ),
+    (
+        "Aggregates",
+        &[
+            word("count", "{event: kill, target: beast, count: 3}", "counts_sums_and_different_ones"),
+            word("count distinct", "{event: visit, distinct: 2}", "counts_sums_and_different_ones"),
+            word("sum", "{event: finish, sum: 10, of: score}", "counts_sums_and_different_ones"),
+            word("max", "{event: finish, max: 7, of: score}", "counts_sums_and_different_ones"),
+            word("min", "{event: finish, min: 90, of: seconds}", "min_is_the_best_time"),
+            word("last", "{event: finish, last: 5, of: score}", "last_is_the_latest_amount"),
+            word(
+                "decaying counter",
+                "{event: kill, count: 10, half_life: 40ms}",
+                "a_decaying_counter_halves_in_its_half_life",
+            ),
+            word(
+                "streak of days of the real calendar",
+                "streak: 3, every: {day: {at: '04:00', zone: UTC}}",
+                "a_streak_counts_days_of_the_real_calendar_in_a_row",
+            ),
+            word(
+                "streak of days of the world",
+                "streak: 3, every: {world_day: {}}",
+                "a_streak_counts_days_of_the_world_in_a_row",
+            ),
+            word(
+                "rate: so many within a time",
+                "{event: kill, count: 3, window: 50ms}",
+                "a_window_counts_the_latest_events_only",
+            ),
+            word(
+                "least of each of some players",
+                "{event: gain, count: 3, players: 2}",
+                "each_of_some_players_must_do_their_part",
+            ),
+            not_yet("least of every member"),
+            not_yet("share of the top players"),
+            word(
+                "percentage of a set",
+                "{event: visit, target: landmark, percent: 75}",
+                "a_percentage_of_a_set_follows_the_set",
+            ),
+        ],
+    ),
+    (
+        "Composition",
+        &[
+            word("all", "complete: all", "all_any_and_some_of_them"),
+            word("any", "complete: any", "all_any_and_some_of_them"),
+            word("k of n", "complete: {at_least: 2}", "all_any_and_some_of_them"),
+            word("not", "{not: {facts: {fame: 7}}}", "facts_compare"),
+            word("sequence", "complete: sequence", "a_sequence_waits_for_the_right_step"),
+            word(
+                "strict sequence",
+                "complete: strict_sequence",
+                "a_strict_sequence_begins_again_after_a_wrong_step",
+            ),
+            word(
+                "then",
+                "kill: {objectives: {wolves: {event: kill, target: wolf, count: 2}}}",
+                "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
+            ),
+            word(
+                "after another objective",
+                "{event: pull, after: key}",
+                "after_another_objective_in_any_order_of_the_rest",
+            ),
+            word(
+                "within a time of another objective",
+                "after: plant, within: 30ms",
+                "within_a_time_of_another_objective",
+            ),
+            word("while", "when: {phase: night, weather: {kind: rain}}", "while_two_things_hold"),
+            word("optional", "{event: gain, optional: true}", "optional_and_hidden_objectives"),
+            word("hidden until", "hidden_until: [hunt]", "optional_and_hidden_objectives"),
+            word("exclusive choice, latched", "exclusive_group: path", "paths_exclude_each_other"),
+            not_yet("branches of stages"),
+            word("repeat n", "times: 3", "a_stage_is_done_several_times"),
+            word("set back", "reset_on: [{event: hurt}]", "a_reset_sets_one_objective_back"),
+            not_yet("templates with roles"),
+        ],
+    ),
+    (
+        "Scopes",
+        &[
+            by("player", "scope: player", "every_scope_counts_for_its_holder", "\"player\""),
+            by("account", "scope: account", "every_scope_counts_for_its_holder", "\"account\""),
+            by("party", "scope: party", "every_scope_counts_for_its_holder", "\"party\""),
+            by("guild", "scope: guild", "every_scope_counts_for_its_holder", "\"guild\""),
+            by("region", "scope: region", "every_scope_counts_for_its_holder", "\"region\""),
+            by("instance", "scope: instance", "every_scope_counts_for_its_holder", "\"instance\""),
+            by("realm", "scope: realm", "every_scope_counts_for_its_holder", "\"realm\""),
+            not_yet("each member of a party on their own"),
+        ],
+    ),
+    (
+        "Lifecycle",
+        &[
+            word(
+                "hidden until prerequisites hold, available",
+                "requires: {facts: {fame: {at_least: 1}}}",
+                "an_instance_from_accept_to_turn_in",
+            ),
+            not_yet("offered"),
+            word("accepted, active", "event quest.accept", "an_instance_from_accept_to_turn_in"),
+            word("ready, turned in", "turn_in: manual", "an_instance_from_accept_to_turn_in"),
+            word("failed", "fail_on: [{event: die}]", "what_fails_a_quest"),
+            word("abandoned", "event quest.abandon", "an_instance_from_accept_to_turn_in"),
+            word("expired", "deadline: 50ms", "an_instance_from_accept_to_turn_in"),
+            word("accepted by itself", "accept: auto", "what_fails_a_quest"),
+            word(
+                "completed by itself",
+                "{experience: 150, slots: {cloak: {item: cloak}}}",
+                "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
+            ),
+            not_yet("turned in to an NPC"),
+            word("again after a cool-down", "repeat: {cooldown: 30ms}", "an_instance_from_accept_to_turn_in"),
+            word(
+                "again daily, weekly",
+                "repeat: {daily: {at: '04:00', zone: UTC}}",
+                "again_each_day_and_counted_since_then",
+            ),
+            not_yet("again monthly, by a cron line"),
+            not_yet("pools: some of many each day"),
+            word(
+                "level range",
+                "level: {at_least: 1, at_most: 3}",
+                "a_window_of_time_a_level_and_a_segment_open_a_quest",
+            ),
+            word(
+                "availability window",
+                "requires: {hours: '19:57-20:03', level: {at_least: 1, at_most: 3}, facts: {segment: b}}",
+                "a_window_of_time_a_level_and_a_segment_open_a_quest",
+            ),
+        ],
+    ),
+    (
+        "Credit",
+        &[
+            word("since accept", "{event: kill, count: 2}", "credit_since_acceptance_or_ever"),
+            word("since ever", "since: ever, lifetime: kills", "credit_since_acceptance_or_ever"),
+            word("since reset", "since: reset, lifetime: kills", "again_each_day_and_counted_since_then"),
+            not_yet("since available"),
+            not_yet("since a date"),
+        ],
+    ),
+    (
+        "Sharing",
+        &[
+            word("who did it", "scope: party", "parties_keep_what_was_contributed_when_members_leave"),
+            not_yet("party in range"),
+            word(
+                "contributors of at least so much",
+                "to: {contributors: {at_least: 2}}",
+                "contributors_are_rewarded_by_what_they_gave",
+            ),
+            not_yet("contributors of at least a percentage"),
+        ],
+    ),
+    (
+        "Failure",
+        &[
+            word("timer", "deadline: 30ms", "what_fails_a_quest"),
+            word("death", "fail_on: [{event: die}]", "what_fails_a_quest"),
+            word("target dead", "fail_on: [{event: die, target: farmer}]", "protecting_until_time_is_over"),
+            word(
+                "leaves the area, condition broken",
+                "fail_when: {not: {region: [moor]}}",
+                "what_fails_a_quest",
+            ),
+            word(
+                "a choice was made",
+                "fail_on: [{event: choose, target: wolf}]",
+                "a_choice_fails_the_other_path",
+            ),
+        ],
+    ),
+    (
+        "Rewards",
+        &[
+            word("fixed", "slots: {pay: {item: gold, amount: 3}}", "an_instance_from_accept_to_turn_in"),
+            word(
+                "once for each player, quest, instance and slot",
+                "answer hunt/player:ann/1/cloak/ann delivered",
+                "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
+            ),
+            not_yet("one of several"),
+            not_yet("scaled by level"),
+            not_yet("in proportion to contributions"),
+            not_yet("to the top players"),
+            not_yet("from a table, by chance"),
+        ],
+    ),
+];
