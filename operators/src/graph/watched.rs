@@ -61,10 +61,9 @@ pub(super) fn watched<'scope>(
                 }
                 let (capability, changes) = entry.remove();
                 let wanted = changes.into_iter().filter(|(view, ..)| is_kept(*view) || views.contains(view));
-                some_out
-                    .activate()
-                    .session(&capability)
-                    .give_iterator(wanted.filter_map(|(view, row, diff)| Some(RowsIn::Row(view.place()?, row, diff))));
+                some_out.activate().session(&capability).give_iterator(
+                    wanted.filter_map(|(view, row, diff)| Some(RowsIn::Row(view.place()?, row, diff))),
+                );
             }
         }
     });

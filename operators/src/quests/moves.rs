@@ -224,7 +224,8 @@ impl Core {
             taken.extend(name(key).zip(share));
         }
         for (key, share) in taken {
-            let there = extra.shares.entry(key).or_insert_with(|| Share { amount: 0, before: 0, shown: None });
+            let there =
+                extra.shares.entry(key).or_insert_with(|| Share { amount: 0, before: 0, shown: None });
             there.amount = there.amount.saturating_add(share.amount);
             there.before = there.before.saturating_add(share.before);
             if there.before > 0 {

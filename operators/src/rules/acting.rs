@@ -24,8 +24,8 @@ use super::saved::{Due, Piece, PieceKey, Triggered, Waiting, change};
 use super::waiting::WaitingRoom;
 use crate::machine::{Machine, Output};
 use crate::messages::{
-    ClockNow, EffectOrder, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, RULES, Refused, RuleOrder,
-    ZoneWeather,
+    ClockNow, EffectOrder, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, RULES, Refused,
+    RuleOrder, ZoneWeather,
 };
 use crate::piece;
 use crate::quests::{Actor, Cond, Context, Plan};

@@ -8,9 +8,9 @@ use worldflow_schemas::definitions::{
 };
 use worldflow_sources::recording::MapDef;
 
+use super::templates::TemplateDef;
 use crate::almanac::ObservedDef;
 use crate::scenario::ScenarioDef;
-use super::templates::TemplateDef;
 
 /// Every schema: the file's name and its text.
 #[must_use]

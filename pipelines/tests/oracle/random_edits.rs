@@ -129,9 +129,9 @@ pub fn plain(mut quest: Json) -> Json {
     if fields["accept"] == "offered" {
         fields["accept"] = json!("manual");
     }
-    let dated = fields.get("repeat").is_some_and(|repeat| {
-        ["daily", "monthly", "calendar"].iter().any(|key| repeat.get(key).is_some())
-    });
+    let dated = fields
+        .get("repeat")
+        .is_some_and(|repeat| ["daily", "monthly", "calendar"].iter().any(|key| repeat.get(key).is_some()));
     if dated {
         fields["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}});
     }
@@ -164,7 +164,17 @@ pub fn plain(mut quest: Json) -> Json {
 
 fn plain_objective(mut objective: Json, resets: bool) -> Json {
     const LATER: [&str; 11] = [
-        "holds", "percent", "window", "half_life", "streak", "players", "minus", "last", "min", "reset_on", "latched",
+        "holds",
+        "percent",
+        "window",
+        "half_life",
+        "streak",
+        "players",
+        "minus",
+        "last",
+        "min",
+        "reset_on",
+        "latched",
     ];
     let since = objective.get("since").and_then(Json::as_str);
     let other = LATER.iter().any(|key| objective.get(key).is_some())
@@ -173,7 +183,9 @@ fn plain_objective(mut objective: Json, resets: bool) -> Json {
     if other {
         let kept = ["optional", "hidden_until"].map(|key| (key, objective.get(key).cloned()));
         objective = json!({"event": "kill", "count": 2});
-        kept.into_iter().filter_map(|(key, value)| Some((key, value?))).for_each(|(key, value)| objective[key] = value);
+        kept.into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .for_each(|(key, value)| objective[key] = value);
     }
     let fields = objective.as_object_mut().expect("a map");
     fields.remove("branch");

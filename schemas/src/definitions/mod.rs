@@ -14,8 +14,8 @@ mod only_map;
 mod ordered;
 mod quest;
 mod reset;
-mod rule;
 mod reward;
+mod rule;
 mod source;
 mod span;
 mod sql_view;
@@ -35,8 +35,8 @@ pub use quest::{
     Weekday,
 };
 pub use reset::Reset;
-pub use rule::{Action, Amount, ColumnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger};
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};
+pub use rule::{Action, Amount, ColumnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger};
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;

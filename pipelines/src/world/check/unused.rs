@@ -7,7 +7,8 @@ use worldflow_schemas::definitions::SourceDef;
 use super::Checker;
 use crate::world::problem::{Problem, Severity, hint};
 
-const FILES: [&str; 8] = ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
+const FILES: [&str; 8] =
+    ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
 
 impl Checker<'_> {
     pub(super) fn check_files(&mut self) {
