@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use worldflow_schemas::Tick;
 
 use crate::disk::{Folder, Lock};
-use crate::journal::begins_at_the_beginning;
+use crate::journal::{begins_at_the_beginning, last_known};
 use crate::snapshot;
+use crate::snapshot::manifest;
 
 /// A data folder, held by this process.
 #[derive(Debug)]
@@ -134,6 +135,15 @@ pub(crate) fn write_durably(folder: &Folder, name: &str, bytes: &[u8]) -> Result
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError {
     let path = path.to_owned();
     move |error| FolderError::Io { path, error }
+}
+
+/// Whether a realm that keeps its data in this folder has come as far as a first durable tick. What is there and cannot be
+/// read counts: whoever opens it is told.
+#[must_use]
+pub fn has_begun(folder: impl Into<Folder>) -> bool {
+    let folder = folder.into();
+    let (journal, snapshots) = (folder.join("journal"), folder.join("snapshots"));
+    !manifest::list(&snapshots).is_empty() || !matches!(last_known(&journal), Ok(None))
 }
 
 /// A number nobody has drawn before: the standard library seeds its hasher from the system.

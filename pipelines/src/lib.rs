@@ -1,6 +1,7 @@
 //! World folder to checked plan to running graph, and the command line.
 
 pub mod advance;
+pub mod almanac;
 pub mod bots;
 pub mod cli;
 pub mod connections;
@@ -10,6 +11,7 @@ pub mod keys;
 pub mod open;
 pub mod recordings;
 pub mod replay;
+pub mod scenario;
 pub mod secrets;
 pub mod serve;
 pub mod streams;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use worldflow_engine::admission::{Item, Outcome, Refusal};
+use worldflow_engine::folder::has_begun;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::tick_clock::system_wall_clock;
@@ -123,7 +124,7 @@ impl Serving {
             let recordings = if config.quiet { Vec::new() } else { recordings_of(&world)? };
             let mut streams = if config.quiet { Vec::new() } else { streams_of(&world)? };
             one_producer_each(&recordings, &streams)?;
-            if !folder.exists() {
+            if !has_begun(folder.as_path()) {
                 // A fresh realm begins with what is there.
                 for stream in &mut streams {
                     stream.look().await;
@@ -222,12 +223,11 @@ impl Serving {
         }
     }
 
-    /// Says goodbye to every session, takes what has been sent, writes it out, and ends.
+    /// Takes what has been sent, says goodbye to every session when it has seen what came of it, writes it out, and ends.
     ///
     /// # Errors
     /// When a realm had failed or could not write its last snapshot.
     pub async fn close(self) -> anyhow::Result<()> {
-        self.edges.close();
         for playing in &self.playing {
             playing.stop();
         }
@@ -239,11 +239,13 @@ impl Serving {
         }
         let _gone = self.stop.send(true);
         let mut result = Ok(());
+        // Realms before sessions: whoever is here until the end has the last tick, and goes on from it.
         for running in self.realms {
             if let Err(error) = running.close().await {
                 result = Err(error.into());
             }
         }
+        self.edges.close();
         for sink in self.sinks {
             sink.close().await;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use worldflow_engine::admission::{Batch, Outcome};
+use worldflow_engine::folder::has_begun;
 use worldflow_engine::intake::EventTimeSource;
 use worldflow_engine::journal::JournalConfig;
 use worldflow_engine::runtime::{OpenError, RealmConfig, open};
@@ -65,6 +66,32 @@ async fn a_restart_keeps_rows_ids_and_timers() {
         assert!(count(&whole, "bob") > Some(700), "rings rang");
         assert!(epochs.windows(2).all(|pair| pair[0] == pair[1]));
         whole.close().await.expect("closes");
+    }
+}
+
+#[tokio::test]
+async fn a_realm_has_begun_with_its_first_durable_tick() {
+    for at_close in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(!has_begun(&folder.path().join("nothing")));
+        let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
+        let opened =
+            open(RealmConfig { snapshots, ..config_in(folder.path()) }, graph()).await.expect("opens");
+        opened.close().await.expect("closes");
+        assert!(folder.path().join("journal").exists());
+        assert!(!has_begun(folder.path()), "nothing was journaled");
+        let snapshots = SnapshotConfig { at_close, ..SnapshotConfig::default() };
+        let running =
+            open(RealmConfig { snapshots, ..config_in(folder.path()) }, graph()).await.expect("opens");
+        publish(&running, vec![named("ada", "kill", "a")]).await;
+        assert!(has_begun(folder.path()));
+        running.close().await.expect("closes");
+        assert!(has_begun(folder.path()));
+        if at_close {
+            // A restored backup may have no more than a snapshot.
+            fs::remove_dir_all(folder.path().join("journal")).expect("removed");
+            assert!(has_begun(folder.path()));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::scenario::{FOLDER, check_scenarios};
 use crate::world::{Folder, Severity, check};
 
 /// Check a world: every problem at once, each with its file, line, column and a hint.
@@ -23,15 +24,20 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (name, folder) = match &args.world {
-        Some(path) => (path.display().to_string(), Folder::read(path)?),
-        None => ("greenvale".to_owned(), Folder::greenvale()),
+    let (name, folder, scenarios) = match &args.world {
+        Some(path) => (path.display().to_string(), Folder::read(path)?, Folder::read_part(path, FOLDER)?),
+        None => {
+            let mut folder = Folder::greenvale();
+            let scenarios = folder.take_part(FOLDER);
+            ("greenvale".to_owned(), folder, scenarios)
+        }
     };
-    let problems = check(&folder);
+    let mut problems = check(&folder);
+    check_scenarios(&scenarios, &mut problems);
     let mut text = problems.to_string();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     if errors + warnings == 0 {
-        writeln!(text, "{name}: no problems in {} files", folder.files.len())?;
+        writeln!(text, "{name}: no problems in {} files", folder.files.len() + scenarios.files.len())?;
     } else {
         writeln!(text, "{name}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
     }

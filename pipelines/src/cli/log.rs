@@ -15,9 +15,10 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Sets logging up for this process; what `RUST_LOG` does not say is shown from `info` on.
-pub(super) fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,timely=warn"));
+/// Sets logging up for this process; what `RUST_LOG` does not say is shown from this level on.
+pub(super) fn init(format: LogFormat, level: &str) {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},timely=warn")));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second setting up in one process, as in tests, changes nothing.
     let _ = match format {
@@ -29,6 +30,8 @@ pub(super) fn init(format: LogFormat) {
 /// Writes why a verb has failed: the last line of the log. A hint in the text, after its own line
 /// break, is a field of its own in JSON.
 pub(super) fn error(format: LogFormat, text: &str) {
+    // The problems of a world say of themselves that they are errors.
+    let text = text.strip_prefix("error: ").unwrap_or(text);
     match (format, text.split_once("\nhint: ")) {
         (LogFormat::Json, Some((error, hint))) => tracing::error!(hint, "{error}"),
         (LogFormat::Json, None) => tracing::error!("{text}"),

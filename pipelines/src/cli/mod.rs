@@ -12,6 +12,7 @@ mod forget;
 mod keys;
 mod limits;
 mod log;
+mod new;
 mod numbers;
 mod progress;
 mod quest_page;
@@ -19,7 +20,9 @@ mod replay;
 mod restore;
 mod run;
 pub mod schema;
+mod test;
 mod views;
+mod weather;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -38,8 +41,10 @@ A world is a folder: world.yaml names seed, clock, zones, kinds of events, facts
 climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
 
   worldflow                      the demo world Greenvale, with bots
+  worldflow new world my_world   a world to begin with
   worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
+  worldflow test my_world        its scenarios: what happens, and what is to come of it
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
@@ -68,6 +73,9 @@ enum Verb {
     Forget(forget::ForgetArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
+    Test(test::TestArgs),
+    New(new::NewArgs),
+    Weather(weather::WeatherArgs),
 }
 
 impl Verb {
@@ -85,6 +93,9 @@ impl Verb {
             Verb::Forget(args) => forget::run(args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
+            Verb::Test(args) => test::run(&args),
+            Verb::New(args) => new::run(&args),
+            Verb::Weather(args) => weather::run(&args),
         }
     }
 }
@@ -96,7 +107,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    log::init(cli.log_format);
+    // Scenarios open and end many realms, and say themselves how each went.
+    let level = if matches!(cli.verb, Some(Verb::Test(_))) { "warn" } else { "info" };
+    log::init(cli.log_format, level);
     let result = match cli.verb {
         Some(verb) => verb.run(),
         None => demo::run(cli.demo),
@@ -124,7 +137,7 @@ fn log_format_last(mut args: Vec<OsString>) -> Vec<OsString> {
 /// Says what is wrong with the arguments, or shows the help that they ask for.
 fn refuse(usage: &clap::Error) -> ExitCode {
     if usage.use_stderr() && asks_for_json(std::env::args_os()) {
-        log::init(log::LogFormat::Json);
+        log::init(log::LogFormat::Json, "info");
         log::error(log::LogFormat::Json, usage.to_string().trim_start_matches("error: ").trim_end());
     } else {
         // Whoever has closed the output does not want to read it.

@@ -95,6 +95,17 @@ impl<'a> Definitions<'a> {
     }
 }
 
+/// Reads a file that is a map by id; what does not fit is reported.
+pub(crate) fn read_map<'a, T: DeserializeOwned>(
+    document: &'a Document,
+    kind: &str,
+    problems: &mut Problems,
+) -> Collected<'a, T> {
+    let mut read = Collected::new();
+    collect_map(&mut read, kind, document, &mut Vec::new(), problems);
+    read
+}
+
 fn collect_map<'a, T: DeserializeOwned>(
     into: &mut Collected<'a, T>,
     kind: &str,

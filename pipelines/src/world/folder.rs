@@ -87,6 +87,29 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Reads the YAML files of one folder of a world, which may be absent.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is unreasonably large.
+    pub fn read_part(path: &Path, name: &str) -> Result<Folder, FolderError> {
+        let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
+        let inner = path.join(name);
+        if inner.is_dir() {
+            folder.read_files(&inner, &format!("{name}/"))?;
+        }
+        Ok(folder)
+    }
+
+    /// Takes the files of one folder out.
+    #[must_use]
+    pub fn take_part(&mut self, name: &str) -> Folder {
+        let prefix = format!("{name}/");
+        let (part, rest) =
+            std::mem::take(&mut self.files).into_iter().partition(|(file, _)| file.starts_with(&prefix));
+        self.files = rest;
+        Folder { path: self.path.clone(), files: part }
+    }
+
     fn read_files(&mut self, path: &Path, prefix: &str) -> Result<(), FolderError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();

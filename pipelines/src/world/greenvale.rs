@@ -17,5 +17,6 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "quests/together.yaml",
     "quests/trades.yaml",
     "schedules.yaml",
+    "tests/beginnings.yaml",
     "world.yaml",
 ];

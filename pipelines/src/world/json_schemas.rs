@@ -7,6 +7,8 @@ use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, Sc
 use worldflow_sources::recording::MapDef;
 
 use super::templates::TemplateDef;
+use crate::almanac::ObservedDef;
+use crate::scenario::ScenarioDef;
 
 /// Every schema: the file's name and its text.
 #[must_use]
@@ -19,8 +21,13 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
             text("How lines of a recording become events of a worldflow world", schema_for!(MapDef)),
         ),
         ("npcs.schema.json", map_of::<NpcDef>("NPCs of a worldflow world that speak, by id")),
+        (
+            "observed.schema.json",
+            text("How recorded observations of weather are read", schema_for!(ObservedDef)),
+        ),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
+        ("tests.schema.json", map_of::<ScenarioDef>("Scenarios of a worldflow world, by id")),
         ("templates.schema.json", map_of::<TemplateDef>("Templates of quests of a worldflow world, by id")),
         ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),
     ]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use worldflow_sources::recording::{MapDef, Mapping, Step};
 
 use super::problem::{Problems, Severity};
@@ -36,9 +38,7 @@ pub(crate) fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<
         };
         Some(MappingFile { document, def, mapping })
     });
-    for problem in &mut problems.0[before..] {
-        problem.snippet = spot::line_in(bytes, problem);
-    }
+    spot::fill_snippets(bytes, &mut problems.0[before..]);
     read
 }
 
@@ -66,6 +66,25 @@ pub fn open_mapping(path: &Path) -> Result<Mapping, MappingError> {
             Err(MappingError::Wrong(problems))
         }
     }
+}
+
+/// Reads one definition from a YAML file that is no part of a world, with every problem of its shape.
+///
+/// # Errors
+/// When it cannot be read, or with every problem in it.
+pub fn read_definition<T: DeserializeOwned>(path: &Path) -> Result<T, MappingError> {
+    let file = path.display().to_string();
+    let bytes =
+        std::fs::read(path).map_err(|cause| MappingError::Unreadable { file: file.clone(), cause })?;
+    let mut problems = Problems::default();
+    let read = spot::parse(&file, &bytes, &mut problems).and_then(|document| {
+        let (def, misfits) = shape::read::<T>(None, &document.root);
+        collected::report(&file, &misfits, &mut problems);
+        def.filter(|_| misfits.is_empty())
+    });
+    spot::fill_snippets(&bytes, &mut problems.0);
+    problems.sort();
+    read.ok_or(MappingError::Wrong(problems))
 }
 
 /// A mapping that cannot be used.

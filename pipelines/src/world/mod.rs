@@ -23,11 +23,13 @@ use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, ScheduleDef, 
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
 
+pub(crate) use collected::read_map;
 use collected::{Collected, Definitions};
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
 pub use json_schemas::json_schemas;
-pub use mapping::{MappingError, open_mapping};
+pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
+pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
 
 /// A world that has been read and checked: what a realm is started from.
 #[derive(Clone, Debug)]

@@ -57,6 +57,13 @@ pub(crate) fn line_in(bytes: &[u8], problem: &Problem) -> Option<String> {
     String::from_utf8_lossy(bytes).lines().nth(line as usize).map(str::to_owned)
 }
 
+/// Gives every problem of a file the line that it points at.
+pub(crate) fn fill_snippets(bytes: &[u8], problems: &mut [Problem]) {
+    for problem in problems {
+        problem.snippet = line_in(bytes, problem);
+    }
+}
+
 impl<'a> Spot<'a> {
     /// The top of a document.
     pub(crate) fn top(document: &'a Document) -> Spot<'a> {

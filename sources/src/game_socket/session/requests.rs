@@ -153,6 +153,9 @@ impl Session {
             let source = self.sender.source;
             let batch = Batch { source, items, watermark_ms: None, reply: Some(reply), reached: None };
             if self.room.realm.admission.submit(batch).await.is_err() {
+                // The realm is ending, and the client is told its last tick first.
+                let mut gone = self.room.hub.gone();
+                let _ended = gone.wait_for(|gone| *gone).await;
                 return Ok(Some(End::shutting_down()));
             }
         }

@@ -1,0 +1,160 @@
+//! Files of scenarios: read like every other file of a world, so that every problem has its place.
+
+use std::sync::Arc;
+
+use worldflow_operators::clock::parse_moment;
+use worldflow_schemas::catalog;
+
+use super::def::{ExpectDef, ScenarioDef, StepDef};
+use super::table::Table;
+use crate::world::{
+    Document, Folder, Problems, Severity, Spot, did_you_mean, fill_snippets, parse_document, read_map,
+};
+
+/// The folder of a world that holds its scenarios.
+pub const FOLDER: &str = "tests";
+
+/// A scenario that can be run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its id, unique in its file.
+    pub id: String,
+    /// The file, relative to the world folder.
+    pub file: String,
+    pub(super) def: ScenarioDef,
+    document: Arc<Document>,
+}
+
+impl Scenario {
+    /// The place of a step.
+    pub(super) fn step(&self, step: usize) -> Spot<'_> {
+        Spot::top(&self.document).key(&self.id).key("steps").item(step)
+    }
+}
+
+/// Reads scenarios from files; what is wrong with any of them is a problem, and those that can be run are returned.
+pub fn check_scenarios(files: &Folder, problems: &mut Problems) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for (file, bytes) in &files.files {
+        let before = problems.0.len();
+        if let Some(document) = parse_document(file, bytes, problems) {
+            scenarios.extend(of_document(Arc::new(document), problems));
+        }
+        fill_snippets(bytes, &mut problems.0[before..]);
+    }
+    scenarios
+}
+
+fn of_document(document: Arc<Document>, problems: &mut Problems) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for (id, placed) in read_map::<ScenarioDef>(&document, "scenario", problems) {
+        let before = problems.0.len();
+        let (whole, def) = (placed.whole, placed.definition);
+        let scenario = Scenario { id, file: document.file.clone(), def, document: Arc::clone(&document) };
+        check(&scenario, whole, problems);
+        if whole && problems.0.len() == before {
+            scenarios.push(scenario);
+        }
+    }
+    scenarios
+}
+
+fn check(scenario: &Scenario, whole: bool, problems: &mut Problems) {
+    let top = Spot::top(&scenario.document).key(&scenario.id);
+    let mut report = |spot: Spot<'_>, message: String, hint: &str| {
+        problems.0.push(spot.problem(Severity::Error, message, Some(hint.to_owned())));
+    };
+    if let Some(starts) = &scenario.def.starts
+        && starts.parse::<jiff::Timestamp>().is_err()
+    {
+        report(top.key("starts"), format!("`{starts}` is not a time"), "write it as `2024-03-31T00:30:00Z`");
+    }
+    if scenario.def.steps.is_empty() {
+        report(
+            top,
+            "a scenario without steps".to_owned(),
+            "give `steps`, of which the last expects something",
+        );
+    }
+    for (number, step) in scenario.def.steps.iter().enumerate() {
+        // What is left of a step of which something could not be read may be nothing.
+        if !whole && step.does().is_empty() {
+            continue;
+        }
+        for (spot, message, hint) in check_step(step, scenario.step(number)) {
+            report(spot, message, &hint);
+        }
+    }
+}
+
+fn check_step<'a>(step: &StepDef, spot: Spot<'a>) -> Vec<(Spot<'a>, String, String)> {
+    let mut wrong = Vec::new();
+    let does = step.does();
+    let edits_and_restarts = does == ["edit", "restart"];
+    if does.len() > 1 && !edits_and_restarts {
+        let message = format!("a step that does {}", does.join(" and "));
+        wrong.push((
+            spot,
+            message,
+            "make a step of each; only `edit` and `restart` may stand together".to_owned(),
+        ));
+    }
+    if does.is_empty() && step.after.is_none() {
+        let hint =
+            "give one of clock, send, send_again, edit, restart and expect, or `after` alone".to_owned();
+        wrong.push((spot, "a step that does nothing".to_owned(), hint));
+    }
+    if step.refused.is_some() && step.send.is_none() {
+        wrong.push((
+            spot.key("refused"),
+            "nothing is sent that could be refused".to_owned(),
+            "give `send` too".to_owned(),
+        ));
+    }
+    if let Some(clock) = &step.clock
+        && let Err(why) = parse_moment(clock)
+    {
+        wrong.push((spot.key("clock"), why, "write a day and a time: `3 20:00`".to_owned()));
+    }
+    if let Some(expect) = &step.expect {
+        wrong.extend(check_expect(expect, spot.key("expect")));
+    }
+    wrong
+}
+
+fn check_expect<'a>(expect: &ExpectDef, spot: Spot<'a>) -> Vec<(Spot<'a>, String, String)> {
+    let Some(view) = catalog::view(&expect.view) else {
+        let near = did_you_mean(&expect.view, catalog::ids().map(|view| view.def().name));
+        let hint = near.map_or_else(
+            || "`worldflow views` lists them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return vec![(spot.key("view"), format!("unknown view `{}`", expect.view), hint)];
+    };
+    let names: Vec<&str> = view.def().columns.iter().map(|column| column.name).collect();
+    let unknown = |column: &str| {
+        let near = did_you_mean(column, names.iter().copied());
+        let hint = near
+            .map_or_else(|| format!("it has {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        (format!("`{}` has no column `{column}`", expect.view), hint)
+    };
+    let mut wrong = Vec::new();
+    for column in expect.filter.keys().filter(|column| !names.contains(&column.as_str())) {
+        let (message, hint) = unknown(column);
+        wrong.push((spot.key("where").name(column), message, hint));
+    }
+    match Table::parse(&expect.rows) {
+        Err(bad) => {
+            let message = format!("line {} of the table: {}", bad.line + 1, bad.why);
+            let hint = "columns stand two spaces or more apart, and the first line names them".to_owned();
+            wrong.push((spot.key("rows"), message, hint));
+        }
+        Ok(table) => {
+            for column in table.columns.iter().filter(|column| !names.contains(&column.as_str())) {
+                let (message, hint) = unknown(column);
+                wrong.push((spot.key("rows"), message, hint));
+            }
+        }
+    }
+    wrong
+}
