@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::definitions::{Condition, QuestDef, RuleDef, WorldDef};
+use worldflow_schemas::definitions::{Condition, RuleDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};

@@ -13,7 +13,7 @@ use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::runtime::{CloseError, OpenError};
 use worldflow_engine::view_store::{Filter, ViewStore};
-use worldflow_schemas::definitions::{Effect, ObjectiveDef, QuestDef};
+use worldflow_schemas::definitions::{After, Effect, ObjectiveDef, QuestDef};
 use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
@@ -278,9 +278,14 @@ fn stays(
 
 fn words(effect: &Effect) -> String {
     match effect {
-        Effect::Set { fact, to } => format!("set {fact} to {to}"),
-        Effect::Add { fact, by } => format!("add {by} to {fact}"),
+        Effect::Set { fact, to, after } => format!("set {fact} to {to}{}", ways(after)),
+        Effect::Add { fact, by, after } => format!("add {by} to {fact}{}", ways(after)),
     }
+}
+
+/// By which branches of which stages something is done.
+fn ways(after: &After) -> String {
+    after.iter().map(|(stage, branch)| format!(" where `{stage}` was done by `{branch}`")).collect()
 }
 
 /// The counters of edited quests that are not kept, and on which somebody has counted.

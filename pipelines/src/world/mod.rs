@@ -151,7 +151,7 @@ pub fn check(folder: &Folder) -> Problems {
 pub fn sql_views(folder: &Folder) -> Vec<View> {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
-    let definitions = Definitions::collect(&documents, &mut problems);
+    let definitions = Definitions::collect(&documents, &[], &mut problems);
     let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
     sql_views::planned(folder, tick_ms, &mut problems)
 }

@@ -99,7 +99,10 @@ fn quests(spot: Spot<'_>, file: &str, left: &mut usize, problems: &mut Problems)
             }
         }
     }
-    Some(Document { file: file.to_owned(), root: Node { value: NodeValue::Map(entries), place: node.place } })
+    Some(Document {
+        file: file.to_owned(),
+        root: Node { value: NodeValue::Map(entries), place: node.place, jumps: None },
+    })
 }
 
 /// A row of the table put into a quest.
@@ -158,14 +161,17 @@ impl<'a> Expansion<'a, '_> {
             NodeValue::Map(entries) => {
                 let mut put = Vec::new();
                 for (key, value) in entries {
-                    let text = self.text(&key.text, &Node { value: NodeValue::Null, place: key.place });
+                    let text =
+                        self.text(&key.text, &Node { value: NodeValue::Null, place: key.place, jumps: None });
                     put.push((Key { text, place: key.place }, self.put(value)?));
                 }
                 NodeValue::Map(put)
             }
             other => other.clone(),
         };
-        Some(Node { value, place: node.place })
+        // A text that something was put into no longer stands where its parts stood.
+        let jumps = node.jumps.clone().filter(|_| value == node.value);
+        Some(Node { value, place: node.place, jumps })
     }
 
     /// A text with values in the places of parameters.

@@ -236,7 +236,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             word("optional", "{event: gain, optional: true}", "optional_and_hidden_objectives"),
             word("hidden until", "hidden_until: [hunt]", "optional_and_hidden_objectives"),
             word("exclusive choice, latched", "exclusive_group: path", "paths_exclude_each_other"),
-            word("branches of stages", "after: {choose: peace}", "branch_that_is_first_complete_wins_and_what_comes_after_it_follows"),
+            word(
+                "branches of stages",
+                "after: {choose: peace}",
+                "branch_that_is_first_complete_wins_and_what_comes_after_it_follows",
+            ),
             word("repeat n", "times: 3", "a_stage_is_done_several_times"),
             word("set back", "reset_on: [{event: hurt}]", "a_reset_sets_one_objective_back"),
             not_yet("templates with roles"),
@@ -316,7 +320,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "to: {contributors: {at_least: 2}}",
                 "contributors_are_rewarded_by_what_they_gave",
             ),
-            word("contributors of at least a percentage", "to: {contributors: {percent: 25}}", "credit_tapper_and_contributors_of_a_share"),
+            word(
+                "contributors of at least a percentage",
+                "to: {contributors: {percent: 25}}",
+                "credit_tapper_and_contributors_of_a_share",
+            ),
         ],
     ),
     (
@@ -346,11 +354,23 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "answer hunt/player:ann/1/cloak/ann delivered",
                 "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
             ),
-            word("one of several", "choice: {bow: {item: long_bow}", "reward_choice_of_one_is_chosen_at_the_turn_in"),
+            word(
+                "one of several",
+                "choice: {bow: {item: long_bow}",
+                "reward_choice_of_one_is_chosen_at_the_turn_in",
+            ),
             word("scaled by level", "plus: {level: 5", "reward_scaled_by_level_credit_and_objectives"),
-            word("in proportion to contributions", "divided: true", "reward_proportional_is_divided_to_the_last_unit"),
+            word(
+                "in proportion to contributions",
+                "divided: true",
+                "reward_proportional_is_divided_to_the_last_unit",
+            ),
             word("to the top players", "to: {top: {through: 1}}", "reward_top_k_shares_a_rank_among_equals"),
-            word("from a table, by chance", "table: {gem: {item: gem}", "reward_seeded_table_draws_for_each_player"),
+            word(
+                "from a table, by chance",
+                "table: {gem: {item: gem}",
+                "reward_seeded_table_draws_for_each_player",
+            ),
         ],
     ),
 ];
