@@ -1,6 +1,6 @@
 //! The evaluator's own reading of rules: it compares all rows of a tick with those of the tick before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use worldflow_schemas::catalog;
@@ -16,6 +16,9 @@ use super::{Effect, Oracle, Seen};
 
 /// Rows of all views by view and key.
 pub type Shown = BTreeMap<(&'static str, Vec<String>), Vec<Json>>;
+
+/// Rows that have changed in a tick: before, after.
+type Changed = BTreeMap<(&'static str, Vec<String>), (Option<Vec<Json>>, Option<Vec<Json>>)>;
 
 /// What a rule does in a tick, by (rule, key, when it was triggered, place).
 pub type Order = (String, String, Tick, usize);
@@ -164,18 +167,29 @@ impl Oracle {
         if self.rules.defs.is_empty() {
             return;
         }
-        let before = self.rules.shown.clone();
-        for (view, row, _, _) in self.changes[from..].iter().filter(|change| change.3 < 0) {
-            self.rules.shown.remove(&(*view, key(view, row)));
+        // Of each key that has changed, the row before and after.
+        let mut changed = Changed::new();
+        for (view, row, _, diff) in &self.changes[from..] {
+            let (before, after) = changed.entry((*view, key(view, row))).or_default();
+            if *diff > 0 {
+                *after = Some(row.clone());
+            } else if after.as_ref() == Some(row) {
+                *after = None;
+            } else {
+                *before = Some(row.clone());
+            }
         }
-        for (view, row, _, _) in self.changes[from..].iter().filter(|change| change.3 > 0) {
-            self.rules.shown.insert((*view, key(view, row)), row.clone());
+        for (key, (_, after)) in &changed {
+            match after {
+                Some(row) => drop(self.rules.shown.insert(key.clone(), row.clone())),
+                None => drop(self.rules.shown.remove(key)),
+            }
         }
-        let defs = self.rules.defs.clone();
+        let defs = std::mem::take(&mut self.rules.defs);
         let mut fired = std::mem::take(&mut self.rules.begins);
         for (rule, def) in &defs {
             if self.rules.begun {
-                let now = self.triggered(tick, rule, def, &before);
+                let now = self.triggered(tick, rule, def, &changed);
                 for one in now {
                     fired.retain(|old| {
                         (&old.rule, key(old.view, &old.row)) != (rule, key(one.view, &one.row))
@@ -217,9 +231,10 @@ impl Oracle {
             self.act(tick, &one, def);
         }
         self.look_for_rules(tick, &defs);
+        self.rules.defs = defs;
     }
 
-    fn triggered(&self, tick: Tick, rule: &str, def: &RuleDef, before: &Shown) -> Vec<Fired> {
+    fn triggered(&self, tick: Tick, rule: &str, def: &RuleDef, changed: &Changed) -> Vec<Fired> {
         let mut fired = Vec::new();
         let mut fire = |view: &'static str, row: &Vec<Json>, has_cause| {
             fired.push(Fired { rule: rule.to_owned(), view, row: row.clone(), has_cause });
@@ -245,10 +260,9 @@ impl Oracle {
                 return fired;
             }
         };
-        let keys: BTreeSet<_> = before.keys().chain(self.rules.shown.keys()).collect();
-        for key in keys.into_iter().filter(|key| *key.0 == *rows.view) {
-            let was = before.get(key).filter(|row| passes(key.0, row, &rows.filter));
-            let is = self.rules.shown.get(key).filter(|row| passes(key.0, row, &rows.filter));
+        for (key, (before, after)) in changed.iter().filter(|(key, _)| *key.0 == *rows.view) {
+            let was = before.as_ref().filter(|row| passes(key.0, row, &rows.filter));
+            let is = after.as_ref().filter(|row| passes(key.0, row, &rows.filter));
             match (was, is) {
                 (None, Some(row)) if appears => fire(key.0, row, true),
                 (Some(old), Some(row)) if changes && old != row => fire(key.0, row, true),
