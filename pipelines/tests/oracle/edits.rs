@@ -7,6 +7,7 @@ use worldflow_schemas::definitions::{Ordered, QuestDef, QuestState, Repeat, Stag
 use worldflow_schemas::input::{DefinitionEdit, Holder};
 use worldflow_schemas::{Command, Input, Sym, Tick};
 
+use super::counting::settle;
 use super::{Held, Oracle, Progress};
 
 type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
@@ -180,10 +181,12 @@ fn replace(held: &mut Held, old: &QuestDef, new: &QuestDef, tick: Tick) {
         held.credits.clear();
         held.stage = 0;
         held.stage_opened = tick;
-        held.finisher = None;
-        held.goes_on = false;
+        (held.round, held.goes_on) = (1, false);
+        held.won.clear();
+        held.branches.clear();
         held.failing = false;
         held.objectives = super::fold::fresh(&new.stages.0[0].1);
+        settle(new, held, Sym::NONE);
         return;
     };
     let (id, now) = &new.stages.0[stage];
@@ -221,6 +224,7 @@ fn replace(held: &mut Held, old: &QuestDef, new: &QuestDef, tick: Tick) {
     held.credits = credits;
     held.objectives = objectives;
     held.stage = stage;
+    settle(new, held, Sym::NONE);
 }
 
 /// What a credit of a stage that is not open is called now.
