@@ -319,7 +319,9 @@ impl Playing {
     }
 
     fn expect(&self, expect: &ExpectDef) -> Result<Option<Differs>, String> {
-        let view = catalog::view(&expect.view).ok_or_else(|| format!("unknown view `{}`", expect.view))?;
+        let views = Arc::clone(&self.realm.realm.views);
+        let unknown = || format!("unknown view `{}`", expect.view);
+        let view = views.catalog().view(&expect.view).ok_or_else(unknown)?;
         let expected = Table::parse(&expect.rows).map_err(|bad| bad.why)?;
         let (def, tick_ms) = (view.def(), self.world.world.tick_ms);
         let place = |name: &String| {
@@ -332,8 +334,7 @@ impl Playing {
             wanted.push((place(name)?, values));
         }
         let shown = |value: &Value, column: usize| cell(value, def.columns[column].kind, self.began, tick_ms);
-        let views = Arc::clone(&self.realm.realm.views);
-        let stored = views.read(view);
+        let stored = views.get(view).ok_or_else(unknown)?;
         let rows = stored.rows(&Filter::all()).cloned().collect::<Vec<_>>();
         drop(stored);
         let rows = rows.iter().filter(|row| {

@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use worldflow_engine::admission::Item;
+use worldflow_engine::admission::{Batch, Item, Outcome};
 use worldflow_engine::runtime::{RealmConfig, RunningRealm, open};
 use worldflow_schemas::{EventId, Input, Tick};
 use worldflow_sinks::http_views::{Scope, views_router};
@@ -90,12 +90,14 @@ impl Served {
             (event.target, event.amount) = ((*target).into(), *amount);
             Item { id, input: Input::Event(event), most_per_s: None }
         };
-        let (admission, items) = (self.running.realm.admission.clone(), events.iter().map(item).collect());
-        let outcomes = tokio::spawn(async move { admission.publish("test".into(), items).await });
-        // The batch is submitted before the advance: submitting does not wait unless the queue is full.
-        tokio::task::yield_now().await;
+        let (reply, outcomes) = tokio::sync::oneshot::channel();
+        let (source, items) = ("test".into(), events.iter().map(item).collect());
+        let batch = Batch { source, items, watermark_ms: None, reply: Some(reply), reached: None };
+        // What has been submitted is taken before time moves.
+        self.running.realm.admission.submit(batch).await.expect("the realm runs");
         let tick = self.running.advance(1).await.expect("the realm runs");
-        outcomes.await.expect("no panic").expect("the realm runs");
+        let outcomes = tokio::time::timeout(SOON, outcomes).await.expect("it is answered");
+        assert!(outcomes.expect("the realm runs").contains(&Outcome::Accepted { tick }));
         tick
     }
 
