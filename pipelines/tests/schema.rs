@@ -31,7 +31,8 @@ fn the_generated_pages_are_not_stale() {
 #[test]
 fn every_file_of_greenvale_names_its_schema() {
     let folder = root().join("pipelines/worlds/greenvale");
-    for (file, bytes) in Folder::greenvale().files {
+    let yaml = Folder::greenvale().files.into_iter().filter(|(file, _)| !file.ends_with(".sql"));
+    for (file, bytes) in yaml {
         let text = String::from_utf8(bytes).expect("worlds are UTF-8");
         let first = text.lines().next().unwrap_or_default();
         let schema = first.strip_prefix("# yaml-language-server: $schema=");

@@ -27,7 +27,7 @@ CREATE VIEW brave_players AS
 SELECT f.holder AS player, p.region, coalesce(CAST(s.value AS INTEGER), 0) AS score
 FROM facts AS f
 LEFT JOIN presence AS p ON p.player = f.holder
-LEFT JOIN facts AS s ON s.holder = f.holder AND s.fact = 'score'
+LEFT JOIN facts AS s ON s.holder = f.holder AND s.scope = 'player' AND s.fact = 'score'
 WHERE f.scope = 'player' AND f.fact = 'brave' AND CAST(f.value AS BOOLEAN);
 
 CREATE VIEW how_many AS SELECT count(*) AS players FROM presence;
@@ -55,7 +55,34 @@ fn views_of_a_folder_follow_the_world() {
         ",
     );
     let views = ["brave_players", "brave_regions", "how_many", "arrivals"];
-    expect![[r#""#]].assert_eq(&golden.changes(&views));
+    expect![[r#"
+        1: +1 how_many players=0
+        10: +1 arrivals player=ann region=moor
+        10: -1 how_many players=0
+        10: +1 how_many players=1
+        12: +1 brave_players player=ann region=moor score=1
+        12: +1 brave_regions region=moor n=1 score=1
+        13: +1 arrivals player=bob region=moor
+        13: -1 brave_players player=ann region=moor score=1
+        13: +1 brave_players player=ann region=moor score=2
+        13: -1 brave_regions region=moor n=1 score=1
+        13: +1 brave_regions region=moor n=1 score=2
+        13: -1 how_many players=1
+        13: +1 how_many players=2
+        14: +1 brave_players player=bob region=moor score=1
+        14: -1 brave_regions region=moor n=1 score=2
+        14: +1 brave_regions region=moor n=2 score=3
+        15: -1 arrivals player=ann region=moor
+        15: +1 arrivals player=ann region=village
+        15: -1 brave_players player=ann region=moor score=2
+        15: +1 brave_players player=ann region=village score=2
+        15: +1 brave_regions region=moor n=1 score=1
+        15: -1 brave_regions region=moor n=2 score=3
+        15: +1 brave_regions region=village n=1 score=2
+        18: -1 arrivals player=bob region=moor
+        20: -1 arrivals player=ann region=village
+    "#]]
+    .assert_eq(&golden.changes(&views));
     golden.check_laws();
 }
 
@@ -81,7 +108,37 @@ fn views_are_installed_replaced_and_dropped_while_the_world_runs() {
         24 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["here", "regions", "brave_players", "brave_regions"]));
+    expect![[r#"
+        12: +1 brave_players player=ann region=moor score=1
+        12: +1 brave_regions region=moor n=1 score=1
+        12: +1 here player=ann region=moor
+        13: +1 here player=cy region=moor
+        14: +1 here player=bob region=moor
+        15: +1 here player=dee region=village
+        16: +1 here player=ann region=MOOR since=10
+        16: -1 here player=ann region=moor
+        16: +1 here player=bob region=MOOR since=14
+        16: -1 here player=bob region=moor
+        16: +1 here player=cy region=MOOR since=13
+        16: -1 here player=cy region=moor
+        16: +1 here player=dee region=VILLAGE since=15
+        16: -1 here player=dee region=village
+        17: +1 regions region=MOOR n=3
+        17: +1 regions region=VILLAGE n=1
+        18: +1 here player=dee region=MOOR since=18
+        18: -1 here player=dee region=VILLAGE since=15
+        18: -1 regions region=MOOR n=3
+        18: +1 regions region=MOOR n=4
+        18: -1 regions region=VILLAGE n=1
+        19: -1 brave_players player=ann region=moor score=1
+        19: -1 brave_regions region=moor n=1 score=1
+        20: -1 here player=ann region=MOOR since=10
+        20: -1 here player=bob region=MOOR since=14
+        20: -1 here player=cy region=MOOR since=13
+        20: -1 here player=dee region=MOOR since=18
+        20: -1 regions region=MOOR n=4
+    "#]]
+    .assert_eq(&golden.changes(&["here", "regions", "brave_players", "brave_regions"]));
     golden.check_laws();
 }
 
@@ -99,6 +156,17 @@ fn a_bound_in_world_time_follows_the_world_clock() {
         60 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["young", "old"]));
+    expect![[r#"
+        1: +1 young phase=dusk world_ms=71940000
+        12: +1 old phase=dusk world_ms=71940000
+        12: -1 young phase=dusk world_ms=71940000
+        14: -1 old phase=dusk world_ms=71940000
+        14: +1 young phase=dusk world_ms=71947800
+        43: -1 young phase=dusk world_ms=71947800
+        43: +1 young phase=dusk world_ms=71949600
+        49: +1 old phase=dusk world_ms=71949600
+        49: -1 young phase=dusk world_ms=71949600
+    "#]]
+    .assert_eq(&golden.changes(&["young", "old"]));
     golden.check_laws();
 }
