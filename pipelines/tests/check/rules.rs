@@ -83,7 +83,20 @@ fn views_and_columns_are_known() {
     );
     rule(
         "a: {trigger: {goes: {view: facts, where: {fact: mood, value: high}, existing: true}}, do: [{add: {fact: mood, by: 1}}]}\n",
-        expect![[""]],
+        expect![[r#"
+            error: rules/all.yaml:1:62: the column `value` is a number, not `high`
+              |
+            1 | a: {trigger: {goes: {view: facts, where: {fact: mood, value: high}, existing: true}}, do: [{add: {fact: mood, by: 1}}]}
+              |                                                              ^^^^
+            hint: compare it with a value of its own type
+
+            error: rules/all.yaml:1:79: rows that are there already have not gone or changed
+              |
+            1 | a: {trigger: {goes: {view: facts, where: {fact: mood, value: high}, existing: true}}, do: [{add: {fact: mood, by: 1}}]}
+              |                                                                               ^^^^
+            hint: use it with `appears` or `appears_or_changes`, or remove it
+
+        "#]],
     );
     rule(
         "a: {trigger: {every: {span: 0s, each: {view: contributions, where: {amount: 3}}}}, do: [{add: {fact: mood, by: 1}}]}\n",

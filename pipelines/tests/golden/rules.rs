@@ -111,7 +111,25 @@ told:
         20 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress", "grants"]));
+    expect![[r#"
+        1: +1 objective_progress scope=region holder=moor quest=tales stage=all objective=told instance=1 value=0 need=9 done=false hidden=false
+        1: +1 objective_progress scope=region holder=village quest=tales stage=all objective=told instance=1 value=0 need=9 done=false hidden=false
+        1: +1 quest_state scope=region holder=moor quest=tales instance=1 state=active stage=all since=1 deadline= completions=0
+        1: +1 quest_state scope=region holder=village quest=tales instance=1 state=active stage=all since=1 deadline= completions=0
+        11: +1 objective_progress scope=player holder=ann quest=hunt stage=all objective=wolves instance=1 value=0 need=2 done=false hidden=false
+        11: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=all since=11 deadline= completions=0
+        12: +1 grants grant=hunt/player:ann/1/hat/ann quest=hunt scope=player holder=ann instance=1 slot=hat player=ann item=hat amount=3 status=pending reason= tick=12
+        12: -1 objective_progress scope=player holder=ann quest=hunt stage=all objective=wolves instance=1 value=0 need=2 done=false hidden=false
+        12: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=all since=11 deadline= completions=0
+        12: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=12 deadline= completions=1
+        13: -1 objective_progress scope=region holder=village quest=tales stage=all objective=told instance=1 value=0 need=9 done=false hidden=false
+        13: +1 objective_progress scope=region holder=village quest=tales stage=all objective=told instance=1 value=5 need=9 done=false hidden=false
+        13: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=available stage= since=13 deadline= completions=1
+        13: -1 quest_state scope=player holder=ann quest=hunt instance=1 state=done stage= since=12 deadline= completions=1
+        14: +1 facts scope=player holder=ann fact=fame value=5 version=1 expires=
+        14: +1 facts scope=region holder=moor fact=alarm value=true version=1 expires=18
+        18: -1 facts scope=region holder=moor fact=alarm value=true version=1 expires=18
+    "#]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress", "grants"]));
     golden.check_laws();
 }
 

@@ -59,7 +59,7 @@ impl Checker<'_> {
                 if rows.existing {
                     let hint = "use it with `appears` or `appears_or_changes`, or remove it";
                     let spot = spot.key(name).key("existing");
-                    self.error(spot, format!("rows that are there have not `{name}`"), hint);
+                    self.error(spot, "rows that are there already have not gone or changed", hint);
                 }
                 (name, false)
             }
