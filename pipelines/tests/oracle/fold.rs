@@ -11,7 +11,7 @@ use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
 use super::counting::{settle, times};
-use super::offers::{next_stage, reset_after, reset_before, went};
+use super::offers::{next_stage, reset_after, went};
 use super::rows::shown;
 use super::{Effect, Grant, Held, Oracle, Progress, gated};
 
