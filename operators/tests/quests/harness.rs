@@ -307,6 +307,8 @@ impl World {
                 (PlayersIn::Weather(weather.clone()), GroupsIn::Weather(weather))
             }
             Given::Tags(tags) => {
+                // At a load it is told what an entity's tags are, not what they have been.
+                self.tags.retain(|other| other.entity != tags.entity);
                 self.tags.push(tags.clone());
                 players.iter_mut().for_each(|inputs| inputs.push(PlayersIn::Tags(tags.clone())));
                 groups.iter_mut().for_each(|inputs| inputs.push(GroupsIn::Tags(tags.clone())));

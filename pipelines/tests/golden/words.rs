@@ -649,7 +649,8 @@ fn deeds_are_kinds_of_events() {
     script.push_str("31 wait");
     let golden = Golden::new(&[("world.yaml", &world), ("quests/all.yaml", &quest)], &script);
     let story = golden.story(&[10, 20]);
-    for deed in DEEDS {
+    // With the last of them the quest is done, and its objectives are gone.
+    for deed in &DEEDS[..DEEDS.len() - 1] {
         assert!(story.contains(&format!(": {deed} 1/1 done")), "{deed}: {story}");
     }
     assert!(story.contains("30: quest q done"), "{story}");

@@ -123,7 +123,7 @@ pub struct Held {
     pub won: Vec<(String, Sym)>,
     /// The branches by which stages were done.
     pub branches: BTreeMap<String, String>,
-    /// How many times the open stage has been opened.
+    /// How many times the open stage has been opened; 0 when its completion was taken back.
     pub round: u32,
     /// The player whose event was the first to be credited.
     pub tapper: Option<Sym>,

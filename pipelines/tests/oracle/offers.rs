@@ -80,7 +80,7 @@ impl Oracle {
         held.completions -= 1;
         held.reopens = None;
         held.branches.clear();
-        (held.round, held.tapper, held.stage) = (1, None, 0);
+        (held.round, held.tapper, held.stage) = (0, None, 0);
         self.revoke_grants(tick, holder, quest, instance, def.rewards.on_revoke);
     }
 

@@ -54,7 +54,8 @@ impl Oracle {
             for (stage, branch) in &held.branches {
                 settled("branch", stage, json!(branch));
             }
-            if held.instance > 0 && def.stages.0[held.stage].1.times > 1 {
+            let round = def.stages.0.get(held.stage).is_some_and(|(_, stage)| stage.times > 1);
+            if held.instance > 0 && held.round > 0 && round {
                 settled("round", "round", json!(held.round));
             }
             if let Some(player) = held.tapper {
