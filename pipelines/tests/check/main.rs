@@ -234,8 +234,7 @@ other:
               |
             2 | titel: Wolves
               | ^^^^^
-            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
-            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards` or `effects`
+            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
 
             error: quests/wolves.yaml:3:10: unknown choice `partie`
               |
@@ -270,8 +269,7 @@ other:
                |
             10 | kill: {event: 5, cuont: 5}
                |                  ^^^^^
-            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `count`, `sum`, `distinct`, `max`, `of`, `optional`, `hidden_until`, `since`, `lifetime` or `moved_from`
-            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since` or `lifetime`
+            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since`, `lifetime` or `moved_from`
 
             error: quests/wolves.yaml:11:36: expected a whole number from 0 to 4294967295, found the number -3
                |
@@ -298,7 +296,7 @@ other:
                |
             17 | requires: {quests: {wolves: don}}
                |                             ^^^
-            hint: did you mean `done`? it may be `hidden`, `available`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
+            hint: did you mean `done`? it may be `hidden`, `available`, `offered`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
 
             error: quests/wolves.yaml:18:54: expected a name or a list of names
                |

@@ -176,10 +176,11 @@ fn credit_tapper_and_contributors_of_a_share() {
         "{to: {contributors: {percent: 25}}, slots: {a: {item: a}, b: {item: b, to: {tapper: {}}}}}",
     );
     expect![[r#"
-        13: +1 grants grant=feast/realm:golden/1/loot/ann quest=feast scope=realm holder=golden instance=1 slot=loot player=ann item=gem amount=1 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/loot/bob quest=feast scope=realm holder=golden instance=1 slot=loot player=bob item=coin amount=5 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/loot/cid quest=feast scope=realm holder=golden instance=1 slot=loot player=cid item=coin amount=5 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/loot/dan quest=feast scope=realm holder=golden instance=1 slot=loot player=dan item=gem amount=1 status=pending reason= tick=13
+        10: +1 quest_bindings scope=realm holder=golden quest=feast kind=tapper name=tapper instance=1 value=cid
+        13: +1 grants grant=feast/realm:golden/1/a/ann quest=feast scope=realm holder=golden instance=1 slot=a player=ann item=a amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/a/bob quest=feast scope=realm holder=golden instance=1 slot=a player=bob item=a amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/b/cid quest=feast scope=realm holder=golden instance=1 slot=b player=cid item=b amount=1 status=pending reason= tick=13
+        14: -1 quest_bindings scope=realm holder=golden quest=feast kind=tapper name=tapper instance=1 value=cid
     "#]].assert_eq(&golden.changes(&["grants", "quest_bindings"]));
     golden.check_laws();
 }
