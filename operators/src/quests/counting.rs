@@ -361,7 +361,9 @@ impl Adding<'_> {
         }
         let extra = open.extra.as_ref();
         // What was done before the stage opened again is credited, and counts no more.
-        let has = extra.and_then(|extra| extra.shares.get(&self.key)).map_or(0, |share| share.amount - share.before);
+        let has = extra
+            .and_then(|extra| extra.shares.get(&self.key))
+            .map_or(0, |share| share.amount - share.before);
         let added = i64::from(gained).min(i64::from(each) - has).max(0);
         if added > 0 && has + added >= i64::from(each) {
             open.counters[self.place].count += 1;

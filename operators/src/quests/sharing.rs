@@ -176,9 +176,8 @@ impl Core {
                 .then_with(|| a.player.cmp_text(b.player))
                 .then_with(|| a.hit.quest.cmp_text(b.hit.quest))
         });
-        let of_one = |a: &Spread, b: &Spread| {
-            a.player == b.player && a.hit.quest == b.hit.quest && a.order == b.order
-        };
+        let of_one =
+            |a: &Spread, b: &Spread| a.player == b.player && a.hit.quest == b.hit.quest && a.order == b.order;
         for event in spread.chunk_by(of_one) {
             let hits = event.iter().filter_map(|spread| self.spread_hit(spread));
             let mut hits: SmallVec<[Counted; 4]> = hits.collect();

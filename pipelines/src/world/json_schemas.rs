@@ -6,9 +6,9 @@ use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{ClimateDef, EntityDef, NpcDef, QuestDef, ScheduleDef, WorldDef};
 use worldflow_sources::recording::MapDef;
 
+use super::templates::TemplateDef;
 use crate::almanac::ObservedDef;
 use crate::scenario::ScenarioDef;
-use super::templates::TemplateDef;
 
 /// Every schema: the file's name and its text.
 #[must_use]

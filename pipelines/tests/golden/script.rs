@@ -117,7 +117,8 @@ impl Golden {
             let of_times = changes.iter().filter(|(view, _, _)| *view == catalog::OBJECTIVE_TIMES);
             let changed: Vec<(String, bool)> =
                 of_times.map(|(view, row, diff)| (named(*view, row), *diff > 0)).collect();
-            let over = changed.iter().filter(|(name, runs)| !runs && !changed.contains(&(name.clone(), true)));
+            let over =
+                changed.iter().filter(|(name, runs)| !runs && !changed.contains(&(name.clone(), true)));
             shown.extend(over.map(|(name, _)| format!("{name} runs no more")));
             shown.sort();
             lines.extend(shown.into_iter().map(|line| format!("{tick}: {line}\n")));

@@ -194,7 +194,8 @@ quest:
         701: prayers runs until=891
         850: prayers 2/3
         850: prayers runs until=1011
-    "#]].assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
+    "#]]
+    .assert_eq(&golden.story(&[1, 10, 120, 130, 400, 601, 700, 701, 720, 850]));
 }
 
 #[test]

@@ -41,22 +41,11 @@ pub(crate) const NOT_YET: &[&str] = &[
     "chance, by player and day",
     "least of every member",
     "share of the top players",
-    "branches of stages",
-    "templates with roles",
+    "roles bound at acceptance",
     "each member of a party on their own",
-    "offered",
     "turned in to an NPC",
-    "again monthly, by a cron line",
-    "pools: some of many each day",
     "since available",
     "since a date",
-    "party in range",
-    "contributors of at least a percentage",
-    "one of several",
-    "scaled by level",
-    "in proportion to contributions",
-    "to the top players",
-    "from a table, by chance",
 ];
 
 /// Every word, by section.
@@ -247,10 +236,19 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             word("optional", "{event: gain, optional: true}", "optional_and_hidden_objectives"),
             word("hidden until", "hidden_until: [hunt]", "optional_and_hidden_objectives"),
             word("exclusive choice, latched", "exclusive_group: path", "paths_exclude_each_other"),
-            not_yet("branches of stages"),
+            word(
+                "branches of stages",
+                "{event: kill, count: 2, branch: war}",
+                "branch_that_is_first_complete_wins_and_what_comes_after_it_follows",
+            ),
             word("repeat n", "times: 3", "a_stage_is_done_several_times"),
             word("set back", "reset_on: [{event: hurt}]", "a_reset_sets_one_objective_back"),
-            not_yet("templates with roles"),
+            word(
+                "templates with parameters",
+                "errand_wolf: {who: wolf, count: 2}",
+                "template_makes_quests_of_a_table",
+            ),
+            not_yet("roles bound at acceptance"),
         ],
     ),
     (
@@ -274,7 +272,7 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "requires: {facts: {fame: {at_least: 1}}}",
                 "an_instance_from_accept_to_turn_in",
             ),
-            not_yet("offered"),
+            word("offered", "accept: offered", "offered_is_accepted_or_declined"),
             word("accepted, active", "event quest.accept", "an_instance_from_accept_to_turn_in"),
             word("ready, turned in", "turn_in: manual", "an_instance_from_accept_to_turn_in"),
             word("failed", "fail_on: [{event: die}]", "what_fails_a_quest"),
@@ -293,12 +291,21 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "repeat: {daily: {at: '04:00', zone: UTC}}",
                 "again_each_day_and_counted_since_then",
             ),
-            not_yet("again monthly, by a cron line"),
-            not_yet("pools: some of many each day"),
+            word(
+                "again monthly, by a cron line",
+                "repeat: {monthly: {day: 1, at: '00:01', zone: UTC}}",
+                "repeat_monthly_and_by_a_calendar",
+            ),
+            word("pools: some of many each day", "pool: jobs", "pool_offers_k_of_n_to_all_and_draws_again"),
             word(
                 "level range",
                 "level: {at_least: 1, at_most: 3}",
                 "a_window_of_time_a_level_and_a_segment_open_a_quest",
+            ),
+            word(
+                "availability by the real calendar",
+                "window: {from: 1970-01-01 01:00, until: 1970-01-01 01:01, zone: Europe/Berlin, closes: true}",
+                "window_of_the_real_calendar",
             ),
             word(
                 "availability window",
@@ -320,14 +327,23 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
     (
         "Sharing",
         &[
+            word(
+                "who was the first to add to it",
+                "to: {tapper: {}}",
+                "credit_tapper_and_contributors_of_a_share",
+            ),
             word("who did it", "scope: party", "parties_keep_what_was_contributed_when_members_leave"),
-            not_yet("party in range"),
+            word("party in range", "credit: party_here", "credit_party_and_party_here"),
             word(
                 "contributors of at least so much",
                 "to: {contributors: {at_least: 2}}",
                 "contributors_are_rewarded_by_what_they_gave",
             ),
-            not_yet("contributors of at least a percentage"),
+            word(
+                "contributors of at least a percentage",
+                "to: {contributors: {percent: 25}}",
+                "credit_tapper_and_contributors_of_a_share",
+            ),
         ],
     ),
     (
@@ -357,11 +373,27 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "answer hunt/player:ann/1/cloak/ann delivered",
                 "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
             ),
-            not_yet("one of several"),
-            not_yet("scaled by level"),
-            not_yet("in proportion to contributions"),
-            not_yet("to the top players"),
-            not_yet("from a table, by chance"),
+            word(
+                "one of several",
+                "choice: {bow: {item: long_bow}, arrows: {item: arrow, amount: 20}}",
+                "reward_choice_of_one_is_chosen_at_the_turn_in",
+            ),
+            word(
+                "scaled by level",
+                "plus: {level: 5, objectives: {more: 3}}",
+                "reward_scaled_by_level_credit_and_objectives",
+            ),
+            word(
+                "in proportion to contributions",
+                "{item: gold, amount: 100, divided: true}",
+                "reward_proportional_is_divided_to_the_last_unit",
+            ),
+            word("to the top players", "to: {top: {through: 1}}", "reward_top_k_shares_a_rank_among_equals"),
+            word(
+                "from a table, by chance",
+                "table: {gem: {item: gem}, coins: {item: coin, amount: 5, weight: 2}, nothing: {weight: 2}}",
+                "reward_seeded_table_draws_for_each_player",
+            ),
         ],
     ),
 ];

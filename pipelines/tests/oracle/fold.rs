@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
-use worldflow_schemas::definitions::{
-    Accept, Effect as EffectDef, QuestDef, QuestState, Since, TurnIn,
-};
+use worldflow_schemas::definitions::{Accept, Effect as EffectDef, QuestDef, QuestState, Since, TurnIn};
 use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
