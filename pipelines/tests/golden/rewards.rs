@@ -94,7 +94,15 @@ dig:
         16 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants", "levels"]));
+    expect![[r#"
+        10: +1 grants grant=pay/player:ann/1/gold/ann quest=pay scope=player holder=ann instance=1 slot=gold player=ann item=gold amount=15 status=pending reason= tick=10
+        12: +1 grants grant=first/player:ann/1/experience/ann quest=first scope=player holder=ann instance=1 slot=experience player=ann item=experience amount=100 status=pending reason= tick=12
+        12: +1 levels player=ann level=2 experience=100 into_level=0 to_next=200
+        13: +1 grants grant=pay/player:ann/2/gold/ann quest=pay scope=player holder=ann instance=2 slot=gold player=ann item=gold amount=26 status=pending reason= tick=13
+        14: +1 grants grant=dig/realm:golden/1/ore/ann quest=dig scope=realm holder=golden instance=1 slot=ore player=ann item=ore amount=10 status=pending reason= tick=14
+        14: +1 grants grant=dig/realm:golden/1/ore/bob quest=dig scope=realm holder=golden instance=1 slot=ore player=bob item=ore amount=5 status=pending reason= tick=14
+        14: +1 grants grant=pay/player:bob/1/gold/bob quest=pay scope=player holder=bob instance=1 slot=gold player=bob item=gold amount=15 status=pending reason= tick=14
+    "#]].assert_eq(&golden.changes(&["grants", "levels"]));
     golden.check_laws();
 }
 
@@ -127,10 +135,23 @@ fn reward_proportional_is_divided_to_the_last_unit() {
         "{slots: {gold: {item: gold, amount: 100, divided: true}, few: {item: coin, amount: 2, divided: true}}}",
     );
     expect![[r#"
-        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=1 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/silver/bob quest=feast scope=realm holder=golden instance=1 slot=silver player=bob item=silver amount=1 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/silver/cid quest=feast scope=realm holder=golden instance=1 slot=silver player=cid item=silver amount=1 status=pending reason= tick=13
-        13: +1 grants grant=feast/realm:golden/1/silver/dan quest=feast scope=realm holder=golden instance=1 slot=silver player=dan item=silver amount=1 status=pending reason= tick=13
+        10: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=bob instance=1 amount=5
+        10: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=cid instance=1 amount=3
+        11: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player= instance=1 amount=2
+        11: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=dan instance=1 amount=3
+        12: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=6
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player= instance=1 amount=2
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=6
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=bob instance=1 amount=5
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=cid instance=1 amount=3
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=dan instance=1 amount=3
+        13: +1 grants grant=feast/realm:golden/1/few/ann quest=feast scope=realm holder=golden instance=1 slot=few player=ann item=coin amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/few/bob quest=feast scope=realm holder=golden instance=1 slot=few player=bob item=coin amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=33 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/bob quest=feast scope=realm holder=golden instance=1 slot=gold player=bob item=gold amount=28 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/cid quest=feast scope=realm holder=golden instance=1 slot=gold player=cid item=gold amount=17 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/dan quest=feast scope=realm holder=golden instance=1 slot=gold player=dan item=gold amount=17 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/eve quest=feast scope=realm holder=golden instance=1 slot=gold player=eve item=gold amount=5 status=pending reason= tick=13
     "#]].assert_eq(&golden.changes(&["contributions", "grants"]));
     golden.check_laws();
 }
@@ -140,7 +161,12 @@ fn reward_top_k_shares_a_rank_among_equals() {
     let golden = together(
         "{slots: {gold: {item: gold, to: {top: {through: 1}}}, silver: {item: silver, to: {top: {from: 2, through: 3}}}}}",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants"]));
+    expect![[r#"
+        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/bob quest=feast scope=realm holder=golden instance=1 slot=silver player=bob item=silver amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/cid quest=feast scope=realm holder=golden instance=1 slot=silver player=cid item=silver amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/silver/dan quest=feast scope=realm holder=golden instance=1 slot=silver player=dan item=silver amount=1 status=pending reason= tick=13
+    "#]].assert_eq(&golden.changes(&["grants"]));
     golden.check_laws();
 }
 
@@ -163,7 +189,12 @@ fn reward_seeded_table_draws_for_each_player() {
     let golden = together(
         "{slots: {loot: {table: {gem: {item: gem}, coins: {item: coin, amount: 5, weight: 2}, nothing: {weight: 2}}}}}",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["grants"]));
+    expect![[r#"
+        13: +1 grants grant=feast/realm:golden/1/loot/ann quest=feast scope=realm holder=golden instance=1 slot=loot player=ann item=gem amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/bob quest=feast scope=realm holder=golden instance=1 slot=loot player=bob item=coin amount=5 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/cid quest=feast scope=realm holder=golden instance=1 slot=loot player=cid item=coin amount=5 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/loot/dan quest=feast scope=realm holder=golden instance=1 slot=loot player=dan item=gem amount=1 status=pending reason= tick=13
+    "#]].assert_eq(&golden.changes(&["grants"]));
     golden.check_laws();
 }
 
