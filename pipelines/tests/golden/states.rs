@@ -599,6 +599,13 @@ daily:
         1440001 event kill player=ann
         1440010 wait
         ";
-    expect![[""]]
-        .assert_eq(&Golden::new(&files, script).story(&[1_439_990, 1_439_999, 1_440_000, 1_440_001]));
+    expect![[r#"
+        1439990: a 1/2
+        1439990: quest daily active stage=all
+        1439999: quest daily done
+        1440000: a 0/2
+        1440000: quest daily active stage=all
+        1440001: a 1/2
+    "#]]
+    .assert_eq(&Golden::new(&files, script).story(&[1_439_990, 1_439_999, 1_440_000, 1_440_001]));
 }

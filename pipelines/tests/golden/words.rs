@@ -65,7 +65,13 @@ fn last_is_the_latest_amount() {
         13 event finish player=ann score=9
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: score 3/5
+            11: score 4/5
+            12: score 0/5
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -80,7 +86,12 @@ fn min_is_the_best_time() {
         13 event finish player=ann seconds=90
         14 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: quest quest active stage=all
+            10: race 120/90
+            11: race 95/90
+            13: quest quest done
+        "#]],
     );
 }
 
@@ -155,7 +166,22 @@ quest:
         38000000 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.story(&[10, 1_440_000, 18_719_999, 18_720_000, 37_000_000]));
+    expect![[r#"
+        10: prayers 1/3
+        10: prayers runs until=10080000
+        10: quest quest active stage=all
+        1440000: prayers 2/3
+        1440000: prayers runs until=18720000
+        18720000: prayers 0/3
+        18720000: prayers runs no more
+        20000000: prayers 1/3
+        20000000: prayers runs until=36000000
+        30000000: prayers 2/3
+        30000000: prayers runs until=44640000
+        36100000: prayers runs no more
+        36100000: quest quest done
+    "#]]
+    .assert_eq(&golden.story(&[10, 1_440_000, 18_719_999, 18_720_000, 37_000_000]));
 }
 
 #[test]
@@ -220,7 +246,18 @@ siege:
         14 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.story(&[]));
+    expect![[r#"
+        9: red quest siege active stage=all
+        9: red stones 0/2
+        10: red stones 1/2
+        10: red stones credits ann with 3
+        11: red stones credits bob with 2
+        12: red stones credits cid with 1
+        13: grant of 10 experience to ann
+        13: grant of 10 experience to bob
+        13: red quest siege done
+    "#]]
+    .assert_eq(&golden.story(&[]));
 }
 
 #[test]
@@ -282,7 +319,11 @@ fn gathered_items_count_for_good() {
         12 event gain player=ann target=herb
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: herbs 2/3
+            10: quest quest active stage=all
+            12: quest quest done
+        "#]],
     );
 }
 
@@ -326,7 +367,14 @@ fn defeating_without_a_hit_begins_again_with_each_hit() {
         14 event kill player=ann target=boss
         15 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: fight 1/1 done
+            10: quest quest active stage=duel
+            10: win 0/1
+            11: fight 0/1
+            13: fight 1/1 done
+            14: quest quest done
+        "#]],
     );
 }
 
@@ -399,7 +447,19 @@ fn within_a_time_of_another_objective() {
         18 event visit player=ann target=cave
         19 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            9: plant 0/1
+            9: quest quest active stage=all
+            9: run 0/1
+            10: plant 1/1 done
+            10: run runs since=10 until=13
+            14: plant 0/1
+            14: run runs no more
+            15: plant 1/1 done
+            15: run runs since=15 until=18
+            18: quest quest done
+            18: run runs no more
+        "#]],
     );
 }
 
@@ -508,7 +568,14 @@ fn optional_and_hidden_objectives() {
         12 event visit player=ann
         13 wait
         ",
-        expect![[""]],
+        expect![[r#"
+            10: flee 0/1 hidden
+            10: hunt 0/1
+            10: loot 0/1
+            10: quest quest active stage=all
+            11: hunt 1/1 done
+            12: quest quest done
+        "#]],
     );
 }
 
