@@ -294,7 +294,7 @@ other:
                |
             17 | requires: {quests: {wolves: don}}
                |                             ^^^
-            hint: did you mean `done`? it may be `hidden`, `available`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
+            hint: did you mean `done`? it may be `hidden`, `available`, `offered`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
 
             error: quests/wolves.yaml:18:54: expected a name or a list of names
                |

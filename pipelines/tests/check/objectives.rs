@@ -225,11 +225,11 @@ fn what_comes_after_what_and_stays_how_long() {
         b: {event: kill, after: a}
 ",
         expect![[r#"
-            error: quests/wolves.yaml:5:14: `times: 0` is never done
+            error: quests/wolves.yaml:5:14: `times: 0` is done before it begins
               |
             5 | times: 0
               |        ^
-            hint: give at least 2, or remove it
+            hint: give at least 1
 
             error: quests/wolves.yaml:6:40: unknown region `medow`
               |
