@@ -162,11 +162,17 @@ impl ObjectivePlan {
             || self.lasting.is_some()
             || self.every.is_some()
             || self.precedes
-            || (self.after.is_some() && self.within.is_some())
+            || self.within.is_some()
     }
 
-    pub(super) fn is_by_world_day(&self) -> bool {
-        matches!(self.every, Some(EveryPlan::WorldDay))
+    /// With `holds`, and after no other: how long after the opening of the stage it can be done.
+    pub(super) fn open_for(&self) -> Option<Span> {
+        self.within.filter(|_| self.after.is_none())
+    }
+
+    /// Whether what time does to it is another if the clock runs otherwise.
+    pub(super) fn is_by_world_time(&self) -> bool {
+        matches!(self.every, Some(EveryPlan::WorldDay)) || self.open_for().is_some_and(|span| span.world)
     }
 }
 

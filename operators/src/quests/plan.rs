@@ -337,7 +337,7 @@ impl Plan {
             {
                 list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
             }
-            self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_day).then_some(ix));
+            self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_time).then_some(ix));
             for cond in plan.requires.iter().chain(&plan.fail_when).chain(holds) {
                 cond.visit(&mut |cond| match cond {
                     Cond::Hours(hours) => {

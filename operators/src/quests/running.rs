@@ -426,7 +426,9 @@ fn next_pass(open: &Instance, stage: &StagePlan, context: &Context) -> Option<Ti
         let own = own.and_then(|(_, _, until)| until);
         let own = own.filter(|until| objective.lasting.is_none() || *until > context.now);
         let own = own.map(|until| until.max(context.now + 1));
-        own.into_iter().chain(late.map(|(_, until)| until.saturating_add(1).max(context.now + 1))).min()
+        let late = late.map(|(_, until)| until.saturating_add(1).max(context.now + 1));
+        let over = objective.open_for().map(|span| open.stage_opened.saturating_add(context.ticks(span)) + 1);
+        own.into_iter().chain(late).chain(over.filter(|tick| *tick > context.now)).min()
     };
     open.counters.iter().zip(&stage.objectives).filter_map(next).min()
 }

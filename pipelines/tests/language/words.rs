@@ -41,7 +41,7 @@ pub(crate) const NOT_YET: &[&str] = &[
     "chance, by player and day",
     "least of every member",
     "share of the top players",
-    "templates with roles",
+    "roles bound at acceptance",
     "each member of a party on their own",
     "turned in to an NPC",
     "since available",
@@ -243,7 +243,12 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             ),
             word("repeat n", "times: 3", "a_stage_is_done_several_times"),
             word("set back", "reset_on: [{event: hurt}]", "a_reset_sets_one_objective_back"),
-            not_yet("templates with roles"),
+            word(
+                "templates with parameters",
+                "errand_wolf: {who: wolf, count: 2}",
+                "template_makes_quests_of_a_table",
+            ),
+            not_yet("roles bound at acceptance"),
         ],
     ),
     (
@@ -294,6 +299,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "a_window_of_time_a_level_and_a_segment_open_a_quest",
             ),
             word(
+                "availability by the real calendar",
+                "window: {from: 1970-01-01 01:00, until: 1970-01-01 01:01, zone: Europe/Berlin, closes: true}",
+                "window_of_the_real_calendar",
+            ),
+            word(
                 "availability window",
                 "requires: {hours: '19:57-20:03', level: {at_least: 1, at_most: 3}, facts: {segment: b}}",
                 "a_window_of_time_a_level_and_a_segment_open_a_quest",
@@ -313,6 +323,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
     (
         "Sharing",
         &[
+            word(
+                "who was the first to add to it",
+                "to: {tapper: {}}",
+                "credit_tapper_and_contributors_of_a_share",
+            ),
             word("who did it", "scope: party", "parties_keep_what_was_contributed_when_members_leave"),
             word("party in range", "credit: party_here", "credit_party_and_party_here"),
             word(

@@ -232,7 +232,12 @@ impl Oracle {
             for place in 0..stage.objectives.len() {
                 let until = self.times(held, stage, place).and_then(|(_, _, until)| until);
                 let follows = self.follows(stage, &held.objectives, place).map(|(_, until)| until);
-                ticks.extend(until.into_iter().chain(follows).flat_map(|until| [until, until + 1]));
+                let def = &stage.objectives.0[place].1;
+                let within = def.within.filter(|_| def.holds.is_some() && def.after.is_none());
+                let over = within.map(|span| held.stage_opened + self.clock.ticks(span));
+                ticks.extend(
+                    until.into_iter().chain(follows).chain(over).flat_map(|until| [until, until + 1]),
+                );
             }
         }
         for at in ticks.into_iter().filter(|at| *at > tick) {

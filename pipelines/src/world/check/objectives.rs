@@ -205,10 +205,6 @@ impl Checker<'_> {
     }
 
     fn check_follows(&mut self, stage: &StageDef, id: &str, objective: &ObjectiveDef, spot: Spot<'_>) {
-        if objective.holds.is_some() && objective.within.is_some() && objective.after.is_none() {
-            let hint = "it goes with `after`; give the quest a `deadline`, or write `for: 5m` for how long it must hold";
-            self.error(spot.name("within"), "`within` of a condition that comes after nothing", hint);
-        }
         let Some(other) = &objective.after else { return };
         if objective.within.is_some()
             && stage.objectives.get(other).is_some_and(|other| !other.since.is_accept())
