@@ -4,10 +4,10 @@
 //! The graph is the tiny one of the engine's tests. What a view may be made of is tested where that is planned.
 
 #[path = "../../../sinks/tests/support/postgres.rs"]
-#[allow(dead_code, reason = "this test uses its part")]
+#[allow(dead_code, unreachable_pub, reason = "this test uses its part")]
 mod postgres;
 #[path = "../../../engine/tests/engine/tiny.rs"]
-#[allow(dead_code, reason = "this test uses its part")]
+#[allow(dead_code, unreachable_pub, reason = "this test uses its part")]
 mod tiny;
 
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ use prost::Message as _;
 use worldflow_engine::view_store::ViewStore;
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
+use worldflow_schemas::catalog::Catalog;
 
 use super::access::Wanted;
 use super::frames::{self, Incoming};
@@ -120,7 +121,7 @@ impl World {
                 }
             }
             ClientFrame::Subscribe(subscribe) => {
-                let view = super::access::view(&self.claims, &subscribe.view);
+                let view = super::access::view(&self.claims, &Catalog::built_in(), &subscribe.view);
                 let wanted = view.and_then(|view| Wanted::new(&self.claims, view, &subscribe.r#where));
                 self.note(&wanted);
             }
