@@ -45,7 +45,7 @@ pub(super) fn bound(ast: &ast::Expr, resolver: &mut Resolver<'_>) -> Result<Opti
     let typed = if typed.kind == Kind::Null {
         typed.to(Kind::Time, resolver.tick_ms)?
     } else {
-        typed.as_moment(resolver.tick_ms)?
+        typed.into_moment(resolver.tick_ms)?
     };
     let clocks = if world {
         (Kind::World, "world_now()", "world times such as `world_ms`")

@@ -85,13 +85,13 @@ impl Resolver<'_> {
         let mut next = || given.next().ok_or_else(|| SqlError::at(span, "a value is missing", ""));
         match function {
             Function::Abs | Function::Sign | Function::Floor | Function::Ceil => {
-                let number = next()?.as_number()?;
+                let number = next()?.into_number()?;
                 let kind = if function == Function::Abs { number.kind } else { Kind::Int };
                 made(vec![number], kind, false)
             }
             Function::Round => {
-                let number = next()?.as_number()?;
-                let (kind, places) = (number.kind, given.next().map(Typed::as_int).transpose()?);
+                let number = next()?.into_number()?;
+                let (kind, places) = (number.kind, given.next().map(Typed::into_int).transpose()?);
                 made([number].into_iter().chain(places).collect(), kind, false)
             }
             Function::Greatest | Function::Least | Function::Coalesce => {
@@ -105,7 +105,7 @@ impl Resolver<'_> {
                 made(all, kind, true)
             }
             Function::Length | Function::Position | Function::StartsWith => {
-                let texts = given.map(Typed::as_text).collect::<Result<Vec<_>>>()?;
+                let texts = given.map(Typed::into_text).collect::<Result<Vec<_>>>()?;
                 made(texts, if function == Function::StartsWith { Kind::Bool } else { Kind::Int }, false)
             }
             Function::Lower
@@ -114,20 +114,20 @@ impl Resolver<'_> {
             | Function::Ltrim
             | Function::Rtrim
             | Function::Replace => made(
-                given.map(Typed::as_text).collect::<Result<Vec<_>>>()?,
+                given.map(Typed::into_text).collect::<Result<Vec<_>>>()?,
                 Kind::Text,
                 function == Function::Replace,
             ),
             Function::Concat => concat(given.collect(), span),
             Function::Substr => {
-                let mut all = vec![next()?.as_text()?];
+                let mut all = vec![next()?.into_text()?];
                 for number in given {
-                    all.push(number.as_int()?);
+                    all.push(number.into_int()?);
                 }
                 made(all, Kind::Text, false)
             }
             Function::Bin => {
-                let (moment, length) = (next()?.as_moment(self.tick_ms)?, next()?);
+                let (moment, length) = (next()?.into_moment(self.tick_ms)?, next()?);
                 constant_span(&length, "tumble")?;
                 let kind = moment.kind;
                 made(vec![moment, length], kind, false)
@@ -231,7 +231,7 @@ impl Resolver<'_> {
         span: Span,
     ) -> Result<Aggregate> {
         let filter =
-            filter.map(|filter| self.expr(filter)?.as_truth()).transpose()?.map(|filter| filter.expr);
+            filter.map(|filter| self.expr(filter)?.into_truth()).transpose()?.map(|filter| filter.expr);
         let [expr] = arguments.exprs[..] else {
             let of = Expr::Literal(Value::Bool(true));
             return Ok(Aggregate { call: Call::CountRows, of, kind: Kind::Bool, distinct: false, filter });
@@ -239,7 +239,7 @@ impl Resolver<'_> {
         let mut of = self.expr(expr)?;
         match call {
             Call::Sum if of.kind == Kind::Span => {}
-            Call::Sum | Call::Avg => of = of.as_number()?,
+            Call::Sum | Call::Avg => of = of.into_number()?,
             Call::Min | Call::Max if matches!(of.kind, Kind::Any | Kind::Null) => {
                 return Err(SqlError::at(
                     span,
@@ -262,7 +262,7 @@ impl Resolver<'_> {
                 "write hop(at, INTERVAL '1 minute', INTERVAL '10 minutes')",
             ));
         };
-        let moment = self.expr(moment)?.as_moment(self.tick_ms)?;
+        let moment = self.expr(moment)?.into_moment(self.tick_ms)?;
         let (slide_ms, size_ms) =
             (constant_span(&self.expr(slide)?, "hop")?, constant_span(&self.expr(size)?, "hop")?);
         if size_ms % slide_ms != 0 || size_ms / slide_ms > MAX_WINDOWS {
@@ -342,17 +342,13 @@ pub(super) fn ordered(typed: Typed, by: &ast::OrderByExpr) -> Result<Order> {
     if by.with_fill.is_some() || matches!(typed.kind, Kind::Any | Kind::Null) {
         return Err(SqlError::at(typed.span, "there is no such order", "order by numbers, texts or times"));
     }
-    let (ascending, nulls_first) = match &by.options {
-        ast::OrderByOptions { sort, nulls_first } => (
-            match sort {
-                None | Some(ast::OrderBySort::Asc) => true,
-                Some(ast::OrderBySort::Desc) => false,
-                Some(_) => {
-                    return Err(SqlError::at(typed.span, "there is no such order", "write ASC or DESC"));
-                }
-            },
-            *nulls_first,
-        ),
+    let ast::OrderByOptions { sort, nulls_first } = &by.options;
+    let ascending = match sort {
+        None | Some(ast::OrderBySort::Asc) => true,
+        Some(ast::OrderBySort::Desc) => false,
+        Some(_) => {
+            return Err(SqlError::at(typed.span, "there is no such order", "write ASC or DESC"));
+        }
     };
     let descending = !ascending;
     Ok(Order { of: typed.expr, kind: typed.kind, descending, nulls_first: nulls_first.unwrap_or(descending) })
@@ -360,7 +356,7 @@ pub(super) fn ordered(typed: Typed, by: &ast::OrderByExpr) -> Result<Order> {
 
 /// Texts one after the other; NULL if any is.
 pub(super) fn concat(all: Vec<Typed>, span: Span) -> Result<Typed> {
-    let all = all.into_iter().map(Typed::as_text).collect::<Result<Vec<_>>>()?;
+    let all = all.into_iter().map(Typed::into_text).collect::<Result<Vec<_>>>()?;
     let nullable = all.iter().any(|typed| typed.nullable);
     let arguments = all.into_iter().map(|typed| typed.expr).collect();
     Ok(Typed { expr: Expr::Call(Function::Concat, arguments), kind: Kind::Text, nullable, span })

@@ -167,7 +167,7 @@ impl Planner<'_> {
             let (left, right) = (resolver.expr(left)?, resolver.expr(right)?);
             return equality(left, right, self.tick_ms);
         }
-        let expr = resolver.expr(ast)?.as_truth()?.expr;
+        let expr = resolver.expr(ast)?.into_truth()?.expr;
         Ok(Condition { columns: expr.columns(), expr, equal: None, bound: None, span })
     }
 }

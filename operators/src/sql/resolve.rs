@@ -136,13 +136,13 @@ impl<'a> Resolver<'a> {
     fn test(&mut self, ast: &ast::Expr, span: Span) -> Result<Typed> {
         let is_null = |typed: Typed| Typed::truth(Expr::IsNull(Box::new(typed.expr)), false, span);
         let is = |typed: Typed, wanted| {
-            Ok(Typed::truth(Expr::Is(Box::new(typed.as_truth()?.expr), wanted), false, span))
+            Ok(Typed::truth(Expr::Is(Box::new(typed.into_truth()?.expr), wanted), false, span))
         };
         match ast {
             ast::Expr::IsNull(inner) => Ok(is_null(self.expr(inner)?)),
             ast::Expr::IsNotNull(inner) => Ok(not(is_null(self.expr(inner)?))),
-            ast::Expr::IsUnknown(inner) => Ok(is_null(self.expr(inner)?.as_truth()?)),
-            ast::Expr::IsNotUnknown(inner) => Ok(not(is_null(self.expr(inner)?.as_truth()?))),
+            ast::Expr::IsUnknown(inner) => Ok(is_null(self.expr(inner)?.into_truth()?)),
+            ast::Expr::IsNotUnknown(inner) => Ok(not(is_null(self.expr(inner)?.into_truth()?))),
             ast::Expr::IsTrue(inner) => is(self.expr(inner)?, true),
             ast::Expr::IsFalse(inner) => is(self.expr(inner)?, false),
             ast::Expr::IsNotTrue(inner) => Ok(not(is(self.expr(inner)?, true)?)),
@@ -229,8 +229,8 @@ impl<'a> Resolver<'a> {
     fn unary(&mut self, op: UnaryOperator, inner: &ast::Expr, span: Span) -> Result<Typed> {
         let inner = self.expr(inner)?;
         match op {
-            UnaryOperator::Not => Ok(not(Typed { span, ..inner.as_truth()? })),
-            UnaryOperator::Plus => inner.as_number(),
+            UnaryOperator::Not => Ok(not(Typed { span, ..inner.into_truth()? })),
+            UnaryOperator::Plus => inner.into_number(),
             UnaryOperator::Minus => {
                 if let Expr::Literal(Value::Int(n) | Value::Dec(n)) = inner.expr {
                     let n = n.checked_neg().ok_or_else(|| too_large(span))?;
@@ -281,7 +281,7 @@ impl<'a> Resolver<'a> {
         }
         match op {
             BinaryOperator::And | BinaryOperator::Or => {
-                let (left, right) = (left.as_truth()?, right.as_truth()?);
+                let (left, right) = (left.into_truth()?, right.into_truth()?);
                 let nullable = left.nullable || right.nullable;
                 let make = if *op == BinaryOperator::And { Expr::And } else { Expr::Or };
                 Ok(Typed::truth(make(Box::new(left.expr), Box::new(right.expr)), nullable, span))
@@ -332,7 +332,7 @@ impl<'a> Resolver<'a> {
             let condition = self.expr(&when.condition)?;
             conditions.push(match &operand {
                 Some(operand) => compared(Comparison::Equal, operand.clone(), condition, self.tick_ms)?,
-                None => condition.as_truth()?,
+                None => condition.into_truth()?,
             });
             results.push(self.expr(&when.result)?);
         }
@@ -407,7 +407,7 @@ impl<'a> Resolver<'a> {
         escape: Option<&ast::Expr>,
         span: Span,
     ) -> Result<Typed> {
-        let (text, pattern) = (self.expr(text)?.as_text()?, self.expr(pattern)?.as_text()?);
+        let (text, pattern) = (self.expr(text)?.into_text()?, self.expr(pattern)?.into_text()?);
         let escape = match escape {
             None => None,
             Some(escape) => match self.expr(escape)?.expr {

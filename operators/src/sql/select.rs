@@ -169,7 +169,7 @@ fn grouped(
     (resolver.top, resolver.hop) = (Some(resolver.top.take().flatten()), resolver.hop.take());
     let top = resolver.top.take();
     let having =
-        having.map(|having| resolver.expr(having)?.as_truth()).transpose()?.map(|having| having.expr);
+        having.map(|having| resolver.expr(having)?.into_truth()).transpose()?.map(|having| having.expr);
     resolver.top = top;
     Ok((typed, having))
 }

@@ -36,7 +36,7 @@ impl Typed {
     }
 
     /// The truth it is.
-    pub(super) fn as_truth(self) -> Result<Typed> {
+    pub(super) fn into_truth(self) -> Result<Typed> {
         match self.kind {
             Kind::Bool => Ok(self),
             Kind::Null => Ok(Typed { kind: Kind::Bool, ..self }),
@@ -48,7 +48,7 @@ impl Typed {
     }
 
     /// The text it is.
-    pub(super) fn as_text(self) -> Result<Typed> {
+    pub(super) fn into_text(self) -> Result<Typed> {
         match self.kind {
             _ if self.kind.is_text() => Ok(self),
             Kind::Null => Ok(Typed { kind: Kind::Text, ..self }),
@@ -61,7 +61,7 @@ impl Typed {
     }
 
     /// The whole number it is.
-    pub(super) fn as_int(self) -> Result<Typed> {
+    pub(super) fn into_int(self) -> Result<Typed> {
         match self.kind {
             Kind::Int => Ok(self),
             Kind::Null => Ok(Typed { kind: Kind::Int, ..self }),
@@ -73,7 +73,7 @@ impl Typed {
     }
 
     /// A number, of its own kind.
-    pub(super) fn as_number(self) -> Result<Typed> {
+    pub(super) fn into_number(self) -> Result<Typed> {
         match self.kind {
             Kind::Int | Kind::Dec => Ok(self),
             Kind::Null => Ok(Typed { kind: Kind::Int, ..self }),
@@ -85,7 +85,7 @@ impl Typed {
     }
 
     /// The moment it is, in milliseconds; ticks are of `tick_ms`.
-    pub(super) fn as_moment(self, tick_ms: u32) -> Result<Typed> {
+    pub(super) fn into_moment(self, tick_ms: u32) -> Result<Typed> {
         match self.kind {
             Kind::Time | Kind::World => Ok(self),
             Kind::Tick => Ok(self.cast(Cast::TickToTime(tick_ms), Kind::Time)),
@@ -109,7 +109,7 @@ impl Typed {
                     None => Ok(self.cast(Cast::IntToDec, kind)),
                 }
             }
-            (Kind::Tick, Kind::Time) => self.as_moment(tick_ms),
+            (Kind::Tick, Kind::Time) => self.into_moment(tick_ms),
             (own, wanted) if own.is_text() && wanted.is_text() => {
                 let id = match &self.expr {
                     Expr::Literal(value) if wanted == Kind::Id => value.as_str().and_then(Sym::try_new),
@@ -243,17 +243,17 @@ pub(super) fn reckoned(arithmetic: Arithmetic, left: Typed, right: Typed, tick_m
     let add_or_subtract = matches!(arithmetic, Arithmetic::Add | Arithmetic::Subtract);
     match (left.kind, right.kind) {
         (moment, Kind::Span) if moment.is_moment() && add_or_subtract => {
-            let left = left.as_moment(tick_ms)?;
+            let left = left.into_moment(tick_ms)?;
             let kind = left.kind;
             make(left, right, kind)
         }
         (Kind::Span, moment) if moment.is_moment() && arithmetic == Arithmetic::Add => {
-            let right = right.as_moment(tick_ms)?;
+            let right = right.into_moment(tick_ms)?;
             let kind = right.kind;
             make(left, right, kind)
         }
         (first, second) if first.is_moment() && second.is_moment() && arithmetic == Arithmetic::Subtract => {
-            let (left, right) = (left.as_moment(tick_ms)?, right.as_moment(tick_ms)?);
+            let (left, right) = (left.into_moment(tick_ms)?, right.into_moment(tick_ms)?);
             let (left, right, _) = unify(left, right, tick_ms)?;
             make(left, right, Kind::Span)
         }
@@ -268,7 +268,7 @@ pub(super) fn reckoned(arithmetic: Arithmetic, left: Typed, right: Typed, tick_m
             "to a time add a span: `since + INTERVAL '10 minutes'`; CAST(... AS INTEGER) gives its number",
         )),
         _ => {
-            let (left, right, kind) = unify(left.as_number()?, right.as_number()?, tick_ms)?;
+            let (left, right, kind) = unify(left.into_number()?, right.into_number()?, tick_ms)?;
             make(left, right, kind)
         }
     }

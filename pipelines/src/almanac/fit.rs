@@ -160,7 +160,6 @@ fn temperatures(hours: &[&Observed]) -> (f64, f64) {
 }
 
 /// The weights of what follows, so that every state is entered as often as it was.
-#[expect(clippy::cast_precision_loss, reason = "a count of runs")]
 fn weights(names: &[&str], runs: &[Run], season: &str) -> Vec<f64> {
     let place = |state: &str| names.iter().position(|name| *name == state);
     let (mut left, mut entered) = (vec![0.0; names.len()], vec![0.0; names.len()]);

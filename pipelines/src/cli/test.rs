@@ -92,7 +92,7 @@ fn line(verdict: &Verdict, before: Option<&Verdict>) -> String {
 
 /// What is wrong with scenarios that could not be run, why others failed, and how many of each.
 fn summary(verdicts: &[Verdict], problems: &Problems) -> String {
-    let mut text = format!("\n{problems}");
+    let mut text = if verdicts.is_empty() { problems.to_string() } else { format!("\n{problems}") };
     for failure in verdicts.iter().filter_map(|verdict| verdict.failure.as_ref()) {
         let _ = writeln!(text, "error: {failure}\n");
     }

@@ -31,7 +31,7 @@ elder: {kind: npc}
 merchant: {kind: npc}
 ";
 
-fn files<'a>(quests: &'a str) -> Vec<(&'a str, &'a str)> {
+fn files(quests: &str) -> Vec<(&str, &str)> {
     vec![("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("quests/all.yaml", quests)]
 }
 

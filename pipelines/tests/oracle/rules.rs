@@ -206,7 +206,7 @@ impl Oracle {
                     .filter(|((view, _), row)| **view == *rows.view && passes(view, row, &rows.filter));
                 let there = there.map(|((view, _), row)| Fired {
                     rule: rule.clone(),
-                    view: *view,
+                    view,
                     row: row.clone(),
                     has_cause: false,
                 });
@@ -251,7 +251,7 @@ impl Oracle {
                         Some(each) => {
                             for ((view, _), row) in &self.rules.shown {
                                 if **view == *each.view && passes(view, row, &each.filter) {
-                                    fire(*view, row, false);
+                                    fire(view, row, false);
                                 }
                             }
                         }

@@ -389,7 +389,7 @@ impl Queries {
         let kinds: Vec<Kind> = (0..1 + self.dice.below(3))
             .map(|_| [Kind::Int, Kind::Text, Kind::Bool, Kind::Dec][self.dice.below(4)])
             .collect();
-        let mut side = |queries: &mut Queries| {
+        let side = |queries: &mut Queries| {
             let from = queries.from(1);
             let items = kinds.iter().enumerate().map(|(place, kind)| {
                 let item = Expressions::new(&mut queries.dice, &from.columns).of(*kind, 1);
@@ -480,7 +480,7 @@ impl Queries {
         let theirs = format!("(({at} / 100 - ({at} % 100 < 0)) * 100 - h.k * 100)");
         let window = Both::of(format!("hop({at}, INTERVAL '100 ms', INTERVAL '300 ms')"), theirs);
         let windows =
-            Both::of("", format!("(SELECT 0 AS k UNION ALL SELECT 1 UNION ALL SELECT 2) AS h JOIN "));
+            Both::of("", "(SELECT 0 AS k UNION ALL SELECT 1 UNION ALL SELECT 2) AS h JOIN ".to_owned());
         let there = Both::of("", format!("{at} IS NOT NULL AND "));
         Both::filled(
             &format!(
