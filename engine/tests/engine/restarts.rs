@@ -77,9 +77,9 @@ async fn a_realm_has_begun_with_its_first_durable_tick() {
         let snapshots = SnapshotConfig { at_close: false, ..SnapshotConfig::default() };
         let opened =
             open(RealmConfig { snapshots, ..config_in(folder.path()) }, graph()).await.expect("opens");
-        opened.close().await.expect("closes");
         assert!(folder.path().join("journal").exists());
         assert!(!has_begun(folder.path()), "nothing was journaled");
+        opened.close().await.expect("closes");
         let snapshots = SnapshotConfig { at_close, ..SnapshotConfig::default() };
         let running =
             open(RealmConfig { snapshots, ..config_in(folder.path()) }, graph()).await.expect("opens");
