@@ -8,5 +8,6 @@ mod rules;
 mod script;
 mod sql_views;
 mod states;
+mod undone;
 mod words;
 mod worlds;
