@@ -65,6 +65,30 @@ duty:
         16 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["contributions", "grants", "objective_progress", "quest_bindings"]));
+    expect![[r#"
+        1: +1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=0 need=2 done=false hidden=false
+        1: +1 quest_bindings scope=realm holder=golden quest=duty kind=round name=round instance=1 value=1
+        10: +1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=ann instance=1 amount=2
+        10: -1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=0 need=2 done=false hidden=false
+        10: +1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=1 need=2 done=false hidden=false
+        11: +1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=bob instance=1 amount=2
+        11: -1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=1 need=2 done=false hidden=false
+        11: +1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=2 need=2 done=true hidden=false
+        12: -1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=ann instance=1 amount=2
+        12: +1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=ann instance=1 amount=3
+        12: +1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=0 need=2 done=false hidden=false
+        12: -1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=2 need=2 done=true hidden=false
+        12: -1 quest_bindings scope=realm holder=golden quest=duty kind=round name=round instance=1 value=1
+        12: +1 quest_bindings scope=realm holder=golden quest=duty kind=round name=round instance=1 value=2
+        13: -1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=bob instance=1 amount=2
+        13: +1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=bob instance=1 amount=4
+        13: -1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=0 need=2 done=false hidden=false
+        13: +1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=1 need=2 done=false hidden=false
+        14: -1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=ann instance=1 amount=3
+        14: -1 contributions scope=realm holder=golden quest=duty stage=watch objective=each player=bob instance=1 amount=4
+        14: +1 grants grant=duty/realm:golden/1/pay/ann quest=duty scope=realm holder=golden instance=1 slot=pay player=ann item=gold amount=4 status=pending reason= tick=14
+        14: +1 grants grant=duty/realm:golden/1/pay/bob quest=duty scope=realm holder=golden instance=1 slot=pay player=bob item=gold amount=4 status=pending reason= tick=14
+        14: -1 objective_progress scope=realm holder=golden quest=duty stage=watch objective=each instance=1 value=1 need=2 done=false hidden=false
+    "#]].assert_eq(&golden.changes(&["contributions", "grants", "objective_progress", "quest_bindings"]));
     golden.check_laws();
 }
