@@ -1,6 +1,7 @@
 //! Definitions that are edited while the binary runs: planned, applied, refused, watched; as `docs/edits.md` shows.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -210,7 +211,8 @@ async fn until_revision(server: &Server, number: usize) -> Vec<Value> {
             if rows.len() >= number {
                 return rows;
             }
-            tokio::task::yield_now().await;
+            // The server bounds how often one may ask.
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(DEADLINE, rows).await.expect("the folder is watched")
