@@ -107,14 +107,20 @@ impl Flush {
 
     /// Brings the tables to the realm's present tick. After an error the connection is of no use.
     pub(super) async fn run(&mut self, connection: &mut Connection) -> Result<Flushed, SqlError> {
-        self.shape(connection).await?;
-        let name = self.realm.name.as_str();
-        let begun = async {
-            connection.begin(name).await?;
-            connection.frontiers(name).await
+        let (to, plans) = loop {
+            self.shape(connection).await?;
+            let begun = async {
+                connection.begin(self.realm.name.as_str()).await?;
+                connection.frontiers(self.realm.name.as_str()).await
+            };
+            let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
+            if let Some(planned) = self.plan(&frontiers).await? {
+                break planned;
+            }
+            // Nothing has been written.
+            connection.commit().await?;
         };
-        let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
-        let (to, plans) = self.plan(&frontiers).await?;
+        let name = self.realm.name.as_str();
         trace!(target: PHASE, "flush begins");
         let written: Vec<ViewId> = plans.iter().map(|(view, _)| *view).collect();
         let writing = async {
@@ -153,11 +159,12 @@ impl Flush {
     }
 
     /// Decides for each view what is to be done, all of them at one tick. Off the runtime's threads:
-    /// a reconciliation looks at every row.
+    /// a reconciliation looks at every row. `None` when the catalog has changed since the tables were shaped: at the
+    /// tick that would be written there are other views.
     async fn plan(
         &self,
         frontiers: &FxHashMap<String, Frontier>,
-    ) -> Result<(Progress, Vec<(ViewId, Plan)>), SqlError> {
+    ) -> Result<Option<(Progress, Vec<(ViewId, Plan)>)>, SqlError> {
         let mut progress = self.realm.progress.clone();
         let views = self.shaped.as_ref().map_or(&[][..], |shaped| &shaped.views);
         let from: Vec<(ViewId, Option<Tick>)> = views
@@ -172,6 +179,11 @@ impl Flush {
         let stored = ours.map(|frontier| frontier.tick).max().unwrap_or(0);
         loop {
             let to = *progress.borrow_and_update();
+            // A tick's catalog is there before the tick is.
+            let catalog = self.realm.views.catalog();
+            if !self.shaped.as_ref().is_some_and(|shaped| Arc::ptr_eq(&shaped.catalog, &catalog)) {
+                return Ok(None);
+            }
             if to.tick < stored {
                 return Err(SqlError::Behind { stored, tick: to.tick });
             }
@@ -193,7 +205,7 @@ impl Flush {
                 there.map(plan).collect::<Option<Vec<_>>>()
             });
             match planned.await.expect("planning neither panics nor is cancelled") {
-                Some(plans) => return Ok((to, plans)),
+                Some(plans) => return Ok(Some((to, plans))),
                 // The store has moved on too far; so has the realm, or it is about to.
                 None if progress.changed().await.is_err() => {
                     return Err(SqlError::Behind { stored, tick: to.tick });
