@@ -54,20 +54,22 @@ fn every_field_is_read() {
 #[test]
 fn every_requirement_is_an_objective() {
     let player = "Requirements of players' quests";
-    for (types, kinds) in [
-        (&["flag"], &["flag", "flag `acquired_…`"][..]),
+    let asked: [(&[&str], &[&str]); 4] = [
+        (&["flag"], &["flag", "flag `acquired_…`"]),
         (&["counter"], &["counter"]),
         (&["make"], &["make"]),
         (&["item"], &["item"]),
-    ] {
+    ];
+    for (types, kinds) in asked {
         assert_eq!(rows(player, kinds), requirements("player_quest", types), "{types:?}");
     }
     let project = "Requirements of projects";
-    for (types, kinds) in [
-        (&["item"], &["item"][..]),
+    let asked: [(&[&str], &[&str]); 3] = [
+        (&["item"], &["item"]),
         (&["currants"], &["currants"]),
         (&["work"], &["work", "work that needs a skill"]),
-    ] {
+    ];
+    for (types, kinds) in asked {
         assert_eq!(rows(project, kinds), requirements("group_project", types), "{types:?}");
     }
     let all: u64 =
@@ -118,14 +120,15 @@ fn every_condition_and_every_reward_is_there() {
         let all = all.flat_map(|row| [&row["rewards"], &row["performance_rewards"]]);
         all.map(move |rewards| entries(&rewards[name])).sum::<u64>()
     };
-    for (kinds, names) in [
-        (&["xp", "xp of the best"][..], &["xp"][..]),
+    let all: [(&[&str], &[&str]); 6] = [
+        (&["xp", "xp of the best"], &["xp"]),
         (&["currants, mood, energy"], &["currants", "mood", "energy"]),
         (&["favor"], &["favor"]),
         (&["items"], &["items"]),
         (&["recipes"], &["recipes"]),
         (&["drop tables"], &["drop_table"]),
-    ] {
+    ];
+    for (kinds, names) in all {
         let there: u64 = names.iter().map(|name| given(name)).sum();
         assert_eq!(rows("Rewards", kinds), there, "{names:?}");
     }
