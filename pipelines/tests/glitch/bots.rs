@@ -26,7 +26,8 @@ pub struct Deed {
     pub kind: String,
     pub target: Sym,
     pub amount: i64,
-    pub with: Option<(String, Value)>,
+    /// In the order of their names.
+    pub with: Vec<(&'static str, Value)>,
     pub region: Sym,
 }
 
@@ -58,7 +59,8 @@ impl<'w> Bots<'w> {
 
     pub fn send(&mut self, tick: Tick, player: &str, deed: Deed) {
         self.number += 1;
-        let with = deed.with.map(|(name, value)| [(Sym::new(&name), value)].into());
+        let with: Vec<(Sym, Value)> =
+            deed.with.into_iter().map(|(name, value)| (Sym::new(name), value)).collect();
         let event = Event {
             at_ms: self.at_ms(tick),
             source: Sym::new("bots"),
@@ -68,7 +70,7 @@ impl<'w> Bots<'w> {
             target: deed.target,
             region: deed.region,
             amount: deed.amount,
-            with,
+            with: (!with.is_empty()).then(|| with.into()),
         };
         self.inputs.entry(tick).or_default().push(Input::Event(event));
     }
@@ -117,17 +119,17 @@ impl<'w> Bots<'w> {
 const GUILDS: [&str; 2] = ["oak", "elm"];
 
 pub fn deed(kind: &str, target: &str, amount: i64) -> Deed {
-    Deed { kind: kind.to_owned(), target: Sym::new(target), amount, with: None, region: Sym::NONE }
+    Deed { kind: kind.to_owned(), target: Sym::new(target), amount, with: Vec::new(), region: Sym::NONE }
 }
 
 /// What an event of a pattern is.
 pub fn of_pattern(pattern: &Pattern, amount: i64) -> Deed {
     let target = pattern.target.as_ref().and_then(|targets| targets.as_slice().first());
-    let with = pattern.attributes.iter().next().map(|(name, test)| {
+    let with = pattern.attributes.iter().map(|(name, test)| {
         let Test::Is(serde_json::Value::String(text)) = test else { panic!("{test:?}: attributes are ids") };
-        (name.clone(), Value::Sym(Sym::new(text)))
+        (Sym::new(name).as_str(), Value::Sym(Sym::new(text)))
     });
-    Deed { with, ..deed(&pattern.event, target.map_or("", |target| target), amount) }
+    Deed { with: with.collect(), ..deed(&pattern.event, target.map_or("", |target| target), amount) }
 }
 
 /// How deep an objective of a stage is hidden: how often something has to be done before it counts.
@@ -174,11 +176,11 @@ impl Bots<'_> {
         let (aggregate, need) = objective.aggregate();
         let mut deeds = Vec::new();
         if aggregate == Aggregate::Distinct {
-            let of = objective.of.clone().expect("different labels are counted");
+            let of = Sym::new(objective.of.as_ref().expect("different labels are counted")).as_str();
             for n in 0..=need {
                 // One comes twice, and counts once.
                 let label = Value::Sym(Sym::new(&format!("label_{}", n.min(need - 1))));
-                deeds.push(Deed { with: Some((of.clone(), label)), ..of_pattern(&pattern, 1) });
+                deeds.push(Deed { with: vec![(of, label)], ..of_pattern(&pattern, 1) });
             }
         } else {
             let need = i64::from(need);
@@ -197,7 +199,7 @@ impl Bots<'_> {
         let mut wrong = deed.clone();
         if self.once_in(3) {
             kinds[usize::try_from(self.below(6)).expect("small")].clone_into(&mut wrong.kind);
-            wrong.with = None;
+            wrong.with.clear();
             if wrong.target.is_none() {
                 wrong.target = Sym::new("familiar");
             }
@@ -284,7 +286,7 @@ impl Bots<'_> {
         self.do_all(player, &def, tick + 5);
         if let TurnIn::Npc(_) = def.turn_in {
             self.ask(tick + 9, player, "quest.turn_in", id);
-            let npc = Some(("npc".to_owned(), Value::Sym(Sym::new("giant_pot"))));
+            let npc = vec![("npc", Value::Sym(Sym::new("giant_pot")))];
             self.send(tick + 9, player, Deed { with: npc, ..deed("quest.turn_in", id, 1) });
         }
         self.turn_in(player, id, &def, tick + 10);
@@ -300,9 +302,9 @@ impl Bots<'_> {
         let with = match &def.turn_in {
             TurnIn::Npc(names) => {
                 let place = usize::try_from(self.below(names.as_slice().len() as u64)).expect("small");
-                Some(("npc".to_owned(), Value::Sym(Sym::new(&names.as_slice()[place]))))
+                vec![("npc", Value::Sym(Sym::new(&names.as_slice()[place])))]
             }
-            TurnIn::Manual => None,
+            TurnIn::Manual => Vec::new(),
             TurnIn::Auto => return,
         };
         self.send(tick, player, Deed { with, ..deed("quest.turn_in", id, 1) });

@@ -21,11 +21,8 @@ const TIES: &str =
 struct Asked {
     id: String,
     objective: Yaml,
-    kind: String,
     bucket: String,
     group: i64,
-    /// Items or tools that it takes.
-    takes: BTreeSet<String>,
 }
 
 /// Puts a project into worldflow's words.
@@ -89,12 +86,12 @@ fn claim(world: &mut World, judged: &mut Judged<'_>, project: &Object<'_>, text:
         judged.row(
             ASKED,
             "currants for a claim",
-            "`{event: pay, where: {project: …}, count: 10000, worth: 0}` in a stage before",
+            "`{event: pay, where: {project: …, step: r1}, count: 10000, worth: 0}` in a stage before",
             Verdict::Exact,
         );
         let num = requirement.number("num").expect("a price");
         let title = requirement.id("desc").into();
-        let whose = map([("project", text.into())]);
+        let whose = map([("project", text.into()), ("step", id.as_str().into())]);
         let pay = map([("title", title), ("event", "pay".into()), ("where", whose)]);
         let pay = pay.with("count", num).with("worth", 0);
         (id, pay)
@@ -112,23 +109,32 @@ fn requirement_of(world: &mut World, judged: &mut Judged<'_>, requirement: &Obje
     let kind = requirement.id("type").to_owned();
     let mut objective = map([("title", requirement.id("desc").into())]);
     let num = requirement.number("num").expect("a project needs so much");
-    let takes = match kind.as_str() {
+    match kind.as_str() {
         "item" => {
             let item = world.entity("object", "", requirement.id("class_id"));
             objective.put("event", "give");
             objective.put("target", item.as_str());
-            judged.row(ASKED, "item", "`{event: give, target: earth, where: {project: …}, count: 150, worth: 3}`", Verdict::Exact);
-            BTreeSet::from([item])
+            judged.row(
+                ASKED,
+                "item",
+                "`{event: give, target: earth, where: {project: …, step: r1}, count: 150, worth: 3}`",
+                Verdict::Exact,
+            );
         }
         "currants" => {
             objective.put("event", "pay");
-            judged.row(ASKED, "currants", "`{event: pay, where: {project: …}, count: 2500}`", Verdict::Exact);
-            BTreeSet::from(["currants".to_owned()])
+            judged.row(
+                ASKED,
+                "currants",
+                "`{event: pay, where: {project: …, step: r1}, count: 2500}`",
+                Verdict::Exact,
+            );
         }
         "work" => work(world, judged, &mut objective, (requirement, &id), text),
         other => panic!("{text}: a requirement of the unknown type {other}"),
-    };
-    objective.put("where", map([("project", text.into())]));
+    }
+    // Several may take the same thing: what is given says to which it goes.
+    objective.put("where", map([("project", text.into()), ("step", id.as_str().into())]));
     objective.put("count", num);
     let cost = requirement.number("base_cost").expect("a contribution is worth something");
     if cost != 1 {
@@ -136,7 +142,7 @@ fn requirement_of(world: &mut World, judged: &mut Judged<'_>, requirement: &Obje
     }
     let bucket = requirement.id("bucket_id").to_owned();
     let group = requirement.number("group_id").expect("a group");
-    Asked { id, objective, kind, bucket, group, takes }
+    Asked { id, objective, bucket, group }
 }
 
 /// A unit of work: with one of some tools, by a player who has the skill.
@@ -146,17 +152,22 @@ fn work(
     objective: &mut Yaml,
     (requirement, id): (&Object<'_>, &str),
     text: &str,
-) -> BTreeSet<String> {
+) {
     let tools = requirement.texts("class_ids");
     let tools: BTreeSet<String> = tools.into_iter().map(|tool| world.entity("object", "", tool)).collect();
     objective.put("event", "work");
-    objective.put("target", tools.iter().cloned().collect::<Vec<_>>());
+    objective.put("target", tools.into_iter().collect::<Vec<_>>());
     let skill = requirement.id("skill");
     if skill.is_empty() {
-        judged.row(ASKED, "work", "`{event: work, target: [hoe], where: {project: …}, count: 148}`", Verdict::Exact);
+        judged.row(
+            ASKED,
+            "work",
+            "`{event: work, target: [hoe], where: {project: …, step: r1}, count: 148}`",
+            Verdict::Exact,
+        );
     } else {
         objective.put("when", fact(world.skill(skill), true.into()));
-        let written = "`{event: work, target: [pick], where: {project: …}, count: 98, when: {facts: {skill_mining_4: true}}}`";
+        let written = "`{event: work, target: [pick], where: {project: …, step: r1}, count: 98, when: {facts: {skill_mining_4: true}}}`";
         judged.row(ASKED, "work that needs a skill", written, Verdict::Exact);
     }
     for name in ["energy", "wear"] {
@@ -171,32 +182,17 @@ fn work(
             world.property(text, &format!("{id}.{name}"), value);
         }
     }
-    tools
 }
 
-/// The objectives of a project, hidden until those are done that come before: the group before in the same bucket, and
-/// of several that take the same thing the one that takes it first.
+/// The objectives of a project, hidden until the group before in the same bucket is done.
 fn opened(asked: Vec<Asked>, judged: &mut Judged<'_>) -> Vec<(String, Yaml)> {
     let mut all = Vec::new();
-    for (place, one) in asked.iter().enumerate() {
+    for one in &asked {
         let before = |other: &&Asked| other.bucket == one.bucket && other.group == one.group - 1;
-        let mut until: Vec<&str> = asked.iter().filter(before).map(|other| other.id.as_str()).collect();
+        let until: Vec<&str> = asked.iter().filter(before).map(|other| other.id.as_str()).collect();
         if !until.is_empty() {
             let written = "`hidden_until: [r1021, r1022, r1023]`, open from the next tick on";
             judged.row(ASKED, "the next group of a bucket (`group_id`)", written, Verdict::Exact);
-        }
-        let rival = |(other_place, other): &(usize, &Asked)| {
-            let shares = other.kind == one.kind && !other.takes.is_disjoint(&one.takes);
-            shares && (other.group, *other_place) < (one.group, place)
-        };
-        if let Some((_, other)) =
-            asked.iter().enumerate().filter(rival).max_by_key(|(at, of)| (of.group, *at))
-        {
-            let written = "`hidden_until: [r915]`: what is given counts for the first that still takes it";
-            judged.row(ASKED, "several that take the same", written, Verdict::Exact);
-            if !until.contains(&other.id.as_str()) {
-                until.push(&other.id);
-            }
         }
         let mut objective = one.objective.clone();
         if !until.is_empty() {
@@ -213,13 +209,18 @@ fn rewards_of(project: &Object<'_>, judged: &mut Judged<'_>) -> Yaml {
     let mut all = rewards::of(&given, judged);
     let percent = project.number("performance_percent").unwrap_or(0);
     let cutoff = project.number("performance_cutoff").unwrap_or(0);
+    let best_of_none = percent == 0 && cutoff == 0;
     let best = project.object("performance_rewards").expect("a project says what the best get");
     let to = if percent > 0 {
         map([("top", map([("percent", percent.into())]))])
     } else {
         map([("top", map([("through", cutoff.into())]))])
     };
-    let to = To { prefix: "best_", to: Some(to.clone()), verdict: Verdict::Nearly(TIES) };
+    let to = To {
+        prefix: "best_",
+        to: Some(to.clone()),
+        verdict: if best_of_none { Verdict::Exact } else { Verdict::Nearly(TIES) },
+    };
     let mut slots = rewards::slots(&best, &to, judged);
     if let Some(xp) = best.number("xp") {
         let slot = map([("item", "experience".into()), ("amount", xp.into())]);
@@ -234,7 +235,7 @@ fn rewards_of(project: &Object<'_>, judged: &mut Judged<'_>) -> Yaml {
     if slots.is_empty() {
         return all;
     }
-    if percent == 0 && cutoff == 0 {
+    if best_of_none {
         // Nobody is among the best none, so nothing was given.
         for _ in &slots {
             let written = "no slot: nobody is among the best 0";

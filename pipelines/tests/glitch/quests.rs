@@ -24,8 +24,8 @@ pub fn convert(world: &mut World, tally: &mut Tally, quest: &Object<'_>) {
     let id = quest.id("id");
     let text = world.entity("object", "quest.", id);
     let mut judged = Judged::new(tally, id, "player quests");
-    let title = quest.id("title");
-    let mut def = map([("title", if title.trim().is_empty() { id } else { title }.into())]);
+    // Two that were only tried out have no title.
+    let mut def = map([("title", quest.text("title").unwrap_or(id).into())]);
     if let Some(desc) = quest.text("desc").filter(|desc| !desc.is_empty()) {
         world.property(&text, "desc", desc);
     }

@@ -10,7 +10,10 @@ pub enum Verdict {
     /// Nearly, and what differs.
     Nearly(&'static str),
     /// Not at all, and why.
-    #[expect(dead_code, reason = "there is a word for everything in the data; what there is none for has to say so")]
+    #[expect(
+        dead_code,
+        reason = "there is a word for everything in the data; what there is none for has to say so"
+    )]
     Not(&'static str),
 }
 

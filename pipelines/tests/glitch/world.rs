@@ -24,6 +24,9 @@ pub type File = Vec<(String, Yaml)>;
 /// The most that one event may count.
 const MOST: i64 = 1_000_000;
 
+/// What an event that adds to a project says of it.
+const STEP: &[(&str, &str)] = &[("project", "id"), ("step", "id")];
+
 /// Kinds of events: name, what it is, whether its target is declared, attributes.
 const KINDS: [(&str, &str, bool, &[(&str, &str)]); 17] = [
     ("flag", "a flag of the player's quests is set; the target names it", true, &[]),
@@ -34,9 +37,9 @@ const KINDS: [(&str, &str, bool, &[(&str, &str)]); 17] = [
     ("earn", "currants come to the player", false, &[]),
     ("spend", "currants leave the player", false, &[]),
     ("report", "the player tells an NPC that it is done", true, &[]),
-    ("give", "items go into a project", true, &[("project", "id")]),
-    ("pay", "currants go into a project, or claim one", false, &[("project", "id")]),
-    ("work", "a unit of work on a project, with the tool that the target names", true, &[("project", "id")]),
+    ("give", "items go into a step of a project", true, STEP),
+    ("pay", "currants go into a project, or claim one", false, STEP),
+    ("work", "a unit of work on a project, with the tool that the target names", true, STEP),
     ("stat", "a statistic of the player goes up: the target is its group", true, &[("label", "id")]),
     ("learn", "the player learns the skill that the target names", true, &[]),
     ("level_up", "the player reaches a level", false, &[]),
