@@ -57,6 +57,24 @@ pelts:
         ",
     );
     expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=active stage=kill since=10 deadline= completions=0
+        11: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=active stage=kill since=10 deadline= completions=0
+        11: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=ready stage=kill since=11 deadline= completions=0
+        14: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=done stage= since=14 deadline= completions=1
+        14: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=ready stage=kill since=11 deadline= completions=0
+        15: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=done stage= since=14 deadline= completions=1
+        15: +1 quest_state scope=player holder=ann quest=pelts instance=2 state=active stage=kill since=15 deadline= completions=1
+        17: -1 quest_state scope=player holder=ann quest=pelts instance=2 state=active stage=kill since=15 deadline= completions=1
+        17: +1 quest_state scope=player holder=ann quest=pelts instance=2 state=done stage= since=17 deadline= completions=2
+        18: -1 quest_state scope=player holder=ann quest=pelts instance=2 state=done stage= since=17 deadline= completions=2
+        18: +1 quest_state scope=player holder=ann quest=pelts instance=3 state=active stage=kill since=18 deadline= completions=2
+        20: -1 quest_state scope=player holder=ann quest=pelts instance=3 state=active stage=kill since=18 deadline= completions=2
+        20: +1 quest_state scope=player holder=ann quest=pelts instance=3 state=ready stage=kill since=20 deadline= completions=2
+        10: refused not_ready: quest `pelts` is not ready to be turned in
+        12: refused wrong_npc: quest `pelts` is turned in to elder or villager
+        13: refused wrong_npc: quest `pelts` is turned in to elder or villager
+        15: refused not_ready: quest `pelts` is not ready to be turned in
+        21: refused wrong_npc: quest `pelts` is turned in to elder or villager
     "#]]
     .assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
@@ -83,6 +101,12 @@ feast:
         ",
     );
     expect![[r#"
+        14: +1 grants grant=feast/realm:golden/1/crown/bob quest=feast scope=realm holder=golden instance=1 slot=crown player=bob item=crown amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/crown/dan quest=feast scope=realm holder=golden instance=1 slot=crown player=dan item=crown amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/ann quest=feast scope=realm holder=golden instance=1 slot=ribbon player=ann item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/cid quest=feast scope=realm holder=golden instance=1 slot=ribbon player=cid item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/dan quest=feast scope=realm holder=golden instance=1 slot=ribbon player=dan item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/eve quest=feast scope=realm holder=golden instance=1 slot=ribbon player=eve item=ribbon amount=1 status=pending reason= tick=14
     "#]]
     .assert_eq(&golden.changes(&["grants"]));
     golden.check_laws();
@@ -112,6 +136,13 @@ feast:
         ",
     );
     expect![[r#"
+        10: +1 contributions scope=realm holder=golden quest=feast stage=pay objective=claim player=cid instance=1 amount=3
+        12: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=5
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=5
+        13: -1 contributions scope=realm holder=golden quest=feast stage=pay objective=claim player=cid instance=1 amount=3
+        13: +1 grants grant=feast/realm:golden/1/crown/ann quest=feast scope=realm holder=golden instance=1 slot=crown player=ann item=crown amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=71 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/bob quest=feast scope=realm holder=golden instance=1 slot=gold player=bob item=gold amount=29 status=pending reason= tick=13
     "#]]
     .assert_eq(&golden.changes(&["contributions", "grants"]));
     golden.check_laws();
@@ -136,6 +167,10 @@ hunt:
         ",
     );
     expect![[r#"
+        12: quest hunt available
+        14: quest hunt active stage=kill
+        14: wolves 2/5
+        16: quest hunt done
     "#]]
     .assert_eq(&golden.story(&[]));
 }
