@@ -17,9 +17,20 @@ change. The data is no part of the project: the tests look for it as for the rec
 **Exact**: it means what it meant. **Nearly**: it differs in what the notes under a table say. **Not**: it could not be said.
 ";
 
+const IDIOMS: &str = "
+## Idioms worth keeping
+
+- **What is held** is a fact that events change: `held_apple: {type: int, default: 0, on: [{pattern: {event: gain, target: apple}, add: 1}, {pattern: {event: lose, target: apple}, add: -1}]}`. A quest that asks for apples
+  `holds: {facts: {held_apple: {at_least: 5}}}`: what was held before it was accepted counts, and what is given away counts no more. That it is turned in while they are held is one objective more, an event with a `when`; what is taken then is an effect.
+- **What was done ever** is a `lifetime` counter; achievements read it with `since: ever`, so one that is written later is done at once by whoever has done enough. Many different ones (`distinct`) are no counter: such an achievement is there from the beginning.
+- **Steps in columns** that go on side by side are one stage: each step is `hidden_until` the ones before it in its column. A step that must be done before all else is a stage of its own.
+- **Who gives what** to a project is credit: `worth` says what a unit of each objective counts, 0 for what pays the fee; `to: {top: {through: 5}}` and `divided` go by it.
+- **What only code knows** is an event from the game server with the definition as its target (`conclude`, `allow`): the definition then still has a title, a state, a place in conditions of others, and rewards that are granted once.
+";
+
 /// The page.
 fn page(glitch: &Glitch) -> String {
-    let mut page = LEAD.to_owned();
+    let mut page = format!("{LEAD}{IDIOMS}");
     let mut sections: Vec<_> = glitch.tally.sections.iter().collect();
     sections.sort_by_key(|(name, _)| *name != "Definitions");
     for (name, kinds) in sections {
