@@ -18,7 +18,7 @@ pub const CARELESS: &str = "eve";
 pub const STREETS: [&str; 2] = ["groddle_meadow", "ix_street"];
 
 /// How many quests, and how many achievements, a bot has at hand at once.
-const AT_ONCE: (usize, usize) = (6, 24);
+const AT_ONCE: (usize, usize) = (12, 60);
 
 /// What a bot does: an event but for its player and its time.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use worldflow_schemas::{Sym, Tick};
 use super::bots::{Bots, CARELESS, Deed, PLAYERS, STREETS, deed, depth};
 
 /// How many projects go on side by side.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 50;
 
 impl Bots<'_> {
     /// All projects, some at a time; at last some are begun that nobody ends.
