@@ -208,7 +208,8 @@ impl Bots<'_> {
             let place = usize::try_from(self.below(all.len() as u64)).expect("small");
             wrong.target = Sym::new(all.keys().nth(place).expect("it is one of them"));
         } else {
-            wrong = deed("report", "familiar", 1);
+            wrong = Deed { kind: "report".to_owned(), target: Sym::new("familiar"), ..wrong };
+            wrong.with.clear();
         }
         wrong
     }
