@@ -117,6 +117,11 @@ impl Core {
     }
 
     fn turn_in(&mut self, at: At, ix: Ix, quest: &QuestPlan, asked: &Asked) -> Result<(), Refusal> {
+        if !quest.npcs.is_empty() && !self.plan.is_one_of(asked.npc, &quest.npcs) {
+            let names: Vec<&str> = quest.npcs.iter().map(|npc| npc.as_str()).collect();
+            let reason = format!("quest `{}` is turned in to {}", quest.quest, names.join(" or "));
+            return Err(("wrong_npc", reason, "say in the attribute `npc` to whom the player turns it in"));
+        }
         let choices = self.choices(at, ix, quest);
         if choices.is_empty() || choices.contains(&asked.choose) {
             self.finish(at, ix, asked.player, asked.choose);

@@ -68,6 +68,8 @@ pub struct Asked {
     pub player: Sym,
     /// What is chosen as a reward, or [`Sym::NONE`].
     pub choose: Sym,
+    /// To whom it is turned in, or [`Sym::NONE`].
+    pub npc: Sym,
     /// Its place among the events of the tick.
     pub order: WriteOrder,
 }

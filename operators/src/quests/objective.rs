@@ -35,6 +35,8 @@ pub(super) struct ObjectivePlan {
     pub(super) half_life: Option<Span>,
     /// What each player must have, where players are counted.
     pub(super) each: Option<u32>,
+    /// What each unit is worth as credit.
+    pub(super) worth: u32,
     pub(super) every: Option<EveryPlan>,
     /// Whether events take away from it: it counts on past its need.
     pub(super) sinks: bool,
@@ -89,6 +91,7 @@ impl ObjectivePlan {
             window: def.window,
             half_life: def.half_life,
             each: def.players.map(|_| def.aggregate().1),
+            worth: def.worth.unwrap_or(1),
             every: def.every.as_ref().filter(|_| aggregate == Aggregate::Streak).and_then(EveryPlan::new),
             sinks: !def.minus.is_empty(),
             after: def.after.as_ref().and_then(place),

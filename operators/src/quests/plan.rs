@@ -72,6 +72,8 @@ pub(super) struct QuestPlan {
     pub(super) scope: Scope,
     pub(super) accept: Accept,
     pub(super) turn_in: TurnIn,
+    /// To whom it is turned in; to nobody in particular when empty.
+    pub(super) npcs: Vec<Sym>,
     pub(super) credit: Credit,
     pub(super) requires: Option<Cond>,
     pub(super) exclusive: Sym,
@@ -381,6 +383,12 @@ impl Plan {
         }
     }
 
+    /// Whether an entity is one of these, or carries one of them as a tag.
+    pub(super) fn is_one_of(&self, entity: Sym, names: &[Sym]) -> bool {
+        let tags = self.tags.get(&entity).map_or(&[][..], Vec::as_slice);
+        names.contains(&entity) || tags.iter().any(|tag| names.contains(tag))
+    }
+
     /// The entities, by hash, that carry one of these tags.
     pub(super) fn carriers(&self, tags: &[Sym]) -> FxHashSet<u128> {
         tags.iter().filter_map(|tag| self.members.get(tag)).flatten().copied().collect()
@@ -459,7 +467,11 @@ impl QuestPlan {
             quest,
             scope: def.scope,
             accept: def.accept,
-            turn_in: def.turn_in,
+            turn_in: def.turn_in.clone(),
+            npcs: match &def.turn_in {
+                TurnIn::Npc(names) => names.as_slice().iter().map(|name| Sym::new(name)).collect(),
+                TurnIn::Auto | TurnIn::Manual => Vec::new(),
+            },
             credit: def.credit,
             exclusive,
             pool: def.pool.as_deref().map_or(Sym::NONE, Sym::new),

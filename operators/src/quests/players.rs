@@ -106,6 +106,7 @@ pub struct PlayersMachine {
 struct Kinds {
     verbs: [(Sym, Verb); 6],
     choose: Sym,
+    npc: Sym,
 }
 
 impl Kinds {
@@ -121,6 +122,7 @@ impl Kinds {
                 verb("quest.revoke", Verb::Revoke),
             ],
             choose: Sym::new("choose"),
+            npc: Sym::new("npc"),
         }
     }
 
@@ -273,11 +275,12 @@ impl PlayersMachine {
         let whose = of.actor(&self.core).holder_of(scope, self.core.context.realm);
         let unknown = plan.is_none();
         let holder = whose.unwrap_or(Holder { scope, id: player });
-        let choose = match event.attribute(self.kinds.choose) {
-            Some(Value::Sym(choose)) => *choose,
+        let named = |attribute| match event.attribute(attribute) {
+            Some(Value::Sym(name)) => *name,
             _ => Sym::NONE,
         };
-        let asked_for = Asked { holder, quest, verb, player, choose, order };
+        let (choose, npc) = (named(self.kinds.choose), named(self.kinds.npc));
+        let asked_for = Asked { holder, quest, verb, player, choose, npc, order };
         if unknown {
             let reason = format!("there is no quest `{quest}`");
             self.core.refuse(&asked_for, "unknown_quest", reason, "name a quest of the world as the target");

@@ -122,8 +122,9 @@ impl Completed {
             RewardTo::Contributors { at_least, percent } => {
                 credit >= i64::from(*at_least) && i128::from(credit) * 100 >= i128::from(*percent) * total
             }
-            RewardTo::Top { from, through } => {
-                (u64::from(*from)..=u64::from(*through)).contains(&rank(credit))
+            RewardTo::Top { from, through, percent } => {
+                let share = (sorted.len() as u64 * u64::from(*percent)).div_ceil(100);
+                (u64::from(*from)..=u64::from(*through).max(share)).contains(&rank(credit))
             }
             RewardTo::Finisher {} | RewardTo::Tapper {} => false,
         };
@@ -231,7 +232,7 @@ impl Core {
                 _ => Sym::NONE,
             },
             chosen,
-            credits: Instance::credits(open),
+            credits: credits(quest, open),
             values: counters.map(|(of, counter)| (of.name, of.value(counter.count, &self.plan))).collect(),
         };
         let slots = quest.rewards.iter().filter(|slot| record.went(&slot.after));
@@ -282,6 +283,24 @@ impl Core {
             }
         }
     }
+}
+
+/// What each player is credited with, by what a unit of each objective is worth; who has none is left out.
+fn credits(quest: &QuestPlan, open: &Instance) -> FxHashMap<Sym, i64> {
+    let worth = |stage: Sym, objective: Sym| {
+        let stages = quest.stages.iter().filter(|of| of.name == stage);
+        let mut found = stages.flat_map(|of| &of.objectives).filter(|of| of.name == objective);
+        found.next().map_or(1, |of| i64::from(of.worth))
+    };
+    let mut credits = FxHashMap::default();
+    for ((stage, objective, player), share) in open.extra.iter().flat_map(|extra| &extra.shares) {
+        if !player.is_none() {
+            let amount: &mut i64 = credits.entry(*player).or_default();
+            *amount = amount.saturating_add(share.amount.saturating_mul(worth(*stage, *objective)));
+        }
+    }
+    credits.retain(|_, credit| *credit > 0);
+    credits
 }
 
 fn earned(slot: Sym, player: Sym, item: Sym, amount: u64) -> Option<Earned> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use worldflow_schemas::definitions::{Accept, Condition, QuestDef};
+use worldflow_schemas::definitions::{Accept, Condition, QuestDef, TurnIn};
 use worldflow_schemas::input::Scope;
 
 use super::deeds::Deeds;
@@ -121,7 +121,7 @@ impl<'w> Crowd<'w> {
         self.next = (self.next + 1 + self.dice.below(7)) % self.players.len();
         let number = self.next;
         if let Some(quest) = self.ready(number) {
-            return vec![self.event(number, quest_event("quest.turn_in", &quest))];
+            return vec![self.event(number, self.turn_in(&quest))];
         }
         match self.dice.below(100) {
             0..8 => self.wander(number),
@@ -190,6 +190,21 @@ impl<'w> Crowd<'w> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// A quest is turned in, to the first of those whom it names.
+    fn turn_in(&self, quest: &str) -> Map<String, Value> {
+        let mut event = quest_event("quest.turn_in", quest);
+        if let Some(TurnIn::Npc(names)) = self.world.quests.get(quest).map(|def| &def.turn_in) {
+            let entities = self.world.world.entities.iter();
+            let mut named = entities.filter(|(id, entity)| {
+                names.as_slice().iter().any(|name| name == *id || entity.tags.contains(name))
+            });
+            if let Some((npc, _)) = named.next() {
+                event.insert("with".to_owned(), json!({"npc": npc}));
+            }
+        }
+        event
     }
 
     /// Whether a quest seems to be available, from what the socket has said.

@@ -7,6 +7,7 @@ mod personal;
 mod quests;
 mod realm;
 mod rules;
+mod whom;
 
 use expect_test::{Expect, expect};
 use worldflow::world::{Folder, LoadedWorld, WorldError, check};

@@ -9,5 +9,6 @@ mod script;
 mod sql_views;
 mod states;
 mod undone;
+mod whom;
 mod words;
 mod worlds;

@@ -40,11 +40,8 @@ pub(crate) const NOT_YET: &[&str] = &[
     "event or season of the game is active",
     "chance, by player and day",
     "least of every member",
-    "share of the top players",
     "roles bound at acceptance",
     "each member of a party on their own",
-    "turned in to an NPC",
-    "since available",
     "since a date",
 ];
 
@@ -196,7 +193,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "each_of_some_players_must_do_their_part",
             ),
             not_yet("least of every member"),
-            not_yet("share of the top players"),
+            word(
+                "share of the top players",
+                "to: {top: {percent: 40}}",
+                "a_share_of_the_players_are_the_best",
+            ),
             word(
                 "percentage of a set",
                 "{event: visit, target: landmark, percent: 75}",
@@ -284,7 +285,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "{experience: 150, slots: {cloak: {item: cloak}}}",
                 "an_accept_and_a_kill_in_one_tick_count_together_and_stages_open_a_tick_later",
             ),
-            not_yet("turned in to an NPC"),
+            word(
+                "turned in to an NPC",
+                "turn_in: {npc: [elder, villager]}",
+                "an_npc_is_who_a_quest_is_turned_in_to",
+            ),
             word("again after a cool-down", "repeat: {cooldown: 30ms}", "an_instance_from_accept_to_turn_in"),
             word(
                 "again daily, weekly",
@@ -316,7 +321,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             word("since accept", "{event: kill, count: 2}", "credit_since_acceptance_or_ever"),
             word("since ever", "since: ever, lifetime: kills", "credit_since_acceptance_or_ever"),
             word("since reset", "since: reset, lifetime: kills", "again_each_day_and_counted_since_then"),
-            not_yet("since available"),
+            word(
+                "since available",
+                "since: available, lifetime: kills",
+                "credit_counts_since_a_quest_is_available",
+            ),
             not_yet("since a date"),
         ],
     ),
@@ -334,6 +343,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "contributors of at least so much",
                 "to: {contributors: {at_least: 2}}",
                 "contributors_are_rewarded_by_what_they_gave",
+            ),
+            word(
+                "units that are worth more than others",
+                "count: 5, worth: 3",
+                "a_unit_is_worth_so_much_as_credit",
             ),
             word(
                 "contributors of at least a percentage",

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{Complete, ObjectiveDef, QuestDef, QuestState, StageDef};
+use worldflow_schemas::definitions::{
+    Complete, ObjectiveDef, Pattern, QuestDef, QuestState, Since, StageDef,
+};
 use worldflow_schemas::input::{FactChange, Holder};
 use worldflow_schemas::{Event, Sym, Tick, Value};
 
@@ -34,6 +36,10 @@ impl Oracle {
         self.share(tick, event);
         for holder in self.holders_of(event) {
             for (quest, def) in self.quests_of(holder) {
+                // A pattern of another kind accepts nothing.
+                if !names_kind(&def, event.kind.as_str()) {
+                    continue;
+                }
                 if self.held(holder, &quest).state.is_open() {
                     self.count_for(tick, event, holder, &quest, &def);
                 }
@@ -56,6 +62,18 @@ impl Oracle {
         }
         settle(def, self.held(holder, quest), event.player);
     }
+}
+
+/// Whether any pattern of a quest is of a kind of events.
+fn names_kind(def: &QuestDef, kind: &str) -> bool {
+    let of_kind = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.event == kind);
+    let counts = |of: &ObjectiveDef| of.event == kind && of.since == Since::Accept;
+    let of_objective = |of: &ObjectiveDef| counts(of) || of_kind(&of.minus) || of_kind(&of.reset_on);
+    let stages = def.stages.iter().map(|(_, stage)| stage);
+    let of_stage = |stage: &StageDef| {
+        of_kind(&stage.reset_on) || stage.objectives.iter().any(|(_, objective)| of_objective(objective))
+    };
+    of_kind(&def.fail_on) || stages.into_iter().any(of_stage)
 }
 
 pub(super) fn times(by: &serde_json::Number, amount: i64) -> Value {

@@ -435,6 +435,13 @@ impl Oracle {
         if self.held(holder, quest).state != QuestState::Ready {
             return self.refused += 1;
         }
+        if let TurnIn::Npc(names) = &def.turn_in {
+            let npc = event.attribute(Sym::new("npc")).map(ToString::to_string).unwrap_or_default();
+            let tags = self.tags.get(&npc).cloned().unwrap_or_default();
+            if !names.as_slice().iter().any(|name| *name == npc || tags.contains(name)) {
+                return self.refused += 1;
+            }
+        }
         let choose = event.attribute(Sym::new("choose")).map(ToString::to_string).unwrap_or_default();
         let choices = self.choices(holder, quest, &def);
         if !choices.is_empty() && !choices.contains(&choose) {

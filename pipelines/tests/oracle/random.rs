@@ -335,6 +335,9 @@ pub fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) 
         "guild" => Some("guild_kills"),
         _ => None,
     };
+    if scope != "player" && objective.get("holds").is_none() && draws.percent(20) {
+        objective["worth"] = json!(draws.below(4));
+    }
     if let Some(lifetime) = lifetime.filter(|_| draws.percent(15)) {
         return json!({"event": "kill", "count": need * 3, "since": since, "lifetime": lifetime});
     }
@@ -380,6 +383,9 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         quest["window"] = draws.of(&WINDOWS).parse().expect("JSON");
     }
     quest["turn_in"] = json!(draws.of(&["auto", "auto", "manual"]));
+    if draws.percent(15) {
+        quest["turn_in"] = json!({"npc": draws.of(&["wolf", "human", "beast"])});
+    }
     if draws.percent(35) {
         quest["requires"] = condition(draws, names, 2);
     }
@@ -484,7 +490,7 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         let after = branched.first().filter(|_| draws.percent(50));
         quest["rewards"]["slots"][format!("r{slot}")] = reward(draws, scope, after);
     }
-    if quest["turn_in"] == "manual" && draws.percent(30) {
+    if quest["turn_in"] != "auto" && draws.percent(30) {
         quest["rewards"]["slots"]["pick"] =
             json!({"choice": {"bow": {"item": "long_bow"}, "axe": {"item": "broad_axe", "amount": 2}}});
     }
@@ -518,7 +524,8 @@ const WINDOWS: [&str; 4] = [
 ];
 
 fn to(draws: &mut Draws) -> Json {
-    match draws.below(5) {
+    match draws.below(6) {
+        5 => json!({"top": {"from": 1 + draws.below(2), "percent": draws.of(&[10, 40, 100])}}),
         0 => json!({"finisher": {}}),
         1 => json!({"tapper": {}}),
         2 => json!({"top": {"from": 1 + draws.below(2), "through": 2}}),
@@ -603,8 +610,10 @@ fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input 
                 target: one_of(draws, names),
                 region: none_or(draws, &["moor", "town"], 60),
                 amount: 1,
-                with: draws.percent(40).then(|| {
-                    vec![(Sym::new("choose"), Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"]))))].into()
+                with: draws.percent(60).then(|| {
+                    let choose = Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"])));
+                    let npc = Value::Sym(Sym::new(draws.of(&TARGETS)));
+                    vec![(Sym::new("choose"), choose), (Sym::new("npc"), npc)].into()
                 }),
             })
         }

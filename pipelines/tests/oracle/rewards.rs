@@ -25,12 +25,15 @@ pub fn taps(def: &QuestDef) -> bool {
     slots.chain([def.rewards.to.as_ref()]).flatten().any(|to| *to == RewardTo::Tapper {})
 }
 
-/// What each player was credited, the nobody of events without a player left out.
-fn credits(held: &Held) -> BTreeMap<&'static str, i64> {
+/// What each player was credited, times what it is worth; the nobody of events without a player is left out, and who
+/// has nothing.
+fn credits(def: &QuestDef, held: &Held) -> BTreeMap<&'static str, i64> {
     let mut totals = BTreeMap::new();
-    for ((_, _, player), amount) in &held.credits {
-        if !player.is_none() {
-            *totals.entry(player.as_str()).or_insert(0) += amount;
+    for ((stage, objective, player), amount) in &held.credits {
+        let of = def.stages.get(stage).and_then(|stage| stage.objectives.get(objective));
+        let worth = of.and_then(|of| of.worth).map_or(1, i64::from);
+        if !player.is_none() && worth * amount > 0 {
+            *totals.entry(player.as_str()).or_insert(0) += worth * amount;
         }
     }
     totals
@@ -61,10 +64,11 @@ impl Oracle {
         let mut all = Vec::new();
         for (id, slot) in slots.into_iter().filter(|(_, slot)| went(&slot.after, &held.branches)) {
             let to = slot.to.clone().or_else(|| def.rewards.to.clone());
-            let players = players(holder, &held, to, finisher);
+            let credits = credits(def, &held);
+            let players = players(holder, &held, &credits, to, finisher);
             let bonus = self.bonus(&slot, def, &held);
             if slot.divided {
-                for (player, amount) in divided(u64::from(slot.amount) + bonus, &players, &credits(&held)) {
+                for (player, amount) in divided(u64::from(slot.amount) + bonus, &players, &credits) {
                     all.push((id.clone(), player, slot.item.clone(), u32::try_from(amount).expect("small")));
                 }
                 continue;
@@ -74,7 +78,7 @@ impl Oracle {
                 let Some((item, amount)) = self.drawn(&slot, choose, &grant) else { continue };
                 let plus = slot.plus.clone().unwrap_or_default();
                 let level = self.levels_seen.get(&player).copied().unwrap_or(1);
-                let credit = credits(&held).get(player.as_str()).copied().unwrap_or(0);
+                let credit = credits.get(player.as_str()).copied().unwrap_or(0);
                 let more = level * i64::from(plus.level) + credit * i64::from(plus.credit);
                 let amount = i64::from(amount) + more + i64::try_from(bonus).expect("small");
                 all.push((id.clone(), player, item, u32::try_from(amount).expect("small")));
@@ -155,20 +159,30 @@ impl Oracle {
     }
 }
 
-fn players(holder: Holder, held: &Held, to: Option<RewardTo>, finisher: Option<Sym>) -> Vec<Sym> {
+fn players(
+    holder: Holder,
+    held: &Held,
+    credits: &BTreeMap<&'static str, i64>,
+    to: Option<RewardTo>,
+    finisher: Option<Sym>,
+) -> Vec<Sym> {
     if holder.scope == Scope::Player {
         return vec![holder.id];
     }
-    let credits = credits(held);
     let total: i64 = credits.values().sum();
     let rewarded = |credit: i64| match to {
         None => credit >= 1,
         Some(RewardTo::Contributors { at_least, percent }) => {
             credit >= i64::from(at_least) && 100 * credit >= i64::from(percent) * total
         }
-        Some(RewardTo::Top { from, through }) => {
+        Some(RewardTo::Top { from, through, percent }) => {
             let rank = 1 + credits.values().filter(|other| **other > credit).count();
-            (from as usize..=through as usize).contains(&rank)
+            let last = if percent == 0 {
+                through as usize
+            } else {
+                (1..=credits.len()).find(|n| 100 * n >= credits.len() * percent as usize).unwrap_or(0)
+            };
+            (from as usize..=last).contains(&rank)
         }
         _ => false,
     };

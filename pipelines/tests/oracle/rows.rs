@@ -1,5 +1,7 @@
 //! The evaluator's rows: what the four views hold for a holder, and the differences between ticks.
 
+use std::collections::HashSet;
+
 use serde_json::{Value as Json, json};
 use worldflow_schemas::definitions::{QuestDef, QuestState};
 use worldflow_schemas::input::Holder;
@@ -23,10 +25,12 @@ impl Oracle {
         let before = self.changes.len();
         let new = self.rows_of(holder);
         let old = self.rows.remove(&holder).unwrap_or_default();
-        for (view, row) in old.iter().filter(|row| !new.contains(row)) {
+        let was: HashSet<_> = old.iter().collect();
+        let is: HashSet<_> = new.iter().collect();
+        for (view, row) in old.iter().filter(|row| !is.contains(row)) {
             self.changes.push((view, row.clone(), tick, -1));
         }
-        for (view, row) in new.iter().filter(|row| !old.contains(row)) {
+        for (view, row) in new.iter().filter(|row| !was.contains(row)) {
             self.changes.push((view, row.clone(), tick, 1));
         }
         if !new.is_empty() {

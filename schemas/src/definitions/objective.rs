@@ -87,6 +87,9 @@ pub struct ObjectiveDef {
     /// `count` or `sum` is reached by each of this many players, of a quest held together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub players: Option<u32>,
+    /// What each unit of it is worth as credit of a quest held together, in whole units; 1 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<u32>,
     /// Events that take away what `count` or `sum` has counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub minus: Vec<Pattern>,

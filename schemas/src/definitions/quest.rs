@@ -104,7 +104,7 @@ impl Credit {
 }
 
 /// How a quest is turned in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnIn {
     /// In the tick in which the last stage is done.
@@ -112,6 +112,9 @@ pub enum TurnIn {
     Auto,
     /// By an event `quest.turn_in` whose target is the quest.
     Manual,
+    /// As `manual`, to one of these: entity ids, or tags that entities carry. The attribute `npc` of the event says
+    /// to whom: `turn_in: {npc: hermit_oswin}`.
+    Npc(OneOrMany<String>),
 }
 
 /// When a quest that is done can be accepted again.

@@ -159,8 +159,12 @@ pub enum RewardTo {
         /// The first rank that is rewarded.
         #[serde(default = "one")]
         from: u32,
-        /// The last.
+        /// The last; this or `percent` is given.
+        #[serde(default, skip_serializing_if = "is_zero")]
         through: u32,
+        /// The last is so many hundredths of the number of players with credit, rounded up.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        percent: u32,
     },
     /// The player whose event was the first to add to it.
     Tapper {},

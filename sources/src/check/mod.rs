@@ -116,10 +116,10 @@ pub const QUEST_KINDS: [&str; 6] =
 /// Those of them that only game servers may send.
 const OF_SERVERS: [&str; 2] = ["quest.offer", "quest.revoke"];
 
-/// The attributes of one of them: which reward is chosen.
+/// The attributes of one of them: which reward is chosen, and to whom it is turned in.
 pub(crate) fn quest_attributes(kind: &str) -> FxHashMap<Sym, AttributeKind> {
-    let choose = (kind == "quest.turn_in").then(|| (Sym::new("choose"), AttributeKind::Id));
-    choose.into_iter().collect()
+    let of_kind: &[&str] = if kind == "quest.turn_in" { &["choose", "npc"] } else { &[] };
+    of_kind.iter().map(|name| (Sym::new(name), AttributeKind::Id)).collect()
 }
 
 impl Checker {

@@ -61,6 +61,7 @@ impl Checker<'_> {
             ("when", objective.when.is_some()),
             ("of", objective.of.is_some()),
             ("since", !objective.since.is_accept()),
+            ("worth", objective.worth.is_some()),
         ];
         let counts = [
             ("count", objective.count),
@@ -129,6 +130,13 @@ impl Checker<'_> {
         }
         if objective.players == Some(0) {
             self.error(spot.key("players"), "`players: 0` is done before it begins", "give at least 1");
+        }
+        if objective.worth.is_some() && quest.scope == Scope::Player {
+            self.warn(
+                spot.name("worth"),
+                "a quest of one player has no credit",
+                "remove `worth`, or give the quest another scope",
+            );
         }
         if objective.players.is_some() && quest.scope == Scope::Player {
             let hint = "give the quest another scope, or remove it";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::{
-    Complete, Condition, Credit, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, Since, StageDef,
+    Complete, Condition, Credit, Effect, ObjectiveDef, QuestDef, QuestState, Repeat, Since, StageDef, TurnIn,
 };
 use worldflow_schemas::input::Scope;
 
@@ -27,6 +27,9 @@ impl Checker<'_> {
             self.warn(spot.key("title"), format!("`{id}` has an empty title"), "players see it");
         }
         self.check_condition(&quest.requires, spot.key("requires"));
+        if let TurnIn::Npc(names) = &quest.turn_in {
+            self.check_choice(Sort::Target, Some(names), spot.key("turn_in").key("npc"));
+        }
         if let Some(group) = &quest.exclusive_group {
             self.check_id("group", group, spot.key("exclusive_group"));
         }

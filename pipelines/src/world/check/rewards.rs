@@ -157,7 +157,28 @@ impl Checker<'_> {
                     "give 1 to 100",
                 );
             }
-            RewardTo::Top { from, through } if *from == 0 || from > through => {
+            RewardTo::Top { through: 0, percent: 0, .. } => {
+                self.error(
+                    spot.key("top"),
+                    "nobody is told how far `top` goes",
+                    "give `through: 3` for the first three, or `percent: 5` for five in a hundred",
+                );
+            }
+            RewardTo::Top { through, percent, .. } if *through > 0 && *percent > 0 => {
+                self.error(
+                    spot.key("top").name("percent"),
+                    "both `through` and `percent` are given",
+                    "keep one of the two, or make two slots",
+                );
+            }
+            RewardTo::Top { percent, .. } if *percent > 100 => {
+                self.error(
+                    spot.key("top").key("percent"),
+                    format!("there are no {percent} in a hundred"),
+                    "give 1 to 100",
+                );
+            }
+            RewardTo::Top { from, through, percent } if *from == 0 || (*percent == 0 && from > through) => {
                 self.error(
                     spot.key("top"),
                     format!("no rank lies between {from} and {through}"),

@@ -1,0 +1,32 @@
+//! To whom, by whom and for whom: what cannot be.
+
+use expect_test::expect;
+
+use crate::quest;
+
+#[test]
+fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
+    quest(
+        "wolves:
+  title: Wolves
+  scope: guild
+  turn_in: {npc: [nobody, wolf]}
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+  rewards:
+    to: {top: {}}
+    slots:
+      one: {item: gold, to: {top: {through: 2, percent: 5}}}
+      two: {item: gold, to: {top: {percent: 101}}}
+      three: {item: gold, to: {top: {from: 0, percent: 50}}}
+",
+        expect![[r#""#]],
+    );
+    quest(
+        "wolves:
+  title: Wolves
+  turn_in: {npc: []}
+  stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+",
+        expect![[r#""#]],
+    );
+}

@@ -1,0 +1,176 @@
+//! One world for each word that says to whom, by whom and for whom.
+
+use expect_test::expect;
+
+use crate::script::Golden;
+
+const WORLD: &str = "
+name: golden
+seed: 7
+tick_ms: 1000
+regions: {moor: {}, village: {}}
+kinds:
+  kill: {}
+  gather: {}
+lifetime:
+  kills: {pattern: {event: kill, target: wolf}}
+facts:
+  fame: {type: int, default: 0}
+";
+
+const ENTITIES: &str = "
+wolf: {kind: npc}
+herb: {kind: object}
+elder: {kind: npc}
+smith: {kind: npc, tags: [villager]}
+baker: {kind: npc, tags: [villager]}
+";
+
+fn world(quests: &str, script: &str) -> Golden {
+    Golden::new(&[("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("quests/all.yaml", quests)], script)
+}
+
+#[test]
+fn an_npc_is_who_a_quest_is_turned_in_to() {
+    let golden = world(
+        "
+pelts:
+  title: Pelts
+  accept: auto
+  turn_in: {npc: [elder, villager]}
+  repeat: {always: {}}
+  stages: {kill: {objectives: {wolf: {event: kill, target: wolf}}}}
+",
+        "
+        10 event quest.turn_in player=ann target=pelts npc=elder
+        11 event kill player=ann target=wolf
+        12 event quest.turn_in player=ann target=pelts
+        13 event quest.turn_in player=ann target=pelts npc=wolf
+        14 event quest.turn_in player=ann target=pelts npc=villager
+        15 event quest.turn_in player=ann target=pelts npc=elder
+        17 event kill player=ann target=wolf
+        17 event quest.turn_in player=ann target=pelts npc=baker
+        19 entity smith upsert npc
+        20 event kill player=ann target=wolf
+        21 event quest.turn_in player=ann target=pelts npc=smith
+        22 wait
+        ",
+    );
+    expect![[r#"
+        10: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=active stage=kill since=10 deadline= completions=0
+        11: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=active stage=kill since=10 deadline= completions=0
+        11: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=ready stage=kill since=11 deadline= completions=0
+        14: +1 quest_state scope=player holder=ann quest=pelts instance=1 state=done stage= since=14 deadline= completions=1
+        14: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=ready stage=kill since=11 deadline= completions=0
+        15: -1 quest_state scope=player holder=ann quest=pelts instance=1 state=done stage= since=14 deadline= completions=1
+        15: +1 quest_state scope=player holder=ann quest=pelts instance=2 state=active stage=kill since=15 deadline= completions=1
+        17: -1 quest_state scope=player holder=ann quest=pelts instance=2 state=active stage=kill since=15 deadline= completions=1
+        17: +1 quest_state scope=player holder=ann quest=pelts instance=2 state=done stage= since=17 deadline= completions=2
+        18: -1 quest_state scope=player holder=ann quest=pelts instance=2 state=done stage= since=17 deadline= completions=2
+        18: +1 quest_state scope=player holder=ann quest=pelts instance=3 state=active stage=kill since=18 deadline= completions=2
+        20: -1 quest_state scope=player holder=ann quest=pelts instance=3 state=active stage=kill since=18 deadline= completions=2
+        20: +1 quest_state scope=player holder=ann quest=pelts instance=3 state=ready stage=kill since=20 deadline= completions=2
+        10: refused not_ready: quest `pelts` is not ready to be turned in
+        12: refused wrong_npc: quest `pelts` is turned in to elder or villager
+        13: refused wrong_npc: quest `pelts` is turned in to elder or villager
+        15: refused not_ready: quest `pelts` is not ready to be turned in
+        21: refused wrong_npc: quest `pelts` is turned in to elder or villager
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_share_of_the_players_are_the_best() {
+    let golden = world(
+        "
+feast:
+  title: Feast
+  scope: realm
+  accept: auto
+  stages: {gather: {objectives: {herbs: {event: gather, count: 20}}}}
+  rewards: {slots: {crown: {item: crown, to: {top: {percent: 40}}}, ribbon: {item: ribbon, to: {top: {from: 2, percent: 100}}}}}
+",
+        "
+        10 event gather player=ann amount=2
+        11 event gather player=bob amount=7
+        12 event gather player=cid amount=3
+        13 event gather player=dan amount=6
+        14 event gather player=eve amount=2
+        15 wait
+        ",
+    );
+    expect![[r#"
+        14: +1 grants grant=feast/realm:golden/1/crown/bob quest=feast scope=realm holder=golden instance=1 slot=crown player=bob item=crown amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/crown/dan quest=feast scope=realm holder=golden instance=1 slot=crown player=dan item=crown amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/ann quest=feast scope=realm holder=golden instance=1 slot=ribbon player=ann item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/cid quest=feast scope=realm holder=golden instance=1 slot=ribbon player=cid item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/dan quest=feast scope=realm holder=golden instance=1 slot=ribbon player=dan item=ribbon amount=1 status=pending reason= tick=14
+        14: +1 grants grant=feast/realm:golden/1/ribbon/eve quest=feast scope=realm holder=golden instance=1 slot=ribbon player=eve item=ribbon amount=1 status=pending reason= tick=14
+    "#]]
+    .assert_eq(&golden.changes(&["grants"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_unit_is_worth_so_much_as_credit() {
+    let golden = world(
+        "
+feast:
+  title: Feast
+  scope: realm
+  accept: auto
+  stages:
+    pay: {objectives: {claim: {event: kill, count: 3, worth: 0}}}
+    gather:
+      objectives:
+        herbs: {event: gather, target: herb, count: 5, worth: 3}
+        wolves: {event: kill, target: wolf, count: 6}
+  rewards: {slots: {gold: {item: gold, amount: 100, divided: true}, crown: {item: crown, to: {top: {through: 1}}}}}
+",
+        "
+        10 event kill player=cid target=wolf amount=3
+        12 event gather player=ann target=herb amount=5
+        13 event kill player=bob target=wolf amount=6
+        14 wait
+        ",
+    );
+    expect![[r#"
+        10: +1 contributions scope=realm holder=golden quest=feast stage=pay objective=claim player=cid instance=1 amount=3
+        12: +1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=5
+        13: -1 contributions scope=realm holder=golden quest=feast stage=gather objective=herbs player=ann instance=1 amount=5
+        13: -1 contributions scope=realm holder=golden quest=feast stage=pay objective=claim player=cid instance=1 amount=3
+        13: +1 grants grant=feast/realm:golden/1/crown/ann quest=feast scope=realm holder=golden instance=1 slot=crown player=ann item=crown amount=1 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/ann quest=feast scope=realm holder=golden instance=1 slot=gold player=ann item=gold amount=71 status=pending reason= tick=13
+        13: +1 grants grant=feast/realm:golden/1/gold/bob quest=feast scope=realm holder=golden instance=1 slot=gold player=bob item=gold amount=29 status=pending reason= tick=13
+    "#]]
+    .assert_eq(&golden.changes(&["contributions", "grants"]));
+    golden.check_laws();
+}
+
+#[test]
+fn credit_counts_since_a_quest_is_available() {
+    let golden = world(
+        "
+hunt:
+  title: Hunt
+  requires: {facts: {fame: {at_least: 1}}}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 5, since: available, lifetime: kills}}}}
+",
+        "
+        10 event kill player=ann target=wolf amount=3
+        12 fact player ann fame 1
+        13 event kill player=ann target=wolf amount=2
+        14 event quest.accept player=ann target=hunt
+        16 event kill player=ann target=wolf amount=3
+        17 wait
+        ",
+    );
+    expect![[r#"
+        12: quest hunt available
+        14: quest hunt active stage=kill
+        14: wolves 2/5
+        16: quest hunt done
+    "#]]
+    .assert_eq(&golden.story(&[]));
+}
