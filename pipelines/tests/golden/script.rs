@@ -146,7 +146,7 @@ impl Golden {
         self.check_laws_at(&[]);
     }
 
-    fn check_laws_at(&self, snapshots: &[Tick]) {
+    pub(crate) fn check_laws_at(&self, snapshots: &[Tick]) {
         let one = self.run();
         for (workers, items) in [(1, 1), (2, 4096), (2, 3), (4, 1)] {
             let other = run(&self.graph, &self.ticks, &self.plan(workers, items));

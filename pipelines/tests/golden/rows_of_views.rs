@@ -1,0 +1,145 @@
+//! Rows of views in rules and conditions: what a view shows at the end of a tick acts at the next, whether it is built in or in SQL.
+
+use expect_test::expect;
+
+use crate::script::Golden;
+
+const WORLD: &str = "
+name: golden
+seed: 7
+tick_ms: 10
+clock: {real_seconds_per_hour: 60, start: '1 19:59'}
+regions: {moor: {}, village: {}}
+kinds: {kill: {}, shout: {known_targets: false}}
+facts:
+  score: {scope: player, type: int, default: 0, on: [{pattern: {event: kill}, add: 1}]}
+  calls:
+    scope: player
+    type: int
+    default: 0
+    on: [{pattern: {event: shout, when: 'view.hunters[player].kills >= 3'}, add: 1}]
+  title: {scope: player, type: text, default: none}
+  rank: {scope: player, type: int, default: 0}
+  total: {scope: realm, type: int, default: 0}
+  noise: {scope: realm, type: int, default: 0}
+";
+
+const ENTITIES: &str = "{wolf: {kind: npc}, bear: {kind: npc}}";
+
+const VIEWS: &str = "
+CREATE VIEW hunters AS
+SELECT holder AS player, CAST(value AS INTEGER) AS kills FROM facts
+WHERE scope = 'player' AND fact = 'score' AND CAST(value AS INTEGER) > 0;
+
+CREATE VIEW hunting AS SELECT sum(kills) AS kills FROM hunters;
+
+CREATE VIEW here AS SELECT player, 0 AS n FROM presence WHERE region = 'nowhere';
+
+CREATE VIEW fresh AS SELECT player, region FROM presence WHERE now() <= since + INTERVAL '30 ms';
+";
+
+fn world(quests: &str, rules: &str, script: &str) -> Golden {
+    let mut files = vec![("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("views/all.sql", VIEWS)];
+    files.extend((!quests.is_empty()).then_some(("quests/all.yaml", quests)));
+    files.extend((!rules.is_empty()).then_some(("rules/all.yaml", rules)));
+    Golden::new(&files, script)
+}
+
+#[test]
+fn rows_of_views_in_sql_trigger_rules() {
+    let golden = world(
+        "",
+        "
+good: {trigger: {appears: {view: hunters, where: {kills: {at_least: 2}}}}, do: [{set: {fact: title, to: good}}]}
+each: {trigger: {appears_or_changes: {view: hunters}}, do: [{set: {fact: rank, to: {column: kills, times: 10}}}]}
+sum: {trigger: {changes: {view: hunting}}, do: [{set: {fact: total, to: {column: kills}}}]}
+gone: {trigger: {goes: {view: fresh}}, do: [{add: {fact: noise, by: 1}}]}
+often: {trigger: {every: {span: 100ms, each: {view: hunters, where: {kills: {above: 1}}}}}, do: [{add: {fact: noise, by: 100}}]}
+",
+        "
+        3 event kill player=ann target=wolf
+        4 presence bob s1 moor -
+        5 event kill player=ann target=wolf
+        5 event kill player=bob target=wolf
+        6 event kill player=ann target=wolf
+        9 fact player ann score 0
+        14 event kill player=bob target=wolf
+        24 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts", "hunting"]));
+    golden.check_laws();
+}
+
+#[test]
+fn conditions_look_up_rows_of_views_by_their_whole_key() {
+    let golden = world(
+        "
+licence: {title: Licence, accept: auto, requires: 'view.hunters[player].kills >= 2', stages: {s: {objectives: {shout: {event: shout}}}}}
+peace: {title: Peace, accept: auto, scope: realm, stages: {s: {objectives: {calm: {holds: 'not view.hunters[ann] and view.hunting[].kills == 3'}}}}}
+walk: {title: Walk, accept: auto, stages: {s: {objectives: {moor: {holds: 'view.presence[player].region == moor', for: 20ms, latched: true}}}}}
+",
+        "
+loud:
+  trigger: {appears_or_changes: {view: facts, where: {fact: calls}}}
+  when: 'view.facts[player, player, score].value * 2 == view.hunters[player].kills + 3'
+  do: [{add: {fact: noise, by: 1}}]
+",
+        "
+        2 presence bob s1 moor -
+        3 event kill player=ann target=wolf amount=2
+        3 event shout player=ann
+        4 event kill player=ann target=wolf
+        5 event shout player=ann
+        6 event shout player=ann
+        8 fact player ann score 0
+        9 event shout player=ann
+        10 event kill player=bob target=wolf amount=3
+        16 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_view_that_is_edited_is_seen_as_it_is_from_the_next_tick() {
+    let golden = world(
+        "
+gate: {title: Gate, requires: 'view.here[player].n > 0', stages: {s: {objectives: {o: {event: shout}}}}}
+",
+        "
+here: {trigger: {appears_or_changes: {view: here}}, do: [{set: {fact: rank, to: {column: n}}}]}
+away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
+",
+        "
+        2 presence ann s1 moor -
+        2 presence bob s1 village -
+        4 view here SELECT player, 1 AS n FROM presence WHERE region = 'moor'
+        8 view here SELECT player, 2 AS n FROM presence
+        12 view here SELECT player, 3 AS n, region FROM presence
+        16 view here drop
+        20 wait
+        ",
+    );
+    expect![[""]].assert_eq(&golden.changes(&["here", "facts", "quest_state"]));
+    golden.check_laws();
+}
+
+#[test]
+fn rules_that_feed_each_other_through_a_view_come_to_an_end() {
+    let golden = world(
+        "",
+        "
+echo: {trigger: {appears_or_changes: {view: hunters, where: {player: ann}}}, do: [{add: {fact: score, by: 1}}]}
+",
+        "
+        3 event kill player=ann target=wolf
+        30 wait
+        ",
+    );
+    let changes = golden.changes(&["hunters"]);
+    assert_eq!(changes.matches("+1 hunters").count(), 17, "{changes}");
+    assert!(changes.contains("20: refused too_deep: the rule `echo` is deeper than 16"), "{changes}");
+    golden.check_laws();
+}
