@@ -53,9 +53,13 @@ impl<'scope> Shared<'_, 'scope> {
                 def.into_iter().flatten().map(|view| Sym::new(&view)).collect()
             };
             let (id, views) = match edit {
-                DefinitionEdit::Quest(id, def) => (format!("quest:{id}"), named(def.as_deref().map(views_named))),
+                DefinitionEdit::Quest(id, def) => {
+                    (format!("quest:{id}"), named(def.as_deref().map(views_named)))
+                }
                 DefinitionEdit::Npc(id, def) => (format!("npc:{id}"), named(def.as_deref().map(views_named))),
-                DefinitionEdit::Rule(id, def) => (format!("rule:{id}"), named(def.as_deref().map(views_named))),
+                DefinitionEdit::Rule(id, def) => {
+                    (format!("rule:{id}"), named(def.as_deref().map(views_named)))
+                }
                 _ => return Vec::new(),
             };
             // A quest that has moved asks for nothing under its former name.

@@ -61,9 +61,10 @@ pub(super) fn watched<'scope>(
                 }
                 let (capability, changes) = entry.remove();
                 let wanted = changes.into_iter().filter(|(view, ..)| is_kept(*view) || views.contains(view));
-                some_out.activate().session(&capability).give_iterator(
-                    wanted.map(|(view, row, diff)| RowsIn::Row(view, row, diff)),
-                );
+                some_out
+                    .activate()
+                    .session(&capability)
+                    .give_iterator(wanted.map(|(view, row, diff)| RowsIn::Row(view, row, diff)));
             }
         }
     });

@@ -134,12 +134,10 @@ impl Comparison {
 
     pub(super) fn facts(&self) -> Vec<Sym> {
         let mut facts = Vec::new();
-        self.visit(|operand| {
-            match operand {
-                Operand::Fact(fact) => facts.push(*fact),
-                Operand::Row(row) => facts.extend(row.facts()),
-                _ => {}
-            }
+        self.visit(|operand| match operand {
+            Operand::Fact(fact) => facts.push(*fact),
+            Operand::Row(row) => facts.extend(row.facts()),
+            _ => {}
         });
         facts
     }

@@ -42,7 +42,11 @@ pub(crate) enum Cond {
     Hours(definitions::Hours),
     Season(Vec<Sym>),
     Moon(Sym, Vec<Sym>),
-    Weather { kinds: Option<Vec<Sym>>, intensity: Option<Test>, lasting: Option<Span> },
+    Weather {
+        kinds: Option<Vec<Sym>>,
+        intensity: Option<Test>,
+        lasting: Option<Span>,
+    },
     Region(Vec<Sym>),
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),

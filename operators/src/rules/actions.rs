@@ -31,8 +31,12 @@ impl Deed {
             Deed::Fact { holder, fact, change } => {
                 let of = format!("{}:{}", holder.scope.name(), holder.id);
                 match change {
-                    FactChange::Set(to) => json!({"set": {"fact": fact.as_str(), "of": of, "to": to.to_json()}}),
-                    FactChange::Add(by) => json!({"add": {"fact": fact.as_str(), "of": of, "by": by.to_json()}}),
+                    FactChange::Set(to) => {
+                        json!({"set": {"fact": fact.as_str(), "of": of, "to": to.to_json()}})
+                    }
+                    FactChange::Add(by) => {
+                        json!({"add": {"fact": fact.as_str(), "of": of, "by": by.to_json()}})
+                    }
                     FactChange::Clamp(least, most) => {
                         let (least, most) = (least.to_json(), most.to_json());
                         json!({"clamp": {"fact": fact.as_str(), "of": of, "at_least": least, "at_most": most}})

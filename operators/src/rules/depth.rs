@@ -162,10 +162,8 @@ impl Depths {
     /// Whether an event of a kind may change a fact: by itself, or by a quest for which it counts.
     fn changes_fact(&self, kind: Sym, fact: Sym) -> bool {
         let asks = kind.as_str().starts_with("quest.");
-        let by_quest =
-            |names: &Names| names.facts.contains(&fact) && (asks || names.kinds.contains(&kind));
-        self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind))
-            || self.quests.values().any(by_quest)
+        let by_quest = |names: &Names| names.facts.contains(&fact) && (asks || names.kinds.contains(&kind));
+        self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind)) || self.quests.values().any(by_quest)
     }
 
     fn may_lead(&self, acted: &Acted, view: ViewId, row: &Row, holder: Holder, tick: Tick) -> bool {

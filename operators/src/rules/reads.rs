@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use worldflow_schemas::catalog;
 use worldflow_schemas::Sym;
+use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::SqlViewDef;
 
 /// The words of a text, and what stands in quotes.
@@ -50,7 +50,9 @@ impl Reads {
 
     /// Whether a name begins with a text that stands in quotes, or with what of one stands before a `%`.
     pub(super) fn quotes(&self, name: &str) -> bool {
-        let begins = |quoted: &String| quoted.split('%').next().is_some_and(|text| !text.is_empty() && name.starts_with(text));
+        let begins = |quoted: &String| {
+            quoted.split('%').next().is_some_and(|text| !text.is_empty() && name.starts_with(text))
+        };
         self.quoted.iter().any(begins)
     }
 }
@@ -110,7 +112,8 @@ mod tests {
     fn words_and_quoted_texts_count_through_the_views_that_are_named() {
         let mut views = SqlViews::default();
         let def = |sql: &str| Some(Arc::new(SqlViewDef { sql: sql.to_owned() }));
-        let inner = "CREATE VIEW inner_one AS SELECT value FROM Facts WHERE fact = 'price' -- the player's own 'x'\n";
+        let inner =
+            "CREATE VIEW inner_one AS SELECT value FROM Facts WHERE fact = 'price' -- the player's own 'x'\n";
         let outer = "CREATE VIEW outer_one AS SELECT i.value /* levels */ FROM inner_one AS i, outer_one";
         views.define(vec![(Sym::new("inner_one"), def(inner)), (Sym::new("outer_one"), def(outer))]);
         let outer = views.get("outer_one").expect("it is defined");

@@ -128,7 +128,8 @@ impl RowsMachine {
 
     /// Whether anybody looks at how the rows of a view change.
     fn is_watched(&self, view: ViewId) -> bool {
-        let by_rule = |trigger: &TriggerPlan| matches!(trigger, TriggerPlan::Rows { rows, .. } if rows.is_of(view));
+        let by_rule =
+            |trigger: &TriggerPlan| matches!(trigger, TriggerPlan::Rows { rows, .. } if rows.is_of(view));
         self.asked.contains(view.def().name) || self.rules.values().any(by_rule)
     }
 
@@ -219,10 +220,9 @@ impl RowsMachine {
             if let Some(rows) = each {
                 for (view, there) in self.kept.iter().filter(|(view, _)| rows.is_of(**view)) {
                     let passes = rows.filter(*view);
-                    let fired = there.keys().filter(|row| passes(row)).map(|row| self.fired(rule, *view, row));
-                    output.out.extend(
-                        fired.map(|fired| RowsOut::Fired(Fired { by_time: true, ..fired })),
-                    );
+                    let fired =
+                        there.keys().filter(|row| passes(row)).map(|row| self.fired(rule, *view, row));
+                    output.out.extend(fired.map(|fired| RowsOut::Fired(Fired { by_time: true, ..fired })));
                 }
             } else if self.is_first {
                 output.out.push(RowsOut::Fired(Fired {

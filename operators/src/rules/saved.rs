@@ -67,9 +67,8 @@ pub(super) fn change(operator: BaseName, key: &PieceKey, piece: Option<&Piece>) 
 
 /// The row of `pending_actions` of what waits.
 pub(super) fn row(realm: Sym, of: &Triggered, waiting: &Waiting) -> Row {
-    let whole = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let (due, due_world_ms) = match waiting.due {
-        Due::Real(tick) => (whole(tick), Value::Null),
+        Due::Real(tick) => (Value::count(tick), Value::Null),
         Due::World(ms) => (Value::Null, Value::Int(ms)),
     };
     let actions: Vec<serde_json::Value> = waiting.deeds.iter().map(|(_, deed)| deed.json()).collect();
@@ -79,7 +78,7 @@ pub(super) fn row(realm: Sym, of: &Triggered, waiting: &Waiting) -> Row {
         Value::id(of.holder.id),
         Value::id(of.rule),
         Value::text(&of.key),
-        whole(of.tick),
+        Value::count(of.tick),
         due,
         due_world_ms,
         Value::text(&serde_json::Value::from(actions).to_string()),

@@ -33,7 +33,8 @@ impl Planner<'_> {
         let kinds: Vec<Kind> = columns.iter().map(|column| column.kind).collect();
         let mut exprs = Vec::new();
         for row in rows {
-            let cells = row.into_iter().zip(&kinds).map(|(cell, kind)| Ok(cell.to(*kind, self.tick_ms)?.expr));
+            let cells =
+                row.into_iter().zip(&kinds).map(|(cell, kind)| Ok(cell.to(*kind, self.tick_ms)?.expr));
             exprs.push(cells.collect::<Result<Vec<_>>>()?);
         }
         let found: Vec<Vec<Value>> =

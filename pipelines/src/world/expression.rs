@@ -204,7 +204,8 @@ impl Builder<'_> {
         let mut any = Vec::new();
         for item in items {
             let text = format!("{} == {}", self.slice(of), self.slice(item));
-            text.parse::<Comparison>().map_err(|error| ExpressionError::of(item, error.message, error.hint))?;
+            text.parse::<Comparison>()
+                .map_err(|error| ExpressionError::of(item, error.message, error.hint))?;
             any.push(self.map(item, "compare", self.at(expr, NodeValue::Text(text))));
         }
         Ok(self.map(expr, "any", self.at(expr, NodeValue::List(any))))

@@ -7,7 +7,9 @@ use crate::problems;
 const VIEWS: &str = "CREATE VIEW hunters AS SELECT player, level AS kills, 'x' AS name FROM levels;\n";
 
 fn requires(condition: &str, expected: Expect) {
-    let quest = format!("wolves:\n  title: W\n  stages: {{s: {{objectives: {{o: {{event: kill}}}}}}}}\n  requires: {condition}\n");
+    let quest = format!(
+        "wolves:\n  title: W\n  stages: {{s: {{objectives: {{o: {{event: kill}}}}}}}}\n  requires: {condition}\n"
+    );
     expected.assert_eq(&problems(&[("views/all.sql", VIEWS), ("quests/wolves.yaml", &quest)]));
 }
 
@@ -66,7 +68,10 @@ fn columns_of_views_in_sql_are_looked_at() {
     // What a view that is wrong has is not known.
     let problems = problems(&[
         ("views/all.sql", "CREATE VIEW hunters AS SELECT nobody FROM levels;\n"),
-        ("rules/all.yaml", "a: {trigger: {appears: {view: hunters, where: {kills: 3}}}, do: [{add: {fact: mood, by: {column: kills}}}]}\n"),
+        (
+            "rules/all.yaml",
+            "a: {trigger: {appears: {view: hunters, where: {kills: 3}}}, do: [{add: {fact: mood, by: {column: kills}}}]}\n",
+        ),
     ]);
     expect![[""]].assert_eq(&problems);
 }
@@ -89,8 +94,14 @@ f: {trigger: {appears: {view: hunters}}, do: [{emit: {event: kill, target: wolf,
 #[test]
 fn rules_that_feed_each_other_through_a_view_in_sql_are_told() {
     let problems = problems(&[
-        ("views/all.sql", "CREATE VIEW moods AS SELECT CAST(value AS INTEGER) AS mood FROM facts WHERE fact = 'mood' AND CAST(value AS INTEGER) IS NOT NULL;\n"),
-        ("rules/all.yaml", "a: {trigger: {appears_or_changes: {view: moods}}, do: [{add: {fact: mood, by: 1}}]}\n"),
+        (
+            "views/all.sql",
+            "CREATE VIEW moods AS SELECT CAST(value AS INTEGER) AS mood FROM facts WHERE fact = 'mood' AND CAST(value AS INTEGER) IS NOT NULL;\n",
+        ),
+        (
+            "rules/all.yaml",
+            "a: {trigger: {appears_or_changes: {view: moods}}, do: [{add: {fact: mood, by: 1}}]}\n",
+        ),
     ]);
     expect![[""]].assert_eq(&problems);
 }
@@ -105,5 +116,9 @@ sources:
   rules: {recording: {path: matches.ndjson}}
   stream: {kinesis: {stream: s, region: eu-central-1, producer: rules}}
 ";
-    expect![[""]].assert_eq(&problems(&[("world.yaml", world), ("climates/mild.yaml", ""), ("matches.ndjson", "")]));
+    expect![[""]].assert_eq(&problems(&[
+        ("world.yaml", world),
+        ("climates/mild.yaml", ""),
+        ("matches.ndjson", ""),
+    ]));
 }

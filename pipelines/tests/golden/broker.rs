@@ -33,7 +33,8 @@ const RESOURCES: [(&str, i64, i64, i64); 6] = [
 const ONE: i64 = 1_000_000;
 
 fn broker(script: &str) -> Golden {
-    let folder = Folder::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/broker")).expect("the world is there");
+    let folder = Folder::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/broker"))
+        .expect("the world is there");
     let files = folder.files.iter().filter(|(path, _)| !path.starts_with("tests/"));
     let files = files.map(|(path, bytes)| (path.as_str(), std::str::from_utf8(bytes).expect("text")));
     Golden::new(&files.collect::<Vec<_>>(), script)
@@ -61,6 +62,10 @@ fn rows_of(ran: &Ran, view: &str) -> BTreeMap<Tick, BTreeSet<Vec<String>>> {
 
 fn at<T: Default + Clone>(all: &BTreeMap<Tick, T>, tick: Tick) -> T {
     all.range(..=tick).next_back().map(|(_, rows)| rows.clone()).unwrap_or_default()
+}
+
+fn set(rows: impl IntoIterator<Item = Vec<String>>) -> BTreeSet<Vec<String>> {
+    rows.into_iter().collect()
 }
 
 fn dec(millionths: i64) -> String {
@@ -101,8 +106,12 @@ impl City {
 
     /// min(1, base/100 + 0.1 territories + 0.05 relations + 0.02 people), all people being of level 1.
     fn power(&self, faction: usize) -> i64 {
-        let territories = i64::try_from(self.owners.values().filter(|owner| **owner == faction).count()).expect("few");
-        let relations: i64 = (0..FACTIONS.len()).filter(|other| *other != faction).map(|other| self.relation(faction, other)).sum();
+        let territories =
+            i64::try_from(self.owners.values().filter(|owner| **owner == faction).count()).expect("few");
+        let relations: i64 = (0..FACTIONS.len())
+            .filter(|other| *other != faction)
+            .map(|other| self.relation(faction, other))
+            .sum();
         let people: i64 = (0..REGIONS.len()).map(|region| self.people(region, faction)).sum();
         (FACTIONS[faction].1 * 10_000 + territories * 100_000 + relations / 20 + people * 20_000).min(ONE)
     }
@@ -117,7 +126,9 @@ impl City {
     fn takes(&self, region: usize) -> Option<usize> {
         let owner = self.owners.get(&region).copied();
         let others = (0..FACTIONS.len()).filter(|faction| Some(*faction) != owner);
-        let first = others.max_by_key(|faction| (self.strength(region, *faction), std::cmp::Reverse(FACTIONS[*faction].0)))?;
+        let first = others.max_by_key(|faction| {
+            (self.strength(region, *faction), std::cmp::Reverse(FACTIONS[*faction].0))
+        })?;
         let needed = owner.map_or(300_000, |owner| self.strength(region, owner) + 100_000);
         (self.strength(region, first) > needed).then_some(first)
     }
@@ -144,9 +155,19 @@ fn power_relations_and_territory_follow_the_formulas() {
         let _ = match verb {
             0 => writeln!(script, "{tick} event negotiate player=p{faction} target={}", FACTIONS[other].0),
             1 => writeln!(script, "{tick} event declare_war player=p{faction} target={}", FACTIONS[other].0),
-            2 => writeln!(script, "{tick} event form_alliance player=p{faction} target={}", FACTIONS[other].0),
-            3 | 4 => writeln!(script, "{tick} event settle target={} region={} amount={amount}", FACTIONS[faction].0, REGIONS[region]),
-            _ => writeln!(script, "{tick} event desert target={} region={} amount={amount}", FACTIONS[faction].0, REGIONS[region]),
+            2 => {
+                writeln!(script, "{tick} event form_alliance player=p{faction} target={}", FACTIONS[other].0)
+            }
+            3 | 4 => writeln!(
+                script,
+                "{tick} event settle target={} region={} amount={amount}",
+                FACTIONS[faction].0, REGIONS[region]
+            ),
+            _ => writeln!(
+                script,
+                "{tick} event desert target={} region={} amount={amount}",
+                FACTIONS[faction].0, REGIONS[region]
+            ),
         };
         let what = if verb < 3 { other } else { region };
         happens.entry(tick + 1).or_default().push((verb, faction, what, amount));
@@ -155,7 +176,8 @@ fn power_relations_and_territory_follow_the_formulas() {
     let _ = writeln!(script, "{until} wait");
     let golden = broker(&script);
     let ran = golden.run();
-    let views = ["factions", "strengths", "relations", "conflicts", "takeovers"].map(|view| rows_of(&ran, view));
+    let views =
+        ["factions", "strengths", "relations", "conflicts", "takeovers"].map(|view| rows_of(&ran, view));
     let (mut taken, mut seen_takeovers, mut seen_conflicts) = (Vec::new(), 0, 0);
     for tick in 2..=until {
         for (region, faction) in std::mem::take(&mut taken) {
@@ -173,28 +195,40 @@ fn power_relations_and_territory_follow_the_formulas() {
         taken.extend((0..REGIONS.len()).filter_map(|region| Some((region, city.takes(region)?))));
         seen_takeovers += taken.len();
         let column = |view: usize, columns: &[usize]| -> BTreeSet<Vec<String>> {
-            at(&views[view], tick).iter().map(|row| columns.iter().map(|column| row[*column].clone()).collect()).collect()
+            at(&views[view], tick)
+                .iter()
+                .map(|row| columns.iter().map(|column| row[*column].clone()).collect())
+                .collect()
         };
         let all = 0..FACTIONS.len();
         let power = |f: usize| vec![FACTIONS[f].0.to_owned(), dec(city.power(f))];
-        assert_eq!(column(0, &[0, 1]), all.clone().map(power).collect(), "power at {tick}");
-        let strength = |r: usize, f: usize| vec![REGIONS[r].to_owned(), FACTIONS[f].0.to_owned(), dec(city.strength(r, f))];
-        let strengths = (0..REGIONS.len()).flat_map(|r| all.clone().map(move |f| (r, f))).map(|(r, f)| strength(r, f));
-        assert_eq!(column(1, &[0, 1, 2]), strengths.collect(), "strengths at {tick}");
+        assert_eq!(column(0, &[0, 1]), set(all.clone().map(power)), "power at {tick}");
+        let strength = |r: usize, f: usize| {
+            vec![REGIONS[r].to_owned(), FACTIONS[f].0.to_owned(), dec(city.strength(r, f))]
+        };
+        let strengths =
+            (0..REGIONS.len()).flat_map(|r| all.clone().map(move |f| (r, f))).map(|(r, f)| strength(r, f));
+        assert_eq!(column(1, &[0, 1, 2]), set(strengths), "strengths at {tick}");
         let at_war = |a: usize, b: usize| a < b && city.relation(a, b) < -500_000;
         let pairs = || all.clone().flat_map(|a| (0..FACTIONS.len()).map(move |b| (a, b)));
         let conflicts = pairs().filter(|(a, b)| at_war(*a, *b));
-        let conflicts: BTreeSet<_> = conflicts.map(|(a, b)| vec![FACTIONS[a].0.to_owned(), FACTIONS[b].0.to_owned(), dec(city.relation(a, b))]).collect();
+        let conflicts: BTreeSet<_> = conflicts
+            .map(|(a, b)| vec![FACTIONS[a].0.to_owned(), FACTIONS[b].0.to_owned(), dec(city.relation(a, b))])
+            .collect();
         seen_conflicts += conflicts.len();
         assert_eq!(column(3, &[0, 1, 2]), conflicts, "conflicts at {tick}");
         let takes = taken.iter().map(|(r, f)| vec![REGIONS[*r].to_owned(), FACTIONS[*f].0.to_owned()]);
-        assert_eq!(column(4, &[0, 1]), takes.collect(), "takeovers at {tick}");
+        assert_eq!(column(4, &[0, 1]), set(takes), "takeovers at {tick}");
         for row in at(&views[2], tick) {
-            let find = |name: &str| FACTIONS.iter().position(|(faction, _)| *faction == name).expect("a faction");
+            let find =
+                |name: &str| FACTIONS.iter().position(|(faction, _)| *faction == name).expect("a faction");
             assert_eq!(row[2], dec(city.relation(find(&row[0]), find(&row[1]))), "{row:?} at {tick}");
         }
     }
-    assert!(seen_takeovers > 8 && seen_conflicts > 8, "{seen_takeovers} takeovers, {seen_conflicts} conflicts");
+    assert!(
+        seen_takeovers > 8 && seen_conflicts > 8,
+        "{seen_takeovers} takeovers, {seen_conflicts} conflicts"
+    );
     golden.check_laws_at(&[3, 50, 51, 200]);
 }
 
@@ -214,7 +248,8 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
             let swing = times(times(price, volatility), ONE / 10);
             let drift = times(times(times(price, ONE / 10) * 2, demand - ONE / 2), ONE / 10);
             let key = format!("{resource}_moves/{resource}/000/by");
-            let drawn = i64::try_from(chance::below(1207, "rules", &key, tick, 2_000_001)).expect("small") - ONE;
+            let drawn =
+                i64::try_from(chance::below(1207, "rules", &key, tick, 2_000_001)).expect("small") - ONE;
             if (7 + hour) % 24 == 0 {
                 before = price;
             }
@@ -222,7 +257,8 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
             price = (price + drift).clamp(base / 10, base * 3);
             let held = |name: &str| {
                 let facts = at(&facts, tick + 1);
-                let row = facts.into_iter().find(|row| row[0] == "realm" && row[2] == format!("{name}_{resource}"));
+                let row =
+                    facts.into_iter().find(|row| row[0] == "realm" && row[2] == format!("{name}_{resource}"));
                 row.map_or(dec(base), |row| row[3].clone())
             };
             assert_eq!(held("price"), dec(price), "{resource} at {hour}");
@@ -235,7 +271,11 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
                 ..=-50_000 => "falling",
                 _ => "stable",
             };
-            assert_eq!((shown[3].as_str(), shown[4].as_str()), (dec(change).as_str(), trend), "{resource} at {hour}");
+            assert_eq!(
+                (shown[3].as_str(), shown[4].as_str()),
+                (dec(change).as_str(), trend),
+                "{resource} at {hour}"
+            );
             trends.insert(trend);
         }
         assert!(trends.len() >= 2, "{resource} is always {trends:?}");

@@ -127,6 +127,51 @@ away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
 }
 
 #[test]
+fn what_waits_is_shown_until_it_acts_or_is_taken_back() {
+    let mut golden = world(
+        "",
+        "
+soon: {trigger: {appears: {view: hunters}}, after: 50ms, do: [{add: {fact: noise, by: 1}}]}
+later:
+  trigger: {appears: {view: hunters}}
+  after: 6s world
+  do: [{set: {fact: rank, to: {column: kills}}}, {emit: {event: kill, target: wolf}}, {clamp: {fact: rank, at_most: 3}}]
+gone: {trigger: {appears: {view: hunters}}, after: 1h, do: [{add: {fact: noise, by: 100}}]}
+",
+        "
+        3 event kill player=ann target=wolf
+        6 clock pause
+        16 clock resume
+        30 wait
+        ",
+    );
+    golden.edit_rules(8, "{gone: null}");
+    expect![[""]].assert_eq(&golden.changes(&["pending_actions", "facts"]));
+    golden.check_laws();
+}
+
+#[test]
+fn numbers_are_drawn_from_the_seed() {
+    let golden = world(
+        "",
+        "
+whole: {trigger: {every: {span: 10ms}}, do: [{set: {fact: noise, to: {between: [1, 6], whole: true}}}]}
+",
+        "
+        3 event kill player=ann target=wolf
+        600 wait
+        ",
+    );
+    let ran = golden.changes(&["facts"]);
+    let thrown =
+        |n: u32| ran.matches(&format!("+1 facts scope=realm holder=golden fact=noise value={n} ")).count();
+    let all: Vec<usize> = (0..=7).map(thrown).collect();
+    assert!(all[1..=6].iter().all(|count| (40..160).contains(count)), "{all:?}");
+    assert_eq!((all[0], all[7]), (0, 0));
+    golden.check_laws_at(&[100, 333]);
+}
+
+#[test]
 fn rules_that_feed_each_other_through_a_view_come_to_an_end() {
     let golden = world(
         "",

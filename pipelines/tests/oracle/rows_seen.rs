@@ -68,10 +68,17 @@ impl Oracle {
         let text = |definition: String| named_in(&definition);
         let json = "a definition is plain data";
         asked.extend(self.quests.values().flat_map(|quest| text(serde_json::to_string(quest).expect(json))));
-        asked.extend(self.rules.defs.values().flat_map(|rule| text(serde_json::to_string(rule).expect(json))));
+        asked
+            .extend(self.rules.defs.values().flat_map(|rule| text(serde_json::to_string(rule).expect(json))));
         asked.extend(text(serde_json::to_string(&*self.world).expect(json)));
         let of_asked = |(view, _): &(&'static str, Vec<String>)| asked.contains(*view);
-        let rows: Shown = self.rules.shown.iter().filter(|(key, _)| of_asked(key)).map(|(key, row)| (key.clone(), row.clone())).collect();
+        let rows: Shown = self
+            .rules
+            .shown
+            .iter()
+            .filter(|(key, _)| of_asked(key))
+            .map(|(key, row)| (key.clone(), row.clone()))
+            .collect();
         if asked != self.rows_seen.asked || rows != self.rows_seen.rows {
             self.sweeps.insert(tick + 1);
         }

@@ -400,7 +400,9 @@ impl Oracle {
         }
         let mut deeds = Vec::new();
         for (place, action) in def.actions.iter().enumerate() {
-            if let Some(deed) = self.deed(fired, holder, action, &format!("{}/{key}/{place:03}", fired.rule), tick) {
+            if let Some(deed) =
+                self.deed(fired, holder, action, &format!("{}/{key}/{place:03}", fired.rule), tick)
+            {
                 deeds.push(((fired.rule.clone(), key.clone(), tick, place), deed));
             }
         }
@@ -459,7 +461,8 @@ impl Oracle {
             Given::Is(json) => Value::from_json(json).expect("a scalar"),
             Given::Column(def) => taken(fired, def),
         };
-        let id = |of: &Option<Given>| of.as_ref().map(|of| given(of, "").as_str().map_or(Sym::NONE, Sym::new));
+        let id =
+            |of: &Option<Given>| of.as_ref().map(|of| given(of, "").as_str().map_or(Sym::NONE, Sym::new));
         let own = |scope| if holder.scope == scope { holder.id } else { Sym::NONE };
         let amount = def.amount.as_ref().map_or(Value::Int(1), |amount| match amount {
             Amount::Drawn(def) => drawn(def, "amount"),

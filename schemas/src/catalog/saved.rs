@@ -30,7 +30,8 @@ impl Serialize for ViewId {
         let columns = columns.map(|column| (column.name.to_owned(), column.kind, column.doc.to_owned()));
         let filters = def.filters.iter().map(|filter| (*filter).to_owned()).collect();
         let doc = def.doc.to_owned();
-        Written::Designed { name, key: def.key, columns: columns.collect(), filters, doc }.serialize(serializer)
+        Written::Designed { name, key: def.key, columns: columns.collect(), filters, doc }
+            .serialize(serializer)
     }
 }
 

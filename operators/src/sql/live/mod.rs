@@ -38,9 +38,9 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
 use self::defined::Installed;
+pub(crate) use self::returned::Change as Returned;
 use self::returned::{Done, noted};
 use self::shown::shown;
-pub(crate) use self::returned::Change as Returned;
 pub(crate) use self::tap::{Told, tap};
 use super::packed::Packed;
 use super::run::{Dataflows, Sources, unpacked};

@@ -162,7 +162,6 @@ impl<'a> Names<'a> {
         if sort == Sort::View {
             return self.viewless;
         }
-        self.worldless
-            && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target)
+        self.worldless && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target)
     }
 }

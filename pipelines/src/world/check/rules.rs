@@ -131,7 +131,12 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn check_column(&mut self, view: &'static ViewDef, name: &str, spot: Spot<'_>) -> Option<ColumnType> {
+    pub(super) fn check_column(
+        &mut self,
+        view: &'static ViewDef,
+        name: &str,
+        spot: Spot<'_>,
+    ) -> Option<ColumnType> {
         let Some(column) = view.columns.iter().find(|column| column.name == name) else {
             let known: Vec<&str> = view.columns.iter().map(|column| column.name).collect();
             let otherwise = format!("`{}` has {}", view.name, known.join(", "));

@@ -1,7 +1,7 @@
 //! Sources: the files they name, and what the mappings of recordings make of lines.
 
-use worldflow_schemas::event::RULES;
 use worldflow_schemas::definitions::{CredentialsDef, SourceDef, SourceTime, StreamStart};
+use worldflow_schemas::event::RULES;
 use worldflow_sources::recording::{Expr, RuleDef};
 
 use super::{Checker, Sort};

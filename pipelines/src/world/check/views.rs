@@ -33,9 +33,7 @@ impl Views {
         let mut by_name: BTreeMap<_, _> = CATALOG.iter().map(|view| (view.name, view)).collect();
         let designed = sql.iter().filter_map(|view| view.designed().id().ok()).map(|id| id.def());
         by_name.extend(designed.map(|view| (view.name, view)));
-        let text = |view: &View| {
-            (Sym::new(&view.name), Some(Arc::new(SqlViewDef { sql: view.sql.clone() })))
-        };
+        let text = |view: &View| (Sym::new(&view.name), Some(Arc::new(SqlViewDef { sql: view.sql.clone() })));
         let mut reads = SqlViews::default();
         reads.define(sql.iter().map(text).collect());
         Views { by_name, sql: reads, incomplete }
@@ -67,12 +65,14 @@ impl Checker<'_> {
         }
         let def = self.views.get(&view.text)?;
         if !def.deterministic || is_of_rules(def) {
-            let message = format!("`{}` is what the engine observes, so no condition can ask for it", def.name);
+            let message =
+                format!("`{}` is what the engine observes, so no condition can ask for it", def.name);
             self.error(at, message, "conditions ask for views that are a function of what happened");
             return None;
         }
         if catalog::view(def.name).is_some_and(|view| !is_kept(view)) {
-            let message = format!("rows of `{}` change with nearly every event, so no condition sees them", def.name);
+            let message =
+                format!("rows of `{}` change with nearly every event, so no condition sees them", def.name);
             self.error(at, message, "name a view of states, such as `quest_state`, or write a view in SQL");
             return None;
         }
@@ -80,7 +80,11 @@ impl Checker<'_> {
         if key.len() != columns.len() {
             let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
             let (n, names) = (columns.len(), names.join(", "));
-            let message = format!("a row of `{}` is found by its whole key, {n} columns, and this gives {}", def.name, key.len());
+            let message = format!(
+                "a row of `{}` is found by its whole key, {n} columns, and this gives {}",
+                def.name,
+                key.len()
+            );
             self.error(at, message, format!("write `view.{}[{names}]` with a value for each", def.name));
             return None;
         }
@@ -116,7 +120,8 @@ impl Checker<'_> {
         if let (Some(is), Some(wanted)) = (is, operand(column.kind).flatten())
             && is != wanted
         {
-            let message = format!("the column `{}` is {}, and this is {}", column.name, wanted.label(), is.label());
+            let message =
+                format!("the column `{}` is {}, and this is {}", column.name, wanted.label(), is.label());
             self.error(at, message, "give a value of the column's own type");
         }
         self.check_key_name(part, column, at);

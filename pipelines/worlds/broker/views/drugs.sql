@@ -15,8 +15,9 @@ SELECT * FROM (VALUES
 
 -- What is in a player; the quality of doses adds up until a world hour after the last.
 CREATE VIEW doses AS
-SELECT holder AS player, substr(fact, 6) AS drug, CAST(value AS DECIMAL) AS quality
-FROM facts WHERE scope = 'player' AND starts_with(fact, 'dose_');
+SELECT holder AS player, substr(fact, 6) AS drug, max(CAST(value AS DECIMAL)) AS quality
+FROM facts WHERE scope = 'player' AND starts_with(fact, 'dose_')
+GROUP BY 1, 2;
 
 -- The three mixtures: half as much again, three tenths as much again, and the last one.
 CREATE VIEW mixtures AS
@@ -59,9 +60,10 @@ LEFT JOIN clients AS c ON c.player = k.player;
 
 -- Different buyers (quests/learning.yaml counts them): three are contacts, ten a network.
 CREATE VIEW clients AS
-SELECT holder AS player, value AS clients,
-       CASE WHEN value >= 10 THEN 'network' WHEN value >= 3 THEN 'contacts' ELSE 'nobody' END AS reach
-FROM objective_progress WHERE scope = 'player' AND quest = 'brokering' AND objective = 'buyers' AND value > 0;
+SELECT holder AS player, max(value) AS clients,
+       CASE WHEN max(value) >= 10 THEN 'network' WHEN max(value) >= 3 THEN 'contacts' ELSE 'nobody' END AS reach
+FROM objective_progress WHERE scope = 'player' AND quest = 'brokering' AND objective = 'buyers' AND value > 0
+GROUP BY holder;
 
 -- What a broker is told of: prices that have moved by a fifth in a day.
 CREATE VIEW price_alerts AS

@@ -10,8 +10,7 @@ SELECT c.cohort, count(*) AS players,
        count(*) FILTER (WHERE m.days >= 21) AS every_day,
        count(*) FILTER (WHERE m.gap < 8) AS without_sleep
 FROM (
-  SELECT holder AS player, CAST(value AS TEXT) AS cohort FROM facts
-  WHERE scope = 'player' AND fact = 'cohort' AND CAST(value AS TEXT) IS NOT NULL
+  SELECT holder AS player, CAST(value AS TEXT) AS cohort FROM facts WHERE scope = 'player' AND fact = 'cohort'
 ) AS c
 JOIN (
   SELECT holder AS player,
@@ -28,8 +27,9 @@ JOIN (
   FROM facts WHERE scope = 'player' GROUP BY holder
 ) AS m ON m.player = c.player
 LEFT JOIN (
-  SELECT holder AS player, value AS partners FROM objective_progress
-  WHERE scope = 'player' AND quest = 'learning' AND objective = 'partners'
+  SELECT holder AS player, max(value) AS partners FROM objective_progress
+  WHERE scope = 'player' AND quest = 'learning' AND objective = 'partners' GROUP BY holder
 ) AS p ON p.player = c.player
+WHERE c.cohort IS NOT NULL
 GROUP BY c.cohort
 HAVING count(*) >= 50;

@@ -22,8 +22,9 @@ SELECT holder AS region, CAST(value AS TEXT) AS owner
 FROM facts WHERE scope = 'region' AND fact = 'owner' AND CAST(value AS TEXT) IS NOT NULL;
 
 CREATE VIEW settlers AS
-SELECT holder AS region, substr(fact, 6) AS faction, greatest(0, CAST(value AS INTEGER)) AS npcs
-FROM facts WHERE scope = 'region' AND starts_with(fact, 'npcs_');
+SELECT holder AS region, substr(fact, 6) AS faction, greatest(0, max(CAST(value AS INTEGER))) AS npcs
+FROM facts WHERE scope = 'region' AND starts_with(fact, 'npcs_')
+GROUP BY 1, 2;
 
 -- The eight families of the dark; their bases are ours. Power: min(1, base / 100 + 0.1 * territories + 0.05 * sum of relations + 0.02 * people * their average level).
 CREATE VIEW factions AS

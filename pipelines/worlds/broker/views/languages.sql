@@ -15,8 +15,8 @@ CREATE VIEW fluency AS
 SELECT player, language, skill,
        CASE WHEN skill >= 0.9 THEN 5 WHEN skill >= 0.7 THEN 4 WHEN skill >= 0.5 THEN 3
             WHEN skill >= 0.3 THEN 2 WHEN skill >= 0.1 THEN 1 ELSE 0 END AS understanding,
-       CASE WHEN skill >= 0.3 THEN CAST(floor(100 * skill) AS INTEGER) ELSE 0 END AS words,
-       CASE WHEN skill > 0.6 THEN CAST(floor(50 * (skill - 0.6)) AS INTEGER) ELSE 0 END AS phrases,
+       CASE WHEN skill >= 0.3 THEN floor(100 * skill) ELSE 0 END AS words,
+       CASE WHEN skill > 0.6 THEN floor(50 * (skill - 0.6)) ELSE 0 END AS phrases,
        skill >= 0.8 AS grammar,
        greatest(0.3, skill) AS translation
 FROM languages;
@@ -26,11 +26,13 @@ FROM languages;
 CREATE VIEW spells AS
 SELECT player, spell, power, 100 * power AS damage, 60 * power AS lasting_s
 FROM (
-  SELECT o.holder AS player, o.objective AS spell,
+  SELECT o.player, o.spell,
          CASE WHEN o.value < 50 THEN 0.0
               ELSE least(1, b.base * (o.value / 100.0) * (1 + 0.1 * coalesce(l.level, 1))) END AS power
-  FROM objective_progress AS o
-  JOIN (VALUES ('flame', 0.6), ('veil', 0.3)) AS b (spell, base) ON b.spell = o.objective
-  LEFT JOIN levels AS l ON l.player = o.holder
-  WHERE o.scope = 'player' AND o.quest = 'spellcraft' AND o.value > 0
+  FROM (
+    SELECT holder AS player, objective AS spell, max(value) AS value FROM objective_progress
+    WHERE scope = 'player' AND quest = 'spellcraft' AND value > 0 GROUP BY holder, objective
+  ) AS o
+  JOIN (VALUES ('flame', 0.6), ('veil', 0.3)) AS b (spell, base) ON b.spell = o.spell
+  LEFT JOIN levels AS l ON l.player = o.player
 ) AS spoken;

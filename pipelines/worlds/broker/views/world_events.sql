@@ -2,9 +2,10 @@
 
 -- Those that last: a fact of each kind holds how intense it is, and ends by itself.
 CREATE VIEW world_events AS
-SELECT substr(fact, 7) AS area, CAST(value AS DECIMAL) AS intensity
-FROM facts
-WHERE scope = 'realm' AND starts_with(fact, 'event_');
+SELECT substr(fact, 7) AS area, max(value) AS intensity
+FROM realm_numbers
+WHERE starts_with(fact, 'event_')
+GROUP BY 1;
 
 -- Half of an event's intensity, 1.2 times of its own area and 0.8 times of every other.
 CREATE VIEW impacts AS

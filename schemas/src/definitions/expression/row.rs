@@ -46,7 +46,9 @@ impl RowOf {
         let RowExpr { view, key, column } = row;
         if key.len() > MOST_KEY {
             let message = format!("a key of {} columns", key.len());
-            let hint = format!("a row is found by all columns of its key, at most {MOST_KEY}: `view.hunters[player].kills`");
+            let hint = format!(
+                "a row is found by all columns of its key, at most {MOST_KEY}: `view.hunters[player].kills`"
+            );
             return Err(ExpressionError::new(view.from, view.to, message, hint));
         }
         let part = |expr: &super::Expr| {
