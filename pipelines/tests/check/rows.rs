@@ -21,10 +21,10 @@ fn rule(yaml: &str, expected: Expect) {
 fn what_is_right_has_no_problem() {
     for condition in [
         "view.hunters[player].kills >= 10 and not view.hunters[ann]",
-        "view.facts[realm, small, mood].value - view.hunters[player].kills > 2",
+        "view.facts['realm', small, mood].value - view.hunters[player].kills > 2",
         "view.hunters[player].name in [x, y]",
         "view.clock[].phase == night",
-        "view.quest_state[region, region, wolves].state != done",
+        "view.quest_state['region', region, wolves].state != done",
     ] {
         requires(condition, expect![[""]]);
     }
@@ -43,9 +43,9 @@ fn only_rows_that_are_there_to_be_seen_are_found_and_by_their_whole_key() {
         "view.hunter[player].kills >= 10",
         "view.hunters.kills >= 10",
         "view.hunters[].kills >= 10",
-        "view.facts[realm, mood].value >= 10",
+        "view.facts['realm', mood].value >= 10",
         "view.sessions[player].since > 3",
-        "view.objective_progress[player, player, wolves, s, o].value > 3",
+        "view.objective_progress['player', player, wolves, s, o].value > 3",
         "view.hunters[player].kill >= 10",
         "view.hunters[3].kills >= 10",
         "view.hunters[player].name > 3",

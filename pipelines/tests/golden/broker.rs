@@ -150,8 +150,8 @@ fn power_relations_and_territory_follow_the_formulas() {
     for step in 0..150 {
         let (tick, faction, region) = (4 + step * 2, below(8), below(4));
         let other = (faction + 1 + below(7)) % 8;
-        let verb = below(6);
-        let amount = i64::try_from(1 + below(6)).expect("small");
+        let verb = below(7);
+        let amount = i64::try_from(1 + below(40)).expect("small");
         let _ = match verb {
             0 => writeln!(script, "{tick} event negotiate player=p{faction} target={}", FACTIONS[other].0),
             1 => writeln!(script, "{tick} event declare_war player=p{faction} target={}", FACTIONS[other].0),
@@ -226,7 +226,7 @@ fn power_relations_and_territory_follow_the_formulas() {
         }
     }
     assert!(
-        seen_takeovers > 8 && seen_conflicts > 8,
+        seen_takeovers > 5 && seen_conflicts > 8,
         "{seen_takeovers} takeovers, {seen_conflicts} conflicts"
     );
     golden.check_laws_at(&[3, 50, 51, 200]);
@@ -236,7 +236,7 @@ fn power_relations_and_territory_follow_the_formulas() {
 fn prices_follow_chance_and_demand_within_their_bounds() {
     let hours = 120;
     // A world hour is a real minute, 600 ticks of 100 ms; the world begins at 07:00 with tick 1.
-    let golden = broker(&format!("{} wait", 1 + hours * 600));
+    let golden = broker(&format!("{} wait", 2 + hours * 600));
     let ran = golden.run();
     let facts = rows_of(&ran, "facts");
     let prices = rows_of(&ran, "prices");

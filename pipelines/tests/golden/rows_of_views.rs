@@ -67,7 +67,50 @@ often: {trigger: {every: {span: 100ms, each: {view: hunters, where: {kills: {abo
         24 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts", "hunting"]));
+    expect![[r#"
+        1: +1 hunting kills=
+        4: +1 facts scope=player holder=ann fact=score value=1 version=1 expires=
+        4: -1 hunting kills=
+        4: +1 hunting kills=1
+        5: +1 facts scope=player holder=ann fact=rank value=10 version=1 expires=
+        5: +1 facts scope=realm holder=golden fact=total value=1 version=1 expires=
+        6: -1 facts scope=player holder=ann fact=score value=1 version=1 expires=
+        6: +1 facts scope=player holder=ann fact=score value=2 version=2 expires=
+        6: +1 facts scope=player holder=bob fact=score value=1 version=1 expires=
+        6: -1 hunting kills=1
+        6: +1 hunting kills=3
+        7: -1 facts scope=player holder=ann fact=rank value=10 version=1 expires=
+        7: +1 facts scope=player holder=ann fact=rank value=20 version=2 expires=
+        7: -1 facts scope=player holder=ann fact=score value=2 version=2 expires=
+        7: +1 facts scope=player holder=ann fact=score value=3 version=3 expires=
+        7: +1 facts scope=player holder=ann fact=title value=good version=1 expires=
+        7: +1 facts scope=player holder=bob fact=rank value=10 version=1 expires=
+        7: -1 facts scope=realm holder=golden fact=total value=1 version=1 expires=
+        7: +1 facts scope=realm holder=golden fact=total value=3 version=2 expires=
+        7: -1 hunting kills=3
+        7: +1 hunting kills=4
+        8: -1 facts scope=player holder=ann fact=rank value=20 version=2 expires=
+        8: +1 facts scope=player holder=ann fact=rank value=30 version=3 expires=
+        8: -1 facts scope=realm holder=golden fact=total value=3 version=2 expires=
+        8: +1 facts scope=realm holder=golden fact=total value=4 version=3 expires=
+        9: -1 facts scope=player holder=ann fact=score value=3 version=3 expires=
+        9: +1 facts scope=realm holder=golden fact=noise value=1 version=1 expires=
+        9: +1 hunting kills=1
+        9: -1 hunting kills=4
+        10: +1 facts scope=realm holder=golden fact=total value=1 version=4 expires=
+        10: -1 facts scope=realm holder=golden fact=total value=4 version=3 expires=
+        15: -1 facts scope=player holder=bob fact=score value=1 version=1 expires=
+        15: +1 facts scope=player holder=bob fact=score value=2 version=2 expires=
+        15: -1 hunting kills=1
+        15: +1 hunting kills=2
+        16: -1 facts scope=player holder=bob fact=rank value=10 version=1 expires=
+        16: +1 facts scope=player holder=bob fact=rank value=20 version=2 expires=
+        16: +1 facts scope=player holder=bob fact=title value=good version=1 expires=
+        16: -1 facts scope=realm holder=golden fact=total value=1 version=4 expires=
+        16: +1 facts scope=realm holder=golden fact=total value=2 version=5 expires=
+        21: -1 facts scope=realm holder=golden fact=noise value=1 version=1 expires=
+        21: +1 facts scope=realm holder=golden fact=noise value=101 version=2 expires=
+    "#]].assert_eq(&golden.changes(&["facts", "hunting"]));
     golden.check_laws();
 }
 
@@ -82,7 +125,7 @@ walk: {title: Walk, accept: auto, stages: {s: {objectives: {moor: {holds: 'view.
         "
 loud:
   trigger: {appears_or_changes: {view: facts, where: {fact: calls}}}
-  when: 'view.facts[player, player, score].value * 2 == view.hunters[player].kills + 3'
+  when: 'view.facts["player", player, score].value * 2 == view.hunters[player].kills + 3'
   do: [{add: {fact: noise, by: 1}}]
 ",
         "
@@ -98,7 +141,30 @@ loud:
         16 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress"]));
+    expect![[r#"
+        1: +1 objective_progress scope=realm holder=golden quest=peace stage=s objective=calm instance=1 value=0 need=1 done=false hidden=false
+        1: +1 quest_state scope=realm holder=golden quest=peace instance=1 state=active stage=s since=1 deadline= completions=0
+        2: +1 objective_progress scope=player holder=bob quest=walk stage=s objective=moor instance=1 value=0 need=1 done=false hidden=false
+        2: +1 quest_state scope=player holder=bob quest=walk instance=1 state=active stage=s since=2 deadline= completions=0
+        3: +1 objective_progress scope=player holder=ann quest=walk stage=s objective=moor instance=1 value=0 need=1 done=false hidden=false
+        3: +1 quest_state scope=player holder=ann quest=walk instance=1 state=active stage=s since=3 deadline= completions=0
+        4: +1 facts scope=player holder=ann fact=score value=2 version=1 expires=
+        5: -1 facts scope=player holder=ann fact=score value=2 version=1 expires=
+        5: +1 facts scope=player holder=ann fact=score value=3 version=2 expires=
+        5: -1 objective_progress scope=player holder=bob quest=walk stage=s objective=moor instance=1 value=0 need=1 done=false hidden=false
+        5: +1 quest_state scope=player holder=ann quest=licence instance=1 state=done stage= since=5 deadline= completions=1
+        5: -1 quest_state scope=player holder=bob quest=walk instance=1 state=active stage=s since=2 deadline= completions=0
+        5: +1 quest_state scope=player holder=bob quest=walk instance=1 state=done stage= since=5 deadline= completions=1
+        7: +1 facts scope=player holder=ann fact=calls value=1 version=1 expires=
+        8: -1 facts scope=player holder=ann fact=score value=3 version=2 expires=
+        8: +1 facts scope=realm holder=golden fact=noise value=1 version=1 expires=
+        11: +1 facts scope=player holder=bob fact=score value=3 version=1 expires=
+        12: +1 objective_progress scope=player holder=bob quest=licence stage=s objective=shout instance=1 value=0 need=1 done=false hidden=false
+        12: -1 objective_progress scope=realm holder=golden quest=peace stage=s objective=calm instance=1 value=0 need=1 done=false hidden=false
+        12: +1 quest_state scope=player holder=bob quest=licence instance=1 state=active stage=s since=12 deadline= completions=0
+        12: -1 quest_state scope=realm holder=golden quest=peace instance=1 state=active stage=s since=1 deadline= completions=0
+        12: +1 quest_state scope=realm holder=golden quest=peace instance=1 state=done stage= since=12 deadline= completions=1
+    "#]].assert_eq(&golden.changes(&["facts", "quest_state", "objective_progress"]));
     golden.check_laws();
 }
 
@@ -122,7 +188,33 @@ away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
         20 wait
         ",
     );
-    expect![[""]].assert_eq(&golden.changes(&["here", "facts", "quest_state"]));
+    expect![[r#"
+        4: +1 here player=ann n=1
+        5: +1 facts scope=player holder=ann fact=rank value=1 version=1 expires=
+        5: +1 quest_state scope=player holder=ann quest=gate instance=0 state=available stage= since=5 deadline= completions=0
+        8: -1 here player=ann n=1
+        8: +1 here player=ann n=2
+        8: +1 here player=bob n=2
+        9: -1 facts scope=player holder=ann fact=rank value=1 version=1 expires=
+        9: +1 facts scope=player holder=ann fact=rank value=2 version=2 expires=
+        9: +1 facts scope=player holder=bob fact=rank value=2 version=1 expires=
+        9: +1 quest_state scope=player holder=bob quest=gate instance=0 state=available stage= since=9 deadline= completions=0
+        12: -1 here player=ann n=2
+        12: +1 here player=ann n=3 region=moor
+        12: -1 here player=bob n=2
+        12: +1 here player=bob n=3 region=village
+        13: -1 facts scope=player holder=ann fact=rank value=2 version=2 expires=
+        13: +1 facts scope=player holder=ann fact=rank value=3 version=3 expires=
+        13: -1 facts scope=player holder=bob fact=rank value=2 version=1 expires=
+        13: +1 facts scope=player holder=bob fact=rank value=3 version=2 expires=
+        13: +1 facts scope=realm holder=golden fact=noise value=2 version=2 expires=
+        16: -1 here player=ann n=3 region=moor
+        16: -1 here player=bob n=3 region=village
+        17: -1 facts scope=realm holder=golden fact=noise value=2 version=2 expires=
+        17: +1 facts scope=realm holder=golden fact=noise value=4 version=4 expires=
+        17: -1 quest_state scope=player holder=ann quest=gate instance=0 state=available stage= since=5 deadline= completions=0
+        17: -1 quest_state scope=player holder=bob quest=gate instance=0 state=available stage= since=9 deadline= completions=0
+    "#]].assert_eq(&golden.changes(&["here", "facts", "quest_state"]));
     golden.check_laws();
 }
 
@@ -146,7 +238,19 @@ gone: {trigger: {appears: {view: hunters}}, after: 1h, do: [{add: {fact: noise, 
         ",
     );
     golden.edit_rules(8, "{gone: null}");
-    expect![[""]].assert_eq(&golden.changes(&["pending_actions", "facts"]));
+    expect![[r#"
+        4: +1 facts scope=player holder=ann fact=score value=1 version=1 expires=
+        4: +1 pending_actions scope=player holder=ann rule=gone trigger=ann triggered=4 due=360004 due_world_ms= actions=[{"add":{"by":100,"fact":"noise","of":"realm:golden"}}]
+        4: +1 pending_actions scope=player holder=ann rule=later trigger=ann triggered=4 due= due_world_ms=71947800 actions=[{"set":{"fact":"rank","of":"player:ann","to":1}},{"emit":{"amount":1,"event":"kill","player":"ann","region":"","target":"wolf","with":{}}},{"clamp":{"at_least":null,"at_most":3,"fact":"rank","of":"player:ann"}}]
+        4: +1 pending_actions scope=player holder=ann rule=soon trigger=ann triggered=4 due=9 due_world_ms= actions=[{"add":{"by":1,"fact":"noise","of":"realm:golden"}}]
+        8: -1 pending_actions scope=player holder=ann rule=gone trigger=ann triggered=4 due=360004 due_world_ms= actions=[{"add":{"by":100,"fact":"noise","of":"realm:golden"}}]
+        9: -1 pending_actions scope=player holder=ann rule=soon trigger=ann triggered=4 due=9 due_world_ms= actions=[{"add":{"by":1,"fact":"noise","of":"realm:golden"}}]
+        10: +1 facts scope=realm holder=golden fact=noise value=1 version=1 expires=
+        24: -1 pending_actions scope=player holder=ann rule=later trigger=ann triggered=4 due= due_world_ms=71947800 actions=[{"set":{"fact":"rank","of":"player:ann","to":1}},{"emit":{"amount":1,"event":"kill","player":"ann","region":"","target":"wolf","with":{}}},{"clamp":{"at_least":null,"at_most":3,"fact":"rank","of":"player:ann"}}]
+        25: +1 facts scope=player holder=ann fact=rank value=1 version=1 expires=
+        26: -1 facts scope=player holder=ann fact=score value=1 version=1 expires=
+        26: +1 facts scope=player holder=ann fact=score value=2 version=2 expires=
+    "#]].assert_eq(&golden.changes(&["pending_actions", "facts"]));
     golden.check_laws();
 }
 

@@ -319,6 +319,10 @@ fn scalar(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(number) => Value::Int(number),
         Err(_) if text == "true" || text == "false" => Value::Bool(text == "true"),
-        Err(_) => Value::Sym(Sym::new(text)),
+        // A fraction is a number, too.
+        Err(_) => match serde_json::from_str(text).ok().as_ref().and_then(Value::from_json) {
+            Some(fraction @ Value::Dec(_)) => fraction,
+            _ => Value::Sym(Sym::new(text)),
+        },
     }
 }

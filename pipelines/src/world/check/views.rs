@@ -132,6 +132,10 @@ impl Checker<'_> {
         let ExprKind::Name(parts) = &part.kind else { return };
         let [word] = parts.as_slice() else { return };
         if Scope::ALL.iter().any(|scope| scope.name() == word.text) {
+            if column.name == "scope" {
+                let message = format!("`{}` stands for an id here, not for the word", word.text);
+                self.error(at, message, format!("put it in quotes: `'{}'`", word.text));
+            }
             return;
         }
         let sort = match column.name {

@@ -341,7 +341,7 @@ mod tests {
             ("- (a) > -3", "(-a > -3)"),
             (
                 "view.hunters[player].kills + 1 >= 10 and not view.'feuds'[red, 'blue-2']",
-                "(((view.hunters[(player)].kills + 1) >= 10) and not view.feuds[(red, blue-2)])",
+                "(((view.hunters[(player)].kills + 1) >= 10) and not view.feuds[(red, 'blue-2')])",
             ),
         ] {
             assert_eq!(show(&parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))), shown);
