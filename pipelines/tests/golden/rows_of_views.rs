@@ -219,6 +219,34 @@ away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
 }
 
 #[test]
+fn an_npc_asks_for_rows_too() {
+    let npcs =
+        "elder: {persona: An elder., addressed_by: shout, when: 'view.hunters[player].kills >= 2', barks: [Well hunted.]}";
+    let files = [
+        ("world.yaml", WORLD),
+        ("entities.yaml", "{wolf: {kind: npc}, bear: {kind: npc}, elder: {kind: npc}}"),
+        ("views/all.sql", VIEWS),
+        ("npcs.yaml", npcs),
+    ];
+    let golden = Golden::new(
+        &files,
+        "
+        3 event shout player=ann target=elder
+        3 event kill player=ann target=wolf amount=2
+        4 event shout player=ann target=elder
+        5 event shout player=ann target=elder
+        5 event shout player=bob target=elder
+        8 wait
+        ",
+    );
+    expect![[r#"
+        5: +1 npc_lines player=ann npc=elder line=1 text=Well hunted. provenance=authored why=no_tier tier= tick=5
+    "#]]
+    .assert_eq(&golden.changes(&["npc_lines"]));
+    golden.check_laws();
+}
+
+#[test]
 fn what_waits_is_shown_until_it_acts_or_is_taken_back() {
     let mut golden = world(
         "",
