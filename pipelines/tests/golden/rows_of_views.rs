@@ -110,7 +110,8 @@ often: {trigger: {every: {span: 100ms, each: {view: hunters, where: {kills: {abo
         16: +1 facts scope=realm holder=golden fact=total value=2 version=5 expires=
         21: -1 facts scope=realm holder=golden fact=noise value=1 version=1 expires=
         21: +1 facts scope=realm holder=golden fact=noise value=101 version=2 expires=
-    "#]].assert_eq(&golden.changes(&["facts", "hunting"]));
+    "#]]
+    .assert_eq(&golden.changes(&["facts", "hunting"]));
     golden.check_laws();
 }
 
@@ -125,7 +126,7 @@ walk: {title: Walk, accept: auto, stages: {s: {objectives: {moor: {holds: 'view.
         "
 loud:
   trigger: {appears_or_changes: {view: facts, where: {fact: calls}}}
-  when: 'view.facts["player", player, score].value * 2 == view.hunters[player].kills + 3'
+  when: \"view.facts['player', player, score].value * 2 == view.hunters[player].kills + 3\"
   do: [{add: {fact: noise, by: 1}}]
 ",
         "
@@ -220,8 +221,7 @@ away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
 
 #[test]
 fn an_npc_asks_for_rows_too() {
-    let npcs =
-        "elder: {persona: An elder., addressed_by: shout, when: 'view.hunters[player].kills >= 2', barks: [Well hunted.]}";
+    let npcs = "elder: {persona: An elder., addressed_by: shout, when: 'view.hunters[player].kills >= 2', barks: [Well hunted.]}";
     let files = [
         ("world.yaml", WORLD),
         ("entities.yaml", "{wolf: {kind: npc}, bear: {kind: npc}, elder: {kind: npc}}"),
