@@ -220,6 +220,48 @@ away: {trigger: {goes: {view: here}}, do: [{add: {fact: noise, by: 1}}]}
 }
 
 #[test]
+fn what_other_views_say_opens_quests() {
+    let world =
+        WORLD.replace("start: '1 19:59'", "start: '1 19:59', calendar: {weekdays: [workday, restday]}");
+    let views = "
+CREATE VIEW herbs AS
+SELECT holder AS player, max(value) AS value FROM objective_progress
+WHERE scope = 'player' AND quest = 'gathering' AND objective = 'herbs' GROUP BY holder;
+
+CREATE VIEW hunters AS SELECT player, 0 AS kills FROM levels;
+
+CREATE VIEW fairs AS
+SELECT event, max(occurrence) AS occurrence FROM calendar_events
+WHERE world_now() < world_ms + INTERVAL '10 minutes' GROUP BY event;
+";
+    let quests = "
+gathering: {title: Gathering, accept: auto, stages: {s: {objectives: {herbs: {event: kill, target: wolf, count: 9}}}}}
+helper: {title: Helper, requires: 'view.herbs[player].value >= 2', stages: {s: {objectives: {o: {event: shout}}}}}
+stall: {title: Stall, scope: realm, requires: 'view.fairs[harvest]', stages: {s: {objectives: {o: {event: shout}}}}}
+rest: {title: Rest, scope: realm, requires: 'view.clock[].weekday == restday', stages: {s: {objectives: {o: {event: shout}}}}}
+";
+    let files = [
+        ("world.yaml", world.as_str()),
+        ("entities.yaml", ENTITIES),
+        ("views/all.sql", views),
+        ("quests/all.yaml", quests),
+        ("schedules.yaml", "harvest: {at: 1 20:00, kind: fair}"),
+    ];
+    let golden = Golden::new(
+        &files,
+        "
+        3 event kill player=ann target=wolf
+        5 event kill player=ann target=wolf
+        150 clock set 90000000
+        160 wait
+        ",
+    );
+    // The fair opens at 20:00, tick 101, and is over when the clock jumps to the next day.
+    expect![[""]].assert_eq(&golden.changes(&["quest_state"]));
+    golden.check_laws_at(&[2, 5, 6, 100, 101, 102, 149, 150, 151]);
+}
+
+#[test]
 fn an_npc_asks_for_rows_too() {
     let npcs = "elder: {persona: An elder., addressed_by: shout, when: 'view.hunters[player].kills >= 2', barks: [Well hunted.]}";
     let files = [
