@@ -53,10 +53,11 @@ LEFT JOIN owners AS o ON o.region = p.region;
 -- Who takes a region: the strongest of those that do not own it, if it is nobody's and that strength is above 0.3, or if it is more than 0.1
 -- above the owner's.
 CREATE VIEW takeovers AS
-SELECT c.region, c.faction, c.strength
+SELECT c.region, c.faction, max(c.strength) AS strength
 FROM (
   SELECT region, faction, strength, row_number() OVER (PARTITION BY region ORDER BY strength DESC, faction) AS n
   FROM strengths WHERE NOT owns
 ) AS c
 LEFT JOIN (SELECT region, max(strength) AS strength FROM strengths WHERE owns GROUP BY region) AS o ON o.region = c.region
-WHERE c.n = 1 AND (o.strength IS NULL AND c.strength > 0.3 OR c.strength > o.strength + 0.1);
+WHERE c.n = 1 AND (o.strength IS NULL AND c.strength > 0.3 OR c.strength > o.strength + 0.1)
+GROUP BY c.region, c.faction;

@@ -41,9 +41,9 @@ LEFT JOIN realm_numbers AS b ON b.fact = 'before_' || m.resource
 LEFT JOIN realm_numbers AS s ON s.fact = 'shock_' || m.resource
 LEFT JOIN realm_numbers AS a ON a.fact = 'available_' || m.resource;
 
--- What one unit is traded for: price * (0.8 + 0.4 * stability) * (1 + inflation).
+-- What one unit is traded for: price * (0.8 + 0.4 * stability) * (1 + inflation). Stability lies between 0 and 1.
 CREATE VIEW quotes AS
-SELECT p.resource, p.price * (0.8 + 0.4 * e.stability) * (1 + e.inflation) AS unit
+SELECT p.resource, p.price * (0.8 + 0.4 * greatest(0, least(1, e.stability))) * (1 + e.inflation) AS unit
 FROM (SELECT resource, price, 1 AS one FROM prices) AS p
 JOIN (
   SELECT 1 AS one, coalesce(max(value) FILTER (WHERE fact = 'stability'), 0.5) AS stability,
