@@ -37,7 +37,7 @@ use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::machine::{Produced, ViewRow};
 use crate::messages::{
-    ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather,
+    ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
@@ -83,6 +83,7 @@ enum Concluded {
     Stands(QuestNow),
     Rule(RulesOut),
     Spread(Spread),
+    Seen(ViewNow),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -274,18 +275,20 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             community,
         ],
     );
-    let (rows, fired) = shared.fired(&entered, &known, rows.inner);
+    let (rows, watched) = shared.watched(&entered, rows.inner);
+    let told_views = told_views.concat(shared.told_asks(&entered));
+    let tapped = tap(realm, world.tick_ms, rows.as_collection(), told_views, shared.asked_by_world());
+    let (fired, seen) = shared.looked_at(&entered, &known, watched, tapped.returned);
     let rules = shared.rules(&entered, &known, fired);
     let ruled = rules.out.clone().flat_map(|out| match out {
         RulesOut::Refused(_) => None,
         out => Some(Concluded::Rule(out)),
     });
-    next.concat(levels.now.map(Concluded::Level)).concat(ruled).connect_loop(loop_handle);
-
-    let tapped = tap(realm, world.tick_ms, rows.as_collection(), told_views);
+    let next = next.concat(levels.now.map(Concluded::Level)).concat(seen.map(Concluded::Seen));
+    next.concat(ruled).connect_loop(loop_handle);
 
     Outputs {
-        rows: tapped.rows,
+        rows: tapped.rows.concat(rules.rows),
         catalog: tapped.catalog,
         sql_views: tapped.installer,
         base: scope.concatenate([
@@ -424,6 +427,9 @@ impl<'scope> Shared<'_, 'scope> {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
             }
             Concluded::Spread(spread) => vec![(spread.player.hash64(), PlayersIn::Spread(spread))],
+            Concluded::Seen(now) => {
+                (0..peers as u64).map(|worker| (worker, PlayersIn::Seen(now.clone()))).collect()
+            }
             Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
@@ -490,9 +496,14 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Level(now) => Some(now),
             _ => None,
         });
+        let seen = entered.concluded.clone().flat_map(|concluded| match concluded {
+            Concluded::Seen(now) => Some(now),
+            _ => None,
+        });
         let inputs = vec![
             told,
             broadcast(levels, peers, GroupsIn::Level),
+            broadcast(seen, peers, GroupsIn::Seen),
             self.quest_edits(entered, GroupsIn::Define),
             broadcast(known.clock.clone(), peers, GroupsIn::Clock),
             broadcast(known.weather.clone(), peers, GroupsIn::Weather),
@@ -518,6 +529,9 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Level(now) => vec![(now.player.hash64(), NpcsIn::Level(now))],
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
+            }
+            Concluded::Seen(now) => {
+                (0..peers as u64).map(|worker| (worker, NpcsIn::Seen(now.clone()))).collect()
             }
             Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
         });

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::definitions::{QuestDef, QuestState};
 use worldflow_schemas::input::{Current, FactChange, Holder};
-use worldflow_schemas::{ArcStr, EventId, Sym, Tick, Value};
+use worldflow_schemas::{ArcStr, EventId, Row, Sym, Tick, Value};
 
 use crate::clock::WorldTime;
 
@@ -133,8 +134,7 @@ pub struct FactEffect {
     pub change: FactChange,
 }
 
-/// The source of what rules do: of their events, and of what is refused of it.
-pub const RULES: &str = "rules";
+pub use worldflow_schemas::event::RULES;
 
 /// The order of effects within a tick: updates by events first, then effects of quests, then those of rules.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -239,6 +239,27 @@ pub struct QuestNow {
     pub state: QuestState,
     /// How many instances have been completed.
     pub completions: u32,
+}
+
+/// What conditions see of a view, concluded in the tick before. Through the loop, broadcast.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ViewNow {
+    /// From now on its rows are told, or no longer.
+    Asked {
+        /// The view's name.
+        view: Sym,
+        /// Whether some condition names it.
+        asked: bool,
+    },
+    /// A row is there, or no longer.
+    Row {
+        /// The view.
+        view: ViewId,
+        /// The row.
+        row: Row,
+        /// Whether it is there.
+        there: bool,
+    },
 }
 
 /// Something refused by the graph: a row of `rejections`.

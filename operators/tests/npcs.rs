@@ -336,6 +336,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::DefineQuest(edit) => format!("define quest {}", edit.quest),
             NpcsIn::Clock(_) => "clock".to_owned(),
             NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
+            NpcsIn::Seen(now) => format!("seen {now:?}"),
             NpcsIn::Fact(fact) => format!("fact {:?} {}", fact.holder, fact.fact),
             NpcsIn::Player(now) => format!("player {}", now.player),
             NpcsIn::Level(level) => format!("level {}", level.player),

@@ -7,6 +7,7 @@
 mod designed;
 mod names;
 mod realm;
+mod saved;
 mod view;
 
 pub(crate) use designed::hashes;
@@ -74,6 +75,8 @@ pub const REVISIONS: ViewId = ViewId(20);
 pub const QUEST_BINDINGS: ViewId = ViewId(21);
 /// Objectives that time runs for.
 pub const OBJECTIVE_TIMES: ViewId = ViewId(22);
+/// What rules have waiting.
+pub const PENDING_ACTIONS: ViewId = ViewId(23);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -521,6 +524,24 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Open objectives for which time runs: `for`, `half_life`, `window`, `streak`, `after` with `within`.",
     },
+    ViewDef {
+        name: "pending_actions",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            col("rule", Text, "The rule."),
+            col("trigger", Text, "The key of the row that triggered it, without the realm."),
+            col("triggered", ColumnType::Tick, "When it was triggered."),
+            col("due", ColumnType::Tick, "When it acts; empty if world time decides."),
+            col("due_world_ms", Int, "The world time at which it acts; empty if real time decides."),
+            col("actions", Json, "What it will do, as a list."),
+        ],
+        filters: &["rule"],
+        deterministic: true,
+        doc: "What rules with `after` have waiting. Neither rules, conditions nor views in SQL see it.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -573,6 +594,7 @@ mod tests {
             (REVISIONS, "revisions"),
             (QUEST_BINDINGS, "quest_bindings"),
             (OBJECTIVE_TIMES, "objective_times"),
+            (PENDING_ACTIONS, "pending_actions"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

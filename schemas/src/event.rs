@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::sym::Sym;
 use crate::value::Value;
 
+/// The source of what rules do: of their events, and of what is refused of it. No other source has this name.
+pub const RULES: &str = "rules";
+
 /// The identity of an event within its source.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum EventId {

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use worldflow_engine::admission::Refusal;
+use worldflow_schemas::event::RULES;
 use worldflow_schemas::{ArcStr, Sym};
 
 use crate::check::{holder_text, intern, refuse, shorten};
@@ -83,13 +84,18 @@ impl From<Claims> for Bearer {
     }
 }
 
-/// A subject that a token may have: an id, by the rule for players and groups.
+/// A subject that a token of a role may have: an id, by the rule for players and groups. Whoever is a source by that name cannot
+/// have that of rules.
 ///
 /// # Errors
-/// When it is empty, too long, or has characters that an id has not.
-pub fn subject(text: &str) -> Result<Sym, Refusal> {
+/// When it is empty, too long, taken, or has characters that an id has not.
+pub fn subject(role: Role, text: &str) -> Result<Sym, Refusal> {
     if text.is_empty() {
         return Err(refuse("missing_id", "subject", "is empty", "name the game server, player or dashboard"));
+    }
+    if role != Role::Player && text == RULES {
+        let hint = "give it another name: events that rules make are of this source";
+        return Err(refuse("reserved", "subject", format!("is `{RULES}`"), hint));
     }
     intern(holder_text("subject", text)?)
 }
@@ -168,7 +174,7 @@ impl TokenKey {
 
     fn bearer(&self, token: &str) -> Option<Bearer> {
         let Signed { realm, role, sub, exp, jti } = decode(token, &self.key, &self.validation).ok()?.claims;
-        let claims = Claims { role, realm: Sym::find(&realm)?, subject: subject(&sub).ok()? };
+        let claims = Claims { role, realm: Sym::find(&realm)?, subject: subject(role, &sub).ok()? };
         #[expect(clippy::cast_possible_truncation, reason = "what is beyond the range is its end")]
         let until_ms = ((exp + f64::from(CLOCKS_DIFFER_S)) * 1_000.0) as i64;
         // The library counts in whole seconds; a session ends with its token, and no other begins with it then.
@@ -290,6 +296,14 @@ mod tests {
         assert_eq!(claims.source().as_str(), "player:ana");
     }
 
+    #[test]
+    fn nobody_speaks_in_the_name_of_rules() {
+        for role in [Role::GameServer, Role::Dashboard, Role::Designer] {
+            assert_eq!(subject(role, RULES).expect_err("it is taken").code, "reserved");
+        }
+        assert_eq!(subject(Role::Player, RULES).expect("an id").as_str(), RULES);
+    }
+
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn in_seconds(seconds: i64) -> i64 {
@@ -331,6 +345,7 @@ mod tests {
                 ("realm", "another".into()),
                 ("role", "god".into()),
                 ("sub", "".into()),
+                ("sub", RULES.into()),
                 ("sub", "a\u{7}b".into()),
             ] {
                 let mut claims = good();

@@ -1,18 +1,26 @@
 //! The wires of rules: rows in, and what they conclude for the next tick.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use timely::dataflow::operators::vec::Map;
-use worldflow_schemas::Sym;
+use timely::dataflow::operators::Concat;
+use timely::dataflow::operators::vec::{Filter, Map};
+use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::definitions::RuleDef;
+use worldflow_schemas::definitions::expression::views_named;
 use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
 use super::watched::watched;
 use super::wires::{broadcast, by_player_or_all};
 use super::{Concluded, Entered, Known, Shared, Stream};
+use crate::definitions::Defined;
 use crate::machine::{Produced, ViewRow};
-use crate::rules::{Acted, Cause, Fired, RowsIn, RowsMachine, RulesIn, RulesMachine, RulesOut, quests_named};
-use worldflow_schemas::{Diff, Tick};
+use crate::messages::ViewNow;
+use crate::rules::{
+    Acted, Cause, Fired, RowsIn, RowsMachine, RowsOut, RulesIn, RulesMachine, RulesOut, quests_named,
+};
+use crate::sql::live::{Returned, Told};
 
 /// What the rules are told of the loop: what has taken effect.
 fn acted(concluded: &Concluded) -> Option<Acted> {
@@ -23,6 +31,13 @@ fn acted(concluded: &Concluded) -> Option<Acted> {
     }
 }
 
+/// All changes of a key are looked at by one worker.
+fn by_key(view: ViewId, row: &Row) -> u64 {
+    let hash = |hash: u128, value: &Value| hash.rotate_left(5) ^ value.text_hash128();
+    let hash = row.key(view.def().key).iter().fold(0, hash);
+    u64::try_from(hash >> 64).expect("half of it is left")
+}
+
 impl<'scope> Shared<'_, 'scope> {
     fn rule_edits(&self, entered: &Entered<'scope>) -> Stream<'scope, (Sym, Option<Arc<RuleDef>>)> {
         entered.defined.clone().flat_map(|edit| match edit {
@@ -31,24 +46,84 @@ impl<'scope> Shared<'_, 'scope> {
         })
     }
 
-    /// The rows as they were, and what happens to them that triggers rules.
-    pub(super) fn fired(
+    /// The views that are named by the conditions of each definition.
+    fn asks(&self, entered: &Entered<'scope>) -> Stream<'scope, (Sym, Vec<Sym>)> {
+        entered.all_defined.clone().flat_map(|Defined { edit, from }| {
+            let named = |def: Option<BTreeSet<String>>| -> Vec<Sym> {
+                def.into_iter().flatten().map(|view| Sym::new(&view)).collect()
+            };
+            let (id, views) = match edit {
+                DefinitionEdit::Quest(id, def) => {
+                    (format!("quest:{id}"), named(def.as_deref().map(views_named)))
+                }
+                DefinitionEdit::Npc(id, def) => (format!("npc:{id}"), named(def.as_deref().map(views_named))),
+                DefinitionEdit::Rule(id, def) => {
+                    (format!("rule:{id}"), named(def.as_deref().map(views_named)))
+                }
+                _ => return Vec::new(),
+            };
+            // A quest that has moved asks for nothing under its former name.
+            let former = (!from.is_none()).then(|| (Sym::new(&format!("quest:{from}")), Vec::new()));
+            former.into_iter().chain([(Sym::new(&id), views)]).collect()
+        })
+    }
+
+    /// The views that conditions of the world itself name.
+    pub(super) fn asked_by_world(&self) -> Vec<Sym> {
+        views_named(&**self.world).iter().map(|view| Sym::new(view)).collect()
+    }
+
+    /// What the dataflows of views are told of who asks for their rows.
+    pub(super) fn told_asks(&self, entered: &Entered<'scope>) -> Stream<'scope, (u64, Told)> {
+        let by_conditions = self.asks(entered).map(|(_, views)| views);
+        let by_rules = self.triggers(entered).map(|view| vec![Sym::new(&view)]);
+        let asks = by_conditions.concat(by_rules).filter(|views| !views.is_empty());
+        broadcast(asks, self.peers, Told::Asks)
+    }
+
+    /// The views whose rows trigger rules.
+    fn triggers(&self, entered: &Entered<'scope>) -> Stream<'scope, String> {
+        self.rule_edits(entered).flat_map(|(_, def)| Some(def.as_deref()?.trigger.rows()?.0.to_owned()))
+    }
+
+    /// The rows as they were, and those that may be looked at.
+    pub(super) fn watched(
+        &self,
+        entered: &Entered<'scope>,
+        rows: Stream<'scope, (ViewRow, Tick, Diff)>,
+    ) -> (Stream<'scope, (ViewRow, Tick, Diff)>, Stream<'scope, RowsIn>) {
+        let named = self.triggers(entered).filter(|view| catalog::view(view).is_some());
+        watched(rows, broadcast(named, self.peers, |view| view))
+    }
+
+    /// What happens to rows that triggers rules, and what conditions see of them. `returned` are rows of views in SQL.
+    pub(super) fn looked_at(
         &self,
         entered: &Entered<'scope>,
         known: &Known<'scope>,
-        rows: Stream<'scope, (ViewRow, Tick, Diff)>,
-    ) -> (Stream<'scope, (ViewRow, Tick, Diff)>, Stream<'scope, Fired>) {
+        rows: Stream<'scope, RowsIn>,
+        returned: Stream<'scope, Returned>,
+    ) -> (Stream<'scope, Fired>, Stream<'scope, ViewNow>) {
         let (peers, here) = (self.peers, self.index as u64);
-        let edits = self.rule_edits(entered);
-        let named = edits.clone().flat_map(|(_, def)| Some(def.as_deref()?.trigger.rows()?.0.to_owned()));
-        let (rows, seen) = watched(rows, broadcast(named, peers, |view| view));
         let inputs = vec![
-            seen.map(move |row| (here, row)),
-            broadcast(edits, peers, |(id, def)| RowsIn::Define(id, def)),
+            rows.map(move |row| (here, row)),
+            returned.map(|(view, row, diff)| (by_key(view, &row), RowsIn::Row(view, row, diff))),
+            broadcast(self.rule_edits(entered), peers, |(id, def)| RowsIn::Define(id, def)),
+            broadcast(self.asks(entered), peers, |(by, views)| RowsIn::Asks(by, views)),
             broadcast(known.clock.clone(), peers, RowsIn::Clock),
         ];
-        let machine = RowsMachine::new(self.realm, self.world.tick_ms, (self.index, peers));
-        (rows, self.loads.operate(inputs, machine).out)
+        let by_world = self.asked_by_world();
+        let machine = RowsMachine::new(self.realm, self.world.tick_ms, by_world, (self.index, peers));
+        let out = self.loads.operate(inputs, machine).out;
+        let fired = out.clone().flat_map(|out| match out {
+            RowsOut::Fired(fired) => Some(fired),
+            RowsOut::Seen(_) => None,
+        });
+        let seen = out.flat_map(|out| match out {
+            RowsOut::Seen(now) => Some(now),
+            RowsOut::Fired(_) => None,
+        });
+        (fired, seen)
     }
 
     /// What comes of rules that are triggered.
@@ -67,6 +142,9 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Stands(now) => {
                 by_player_or_all(now.holder.scope, now.holder.route(), peers, RulesIn::Stands(*now))
             }
+            Concluded::Seen(now) => {
+                (0..peers as u64).map(|worker| (worker, RulesIn::Seen(now.clone()))).collect()
+            }
             Concluded::Effect(_) | Concluded::Spread(_) => Vec::new(),
             Concluded::Rule(_) => match acted(&concluded) {
                 Some(acted) => match acted.cause {
@@ -78,9 +156,14 @@ impl<'scope> Shared<'_, 'scope> {
                 None => Vec::new(),
             },
         });
+        let views = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::View(view, def) => Some((view, def)),
+            _ => None,
+        });
         let inputs = vec![
             broadcast(self.rule_edits(entered), peers, |(id, def)| RulesIn::Define(id, def)),
             self.quest_edits(entered, RulesIn::DefineQuest),
+            broadcast(views, peers, |(view, def)| RulesIn::DefineView(view, def)),
             broadcast(known.clock.clone(), peers, RulesIn::Clock),
             broadcast(known.weather.clone(), peers, RulesIn::Weather),
             facts,

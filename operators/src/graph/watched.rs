@@ -1,6 +1,6 @@
-//! The rows that rules may look at, beside all rows as they go out.
+//! The rows that rules and conditions may look at, beside all rows as they go out.
 //!
-//! Of most views all rows are handed on, as they are kept for rules to come; of those that change with nearly every event only
+//! Of most views all rows are handed on, as they are kept for what is to come; of those that change with nearly every event only
 //! what some rule names. Rows wait, in copy, until it is known which rules there are in their tick.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::rules::{RowsIn, is_kept};
 
 type Change = (ViewRow, Tick, Diff);
 
-/// All rows, and those that rules may look at, which come at their own ticks. `named` are the views that rules name, on every
+/// All rows, and those that may be looked at, which come at their own ticks. `named` are the views that rules name, on every
 /// worker.
 pub(super) fn watched<'scope>(
     rows: Stream<'scope, Change>,
@@ -61,9 +61,10 @@ pub(super) fn watched<'scope>(
                 }
                 let (capability, changes) = entry.remove();
                 let wanted = changes.into_iter().filter(|(view, ..)| is_kept(*view) || views.contains(view));
-                some_out.activate().session(&capability).give_iterator(
-                    wanted.filter_map(|(view, row, diff)| Some(RowsIn::Row(view.place()?, row, diff))),
-                );
+                some_out
+                    .activate()
+                    .session(&capability)
+                    .give_iterator(wanted.map(|(view, row, diff)| RowsIn::Row(view, row, diff)));
             }
         }
     });

@@ -24,7 +24,7 @@ use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
 
 use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ZoneWeather};
+use crate::messages::{ClockNow, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather};
 use crate::presence::PlayerNow;
 use crate::quests::{Cond, Plan};
 use crate::timers::Timers;
@@ -55,6 +55,8 @@ pub enum NpcsIn {
     /// Where a holder stands with a quest, from the tick before: a player's, for quests that some NPC asks
     /// about, by the player; others broadcast.
     Quest(QuestNow),
+    /// What conditions see of a view, from the tick before. Broadcast.
+    Seen(ViewNow),
     /// An event that may address an NPC. Routed by the player.
     Event(Event),
     /// A tier's answer. Routed by [`reply_route`].
@@ -150,6 +152,7 @@ impl NpcsMachine {
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
         let (mut definitions, mut quests, mut moves) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seen = Vec::new();
         for input in inputs {
             let known = &mut self.known.context;
             match input {
@@ -178,6 +181,7 @@ impl NpcsMachine {
                 NpcsIn::Fact(fact) => known.facts.tell(fact),
                 NpcsIn::Level(level) => drop(known.levels.insert(level.player, level.level)),
                 NpcsIn::Quest(stands) => self.known.tell_stands(stands),
+                NpcsIn::Seen(now) => seen.push(now),
                 NpcsIn::Player(now) => {
                     let was = self.known.tell_player(now);
                     if was.is_some_and(|was| was.present) && !now.present {
@@ -187,6 +191,7 @@ impl NpcsMachine {
             }
             told.changed = true;
         }
+        self.known.context.views.tell(seen);
         // Edits of one NPC in one tick have no order of their own: the text decides.
         definitions.sort_by_cached_key(|(npc, def)| {
             (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))

@@ -10,6 +10,7 @@ use worldflow_schemas::{Sym, Value};
 use super::condition::depends;
 use super::context::{Actor, Context};
 use super::plan::Plan;
+use super::seen::RowPlan;
 
 /// A compiled comparison.
 #[derive(Clone, Debug)]
@@ -25,13 +26,15 @@ enum Operand {
     Fact(Sym),
     Level,
     Intensity,
+    Row(RowPlan),
     Arithmetic(Box<Operand>, Arithmetic, Box<Operand>),
 }
 
 /// What an operand comes to.
-enum Found<'a> {
+pub(super) enum Found<'a> {
     Value(&'a Value),
     Number(i128),
+    Bool(bool),
 }
 
 impl Operand {
@@ -43,6 +46,7 @@ impl Operand {
             Term::Fact(fact) => Operand::Fact(Sym::new(fact)),
             Term::Level => Operand::Level,
             Term::Intensity => Operand::Intensity,
+            Term::Row(row) => Operand::Row(RowPlan::new(row)),
             Term::Arithmetic(a, sign, b) => {
                 Operand::Arithmetic(Box::new(Operand::new(a)), *sign, Box::new(Operand::new(b)))
             }
@@ -70,6 +74,7 @@ impl Operand {
                 let weather = context.weather.get(&plan.zone(actor.region)?)?;
                 Found::Number(i128::from(weather.intensity))
             }
+            Operand::Row(row) => row.find(context, actor)?,
             Operand::Arithmetic(a, sign, b) => {
                 let (a, b) = (a.find(plan, context, actor)?, b.find(plan, context, actor)?);
                 Found::Number(sign.apply(a.number()?, b.number()?)?)
@@ -83,6 +88,7 @@ impl Found<'_> {
         match self {
             Found::Value(value) => value.as_millionths(),
             Found::Number(millionths) => Some(*millionths),
+            Found::Bool(_) => None,
         }
     }
 
@@ -91,8 +97,13 @@ impl Found<'_> {
         if let (Some(a), Some(b)) = (self.number(), other.number()) {
             return Some(a.cmp(&b));
         }
-        let (Found::Value(a), Found::Value(b)) = (self, other) else { return None };
-        a.compare(b)
+        match (self, other) {
+            (Found::Value(a), Found::Value(b)) => a.compare(b),
+            (Found::Bool(a), Found::Bool(b)) => Some(a.cmp(b)),
+            (Found::Bool(a), Found::Value(b)) => Value::Bool(*a).compare(b),
+            (Found::Value(a), Found::Bool(b)) => a.compare(&Value::Bool(*b)),
+            (Found::Number(_), _) | (_, Found::Number(_)) => None,
+        }
     }
 }
 
@@ -114,6 +125,7 @@ impl Comparison {
                 Operand::Fact(_) => depends::FACTS | depends::PLACE,
                 Operand::Level => depends::LEVEL,
                 Operand::Intensity => depends::WEATHER | depends::PLACE,
+                Operand::Row(row) => row.depends(),
                 Operand::Is(_) | Operand::Arithmetic(..) => 0,
             };
         });
@@ -122,12 +134,23 @@ impl Comparison {
 
     pub(super) fn facts(&self) -> Vec<Sym> {
         let mut facts = Vec::new();
-        self.visit(|operand| {
-            if let Operand::Fact(fact) = operand {
-                facts.push(*fact);
-            }
+        self.visit(|operand| match operand {
+            Operand::Fact(fact) => facts.push(*fact),
+            Operand::Row(row) => facts.extend(row.facts()),
+            _ => {}
         });
         facts
+    }
+
+    /// The rows that it looks up.
+    pub(super) fn rows(&self) -> Vec<RowPlan> {
+        let mut rows = Vec::new();
+        self.visit(|operand| {
+            if let Operand::Row(row) = operand {
+                rows.push(row.clone());
+            }
+        });
+        rows
     }
 
     pub(super) fn holds(&self, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {

@@ -9,6 +9,7 @@ use worldflow_schemas::{Sym, Value};
 use super::comparison::Comparison;
 use super::context::{Actor, Context};
 use super::plan::{Ix, Plan};
+use super::seen::{RowPlan, views_of};
 
 /// What a condition depends on, as bits: what must change before it can change.
 pub(super) mod depends {
@@ -28,6 +29,8 @@ pub(super) mod depends {
     pub(crate) const LEVEL: u16 = 64;
     /// Pools and windows of the real calendar.
     pub(crate) const DATES: u16 = 128;
+    /// Rows of views.
+    pub(crate) const VIEWS: u16 = 256;
     /// Everything.
     pub(crate) const ALL: u16 = u16::MAX;
 }
@@ -39,12 +42,18 @@ pub(crate) enum Cond {
     Hours(definitions::Hours),
     Season(Vec<Sym>),
     Moon(Sym, Vec<Sym>),
-    Weather { kinds: Option<Vec<Sym>>, intensity: Option<Test>, lasting: Option<Span> },
+    Weather {
+        kinds: Option<Vec<Sym>>,
+        intensity: Option<Test>,
+        lasting: Option<Span>,
+    },
     Region(Vec<Sym>),
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),
     Level(Test),
     Compare(Comparison),
+    /// Rows of all of these views are told.
+    Told(Vec<Sym>),
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
@@ -55,8 +64,15 @@ fn syms(names: &definitions::OneOrMany<String>) -> Vec<Sym> {
 }
 
 impl Cond {
-    /// Compiles; quests get their place in the plan, defined or not.
+    /// Compiles; quests get their place in the plan, defined or not. The whole does not hold before the rows of every view that it
+    /// names are told.
     pub(crate) fn new(def: &definitions::Condition, plan: &mut Plan) -> Cond {
+        let cond = Cond::part(def, plan);
+        let views = views_of(&cond.rows());
+        if views.is_empty() { cond } else { Cond::All(vec![Cond::Told(views), cond]) }
+    }
+
+    fn part(def: &definitions::Condition, plan: &mut Plan) -> Cond {
         let mut all = Vec::new();
         all.extend(def.phase.as_ref().map(|names| Cond::Phase(syms(names))));
         all.extend(def.hours.map(Cond::Hours));
@@ -74,11 +90,11 @@ impl Cond {
         }
         all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
         all.extend(def.compare.as_ref().map(|compare| Cond::Compare(Comparison::new(compare))));
-        all.extend(def.all.iter().map(|inner| Cond::new(inner, plan)));
+        all.extend(def.all.iter().map(|inner| Cond::part(inner, plan)));
         if !def.any.is_empty() {
-            all.push(Cond::Any(def.any.iter().map(|inner| Cond::new(inner, plan)).collect()));
+            all.push(Cond::Any(def.any.iter().map(|inner| Cond::part(inner, plan)).collect()));
         }
-        all.extend(def.not.as_ref().map(|inner| Cond::Not(Box::new(Cond::new(inner, plan)))));
+        all.extend(def.not.as_ref().map(|inner| Cond::Not(Box::new(Cond::part(inner, plan)))));
         Cond::All(all)
     }
 
@@ -93,6 +109,7 @@ impl Cond {
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
             Cond::Level(_) => depends::LEVEL,
             Cond::Compare(compare) => compare.depends(),
+            Cond::Told(_) => depends::VIEWS,
             Cond::All(of) | Cond::Any(of) => of.iter().fold(0, |bits, cond| bits | cond.depends()),
             Cond::Not(of) => of.depends(),
         }
@@ -106,6 +123,17 @@ impl Cond {
             Cond::Not(of) => of.visit(visit),
             _ => {}
         }
+    }
+
+    /// The rows that it looks up.
+    pub(super) fn rows(&self) -> Vec<RowPlan> {
+        let mut rows = Vec::new();
+        self.visit(&mut |cond| {
+            if let Cond::Compare(compare) = cond {
+                rows.extend(compare.rows());
+            }
+        });
+        rows
     }
 
     /// Whether it can come to hold, or cease to, by time alone.
@@ -149,6 +177,7 @@ impl Cond {
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
             Cond::Level(test) => test.holds(Some(&Value::Int(context.level_of(actor)))),
             Cond::Compare(compare) => compare.holds(plan, context, actor),
+            Cond::Told(views) => context.views.has(views),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
             Cond::Not(of) => !of.holds(plan, context, actor),

@@ -10,6 +10,7 @@ use worldflow_schemas::{Sym, Tick};
 
 use super::holder::HolderState;
 use super::plan::{Ix, Plan};
+use super::seen::SeenViews;
 use crate::facts::{KnownFacts, span_ticks};
 use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) levels: FxHashMap<Sym, i64>,
     /// Where holders that are not kept here stand, as of the end of the tick before.
     pub(crate) stands: FxHashMap<(Holder, Ix), (QuestState, u32)>,
+    /// What is told of views, as of the end of the tick before.
+    pub(crate) views: SeenViews,
 }
 
 impl Context {
@@ -38,6 +41,7 @@ impl Context {
             facts: KnownFacts::new(world),
             levels: FxHashMap::default(),
             stands: FxHashMap::default(),
+            views: SeenViews::default(),
         }
     }
 

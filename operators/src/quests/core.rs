@@ -19,8 +19,11 @@ use super::messages::{Asked, Conclusion};
 use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
+use super::seen::Whose;
 use crate::machine::Output;
-use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
+use crate::messages::{
+    ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ViewNow, ZoneWeather,
+};
 use crate::piece;
 
 /// A holder's place in the list.
@@ -235,6 +238,21 @@ impl Core {
             self.global |= depends::QUESTS;
         }
         self.context.tell_stands(ix, stands);
+    }
+
+    pub(super) fn tell_views(&mut self, told: Vec<ViewNow>) {
+        for now in &told {
+            match self.plan.views_named.whose(now) {
+                Whose::Nobodys => {}
+                Whose::Everyones => self.global |= depends::VIEWS,
+                Whose::Players(id) => {
+                    if let Some(at) = self.at(Holder { scope: Scope::Player, id }) {
+                        self.mark(at, depends::VIEWS);
+                    }
+                }
+            }
+        }
+        self.context.views.tell(told);
     }
 
     pub(super) fn tell_place(&mut self, player: Sym, place: PlayerPlace) -> At {

@@ -18,7 +18,7 @@ use super::counting::{Counted, Now};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, HitOn, Verb};
 use super::sharing::{Member, Rosters, Together};
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestNow, ZoneWeather};
+use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestNow, ViewNow, ZoneWeather};
 
 /// What the groups' half is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum GroupsIn {
     Stands(QuestNow),
     /// A player's level, from the tick before. Broadcast.
     Level(LevelNow),
+    /// What conditions see of a view, from the tick before. Broadcast.
+    Seen(ViewNow),
     /// An answer to a grant whose holder is a group. By the holder.
     Answer(GrantAnswer),
     /// A group is named. By the holder.
@@ -121,7 +123,7 @@ struct Sorted {
 
 fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted {
     let mut sorted = Sorted::default();
-    let (mut edits, mut known) = (Vec::new(), Vec::new());
+    let (mut edits, mut known, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for input in inputs {
         match input {
             GroupsIn::Define(edit) => edits.push(edit),
@@ -131,6 +133,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Fact(fact) => core.tell_fact(fact),
             GroupsIn::Stands(stands) => core.tell_stands(stands),
             GroupsIn::Level(level) => drop(core.context.levels.insert(level.player, level.level)),
+            GroupsIn::Seen(now) => seen.push(now),
             GroupsIn::Known(holder) => known.push(holder),
             GroupsIn::Close(group) => core.close_group(group),
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
@@ -140,6 +143,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
         }
     }
+    core.tell_views(seen);
     for edit in &edits {
         core.define(edit);
     }

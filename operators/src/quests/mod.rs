@@ -32,6 +32,7 @@ mod rewards;
 mod rows;
 mod running;
 mod saved;
+mod seen;
 mod sharing;
 mod states;
 

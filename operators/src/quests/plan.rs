@@ -23,6 +23,7 @@ use super::messages::Gain;
 use super::objective::ObjectivePlan;
 use super::offers::Pools;
 use super::rewards::SlotPlan;
+use super::seen::Named;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
 pub(crate) type Ix = u32;
@@ -59,6 +60,8 @@ pub(crate) struct Plan {
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// Views of which they look up rows.
+    pub(super) views_named: Named,
     /// Pools, with the quests that they offer.
     pub(super) pools: Pools,
     /// Quests that NPCs ask about.
@@ -318,6 +321,7 @@ impl Plan {
         self.spans.clear();
         self.facts_named.clear();
         self.quests_named.clear();
+        self.views_named.clear();
         self.pools.clear();
         let mut by_name: Vec<Ix> = self.ix_of.values().copied().collect();
         by_name.sort_by(|a, b| self.names[*a as usize].cmp_text(self.names[*b as usize]));
@@ -354,7 +358,10 @@ impl Plan {
                     Cond::Quest(named, _) => {
                         self.quests_named.insert(*named);
                     }
-                    Cond::Compare(compare) => self.facts_named.extend(compare.facts()),
+                    Cond::Compare(compare) => {
+                        self.facts_named.extend(compare.facts());
+                        compare.rows().iter().for_each(|row| self.views_named.add(row));
+                    }
                     _ => {}
                 });
             }

@@ -27,7 +27,7 @@ use super::sharing::{Member, Spread, Together, party_of, shared_hits};
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
-    ZoneWeather,
+    ViewNow, ZoneWeather,
 };
 use crate::piece;
 
@@ -54,6 +54,8 @@ pub enum PlayersIn {
     Level(LevelNow),
     /// Where a group stands, from the tick before. Broadcast.
     Stands(QuestNow),
+    /// What conditions see of a view, from the tick before. Broadcast.
+    Seen(ViewNow),
     /// An answer to a grant whose holder is a player, or to what is no grant's id. By the holder.
     Answer(GrantAnswer),
     /// What others of a player's party did in the tick before. By the player.
@@ -170,7 +172,7 @@ impl PlayersMachine {
     /// tick. Returns events and answers.
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
         let (mut events, mut answers, mut edits) = (Vec::new(), Vec::new(), Vec::new());
-        let mut follow = false;
+        let (mut follow, mut seen) = (false, Vec::new());
         for input in &inputs {
             // It may be named anew in this very tick.
             if let PlayersIn::Close(group) = input {
@@ -184,6 +186,7 @@ impl PlayersMachine {
                 PlayersIn::Answer(answer) => answers.push(answer),
                 PlayersIn::Spread(spread) => self.spread.push(spread),
                 PlayersIn::Define(edit) => edits.push(edit),
+                PlayersIn::Seen(now) => seen.push(now),
                 PlayersIn::NpcAsks(npc, quests) => {
                     self.npcs_ask.insert(npc, quests);
                     follow = true;
@@ -191,6 +194,7 @@ impl PlayersMachine {
                 other => self.tell_one(other),
             }
         }
+        self.core.tell_views(seen);
         follow |= !edits.is_empty();
         for edit in &edits {
             self.core.define(edit);
@@ -209,6 +213,7 @@ impl PlayersMachine {
             | PlayersIn::Answer(_)
             | PlayersIn::Spread(_)
             | PlayersIn::Define(..)
+            | PlayersIn::Seen(_)
             | PlayersIn::NpcAsks(..)
             | PlayersIn::Close(_) => {}
             PlayersIn::Clock(clock) => core.tell_clock(clock),

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::definitions::{Condition, RuleDef, WorldDef};
+use worldflow_schemas::catalog;
+use worldflow_schemas::definitions::{Condition, RuleDef, SqlViewDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};
@@ -20,12 +21,12 @@ use super::MOST_WAITING;
 use super::actions::{Deed, Happens, Source, chance_key};
 use super::depth::{Acted, Cause, Depths, MOST_DEPTH};
 use super::rows::Fired;
-use super::saved::{Due, Piece, PieceKey, Triggered, Waiting, change};
+use super::saved::{Due, Piece, PieceKey, Triggered, Waiting, change, row};
 use super::waiting::WaitingRoom;
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EffectOrder, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, RULES, Refused,
-    RuleOrder, ZoneWeather,
+    RuleOrder, ViewNow, ZoneWeather,
 };
 use crate::piece;
 use crate::quests::{Actor, Cond, Context, Plan};
@@ -37,6 +38,8 @@ pub enum RulesIn {
     Define(Sym, Option<Arc<RuleDef>>),
     /// A quest is added, replaced or removed. Broadcast.
     DefineQuest(QuestEdit),
+    /// A view in SQL is added, replaced or removed. Broadcast.
+    DefineView(Sym, Option<Arc<SqlViewDef>>),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -49,6 +52,8 @@ pub enum RulesIn {
     Level(LevelNow),
     /// Where a holder stands with a quest, from the tick before: a player's by the player, others broadcast.
     Stands(QuestNow),
+    /// What conditions see of a view, from the tick before. Broadcast.
+    Seen(ViewNow),
     /// A rule is triggered. By the holder.
     Fired(Fired),
     /// A rule did something that takes effect in this tick or took effect in the one before: to a fact, by its holder; else
@@ -160,7 +165,8 @@ impl RulesMachine {
     /// Takes in what is to be known. Returns what is triggered, and edits of rules.
     fn tell(&mut self, inputs: Vec<RulesIn>) -> (Vec<Fired>, Vec<(Sym, Option<Arc<RuleDef>>)>) {
         let (mut fired, mut edits) = (Vec::new(), Vec::new());
-        let (mut quests, mut moves) = (Vec::new(), Vec::new());
+        let (mut quests, mut moves, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        let mut views = Vec::new();
         for input in inputs {
             match input {
                 RulesIn::Define(rule, def) => edits.push((rule, def)),
@@ -171,6 +177,7 @@ impl RulesMachine {
                     }
                     quests.push((quest, def));
                 }
+                RulesIn::DefineView(view, def) => views.push((view, def)),
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
                 RulesIn::Weather(weather) => drop(self.context.weather.insert(weather.zone, weather)),
                 RulesIn::Fact(fact) => self.context.facts.tell(fact),
@@ -180,6 +187,7 @@ impl RulesMachine {
                     let quest = self.plan.ix(stands.quest);
                     self.context.tell_stands(quest, stands);
                 }
+                RulesIn::Seen(now) => seen.push(now),
                 RulesIn::Fired(of) => fired.push(of),
                 RulesIn::Acted(acted) => {
                     let at = if acted.at == 0 { self.context.now } else { acted.at };
@@ -187,6 +195,8 @@ impl RulesMachine {
                 }
             }
         }
+        self.context.views.tell(seen);
+        self.depths.sql.define(views);
         for (quest, def) in &quests {
             self.depths.define(*quest, def.as_deref());
         }
@@ -226,7 +236,8 @@ impl RulesMachine {
 
     /// What waits of a rule that is no more is not done.
     fn take_back(&mut self, rule: Sym, output: &mut Output<RulesOut>) {
-        for of in self.waiting.remove_rule(rule) {
+        for (of, waiting) in self.waiting.remove_rule(rule) {
+            output.remove(catalog::PENDING_ACTIONS, row(self.context.realm, &of, &waiting));
             output.base.push(change(Self::NAME, &PieceKey::Waiting(of), None));
         }
     }
@@ -285,6 +296,7 @@ impl RulesMachine {
             let hint = "give it a condition or a chance, so that it is triggered less often than it acts";
             return output.out.push(refused(&of, "too_many_waiting", reason, hint));
         }
+        output.insert(catalog::PENDING_ACTIONS, row(self.context.realm, &of, &waiting));
         let piece = Piece::Waiting(waiting.clone());
         output.base.push(change(Self::NAME, &PieceKey::Waiting(of.clone()), Some(&piece)));
         self.waiting.insert(of, waiting);
@@ -295,7 +307,8 @@ impl RulesMachine {
         let (tick, tick_ms) = (self.context.now, self.context.length.tick_ms);
         let world_ms = self.context.clock.as_ref().map(|clock| clock.world_ms_at(tick, tick_ms));
         let due = self.waiting.take_due(tick, world_ms);
-        for (of, _) in &due {
+        for (of, waiting) in &due {
+            output.remove(catalog::PENDING_ACTIONS, row(self.context.realm, of, waiting));
             output.base.push(change(Self::NAME, &PieceKey::Waiting(of.clone()), None));
         }
         due
@@ -393,6 +406,9 @@ impl Machine for RulesMachine {
             }
         }
         self.follow();
+        for (of, waiting) in self.waiting.all() {
+            output.insert(catalog::PENDING_ACTIONS, row(self.context.realm, of, waiting));
+        }
         for (at, all) in std::mem::take(&mut self.loaded) {
             if at == tick {
                 output.out.extend(all);

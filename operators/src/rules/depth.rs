@@ -12,6 +12,7 @@ use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
+use super::reads::{Reads, SqlViews};
 use super::rows::Fired;
 
 /// The longest chain of rules.
@@ -52,6 +53,7 @@ pub(super) struct Depths {
     facts: FxHashMap<Sym, FxHashSet<Sym>>,
     /// The kinds that lifetime counters count.
     counters: FxHashMap<String, Sym>,
+    pub(super) sql: SqlViews,
 }
 
 #[derive(Debug, Default)]
@@ -129,9 +131,39 @@ impl Depths {
         let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else {
             return 1;
         };
-        let Some(view) = ViewId::built_in(*view) else { return 1 };
-        let led = self.acted.iter().filter(|acted| self.may_lead(acted, view, row, fired.holder, tick));
-        1 + led.map(|acted| acted.depth).max().unwrap_or(0)
+        let leads = |acted: &&Acted| match self.sql.get(view.def().name).filter(|_| !view.is_built_in()) {
+            Some(reads) => self.may_lead_to_sql(acted, reads, fired.holder, tick),
+            None => self.may_lead(acted, *view, row, fired.holder, tick),
+        };
+        1 + self.acted.iter().filter(leads).map(|acted| acted.depth).max().unwrap_or(0)
+    }
+
+    /// Of a view in SQL it is known what it may read, and which facts it names.
+    fn may_lead_to_sql(&self, acted: &Acted, reads: &Reads, holder: Holder, tick: Tick) -> bool {
+        let facts = reads.names(catalog::FACTS.def().name);
+        match acted.cause {
+            Cause::Fact(of, changed) => {
+                let apart = of.scope == Scope::Player && holder.scope == Scope::Player && of != holder;
+                facts && acted.at == tick && !apart && reads.quotes(changed.as_str())
+            }
+            Cause::Event { kind, player } => {
+                let theirs = holder.scope != Scope::Player || holder.id == player;
+                let others = BY_EVENTS.iter().filter(|view| **view != catalog::FACTS);
+                let read = || others.clone().any(|view| reads.names(view.def().name));
+                let named = || {
+                    let known = self.facts.keys().filter(|fact| reads.quotes(fact.as_str()));
+                    known.copied().any(|fact| self.changes_fact(kind, fact))
+                };
+                theirs && (read() || facts && named())
+            }
+        }
+    }
+
+    /// Whether an event of a kind may change a fact: by itself, or by a quest for which it counts.
+    fn changes_fact(&self, kind: Sym, fact: Sym) -> bool {
+        let asks = kind.as_str().starts_with("quest.");
+        let by_quest = |names: &Names| names.facts.contains(&fact) && (asks || names.kinds.contains(&kind));
+        self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind)) || self.quests.values().any(by_quest)
     }
 
     fn may_lead(&self, acted: &Acted, view: ViewId, row: &Row, holder: Holder, tick: Tick) -> bool {
@@ -150,9 +182,7 @@ impl Depths {
                 let asks = kind.as_str().starts_with("quest.");
                 let counts = |names: &Names| asks || names.kinds.contains(&kind);
                 if let Some(fact) = fact() {
-                    let changes = self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind));
-                    return changes
-                        || self.quests.values().any(|names| names.facts.contains(&fact) && counts(names));
+                    return self.changes_fact(kind, fact);
                 }
                 match sym("quest") {
                     Some(quest) => self.quests.get(&quest).is_some_and(counts),

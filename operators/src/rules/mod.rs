@@ -13,6 +13,7 @@ mod acting;
 mod actions;
 mod depth;
 mod plan;
+mod reads;
 mod rows;
 mod saved;
 mod waiting;
@@ -20,7 +21,8 @@ mod waiting;
 pub use acting::{RulesIn, RulesMachine, RulesOut, quests_named};
 pub use depth::{Acted, Cause, MOST_DEPTH};
 pub use plan::{CHANGING, is_kept};
-pub use rows::{Fired, RowsIn, RowsMachine};
+pub use reads::SqlViews;
+pub use rows::{Fired, RowsIn, RowsMachine, RowsOut};
 
 /// The most that one rule has waiting for one holder.
 pub const MOST_WAITING: usize = 1_000;

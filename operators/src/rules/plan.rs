@@ -1,7 +1,8 @@
 //! Rules compiled: which rows of which view, and when.
 //!
-//! It knows columns by their place. What a rule does is compiled in [`super::actions`].
+//! Columns are known by their place. What a rule does is compiled in [`super::actions`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use worldflow_schemas::catalog::{self, ViewId};
@@ -21,11 +22,14 @@ pub fn is_kept(view: ViewId) -> bool {
     !CHANGING.contains(&view)
 }
 
-/// Which rows of a view.
+/// Which rows of a view. A designer's view may come, go and be another while the rule stays, so its columns are looked up in the
+/// view that the rows are of.
 #[derive(Clone, Debug)]
 pub(super) struct RowsPlan {
-    pub(super) view: ViewId,
-    filter: Vec<(usize, Test)>,
+    name: String,
+    tests: Vec<(String, Test)>,
+    /// Where the columns are, if the view is built in.
+    built_in: Option<(ViewId, Vec<usize>)>,
 }
 
 /// When a rule is triggered.
@@ -47,16 +51,37 @@ pub(super) enum TriggerPlan {
 }
 
 impl RowsPlan {
-    fn new(view: &str, filter: &BTreeMap<String, definitions::Test>) -> Option<RowsPlan> {
-        let view = catalog::view(view)?;
-        let column =
-            |(name, test): (&String, &definitions::Test)| Some((view.def().column(name)?, Test::new(test)));
-        Some(RowsPlan { view, filter: filter.iter().map(column).collect::<Option<_>>()? })
+    fn new(name: &str, filter: &BTreeMap<String, definitions::Test>) -> Option<RowsPlan> {
+        let tests = filter.iter().map(|(column, test)| (column.clone(), Test::new(test))).collect();
+        let mut plan = RowsPlan { name: name.to_owned(), tests, built_in: None };
+        if let Some(view) = catalog::view(name) {
+            plan.built_in = Some((view, plan.places_in(view)?));
+        }
+        Some(plan)
     }
 
-    /// Whether a row is one of them.
-    pub(super) fn passes(&self, row: &Row) -> bool {
-        self.filter.iter().all(|(column, test)| test.holds(row.get(*column)))
+    /// Whether it looks at the rows of a view.
+    pub(super) fn is_of(&self, view: ViewId) -> bool {
+        match &self.built_in {
+            Some((built_in, _)) => *built_in == view,
+            None => !view.is_built_in() && view.def().name == self.name,
+        }
+    }
+
+    fn places_in(&self, view: ViewId) -> Option<Vec<usize>> {
+        self.tests.iter().map(|(column, _)| view.def().column(column)).collect()
+    }
+
+    /// Says of rows of a view that it looks at which pass; none if the view lacks a column.
+    pub(super) fn filter(&self, view: ViewId) -> impl Fn(&Row) -> bool + '_ {
+        let places = match &self.built_in {
+            Some((_, places)) => Some(Cow::Borrowed(places)),
+            None => self.places_in(view).map(Cow::Owned),
+        };
+        move |row| {
+            let Some(places) = &places else { return false };
+            self.tests.iter().zip(places.iter()).all(|((_, test), place)| test.holds(row.get(*place)))
+        }
     }
 }
 
@@ -79,18 +104,23 @@ impl TriggerPlan {
             Trigger::Every(def) => match &def.each {
                 None => Some(TriggerPlan::Every { span: def.span, each: None }),
                 Some(each) => RowsPlan::new(&each.view, &each.filter)
-                    .filter(|rows| is_kept(rows.view))
+                    .filter(|rows| rows.built_in.as_ref().is_none_or(|(view, _)| is_kept(*view)))
                     .map(|rows| TriggerPlan::Every { span: def.span, each: Some(rows) }),
             },
         };
         plan.unwrap_or(TriggerPlan::Never)
     }
 
-    /// The row that triggers it, of a key whose row was this before the tick and is that after it.
-    pub(super) fn triggered<'r>(&self, before: Option<&'r Row>, after: Option<&'r Row>) -> Option<&'r Row> {
-        let TriggerPlan::Rows { rows, appears, changes, goes, .. } = self else { return None };
-        let before = before.filter(|row| rows.passes(row));
-        let after = after.filter(|row| rows.passes(row));
+    /// The row that triggers it, of a key whose row was this before the tick and is that after it. Only rows that pass are there.
+    pub(super) fn triggered<'r>(
+        &self,
+        passes: impl Fn(&Row) -> bool,
+        before: Option<&'r Row>,
+        after: Option<&'r Row>,
+    ) -> Option<&'r Row> {
+        let TriggerPlan::Rows { appears, changes, goes, .. } = self else { return None };
+        let before = before.filter(|row| passes(row));
+        let after = after.filter(|row| passes(row));
         match (before, after) {
             (None, Some(after)) if *appears => Some(after),
             (Some(before), Some(after)) if *changes && before != after => Some(after),

@@ -1,9 +1,11 @@
 //! What happens to rows: which came, changed and went in a tick, and which are there when a period is over.
 //!
 //! `(view, row, diff) ─by key→ (before, after) ─rules in force→ Fired`
+//! `                             └─conditions that ask→ ViewNow`
 //!
-//! Each worker looks at the rows that it makes itself: all changes of a key are made in one place. Edits of rules count from the
-//! next tick on. Nothing here is base state: after a load all rows are told again, and none of them has come.
+//! All changes of a key are looked at in one place: rows of built-in views by the worker that makes them, rows of views in SQL by
+//! their key. Edits of rules and conditions count from the next tick on. Nothing here is base state: after a load all rows are told
+//! again, and none of them has come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,17 +20,28 @@ use worldflow_schemas::{ArcStr, Diff, Row, Sym, Tick, Value};
 
 use super::plan::{TriggerPlan, holder_of, is_kept, key_text};
 use crate::machine::{Machine, Output};
-use crate::messages::ClockNow;
+use crate::messages::{ClockNow, ViewNow};
 
 /// What is told of rows and rules.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RowsIn {
-    /// A change of a row of the view of that number.
-    Row(u16, Row, Diff),
+    /// A change of a row of a view.
+    Row(ViewId, Row, Diff),
     /// A rule is added, replaced or removed.
     Define(Sym, Option<Arc<RuleDef>>),
+    /// The views that the conditions of a definition name, none when it is gone.
+    Asks(Sym, Vec<Sym>),
     /// The clock.
     Clock(ClockNow),
+}
+
+/// What comes of rows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RowsOut {
+    /// A rule is triggered.
+    Fired(Fired),
+    /// Conditions of the next tick see this.
+    Seen(ViewNow),
 }
 
 /// A rule is triggered. To the worker of the holder.
@@ -40,42 +53,64 @@ pub struct Fired {
     pub holder: Holder,
     /// The row's key as text; the realm's name without one.
     pub key: ArcStr,
-    /// The row and the number of its view.
-    pub row: Option<(u16, Row)>,
+    /// The row and its view.
+    pub row: Option<(ViewId, Row)>,
     /// It was there when the rule began, and counts in the next tick.
     pub existing: bool,
     /// A period is over: it has no cause among rows.
     pub by_time: bool,
 }
 
-/// The rows that one worker makes, and the rules in force.
+/// The rows that one worker looks at, and the rules in force.
 #[derive(Debug)]
 pub struct RowsMachine {
     realm: Sym,
     tick_ms: u32,
-    /// Whether this worker triggers what has no row.
-    triggers_realm: bool,
+    /// Whether this worker triggers what has no row, and says which views are asked for.
+    is_first: bool,
     now: Tick,
     clock: Option<ClockNow>,
     rules: BTreeMap<&'static str, TriggerPlan>,
     kept: FxHashMap<ViewId, FxHashMap<Row, Diff>>,
+    /// The views that conditions name, by the definition, and whether that is news.
+    asks: FxHashMap<Sym, Vec<Sym>>,
+    asks_anew: bool,
+    /// The views whose rows are told.
+    asked: BTreeSet<&'static str>,
 }
 
 /// The row of each key before and after the tick.
 type ByKey = FxHashMap<Vec<Value>, (Option<Row>, Option<Row>)>;
 
+fn by_key(view: ViewId, changed: FxHashMap<Row, Diff>) -> ByKey {
+    let mut by_key = ByKey::default();
+    for (row, diff) in changed.into_iter().filter(|(_, diff)| *diff != 0) {
+        let (before, after) = by_key.entry(row.key(view.def().key).to_vec()).or_default();
+        *(if diff < 0 { before } else { after }) = Some(row);
+    }
+    by_key
+}
+
 impl RowsMachine {
-    /// Worker `index` of `peers`, without rows and rules.
+    /// Worker `index` of `peers`, without rows and rules. What the world itself asks for is asked from its first tick on.
     #[must_use]
-    pub fn new(realm: Sym, tick_ms: u32, (index, peers): (usize, usize)) -> RowsMachine {
+    pub fn new(
+        realm: Sym,
+        tick_ms: u32,
+        asked_by_world: Vec<Sym>,
+        (index, peers): (usize, usize),
+    ) -> RowsMachine {
         RowsMachine {
             realm,
             tick_ms: tick_ms.max(1),
-            triggers_realm: realm.hash64() % peers as u64 == index as u64,
+            is_first: realm.hash64() % peers as u64 == index as u64,
             now: 0,
             clock: None,
             rules: BTreeMap::new(),
             kept: FxHashMap::default(),
+            asks_anew: !asked_by_world.is_empty(),
+            asks: FxHashMap::from_iter([(Sym::NONE, asked_by_world)]),
+            asked: BTreeSet::new(),
         }
     }
 
@@ -91,12 +126,11 @@ impl RowsMachine {
         }
     }
 
-    fn watches(&self) -> BTreeSet<ViewId> {
-        let views = self.rules.values().filter_map(|trigger| match trigger {
-            TriggerPlan::Rows { rows, .. } => Some(rows.view),
-            TriggerPlan::Every { .. } | TriggerPlan::Never => None,
-        });
-        views.collect()
+    /// Whether anybody looks at how the rows of a view change.
+    fn is_watched(&self, view: ViewId) -> bool {
+        let by_rule =
+            |trigger: &TriggerPlan| matches!(trigger, TriggerPlan::Rows { rows, .. } if rows.is_of(view));
+        self.asked.contains(view.def().name) || self.rules.values().any(by_rule)
     }
 
     fn fired(&self, rule: &str, view: ViewId, row: &Row) -> Fired {
@@ -104,26 +138,69 @@ impl RowsMachine {
             rule: Sym::new(rule),
             holder: holder_of(view, row, self.realm),
             key: key_text(view, row),
-            row: view.place().map(|place| (place, row.clone())),
+            row: Some((view, row.clone())),
             existing: false,
             by_time: false,
         }
     }
 
-    fn test_rows(&self, view: ViewId, changed: FxHashMap<Row, Diff>, output: &mut Output<Fired>) {
-        let mut by_key = ByKey::default();
-        for (row, diff) in changed.into_iter().filter(|(_, diff)| *diff != 0) {
-            let (before, after) = by_key.entry(row.key(view.def().key).to_vec()).or_default();
-            *(if diff < 0 { before } else { after }) = Some(row);
-        }
+    fn test_rows(&self, view: ViewId, by_key: &ByKey, output: &mut Output<RowsOut>) {
         for (rule, trigger) in &self.rules {
-            if !matches!(trigger, TriggerPlan::Rows { rows, .. } if rows.view == view) {
+            let TriggerPlan::Rows { rows, .. } = trigger else { continue };
+            if !rows.is_of(view) {
                 continue;
             }
+            let passes = rows.filter(view);
             for (before, after) in by_key.values() {
-                if let Some(row) = trigger.triggered(before.as_ref(), after.as_ref()) {
-                    output.out.push(self.fired(rule, view, row));
+                if let Some(row) = trigger.triggered(&passes, before.as_ref(), after.as_ref()) {
+                    output.out.push(RowsOut::Fired(self.fired(rule, view, row)));
                 }
+            }
+        }
+    }
+
+    /// Tells what has changed of a view that conditions ask for.
+    fn tell_rows(&self, view: ViewId, by_key: ByKey, output: &mut Output<RowsOut>) {
+        if !self.asked.contains(view.def().name) {
+            return;
+        }
+        for (before, after) in by_key.into_values() {
+            let gone = before.map(|row| ViewNow::Row { view, row, there: false });
+            let came = after.map(|row| ViewNow::Row { view, row, there: true });
+            output.out.extend(gone.into_iter().chain(came).map(RowsOut::Seen));
+        }
+    }
+
+    fn note_asks(&mut self, by: Sym, views: Vec<Sym>) {
+        self.asks_anew = true;
+        if views.is_empty() {
+            self.asks.remove(&by);
+        } else {
+            self.asks.insert(by, views);
+        }
+    }
+
+    /// Takes in what conditions ask for: from the next tick on they see what they have not seen before.
+    fn ask(&mut self, output: &mut Output<RowsOut>) {
+        if !std::mem::take(&mut self.asks_anew) {
+            return;
+        }
+        let wanted: BTreeSet<&'static str> = self.asks.values().flatten().map(|view| view.as_str()).collect();
+        let before = std::mem::replace(&mut self.asked, wanted);
+        let new = || self.asked.difference(&before);
+        if self.is_first {
+            let told = new().map(|view| (*view, true));
+            let told = told.chain(before.difference(&self.asked).map(|view| (*view, false)));
+            let told = told.map(|(view, asked)| ViewNow::Asked { view: Sym::new(view), asked });
+            output.out.extend(told.map(RowsOut::Seen));
+        }
+        if new().next().is_none() {
+            return;
+        }
+        for (view, rows) in &self.kept {
+            if self.asked.contains(view.def().name) && !before.contains(view.def().name) {
+                let row = |row: &Row| ViewNow::Row { view: *view, row: row.clone(), there: true };
+                output.out.extend(rows.keys().map(row).map(RowsOut::Seen));
             }
         }
     }
@@ -134,26 +211,28 @@ impl RowsMachine {
         Some(clock.world_ms_at(tick - 1, self.tick_ms))
     }
 
-    fn test_periods(&self, tick: Tick, world_before: Option<i64>, output: &mut Output<Fired>) {
+    fn test_periods(&self, tick: Tick, world_before: Option<i64>, output: &mut Output<RowsOut>) {
         for (rule, trigger) in &self.rules {
             let TriggerPlan::Every { span, each } = trigger else { continue };
             if !self.is_over(*span, tick, world_before) {
                 continue;
             }
             if let Some(rows) = each {
-                let there = self.kept.get(&rows.view).into_iter().flatten();
-                for (row, _) in there.filter(|(row, _)| rows.passes(row)) {
-                    output.out.push(Fired { by_time: true, ..self.fired(rule, rows.view, row) });
+                for (view, there) in self.kept.iter().filter(|(view, _)| rows.is_of(**view)) {
+                    let passes = rows.filter(*view);
+                    let fired =
+                        there.keys().filter(|row| passes(row)).map(|row| self.fired(rule, *view, row));
+                    output.out.extend(fired.map(|fired| RowsOut::Fired(Fired { by_time: true, ..fired })));
                 }
-            } else if self.triggers_realm {
-                output.out.push(Fired {
+            } else if self.is_first {
+                output.out.push(RowsOut::Fired(Fired {
                     rule: Sym::new(rule),
                     holder: Holder { scope: Scope::Realm, id: self.realm },
                     key: self.realm.as_str().into(),
                     row: None,
                     existing: false,
                     by_time: true,
-                });
+                }));
             }
         }
     }
@@ -186,7 +265,7 @@ impl RowsMachine {
     }
 
     /// Takes edits in. Rows that are there when a rule is added, and that it asks for, trigger it.
-    fn define(&mut self, edits: Vec<(Sym, Option<Arc<RuleDef>>)>, output: &mut Output<Fired>) {
+    fn define(&mut self, edits: Vec<(Sym, Option<Arc<RuleDef>>)>, output: &mut Output<RowsOut>) {
         for (rule, def) in edits {
             let Some(def) = def else {
                 self.rules.remove(rule.as_str());
@@ -196,9 +275,12 @@ impl RowsMachine {
             if let TriggerPlan::Rows { rows, existing: true, .. } = &trigger
                 && !self.rules.contains_key(rule.as_str())
             {
-                let there = self.kept.get(&rows.view).into_iter().flatten();
-                for (row, _) in there.filter(|(row, _)| rows.passes(row)) {
-                    output.out.push(Fired { existing: true, ..self.fired(rule.as_str(), rows.view, row) });
+                for (view, there) in self.kept.iter().filter(|(view, _)| rows.is_of(**view)) {
+                    let passes = rows.filter(*view);
+                    for row in there.keys().filter(|row| passes(row)) {
+                        let fired = Fired { existing: true, ..self.fired(rule.as_str(), *view, row) };
+                        output.out.push(RowsOut::Fired(fired));
+                    }
                 }
             }
             self.rules.insert(rule.as_str(), trigger);
@@ -208,56 +290,57 @@ impl RowsMachine {
 
 impl Machine for RowsMachine {
     type In = RowsIn;
-    type Out = Fired;
+    type Out = RowsOut;
     const NAME: BaseName = "rows_of_rules";
 
     fn load(&mut self, _: BaseRow) {
         unreachable!("it keeps no base state")
     }
 
-    fn loaded(&mut self, tick: Tick, inputs: Vec<RowsIn>, _: &mut Output<Fired>) {
+    fn loaded(&mut self, tick: Tick, inputs: Vec<RowsIn>, output: &mut Output<RowsOut>) {
         self.now = tick;
         let mut edits = Vec::new();
         for input in inputs {
             match input {
-                RowsIn::Row(view, row, diff) => {
-                    if let Some(view) = ViewId::built_in(view) {
-                        self.keep(view, &row, diff);
-                    }
-                }
+                RowsIn::Row(view, row, diff) => self.keep(view, &row, diff),
                 RowsIn::Define(rule, def) => edits.push((rule, def)),
+                RowsIn::Asks(by, views) => self.note_asks(by, views),
                 RowsIn::Clock(clock) => self.clock = Some(clock),
             }
         }
+        self.ask(output);
         // No row has come for a rule that was there before.
         let kept = std::mem::take(&mut self.kept);
         self.define(edits, &mut Output::default());
         self.kept = kept;
     }
 
-    fn step(&mut self, tick: Tick, inputs: Vec<RowsIn>, output: &mut Output<Fired>) {
+    fn step(&mut self, tick: Tick, inputs: Vec<RowsIn>, output: &mut Output<RowsOut>) {
         self.now = tick;
         let world_before = self.world_before(tick);
-        let watched = self.watches();
         let mut changed: BTreeMap<ViewId, FxHashMap<Row, Diff>> = BTreeMap::new();
+        let mut watched: FxHashMap<ViewId, bool> = FxHashMap::default();
         let mut edits = Vec::new();
         for input in inputs {
             match input {
                 RowsIn::Row(view, row, diff) => {
-                    let Some(view) = ViewId::built_in(view) else { continue };
                     self.keep(view, &row, diff);
-                    if watched.contains(&view) {
+                    if *watched.entry(view).or_insert_with(|| self.is_watched(view)) {
                         *changed.entry(view).or_default().entry(row).or_insert(0) += diff;
                     }
                 }
                 RowsIn::Define(rule, def) => edits.push((rule, def)),
+                RowsIn::Asks(by, views) => self.note_asks(by, views),
                 RowsIn::Clock(clock) => self.clock = Some(clock),
             }
         }
         for (view, changed) in changed {
-            self.test_rows(view, changed, output);
+            let by_key = by_key(view, changed);
+            self.test_rows(view, &by_key, output);
+            self.tell_rows(view, by_key, output);
         }
         self.test_periods(tick, world_before, output);
+        self.ask(output);
         self.define(edits, output);
     }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseChange, BaseName};
 use worldflow_schemas::input::Holder;
-use worldflow_schemas::{ArcStr, Sym, Tick};
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::acting::RulesOut;
 use super::actions::Deed;
@@ -63,4 +63,24 @@ pub(super) fn change(operator: BaseName, key: &PieceKey, piece: Option<&Piece>) 
         PieceKey::Concluded(holder, _) => *holder,
     };
     piece::change(operator, holder.id, key, piece)
+}
+
+/// The row of `pending_actions` of what waits.
+pub(super) fn row(realm: Sym, of: &Triggered, waiting: &Waiting) -> Row {
+    let (due, due_world_ms) = match waiting.due {
+        Due::Real(tick) => (Value::count(tick), Value::Null),
+        Due::World(ms) => (Value::Null, Value::Int(ms)),
+    };
+    let actions: Vec<serde_json::Value> = waiting.deeds.iter().map(|(_, deed)| deed.json()).collect();
+    Row::new(vec![
+        Value::id(realm),
+        Value::id(Sym::new(of.holder.scope.name())),
+        Value::id(of.holder.id),
+        Value::id(of.rule),
+        Value::text(&of.key),
+        Value::count(of.tick),
+        due,
+        due_world_ms,
+        Value::text(&serde_json::Value::from(actions).to_string()),
+    ])
 }

@@ -51,12 +51,14 @@ impl WaitingRoom {
     }
 
     /// Takes out all of a rule.
-    pub(super) fn remove_rule(&mut self, rule: Sym) -> Vec<Triggered> {
+    pub(super) fn remove_rule(&mut self, rule: Sym) -> Vec<(Triggered, Waiting)> {
         let gone: Vec<Triggered> = self.waiting.keys().filter(|of| of.rule == rule).cloned().collect();
-        for of in &gone {
-            self.remove(of);
-        }
-        gone
+        gone.into_iter().filter_map(|of| self.remove(&of).map(|waiting| (of, waiting))).collect()
+    }
+
+    /// All that waits.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Triggered, &Waiting)> {
+        self.waiting.iter()
     }
 
     /// Takes out what is due at a tick and its world time.

@@ -41,6 +41,7 @@ fn tree(node: &Node, relations: &Relations, depth: usize, text: &mut String) {
 fn line(node: &Node, relations: &Relations) -> String {
     match &node.op {
         Op::Scan(relation) => format!("read {relation}{}", columns_of(relations.get(relation))),
+        Op::Values(rows) => format!("rows written out: {}", rows.len()),
         Op::Filter(_, predicates) => format!("where {}", list(predicates.iter().map(shown), " and ")),
         Op::Map(_, cells) => format!("make {}", list(cells.iter().map(|(expr, _)| shown(expr)), ", ")),
         Op::Join(join) => {
@@ -156,7 +157,7 @@ fn keeps(node: &Node, kept: &mut BTreeMap<String, usize>) {
         Op::Distinct(input) => keep(format!("rows of {}", short(input))),
         Op::Top(input, top) => keep(format!("rows of {} in order{}", short(input), by_list(&top.by))),
         Op::While(input, _) => keep(format!("rows of {} until their time has come", short(input))),
-        Op::Scan(_) | Op::Filter(..) | Op::Map(..) | Op::Union(_) | Op::Hop(..) => {}
+        Op::Scan(_) | Op::Values(_) | Op::Filter(..) | Op::Map(..) | Op::Union(_) | Op::Hop(..) => {}
     }
     for input in node.inputs() {
         keeps(input, kept);
@@ -167,6 +168,7 @@ fn keeps(node: &Node, kept: &mut BTreeMap<String, usize>) {
 fn short(node: &Node) -> String {
     let what = match &node.op {
         Op::Scan(relation) => return relation.clone(),
+        Op::Values(_) => return "rows written out".to_owned(),
         Op::Filter(input, _) => return format!("chosen {}", short(input)),
         Op::Map(input, _) | Op::While(input, _) | Op::Hop(input, _) => return short(input),
         Op::Join(_) => "joined",

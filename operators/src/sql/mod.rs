@@ -7,6 +7,7 @@
 mod bounds;
 mod calls;
 mod conditions;
+mod constants;
 mod error;
 mod explain;
 mod expr;

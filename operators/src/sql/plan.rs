@@ -25,6 +25,8 @@ pub(crate) type Cell = (Expr, Kind);
 pub enum Op {
     /// The rows of a relation.
     Scan(String),
+    /// These rows.
+    Values(Vec<Vec<Expr>>),
     /// Rows for which all of these hold.
     Filter(Box<Node>, Vec<Expr>),
     /// Each row made anew.
@@ -193,6 +195,11 @@ impl Node {
         }
     }
 
+    /// These rows, of which no two are alike in the columns of any of `keys`.
+    pub(super) fn values(rows: Vec<Vec<Expr>>, kinds: Vec<Kind>, keys: Vec<Vec<usize>>) -> Node {
+        Node { op: Op::Values(rows), kinds, keys }
+    }
+
     /// Rows for which all of `predicates` hold.
     pub(super) fn filter(self, predicates: Vec<Expr>) -> Node {
         if predicates.is_empty() {
@@ -327,7 +334,7 @@ impl Node {
     #[must_use]
     pub fn inputs(&self) -> Vec<&Node> {
         match &self.op {
-            Op::Scan(_) => Vec::new(),
+            Op::Scan(_) | Op::Values(_) => Vec::new(),
             Op::Filter(input, _)
             | Op::Map(input, _)
             | Op::Reduce(input, ..)

@@ -119,11 +119,7 @@ impl Planner<'_> {
                 };
                 self.set(*op, all, left_plan, right_plan, right.span())
             }
-            ast::SetExpr::Values(_) => Err(SqlError::at(
-                body.span(),
-                "VALUES is not supported",
-                "write conditions with IN ('a', 'b'), or CASE",
-            )),
+            ast::SetExpr::Values(values) => self.values(values, body.span()),
             _ => Err(SqlError::at(
                 body.span(),
                 "this is not a query",

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Spanned;
-use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedView};
+use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedView, PENDING_ACTIONS};
 
 use super::error::{Result, SqlError};
 use super::kind::{Column, Kind, Relation};
@@ -58,10 +58,11 @@ pub type Relations = BTreeMap<String, Relation>;
 /// Columns that are never NULL in any view, besides those of keys.
 const NEVER_NULL: [&str; 2] = ["since", "tick"];
 
-/// The views of the catalog that SQL can read: those that are a function of the world.
+/// The views of the catalog that SQL can read: those that are a function of the world, but for what rules have waiting, which they
+/// only know when all other rows are there.
 #[must_use]
 pub fn catalog_relations() -> Relations {
-    let views = CATALOG.iter().filter(|view| view.deterministic);
+    let views = CATALOG.iter().filter(|view| view.deterministic && view.name != PENDING_ACTIONS.def().name);
     let relations = views.map(|view| {
         let columns = view.columns.iter().enumerate().skip(1).map(|(place, column)| Column {
             name: column.name.to_owned(),

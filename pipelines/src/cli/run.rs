@@ -169,7 +169,7 @@ fn given_token(given: &str, realms: &[RealmChoice]) -> anyhow::Result<(Claims, S
         .name
         .as_str();
     let role = one_of("--token", "role", role, ROLES.map(|role| (role.name(), role)))?;
-    let subject = tokens::subject(subject).map_err(|refusal| {
+    let subject = tokens::subject(role, subject).map_err(|refusal| {
         anyhow::anyhow!("--token {given}: the subject {}\nhint: {}", refusal.reason, refusal.hint)
     })?;
     let token = resolve(&format!("${{{variable}}}"), "--token")?;

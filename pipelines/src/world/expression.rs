@@ -1,11 +1,11 @@
 //! A condition that is written as one text becomes the map that says the same, each part of it with its place in the file.
 //!
 //! `"level >= 5 and phase == night"` → `{all: [{level: {at_least: 5}}, {phase: night}]}`. So shape and check of conditions, and
-//! all that is made of them, know one form. What no key can say (arithmetic, two facts) becomes the key `compare`.
+//! all that is made of them, know one form. What no key can say (arithmetic, two facts, rows of views) becomes the key `compare`.
 
 use worldflow_schemas::definitions::Condition;
 use worldflow_schemas::definitions::expression::{
-    Compare, Comparison, Expr, ExprKind, ExpressionError, Part, Subject, parse,
+    Compare, Comparison, Expr, ExprKind, ExpressionError, Part, RowExpr, Subject, parse,
 };
 
 use super::node::{Key, Node, NodeValue};
@@ -92,6 +92,12 @@ impl Builder<'_> {
                     "compare it: `phase == night`; only a fact that is true or false can stand alone",
                 )),
             },
+            ExprKind::Row(row) => {
+                // A column that is true, or that there is such a row.
+                let text = format!("{} == true", self.slice(expr));
+                let _: Comparison = text.parse().map_err(|error| self.moved(row, error))?;
+                Ok(self.map(expr, "compare", self.at(expr, NodeValue::Text(text))))
+            }
             _ => Err(ExpressionError::of(
                 expr,
                 "this alone is no condition",
@@ -163,6 +169,11 @@ impl Builder<'_> {
         Ok(self.map(expr, "compare", text))
     }
 
+    /// What is wrong with a part that was read by itself, at its place in the whole.
+    fn moved(&self, row: &RowExpr, error: ExpressionError) -> ExpressionError {
+        ExpressionError { from: row.view.from, to: row.view.to, ..error }
+    }
+
     fn slice(&self, expr: &Expr) -> &str {
         self.text.get(expr.from..expr.to).unwrap_or_default()
     }
@@ -188,7 +199,22 @@ impl Builder<'_> {
         }
     }
 
+    /// A column of a row is one of these.
+    fn row_one_of(&self, expr: &Expr, of: &Expr, items: &[Expr]) -> Tree {
+        let mut any = Vec::new();
+        for item in items {
+            let text = format!("{} == {}", self.slice(of), self.slice(item));
+            text.parse::<Comparison>()
+                .map_err(|error| ExpressionError::of(item, error.message, error.hint))?;
+            any.push(self.map(item, "compare", self.at(expr, NodeValue::Text(text))));
+        }
+        Ok(self.map(expr, "any", self.at(expr, NodeValue::List(any))))
+    }
+
     fn one_of(&self, expr: &Expr, of: &Expr, items: &[Expr]) -> Tree {
+        if matches!(of.kind, ExprKind::Row(_)) && !items.is_empty() {
+            return self.row_one_of(expr, of, items);
+        }
         let ExprKind::Name(parts) = &of.kind else {
             let hint = "only a name can be `in` a list";
             return Err(ExpressionError::of(of, "this is no name", hint));

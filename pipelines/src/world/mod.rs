@@ -164,9 +164,11 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
-    check::check(&definitions, folder, &mut problems);
     let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
+    let before = problems.0.len();
     let views = sql_views::planned(folder, tick_ms, &mut problems);
+    let incomplete = problems.0.len() > before;
+    check::check(&definitions, folder, (&views, incomplete), &mut problems);
     for problem in &mut problems.0 {
         if problem.snippet.is_none() {
             problem.snippet = spot::line_of(folder, problem);

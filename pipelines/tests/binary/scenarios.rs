@@ -182,3 +182,11 @@ fn a_world_is_edited_in_the_middle() {
     let (said, shown) = test(&world, &[]);
     assert_eq!(said.status.code(), Some(0), "{shown}");
 }
+
+#[test]
+fn the_scenarios_of_the_broker_pass() {
+    let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/broker");
+    let (said, shown) = test(&world, &[]);
+    assert_eq!(said.status.code(), Some(0), "{shown}{}", said.stderr);
+    assert!(shown.ends_with("12 passed, 0 failed\n"), "{shown}");
+}

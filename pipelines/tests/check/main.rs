@@ -6,6 +6,7 @@ mod objectives;
 mod personal;
 mod quests;
 mod realm;
+mod rows;
 mod rules;
 mod whom;
 

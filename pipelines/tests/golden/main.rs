@@ -1,9 +1,11 @@
 //! Golden worlds: definitions and events in, changes out; the same for 1, 2 and 4 workers, for any
 //! cutting of the inputs into messages, and after a restart at every tick.
 
+mod broker;
 mod edits;
 mod lifecycle;
 mod rewards;
+mod rows_of_views;
 mod rules;
 mod script;
 mod sql_views;

@@ -146,7 +146,7 @@ impl Golden {
         self.check_laws_at(&[]);
     }
 
-    fn check_laws_at(&self, snapshots: &[Tick]) {
+    pub(crate) fn check_laws_at(&self, snapshots: &[Tick]) {
         let one = self.run();
         for (workers, items) in [(1, 1), (2, 4096), (2, 3), (4, 1)] {
             let other = run(&self.graph, &self.ticks, &self.plan(workers, items));
@@ -319,6 +319,10 @@ fn scalar(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(number) => Value::Int(number),
         Err(_) if text == "true" || text == "false" => Value::Bool(text == "true"),
-        Err(_) => Value::Sym(Sym::new(text)),
+        // A fraction is a number, too.
+        Err(_) => match serde_json::from_str(text).ok().as_ref().and_then(Value::from_json) {
+            Some(fraction @ Value::Dec(_)) => fraction,
+            _ => Value::Sym(Sym::new(text)),
+        },
     }
 }

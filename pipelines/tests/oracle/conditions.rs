@@ -73,6 +73,9 @@ impl Oracle {
         if *condition == Condition::default() {
             return true;
         }
+        if !self.rows_are_known(condition) {
+            return false;
+        }
         let now = &self.now;
         if condition.phase.as_ref().is_some_and(|list| !one_of(list, &now.phase)) {
             return false;
@@ -144,6 +147,7 @@ impl Oracle {
             Term::Text(text) => Value::text(text),
             Term::Bool(is) => Value::Bool(*is),
             Term::Fact(fact) => self.fact_value(fact, actor)?,
+            Term::Row(row) => self.row_value(row, actor)?,
             Term::Level => {
                 let player = self.holder_of(Scope::Player, actor);
                 Value::Int(player.and_then(|player| self.levels_seen.get(&player.id).copied()).unwrap_or(1))
@@ -188,7 +192,7 @@ impl Oracle {
             && test.intensity.as_ref().is_none_or(|test| test_holds(test, Some(&row.intensity)))
     }
 
-    fn fact_value(&self, fact: &str, actor: &Actor) -> Option<Value> {
+    pub fn fact_value(&self, fact: &str, actor: &Actor) -> Option<Value> {
         let def = self.world.facts.get(fact)?;
         let held = self
             .holder_of(def.scope, actor)

@@ -22,6 +22,7 @@ pub mod random;
 mod random_edits;
 mod rewards;
 mod rows;
+mod rows_seen;
 mod rules;
 mod sharing;
 
@@ -165,6 +166,8 @@ pub struct Oracle {
     /// How often a fact has changed.
     pub versions: BTreeMap<(Holder, String), u64>,
     pub rules: rules::Rules,
+    /// What conditions see of views.
+    pub rows_seen: rows_seen::RowsSeen,
     /// How many chains of rules were too deep.
     pub too_deep: u64,
     /// Updates by events, in their order, and effects of quests: for the next tick.
@@ -236,6 +239,7 @@ impl Oracle {
             facts: BTreeMap::new(),
             versions: BTreeMap::new(),
             rules: rules::Rules::default(),
+            rows_seen: rows_seen::RowsSeen::default(),
             too_deep: 0,
             updates: Vec::new(),
             effects: BTreeMap::new(),

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use worldflow_schemas::catalog;
 use worldflow_schemas::chance;
 use worldflow_schemas::definitions::{
-    Action, Amount, ColumnDef, EmitDef, Given, RuleDef, Span, Test, Trigger,
+    Action, Amount, ColumnDef, DrawnDef, EmitDef, Given, RuleDef, Span, Test, Trigger,
 };
 use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value};
@@ -164,9 +164,6 @@ impl Oracle {
 
     /// Rules at the end of a tick, in which everything from `from` on of the changes has happened.
     pub fn run_rules(&mut self, tick: Tick, from: usize) {
-        if self.rules.defs.is_empty() {
-            return;
-        }
         // Of each key that has changed, the row before and after.
         let mut changed = Changed::new();
         for (view, row, _, diff) in &self.changes[from..] {
@@ -184,6 +181,9 @@ impl Oracle {
                 Some(row) => drop(self.rules.shown.insert(key.clone(), row.clone())),
                 None => drop(self.rules.shown.remove(key)),
             }
+        }
+        if self.rules.defs.is_empty() {
+            return self.note_rows_seen(tick);
         }
         let defs = std::mem::take(&mut self.rules.defs);
         let mut fired = std::mem::take(&mut self.rules.begins);
@@ -232,6 +232,7 @@ impl Oracle {
         }
         self.look_for_rules(tick, &defs);
         self.rules.defs = defs;
+        self.note_rows_seen(tick);
     }
 
     fn triggered(&self, tick: Tick, rule: &str, def: &RuleDef, changed: &Changed) -> Vec<Fired> {
@@ -399,7 +400,9 @@ impl Oracle {
         }
         let mut deeds = Vec::new();
         for (place, action) in def.actions.iter().enumerate() {
-            if let Some(deed) = self.deed(fired, holder, action) {
+            if let Some(deed) =
+                self.deed(fired, holder, action, &format!("{}/{key}/{place:03}", fired.rule), tick)
+            {
                 deeds.push(((fired.rule.clone(), key.clone(), tick, place), deed));
             }
         }
@@ -417,17 +420,20 @@ impl Oracle {
         }
     }
 
-    fn deed(&self, fired: &Fired, holder: Holder, action: &Action) -> Option<Deed> {
-        let given = |given: &Given| match given {
+    fn deed(&self, fired: &Fired, holder: Holder, action: &Action, by: &str, tick: Tick) -> Option<Deed> {
+        let drawn = |def: &DrawnDef, name: &str| self.drawn(fired, def, &format!("{by}/{name}"), tick);
+        let given = |given: &Given, name: &str| match given {
+            Given::Drawn(def) => drawn(def, name),
             Given::Is(json) => Value::from_json(json).expect("a scalar"),
             Given::Column(def) => taken(fired, def),
         };
         let amount = |amount: &Amount| match amount {
+            Amount::Drawn(def) => drawn(def, "by"),
             Amount::Is(number) => Value::from_json(&Json::Number(number.clone())).expect("a number"),
             Amount::Column(def) => taken(fired, def),
         };
         let (fact, of, change) = match action {
-            Action::Set { fact, of, to } => (fact, of, FactChange::Set(given(to))),
+            Action::Set { fact, of, to } => (fact, of, FactChange::Set(given(to, "to"))),
             Action::Add { fact, of, by } => (fact, of, FactChange::Add(amount(by))),
             Action::Clamp { fact, of, at_least, at_most } => {
                 let bound = |bound: &Option<serde_json::Number>| {
@@ -438,31 +444,35 @@ impl Oracle {
                 };
                 (fact, of, FactChange::Clamp(bound(at_least), bound(at_most)))
             }
-            Action::Emit(def) => return Some(self.happens(fired, holder, def)),
+            Action::Emit(def) => return Some(self.happens(fired, holder, def, by, tick)),
         };
         let scope = self.world.facts.get(fact).expect("checked").scope;
         let holder = match of {
             None => self.holder_of(scope, &self.by_itself(holder))?,
-            Some(of) => Holder { scope, id: Sym::new(given(of).as_str()?) },
+            Some(of) => Holder { scope, id: Sym::new(given(of, "of").as_str()?) },
         };
         Some(Deed::Effect(Effect { holder, fact: fact.clone(), change }))
     }
 
-    fn happens(&self, fired: &Fired, holder: Holder, def: &EmitDef) -> Deed {
-        let given = |given: &Given| match given {
+    fn happens(&self, fired: &Fired, holder: Holder, def: &EmitDef, by: &str, tick: Tick) -> Deed {
+        let drawn = |def: &DrawnDef, name: &str| self.drawn(fired, def, &format!("{by}/{name}"), tick);
+        let given = |given: &Given, name: &str| match given {
+            Given::Drawn(def) => drawn(def, name),
             Given::Is(json) => Value::from_json(json).expect("a scalar"),
             Given::Column(def) => taken(fired, def),
         };
-        let id = |of: &Option<Given>| of.as_ref().map(|of| given(of).as_str().map_or(Sym::NONE, Sym::new));
+        let id =
+            |of: &Option<Given>| of.as_ref().map(|of| given(of, "").as_str().map_or(Sym::NONE, Sym::new));
         let own = |scope| if holder.scope == scope { holder.id } else { Sym::NONE };
         let amount = def.amount.as_ref().map_or(Value::Int(1), |amount| match amount {
+            Amount::Drawn(def) => drawn(def, "amount"),
             Amount::Is(number) => Value::from_json(&Json::Number(number.clone())).expect("a number"),
             Amount::Column(def) => taken(fired, def),
         });
         let most = self.world.kinds.get(&def.event).map_or(1, |kind| i64::from(kind.max_amount));
         let whole = amount.as_millionths().unwrap_or(0) / 1_000_000;
         let mut with: Vec<(Sym, Value)> =
-            def.with.iter().map(|(name, value)| (Sym::new(name), given(value))).collect();
+            def.with.iter().map(|(name, value)| (Sym::new(name), given(value, name))).collect();
         with.retain(|(_, value)| *value != Value::Null);
         with.sort_by(|(a, _), (b, _)| a.cmp_text(*b));
         Deed::Event(
@@ -473,6 +483,30 @@ impl Oracle {
             i64::try_from(whole.clamp(0, most.into())).expect("clamped"),
             with,
         )
+    }
+}
+
+impl Oracle {
+    /// Every millionth, or every whole number, between two is as probable.
+    fn drawn(&self, fired: &Fired, def: &DrawnDef, key: &str, tick: Tick) -> Value {
+        let [least, most] = def.between.each_ref().map(|number| {
+            let number = Value::from_json(&Json::Number(number.clone())).and_then(|n| n.as_millionths());
+            i64::try_from(number.expect("a number")).expect("small")
+        });
+        let step = if def.whole { 1_000_000 } else { 1 };
+        let count = u64::try_from((most - least) / step + 1).expect("the least comes first");
+        let n = chance::below(self.world.seed, "rules", key, tick, count);
+        let millionths = least + i64::try_from(n).expect("small") * step;
+        match &def.times {
+            None if def.whole => Value::Int(millionths / 1_000_000),
+            None => Value::Dec(millionths),
+            Some(column) => {
+                let times = serde_json::Number::from_f64(1.0);
+                let of = taken(fired, &ColumnDef { column: column.clone(), times });
+                let Some(of) = of.as_millionths() else { return Value::Null };
+                Value::Dec(i64::try_from(of * i128::from(millionths) / 1_000_000).expect("small"))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use differential_dataflow::input::InputSession;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Input as _;
-use worldflow_operators::sql::run::{Dataflows, Sources};
+use worldflow_operators::sql::run::{Alarms, Dataflows, Sources};
 use worldflow_operators::sql::{Kind, Node, Packed};
 
 use crate::dice::Dice;
@@ -61,6 +61,7 @@ impl Run<'_> {
                     begun: begun.to_collection(scope),
                     clock: clock_stream,
                     tick_ms: TICK_MS,
+                    alarms: Alarms::default(),
                 };
                 let rows = Dataflows::new(sources).rows(&plan);
                 rows.inspect(move |(row, tick, diff)| {

@@ -13,7 +13,7 @@ use crate::known::Expressions;
 use crate::rows::TABLES;
 
 /// What every run must have had in its queries.
-pub(crate) const WORDS: [&str; 34] = [
+pub(crate) const WORDS: [&str; 35] = [
     "where",
     "inner join",
     "using",
@@ -48,6 +48,7 @@ pub(crate) const WORDS: [&str; 34] = [
     "hop",
     "self join",
     "sum distinct",
+    "values",
 ];
 
 /// A column that can be named.
@@ -146,6 +147,21 @@ impl Queries {
         )
     }
 
+    /// Rows that are written out: of players, some of them twice, with numbers.
+    fn constants(&mut self) -> (Both, String) {
+        self.word("values");
+        let alias = self.name("v");
+        let mut rows = Vec::new();
+        for _ in 0..1 + self.dice.below(5) {
+            let player = *self.dice.pick(&["ana", "bo", "cy", "dee"]);
+            let number = *self.dice.pick(&["1", "2", "-3", "NULL", "7 + 1"]);
+            rows.push(format!("('{player}', {number})"));
+        }
+        // A column that is NULL everywhere has no kind.
+        rows.push("('nobody', 0)".to_owned());
+        (Both::same(format!("(VALUES {}) AS {alias}", rows.join(", "))), alias)
+    }
+
     fn from(&mut self, depth: usize) -> From {
         if depth == 0 && self.dice.percent(15) {
             self.word("derived");
@@ -202,6 +218,11 @@ impl Queries {
                 }
             }
             columns.extend(more);
+        }
+        if self.dice.percent(8) {
+            let (table, alias) = self.constants();
+            columns.push(Named { name: format!("{alias}.column2"), kind: Kind::Int });
+            text = Both::filled(&format!("$ JOIN $ ON {alias}.column1 = {player}"), &[&text, &table]);
         }
         From { text, columns, conditions, players: from_players }
     }

@@ -196,7 +196,10 @@ fn clauses() {
             "SELECT player, rank() OVER (ORDER BY level) AS n FROM levels",
             "SELECT player, row_number() OVER (ORDER BY level) AS n FROM levels",
             "SELECT player FROM levels GROUP BY ROLLUP (player)",
-            "VALUES (1)",
+            "VALUES (1), (1, 2)",
+            "VALUES (1, NULL), (2, NULL)",
+            "VALUES (1, 'a'), (2, 3)",
+            "SELECT * FROM (VALUES (player)) AS t",
             "SELECT 1 AS one",
         ],
         &expect![[r#"
@@ -275,9 +278,16 @@ fn clauses() {
             CREATE VIEW v AS SELECT player FROM levels GROUP BY ROLLUP (player)
               1:61: several groupings in one query are not supported
               hint: make one view a grouping
-            CREATE VIEW v AS VALUES (1)
-              1:25: VALUES is not supported
-              hint: write conditions with IN ('a', 'b'), or CASE
+            CREATE VIEW v AS VALUES (1), (1, 2)
+              1:25: rows of different lengths, or of none
+              hint: write as many values in every row: VALUES ('energy', 100), ('food', 30)
+            CREATE VIEW v AS VALUES (1, NULL), (2, NULL)
+              1:25: the values of column 2 are of different kinds, or all NULL
+              hint: make them one kind: CAST(... AS ...)
+            CREATE VIEW v AS VALUES (1, 'a'), (2, 3)
+              1:25: the values of column 2 are of different kinds, or all NULL
+              hint: make them one kind: CAST(... AS ...)
+            CREATE VIEW v AS SELECT * FROM (VALUES (player)) AS t
             CREATE VIEW v AS SELECT 1 AS one
               1:18: SELECT without FROM is not supported
               hint: a view is made from other views

@@ -1,5 +1,7 @@
 //! What a view is, and its number within this process.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CATALOG, designed};
 
 /// A view: its name with its shape. Views of one name and another shape are others.
@@ -42,7 +44,7 @@ impl ViewId {
 }
 
 /// What a column holds, and so how it is written in JSON, protobuf, Arrow and SQL.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum ColumnType {
     /// True or false.
     Bool,

@@ -36,7 +36,9 @@ pub use quest::{
 };
 pub use reset::Reset;
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};
-pub use rule::{Action, Amount, ColumnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger};
+pub use rule::{
+    Action, Amount, ColumnDef, DrawnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger,
+};
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;

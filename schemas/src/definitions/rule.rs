@@ -164,24 +164,42 @@ pub struct EmitDef {
     pub with: BTreeMap<String, Given>,
 }
 
-/// A value, or the row's value in a column: `iron`, or `{column: player}`.
+/// A value, the row's value in a column, or one that is drawn: `iron`, `{column: player}`, or `{between: [1, 6], whole: true}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Given {
+    /// A number that is drawn.
+    Drawn(#[serde(deserialize_with = "super::only_map")] DrawnDef),
     /// The row's.
     Column(#[serde(deserialize_with = "super::only_map")] ColumnDef),
     /// This.
     Is(serde_json::Value),
 }
 
-/// A number, or the row's number in a column: `3`, or `{column: amount}`.
+/// A number, the row's number in a column, or one that is drawn: `3`, `{column: amount}`, or `{between: [-0.5, 0.5]}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Amount {
+    /// One that is drawn.
+    Drawn(#[serde(deserialize_with = "super::only_map")] DrawnDef),
     /// The row's.
     Column(#[serde(deserialize_with = "super::only_map")] ColumnDef),
     /// This.
     Is(serde_json::Number),
+}
+
+/// A number that is drawn anew each time, from the world's seed: every one from the first to the second is as probable.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrawnDef {
+    /// The least and the greatest, both included; in millionths.
+    pub between: [serde_json::Number; 2],
+    /// Only whole numbers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
+    /// It is taken so many times as the row's number in this column says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<String>,
 }
 
 /// The row's value in a column.

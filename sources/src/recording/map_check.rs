@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value as Json;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::Test;
+use worldflow_schemas::event::RULES;
 
 use super::map_def::{Expr, GridDef, MapDef, PresenceDef, RuleDef, StreamsDef};
 use super::map_expr::{Checked, Fields, Part};
@@ -95,6 +96,10 @@ impl Mapping {
         let mut problems = Problems(Vec::new());
         if def.source.is_empty() {
             problems.add(&At::top("source"), "a source has a name", "name the producer");
+        }
+        if def.source == RULES {
+            let hint = "name the producer otherwise: events that rules make are of this source";
+            problems.add(&At::top("source"), format!("no source can be called `{RULES}`"), hint);
         }
         let source = problems.id(&At::top("source"), &def.source);
         if def.time.per_second == 0 {
@@ -299,6 +304,14 @@ mod tests {
         let def: MapDef = serde_json::from_value(def).unwrap();
         let problems = Mapping::check(&def).unwrap_err();
         problems.into_iter().map(|problem| problem.to_string().replace('\n', " ")).collect()
+    }
+
+    #[test]
+    fn the_source_of_rules_is_theirs() {
+        let events = serde_json::json!([{"kind": "kill"}]);
+        let found = problems(serde_json::json!({"source": RULES, "events": events}));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("source: no source can be called `rules`"), "{found:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! rows of the catalog's views ─tap─▶ on, untouched
 //!                               ├─▶ kept by view: what a new view begins with
 //!                               └─▶ fed to the dataflows of views ─shown─▶ rows of SQL views
+//!                                                                     └──returned─▶ rules and conditions that ask for them
 //! ```
 //!
 //! What is defined in one tick is one dataflow, whose views share what they have in common; a view that another
@@ -16,6 +17,7 @@
 //! ends by itself when its inputs are closed, which is when the last of its views is gone.
 
 mod defined;
+mod returned;
 mod shown;
 mod tap;
 #[cfg(test)]
@@ -36,6 +38,8 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
 use self::defined::Installed;
+pub(crate) use self::returned::Change as Returned;
+use self::returned::{Done, noted};
 use self::shown::shown;
 pub(crate) use self::tap::{Told, tap};
 use super::packed::Packed;
@@ -46,6 +50,7 @@ use crate::messages::ClockNow;
 /// Builds the dataflows of views between the steps of a worker.
 pub struct Installer {
     shared: Rc<RefCell<Shared>>,
+    done: Rc<RefCell<Done>>,
     realm: Sym,
     tick_ms: u32,
 }
@@ -121,7 +126,9 @@ impl Installer {
             }
             let mut begun = InputSession::new();
             let begun_rows = begun.to_collection(scope);
-            let sources = Sources { relations: collections, begun: begun_rows, clock: clock_stream, tick_ms };
+            let alarms = self.done.borrow().alarms.clone();
+            let sources =
+                Sources { relations: collections, begun: begun_rows, clock: clock_stream, tick_ms, alarms };
             let mut dataflows = Dataflows::new(sources);
             let rows = views.iter().enumerate().map(|(place, view)| {
                 let kinds = view.plan.kinds.clone();
@@ -129,7 +136,8 @@ impl Installer {
             });
             let rows: Vec<_> = rows.collect();
             let rows = differential_dataflow::collection::concatenate(scope, rows);
-            publish(shown(rows, gone_stream, views.iter().map(|view| view.id).collect()));
+            let rows = shown(rows, gone_stream, views.iter().map(|view| view.id).collect());
+            publish(noted(rows, Rc::clone(&self.done)));
             Group { relations, begun, clock, gone, left: views.len() }
         });
         group.advance_to(tick);

@@ -1,4 +1,5 @@
-//! The tap: what goes by is kept and fed to the dataflows of views, in the order of ticks.
+//! The tap: what goes by is kept and fed to the dataflows of views, in the order of ticks. Each tick that feeds them has a ticket,
+//! if anybody asks for their rows.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::collection::AsCollection;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -15,12 +16,13 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use worldflow_schemas::catalog::{CATALOG, CatalogEdit, ViewId};
+use worldflow_schemas::catalog::{self, CATALOG, CatalogEdit, ViewId};
 use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
 use super::defined::{Changes, DefinedViews};
+use super::returned::{Change, Done, returned};
 use super::{Group, Installer, Shared, Wanted};
 use crate::machine::ViewRow;
 use crate::messages::ClockNow;
@@ -32,6 +34,8 @@ pub(crate) enum Told {
     Clock(ClockNow),
     /// An edit of a view.
     Edit(DefinitionEdit),
+    /// The views that a definition asks for.
+    Asks(Vec<Sym>),
 }
 
 /// What the tap gives.
@@ -40,6 +44,8 @@ pub(crate) struct Tapped<'scope> {
     pub(crate) rows: VecCollection<'scope, Tick, ViewRow, Diff>,
     /// Changes of the catalog, with their ticks.
     pub(crate) catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
+    /// Rows of views in SQL that are asked for.
+    pub(crate) returned: StreamVec<'scope, Tick, Change>,
     /// Builds what the tap asks for.
     pub(crate) installer: Installer,
 }
@@ -49,40 +55,53 @@ struct AtTick {
     rows: Vec<(ViewId, Row, Diff)>,
     clock: Option<ClockNow>,
     edits: Vec<(Sym, Option<Arc<SqlViewDef>>)>,
+    asks: Vec<Sym>,
     /// Of the catalog's output.
     capability: Option<Capability<Tick>>,
+    /// Of the tickets.
+    ticket: Option<Capability<Tick>>,
 }
 
-/// Taps the rows of the catalog's views. `told` says of each message to which worker it goes.
+/// Taps the rows of the catalog's views. `told` says of each message to which worker it goes; `asked_by_world` are views that are
+/// asked for from the first tick on.
 pub(crate) fn tap<'scope>(
     realm: Sym,
     tick_ms: u32,
     rows: VecCollection<'scope, Tick, ViewRow, Diff>,
     told: StreamVec<'scope, Tick, (u64, Told)>,
+    asked_by_world: Vec<Sym>,
 ) -> Tapped<'scope> {
     let scope = rows.inner.scope();
+    let peers = scope.peers() as u64;
     let mut builder = OperatorBuilder::new("tap".to_owned(), scope);
     let mut input = builder.new_input(rows.inner, Pipeline);
     let mut told = builder.new_input(told, Exchange::new(|(worker, _): &(u64, Told)| *worker));
     let (rows_out, rows) = builder.new_output();
     let (catalog_out, catalog) = builder.new_output();
+    let (tickets_out, tickets) = builder.new_output();
     let mut rows_out =
         OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(rows_out);
     let mut catalog_out =
         OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(CatalogEdit, Tick)>>>::from(catalog_out);
+    let mut tickets_out =
+        OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(u64, Vec<Sym>)>>>::from(tickets_out);
     let shared = Rc::new(RefCell::new(Shared::default()));
+    let done = Rc::new(RefCell::new(Done::default()));
     let activator = scope.activator_for(builder.operator_info().address);
     shared.borrow_mut().waiting = Some(activator);
-    let installer = Installer { shared: Rc::clone(&shared), realm, tick_ms };
+    let installer = Installer { shared: Rc::clone(&shared), done: Rc::clone(&done), realm, tick_ms };
+    let of_tap = Rc::clone(&done);
     builder.build(move |initial| {
         drop(initial);
         let mut waiting: BTreeMap<Tick, AtTick> = BTreeMap::new();
-        let mut tap = Tap::new(tick_ms, shared);
+        let mut tap = Tap::new(tick_ms, shared, of_tap, asked_by_world);
         move |frontiers| {
             input.for_each(|capability, data| {
                 for ((view, row), tick, diff) in data.iter() {
                     if view.index() < CATALOG.len() && view.def().deterministic {
-                        waiting.entry(*tick).or_default().rows.push((*view, row.clone(), *diff));
+                        let at = waiting.entry(*tick).or_default();
+                        at.rows.push((*view, row.clone(), *diff));
+                        at.ticket.get_or_insert_with(|| capability.delayed(tick, 2));
                     }
                 }
                 let tick = *capability.least().expect("a message has a time");
@@ -96,11 +115,13 @@ pub(crate) fn tap<'scope>(
                         Told::Clock(now) => at.clock = Some(now),
                         Told::Edit(DefinitionEdit::View(name, def)) => at.edits.push((name, def)),
                         Told::Edit(_) => {}
+                        Told::Asks(views) => at.asks.extend(views),
                     }
                 }
                 if at.capability.is_none() {
                     at.capability = Some(capability.delayed(&tick, 1));
                 }
+                at.ticket.get_or_insert_with(|| capability.delayed(&tick, 2));
             });
             tap.take_made();
             while !tap.is_waiting() {
@@ -110,7 +131,11 @@ pub(crate) fn tap<'scope>(
                     break;
                 }
                 let mut at = entry.remove();
-                let capability = at.capability.take();
+                let (capability, ticket) = (at.capability.take(), at.ticket.take());
+                if let Some((named, ticket)) = tap.ask(std::mem::take(&mut at.asks)).zip(ticket) {
+                    let all = (0..peers).map(|worker| (worker, named.clone()));
+                    tickets_out.activate().session(&ticket).give_iterator(all);
+                }
                 let edits = tap.step(tick, at);
                 if let Some(capability) = capability {
                     let edits = edits.into_iter().map(|edit| (edit, tick));
@@ -124,12 +149,17 @@ pub(crate) fn tap<'scope>(
             tap.advance_to(waiting.keys().next().map_or(reached, |next| reached.min(*next)));
         }
     });
-    Tapped { rows: rows.as_collection(), catalog, installer }
+    Tapped { rows: rows.as_collection(), catalog, returned: returned(tickets, done), installer }
 }
 
 /// What is kept on a worker.
 struct Tap {
     shared: Rc<RefCell<Shared>>,
+    done: Rc<RefCell<Done>>,
+    /// Views that are asked for and of which no ticket has said so.
+    asked_anew: Vec<Sym>,
+    /// All that have been asked for. They are never fewer: who no longer asks may still wait for a tick.
+    asked: FxHashSet<Sym>,
     defined: DefinedViews,
     /// The rows of the views that can be read.
     rows: FxHashMap<ViewId, FxHashMap<Row, Diff>>,
@@ -141,10 +171,38 @@ struct Tap {
 }
 
 impl Tap {
-    fn new(tick_ms: u32, shared: Rc<RefCell<Shared>>) -> Tap {
+    fn new(tick_ms: u32, shared: Rc<RefCell<Shared>>, done: Rc<RefCell<Done>>, asked: Vec<Sym>) -> Tap {
         let defined = DefinedViews::new(tick_ms);
         let (rows, groups) = Default::default();
-        Tap { shared, defined, rows, clock: None, groups, building: None, held: None }
+        let mut tap = Tap {
+            shared,
+            done,
+            asked_anew: Vec::new(),
+            asked: FxHashSet::default(),
+            defined,
+            rows,
+            clock: None,
+            groups,
+            building: None,
+            held: None,
+        };
+        tap.note_asked(asked);
+        tap
+    }
+
+    fn note_asked(&mut self, views: Vec<Sym>) {
+        for view in views {
+            // Rows of built-in views do not come from dataflows of views.
+            if catalog::view(view.as_str()).is_none() && self.asked.insert(view) {
+                self.asked_anew.push(view);
+            }
+        }
+    }
+
+    /// What the ticket of a tick says; none where nobody asks for any view.
+    fn ask(&mut self, views: Vec<Sym>) -> Option<Vec<Sym>> {
+        self.note_asked(views);
+        (!self.asked.is_empty()).then(|| std::mem::take(&mut self.asked_anew))
     }
 
     fn is_waiting(&self) -> bool {
@@ -214,12 +272,18 @@ impl Tap {
 
     /// Nothing more comes before this tick, unless one waits for its dataflow.
     fn advance_to(&mut self, tick: Tick) {
+        let fed = self.building.map_or(tick, |(_, waits)| tick.min(waits));
         let tick = self.building.map_or(tick, |(_, waits)| tick.min(waits + 1));
         if tick == Tick::MAX {
             self.groups.clear();
         }
         for group in self.groups.values_mut() {
             group.advance_to(tick);
+        }
+        let mut done = self.done.borrow_mut();
+        if done.fed != fed {
+            done.fed = fed;
+            done.wake();
         }
     }
 }

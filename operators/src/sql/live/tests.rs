@@ -45,7 +45,7 @@ fn run(script: &Script, workers: usize) -> Changes {
         let main = ProbeHandle::new();
         let (mut edits, mut installer) = worker.dataflow(|scope| {
             let (edits, edit_stream) = scope.new_input();
-            let tapped = tap(Sym::new("test"), 10, rows.to_collection(scope), edit_stream);
+            let tapped = tap(Sym::new("test"), 10, rows.to_collection(scope), edit_stream, Vec::new());
             tapped.catalog.probe_with(&main);
             tapped.rows.probe_with(&main);
             (edits, tapped.installer)

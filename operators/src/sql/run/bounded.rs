@@ -6,7 +6,9 @@
 //! the order of time, and the operator is woken at the first of them: nothing is an update with a future tick. By
 //! real time what is past is forgotten. World time can be set back, so by world time the ends stay.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
 
 use differential_dataflow::collection::AsCollection;
 use rustc_hash::FxHashMap;
@@ -31,13 +33,39 @@ type Updates = Vec<(Packed, Tick, Diff)>;
 /// What enters in a tick.
 type Waiting = BTreeMap<Tick, (Updates, Option<ClockNow>, Capability<Tick>)>;
 
+/// When the bounds of one worker's dataflows will next have rows come or go by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms(Rc<RefCell<Vec<Weak<Cell<Option<Tick>>>>>>);
+
+impl Alarms {
+    fn of_one(&self) -> Rc<Cell<Option<Tick>>> {
+        let alarm = Rc::default();
+        self.0.borrow_mut().push(Rc::downgrade(&alarm));
+        alarm
+    }
+
+    /// The first tick at which anything comes or goes, as things stand. Bounds that are no more are forgotten.
+    #[must_use]
+    pub fn first(&self) -> Option<Tick> {
+        let mut first = None;
+        self.0.borrow_mut().retain(|alarm| {
+            let alarm = alarm.upgrade();
+            first = first.into_iter().chain(alarm.as_ref().and_then(|alarm| alarm.get())).min();
+            alarm.is_some()
+        });
+        first
+    }
+}
+
 /// The rows for which a bound holds, as time passes.
 pub(super) fn bounded<'scope>(
     rows: Rows<'scope>,
     bound: While,
     clock: StreamVec<'scope, Tick, ClockNow>,
     tick_ms: u32,
+    alarms: &Alarms,
 ) -> Rows<'scope> {
+    let told = alarms.of_one();
     let stream = rows.inner;
     let mut builder = OperatorBuilder::new("while".to_owned(), stream.scope());
     let by_row = Exchange::new(|(row, _, _): &(Packed, Tick, Diff)| route(row));
@@ -87,6 +115,7 @@ pub(super) fn bounded<'scope>(
                 };
                 let changes = spans.step(tick, updates, now);
                 alarm = spans.next_tick(tick).map(|next| capability.delayed(&next));
+                told.set(alarm.as_ref().map(|capability| *capability.time()));
                 if !changes.is_empty() {
                     let changes = changes.into_iter().map(|(row, diff)| (row, tick, diff));
                     output.activate().session(&capability).give_iterator(changes);

@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 use timely::dataflow::StreamVec;
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
+pub use self::bounded::Alarms;
 use self::groups::{Reduce, Set, TopRows};
 use self::keyed::{Rule, keyed};
 use super::expr::Expr;
@@ -43,6 +44,8 @@ pub struct Sources<'scope> {
     pub clock: StreamVec<'scope, Tick, ClockNow>,
     /// Milliseconds of a tick.
     pub tick_ms: u32,
+    /// Where bounds in time say when they act next.
+    pub alarms: Alarms,
 }
 
 /// The dataflows of plans over the same sources.
@@ -91,6 +94,14 @@ impl<'scope> Dataflows<'scope> {
                 Some(rows) => rows.clone(),
                 None => self.sources.begun.clone().flat_map(|()| None),
             },
+            Op::Values(rows) => {
+                let row = |row: &Vec<Expr>| {
+                    let cells = row.iter().cloned().zip(node.kinds.iter().copied());
+                    of_cells(&cells.collect::<Vec<_>>(), &Packed::empty())
+                };
+                let rows: Vec<Packed> = rows.iter().map(row).collect();
+                self.sources.begun.clone().flat_map(move |()| rows.clone())
+            }
             Op::Filter(input, predicates) => {
                 let predicates = predicates.clone();
                 self.rows(input).filter(move |row| predicates.iter().all(|predicate| predicate.holds(row)))
@@ -134,7 +145,8 @@ impl<'scope> Dataflows<'scope> {
             }
             Op::While(input, bound) => {
                 let rows = self.rows(input);
-                bounded::bounded(rows, bound.clone(), self.sources.clock.clone(), self.sources.tick_ms)
+                let Sources { clock, tick_ms, alarms, .. } = &self.sources;
+                bounded::bounded(rows, bound.clone(), clock.clone(), *tick_ms, alarms)
             }
             Op::Hop(input, hop) => {
                 let (hop, kinds) = (hop.clone(), input.kinds.clone());

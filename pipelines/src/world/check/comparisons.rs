@@ -23,6 +23,7 @@ impl Checker<'_> {
                 [of, low, high].into_iter().for_each(|part| self.check_scopes(part, text, spot));
             }
             ExprKind::In(of, _) => self.check_scopes(of, text, spot),
+            ExprKind::Row(row) => row.key.iter().for_each(|part| self.check_scopes(part, text, spot)),
             ExprKind::Name(parts) => {
                 if let Ok(Subject::Fact(Some(scope), fact)) = Subject::of(parts) {
                     let world = self.definitions.world.as_ref();
@@ -110,13 +111,14 @@ impl Checker<'_> {
                 Some(Operand::Number)
             }
             ExprKind::Negated(inner) => self.term(inner, text, spot, false),
+            ExprKind::Row(row) => self.row_term(row, text, spot),
             _ => None,
         }
     }
 }
 
 /// The spot of some bytes of a text.
-fn within<'a>(spot: Spot<'a>, text: &str, from: usize, to: usize) -> Spot<'a> {
+pub(super) fn within<'a>(spot: Spot<'a>, text: &str, from: usize, to: usize) -> Spot<'a> {
     let place = spot.node.map_or(spot.place, |node| node.place_within(text, from, to));
     Spot { place, ..spot }
 }

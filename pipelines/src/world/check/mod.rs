@@ -22,6 +22,7 @@ mod rule_cycles;
 mod rules;
 mod sources;
 mod unused;
+mod views;
 mod world;
 
 use super::collected::Definitions;
@@ -29,11 +30,19 @@ use super::folder::Folder;
 use super::problem::{Problems, Severity, hint};
 use super::spot::Spot;
 use names::{Names, Sort};
+use views::Views;
+use worldflow_operators::sql::View;
 
-/// Runs every check.
-pub(crate) fn check(definitions: &Definitions<'_>, folder: &Folder, problems: &mut Problems) {
-    let names = Names::of(definitions);
-    let mut checker = Checker { definitions, folder, names: &names, problems };
+/// Runs every check. `sql` are the views in SQL that can run; `incomplete` says whether others have problems.
+pub(crate) fn check(
+    definitions: &Definitions<'_>,
+    folder: &Folder,
+    (sql, incomplete): (&[View], bool),
+    problems: &mut Problems,
+) {
+    let views = Views::new(sql, incomplete);
+    let names = Names::of(definitions, &views);
+    let mut checker = Checker { definitions, folder, names: &names, views: &views, problems };
     checker.check_files();
     checker.check_world();
     checker.check_clock();
@@ -66,6 +75,7 @@ struct Checker<'c> {
     definitions: &'c Definitions<'c>,
     folder: &'c Folder,
     names: &'c Names<'c>,
+    views: &'c Views,
     problems: &'c mut Problems,
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::catalog;
-
+use super::views::Views;
 use crate::world::collected::Definitions;
 
 pub(super) use worldflow_sources::check::QUEST_KINDS;
@@ -92,6 +91,8 @@ pub(super) struct Names<'a> {
     zones: BTreeSet<&'a str>,
     /// `world.yaml` could not be read.
     worldless: bool,
+    /// Some view in SQL could not be read.
+    viewless: bool,
 }
 
 fn keys<T>(map: &std::collections::BTreeMap<String, T>) -> BTreeSet<&str> {
@@ -100,13 +101,14 @@ fn keys<T>(map: &std::collections::BTreeMap<String, T>) -> BTreeSet<&str> {
 
 impl<'a> Names<'a> {
     /// The names that these definitions declare.
-    pub(super) fn of(definitions: &'a Definitions<'a>) -> Names<'a> {
+    pub(super) fn of(definitions: &'a Definitions<'a>, views: &Views) -> Names<'a> {
         let mut names = Names {
             climates: keys(&definitions.climates),
             quests: keys(&definitions.quests),
             targets: keys(&definitions.entities),
             kinds: QUEST_KINDS.into_iter().collect(),
-            views: catalog::CATALOG.iter().map(|view| view.name).collect(),
+            views: views.names(),
+            viewless: views.incomplete,
             worldless: definitions.world.as_ref().is_none_or(|world| !world.whole),
             ..Names::default()
         };
@@ -157,7 +159,9 @@ impl<'a> Names<'a> {
     /// Whether names of this sort may be missing because the file that declares them has mistakes
     /// of shape, which are reported already.
     pub(super) fn incomplete(&self, sort: Sort) -> bool {
-        self.worldless
-            && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target | Sort::View)
+        if sort == Sort::View {
+            return self.viewless;
+        }
+        self.worldless && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target)
     }
 }

@@ -22,7 +22,7 @@ impl Checker<'_> {
         for (id, rule) in &at_once {
             let facts = self.facts_changed(rule);
             let fed = at_once.iter().filter(|(other, fed)| {
-                let follows = facts.iter().any(|fact| follows(fed, fact));
+                let follows = facts.iter().any(|fact| self.follows(fed, fact));
                 // A fact that is there does not appear again when it is set.
                 let again = id != *other || !matches!(fed.trigger, Trigger::Appears(_) | Trigger::Goes(_));
                 follows && again
@@ -61,14 +61,20 @@ impl Checker<'_> {
         }
         facts
     }
+
+    /// Whether a rule is triggered by a fact: by its rows, or by those of a view in SQL that names it.
+    fn follows(&self, rule: &RuleDef, fact: &str) -> bool {
+        match rule.trigger.rows() {
+            _ if matches!(rule.trigger, Trigger::Every(_)) => false,
+            Some(("facts", filter)) => passes(filter, fact),
+            Some((view, _)) => self.views.sql.follows(view, fact),
+            None => false,
+        }
+    }
 }
 
-/// Whether a rule is triggered by a fact.
-fn follows(rule: &RuleDef, fact: &str) -> bool {
-    if matches!(rule.trigger, Trigger::Every(_)) {
-        return false;
-    }
-    let Some(("facts", filter)) = rule.trigger.rows() else { return false };
+/// Whether rows of a fact pass.
+fn passes(filter: &BTreeMap<String, Test>, fact: &str) -> bool {
     match filter.get("fact") {
         Some(Test::Is(name)) => name == fact,
         Some(Test::Range(range)) => {

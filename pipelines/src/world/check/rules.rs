@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use worldflow_operators::rules::is_kept;
 use worldflow_schemas::catalog::{self, ColumnType, ViewDef};
 use worldflow_schemas::definitions::{
-    Action, Amount, ColumnDef, EmitDef, FactDef, FactKind, Given, RuleDef, Test, Trigger,
+    Action, Amount, ColumnDef, DrawnDef, EmitDef, FactDef, FactKind, Given, RuleDef, Test, Trigger,
 };
 
 use super::conditions::{Operand, plain};
 use super::names::QUEST_KINDS;
+use super::views::is_of_rules;
 use super::{Checker, Sort};
 use crate::world::problem::hint;
 use crate::world::spot::Spot;
 
 /// Whether a column can be compared and taken, and as what; `Some(None)` for any.
-fn operand(kind: ColumnType) -> Option<Option<Operand>> {
+pub(super) fn operand(kind: ColumnType) -> Option<Option<Operand>> {
     match kind {
         ColumnType::Bool => Some(Some(Operand::Bool)),
         ColumnType::Int | ColumnType::Dec | ColumnType::Tick | ColumnType::Time => {
@@ -80,14 +81,13 @@ impl Checker<'_> {
         if !self.known(Sort::View, view, spot.key("view")) {
             return None;
         }
-        let id = catalog::view(view)?;
-        let def = id.def();
-        if !def.deterministic {
+        let def = self.views.get(view)?;
+        if !def.deterministic || is_of_rules(def) {
             let message = format!("`{view}` is what the engine observes, so no rule can follow it");
             self.error(spot.key("view"), message, "rules follow views that are a function of what happened");
             return None;
         }
-        if (goes_through || existing) && !is_kept(id) {
+        if (goes_through || existing) && catalog::view(view).is_some_and(|view| !is_kept(view)) {
             let message =
                 format!("rows of `{view}` change with nearly every event, so nobody goes through them");
             self.error(spot.key("view"), message, "name a view of states, such as `quest_state` or `facts`");
@@ -131,7 +131,12 @@ impl Checker<'_> {
         }
     }
 
-    fn check_column(&mut self, view: &'static ViewDef, name: &str, spot: Spot<'_>) -> Option<ColumnType> {
+    pub(super) fn check_column(
+        &mut self,
+        view: &'static ViewDef,
+        name: &str,
+        spot: Spot<'_>,
+    ) -> Option<ColumnType> {
         let Some(column) = view.columns.iter().find(|column| column.name == name) else {
             let known: Vec<&str> = view.columns.iter().map(|column| column.name).collect();
             let otherwise = format!("`{}` has {}", view.name, known.join(", "));
@@ -161,6 +166,9 @@ impl Checker<'_> {
                     let Some(declared) = self.check_fact_of(fact, of.as_ref(), rows, spot) else { continue };
                     match to {
                         Given::Is(value) => self.check_fact_value(fact, declared.kind, value, spot.key("to")),
+                        Given::Drawn(def) => {
+                            self.check_drawn_fact(fact, declared.kind, def, rows, spot, "to");
+                        }
                         Given::Column(def) => {
                             self.check_taken(
                                 def,
@@ -176,6 +184,9 @@ impl Checker<'_> {
                     let Some(declared) = self.check_fact_of(fact, of.as_ref(), rows, spot) else { continue };
                     match by {
                         Amount::Is(step) => self.check_fact_step(fact, declared.kind, step, spot.key("by")),
+                        Amount::Drawn(def) => {
+                            self.check_drawn_fact(fact, declared.kind, def, rows, spot, "by");
+                        }
                         Amount::Column(def) => {
                             let step = serde_json::Number::from(1);
                             self.check_fact_step(fact, declared.kind, &step, spot.key("fact"));
@@ -202,8 +213,10 @@ impl Checker<'_> {
         rows: Rows,
         spot: Spot<'_>,
     ) -> Option<FactDef> {
-        if let Some(Given::Column(def)) = of {
-            self.check_taken(def, Some(Operand::Text), rows, spot.key("of"));
+        match of {
+            Some(Given::Column(def)) => self.check_taken(def, Some(Operand::Text), rows, spot.key("of")),
+            Some(Given::Drawn(_)) => self.no_id("of", spot.key("of")),
+            Some(Given::Is(_)) | None => {}
         }
         if !self.known(Sort::Fact, fact, spot.key("fact")) || self.is_personal_fact(fact, spot.key("fact")) {
             return None;
@@ -250,6 +263,54 @@ impl Checker<'_> {
         }
     }
 
+    fn no_id(&mut self, name: &str, spot: Spot<'_>) {
+        self.error(spot, format!("`{name}` is an id, and only numbers are drawn"), "give an id or a column");
+    }
+
+    /// A number that is drawn.
+    fn check_drawn(&mut self, def: &DrawnDef, rows: Rows, spot: Spot<'_>) {
+        let bounds = def.between.each_ref().map(serde_json::Number::as_f64);
+        if let [Some(least), Some(most)] = bounds
+            && least > most
+        {
+            let hint = "the least comes first; swap them";
+            self.error(spot.key("between"), "no number lies between these bounds", hint);
+        }
+        if def.whole && def.between.iter().any(|bound| !(bound.is_i64() || bound.is_u64())) {
+            let hint = "give whole numbers, or leave `whole` out";
+            self.error(spot.key("between"), "whole numbers between bounds that are none", hint);
+        }
+        if let Some(column) = &def.times {
+            let column = ColumnDef { column: column.clone(), times: None };
+            let at = spot.key("times");
+            if rows.has_rows {
+                self.check_taken(&column, Some(Operand::Number), rows, at);
+            } else {
+                let hint = "leave `times` out, or let the rule go through rows with `each`";
+                self.error(at, "this rule has no row to take a column from", hint);
+            }
+        }
+    }
+
+    fn check_drawn_fact(
+        &mut self,
+        fact: &str,
+        kind: FactKind,
+        def: &DrawnDef,
+        rows: Rows,
+        spot: Spot<'_>,
+        key: &str,
+    ) {
+        self.check_drawn(def, rows, spot.key(key));
+        if kind == FactKind::Int && (!def.whole || def.times.is_some()) {
+            let message = format!("the fact `{fact}` is a whole number, and this is a fraction");
+            self.error(spot.key(key), message, "write `{between: [1, 6], whole: true}`, or have it a `dec`");
+        } else if kind != FactKind::Int {
+            let one = serde_json::Number::from(1);
+            self.check_fact_step(fact, kind, &one, spot.key("fact"));
+        }
+    }
+
     fn check_emitted(&mut self, def: &EmitDef, rows: Rows, spot: Spot<'_>) {
         let asks = QUEST_KINDS.contains(&def.event.as_str());
         self.known(Sort::Kind, &def.event, spot.key("event"));
@@ -262,6 +323,7 @@ impl Checker<'_> {
         ] {
             match given {
                 Some(Given::Column(def)) => self.check_taken(def, Some(Operand::Text), rows, spot.key(name)),
+                Some(Given::Drawn(_)) => self.no_id(name, spot.key(name)),
                 Some(Given::Is(serde_json::Value::String(text))) => {
                     if let Some(sort) = sort {
                         self.known(sort, text, spot.key(name));
@@ -274,14 +336,23 @@ impl Checker<'_> {
                 None => {}
             }
         }
-        if let Some(Amount::Column(def)) = &def.amount {
-            self.check_taken(def, Some(Operand::Number), rows, spot.key("amount"));
+        match &def.amount {
+            Some(Amount::Column(def)) => {
+                self.check_taken(def, Some(Operand::Number), rows, spot.key("amount"));
+            }
+            Some(Amount::Drawn(def)) => self.check_drawn(def, rows, spot.key("amount")),
+            Some(Amount::Is(_)) | None => {}
         }
         for (name, given) in &def.with {
             let spot = spot.key("with");
             let Some(wanted) = self.check_attribute(&def.event, name, spot.name(name)) else { continue };
             match given {
                 Given::Column(def) => self.check_taken(def, Some(wanted), rows, spot.key(name)),
+                Given::Drawn(def) => {
+                    self.check_drawn(def, rows, spot.key(name));
+                    let number = serde_json::Value::from(1);
+                    self.check_operand(&format!("the attribute `{name}`"), wanted, &number, spot.key(name));
+                }
                 Given::Is(value) => {
                     self.check_operand(&format!("the attribute `{name}`"), wanted, value, spot.key(name));
                 }

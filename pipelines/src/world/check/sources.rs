@@ -1,6 +1,7 @@
 //! Sources: the files they name, and what the mappings of recordings make of lines.
 
 use worldflow_schemas::definitions::{CredentialsDef, SourceDef, SourceTime, StreamStart};
+use worldflow_schemas::event::RULES;
 use worldflow_sources::recording::{Expr, RuleDef};
 
 use super::{Checker, Sort};
@@ -19,6 +20,7 @@ impl Checker<'_> {
         for (name, source) in &world.definition.sources {
             let spot = world.spot.key("sources").name(name);
             self.check_id("source", name, spot);
+            self.check_not_reserved(name, spot);
             let (map, kind) = match source {
                 SourceDef::Recording { map, .. } => (map, "recording"),
                 SourceDef::Kinesis { map, .. } => (map, "kinesis"),
@@ -38,6 +40,13 @@ impl Checker<'_> {
                 }
                 SourceDef::Kinesis { .. } => self.check_kinesis(source, spot),
             }
+        }
+    }
+
+    fn check_not_reserved(&mut self, name: &str, spot: Spot<'_>) {
+        if name == RULES {
+            let hint = "give it another name: events that rules make are of this source";
+            self.error(spot, format!("no source can be called `{RULES}`"), hint);
         }
     }
 
@@ -93,6 +102,7 @@ impl Checker<'_> {
         }
         if let Some(producer) = producer {
             self.check_id("producer", producer, spot.key("producer"));
+            self.check_not_reserved(producer, spot.key("producer"));
             if map.is_some() {
                 let hint = "the mapping's `source` is the producer; leave this out";
                 self.error(spot.key("producer"), "the mapping says who the producer is", hint);

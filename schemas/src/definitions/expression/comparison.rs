@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Arithmetic, Compare, Expr, ExprKind, ExpressionError, Subject, parse};
+use super::{Arithmetic, Compare, Expr, ExprKind, ExpressionError, KeyPart, RowOf, Subject, parse};
 use crate::value::DEC_ONE;
 
 /// A comparison of two terms.
@@ -37,6 +37,8 @@ pub enum Term {
     Level,
     /// The weather's intensity.
     Intensity,
+    /// A column of a row of a view, or whether there is such a row.
+    Row(RowOf),
     /// Two numbers make another.
     Arithmetic(Box<Term>, Arithmetic, Box<Term>),
 }
@@ -46,11 +48,28 @@ impl Term {
     pub fn facts<'a>(&'a self, visit: &mut impl FnMut(&'a str)) {
         match self {
             Term::Fact(fact) => visit(fact),
+            Term::Row(row) => row.key.iter().for_each(|part| {
+                if let KeyPart::Fact(fact) = part {
+                    visit(fact);
+                }
+            }),
             Term::Arithmetic(a, _, b) => {
                 a.facts(visit);
                 b.facts(visit);
             }
             Term::Number(_) | Term::Text(_) | Term::Bool(_) | Term::Level | Term::Intensity => {}
+        }
+    }
+
+    /// Calls `visit` with every row.
+    pub fn rows<'a>(&'a self, visit: &mut impl FnMut(&'a RowOf)) {
+        match self {
+            Term::Row(row) => visit(row),
+            Term::Arithmetic(a, _, b) => {
+                a.rows(visit);
+                b.rows(visit);
+            }
+            _ => {}
         }
     }
 
@@ -74,11 +93,12 @@ impl Term {
                         return Err(ExpressionError::of(
                             expr,
                             message,
-                            "facts, `player.level` and `weather.intensity` can be",
+                            "facts, columns of views, `player.level` and `weather.intensity` can be",
                         ));
                     }
                 },
             },
+            ExprKind::Row(row) => Term::Row(RowOf::of(row)?),
             ExprKind::Arithmetic(a, arithmetic, b) => {
                 Term::Arithmetic(Box::new(Term::of(a, false)?), *arithmetic, Box::new(Term::of(b, false)?))
             }
@@ -94,7 +114,7 @@ impl Term {
     }
 }
 
-fn millionths(number: &str) -> i64 {
+pub(super) fn millionths(number: &str) -> i64 {
     let (negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = format!("{fraction:0<6}");
@@ -128,6 +148,12 @@ impl Comparison {
         self.right.facts(&mut visit);
     }
 
+    /// Calls `visit` with every row.
+    pub fn rows<'a>(&'a self, mut visit: impl FnMut(&'a RowOf)) {
+        self.left.rows(&mut visit);
+        self.right.rows(&mut visit);
+    }
+
     /// Whether a side reads the level, or the weather.
     #[must_use]
     pub fn reads(&self, what: &Term) -> bool {
@@ -150,6 +176,7 @@ impl fmt::Display for Term {
             Term::Fact(fact) => write!(f, "fact.'{fact}'"),
             Term::Level => f.write_str("player.level"),
             Term::Intensity => f.write_str("weather.intensity"),
+            Term::Row(row) => write!(f, "{row}"),
             Term::Arithmetic(a, arithmetic, b) => write!(f, "({a} {} {b})", arithmetic.sign()),
         }
     }
@@ -189,7 +216,7 @@ impl JsonSchema for Comparison {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "Two terms that compare: facts, `player.level`, `weather.intensity`, numbers, and what + - * / % make of them.",
+            "description": "Two terms that compare: facts, columns of views, `player.level`, `weather.intensity`, numbers, and what + - * / % make of them.",
             "examples": ["player.renown * 2 > realm.village_mood + 1"]
         })
     }
@@ -208,6 +235,9 @@ mod tests {
             "player.path != player.'other-path'",
             "weather.intensity / 0.5 <= 1.000001",
             "brave == true",
+            "view.hunters[player].kills + 1 >= 10 * view.'feuds'['red-1', player.path, -2.5, true].n",
+            "view.hunters[guild] == false",
+            "view.clock[].day > 3",
         ] {
             let comparison: Comparison = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             let again = comparison.to_string().parse();

@@ -6,13 +6,17 @@
 
 mod comparison;
 mod lexer;
+mod named;
 mod parser;
+mod row;
 mod subject;
 
 use std::fmt;
 
 pub use comparison::{Comparison, Term};
+pub use named::views_named;
 pub use parser::parse;
+pub use row::{KeyPart, MOST_KEY, RowOf};
 pub use subject::Subject;
 
 use super::span::Span;
@@ -55,6 +59,8 @@ pub enum ExprKind {
     Negated(Box<Expr>),
     /// A name, in its parts: `player.level`.
     Name(Vec<Part>),
+    /// A row of a view by its key, or a column of it: `view.hunters[player].kills`.
+    Row(RowExpr),
     /// A number, as written.
     Number(String),
     /// A text in quotes.
@@ -76,6 +82,17 @@ pub struct Part {
     pub from: usize,
     /// The byte after its last.
     pub to: usize,
+}
+
+/// A row of a view by its key, or a column of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RowExpr {
+    /// The view.
+    pub view: Part,
+    /// The columns of its key after the realm.
+    pub key: Vec<Expr>,
+    /// The column; without it whether there is such a row.
+    pub column: Option<Part>,
 }
 
 /// How two values compare.

@@ -2,7 +2,7 @@
 //! arithmetic.
 
 use super::lexer::{Lexed, Token, lex};
-use super::{Arithmetic, Expr, ExprKind, ExpressionError, MOST_DEPTH, Part};
+use super::{Arithmetic, Expr, ExprKind, ExpressionError, MOST_DEPTH, Part, RowExpr};
 
 /// Parses a text.
 ///
@@ -259,7 +259,31 @@ impl Parser<'_> {
             }
         }
         let from = parts.first().map_or(0, |part| part.from);
+        if self.peek() == Some(&Token::Sign('[')) && parts.first().is_some_and(|first| first.text == "view") {
+            return self.row(parts, from);
+        }
         Ok(Expr { kind: ExprKind::Name(parts), from, to: self.last() })
+    }
+
+    /// `view.hunters[player].kills`, from the key on.
+    fn row(&mut self, parts: Vec<Part>, from: usize) -> Parsed {
+        let Ok([_, view]) = <[Part; 2]>::try_from(parts) else {
+            let hint = "write `view.<name>[<key>].<column>`";
+            return Err(ExpressionError::new(from, self.last(), "a view has one name", hint));
+        };
+        let key = self.items()?;
+        let column = if self.take_sign('.') {
+            let Some(Lexed { token: Token::Word(text) | Token::Text(text), from, to }) =
+                self.tokens.get(self.at).cloned()
+            else {
+                return Err(self.unexpected("a column after `.`"));
+            };
+            self.at += 1;
+            Some(Part { text, from, to })
+        } else {
+            None
+        };
+        Ok(Expr { kind: ExprKind::Row(RowExpr { view, key, column }), from, to: self.last() })
     }
 }
 
@@ -287,6 +311,10 @@ mod tests {
             }
             ExprKind::Number(text) | ExprKind::Time(text) => text.clone(),
             ExprKind::Text(text) => format!("'{text}'"),
+            ExprKind::Row(RowExpr { view, key, column }) => {
+                let column = column.as_ref().map_or(String::new(), |column| format!(".{}", column.text));
+                format!("view.{}[{}]{column}", view.text, list(key, ", "))
+            }
             ExprKind::Bool(is) => is.to_string(),
             ExprKind::Span(span) => span.to_string(),
         }
@@ -311,6 +339,10 @@ mod tests {
                 "((weather.lasting >= 6h world) and (quest.lost-flock != done))",
             ),
             ("- (a) > -3", "(-a > -3)"),
+            (
+                "view.hunters[player].kills + 1 >= 10 and not view.'feuds'[red, 'blue-2']",
+                "(((view.hunters[(player)].kills + 1) >= 10) and not view.feuds[(red, 'blue-2')])",
+            ),
         ] {
             assert_eq!(show(&parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))), shown);
         }
@@ -332,6 +364,10 @@ mod tests {
             ("x > 0.1234567", "0.1234567", "a number with more than six places"),
             ("a § b", "§", "`\\u{a7}` has no meaning in a condition"),
             ("", "", "an empty condition"),
+            ("view.hunters[player", "r", "the condition ends where `,` is needed"),
+            ("view.hunters[player]. > 3", ">", "expected a column after `.`, found `>`"),
+            ("view[player].kills > 3", "]", "a view has one name"),
+            ("hunters[player].kills > 3", "[", "expected `and`, `or`, or the end, found `[`"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.message.starts_with(message), "{text}: {error}");

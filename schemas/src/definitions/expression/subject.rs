@@ -65,11 +65,12 @@ fn unknown(parts: &[Part]) -> ExpressionError {
     let (from, to) = (parts.first().map_or(0, |part| part.from), parts.last().map_or(0, |part| part.to));
     let hint = match text.first() {
         Some(&"clock") => "the clock has `clock.phase`, `clock.season` and `clock.time`",
+        Some(&"view") => "a row of a view is found by its whole key: `view.hunters[player].kills`",
         Some(&"weather") => "weather has `weather.state`, `weather.intensity` and `weather.lasting`",
         _ => {
             "names are `clock.phase`, `clock.season`, `clock.time`, `moon.<name>`, `weather.state`, `weather.intensity`, \
              `weather.lasting`, `region`, `player.level`, `quest.<id>`, and facts: `<fact>`, or with their scope, \
-             `player.<fact>`"
+             `player.<fact>`; and rows of views: `view.<name>[<key>].<column>`"
         }
     };
     ExpressionError::new(from, to, format!("nothing is called `{}`", text.join(".")), hint)
