@@ -19,6 +19,7 @@ use super::messages::{Asked, Conclusion};
 use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
+use super::trace::Trace;
 use crate::machine::Output;
 use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
 use crate::piece;
@@ -76,6 +77,8 @@ pub(super) struct Core {
     /// Holders of whom everything is tested in the next tick.
     pub(super) again: Vec<At>,
     pub(super) ledger: Ledger,
+    /// One quest of one holder is traced, in a copy of a realm.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) out: Output<Conclusion>,
     /// Which holders are known without being named: regions and the realm, where they belong here.
     standing: Vec<Holder>,
@@ -113,6 +116,7 @@ impl Core {
             seed: world.seed,
             again: Vec::new(),
             ledger: Ledger::new(world),
+            trace: None,
             out: Output::default(),
             standing,
         }
@@ -343,6 +347,7 @@ impl Core {
             .chain(self.edge)
             .chain(self.dates)
             .chain(self.ledger.alarm())
+            .chain(self.trace.as_ref().and_then(|trace| trace.alarm(self.context.now)))
             .min()
     }
 }

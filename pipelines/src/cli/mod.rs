@@ -9,6 +9,7 @@ mod check;
 mod convert;
 mod demo;
 mod doctor;
+mod explain;
 mod explain_view;
 mod forget;
 mod keys;
@@ -71,6 +72,7 @@ enum Verb {
     Bots(bots::BotsArgs),
     Replay(replay::ReplayArgs),
     Doctor(doctor::DoctorArgs),
+    Explain(explain::ExplainArgs),
     ExplainView(explain_view::ExplainViewArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
@@ -94,6 +96,7 @@ impl Verb {
             Verb::Bots(args) => bots::run(args),
             Verb::Replay(args) => replay::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::Explain(args) => explain::run(&args),
             Verb::ExplainView(args) => explain_view::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::Restore(args) => restore::run(&args),

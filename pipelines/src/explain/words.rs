@@ -1,0 +1,170 @@
+//! Patterns, objectives and stages in words: what counts, how much of it, and what completes a stage.
+
+use worldflow_schemas::definitions::{
+    Aggregate, Complete, Every, ObjectiveDef, OneOrMany, Pattern, Since, StageDef,
+};
+
+use super::conditions::{condition, test};
+
+/// `wolf`, `wolf or bear`, `wolf, bear or boar`.
+pub(super) fn either(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+fn any_of(names: Option<&OneOrMany<String>>, word: &str) -> String {
+    names.map(|names| format!(" {word}{}", either(names.as_slice()))).unwrap_or_default()
+}
+
+/// A pattern: `kill wolf in moor with weapon == bow, when clock.phase == night`.
+#[must_use]
+pub fn pattern(def: &Pattern) -> String {
+    let Pattern { event, target, region, attributes, when, within } = def;
+    let mut text = format!("{event}{}{}", any_of(target.as_ref(), ""), any_of(region.as_ref(), "in "));
+    if !attributes.is_empty() {
+        let tests: Vec<String> = attributes.iter().map(|(name, of)| test(name, of)).collect();
+        text.push_str(&format!(" with {}", tests.join(" and ")));
+    }
+    if let Some(when) = when.as_ref().filter(|when| !when.is_empty()) {
+        text.push_str(&format!(", when {}", condition(when)));
+    }
+    if let Some(span) = within {
+        text.push_str(&format!(", within {span} of the opening of the stage"));
+    }
+    text
+}
+
+/// The pattern of an objective, without what `after` says otherwise of `within`.
+fn pattern_of(def: &ObjectiveDef) -> String {
+    let within = def.within.filter(|_| def.after.is_none());
+    pattern(&Pattern { within, ..def.pattern() })
+}
+
+/// What an objective counts and how much of it is needed.
+pub(super) fn objective(def: &ObjectiveDef) -> String {
+    let mut text = counted(def);
+    if let (Some(each), Some(players)) = (def.players.map(|_| def.aggregate().1), def.players) {
+        text = format!("{players} players with {each} each of {}", pattern_of(def));
+    }
+    if let Some(after) = &def.after {
+        let within = def.within.map(|span| format!(", at most {span} after it")).unwrap_or_default();
+        text.push_str(&format!(", once `{after}` is done{within}"));
+    }
+    if let Some(span) = def.window {
+        text.push_str(&format!(", within {span} at most"));
+    }
+    if let Some(span) = def.half_life {
+        text.push_str(&format!(", half of it lost every {span}"));
+    }
+    text.push_str(match (def.since, def.lifetime.is_some()) {
+        (Since::Ever, true) => ", ever",
+        (Since::Reset, true) => ", since the last reset",
+        (Since::Available, true) => ", since the quest became available",
+        _ => "",
+    });
+    for minus in &def.minus {
+        text.push_str(&format!("; less {}", pattern(minus)));
+    }
+    for reset in &def.reset_on {
+        text.push_str(&format!("; set back by {}", pattern(reset)));
+    }
+    text
+}
+
+fn counted(def: &ObjectiveDef) -> String {
+    let (aggregate, need) = def.aggregate();
+    let of = def.of.as_deref();
+    let what = pattern_of(def);
+    match aggregate {
+        Aggregate::Holds => holds(def),
+        Aggregate::Count if need == 1 => what,
+        Aggregate::Count => format!("{need} of {what}"),
+        Aggregate::Sum => format!("{need} {} in all by {what}", of.unwrap_or("amount")),
+        Aggregate::Distinct => format!("{need} different {} by {what}", of.unwrap_or("targets")),
+        Aggregate::Max => format!("one {what} with {} of at least {need}", of.unwrap_or("an amount")),
+        Aggregate::Min => format!("one {what} with {} of at most {need}", of.unwrap_or("an amount")),
+        Aggregate::Last => format!("a last {what} with {} of at least {need}", of.unwrap_or("an amount")),
+        Aggregate::Percent => format!("{need} % of everything that is a target of {what}"),
+        Aggregate::Streak => format!("{need} {} in a row with {what}", def.every.as_ref().map_or("periods", periods)),
+    }
+}
+
+fn holds(def: &ObjectiveDef) -> String {
+    let always = || "true".to_owned();
+    let what = def.holds.as_ref().filter(|holds| !holds.is_empty()).map_or_else(always, condition);
+    match def.lasting {
+        Some(span) if what == "true" => format!("{span} gone by"),
+        Some(span) => format!("{what} for {span}"),
+        None => what,
+    }
+}
+
+fn periods(every: &Every) -> &'static str {
+    match every {
+        Every::Day { .. } => "days",
+        Every::Week { .. } => "weeks",
+        Every::WorldDay {} => "world days",
+    }
+}
+
+/// What is missing of an objective, where something is.
+pub(super) fn missing(def: &ObjectiveDef, value: u32, need: u32) -> String {
+    let more = need.saturating_sub(value);
+    if def.players.is_some() {
+        return format!("{more} more players");
+    }
+    match def.aggregate().0 {
+        Aggregate::Holds => "it does not hold".to_owned(),
+        Aggregate::Count | Aggregate::Sum => format!("{more} more"),
+        Aggregate::Distinct | Aggregate::Percent => format!("{more} more that are different"),
+        Aggregate::Max => format!("one of at least {need}; the best was {value}"),
+        Aggregate::Last => format!("one of at least {need}; the last was {value}"),
+        Aggregate::Min if value == 0 => format!("one of at most {need}; there was none"),
+        Aggregate::Min => format!("one of at most {need}; the best was {value}"),
+        Aggregate::Streak => format!("{more} more {} in a row", def.every.as_ref().map_or("periods", periods)),
+    }
+}
+
+/// What would finish an objective.
+pub(super) fn deed(def: &ObjectiveDef, value: u32, need: u32) -> String {
+    let more = need.saturating_sub(value);
+    let of = def.of.as_deref();
+    let what = pattern_of(def);
+    if let Some(each) = def.players.map(|_| def.aggregate().1) {
+        return format!("{more} more players with {each} each of {what}");
+    }
+    match def.aggregate().0 {
+        Aggregate::Holds => format!("it must be that {}", holds(def)),
+        Aggregate::Count if need == 1 => what,
+        Aggregate::Count => format!("{more} more of {what}"),
+        Aggregate::Sum => format!("{more} more {} by {what}", of.unwrap_or("amount")),
+        Aggregate::Distinct => format!("{more} more different {} by {what}", of.unwrap_or("targets")),
+        Aggregate::Percent => format!("{more} more different targets of {what}"),
+        Aggregate::Streak => {
+            format!("{more} more {} in a row with {what}", def.every.as_ref().map_or("periods", periods))
+        }
+        Aggregate::Max | Aggregate::Min | Aggregate::Last => counted(def),
+    }
+}
+
+/// Which objectives complete a stage.
+pub(super) fn complete(def: &StageDef) -> String {
+    let branches = def.objectives.iter().any(|(_, objective)| objective.branch.is_some());
+    let mut text = match def.complete {
+        Complete::All => "all of".to_owned(),
+        Complete::Any => "one of".to_owned(),
+        Complete::AtLeast(least) => format!("at least {least} of"),
+        Complete::Sequence => "one after the other".to_owned(),
+        Complete::StrictSequence => "one after the other, without anything between them".to_owned(),
+    };
+    if branches {
+        text.push_str(", by one branch");
+    }
+    for reset in &def.reset_on {
+        text.push_str(&format!("; set back by {}", pattern(reset)));
+    }
+    text
+}
