@@ -17,7 +17,9 @@ use crate::positions::Positions;
 use crate::privacy::Privacy;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, RunningRealm, start};
 use crate::sequencer::Before;
-use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through};
+use crate::snapshot::{
+    BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through,
+};
 use crate::view_store::ViewStore;
 use crate::worlds::{Graphs, Worlds};
 

@@ -161,6 +161,9 @@ impl Core {
     }
 
     fn carry_out(&mut self, hit: Counted) {
+        if let Some(trace) = &mut self.trace {
+            trace.added = None;
+        }
         self.do_carry_out(hit);
         if self.trace.is_some() {
             self.trace_hit(hit);

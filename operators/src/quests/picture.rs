@@ -131,8 +131,7 @@ impl Core {
         };
         picture.taken_by =
             plan.rivals(quest.exclusive).iter().filter(taken).map(|ix| plan.name(*ix)).collect();
-        picture.requires =
-            (!def.requires.is_empty()).then(|| node(&def.requires, plan, context, &actor));
+        picture.requires = (!def.requires.is_empty()).then(|| node(&def.requires, plan, context, &actor));
         picture.fail_when = def.fail_when.as_ref().map(|cond| node(cond, plan, context, &actor));
         if let Some(open) = holder.instance(ix) {
             let stage = &quest.stages[usize::from(open.stage)];

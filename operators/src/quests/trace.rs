@@ -239,9 +239,13 @@ impl Core {
             let no_amount = || quest.gain(pattern.used, event).is_none().then_some(Why::NoAmount);
             let why = why.or_else(no_amount);
             let at = comes.at.filter(|_| quest.scope == Scope::Player);
-            let why = why.or_else(|| at.and_then(|at| self.closed(at, ix, pattern.used, || {
-                pattern.matcher.within.map(|span| self.context.ticks(span))
-            })));
+            let why = why.or_else(|| {
+                at.and_then(|at| {
+                    self.closed(at, ix, pattern.used, || {
+                        pattern.matcher.within.map(|span| self.context.ticks(span))
+                    })
+                })
+            });
             told.extend(why.map(|why| missed(Of::Objective(stage, objective), why)));
         }
         let objectives = quest.stages.iter().flat_map(|stage| &stage.objectives);
@@ -305,7 +309,14 @@ impl Core {
     }
 
     /// A contribution that cannot count.
-    pub(super) fn trace_closed(&mut self, at: At, ix: Ix, used: Use, within: Option<u64>, order: &WriteOrder) {
+    pub(super) fn trace_closed(
+        &mut self,
+        at: At,
+        ix: Ix,
+        used: Use,
+        within: Option<u64>,
+        order: &WriteOrder,
+    ) {
         if self.watched() != Some((at, ix)) {
             return;
         }

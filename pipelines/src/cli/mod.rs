@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod explain_view;
 mod forget;
+mod graph;
 mod keys;
 mod limits;
 mod log;
@@ -50,6 +51,8 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow test my_world        its scenarios: what happens, and what is to come of it
+  worldflow explain --help       why a quest stands where it stands
+  worldflow graph my_world       what leads to what, as a picture
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
@@ -78,6 +81,7 @@ enum Verb {
     Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
     Forget(forget::ForgetArgs),
+    Graph(graph::GraphArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
@@ -102,6 +106,7 @@ impl Verb {
             Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),
             Verb::Forget(args) => forget::run(args),
+            Verb::Graph(args) => graph::run(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),

@@ -74,7 +74,9 @@ impl Parts<'_> {
                 Some(place) if at == place => "open",
                 Some(place) if at < place => "done",
                 Some(_) => "later",
-                None if self.state() == QuestState::Done && self.was_passed_over(def, id, &opened) => "passed over",
+                None if self.state() == QuestState::Done && self.was_passed_over(def, id, &opened) => {
+                    "passed over"
+                }
                 None if self.state() == QuestState::Done => "done",
                 None => "",
             };
@@ -94,8 +96,8 @@ impl Parts<'_> {
             open.into_iter().find(|now| now.objective.as_str() == objective)
         };
         let objectives = def.objectives.iter();
-        let objectives =
-            objectives.map(|(objective, of)| self.objective((id, objective), of, is == "done", now(objective)));
+        let objectives = objectives
+            .map(|(objective, of)| self.objective((id, objective), of, is == "done", now(objective)));
         StageTold {
             stage: id.to_owned(),
             title: def.title.clone(),
@@ -162,10 +164,11 @@ impl Parts<'_> {
         if missed.count > 0 {
             told.missed = missed;
         }
-        told.before = self.collected.began().filter(|_| earlier > base).map(|tick| super::told::Before {
-            value: earlier - base,
-            at: self.moments.at(tick),
-        });
+        told.before = self
+            .collected
+            .began()
+            .filter(|_| earlier > base)
+            .map(|tick| super::told::Before { value: earlier - base, at: self.moments.at(tick) });
     }
 
     /// What time does to an objective.

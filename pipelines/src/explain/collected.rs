@@ -148,8 +148,7 @@ impl Collected {
         self.tick = tick;
         traced.retain(|traced| match traced {
             Traced::Came(_, event, region) => {
-                let order =
-                    WriteOrder { at_ms: event.at_ms, source: event.source, id: event.id.clone() };
+                let order = WriteOrder { at_ms: event.at_ms, source: event.source, id: event.id.clone() };
                 self.events[0].insert(order, (event.clone(), *region));
                 false
             }
@@ -254,7 +253,7 @@ impl Collected {
         }
         let stage = if stage.is_none() { String::new() } else { stage.to_string() };
         let by = self.failing.take().filter(|_| state == QuestState::Failed);
-        let step = Step { at: self.moments.at(tick), state: state.name().to_owned(), stage, by };
+        let step = Step { at: self.moments.at(tick), state: state.name().to_owned(), stage, found: false, by };
         if self.steps.back().is_some_and(|last| (&last.state, &last.stage) == (&step.state, &step.stage)) {
             return;
         }
@@ -285,7 +284,8 @@ impl Collected {
     }
 
     pub(super) fn history(&self) -> Vec<Step> {
-        self.steps.iter().cloned().collect()
+        let found = |step: &Step| self.kept == Some(step.at.tick);
+        self.steps.iter().map(|step| Step { found: found(step), ..step.clone() }).collect()
     }
 
     /// The value from before what was traced.

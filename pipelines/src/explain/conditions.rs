@@ -155,7 +155,8 @@ impl Time {
 
     /// When a test of the calendar is decided otherwise.
     fn next(&self, test: &Condition, holds: bool) -> Option<String> {
-        let names = |names: &OneOrMany<String>, id: Sym| names.as_slice().iter().any(|name| id.as_str() == name);
+        let names =
+            |names: &OneOrMany<String>, id: Sym| names.as_slice().iter().any(|name| id.as_str() == name);
         let holds_then = |moment: &Moment| {
             test.phase.as_ref().is_none_or(|of| names(of, moment.phase))
                 && test.season.as_ref().is_none_or(|of| names(of, moment.season))
@@ -267,7 +268,8 @@ fn tests(def: &Condition) -> Vec<String> {
         format!("clock.time between {} and {}", end(hours.from_min), end(hours.to_min))
     }));
     parts.extend(def.season.as_ref().map(|names| one_of("clock.season", names.as_slice())));
-    parts.extend(def.moon.iter().map(|(moon, names)| one_of(&format!("moon.{}", id(moon)), names.as_slice())));
+    parts
+        .extend(def.moon.iter().map(|(moon, names)| one_of(&format!("moon.{}", id(moon)), names.as_slice())));
     if let Some(WeatherTest { kind, intensity, lasting }) = &def.weather {
         parts.extend(kind.as_ref().map(|names| one_of("weather.state", names.as_slice())));
         parts.extend(intensity.as_ref().map(|of| test("weather.intensity", of)));
@@ -299,14 +301,18 @@ pub(super) fn test(name: &str, test: &Test) -> String {
     };
     let mut parts = Vec::new();
     let numbers = [(at_least, ">="), (at_most, "<="), (above, ">"), (below, "<")];
-    parts.extend(numbers.iter().filter_map(|(bound, sign)| {
-        bound.as_ref().map(|bound| format!("{name} {sign} {bound}"))
-    }));
+    parts.extend(
+        numbers
+            .iter()
+            .filter_map(|(bound, sign)| bound.as_ref().map(|bound| format!("{name} {sign} {bound}"))),
+    );
     parts.extend(is.as_ref().map(|value| format!("{name} == {}", json(value))));
     parts.extend(is_not.as_ref().map(|value| format!("{name} != {}", json(value))));
-    parts.extend(one_of.as_ref().map(|values| {
-        format!("{name} in [{}]", values.iter().map(json).collect::<Vec<_>>().join(", "))
-    }));
+    parts.extend(
+        one_of
+            .as_ref()
+            .map(|values| format!("{name} in [{}]", values.iter().map(json).collect::<Vec<_>>().join(", "))),
+    );
     parts.join(" and ")
 }
 

@@ -4,7 +4,7 @@ use worldflow_operators::quests::traced::{Node, ObjectiveNow, StageNow};
 use worldflow_schemas::definitions::{Accept, Complete, ObjectiveDef, QuestState, StageDef, TurnIn};
 
 use super::assembled::Parts;
-use super::conditions::{condition, times};
+use super::conditions::times;
 use super::words::{deed, either};
 
 /// What keeps it from going on, in a line.
@@ -33,6 +33,9 @@ pub(super) fn why(parts: &Parts<'_>) -> String {
 /// What keeps it from being available.
 fn closed(parts: &Parts<'_>) -> Vec<String> {
     let picture = parts.picture;
+    if !picture.known {
+        return vec!["nothing was ever heard of the holder".to_owned()];
+    }
     let mut why: Vec<String> = Vec::new();
     if let Some(requires) = picture.requires.as_ref().filter(|requires| !requires.holds()) {
         why.push(format!("it requires {}", parts.words.unmet(requires).join(" and ")));
@@ -43,14 +46,11 @@ fn closed(parts: &Parts<'_>) -> Vec<String> {
         why.push(format!("of the group `{group}` there is {} already", names.join(" and ")));
     }
     if !picture.is_dated {
-        match (&parts.def.pool, &parts.def.window) {
-            (Some(pool), None) => why.push(format!("pool `{pool}` does not offer it now")),
-            (None, Some(_)) => why.push("its window of the calendar is not open".to_owned()),
-            _ => why.push("neither its window nor its pool need have it now".to_owned()),
-        }
-    }
-    if !picture.known {
-        why.push("nothing was ever heard of the holder".to_owned());
+        why.push(match (&parts.def.pool, &parts.def.window) {
+            (Some(pool), None) => format!("pool `{pool}` does not offer it now"),
+            (Some(pool), Some(_)) => format!("its window is not open, or pool `{pool}` does not offer it now"),
+            _ => "its window of the calendar is not open".to_owned(),
+        });
     }
     if why.is_empty() {
         why.push("it becomes available in the next tick".to_owned());
@@ -96,9 +96,8 @@ fn needed<'a>(stage: &'a StageDef, open: &'a StageNow) -> Vec<Way<'a>> {
 }
 
 fn way<'a>(stage: &'a StageDef, open: &'a StageNow, branch: Option<&'a str>) -> Way<'a> {
-    let counts = |def: &ObjectiveDef| {
-        !def.optional && (def.branch.is_none() || def.branch.as_deref() == branch)
-    };
+    let counts =
+        |def: &ObjectiveDef| !def.optional && (def.branch.is_none() || def.branch.as_deref() == branch);
     let all = stage.objectives.iter().filter(|(_, def)| counts(def)).filter_map(|(id, def)| {
         let now = open.objectives.iter().find(|now| now.objective.as_str() == id)?;
         Some((id, def, now))
@@ -224,7 +223,8 @@ fn whole(id: &str, stage: &StageDef) -> String {
     let objectives = stage.objectives.iter().filter(|(_, def)| !def.optional);
     let deeds: Vec<String> = objectives
         .map(|(_, def)| {
-            let branch = def.branch.as_ref().map(|branch| format!(" (branch `{branch}`)")).unwrap_or_default();
+            let branch =
+                def.branch.as_ref().map(|branch| format!(" (branch `{branch}`)")).unwrap_or_default();
             format!("{}{branch}", deed(def, 0, def.need()))
         })
         .collect();
@@ -238,14 +238,12 @@ fn whole(id: &str, stage: &StageDef) -> String {
         text.push_str(&format!(", {}", times(stage.times)));
     }
     if !stage.after.is_empty() {
-        let ways: Vec<String> =
-            stage.after.iter().map(|(stage, branch)| format!("stage `{stage}` by branch `{branch}`")).collect();
+        let ways: Vec<String> = stage
+            .after
+            .iter()
+            .map(|(stage, branch)| format!("stage `{stage}` by branch `{branch}`"))
+            .collect();
         text.push_str(&format!(" (only after {})", either(&ways)));
     }
     text
-}
-
-/// What fails an open instance.
-pub(super) fn fails(parts: &Parts<'_>) -> Option<String> {
-    parts.def.fail_when.as_ref().map(condition)
 }

@@ -168,9 +168,7 @@ pub enum ExplainError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The rebuilt realm did not say where the quest stands.
-    #[error(
-        "tick {0} could not be looked at\nhint: a snapshot is damaged; `worldflow doctor` says which"
-    )]
+    #[error("tick {0} could not be looked at\nhint: a snapshot is damaged; `worldflow doctor` says which")]
     Unseen(Tick),
 }
 

@@ -69,7 +69,8 @@ async fn answer(
     let claims = claims.ok_or_else(HttpError::unauthenticated)?;
     if claims.role == Role::Player {
         return Err(HttpError::forbidden(
-            "a player's token does not have quests explained: a copy of the realm is rebuilt for it".to_owned(),
+            "a player's token does not have quests explained: a copy of the realm is rebuilt for it"
+                .to_owned(),
             "use a game server's, a dashboard's or a designer's token".to_owned(),
         ));
     }
@@ -87,7 +88,13 @@ async fn answer(
     let Ok(_one) = asked.explaining.try_acquire() else {
         let (code, hint) = ("busy", "send it again in a while".to_owned());
         let reason = "another quest is being explained".to_owned();
-        return Err(HttpError { status: StatusCode::TOO_MANY_REQUESTS, code, path: String::new(), reason, hint });
+        return Err(HttpError {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            code,
+            path: String::new(),
+            reason,
+            hint,
+        });
     };
     let folder = of.folder.clone();
     let bytes = tokio::task::spawn_blocking(move || size(&folder)).await.unwrap_or(u64::MAX);
@@ -116,7 +123,8 @@ impl Request {
             // Whoever was ever heard of has an id; nobody else is given one.
             let id = |text: &str| {
                 let hint = "name one as the world does".to_owned();
-                let unknown = || HttpError::not_found("unknown_id", format!("nothing is called `{text}`"), hint);
+                let unknown =
+                    || HttpError::not_found("unknown_id", format!("nothing is called `{text}`"), hint);
                 Sym::find(text).filter(|sym| !sym.is_none()).ok_or_else(|| unknown().at(name))
             };
             match name.as_str() {
@@ -129,9 +137,12 @@ impl Request {
                     let hint = "write for example `holder=guild:keepers`";
                     request.who = Some(text.parse().map_err(|reason| bad(name, reason, hint))?);
                 }
-                "at" => request.at = Some(text.parse().map_err(|reason| {
-                    bad(name, reason, "write a moment as RFC 3339, or a tick")
-                })?),
+                "at" => {
+                    request.at = Some(
+                        text.parse()
+                            .map_err(|reason| bad(name, reason, "write a moment as RFC 3339, or a tick"))?,
+                    )
+                }
                 "events" => {
                     let events = text.parse().ok().filter(|events| *events <= MOST_EVENTS);
                     let reason = || format!("`{text}` is not a number up to {MOST_EVENTS}");
@@ -150,7 +161,8 @@ impl Request {
     async fn explained(self, of: &Explained) -> Result<Response, HttpError> {
         let needed = |name: &str| {
             let hint = "send for example `?player=ann&quest=lost_flock`, or `?quest=lost_flock&stuck=true`";
-            HttpError::bad_request("missing_parameter", format!("`{name}` is missing"), hint.to_owned()).at(name)
+            HttpError::bad_request("missing_parameter", format!("`{name}` is missing"), hint.to_owned())
+                .at(name)
         };
         let Some(quest) = self.quest else { return Err(needed("quest")) };
         let realm = Scope::Realm;

@@ -194,7 +194,8 @@ impl Now {
             let objectives = missing.keys().cloned().collect();
             stages.entry((stage, state)).or_default().entry(objectives).or_default().push(holder);
         }
-        let mut stages: Vec<StuckStage> = stages.into_iter().map(|(key, groups)| stage(key, groups)).collect();
+        let mut stages: Vec<StuckStage> =
+            stages.into_iter().map(|(key, groups)| stage(key, groups)).collect();
         stages.sort_by_key(|of| std::cmp::Reverse(of.all.holders));
         StuckTold {
             realm: String::new(),
@@ -296,13 +297,18 @@ pub fn stuck_text(told: &StuckTold) -> String {
                 let least = if holder.at_least { "at least " } else { "" };
                 let (name, progress) = (&holder.holder, holder.progress.join(", "));
                 let gap = if progress.is_empty() { "" } else { " " };
-                let _infallible =
-                    writeln!(text, "    {} {name}{gap}{progress}, {least}{}", holder.scope, span(holder.idle_ms));
+                let _infallible = writeln!(
+                    text,
+                    "    {} {name}{gap}{progress}, {least}{}",
+                    holder.scope,
+                    span(holder.idle_ms)
+                );
             }
         }
     }
     if let Some(from) = &told.looked_from {
-        let _infallible = writeln!(text, "\nlooked at progress from {} on (the snapshot of tick {})", from.at, from.tick);
+        let _infallible =
+            writeln!(text, "\nlooked at progress from {} on (the snapshot of tick {})", from.at, from.tick);
     }
     text
 }

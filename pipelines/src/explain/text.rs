@@ -150,7 +150,10 @@ fn objective(tree: &mut Tree, of: &ObjectiveTold, open: bool) {
         condition(tree, 3, holds, "now: ");
     }
     if let Some(before) = &of.before {
-        tree.line(3, &format!("{} before {}, of events that are no longer looked at", before.value, before.at.at));
+        tree.line(
+            3,
+            &format!("{} before {}, of events that are no longer looked at", before.value, before.at.at),
+        );
     }
     deeds(tree, &of.counted, "counted");
     deeds(tree, &of.missed, "did not count");
@@ -212,5 +215,6 @@ fn step(tree: &mut Tree, of: &Step) {
     let stage = if of.stage.is_empty() { String::new() } else { format!(", stage {}", of.stage) };
     let by = of.by.as_ref().and_then(|deed| deed.event.as_ref());
     let by = by.map(|by| format!(", by {}", event(by))).unwrap_or_default();
-    tree.line(1, &format!("{}  {}{stage}{by}", of.at.at, of.state));
+    let found = if of.found { " already" } else { "" };
+    tree.line(1, &format!("{}  {}{stage}{found}{by}", of.at.at, of.state));
 }

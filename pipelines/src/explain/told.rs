@@ -79,6 +79,9 @@ pub struct Step {
     /// The open stage.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub stage: String,
+    /// It was so already at the snapshot that was begun with; when it came about is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub found: bool,
     /// The event that did it, where one failed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by: Option<Deed>,

@@ -88,7 +88,9 @@ fn counted(def: &ObjectiveDef) -> String {
         Aggregate::Min => format!("one {what} with {} of at most {need}", of.unwrap_or("an amount")),
         Aggregate::Last => format!("a last {what} with {} of at least {need}", of.unwrap_or("an amount")),
         Aggregate::Percent => format!("{need} % of everything that is a target of {what}"),
-        Aggregate::Streak => format!("{need} {} in a row with {what}", def.every.as_ref().map_or("periods", periods)),
+        Aggregate::Streak => {
+            format!("{need} {} in a row with {what}", def.every.as_ref().map_or("periods", periods))
+        }
     }
 }
 
@@ -124,7 +126,9 @@ pub(super) fn missing(def: &ObjectiveDef, value: u32, need: u32) -> String {
         Aggregate::Last => format!("one of at least {need}; the last was {value}"),
         Aggregate::Min if value == 0 => format!("one of at most {need}; there was none"),
         Aggregate::Min => format!("one of at most {need}; the best was {value}"),
-        Aggregate::Streak => format!("{more} more {} in a row", def.every.as_ref().map_or("periods", periods)),
+        Aggregate::Streak => {
+            format!("{more} more {} in a row", def.every.as_ref().map_or("periods", periods))
+        }
     }
 }
 

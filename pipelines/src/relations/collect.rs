@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    Accept, Action, Amount, Condition, Effect, EmitDef, FactDef, Given, Pattern, QuestDef, QuestState, Repeat,
-    RuleDef, Test, Trigger, WorldDef,
+    Accept, Action, Amount, Condition, Effect, EmitDef, FactDef, Given, Pattern, QuestDef, QuestState,
+    Repeat, RuleDef, Test, Trigger, WorldDef,
 };
 
 use super::{Edge, Kind, Leads, Node, Relations};
@@ -164,7 +164,12 @@ impl Collected<'_> {
     fn fact(&mut self, id: &str, def: &FactDef) {
         let lines = def.on.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
         let scope = def.scope.name();
-        self.node(Kind::Fact, id, &format!("of each {scope}").replace("of each realm", "of the realm"), lines);
+        self.node(
+            Kind::Fact,
+            id,
+            &format!("of each {scope}").replace("of each realm", "of the realm"),
+            lines,
+        );
     }
 
     fn rule(&mut self, id: &str, def: &RuleDef) {
@@ -216,7 +221,9 @@ impl Collected<'_> {
             let rest = rest.join(", ").replace("value ", "");
             if rest.is_empty() { word.to_owned() } else { format!("{word}: {rest}") }
         };
-        if let Some(fact) = named("fact").filter(|fact| view == "facts" && self.world.facts.contains_key(fact)) {
+        if let Some(fact) =
+            named("fact").filter(|fact| view == "facts" && self.world.facts.contains_key(fact))
+        {
             return (key(Kind::Fact, &fact), label(rest("fact")));
         }
         if let Some(quest) = named("quest").filter(|quest| self.quests.contains_key(quest)) {
@@ -241,7 +248,9 @@ impl Collected<'_> {
         let quests = self.quests;
         let counting: Vec<&String> = quests
             .iter()
-            .filter(|(_, def)| patterns(def).iter().any(|pattern| self.may_take(pattern, &emit.event, target)))
+            .filter(|(_, def)| {
+                patterns(def).iter().any(|pattern| self.may_take(pattern, &emit.event, target))
+            })
             .map(|(id, _)| id)
             .collect();
         let facts: Vec<&String> = self
@@ -285,16 +294,17 @@ impl Collected<'_> {
             .map(|(key, node)| (key.clone(), Node { file: file_of.get(key).copied(), ..node.clone() }))
             .collect();
         let place: BTreeMap<&Key, usize> = nodes.iter().enumerate().map(|(at, (key, _))| (key, at)).collect();
-        let edges = self
-            .edges
-            .iter()
-            .map(|(from, to, leads, label)| Edge {
-                from: place[from],
-                to: place[to],
-                leads: *leads,
-                label: label.clone(),
-            })
-            .collect();
+        let mut edges: Vec<Edge> = Vec::new();
+        for (from, to, leads, label) in &self.edges {
+            let (from, to) = (place[from], place[to]);
+            let alike = |edge: &&mut Edge| (edge.from, edge.to, edge.leads) == (from, to, *leads);
+            match edges.last_mut().filter(alike) {
+                // What is said several times over is one line.
+                Some(edge) if edge.label.is_empty() => edge.label.clone_from(label),
+                Some(edge) => edge.label = format!("{}, {label}", edge.label),
+                None => edges.push(Edge { from, to, leads: *leads, label: label.clone() }),
+            }
+        }
         Relations { world, edges, files, nodes: nodes.into_iter().map(|(_, node)| node).collect() }
     }
 }
@@ -314,7 +324,11 @@ fn about(def: &QuestDef) -> Vec<String> {
         Accept::Auto => "by itself",
         Accept::Offered => "offered",
     };
-    let scope = if scope == "player" { String::new() } else { format!("held by a {scope}").replace("a realm", "the realm") };
+    let scope = if scope == "player" {
+        String::new()
+    } else {
+        format!("held by a {scope}").replace("a realm", "the realm")
+    };
     let first: Vec<&str> = [scope.as_str(), accept].into_iter().filter(|word| !word.is_empty()).collect();
     if !first.is_empty() {
         lines.push(first.join(", "));

@@ -136,8 +136,11 @@ struct Layers<'a> {
 impl<'a> Layers<'a> {
     fn new(sizes: &'a [Point], edges: &[(usize, usize)], ranks: &[usize]) -> Layers<'a> {
         let count = ranks.iter().copied().max().map_or(0, |last| last + 1);
-        let mut items: Vec<Item> =
-            sizes.iter().enumerate().map(|(node, (_, height))| Item { node: Some(node), height: *height }).collect();
+        let mut items: Vec<Item> = sizes
+            .iter()
+            .enumerate()
+            .map(|(node, (_, height))| Item { node: Some(node), height: *height })
+            .collect();
         let mut layers: Vec<Vec<usize>> = vec![Vec::new(); count];
         for (node, rank) in ranks.iter().enumerate() {
             layers[*rank].push(node);
@@ -199,7 +202,9 @@ impl<'a> Layers<'a> {
             let left = self.places_in(at - 1);
             let mut pairs: Vec<(f64, f64)> = Vec::new();
             for (place, item) in self.layers[at].iter().enumerate() {
-                pairs.extend(self.before[*item].iter().filter_map(|near| Some((*left.get(near)?, number(place)))));
+                pairs.extend(
+                    self.before[*item].iter().filter_map(|near| Some((*left.get(near)?, number(place)))),
+                );
             }
             if pairs.len() > MOST_COUNTED {
                 continue;
@@ -231,7 +236,8 @@ impl<'a> Layers<'a> {
                 self.settle(&self.layers[layer], &mut ys);
             }
         }
-        let top = self.items.iter().zip(&ys).map(|(item, y)| y - item.height / 2.0).fold(f64::INFINITY, f64::min);
+        let top =
+            self.items.iter().zip(&ys).map(|(item, y)| y - item.height / 2.0).fold(f64::INFINITY, f64::min);
         ys.into_iter().map(|y| y - top).collect()
     }
 
@@ -263,7 +269,8 @@ impl<'a> Layers<'a> {
                 (last.0, last.1, last.2) = (last.0 + sum, last.1 + weight, last.2 + items);
             }
         }
-        let settled = blocks.iter().flat_map(|(sum, weight, items)| std::iter::repeat_n(sum / weight, *items));
+        let settled =
+            blocks.iter().flat_map(|(sum, weight, items)| std::iter::repeat_n(sum / weight, *items));
         for ((item, offset), at) in layer.iter().zip(offsets).zip(settled) {
             ys[*item] = at + offset;
         }

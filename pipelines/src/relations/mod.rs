@@ -101,14 +101,8 @@ pub enum Leads {
 
 impl Leads {
     /// Every way.
-    pub const ALL: [Leads; 6] = [
-        Leads::Requires,
-        Leads::Gates,
-        Leads::Changes,
-        Leads::Triggers,
-        Leads::Emits,
-        Leads::Offers,
-    ];
+    pub const ALL: [Leads; 6] =
+        [Leads::Requires, Leads::Gates, Leads::Changes, Leads::Triggers, Leads::Emits, Leads::Offers];
 
     /// In words.
     #[must_use]
