@@ -17,6 +17,9 @@ use super::told::{Before, Deed, Deeds, EventTold, Step};
 /// The most changes of state that are kept.
 const MOST_STEPS: usize = 20;
 
+/// Of a window, a streak, a half-life; and of a stage that opens once more.
+pub(super) const TIME_PASSED: &str = "time passed";
+
 /// An objective by stage and id.
 type Key = (Sym, Sym);
 
@@ -206,7 +209,7 @@ impl Collected {
             By::Event(_, Part::TookAway) => of.otherwise.push(order, why("took away"), self.most),
             By::Event(_, Part::SetBack) => of.otherwise.push(order, why("set it back"), self.most),
             By::Event(_, Part::OutOfOrder) => of.otherwise.push(order, why("came out of order"), self.most),
-            By::Time => of.otherwise.push(order, why("time passed"), self.most),
+            By::Time => of.otherwise.push(order, why(TIME_PASSED), self.most),
             By::Edit => of.otherwise.push(order, why("the definition was edited"), self.most),
             By::Opened => of.otherwise.push(order, why("it opened"), self.most),
             By::State | By::Kept => of.otherwise.push(order, why("what it reads has changed"), self.most),
@@ -253,7 +256,8 @@ impl Collected {
         }
         let stage = if stage.is_none() { String::new() } else { stage.to_string() };
         let by = self.failing.take().filter(|_| state == QuestState::Failed);
-        let step = Step { at: self.moments.at(tick), state: state.name().to_owned(), stage, found: false, by };
+        let step =
+            Step { at: self.moments.at(tick), state: state.name().to_owned(), stage, found: false, by };
         if self.steps.back().is_some_and(|last| (&last.state, &last.stage) == (&step.state, &step.stage)) {
             return;
         }

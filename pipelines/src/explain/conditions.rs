@@ -47,7 +47,7 @@ impl Words {
     /// World time, as `day 3, 14:05 (day, summer)`.
     pub(super) fn world_time(&self) -> String {
         let Some(time) = &self.time else { return String::new() };
-        let world_ms = time.clock.world_ms_at(time.tick, time.moments.length.tick_ms);
+        let world_ms = time.world_ms();
         let moment = time.calendar.moment(world_ms);
         let minute = u32::try_from(world_ms.rem_euclid(DAY_MS) / 60_000).unwrap_or(0);
         let names = [moment.phase, moment.season].into_iter().filter(|name| !name.is_none());
@@ -142,6 +142,7 @@ impl Words {
             return format!("now {}", Value::Dec(*intensity));
         }
         match &self.time {
+            Some(time) if time.tick <= *since => format!("now {state}, which has just begun"),
             Some(time) => format!("now {state} for {}", time.moments.between(*since, time.tick)),
             None => format!("now {state}"),
         }
@@ -149,6 +150,7 @@ impl Words {
 }
 
 impl Time {
+    /// World time as conditions of the next tick see it.
     fn world_ms(&self) -> i64 {
         self.clock.world_ms_at(self.tick.saturating_add(1), self.moments.length.tick_ms)
     }

@@ -7,6 +7,9 @@ use super::assembled::Parts;
 use super::conditions::times;
 use super::words::{deed, either};
 
+/// The most tests that are named in a line.
+const MOST_UNMET: usize = 3;
+
 /// What keeps it from going on, in a line.
 pub(super) fn why(parts: &Parts<'_>) -> String {
     let picture = parts.picture;
@@ -22,7 +25,7 @@ pub(super) fn why(parts: &Parts<'_>) -> String {
             Accept::Manual => "it is available, and has not been accepted".to_owned(),
             Accept::Auto => "it is available, and is accepted as soon as the holder is known".to_owned(),
         },
-        QuestState::Hidden => closed(parts).join("; "),
+        QuestState::Hidden => closed(parts).into_iter().map(|(why, _)| why).collect::<Vec<_>>().join("; "),
         QuestState::Failed => "it has failed".to_owned(),
         QuestState::Expired => "its time was over".to_owned(),
         QuestState::Abandoned => "it was given up".to_owned(),
@@ -30,30 +33,40 @@ pub(super) fn why(parts: &Parts<'_>) -> String {
     }
 }
 
-/// What keeps it from being available.
-fn closed(parts: &Parts<'_>) -> Vec<String> {
+/// What keeps it from being available, each with what would mend it.
+fn closed(parts: &Parts<'_>) -> Vec<(String, Vec<String>)> {
     let picture = parts.picture;
     if !picture.known {
-        return vec!["nothing was ever heard of the holder".to_owned()];
+        let step = "the holder is heard of: by any event, or by being somewhere".to_owned();
+        return vec![("nothing was ever heard of the holder".to_owned(), vec![step])];
     }
-    let mut why: Vec<String> = Vec::new();
+    let mut why: Vec<(String, Vec<String>)> = Vec::new();
     if let Some(requires) = picture.requires.as_ref().filter(|requires| !requires.holds()) {
-        why.push(format!("it requires {}", parts.words.unmet(requires).join(" and ")));
+        let mut unmet = parts.words.unmet(requires);
+        let steps = unmet.iter().map(|test| format!("it must hold: {test}")).collect();
+        let more = unmet.len().saturating_sub(MOST_UNMET);
+        unmet.truncate(MOST_UNMET);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        why.push((format!("it requires {}{more}", unmet.join(" and ")), steps));
     }
     if !picture.taken_by.is_empty() {
         let names: Vec<String> = picture.taken_by.iter().map(ToString::to_string).collect();
-        let group = parts.def.exclusive_group.as_deref().unwrap_or_default();
-        why.push(format!("of the group `{group}` there is {} already", names.join(" and ")));
+        let (group, names) = (parts.def.exclusive_group.as_deref().unwrap_or_default(), names.join(" and "));
+        let step = format!("not while {names} of the group `{group}` is open, and not once it is done");
+        why.push((format!("of the group `{group}` there is {names} already"), vec![step]));
     }
     if !picture.is_dated {
-        why.push(match (&parts.def.pool, &parts.def.window) {
+        let said = match (&parts.def.pool, &parts.def.window) {
             (Some(pool), None) => format!("pool `{pool}` does not offer it now"),
-            (Some(pool), Some(_)) => format!("its window is not open, or pool `{pool}` does not offer it now"),
+            (Some(pool), Some(_)) => {
+                format!("its window is not open, or pool `{pool}` does not offer it now")
+            }
             _ => "its window of the calendar is not open".to_owned(),
-        });
+        };
+        why.push((said.clone(), vec![format!("wait: {said}")]));
     }
     if why.is_empty() {
-        why.push("it becomes available in the next tick".to_owned());
+        why.push(("it becomes available in the next tick".to_owned(), Vec::new()));
     }
     why
 }
@@ -61,10 +74,11 @@ fn closed(parts: &Parts<'_>) -> Vec<String> {
 fn active(parts: &Parts<'_>) -> String {
     let Some(open) = &parts.picture.open else { return "it opens in the next tick".to_owned() };
     let Some(stage) = parts.def.stages.get(open.stage.as_str()) else { return String::new() };
-    let open_ones: Vec<String> = needed(stage, open)
-        .into_iter()
-        .flat_map(|way| way.objectives)
-        .map(|(id, _, now)| format!("`{id}` {}/{}", now.value, now.need))
+    let needed: Vec<&str> =
+        needed(stage, open).iter().flat_map(|way| &way.objectives).map(|(id, ..)| *id).collect();
+    let open_ones: Vec<String> = (open.objectives.iter())
+        .filter(|now| needed.contains(&now.objective.as_str()))
+        .map(|now| format!("`{}` {}/{}", now.objective, now.value, now.need))
         .collect();
     if open_ones.is_empty() {
         return format!("stage `{}` is done; the next opens in the next tick", open.stage);
@@ -130,7 +144,7 @@ pub(super) fn steps(parts: &Parts<'_>) -> Vec<String> {
     let mut steps = match parts.state() {
         QuestState::Done => return Vec::new(),
         QuestState::Hidden => {
-            let mut steps: Vec<String> = closed(parts);
+            let mut steps: Vec<String> = closed(parts).into_iter().flat_map(|(_, steps)| steps).collect();
             steps.extend(accept);
             steps
         }

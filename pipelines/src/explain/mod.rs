@@ -327,7 +327,9 @@ impl Trace<'_> {
             since => self.moments.length.utc_ms(since).min(end.saturating_sub(LOOK_BACK_MS)),
         };
         let seen = self.run(holder, From::Before(since)).await?;
-        if seen.rebuilt.snapshot.is_some() && seen.collected.began_before() {
+        // An older one is there only if this is from before.
+        let from = seen.rebuilt.snapshot.filter(|tick| self.moments.length.utc_ms(*tick) < since);
+        if from.is_some() && seen.collected.began_before() {
             return self.run(holder, From::First).await;
         }
         Ok(seen)

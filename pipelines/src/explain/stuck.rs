@@ -295,7 +295,9 @@ pub fn stuck_text(told: &StuckTold) -> String {
             let _infallible = writeln!(text, "  {what}: {}, {}", holders(on.holders), idle(on));
             for holder in &on.first {
                 let least = if holder.at_least { "at least " } else { "" };
-                let (name, progress) = (&holder.holder, holder.progress.join(", "));
+                let progress = on.objectives.iter().zip(&holder.progress);
+                let progress: Vec<String> = progress.map(|(id, far)| format!("{id} {far}")).collect();
+                let (name, progress) = (&holder.holder, progress.join(", "));
                 let gap = if progress.is_empty() { "" } else { " " };
                 let _infallible = writeln!(
                     text,

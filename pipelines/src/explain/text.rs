@@ -117,10 +117,11 @@ fn stage(tree: &mut Tree, of: &StageTold) {
         text.push_str(&format!(", the {round}. of {times} times"));
     }
     tree.line(0, &format!("{text}, {}", of.complete));
-    of.objectives.iter().for_each(|told| objective(tree, told, of.is == "open"));
+    of.objectives.iter().for_each(|told| objective(tree, told, &of.is));
 }
 
-fn objective(tree: &mut Tree, of: &ObjectiveTold, open: bool) {
+fn objective(tree: &mut Tree, of: &ObjectiveTold, stage: &str) {
+    let open = stage == "open";
     let mark = match (of.done, open) {
         (true, _) => '✓',
         (false, true) if !of.hidden => '✗',
@@ -156,7 +157,10 @@ fn objective(tree: &mut Tree, of: &ObjectiveTold, open: bool) {
         );
     }
     deeds(tree, &of.counted, "counted");
-    deeds(tree, &of.missed, "did not count");
+    // What came while another stage was open is said in JSON only.
+    if open || stage.is_empty() {
+        deeds(tree, &of.missed, "did not count");
+    }
 }
 
 fn deeds(tree: &mut Tree, of: &Deeds, what: &str) {

@@ -47,7 +47,7 @@ fn pattern_of(def: &ObjectiveDef) -> String {
 pub(super) fn objective(def: &ObjectiveDef) -> String {
     let mut text = counted(def);
     if let (Some(each), Some(players)) = (def.players.map(|_| def.aggregate().1), def.players) {
-        text = format!("{players} players with {each} each of {}", pattern_of(def));
+        text = format!("{} with {each} each of {}", many(players, "player"), pattern_of(def));
     }
     if let Some(after) = &def.after {
         let within = def.within.map(|span| format!(", at most {span} after it")).unwrap_or_default();
@@ -82,8 +82,11 @@ fn counted(def: &ObjectiveDef) -> String {
         Aggregate::Holds => holds(def),
         Aggregate::Count if need == 1 => what,
         Aggregate::Count => format!("{need} of {what}"),
-        Aggregate::Sum => format!("{need} {} in all by {what}", of.unwrap_or("amount")),
-        Aggregate::Distinct => format!("{need} different {} by {what}", of.unwrap_or("targets")),
+        Aggregate::Sum => match of {
+            Some(of) => format!("{need} {of} in all by {what}"),
+            None => format!("{need} in all by {what}"),
+        },
+        Aggregate::Distinct => format!("{need} different {} by {what}", values(of, need)),
         Aggregate::Max => format!("one {what} with {} of at least {need}", of.unwrap_or("an amount")),
         Aggregate::Min => format!("one {what} with {} of at most {need}", of.unwrap_or("an amount")),
         Aggregate::Last => format!("a last {what} with {} of at least {need}", of.unwrap_or("an amount")),
@@ -116,12 +119,12 @@ fn periods(every: &Every) -> &'static str {
 pub(super) fn missing(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let more = need.saturating_sub(value);
     if def.players.is_some() {
-        return format!("{more} more players");
+        return more_of(more, "player");
     }
     match def.aggregate().0 {
         Aggregate::Holds => "it does not hold".to_owned(),
         Aggregate::Count | Aggregate::Sum => format!("{more} more"),
-        Aggregate::Distinct | Aggregate::Percent => format!("{more} more that are different"),
+        Aggregate::Distinct | Aggregate::Percent => format!("{more} more, different from those"),
         Aggregate::Max => format!("one of at least {need}; the best was {value}"),
         Aggregate::Last => format!("one of at least {need}; the last was {value}"),
         Aggregate::Min if value == 0 => format!("one of at most {need}; there was none"),
@@ -138,20 +141,44 @@ pub(super) fn deed(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let of = def.of.as_deref();
     let what = pattern_of(def);
     if let Some(each) = def.players.map(|_| def.aggregate().1) {
-        return format!("{more} more players with {each} each of {what}");
+        return format!("{} with {each} each of {what}", more_of(more, "player"));
     }
     match def.aggregate().0 {
-        Aggregate::Holds => format!("it must be that {}", holds(def)),
+        Aggregate::Holds => holds(def),
         Aggregate::Count if need == 1 => what,
         Aggregate::Count => format!("{more} more of {what}"),
-        Aggregate::Sum => format!("{more} more {} by {what}", of.unwrap_or("amount")),
-        Aggregate::Distinct => format!("{more} more different {} by {what}", of.unwrap_or("targets")),
-        Aggregate::Percent => format!("{more} more different targets of {what}"),
+        Aggregate::Sum => match of {
+            Some(of) => format!("{more} more {of} by {what}"),
+            None => format!("{more} more by {what}"),
+        },
+        Aggregate::Distinct => format!("{more} more different {} by {what}", values(of, more)),
+        Aggregate::Percent => format!("{more} more different {} of {what}", values(None, more)),
         Aggregate::Streak => {
             format!("{more} more {} in a row with {what}", def.every.as_ref().map_or("periods", periods))
         }
         Aggregate::Max | Aggregate::Min | Aggregate::Last => counted(def),
     }
+}
+
+/// What differs: the attribute, or targets.
+fn values(of: Option<&str>, count: u32) -> &str {
+    match (of, count) {
+        (Some(of), _) => of,
+        (None, 1) => "target",
+        (None, _) => "targets",
+    }
+}
+
+/// `1 player`, `3 players`.
+pub(super) fn many(count: u32, word: &str) -> String {
+    let s = if count == 1 || word.ends_with('s') { "" } else { "s" };
+    format!("{count} {word}{s}")
+}
+
+/// So many more: `1 more player`, `3 more players`.
+fn more_of(count: u32, word: &str) -> String {
+    let s = if count == 1 || word.ends_with('s') { "" } else { "s" };
+    format!("{count} more {word}{s}")
 }
 
 /// Which objectives complete a stage.

@@ -36,11 +36,98 @@ errand:
         20 wait
     ";
     let played = Played::of(quests).play(script).await;
-    expect![[""]].assert_eq(&played.said(player("ann"), "vigil", None).await);
+    expect![[r#"
+        vigil “The vigil” of player ann: hidden
+          it requires clock.phase == night (now day, from 20:00 (in 7 min 40 s)) and clock.time between 20:00 and 04:00 (now 12:21, from 20:00 (in 7 min 40 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)) and moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min)) and mood >= 3 (now 2) and renown == 2 (now 0) and quest.errand == done (now active) and player.level > 1 (now 1) and (fact.'renown' * 2) > fact.'mood' (now 0 and 2) and region == village (now moor); or mood < 0 (now 2) and not (quest.errand == active (now active))
+          at 1970-01-01T00:00:21Z (tick 21); world time day 1, 12:20 (day, spring)
+
+        requires
+          ✗ all of
+            ✗ clock.phase == night   now day, from 20:00 (in 7 min 40 s)
+            ✗ clock.time between 20:00 and 04:00   now 12:21, from 20:00 (in 7 min 40 s)
+            ✗ clock.season in [fall, winter]   now spring, from 00:00 in 56 days (in 22 h 11 min)
+            ✗ moon.moon == full   now new, from 00:00 in 14 days (in 5 h 23 min)
+            ✓ weather.state == rain   now rain for 15 s
+            ✓ weather.intensity >= 0.5   now 0.52866
+            ✓ weather.lasting >= 10m world   now rain for 15 s
+            ✓ region == moor   now moor
+            ✗ mood >= 3   now 2
+            ✗ renown == 2   now 0
+            ✗ quest.errand == done   now active
+            ✗ player.level > 1   now 1
+            ✗ (fact.'renown' * 2) > fact.'mood'   now 0 and 2
+            ✓ clock.phase in [day, dusk]   now day, until 20:00 (in 7 min 40 s)
+            ✗ one of
+              ✗ region == village   now moor
+              ✗ mood < 0   now 2
+            ✗ not
+              ✓ quest.errand == active   now active
+
+        · stage watch, all of
+          · wait 0/1: talk elder
+
+        to finish it
+          1. it requires clock.phase == night (now day, from 20:00 (in 7 min 40 s)) and clock.time between 20:00 and 04:00 (now 12:21, from 20:00 (in 7 min 40 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)) and moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min)) and mood >= 3 (now 2) and renown == 2 (now 0) and quest.errand == done (now active) and player.level > 1 (now 1) and (fact.'renown' * 2) > fact.'mood' (now 0 and 2) and region == village (now moor); or mood < 0 (now 2) and not (quest.errand == active (now active))
+          2. accept it (`quest.accept`)
+          3. then stage `watch`: talk elder
+
+        how it came there
+          1970-01-01T00:00:05Z  hidden
+    "#]].assert_eq(&played.said(player("ann"), "vigil", None).await);
     // Before anything was written the same tests look at something else.
-    expect![[""]].assert_eq(&played.said(player("ann"), "vigil", Some(6)).await);
+    expect![[r#"
+        vigil “The vigil” of player ann: hidden
+          it requires clock.phase == night (now day, from 20:00 (in 7 min 55 s)) and clock.time between 20:00 and 04:00 (now 12:06, from 20:00 (in 7 min 55 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)) and moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min)) and weather.lasting >= 10m world (now rain for no time) and mood >= 3 (now 0) and renown == 2 (now 0) and quest.errand == done (now available) and player.level > 1 (now 1) and (fact.'renown' * 2) > fact.'mood' (now 0 and 0) and region == village (now moor); or mood < 0 (now 0)
+          at 1970-01-01T00:00:06Z (tick 6); world time day 1, 12:05 (day, spring)
+
+        requires
+          ✗ all of
+            ✗ clock.phase == night   now day, from 20:00 (in 7 min 55 s)
+            ✗ clock.time between 20:00 and 04:00   now 12:06, from 20:00 (in 7 min 55 s)
+            ✗ clock.season in [fall, winter]   now spring, from 00:00 in 56 days (in 22 h 11 min)
+            ✗ moon.moon == full   now new, from 00:00 in 14 days (in 5 h 23 min)
+            ✓ weather.state == rain   now rain for no time
+            ✓ weather.intensity >= 0.5   now 0.52866
+            ✗ weather.lasting >= 10m world   now rain for no time
+            ✓ region == moor   now moor
+            ✗ mood >= 3   now 0
+            ✗ renown == 2   now 0
+            ✗ quest.errand == done   now available
+            ✗ player.level > 1   now 1
+            ✗ (fact.'renown' * 2) > fact.'mood'   now 0 and 0
+            ✓ clock.phase in [day, dusk]   now day, until 20:00 (in 7 min 55 s)
+            ✗ one of
+              ✗ region == village   now moor
+              ✗ mood < 0   now 0
+            ✓ not
+              ✗ quest.errand == active   now available
+
+        · stage watch, all of
+          · wait 0/1: talk elder
+
+        to finish it
+          1. it requires clock.phase == night (now day, from 20:00 (in 7 min 55 s)) and clock.time between 20:00 and 04:00 (now 12:06, from 20:00 (in 7 min 55 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)) and moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min)) and weather.lasting >= 10m world (now rain for no time) and mood >= 3 (now 0) and renown == 2 (now 0) and quest.errand == done (now available) and player.level > 1 (now 1) and (fact.'renown' * 2) > fact.'mood' (now 0 and 0) and region == village (now moor); or mood < 0 (now 0)
+          2. accept it (`quest.accept`)
+          3. then stage `watch`: talk elder
+
+        how it came there
+          1970-01-01T00:00:05Z  hidden
+    "#]].assert_eq(&played.said(player("ann"), "vigil", Some(6)).await);
     // Whoever was never heard of has nothing.
-    expect![[""]].assert_eq(&played.said(player("zoe"), "vigil", None).await);
+    expect![[r#"
+        vigil “The vigil” of player zoe: hidden
+          nothing was ever heard of the holder
+          at 1970-01-01T00:00:21Z (tick 21); world time day 1, 12:20 (day, spring)
+
+        · stage watch, all of
+          · wait 0/1: talk elder
+
+        to finish it
+          1. nothing was ever heard of the holder
+          2. accept it (`quest.accept`)
+          3. then stage `watch`: talk elder
+    "#]]
+    .assert_eq(&played.said(player("zoe"), "vigil", None).await);
 }
 
 #[tokio::test]
@@ -66,8 +153,54 @@ hunt:
         500 wait
     ";
     let played = Played::of(quests).play(script).await;
-    expect![[""]].assert_eq(&played.said(player("ann"), "hunt", None).await);
-    expect![[""]].assert_eq(&played.said(player("ann"), "hunt", Some(5)).await);
+    expect![[r#"
+        hunt “Wolves at night” of player ann: active
+          stage `hunt` is open: `wolves` 2/5
+          at 1970-01-01T00:08:21Z (tick 501); world time day 1, 20:20 (night, spring)
+          instance 1, active since 1970-01-01T00:00:04Z
+
+        ▸ stage hunt: open since 1970-01-01T00:00:04Z, all of
+          ✗ wolves 2/5: 5 of kill wolf in moor, when clock.phase == night and weather.state == rain — 3 more
+              ✓ now: all of
+                ✓ clock.phase == night   now night, until 05:00 tomorrow (in 8 min 40 s)
+                ✓ weather.state == rain   now rain for 21 s
+              1 event counted, +2 in all:
+                1970-01-01T00:08:10Z  kill wolf in moor by ann ×2 (script 6)  +2 → 2
+              4 events did not count:
+                1970-01-01T00:00:03Z  kill wolf in moor by ann (script 2)  what must hold did not: clock.phase == night (now day), weather.state == rain (now clear)
+                1970-01-01T00:00:05Z  kill wolf in moor by ann (script 4)  what must hold did not: clock.phase == night (now day), weather.state == rain (now clear)
+                1970-01-01T00:08:10Z  kill bear in moor by ann (script 7)  another target
+                1970-01-01T00:08:10Z  kill wolf in village by ann (script 8)  in village
+
+        to finish it
+          1. `wolves`: 3 more of kill wolf in moor, when clock.phase == night and weather.state == rain
+
+        how it came there
+          1970-01-01T00:00:02Z  available
+          1970-01-01T00:00:04Z  active, stage hunt
+    "#]].assert_eq(&played.said(player("ann"), "hunt", None).await);
+    expect![[r#"
+        hunt “Wolves at night” of player ann: active
+          stage `hunt` is open: `wolves` 0/5
+          at 1970-01-01T00:00:05Z (tick 5); world time day 1, 12:04 (day, spring)
+          instance 1, active since 1970-01-01T00:00:04Z
+
+        ▸ stage hunt: open since 1970-01-01T00:00:04Z, all of
+          ✗ wolves 0/5: 5 of kill wolf in moor, when clock.phase == night and weather.state == rain — 5 more
+              ✗ now: all of
+                ✗ clock.phase == night   now day, from 20:00 (in 7 min 56 s)
+                ✗ weather.state == rain   now clear for 4 s
+              2 events did not count:
+                1970-01-01T00:00:03Z  kill wolf in moor by ann (script 2)  what must hold did not: clock.phase == night (now day), weather.state == rain (now clear)
+                1970-01-01T00:00:05Z  kill wolf in moor by ann (script 4)  what must hold did not: clock.phase == night (now day), weather.state == rain (now clear)
+
+        to finish it
+          1. `wolves`: 5 more of kill wolf in moor, when clock.phase == night and weather.state == rain [not now: clock.phase == night (now day, from 20:00 (in 7 min 56 s)) and weather.state == rain (now clear for 4 s)]
+
+        how it came there
+          1970-01-01T00:00:02Z  available
+          1970-01-01T00:00:04Z  active, stage hunt
+    "#]].assert_eq(&played.said(player("ann"), "hunt", Some(5)).await);
 }
 
 #[tokio::test]
@@ -97,8 +230,83 @@ dated:
         10 wait
     ";
     let played = Played::of(quests).play(script).await;
-    expect![[""]].assert_eq(&played.said(player("ann"), "stone", Some(6)).await);
-    expect![[""]].assert_eq(&played.said(player("ann"), "iron", Some(6)).await);
-    expect![[""]].assert_eq(&played.said(player("ann"), "iron", None).await);
-    expect![[""]].assert_eq(&played.said(player("ann"), "dated", None).await);
+    expect![[r#"
+        stone “The way of stone” of player ann: hidden
+          of the group `path` there is iron already
+          at 1970-01-01T00:00:06Z (tick 6); world time day 1, 12:05 (day, spring)
+
+        · stage go, all of
+          · talk 0/1: talk elder
+
+        to finish it
+          1. of the group `path` there is iron already
+          2. accept it (`quest.accept`)
+          3. then stage `go`: talk elder
+
+        how it came there
+          1970-01-01T00:00:02Z  available
+          1970-01-01T00:00:03Z  hidden
+    "#]]
+    .assert_eq(&played.said(player("ann"), "stone", Some(6)).await);
+    expect![[r#"
+        iron “The way of iron” of player ann: active
+          stage `go` is open: `talk` 0/1
+          at 1970-01-01T00:00:06Z (tick 6); world time day 1, 12:05 (day, spring)
+          instance 1, active since 1970-01-01T00:00:02Z, expires at 1970-01-01T00:10:02Z
+
+        fails when
+          ✗ mood < 0   now 0
+
+        fails on fall in moor
+
+        ▸ stage go: open since 1970-01-01T00:00:02Z, all of
+          ✗ talk 0/1: talk elder — 1 more
+
+        to finish it
+          1. `talk`: talk elder
+
+        how it came there
+          1970-01-01T00:00:02Z  active, stage go
+    "#]]
+    .assert_eq(&played.said(player("ann"), "iron", Some(6)).await);
+    expect![[r#"
+        iron “The way of iron” of player ann: failed
+          it has failed
+          at 1970-01-01T00:00:11Z (tick 11); world time day 1, 12:10 (day, spring)
+          instance 1, failed since 1970-01-01T00:00:09Z
+
+        fails when
+          ✗ mood < 0   now 0
+
+        fails on fall in moor
+
+        · stage go, all of
+          · talk 0/1: talk elder
+
+        to finish it
+          1. accept it (`quest.accept`)
+          2. then stage `go`: talk elder
+
+        how it came there
+          1970-01-01T00:00:02Z  active, stage go
+          1970-01-01T00:00:09Z  failed, by fall in moor by ann (script 4)
+    "#]]
+    .assert_eq(&played.said(player("ann"), "iron", None).await);
+    expect![[r#"
+        dated “In December” of player ann: hidden
+          its window of the calendar is not open
+          at 1970-01-01T00:00:11Z (tick 11); world time day 1, 12:10 (day, spring)
+
+        · stage go, all of
+          · talk 0/1: talk elder
+
+        to finish it
+          1. its window of the calendar is not open
+          2. accept it (`quest.accept`)
+          3. then stage `go`: talk elder
+
+        how it came there
+          1970-01-01T00:00:02Z  hidden
+    "#]]
+    .assert_eq(&played.said(player("ann"), "dated", None).await);
 }

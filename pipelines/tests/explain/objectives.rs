@@ -50,7 +50,125 @@ all_kinds:
         14 wait
     ";
     let played = Played::of(quests).play(script).await;
-    expect![[""]].assert_eq(&played.said(player("ann"), "all_kinds", None).await);
+    expect![[r#"
+        all_kinds “Everything” of player ann: active
+          stage `s` is open: `distinct` 2/3, `max` 75/80, `ever` 5/10, `heat` 4/20, `stock` 2/9, `pure` 1/3, `there` 0/1, `rich` 0/1, `daily` 1/3, `race` 0/1
+          at 1970-01-01T00:00:15Z (tick 15); world time day 1, 12:14 (day, spring)
+          instance 1, active since 1970-01-01T00:00:02Z
+
+        ▸ stage s: open since 1970-01-01T00:00:02Z, all of
+          ✓ count 4/4: 4 of kill beast
+              3 events counted, +4 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1 → 1
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  +2 → 3
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1 → 4
+              1 event did not count:
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  it was done
+          ✓ sum 50/50: 50 quality in all by gather
+              2 events counted, +50 in all:
+                1970-01-01T00:00:04Z  gather herb by ann quality=30 (script 3)  +30 → 30
+                1970-01-01T00:00:05Z  gather herb by ann quality=75 (script 4)  +20 → 50
+              2 events did not count:
+                1970-01-01T00:00:05Z  gather herb by ann (script 5)  nothing to add: its amount, or what is counted of it
+                1970-01-01T00:00:09Z  gather herb by ann ×2 quality=10 (script 11)  it was done
+          ✗ distinct 2/3: 3 different targets by kill beast — 1 more that are different
+              2 events counted, +2 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1 → 1
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1 → 2
+              2 events did not count:
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  it added nothing: counted already, or no better
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  it added nothing: counted already, or no better
+          ✗ max 75/80: one gather with quality of at least 80 — one of at least 80; the best was 75
+              2 events counted, +75 in all:
+                1970-01-01T00:00:04Z  gather herb by ann quality=30 (script 3)  +30 → 30
+                1970-01-01T00:00:05Z  gather herb by ann quality=75 (script 4)  +45 → 75
+              2 events did not count:
+                1970-01-01T00:00:05Z  gather herb by ann (script 5)  nothing to add: its amount, or what is counted of it
+                1970-01-01T00:00:09Z  gather herb by ann ×2 quality=10 (script 11)  it added nothing: counted already, or no better
+          ✓ min 50/60: one lap with seconds of at most 60
+              2 events counted, +50 in all:
+                1970-01-01T00:00:06Z  lap by ann seconds=75 (script 6)  +75 → 75
+                1970-01-01T00:00:12Z  lap in moor by ann seconds=50 (script 14)  -25 → 50
+          ✓ last 40/40: a last gather with quality of at least 40
+              2 events counted, +75 in all:
+                1970-01-01T00:00:04Z  gather herb by ann quality=30 (script 3)  +30 → 30
+                1970-01-01T00:00:05Z  gather herb by ann quality=75 (script 4)  +45 → 75
+              2 events did not count:
+                1970-01-01T00:00:05Z  gather herb by ann (script 5)  nothing to add: its amount, or what is counted of it
+                1970-01-01T00:00:09Z  gather herb by ann ×2 quality=10 (script 11)  it was done
+          ✓ percent 2/2: 60 % of everything that is a target of kill beast
+              2 events counted, +2 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1 → 1
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1 → 2
+              2 events did not count:
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  it added nothing: counted already, or no better
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  it was done
+          ✗ ever 5/10: 10 of kill beast, ever — 5 more
+              4 events counted, +5 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  +2
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  +1
+          ✓ spree 5/5: 5 of kill, within 10s at most
+              4 events counted, +5 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1 → 1
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  +2 → 3
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1 → 4
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  +1 → 5
+          ✗ heat 4/20: 20 of kill beast, half of it lost every 1m — 16 more
+              4.886714 at 1970-01-01T00:00:06Z, half of that at 1970-01-01T00:01:06Z
+              4 events counted, +4 in all:
+                1970-01-01T00:00:02Z  kill wolf by ann (script 1)  +1 → 1
+                1970-01-01T00:00:03Z  kill wolf by ann ×2 (script 2)  +1 → 2  added 2
+                1970-01-01T00:00:06Z  kill bear by ann (script 7)  +1 → 3
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  +1 → 4
+          ✗ stock 2/9: 9 of gather; less donate; set back by fall — 7 more
+              4 events counted, +5 in all:
+                1970-01-01T00:00:04Z  gather herb by ann quality=30 (script 3)  +1 → 1
+                1970-01-01T00:00:05Z  gather herb by ann quality=75 (script 4)  +1 → 2
+                1970-01-01T00:00:05Z  gather herb by ann (script 5)  +1 → 3
+                1970-01-01T00:00:07Z  donate by ann (script 9)  -1 → 2  took away
+                1970-01-01T00:00:08Z  fall by ann (script 10)  -2 → 0  set it back
+                1970-01-01T00:00:09Z  gather herb by ann ×2 quality=10 (script 11)  +2 → 2
+          ✗ pure 1/3: 3 of gather with quality >= 70 — 2 more
+              1 event counted, +1 in all:
+                1970-01-01T00:00:05Z  gather herb by ann quality=75 (script 4)  +1 → 1
+              3 events did not count:
+                1970-01-01T00:00:04Z  gather herb by ann quality=30 (script 3)  its `quality` is 30
+                1970-01-01T00:00:05Z  gather herb by ann (script 5)  it has no `quality`
+                1970-01-01T00:00:09Z  gather herb by ann ×2 quality=10 (script 11)  its `quality` is 10
+          ✗ there 0/1: region == moor for 1m — it does not hold
+              holds since 1970-01-01T00:00:10Z, for 55 s more until it is done
+              ✓ now: region == moor   now moor
+          ✗ rich 0/1: renown >= 2 — it does not hold
+              ✗ now: renown >= 2   now 0
+          ✗ daily 1/3: 3 world days in a row with talk — 2 more world days in a row
+              lost in 35 min 46 s without another
+              1 event counted, +1 in all:
+                1970-01-01T00:00:11Z  talk elder in moor by ann (script 13)  +1 → 1
+          ✓ secret 1/1: talk elder
+              1 event counted, +1 in all:
+                1970-01-01T00:00:11Z  talk elder in moor by ann (script 13)  +1 → 1
+          ✗ race 0/1: lap, once `daily` is done, at most 5m after it — 1 more
+              2 events did not count:
+                1970-01-01T00:00:06Z  lap by ann seconds=75 (script 6)  `daily` was not done
+                1970-01-01T00:00:12Z  lap in moor by ann seconds=50 (script 14)  `daily` was not done
+
+        to finish it
+          1. `distinct`: 1 more different targets by kill beast
+          2. `max`: one gather with quality of at least 80
+          3. `ever`: 5 more of kill beast
+          4. `heat`: 16 more of kill beast
+          5. `stock`: 7 more of gather
+          6. `pure`: 2 more of gather with quality >= 70
+          7. `there`: it must be that region == moor for 1m
+          8. `rich`: it must be that renown >= 2 [not now: renown >= 2 (now 0)]
+          9. `daily`: 2 more world days in a row with talk
+          10. `race`: lap, after `daily`
+
+        how it came there
+          1970-01-01T00:00:02Z  active, stage s
+    "#]].assert_eq(&played.said(player("ann"), "all_kinds", None).await);
 }
 
 #[tokio::test]
@@ -89,5 +207,26 @@ four:
             (1, Some(4), ""),
         ]
     );
-    expect![[""]].assert_eq(&played.said(p1, "four", None).await);
+    expect![[r#"
+        four “Four wolves” of party p1: done
+          it is done
+          at 1970-01-01T00:00:08Z (tick 8); world time day 1, 12:07 (day, spring)
+          instance 1, completed 1 time, done since 1970-01-01T00:00:05Z
+
+        ✓ stage hunt: done, all of
+          ✓ wolves 4/4: 4 of kill wolf; set back by fall
+              4 events counted, +7 in all:
+                1970-01-01T00:00:05Z  kill wolf by ann ×2 (script 3)  +2 → 2
+                1970-01-01T00:00:05Z  kill wolf by bob (script 4)  +1 → 3
+                1970-01-01T00:00:05Z  fall by ann (script 5)  -3 → 0  set it back
+                1970-01-01T00:00:05Z  kill wolf by bob ×3 (script 6)  +3 → 3
+                1970-01-01T00:00:05Z  kill wolf by ann ×7 (script 7)  +1 → 4
+              1 event did not count:
+                1970-01-01T00:00:06Z  kill wolf by ann (script 8)  the quest was done
+
+        how it came there
+          1970-01-01T00:00:02Z  active, stage hunt
+          1970-01-01T00:00:05Z  done
+    "#]]
+    .assert_eq(&played.said(p1, "four", None).await);
 }

@@ -40,9 +40,56 @@ fn prerequisites_choices_effects_and_rules_are_edges() {
     let edges = of.edges.iter();
     let lines = edges
         .map(|edge| format!("{} {:?} {} [{}]\n", name(edge.from), edge.leads, name(edge.to), edge.label));
-    expect![[""]].assert_eq(&lines.collect::<String>());
+    expect![[r#"
+        quest first Requires quest second []
+        quest first Triggers rule cheer [appears: state == done]
+        quest first Changes fact renown [= 1]
+        quest second Requires quest iron [not failed or expired]
+        rule cheer Emits quest first [kill wolf]
+        rule cheer Changes fact mood [+1]
+        rule gloom Emits quest stone [quest.accept]
+        fact mood Requires quest second [>= 3]
+        fact mood Triggers rule gloom [goes: > 2]
+        fact renown Gates quest second [== 2]
+        choice path Offers quest iron []
+        choice path Offers quest stone []
+    "#]]
+    .assert_eq(&lines.collect::<String>());
     assert_eq!(of.files, ["quests/all.yaml", "rules.yaml"]);
-    expect![[""]].assert_eq(&dot(&of));
+    expect![[r##"
+        digraph "told" {
+          rankdir=LR;
+          node [fontname="sans-serif", fontsize=11];
+          edge [fontname="sans-serif", fontsize=9];
+          subgraph cluster_0 {
+            label="quests/all.yaml";
+            n0 [label="first\nFirst", shape=box, style="rounded,filled", fillcolor="#ffffff"];
+            n1 [label="iron\nIron & <stone>", shape=box, style="rounded,filled", fillcolor="#ffffff"];
+            n2 [label="second\nSecond", shape=box, style="rounded,filled", fillcolor="#ffffff"];
+            n3 [label="stone\nStone", shape=box, style="rounded,filled", fillcolor="#ffffff"];
+          }
+          subgraph cluster_1 {
+            label="rules.yaml";
+            n4 [label="cheer\nWhoever has done it cheers everyone.", shape=hexagon, style=filled, fillcolor="#fff3dc"];
+            n5 [label="gloom\nafter 2h world", shape=hexagon, style=filled, fillcolor="#fff3dc"];
+          }
+          n6 [label="mood\nof the realm", shape=ellipse, style=filled, fillcolor="#e5f3ea"];
+          n7 [label="renown\nof each player", shape=ellipse, style=filled, fillcolor="#e5f3ea"];
+          n8 [label="one of path", shape=diamond, style=filled, fillcolor="#eef1f4"];
+          n0 -> n2 [label="", color="#2f6f4f", penwidth=1.6];
+          n0 -> n4 [label="appears: state == done", color="#3a63a8"];
+          n0 -> n7 [label="= 1", color="#a3621b"];
+          n2 -> n1 [label="not failed or expired", color="#2f6f4f", penwidth=1.6];
+          n4 -> n0 [label="kill wolf", color="#8a3f8f"];
+          n4 -> n6 [label="+1", color="#a3621b"];
+          n5 -> n3 [label="quest.accept", color="#8a3f8f"];
+          n6 -> n2 [label=">= 3", color="#2f6f4f", penwidth=1.6];
+          n6 -> n5 [label="goes: > 2", color="#3a63a8"];
+          n7 -> n2 [label="== 2", color="#2f6f4f", style=dashed];
+          n8 -> n1 [label="", color="#6b7785", style=dotted, arrowhead=none];
+          n8 -> n3 [label="", color="#6b7785", style=dotted, arrowhead=none];
+        }
+    "##]].assert_eq(&dot(&of));
 }
 
 /// A small reader of what `dot` writes: names, quotes and brackets must be in order.
@@ -106,5 +153,5 @@ fn what_xml_and_graphviz_would_take_for_their_own_is_escaped() {
 #[test]
 fn a_world_without_quests_is_a_picture_too() {
     let picture = svg(&of(&[]));
-    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>"), "{picture}");
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"), "{picture}");
 }

@@ -100,11 +100,18 @@ fn counters(traces: &Traces) -> Result<BTreeMap<Tick, BTreeMap<(String, String),
     let (mut instance, mut stage) = (0, Sym::NONE);
     let (mut now, mut all) = (BTreeMap::new(), BTreeMap::new());
     for (tick, traced) in &traces.told {
-        let Traced::Changed(change) = traced else { continue };
-        if (change.instance, change.stage) != (instance, stage) {
-            (instance, stage) = (change.instance, change.stage);
+        let of = match traced {
+            Traced::Changed(change) => (change.instance, change.stage),
+            Traced::Stands(standing) => (standing.instance, standing.stage),
+            _ => continue,
+        };
+        // What begins anew begins at 0.
+        if of != (instance, stage) {
+            (instance, stage) = of;
             now.clear();
+            all.insert(*tick, now.clone());
         }
+        let Traced::Changed(change) = traced else { continue };
         let key = (change.stage.to_string(), change.objective.to_string());
         let before: i64 = now.get(&key).copied().unwrap_or(0);
         if before != i64::from(change.from) {
