@@ -125,8 +125,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    // Scenarios open and end many realms, and say themselves how each went.
-    let level = if matches!(cli.verb, Some(Verb::Test(_))) { "warn" } else { "info" };
+    // Scenarios and explanations open and end many realms, and say themselves what came of it.
+    let quiet = matches!(cli.verb, Some(Verb::Test(_) | Verb::Explain(_)));
+    let level = if quiet { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {
         Some(verb) => verb.run(),

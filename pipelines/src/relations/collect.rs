@@ -77,7 +77,11 @@ struct Named {
 
 impl Named {
     fn read(&mut self, def: &Condition, not: bool) {
-        let label = |text: String| if not { format!("not {text}") } else { text };
+        let label = |text: String| match text.strip_prefix("== ").filter(|_| not) {
+            Some(value) => format!("not {value}"),
+            None if not => format!("not {text}"),
+            None => text,
+        };
         for (quest, states) in &def.quests {
             let states: Vec<&str> = states.as_slice().iter().map(|state| state.name()).collect();
             let said = match states.as_slice() {

@@ -19,8 +19,7 @@ pub(super) struct Layout {
     pub(super) size: Point,
 }
 
-/// Between layers, between places of a layer, and between edges at one side.
-const BETWEEN_LAYERS: f64 = 110.0;
+/// Between places of a layer, and between edges at one side.
 const BETWEEN_PLACES: f64 = 22.0;
 const BETWEEN_EDGES: f64 = 13.0;
 /// Sweeps over the layers, for the order and for the places.
@@ -28,14 +27,14 @@ const SWEEPS: usize = 24;
 /// The most edges between two layers whose crossings are counted.
 const MOST_COUNTED: usize = 1_500;
 
-/// Lays out nodes of these sizes, all of which hang together.
-pub(super) fn layout(sizes: &[Point], edges: &[(usize, usize)]) -> Layout {
+/// Lays out nodes of these sizes, all of which hang together, with a gap between layers.
+pub(super) fn layout(sizes: &[Point], edges: &[(usize, usize)], gap: f64) -> Layout {
     let forward = without_cycles(sizes.len(), edges);
     let ranks = ranks(sizes.len(), &forward);
     let mut layers = Layers::new(sizes, &forward, &ranks);
     layers.order();
     let ys = layers.places();
-    layers.drawn(&ys, edges)
+    layers.drawn(&ys, edges, gap)
 }
 
 /// The edges with those turned round that lead back.
@@ -277,7 +276,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Corners and routes. Edges that were turned round are drawn as they are.
-    fn drawn(&self, ys: &[f64], edges: &[(usize, usize)]) -> Layout {
+    fn drawn(&self, ys: &[f64], edges: &[(usize, usize)], gap: f64) -> Layout {
         let mut lefts = Vec::with_capacity(self.layers.len());
         let (mut x, mut widths) = (0.0, Vec::with_capacity(self.layers.len()));
         for layer in &self.layers {
@@ -285,7 +284,7 @@ impl<'a> Layers<'a> {
             let width = nodes.map(|node| self.sizes[node].0).fold(0.0, f64::max);
             lefts.push(x);
             widths.push(width);
-            x += width + BETWEEN_LAYERS;
+            x += width + gap;
         }
         let mut layer_of = vec![0; self.items.len()];
         for (at, layer) in self.layers.iter().enumerate() {
@@ -313,7 +312,7 @@ impl<'a> Layers<'a> {
             routes.push(route);
         }
         let height = (self.items.iter().zip(ys)).map(|(item, y)| y + item.height / 2.0).fold(0.0, f64::max);
-        Layout { corners, routes, size: ((x - BETWEEN_LAYERS).max(0.0), height) }
+        Layout { corners, routes, size: ((x - gap).max(0.0), height) }
     }
 
     /// Where each edge leaves and enters: beside each other, in the order of where they come from and go to.
@@ -358,7 +357,7 @@ mod tests {
     use super::*;
 
     fn of(nodes: usize, edges: &[(usize, usize)]) -> Layout {
-        layout(&vec![(100.0, 40.0); nodes], edges)
+        layout(&vec![(100.0, 40.0); nodes], edges, 110.0)
     }
 
     #[test]

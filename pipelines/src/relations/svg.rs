@@ -9,6 +9,9 @@ use super::{Edge, Kind, Leads, Node, Relations};
 const MOST_LETTERS: usize = 44;
 /// The width that parts are put beside each other in.
 const ROW_WIDTH: f64 = 1_500.0;
+/// Between layers at least, and beside a label that stands there.
+const BETWEEN_LAYERS: f64 = 110.0;
+const BESIDE_LABEL: f64 = 36.0;
 const MARGIN: f64 = 36.0;
 const BETWEEN_PARTS: f64 = 46.0;
 const HEAD: f64 = 92.0;
@@ -194,7 +197,8 @@ impl Part {
         let edges: Vec<(usize, usize)> = (self.edges.iter())
             .map(|edge| (place(of.edges[*edge].from), place(of.edges[*edge].to)))
             .collect();
-        layout(&sizes, &edges)
+        let labels = self.edges.iter().map(|edge| text_width(&shortened(&of.edges[*edge].label), 10.0));
+        layout(&sizes, &edges, labels.fold(BETWEEN_LAYERS, |gap, label| gap.max(label + BESIDE_LABEL)))
     }
 
     fn draw(&self, text: &mut String, of: &Relations, cards: &[Card], layout: &Layout, at: Point) {

@@ -51,22 +51,22 @@ async fn a_player_is_told_of_what_they_hold_together() {
     expect![[r#"
         treasury “The treasury” of guild keepers: active
           stage `fill` is open: `gold` 1/2, `all` 150/300
-          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:09 (day, spring)
+          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:10 (day, spring)
           instance 1, active since 1970-01-01T00:00:02Z
 
         ▸ stage fill: open since 1970-01-01T00:00:02Z, all of
-          ✗ gold 1/2: 2 players with 100 each of donate — 1 more players
+          ✗ gold 1/2: 2 players with 100 each of donate — 1 more player
               2 events counted, +1 in all:
                 1970-01-01T00:00:03Z  donate in moor by ann ×120 (script 7)  +1 → 1  added 100
                 1970-01-01T00:00:04Z  donate in moor by bob ×30 (script 8) → 1  added 30
-          ✗ all 150/300: 300 amount in all by donate — 150 more
+          ✗ all 150/300: 300 in all by donate — 150 more
               2 events counted, +150 in all:
                 1970-01-01T00:00:03Z  donate in moor by ann ×120 (script 7)  +120 → 120
                 1970-01-01T00:00:04Z  donate in moor by bob ×30 (script 8)  +30 → 150
 
         to finish it
-          1. `gold`: 1 more players with 100 each of donate
-          2. `all`: 150 more amount by donate
+          1. `gold`: 1 more player with 100 each of donate
+          2. `all`: 150 more by donate
 
         how it came there
           1970-01-01T00:00:02Z  active, stage fill
@@ -75,7 +75,7 @@ async fn a_player_is_told_of_what_they_hold_together() {
     expect![[r#"
         safe “A safe moor” of region moor: active
           stage `patrol` is open: `beasts` 0/3
-          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:09 (day, spring)
+          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:10 (day, spring)
           instance 1, active since 1970-01-01T00:00:01Z
 
         ▸ stage patrol: open since 1970-01-01T00:00:01Z, all of
@@ -94,7 +94,7 @@ async fn a_player_is_told_of_what_they_hold_together() {
     expect![[r#"
         bridge “The bridge” of realm told: active
           stage `build` is open: `wood` 5/10
-          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:09 (day, spring)
+          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:10 (day, spring)
           instance 1, active since 1970-01-01T00:00:01Z
 
         ▸ stage build: open since 1970-01-01T00:00:01Z, all of
@@ -114,7 +114,7 @@ async fn a_player_is_told_of_what_they_hold_together() {
     expect![[r#"
         together “Hand in hand” of player ann: active
           stage `s` is open: `wolves` 1/5
-          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:09 (day, spring)
+          at 1970-01-01T00:00:10Z (tick 10); world time day 1, 12:10 (day, spring)
           instance 1, active since 1970-01-01T00:00:02Z
 
         ▸ stage s: open since 1970-01-01T00:00:02Z, all of

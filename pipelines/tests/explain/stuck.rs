@@ -38,16 +38,16 @@ hunt:
 
         stage hunt: 5 holders, without progress for p50 16 min 39 s, p90 16 min 39 s
           without herbs and wolves: 3 holders, p50 16 min 39 s, p90 16 min 39 s
-            player ann 0/2, 0/3, 16 min 39 s
-            player cid 0/2, 2/3, 16 min 39 s
-            player bob 1/2, 1/3, 15 min 41 s
+            player ann herbs 0/2, wolves 0/3, 16 min 39 s
+            player cid herbs 0/2, wolves 2/3, 16 min 39 s
+            player bob herbs 1/2, wolves 1/3, 15 min 41 s
           without herbs: 2 holders, p50 16 min 39 s, p90 16 min 39 s
-            player dan 0/2, 16 min 39 s
-            player gus 0/2, 16 min 39 s
+            player dan herbs 0/2, 16 min 39 s
+            player gus herbs 0/2, 16 min 39 s
 
         stage report: 1 holder, without progress for p50 14 min 40 s, p90 14 min 40 s
           without tell: 1 holder, p50 14 min 40 s, p90 14 min 40 s
-            player eve 0/1, 14 min 40 s
+            player eve tell 0/1, 14 min 40 s
 
         stage report, waits to be turned in: 1 holder, without progress for p50 12 min 41 s, p90 12 min 41 s
           nothing is missing: 1 holder, p50 12 min 41 s, p90 12 min 41 s
@@ -59,14 +59,14 @@ hunt:
 
         stage hunt: 7 holders, without progress for p50 1 min 38 s, p90 1 min 38 s
           without herbs: 4 holders, p50 1 min 38 s, p90 1 min 38 s
-            player dan 0/2, 1 min 38 s
-            player eve 0/2, 1 min 38 s
-            player fay 0/2, 1 min 38 s
-            player gus 0/2, 1 min 38 s
+            player dan herbs 0/2, 1 min 38 s
+            player eve herbs 0/2, 1 min 38 s
+            player fay herbs 0/2, 1 min 38 s
+            player gus herbs 0/2, 1 min 38 s
           without herbs and wolves: 3 holders, p50 1 min 38 s, p90 1 min 38 s
-            player ann 0/2, 0/3, 1 min 38 s
-            player cid 0/2, 2/3, 1 min 38 s
-            player bob 1/2, 1/3, 40 s
+            player ann herbs 0/2, wolves 0/3, 1 min 38 s
+            player cid herbs 0/2, wolves 2/3, 1 min 38 s
+            player bob herbs 1/2, wolves 1/3, 40 s
     "#]]
     .assert_eq(&stuck_text(&played.stuck("hunt", Some(100)).await));
     let nobody = played.stuck("elsewhere", None).await;

@@ -59,473 +59,343 @@ async fn branches_rounds_and_sequences_are_told() {
         (
             3,
             expect![[r#"
-            feud “The feud” of player ann: active
-              stage `side` is open: `gift` 0/1, `word` 0/1, `raid` 1/2, `word` 0/1
-              at 1970-01-01T00:00:03Z (tick 3); world time day 1, 12:02 (day, spring)
-              instance 1, active since 1970-01-01T00:00:02Z
+                feud “The feud” of player ann: active
+                  stage `side` is open: `gift` 0/1, `raid` 1/2, `word` 0/1
+                  at 1970-01-01T00:00:03Z (tick 3); world time day 1, 12:03 (day, spring)
+                  instance 1, active since 1970-01-01T00:00:02Z
 
-            ▸ stage side: open since 1970-01-01T00:00:02Z, all of, by one branch
-              ✗ gift 0/1 (branch peace): donate — 1 more
-              ✗ raid 1/2 (branch war): 2 of kill wolf — 1 more
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-              ✗ word 0/1: talk elder — 1 more
+                ▸ stage side: open since 1970-01-01T00:00:02Z, all of, by one branch
+                  ✗ gift 0/1 (branch peace): donate — 1 more
+                  ✗ raid 1/2 (branch war): 2 of kill wolf — 1 more
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                  ✗ word 0/1: talk elder — 1 more
 
-            · stage drill: later, one after the other, without anything between them
-              · first 0/1: kill bear
-                  1 event did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-              · second 0/1: kill wolf
-                  1 event did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                · stage drill: later, one after the other, without anything between them
+                  · first 0/1: kill bear
+                  · second 0/1: kill wolf
 
-            · stage feast: later, at least 2 of
-              · herbs 0/3: 3 of gather
-              · talks 0/2: 2 of talk
-              · gold 0/10 (optional): 10 of donate
-              · beasts 0/4: 4 of kill
-                  1 event did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                · stage feast: later, at least 2 of
+                  · herbs 0/3: 3 of gather
+                  · talks 0/2: 2 of talk
+                  · gold 0/10 (optional): 10 of donate
+                  · beasts 0/4: 4 of kill
 
-            to finish it
-              1. by branch `peace`: `gift`: donate; then `word`: talk elder; or by branch `war`: `raid`: 1 more of kill wolf; then `word`: talk elder
-              2. then stage `drill`: kill bear; kill wolf, 3 times (only after stage `side` by branch `war`)
-              3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
-              4. turn it in (`quest.turn_in`)
+                to finish it
+                  1. by branch `peace`: `gift`: donate; then `word`: talk elder; or by branch `war`: `raid`: 1 more of kill wolf; then `word`: talk elder
+                  2. then stage `drill`: kill bear; kill wolf, 3 times (only after stage `side` by branch `war`)
+                  3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
+                  4. turn it in (`quest.turn_in`)
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+            "#]],
         ),
         (
             8,
             expect![[r#"
-            feud “The feud” of player ann: active
-              stage `drill` is open: `second` 0/1
-              at 1970-01-01T00:00:08Z (tick 8); world time day 1, 12:07 (day, spring)
-              instance 1, active since 1970-01-01T00:00:02Z
+                feud “The feud” of player ann: active
+                  stage `drill` is open: `second` 0/1
+                  at 1970-01-01T00:00:08Z (tick 8); world time day 1, 12:08 (day, spring)
+                  instance 1, active since 1970-01-01T00:00:02Z
 
-            ✓ stage side: done, all of, by one branch
-              · gift 0/1 (branch peace): donate
-              ✓ raid 2/2 (branch war): 2 of kill wolf
-                  2 events counted, +2 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
-                  2 events did not count:
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-              ✓ word 1/1: talk elder
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
+                ✓ stage side: done, all of, by one branch
+                  · gift 0/1 (branch peace): donate
+                  ✓ raid 2/2 (branch war): 2 of kill wolf
+                      2 events counted, +2 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
+                  ✓ word 1/1: talk elder
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
 
-            ▸ stage drill: open since 1970-01-01T00:00:06Z, the 1. of 3 times, one after the other, without anything between them
-              ✓ first 1/1: kill bear
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
-                  3 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
-              ✗ second 0/1: kill wolf — 1 more
-                  4 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
+                ▸ stage drill: open since 1970-01-01T00:00:06Z, the 1. of 3 times, one after the other, without anything between them
+                  ✓ first 1/1: kill bear
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
+                      3 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
+                  ✗ second 0/1: kill wolf — 1 more
+                      4 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
 
-            · stage feast: later, at least 2 of
-              · herbs 0/3: 3 of gather
-              · talks 0/2: 2 of talk
-                  1 event did not count:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
-              · gold 0/10 (optional): 10 of donate
-              · beasts 0/4: 4 of kill
-                  4 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
+                · stage feast: later, at least 2 of
+                  · herbs 0/3: 3 of gather
+                  · talks 0/2: 2 of talk
+                  · gold 0/10 (optional): 10 of donate
+                  · beasts 0/4: 4 of kill
 
-            to finish it
-              1. `second`: kill wolf
-              2. stage `drill` 2 times more
-              3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
-              4. turn it in (`quest.turn_in`)
+                to finish it
+                  1. `second`: kill wolf
+                  2. stage `drill` 2 times more
+                  3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
+                  4. turn it in (`quest.turn_in`)
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-              1970-01-01T00:00:06Z  active, stage drill
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+                  1970-01-01T00:00:06Z  active, stage drill
+            "#]],
         ),
         (
             13,
             expect![[r#"
-            feud “The feud” of player ann: active
-              stage `drill` is open: `second` 0/1
-              at 1970-01-01T00:00:13Z (tick 13); world time day 1, 12:12 (day, spring)
-              instance 1, active since 1970-01-01T00:00:02Z
+                feud “The feud” of player ann: active
+                  stage `drill` is open: `second` 0/1
+                  at 1970-01-01T00:00:13Z (tick 13); world time day 1, 12:13 (day, spring)
+                  instance 1, active since 1970-01-01T00:00:02Z
 
-            ✓ stage side: done, all of, by one branch
-              · gift 0/1 (branch peace): donate
-              ✓ raid 2/2 (branch war): 2 of kill wolf
-                  2 events counted, +2 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
-                  5 events did not count:
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-              ✓ word 1/1: talk elder
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
+                ✓ stage side: done, all of, by one branch
+                  · gift 0/1 (branch peace): donate
+                  ✓ raid 2/2 (branch war): 2 of kill wolf
+                      2 events counted, +2 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
+                  ✓ word 1/1: talk elder
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
 
-            ▸ stage drill: open since 1970-01-01T00:00:11Z, the 2. of 3 times, one after the other, without anything between them
-              ✓ first 1/1: kill bear
-                  3 events counted, +3 in all:
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
-                  4 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  another target
-              ✗ second 0/1: kill wolf — 1 more
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                  6 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
+                ▸ stage drill: open since 1970-01-01T00:00:11Z, the 2. of 3 times, one after the other, without anything between them
+                  ✓ first 1/1: kill bear
+                      3 events counted, +3 in all:
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
+                      4 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  another target
+                  ✗ second 0/1: kill wolf — 1 more
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                      6 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
 
-            · stage feast: later, at least 2 of
-              · herbs 0/3: 3 of gather
-              · talks 0/2: 2 of talk
-                  1 event did not count:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
-              · gold 0/10 (optional): 10 of donate
-              · beasts 0/4: 4 of kill
-                  7 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
+                · stage feast: later, at least 2 of
+                  · herbs 0/3: 3 of gather
+                  · talks 0/2: 2 of talk
+                  · gold 0/10 (optional): 10 of donate
+                  · beasts 0/4: 4 of kill
 
-            to finish it
-              1. `second`: kill wolf
-              2. stage `drill` 1 time more
-              3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
-              4. turn it in (`quest.turn_in`)
+                to finish it
+                  1. `second`: kill wolf
+                  2. stage `drill` 1 time more
+                  3. then stage `feast`: any 2 of: 3 more of gather; 2 more of talk; 4 more of kill
+                  4. turn it in (`quest.turn_in`)
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-              1970-01-01T00:00:06Z  active, stage drill
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+                  1970-01-01T00:00:06Z  active, stage drill
+            "#]],
         ),
         (
             21,
             expect![[r#"
-            feud “The feud” of player ann: active
-              stage `feast` is open: `talks` 0/2, `beasts` 3/4
-              at 1970-01-01T00:00:21Z (tick 21); world time day 1, 12:20 (day, spring)
-              instance 1, active since 1970-01-01T00:00:02Z
+                feud “The feud” of player ann: active
+                  stage `feast` is open: `talks` 0/2, `beasts` 3/4
+                  at 1970-01-01T00:00:21Z (tick 21); world time day 1, 12:21 (day, spring)
+                  instance 1, active since 1970-01-01T00:00:02Z
 
-            ✓ stage side: done, all of, by one branch
-              · gift 0/1 (branch peace): donate
-              ✓ raid 2/2 (branch war): 2 of kill wolf
-                  2 events counted, +2 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
-                  9 events did not count:
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ word 1/1: talk elder
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
+                ✓ stage side: done, all of, by one branch
+                  · gift 0/1 (branch peace): donate
+                  ✓ raid 2/2 (branch war): 2 of kill wolf
+                      2 events counted, +2 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
+                  ✓ word 1/1: talk elder
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
 
-            ✓ stage drill: done, one after the other, without anything between them
-              ✓ first 1/1: kill bear
-                  4 events counted, +4 in all:
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
-                  7 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ second 1/1: kill wolf
-                  3 events counted, +3 in all:
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
-                  8 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
+                ✓ stage drill: done, one after the other, without anything between them
+                  ✓ first 1/1: kill bear
+                      4 events counted, +4 in all:
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
+                  ✓ second 1/1: kill wolf
+                      3 events counted, +3 in all:
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
 
-            ▸ stage feast: open since 1970-01-01T00:00:18Z, at least 2 of
-              ✓ herbs 3/3: 3 of gather
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
-              ✗ talks 0/2: 2 of talk — 2 more
-                  1 event did not count:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
-              ✗ gold 0/10 (optional): 10 of donate — 10 more
-              ✗ beasts 3/4: 4 of kill — 1 more
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
-                  10 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  stage `drill` was open
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
+                ▸ stage feast: open since 1970-01-01T00:00:18Z, at least 2 of
+                  ✓ herbs 3/3: 3 of gather
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
+                  ✗ talks 0/2: 2 of talk — 2 more
+                      1 event did not count:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
+                  ✗ gold 0/10 (optional): 10 of donate — 10 more
+                  ✗ beasts 3/4: 4 of kill — 1 more
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
+                      10 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
+                        1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
+                        1970-01-01T00:00:16Z  kill bear by ann (script 12)  stage `drill` was open
+                        1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
 
-            to finish it
-              1. any 1 of: `talks`: 2 more of talk; `beasts`: 1 more of kill
-              2. turn it in (`quest.turn_in`)
+                to finish it
+                  1. any 1 of: `talks`: 2 more of talk; `beasts`: 1 more of kill
+                  2. turn it in (`quest.turn_in`)
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-              1970-01-01T00:00:06Z  active, stage drill
-              1970-01-01T00:00:18Z  active, stage feast
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+                  1970-01-01T00:00:06Z  active, stage drill
+                  1970-01-01T00:00:18Z  active, stage feast
+            "#]],
         ),
         (
             23,
             expect![[r#"
-            feud “The feud” of player ann: ready
-              everything is done; it waits to be turned in
-              at 1970-01-01T00:00:23Z (tick 23); world time day 1, 12:22 (day, spring)
-              instance 1, ready since 1970-01-01T00:00:22Z
+                feud “The feud” of player ann: ready
+                  everything is done; it waits to be turned in
+                  at 1970-01-01T00:00:23Z (tick 23); world time day 1, 12:23 (day, spring)
+                  instance 1, ready since 1970-01-01T00:00:22Z
 
-            ✓ stage side: done, all of, by one branch
-              · gift 0/1 (branch peace): donate
-              ✓ raid 2/2 (branch war): 2 of kill wolf
-                  2 events counted, +2 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
-                  9 events did not count:
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ word 1/1: talk elder
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
-                  1 event did not count:
-                    1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  another target
+                ✓ stage side: done, all of, by one branch
+                  · gift 0/1 (branch peace): donate
+                  ✓ raid 2/2 (branch war): 2 of kill wolf
+                      2 events counted, +2 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
+                  ✓ word 1/1: talk elder
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
 
-            ✓ stage drill: done, one after the other, without anything between them
-              ✓ first 1/1: kill bear
-                  4 events counted, +4 in all:
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
-                  7 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ second 1/1: kill wolf
-                  3 events counted, +3 in all:
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
-                  8 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
+                ✓ stage drill: done, one after the other, without anything between them
+                  ✓ first 1/1: kill bear
+                      4 events counted, +4 in all:
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
+                  ✓ second 1/1: kill wolf
+                      3 events counted, +3 in all:
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
 
-            ▸ stage feast: open since 1970-01-01T00:00:18Z, at least 2 of
-              ✓ herbs 3/3: 3 of gather
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
-              ✓ talks 2/2: 2 of talk
-                  1 event counted, +2 in all:
-                    1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  +2 → 2
-                  1 event did not count:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
-              ✗ gold 0/10 (optional): 10 of donate — 10 more
-              ✗ beasts 3/4: 4 of kill — 1 more
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
-                  10 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  stage `drill` was open
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
+                ▸ stage feast: open since 1970-01-01T00:00:18Z, at least 2 of
+                  ✓ herbs 3/3: 3 of gather
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
+                  ✓ talks 2/2: 2 of talk
+                      1 event counted, +2 in all:
+                        1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  +2 → 2
+                      1 event did not count:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
+                  ✗ gold 0/10 (optional): 10 of donate — 10 more
+                  ✗ beasts 3/4: 4 of kill — 1 more
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
+                      10 events did not count:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
+                        1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
+                        1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
+                        1970-01-01T00:00:16Z  kill bear by ann (script 12)  stage `drill` was open
+                        1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
 
-            to finish it
-              1. turn it in (`quest.turn_in`)
+                to finish it
+                  1. turn it in (`quest.turn_in`)
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-              1970-01-01T00:00:06Z  active, stage drill
-              1970-01-01T00:00:18Z  active, stage feast
-              1970-01-01T00:00:22Z  ready, stage feast
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+                  1970-01-01T00:00:06Z  active, stage drill
+                  1970-01-01T00:00:18Z  active, stage feast
+                  1970-01-01T00:00:22Z  ready, stage feast
+            "#]],
         ),
         (
             25,
             expect![[r#"
-            feud “The feud” of player ann: done
-              it is done
-              at 1970-01-01T00:00:25Z (tick 25); world time day 1, 12:24 (day, spring)
-              instance 1, completed 1 time, done since 1970-01-01T00:00:24Z
+                feud “The feud” of player ann: done
+                  it is done
+                  at 1970-01-01T00:00:25Z (tick 25); world time day 1, 12:25 (day, spring)
+                  instance 1, completed 1 time, done since 1970-01-01T00:00:24Z
 
-            ✓ stage side: done, all of, by one branch
-              · gift 0/1 (branch peace): donate
-              ✓ raid 2/2 (branch war): 2 of kill wolf
-                  2 events counted, +2 in all:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
-                  9 events did not count:
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ word 1/1: talk elder
-                  1 event counted, +1 in all:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
-                  1 event did not count:
-                    1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  another target
+                ✓ stage side: done, all of, by one branch
+                  · gift 0/1 (branch peace): donate
+                  ✓ raid 2/2 (branch war): 2 of kill wolf
+                      2 events counted, +2 in all:
+                        1970-01-01T00:00:03Z  kill wolf by ann (script 2)  +1 → 1
+                        1970-01-01T00:00:05Z  kill wolf by ann (script 4)  +1 → 2
+                  ✓ word 1/1: talk elder
+                      1 event counted, +1 in all:
+                        1970-01-01T00:00:04Z  talk elder by ann (script 3)  +1 → 1
 
-            ✓ stage drill: done, one after the other, without anything between them
-              ✓ first 1/1: kill bear
-                  4 events counted, +4 in all:
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
-                  7 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  another target
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  another target
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  another target
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  another target
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  another target
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
-              ✓ second 1/1: kill wolf
-                  3 events counted, +3 in all:
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
-                    1970-01-01T00:00:11Z  -1 → 0  time passed
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
-                    1970-01-01T00:00:15Z  -1 → 0  time passed
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
-                  8 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  `first` comes first
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  another target
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  another target
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  another target
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  another target
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  another target
+                ✓ stage drill: done, one after the other, without anything between them
+                  ✓ first 1/1: kill bear
+                      4 events counted, +4 in all:
+                        1970-01-01T00:00:08Z  kill bear by ann (script 6)  +1 → 1
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  -1 → 0  came out of order
+                        1970-01-01T00:00:09Z  kill bear by ann (script 7)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:12Z  kill bear by ann (script 9)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:16Z  kill bear by ann (script 12)  +1 → 1
+                  ✓ second 1/1: kill wolf
+                      3 events counted, +3 in all:
+                        1970-01-01T00:00:10Z  kill wolf by ann (script 8)  +1 → 1
+                        1970-01-01T00:00:11Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:14Z  kill wolf by ann (script 11)  +1 → 1
+                        1970-01-01T00:00:15Z  -1 → 0  the stage opened again
+                        1970-01-01T00:00:17Z  kill wolf by ann (script 13)  +1 → 1
 
-            ✓ stage feast: done, at least 2 of
-              ✓ herbs 3/3: 3 of gather
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
-              ✓ talks 2/2: 2 of talk
-                  1 event counted, +2 in all:
-                    1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  +2 → 2
-                  1 event did not count:
-                    1970-01-01T00:00:04Z  talk elder by ann (script 3)  stage `side` was open
-              · gold 0/10 (optional): 10 of donate
-              · beasts 3/4: 4 of kill
-                  1 event counted, +3 in all:
-                    1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
-                  10 events did not count:
-                    1970-01-01T00:00:03Z  kill wolf by ann (script 2)  stage `side` was open
-                    1970-01-01T00:00:05Z  kill wolf by ann (script 4)  stage `side` was open
-                    1970-01-01T00:00:07Z  kill wolf by ann (script 5)  stage `drill` was open
-                    1970-01-01T00:00:08Z  kill bear by ann (script 6)  stage `drill` was open
-                    1970-01-01T00:00:09Z  kill bear by ann (script 7)  stage `drill` was open
-                    1970-01-01T00:00:10Z  kill wolf by ann (script 8)  stage `drill` was open
-                    1970-01-01T00:00:12Z  kill bear by ann (script 9)  stage `drill` was open
-                    1970-01-01T00:00:14Z  kill wolf by ann (script 11)  stage `drill` was open
-                    1970-01-01T00:00:16Z  kill bear by ann (script 12)  stage `drill` was open
-                    1970-01-01T00:00:17Z  kill wolf by ann (script 13)  stage `drill` was open
+                ✓ stage feast: done, at least 2 of
+                  ✓ herbs 3/3: 3 of gather
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:19Z  gather by ann ×3 (script 14)  +3 → 3
+                  ✓ talks 2/2: 2 of talk
+                      1 event counted, +2 in all:
+                        1970-01-01T00:00:22Z  talk by ann ×2 (script 17)  +2 → 2
+                  · gold 0/10 (optional): 10 of donate
+                  · beasts 3/4: 4 of kill
+                      1 event counted, +3 in all:
+                        1970-01-01T00:00:20Z  kill by ann ×3 (script 15)  +3 → 3
 
-            how it came there
-              1970-01-01T00:00:02Z  active, stage side
-              1970-01-01T00:00:06Z  active, stage drill
-              1970-01-01T00:00:18Z  active, stage feast
-              1970-01-01T00:00:22Z  ready, stage feast
-              1970-01-01T00:00:24Z  done
-        "#]],
+                how it came there
+                  1970-01-01T00:00:02Z  active, stage side
+                  1970-01-01T00:00:06Z  active, stage drill
+                  1970-01-01T00:00:18Z  active, stage feast
+                  1970-01-01T00:00:22Z  ready, stage feast
+                  1970-01-01T00:00:24Z  done
+            "#]],
         ),
     ] {
         expected.assert_eq(&played.said(player("ann"), "feud", Some(tick)).await);
