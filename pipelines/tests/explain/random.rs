@@ -25,7 +25,7 @@ struct Traces {
     told: Vec<(Tick, Traced)>,
 }
 
-fn traced(case: &Case, watch: Watch) -> Traces {
+fn traced(case: &Case, plain: &Ran, watch: Watch) -> Traces {
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);
     let tracing = Tracing {
@@ -37,7 +37,6 @@ fn traced(case: &Case, watch: Watch) -> Traces {
     let graph = traced_graphs(Sym::new(&case.world.name), tracing).of(&Arc::new(case.world.clone()));
     let plan = Plan { until: case.until, ..Plan::default() };
     let ran = run(&graph, &case.sealed(&case.definitions()), &plan);
-    let plain = case.run(&case.definitions(), &Plan::default());
     assert_eq!(ran.state_hash(), plain.state_hash(), "to look on changes nothing");
     Traces { watch, told: std::mem::take(&mut *told.lock().expect("nobody panics")) }
 }
@@ -53,15 +52,16 @@ fn number(row: &Row, name: &str) -> i64 {
     }
 }
 
-/// Who has progress in anything, each with a quest.
+/// Who has got anywhere with anything, each with a quest.
 fn holders(ran: &Ran) -> BTreeSet<(String, String, String)> {
     let changes = ran.changes.values().flatten();
     let rows = changes.filter(|(view, _, _)| *view == catalog::OBJECTIVE_PROGRESS).map(|(_, row, _)| row);
-    rows.map(|row| {
-        let text = |name: &str| column(row, name).to_string();
-        (text("quest"), text("scope"), text("holder"))
-    })
-    .collect()
+    rows.filter(|row| number(row, "value") > 0)
+        .map(|row| {
+            let text = |name: &str| column(row, name).to_string();
+            (text("quest"), text("scope"), text("holder"))
+        })
+        .collect()
 }
 
 /// What is shown of the watched quest at the end of each tick that changes it.
@@ -186,7 +186,7 @@ fn what_counted_comes_to_what_is_shown() {
             let scope = Scope::ALL.into_iter().find(|of| of.name() == scope).expect("a scope");
             let holder = Holder { scope, id: Sym::new(id) };
             let watch = Watch { holder, quest: Sym::new(quest), until: case.until };
-            let traces = traced(&case, watch);
+            let traces = traced(&case, &plain, watch);
             pictures += traces.told.iter().filter(|(_, traced)| matches!(traced, Traced::Picture(_))).count();
             if let Err(why) = check(&case, &plain, &traces, &mut counted) {
                 wrong.push(format!("seed {seed}: {why}"));
@@ -194,7 +194,7 @@ fn what_counted_comes_to_what_is_shown() {
         }
     }
     assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong[..wrong.len().min(6)].join("\n"));
-    assert!(counted > 300 && pictures > 100, "{counted} events and {pictures} pictures prove little");
+    assert!(counted > 250 && pictures > 100, "{counted} events and {pictures} pictures prove little");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_trace_over_edits_goes_on_where_it_was() {
                 quest: Sym::new(&quest),
                 until: case.until,
             };
-            let traces = traced(&case, watch);
+            let traces = traced(&case, &plain, watch);
             for (_, told) in &traces.told {
                 if let Traced::Changed(change) = told {
                     adds_up(&case, change).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
