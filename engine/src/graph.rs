@@ -172,6 +172,36 @@ impl WorkerOutputs {
         self.gather("refusals", refusals, &self.refusals);
     }
 
+    /// Hands over what else the graph says, a tick at a time and in their order, before a tick counts as finished.
+    pub fn aside<D: Clone + 'static>(
+        &self,
+        name: &str,
+        stream: StreamVec<'_, Tick, D>,
+        mut told: impl FnMut(Tick, Vec<D>) + 'static,
+    ) {
+        let reached = Rc::new(Cell::new(0));
+        self.frontiers.borrow_mut().push(Rc::clone(&reached));
+        let mut waiting: BTreeMap<Tick, Vec<D>> = BTreeMap::new();
+        let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
+        let mut input = builder.new_input(stream, Pipeline);
+        builder.build(move |_| {
+            move |frontiers| {
+                input.for_each(|capability, data| {
+                    let tick = *capability.least().expect("a message has a time");
+                    waiting.entry(tick).or_default().append(data);
+                });
+                let end = frontiers[0].frontier().first().copied();
+                while let Some(first) = waiting.first_entry()
+                    && end.is_none_or(|end| *first.key() < end)
+                {
+                    let (tick, data) = first.remove_entry();
+                    told(tick, data);
+                }
+                reached.set(end.unwrap_or(Tick::MAX));
+            }
+        });
+    }
+
     fn gather<D: Clone + 'static>(
         &self,
         name: &str,

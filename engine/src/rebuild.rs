@@ -2,12 +2,14 @@
 //! while a realm is using it; and goes on from there in memory, to see what would come of something.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
+use crate::collector::Recorder;
 use crate::dedupe::Dedupe;
 use crate::disk::Folder;
 use crate::journal::{JournalReader, last_known};
@@ -15,7 +17,9 @@ use crate::positions::Positions;
 use crate::privacy::Privacy;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, RunningRealm, start};
 use crate::sequencer::Before;
-use crate::snapshot::{BaseState, Snapshot, ToSnapshots, newest_through};
+use crate::snapshot::{
+    BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through,
+};
 use crate::view_store::ViewStore;
 use crate::worlds::{Graphs, Worlds};
 
@@ -52,7 +56,7 @@ pub struct Rebuilt {
 /// # Errors
 /// When the folder holds nothing, no longer holds that tick, or is damaged.
 pub async fn rebuild(config: &RebuildConfig, graphs: impl Into<Graphs>) -> Result<Rebuilt, OpenError> {
-    let (running, rebuilt) = taken_back(config, &graphs.into(), false).await?;
+    let (running, rebuilt) = taken_back(config, &graphs.into(), Goes::to_the_end(false)).await?;
     running.close().await?;
     Ok(rebuilt)
 }
@@ -73,14 +77,81 @@ pub async fn fork(
     config: &RebuildConfig,
     graphs: impl Into<Graphs>,
 ) -> Result<(RunningRealm, Rebuilt), OpenError> {
-    taken_back(config, &graphs.into(), true).await
+    taken_back(config, &graphs.into(), Goes::to_the_end(true)).await
+}
+
+/// Rebuilds a tick as [`rebuild`] does, but from a snapshot that is before `since_ms` if one is kept, or else from the
+/// oldest, so that what happened from then on happens again. `recorder` is shown every change on the way; where a
+/// snapshot is loaded, and where another world begins to rule, that is every row.
+///
+/// # Errors
+/// As [`rebuild`].
+pub async fn retrace(
+    config: &RebuildConfig,
+    since_ms: i64,
+    graphs: impl Into<Graphs>,
+    recorder: Option<Recorder>,
+) -> Result<Rebuilt, OpenError> {
+    let begin = Begin::Before(since_ms);
+    let (running, rebuilt) = taken_back(config, &graphs.into(), Goes { on: false, begin, recorder }).await?;
+    running.close().await?;
+    Ok(rebuilt)
+}
+
+/// The tick that would be rebuilt, and the length of ticks.
+///
+/// # Errors
+/// When the folder holds nothing, or is damaged.
+pub fn tick_of(config: &RebuildConfig) -> Result<(Tick, TickLength), OpenError> {
+    let folder = Folder::from(&config.folder);
+    let (journal, snapshots) = (folder.join("journal"), folder.join("snapshots"));
+    let nothing = || OpenError::Nothing(config.folder.clone());
+    let length = Worlds::read(folder)?.tick_length().ok_or_else(nothing)?;
+    let asked = config.until_ms.map_or(Tick::MAX, |ms| length.tick_at(ms));
+    let newest = newest_tick_through(snapshots, asked);
+    let last = last_known(&journal)?.max(newest).ok_or_else(nothing)?;
+    Ok((last.min(asked), length))
+}
+
+/// From which snapshot a tick is rebuilt.
+#[derive(Clone, Copy)]
+enum Begin {
+    Newest,
+    /// One before this moment, or else the oldest.
+    Before(i64),
+}
+
+/// How a tick is rebuilt.
+struct Goes {
+    /// Goes on by hand from there.
+    on: bool,
+    begin: Begin,
+    recorder: Option<Recorder>,
+}
+
+impl Goes {
+    fn to_the_end(on: bool) -> Goes {
+        Goes { on, begin: Begin::Newest, recorder: None }
+    }
+}
+
+impl Begin {
+    /// The snapshot to begin with; `None`: the beginning of the journal.
+    fn snapshot(self, folder: &Folder, journal: &Folder, last: Tick, length: TickLength) -> Option<Snapshot> {
+        let Begin::Before(ms) = self else { return newest_through(folder.clone(), last) };
+        let before = length.tick_at(ms).saturating_sub(1).min(last);
+        newest_through(folder.clone(), before).or_else(|| {
+            let whole = JournalReader::look(journal.clone(), None, last).is_ok();
+            if whole { None } else { oldest_through(folder.clone(), last) }
+        })
+    }
 }
 
 /// A realm that has taken back what the folder holds, and goes on by hand if it is to.
 async fn taken_back(
     config: &RebuildConfig,
     graphs: &Graphs,
-    goes_on: bool,
+    goes: Goes,
 ) -> Result<(RunningRealm, Rebuilt), OpenError> {
     let folder = Folder::from(&config.folder);
     let (journal, snapshots) = (folder.join("journal"), folder.join("snapshots"));
@@ -88,9 +159,11 @@ async fn taken_back(
     let nothing = || OpenError::Nothing(config.folder.clone());
     let length = worlds.tick_length().ok_or_else(nothing)?;
     let asked = config.until_ms.map_or(Tick::MAX, |ms| length.tick_at(ms));
-    let mut snapshot = newest_through(snapshots, asked);
+    let mut snapshot = goes.begin.snapshot(&snapshots, &journal, asked, length);
     let first = snapshot.as_ref().map(|snapshot| snapshot.tick);
     let until = last_known(&journal)?.max(first).ok_or_else(nothing)?.min(asked);
+    let goes_on = goes.on;
+    let recorder = goes.recorder.map(|recorder| Arc::new(Mutex::new(recorder)));
     loop {
         let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
         // The state at a snapshot's own tick is what the world of that tick made of it.
@@ -105,6 +178,7 @@ async fn taken_back(
             privacy: config.privacy.clone(),
             // Nobody follows; what is read is the end.
             held_changes: 0,
+            recorder: recorder.as_ref().map(shared),
             ..RealmConfig::in_memory(config.name, Arc::clone(&world))
         };
         if last {
@@ -114,6 +188,15 @@ async fn taken_back(
         }
         snapshot = Some(era(realm, before, reader, to, graphs).await?);
     }
+}
+
+/// A recorder for each of the realms that are run one after the other.
+fn shared(recorder: &Arc<Mutex<Recorder>>) -> Recorder {
+    let recorder = Arc::clone(recorder);
+    Box::new(move |tick, changes| {
+        let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        (*recorder)(tick, changes);
+    })
 }
 
 /// Runs to the end of a world's time, and returns the base state that comes of it.

@@ -41,6 +41,7 @@ use crate::messages::{
 };
 use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
+use crate::quests::traced::{Traced, Watch};
 use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
@@ -73,6 +74,8 @@ pub struct Outputs<'scope> {
     pub sql_views: Installer,
     /// Refused inputs.
     pub refused: StreamVec<'scope, Tick, Refused>,
+    /// What is traced, if anything is.
+    pub traced: Option<StreamVec<'scope, Tick, Traced>>,
 }
 
 /// What acts in the next tick.
@@ -90,6 +93,16 @@ type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
 
 /// Builds the graph of a realm in a scope. Every worker builds the same.
 pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) -> Outputs<'scope> {
+    build_watching(realm, world, inputs, None)
+}
+
+/// Builds the graph of a realm in which one quest of one holder is traced, if it is.
+pub fn build_watching<'scope>(
+    realm: Sym,
+    world: &Arc<WorldDef>,
+    inputs: Inputs<'scope>,
+    watch: Option<Watch>,
+) -> Outputs<'scope> {
     let Inputs { events, commands, loads, keeps_base } = inputs;
     let scope = events.scope();
     let (index, peers) = (scope.index(), scope.peers());
@@ -218,7 +231,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
     });
 
     let told_views = told_views(&clock_now, &defined, peers);
-    let shared = Shared { realm, world, loads: &loads, peers, index };
+    let shared = Shared { realm, world, loads: &loads, peers, index, watch };
     let known = Known {
         clock: clock_now,
         weather: weather_now,
@@ -258,7 +271,14 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         Conclusion::Effect(effect) => Some(Concluded::Effect(effect)),
         Conclusion::Stands(now) => Some(Concluded::Stands(now)),
         Conclusion::Spread(spread) => Some(Concluded::Spread(spread)),
-        Conclusion::Refused(_) => None,
+        Conclusion::Refused(_) | Conclusion::Traced(_) => None,
+    });
+    // A stream that goes another way would be copied.
+    let traced = watch.map(|_| {
+        conclusions.clone().flat_map(|conclusion| match conclusion {
+            Conclusion::Traced(traced) => Some(*traced),
+            _ => None,
+        })
     });
     let rows = differential_dataflow::collection::concatenate(
         scope,
@@ -291,6 +311,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
         rows: tapped.rows.concat(rules.rows),
         catalog: tapped.catalog,
         sql_views: tapped.installer,
+        traced,
         base: scope.concatenate([
             definitions.base,
             clock.base,
@@ -326,7 +347,7 @@ pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) 
             }),
             conclusions.flat_map(|conclusion| match conclusion {
                 Conclusion::Refused(refused) => Some(refused),
-                Conclusion::Effect(_) | Conclusion::Stands(_) | Conclusion::Spread(_) => None,
+                _ => None,
             }),
             npcs.out,
             rules.out.flat_map(|out| match out {
@@ -395,6 +416,7 @@ struct Shared<'a, 'scope> {
     loads: &'a Loads<'scope>,
     index: usize,
     peers: usize,
+    watch: Option<Watch>,
 }
 
 impl<'scope> Shared<'_, 'scope> {
@@ -460,7 +482,8 @@ impl<'scope> Shared<'_, 'scope> {
             concluded,
             answers,
         ];
-        self.loads.operate(inputs, PlayersMachine::new(Arc::clone(self.world), realm))
+        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watch);
+        self.loads.operate(inputs, machine)
     }
 
     fn groups(
@@ -513,7 +536,8 @@ impl<'scope> Shared<'_, 'scope> {
             broadcast(stands, peers, GroupsIn::Stands),
             answers,
         ];
-        self.loads.operate(inputs, GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers))
+        let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
+        self.loads.operate(inputs, machine.watching(self.watch))
     }
 
     fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, Refused> {

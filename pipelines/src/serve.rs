@@ -36,6 +36,7 @@ use worldflow_sources::tokens::{Claims, Role, Tokens};
 use crate::advance::advance_router;
 use crate::connections::{ConnectionLimits, serve};
 use crate::edits::{Editable, Editing, Watching, edit_router, watch};
+use crate::explain::{Explained, explain_router};
 use crate::keys::Keys;
 use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
@@ -171,7 +172,11 @@ impl Serving {
         edges.record_in(audit.clone());
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
         let editings = editable.iter().map(|realm| realm.editing.clone()).collect();
-        let edits = edit_router(editable, edges.tokens().clone(), audit.clone());
+        let explained = editable
+            .iter()
+            .map(|realm| Explained { realm: realm.editing.realm().clone(), folder: realm.folder.clone() });
+        let explain = explain_router(explained.collect(), edges.tokens().clone());
+        let edits = edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain);
         let manual = config.manual.then_some(&audit);
         let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);
         let (stop, stopping) = watch::channel(false);

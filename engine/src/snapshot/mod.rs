@@ -160,8 +160,24 @@ pub fn newest(folder: impl Into<Folder>) -> Option<Snapshot> {
 #[must_use]
 pub fn newest_through(folder: impl Into<Folder>, last: Tick) -> Option<Snapshot> {
     let folder = &folder.into();
-    let listed = list(folder).into_iter().filter(|listed| listed.tick <= last);
-    listed.into_iter().find_map(|listed| match manifest::read(folder, &listed) {
+    first_whole(folder, list(folder).into_iter().filter(|listed| listed.tick <= last))
+}
+
+/// The tick of the newest snapshot that is not after `last`, whole or not.
+#[must_use]
+pub fn newest_tick_through(folder: impl Into<Folder>, last: Tick) -> Option<Tick> {
+    list(&folder.into()).into_iter().map(|listed| listed.tick).find(|tick| *tick <= last)
+}
+
+/// Reads the oldest whole snapshot, if there is one of a tick that is not after `last`.
+#[must_use]
+pub fn oldest_through(folder: impl Into<Folder>, last: Tick) -> Option<Snapshot> {
+    let folder = &folder.into();
+    first_whole(folder, list(folder).into_iter().rev().filter(|listed| listed.tick <= last))
+}
+
+fn first_whole(folder: &Folder, mut listed: impl Iterator<Item = manifest::Listed>) -> Option<Snapshot> {
+    listed.find_map(|listed| match manifest::read(folder, &listed) {
         Ok(snapshot) => Some(snapshot),
         Err(why) => {
             warn!(manifest = %listed.path.display(), why, "a snapshot is not usable; trying the one before");

@@ -153,6 +153,25 @@ impl Comparison {
         rows
     }
 
+    /// What both sides come to.
+    pub(super) fn sides(
+        &self,
+        plan: &Plan,
+        context: &Context,
+        actor: &Actor<'_>,
+    ) -> (Option<Value>, Option<Value>) {
+        let side = |operand: &Operand| {
+            operand.find(plan, context, actor).map(|found| match found {
+                Found::Value(value) => value.clone(),
+                Found::Number(millionths) => {
+                    let most = if millionths < 0 { i64::MIN } else { i64::MAX };
+                    Value::Dec(i64::try_from(millionths).unwrap_or(most))
+                }
+            })
+        };
+        (side(&self.left), side(&self.right))
+    }
+
     pub(super) fn holds(&self, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
         let found = |operand| Operand::find(operand, plan, context, actor);
         let (Some(left), Some(right)) = (found(&self.left), found(&self.right)) else { return false };

@@ -4,6 +4,7 @@
 //! and nothing it lacks is an error: a missing operand is a default or does not hold.
 
 use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
+use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Sym, Value};
 
 use super::comparison::Comparison;
@@ -186,8 +187,22 @@ impl Cond {
 }
 
 fn holds_quest(ix: Ix, states: &[QuestState], plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
-    let Some(quest) = plan.get(ix) else { return false };
-    let Some(holder) = actor.holder_of(quest.scope, context.realm) else { return false };
+    let Some((_, state, completions)) = stands(ix, plan, context, actor) else { return false };
+    states.iter().any(|wanted| match wanted {
+        QuestState::Done => completions > 0,
+        other => *other == state,
+    })
+}
+
+/// Who of an actor's holders would hold a quest, and where they stand with it.
+pub(super) fn stands(
+    ix: Ix,
+    plan: &Plan,
+    context: &Context,
+    actor: &Actor<'_>,
+) -> Option<(Holder, QuestState, u32)> {
+    let quest = plan.get(ix)?;
+    let holder = actor.holder_of(quest.scope, context.realm)?;
     let seen = |ix: Ix| actor.seen(holder, ix, context);
     let (state, completions) = seen(ix).unwrap_or_else(|| {
         let taken = |other: &Ix| {
@@ -197,10 +212,7 @@ fn holds_quest(ix: Ix, states: &[QuestState], plan: &Plan, context: &Context, ac
         let hidden = quest.is_gated() || plan.rivals(quest.exclusive).iter().any(taken);
         (if hidden { QuestState::Hidden } else { QuestState::Available }, 0)
     });
-    states.iter().any(|wanted| match wanted {
-        QuestState::Done => completions > 0,
-        other => *other == state,
-    })
+    Some((holder, state, completions))
 }
 
 /// A compiled comparison: all must hold.

@@ -20,6 +20,7 @@ use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
 use super::seen::Whose;
+use super::trace::Trace;
 use crate::machine::Output;
 use crate::messages::{
     ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ViewNow, ZoneWeather,
@@ -79,6 +80,8 @@ pub(super) struct Core {
     /// Holders of whom everything is tested in the next tick.
     pub(super) again: Vec<At>,
     pub(super) ledger: Ledger,
+    /// One quest of one holder is traced, in a copy of a realm.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) out: Output<Conclusion>,
     /// Which holders are known without being named: regions and the realm, where they belong here.
     standing: Vec<Holder>,
@@ -116,6 +119,7 @@ impl Core {
             seed: world.seed,
             again: Vec::new(),
             ledger: Ledger::new(world),
+            trace: None,
             out: Output::default(),
             standing,
         }
@@ -361,6 +365,7 @@ impl Core {
             .chain(self.edge)
             .chain(self.dates)
             .chain(self.ledger.alarm())
+            .chain(self.trace.as_ref().and_then(|trace| trace.alarm(self.context.now)))
             .min()
     }
 }

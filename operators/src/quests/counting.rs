@@ -98,7 +98,12 @@ impl Core {
         for hit in hits.iter().filter(|hit| !adds(hit)) {
             self.carry_out(*hit);
         }
-        for hit in self.that_count(at, ix, hits.iter().filter(adds)) {
+        let before = self.trace.is_some().then(|| self.done_of(at, ix));
+        let counts = self.that_count(at, ix, hits.iter().filter(adds));
+        if let Some(before) = before {
+            self.trace_left_out(hits, &before, &counts);
+        }
+        for hit in counts {
             self.carry_out(hit);
         }
         self.settle(at, ix, player);
@@ -115,7 +120,7 @@ impl Core {
         let Some(open) = self.holders[at as usize].instance(ix) else { return SmallVec::new() };
         let stage = &quest.stages[usize::from(open.stage)];
         // What the event itself gets done is not done before it.
-        let before: SmallVec<[bool; 8]> = open.counters.iter().map(|counter| counter.done).collect();
+        let before = done(open);
         let follows = |hit: &&Counted| {
             let Some(place) = place_of(hit) else { return false };
             let objective = &stage.objectives[place];
@@ -150,7 +155,22 @@ impl Core {
         self.settle(hit.at, hit.ix, hit.player);
     }
 
+    /// Which objectives of the open stage are done.
+    fn done_of(&self, at: At, ix: Ix) -> SmallVec<[bool; 8]> {
+        self.holders[at as usize].instance(ix).map(done).unwrap_or_default()
+    }
+
     fn carry_out(&mut self, hit: Counted) {
+        if let Some(trace) = &mut self.trace {
+            trace.added = None;
+        }
+        self.do_carry_out(hit);
+        if self.trace.is_some() {
+            self.trace_hit(hit);
+        }
+    }
+
+    fn do_carry_out(&mut self, hit: Counted) {
         let Counted { at, ix, used, player, gain, .. } = hit;
         match used {
             Use::Fail => {
@@ -196,7 +216,7 @@ impl Core {
     }
 
     fn add_to(&mut self, at: At, ix: Ix, place: usize, player: Sym, gain: Gain) {
-        let Core { plan, holders, context, .. } = self;
+        let Core { plan, holders, context, trace, .. } = self;
         let Some(quest) = plan.get(ix) else { return };
         let holder = &mut holders[at as usize];
         let together = holder.holder.scope != Scope::Player;
@@ -210,6 +230,9 @@ impl Core {
         let was = open.counters[place].count;
         let adding = Adding { plan, context, objective, place, key: (stage.name, objective.name, player) };
         let added = adding.add(open, gain);
+        if let Some(trace) = trace {
+            trace.added = Some(added);
+        }
         let counter = &mut open.counters[place];
         if added == 0 && counter.count == was {
             return;
@@ -279,8 +302,13 @@ fn place_of(hit: &Counted) -> Option<usize> {
     }
 }
 
+/// Which objectives are done.
+fn done(open: &Instance) -> SmallVec<[bool; 8]> {
+    open.counters.iter().map(|counter| counter.done).collect()
+}
+
 /// Whether it comes too late after what it should come after.
-fn is_late(objective: &ObjectivePlan, place: usize, open: &Instance, context: &Context) -> bool {
+pub(super) fn is_late(objective: &ObjectivePlan, place: usize, open: &Instance, context: &Context) -> bool {
     let follows = open.counters[place].follows(objective, &open.counters, context);
     objective.after.is_some()
         && objective.within.is_some()

@@ -19,6 +19,9 @@ use crate::messages::QuestEdit;
 impl Core {
     /// Takes an edit and carries the holders of the quest over.
     pub(super) fn define(&mut self, edit: &QuestEdit) {
+        if let Some(trace) = &mut self.trace {
+            trace.edit(edit);
+        }
         let QuestEdit { quest, def, from } = edit;
         // Without a stage there is nothing to hold; the check of a world says so.
         let def = def.as_deref().filter(|def| !def.stages.is_empty());

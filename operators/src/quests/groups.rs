@@ -17,6 +17,8 @@ use super::core::Core;
 use super::counting::{Counted, Now};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, HitOn, Verb};
 use super::sharing::{Member, Rosters, Together};
+use super::trace::Trace;
+use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
 use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestNow, ViewNow, ZoneWeather};
 
@@ -75,6 +77,13 @@ impl GroupsMachine {
         GroupsMachine { core, rosters: Rosters::default(), pieces: Vec::new() }
     }
 
+    /// The same, tracing a quest of one holder.
+    #[must_use]
+    pub fn watching(mut self, watch: Option<Watch>) -> GroupsMachine {
+        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch)));
+        self
+    }
+
     /// Phase 6: contributions in the order of their events.
     fn count(&mut self, mut contributions: Vec<Contribution>) {
         contributions.sort_by(|a, b| a.order.cmp_order(&b.order));
@@ -102,7 +111,12 @@ impl GroupsMachine {
                 if self.core.may_count(at, ix, used, || within) != Now::Never {
                     let (player, gain) = (contribution.player, hit.gain);
                     counted.push(Counted { at, ix, used, event, player, gain });
+                } else if self.core.trace.is_some() {
+                    self.core.trace_closed(at, ix, used, within, &contribution.order);
                 }
+            }
+            if let Some(trace) = &mut self.core.trace {
+                trace.number([(event, contribution.order.clone())]);
             }
             for hits in counted.chunk_by(|a, b| a.ix == b.ix) {
                 self.core.count_event(hits);
@@ -175,6 +189,8 @@ impl Machine for GroupsMachine {
         self.core.context.now = tick;
         drop(tell(&mut self.core, &mut self.rosters, inputs));
         self.rosters.kept = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.core.trace(|| By::Kept);
+        self.core.trace_end(|scope| scope != Scope::Player);
         self.core.drain(output, |conclusion| conclusion);
     }
 
@@ -183,10 +199,13 @@ impl Machine for GroupsMachine {
         self.core.begin(tick);
         let Sorted { contributions, asked, answers, together } =
             tell(&mut self.core, &mut self.rosters, inputs);
+        self.core.trace(|| By::Edit);
         self.core.let_go();
         self.core.answer(answers);
         self.core.open_phase();
+        self.core.trace(|| By::Time);
         self.core.asked(&asked, &BEFORE_EVENTS);
+        self.core.trace(|| By::Opened);
         self.count(contributions);
         self.core.complete_phase();
         self.core.asked(&asked, &[Verb::TurnIn]);
@@ -194,6 +213,7 @@ impl Machine for GroupsMachine {
         self.core.asked(&asked, &[Verb::Abandon]);
         self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
+        self.core.trace_end(|scope| scope != Scope::Player);
         self.rosters.spread(together, &mut self.core);
         self.core.drain(output, |conclusion| conclusion);
     }

@@ -23,6 +23,15 @@ pub(super) struct Matcher {
     plain: bool,
 }
 
+/// Why an event is not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refuses {
+    Target,
+    Region,
+    Attribute(Sym),
+    Gate,
+}
+
 impl Matcher {
     /// Compiles a pattern.
     pub(super) fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
@@ -54,6 +63,32 @@ impl Matcher {
     #[inline]
     pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
         self.plain || self.accepts_details(event, plan, context, actor)
+    }
+
+    /// Whether it is of this kind of events.
+    pub(super) fn is_of(&self, kind: Sym) -> bool {
+        self.kind == kind
+    }
+
+    /// Why an event of its kind is not accepted; `None` when it is.
+    pub(super) fn refuses(
+        &self,
+        event: &Event,
+        plan: &Plan,
+        context: &Context,
+        actor: &Actor<'_>,
+    ) -> Option<Refuses> {
+        if !self.fits(event.kind, event.target, plan.tags_of(event.target)) {
+            return Some(Refuses::Target);
+        }
+        if self.regions.as_ref().is_some_and(|names| !names.contains(&actor.region)) {
+            return Some(Refuses::Region);
+        }
+        let fails = |(name, test): &&(Sym, Test)| !test.holds(event.attribute(*name));
+        if let Some((name, _)) = self.attributes.iter().find(fails) {
+            return Some(Refuses::Attribute(*name));
+        }
+        self.when.as_ref().is_some_and(|when| !when.holds(plan, context, actor)).then_some(Refuses::Gate)
     }
 
     fn accepts_details(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {

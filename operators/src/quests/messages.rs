@@ -6,6 +6,7 @@ use worldflow_schemas::input::{Holder, Scope, WriteOrder};
 use worldflow_schemas::{ArcStr, Event, Sym};
 
 use super::sharing::Spread;
+use super::traced::Traced;
 use crate::messages::{FactEffect, QuestNow, Refused};
 
 /// An event that counts for a group: matched as of its tick by the player's shard.
@@ -106,6 +107,8 @@ pub enum Conclusion {
     Spread(Spread),
     /// An input was refused.
     Refused(Refused),
+    /// What is traced.
+    Traced(Box<Traced>),
 }
 
 /// The order of an event of the game.

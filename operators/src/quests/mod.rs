@@ -26,6 +26,7 @@ mod messages;
 mod moves;
 mod objective;
 mod offers;
+mod picture;
 mod plan;
 mod players;
 mod rewards;
@@ -35,6 +36,8 @@ mod saved;
 mod seen;
 mod sharing;
 mod states;
+mod trace;
+pub mod traced;
 
 pub(crate) use condition::{Cond, Test};
 pub(crate) use context::{Actor, Context};

@@ -396,6 +396,11 @@ impl Plan {
         names.contains(&entity) || tags.iter().any(|tag| names.contains(tag))
     }
 
+    /// The tags of an entity.
+    pub(super) fn tags_of(&self, entity: Sym) -> &[Sym] {
+        self.tags.get(&entity).map_or(&[], Vec::as_slice)
+    }
+
     /// The entities, by hash, that carry one of these tags.
     pub(super) fn carriers(&self, tags: &[Sym]) -> FxHashSet<u128> {
         tags.iter().filter_map(|tag| self.members.get(tag)).flatten().copied().collect()
@@ -409,7 +414,7 @@ impl Plan {
         if self.index.len() >= MOST_LISTS {
             self.index.clear();
         }
-        let tags = self.tags.get(&target).map_or(&[][..], Vec::as_slice);
+        let tags = self.tags_of(target);
         let fits = |matcher: &Matcher| matcher.fits(kind, target, tags);
         let mut found = Candidates::default();
         for (ix, plan) in (0..).zip(&self.quests) {

@@ -24,6 +24,8 @@ use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit,
 use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
 use super::sharing::{Member, Spread, Together, party_of, shared_hits};
+use super::trace::{Comes, Trace};
+use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
@@ -168,6 +170,13 @@ impl PlayersMachine {
         }
     }
 
+    /// The same, tracing a quest of one holder.
+    #[must_use]
+    pub fn watching(mut self, watch: Option<Watch>) -> PlayersMachine {
+        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch)));
+        self
+    }
+
     /// Takes in what is to be known, and edits last: they are carried out with the clock of this
     /// tick. Returns events and answers.
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {
@@ -306,6 +315,9 @@ impl PlayersMachine {
         let mut loose = std::mem::take(&mut self.loose);
         let mut updates: FxHashMap<Holder, Vec<FactEffect>> = FxHashMap::default();
         let mut lived: Vec<(At, u16, i64)> = Vec::new();
+        if self.core.trace.is_some() {
+            self.trace_events(events);
+        }
         for of in events {
             let (kind, target) = (of.event.kind, of.event.target);
             self.core.plan.prepare(kind, target);
@@ -334,6 +346,9 @@ impl PlayersMachine {
         });
         let spread = std::mem::take(&mut self.spread);
         self.core.count_spread(spread);
+        if let Some(trace) = &mut self.core.trace {
+            trace.number(events.iter().map(|of| (of.number, order_of(of.event))));
+        }
         for hit in loose.drain(..) {
             self.core.count(hit);
         }
@@ -348,6 +363,12 @@ impl PlayersMachine {
         }
         self.core.lifetimes_phase();
         self.keep_updates(updates);
+    }
+
+    fn trace_events(&mut self, events: &[Of<'_>]) {
+        for Of { event, at, place, region, .. } in events {
+            self.core.trace_event(event, Comes { at: *at, place: *place, region: *region });
+        }
     }
 
     /// Where everyone stands with the quests that NPCs begin to ask about.
@@ -514,6 +535,8 @@ impl Machine for PlayersMachine {
         self.told.retain(|told| matches!(told, PlayersOut::Member(_)));
         self.asked_anew.clear();
         self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.core.trace(|| By::Kept);
+        self.core.trace_end(|scope| scope == Scope::Player);
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);
     }
@@ -523,11 +546,14 @@ impl Machine for PlayersMachine {
         self.core.begin(tick);
         let (events, answers) = self.tell(inputs);
         let mut asked = Vec::new();
+        self.core.trace(|| By::Edit);
         self.core.let_go();
         self.core.answer(answers);
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();
+        self.core.trace(|| By::Time);
         self.core.asked(&asked, &BEFORE_EVENTS);
+        self.core.trace(|| By::Opened);
         self.match_events(&events);
         self.core.complete_phase();
         self.core.asked(&asked, &[Verb::TurnIn]);
@@ -535,6 +561,7 @@ impl Machine for PlayersMachine {
         self.core.asked(&asked, &[Verb::Abandon]);
         self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
+        self.core.trace_end(|scope| scope == Scope::Player);
         self.tell_asked_anew();
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);

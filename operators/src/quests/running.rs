@@ -184,7 +184,7 @@ impl Counter {
     }
 
     /// What the row of `objective_times` says.
-    fn times(
+    pub(super) fn times(
         &self,
         objective: &ObjectivePlan,
         all: &[Counter],

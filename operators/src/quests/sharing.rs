@@ -185,6 +185,9 @@ impl Core {
                 Use::Objective { objective, .. } => objective,
                 _ => 0,
             });
+            if let Some(trace) = &mut self.trace {
+                trace.number(event.first().map(|spread| (0, spread.order.clone())));
+            }
             self.count_event(&hits);
         }
     }

@@ -9,8 +9,10 @@ mod check;
 mod convert;
 mod demo;
 mod doctor;
+mod explain;
 mod explain_view;
 mod forget;
+mod graph;
 mod keys;
 mod limits;
 mod log;
@@ -49,6 +51,8 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow test my_world        its scenarios: what happens, and what is to come of it
+  worldflow explain --help       why a quest stands where it stands
+  worldflow graph my_world       what leads to what, as a picture
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
@@ -71,11 +75,13 @@ enum Verb {
     Bots(bots::BotsArgs),
     Replay(replay::ReplayArgs),
     Doctor(doctor::DoctorArgs),
+    Explain(explain::ExplainArgs),
     ExplainView(explain_view::ExplainViewArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Convert(convert::ConvertArgs),
     Forget(forget::ForgetArgs),
+    Graph(graph::GraphArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
@@ -94,11 +100,13 @@ impl Verb {
             Verb::Bots(args) => bots::run(args),
             Verb::Replay(args) => replay::run(args),
             Verb::Doctor(args) => doctor::run(&args),
+            Verb::Explain(args) => explain::run(&args),
             Verb::ExplainView(args) => explain_view::run(&args),
             Verb::Backup(args) => backup::run(&args),
             Verb::Restore(args) => restore::run(&args),
             Verb::Convert(args) => convert::run(&args),
             Verb::Forget(args) => forget::run(args),
+            Verb::Graph(args) => graph::run(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),
@@ -117,8 +125,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    // Scenarios open and end many realms, and say themselves how each went.
-    let level = if matches!(cli.verb, Some(Verb::Test(_))) { "warn" } else { "info" };
+    // Scenarios and explanations open and end many realms, and say themselves what came of it.
+    let quiet = matches!(cli.verb, Some(Verb::Test(_) | Verb::Explain(_)));
+    let level = if quiet { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {
         Some(verb) => verb.run(),

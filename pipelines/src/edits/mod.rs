@@ -21,5 +21,6 @@ pub use editing::{Applied, ApplyError, Editing, start_revision};
 pub use files::{Files, FilesError};
 pub use plan::{Plan, PlanError};
 pub use routes::{Editable, edit_router};
+pub(crate) use routes::{MOST_FOLDER_BYTES, size};
 pub use text::text;
 pub use watch::{Watching, watch};

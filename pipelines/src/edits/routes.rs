@@ -31,7 +31,7 @@ const BODY: Duration = Duration::from_secs(60);
 
 /// How long a plan may take, and of how large a data folder it is made.
 const FORESEEING: Duration = Duration::from_secs(120);
-const MOST_FOLDER_BYTES: u64 = 2 << 30;
+pub(crate) const MOST_FOLDER_BYTES: u64 = 2 << 30;
 
 /// The most problems of a world that an answer lists.
 const MOST_PROBLEMS: usize = 50;
@@ -124,7 +124,7 @@ async fn consequences(
 }
 
 /// The bytes of a folder.
-fn size(folder: &Path) -> u64 {
+pub(crate) fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
         Ok(about) if about.is_dir() => size(&entry.path()),

@@ -12,6 +12,7 @@ mod databases;
 mod demo;
 mod documented;
 mod edits;
+mod explain;
 mod grants;
 mod http;
 mod kinesis;

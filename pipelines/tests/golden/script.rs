@@ -219,7 +219,7 @@ fn number<T: std::str::FromStr>(word: &str, line: &str) -> T {
     word.parse().unwrap_or_else(|_| panic!("{line}: `{word}` is not a number"))
 }
 
-fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> {
+pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Option<Input> {
     let at_ms = i64::try_from(tick * 10).expect("ticks of a script are small");
     let id = EventId::Position(place as u64);
     let order = WriteOrder { at_ms, source: "script".into(), id: id.clone() };

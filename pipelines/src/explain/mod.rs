@@ -1,0 +1,349 @@
+//! Why a quest stands where it stands: conditions with what there is now, the very events that counted and those that did
+//! not, and what would finish it.
+//!
+//! `data folder ─rebuilt from a snapshot, one quest of one holder traced→ Explanation`. Nothing is estimated, and nothing of
+//! it touches the realm: the copy is rebuilt in memory, and its own quest machine says what counted.
+
+mod assembled;
+mod collected;
+mod conditions;
+mod finish;
+mod moments;
+mod routes;
+mod stuck;
+mod text;
+mod told;
+mod words;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use worldflow_engine::privacy::Privacy;
+use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild, retrace, tick_of};
+use worldflow_engine::runtime::OpenError;
+use worldflow_engine::view_store::Filter;
+use worldflow_operators::clock::Calendar;
+use worldflow_operators::quests::traced::{Picture, Watch};
+use worldflow_schemas::input::{Holder, Scope};
+use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::{Sym, Tick, catalog};
+
+use crate::graph::{Tracing, traced_graphs};
+use crate::world::did_you_mean;
+use collected::Collected;
+use conditions::Words;
+use moments::Moments;
+
+pub use conditions::test_words;
+pub use routes::{Explained, explain_router};
+pub use stuck::{StuckHolder, StuckOn, StuckStage, StuckTold, stuck, stuck_text};
+pub use text::text;
+pub use told::{
+    At, Before, Deed, Deeds, EventTold, Explanation, Joined, ObjectiveTold, StageTold, Step, Tested,
+};
+pub use words::pattern as pattern_words;
+
+/// How many events are told one by one of each objective, unless it is said otherwise ...
+pub const EVENTS: usize = 10;
+/// ... and the most that can be asked for.
+pub const MOST_EVENTS: usize = 1_000;
+
+/// How far back events are looked for that did not count for a quest that is not open.
+const LOOK_BACK_MS: i64 = 3_600_000;
+
+/// What is to be explained.
+#[derive(Clone, Debug)]
+pub struct Explain {
+    /// The realm.
+    pub realm: Sym,
+    /// Its data folder. It may be in use, and is not touched.
+    pub folder: PathBuf,
+    /// Whose quest.
+    pub who: Who,
+    /// Which.
+    pub quest: Sym,
+    /// The end of which tick; the last that is known without it.
+    pub at: Option<When>,
+    /// How many events are told one by one, at most [`MOST_EVENTS`].
+    pub events: usize,
+}
+
+/// Whose quest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// That of a player, or of what they belong to.
+    Player(Sym),
+    /// That of this holder.
+    Holder(Holder),
+}
+
+impl FromStr for Who {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Who, String> {
+        let wrong = || {
+            let scopes = Scope::ALL.map(Scope::name).join(", ");
+            format!("`{text}` is no holder; write SCOPE:ID, where the scope is one of {scopes}")
+        };
+        let (scope, id) = text.split_once(':').ok_or_else(wrong)?;
+        let scope = Scope::ALL.into_iter().find(|of| of.name() == scope).ok_or_else(wrong)?;
+        let id = Sym::try_new(id).filter(|id| !id.is_none()).ok_or_else(wrong)?;
+        Ok(Who::Holder(Holder { scope, id }))
+    }
+}
+
+/// A moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// UTC milliseconds.
+    Utc(i64),
+    /// A tick.
+    Tick(Tick),
+}
+
+impl When {
+    /// UTC milliseconds.
+    #[must_use]
+    pub fn utc_ms(self, length: TickLength) -> i64 {
+        match self {
+            When::Utc(ms) => ms,
+            When::Tick(tick) => length.utc_ms(tick),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<When, String> {
+        if let Ok(tick) = text.parse() {
+            return Ok(When::Tick(tick));
+        }
+        let at: Result<jiff::Timestamp, _> = text.parse();
+        at.map(|at| When::Utc(at.as_millisecond()))
+            .map_err(|_| format!("`{text}` is no moment; write for example 2026-11-25T12:00:00Z, or a tick"))
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            When::Tick(tick) => write!(f, "{tick}"),
+            When::Utc(ms) => match jiff::Timestamp::from_millisecond(*ms) {
+                Ok(at) => write!(f, "{at}"),
+                Err(_) => write!(f, "{ms}"),
+            },
+        }
+    }
+}
+
+/// It cannot be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// There is no such quest.
+    #[error("there is no quest `{quest}` at {at}\nhint: {hint}")]
+    UnknownQuest {
+        /// The quest.
+        quest: Sym,
+        /// The moment.
+        at: String,
+        /// What it might be.
+        hint: String,
+    },
+    /// The quest is held by holders of another kind.
+    #[error("quest `{quest}` is held by a {scope}, and `{holder}` is a {given}\nhint: name a {scope}")]
+    OtherScope {
+        /// The quest.
+        quest: Sym,
+        /// Who holds it.
+        scope: &'static str,
+        /// Who was asked for.
+        holder: Sym,
+        /// What that is.
+        given: &'static str,
+    },
+    /// The past cannot be rebuilt.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The rebuilt realm did not say where the quest stands.
+    #[error("tick {0} could not be looked at\nhint: a snapshot is damaged; `worldflow doctor` says which")]
+    Unseen(Tick),
+}
+
+/// A copy of the realm that was traced to its end.
+struct Seen {
+    rebuilt: Rebuilt,
+    collected: Collected,
+    picture: Picture,
+}
+
+/// How far back a trace begins.
+#[derive(Clone, Copy)]
+enum From {
+    /// At the newest snapshot: where it stands is all that is wanted.
+    Now,
+    /// At a snapshot before this moment, if there is one.
+    Before(i64),
+    /// As early as anything is kept.
+    First,
+}
+
+/// Explains.
+///
+/// # Errors
+/// When the folder no longer holds that moment, or there is no such quest.
+pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
+    let (config, until, moments) = past(of)?;
+    let trace = Trace { of, config: &config, until, moments };
+    let asked = match of.who {
+        Who::Player(player) => Holder { scope: Scope::Player, id: player },
+        Who::Holder(holder) => holder,
+    };
+    let mut now = trace.run(asked, From::Now).await?;
+    let Some(def) = now.picture.def.clone() else {
+        return Err(trace.unknown(&now.rebuilt));
+    };
+    let mut holder = asked;
+    if def.scope != asked.scope {
+        let Who::Player(player) = of.who else {
+            let (scope, given) = (def.scope.name(), asked.scope.name());
+            return Err(ExplainError::OtherScope { quest: of.quest, scope, holder: asked.id, given });
+        };
+        let Some(found) = holder_of(&now.picture, def.scope, of.realm) else {
+            return Ok(without_holder(of, &trace, &now, def.scope, player));
+        };
+        holder = found;
+        now = trace.run(holder, From::Now).await?;
+    }
+    let seen = trace.back(holder, now).await?;
+    let Some(def) = seen.picture.def.clone() else { return Err(trace.unknown(&seen.rebuilt)) };
+    let calendar = Calendar::compile(&seen.rebuilt.world.clock).ok();
+    let words = Words::at(until, seen.picture.clock.as_ref(), calendar, moments);
+    let parts = assembled::Parts {
+        def: &def,
+        picture: &seen.picture,
+        collected: &seen.collected,
+        words: &words,
+        moments,
+        most: of.events.min(MOST_EVENTS),
+    };
+    let mut told = parts.explanation(of.realm, of.quest, Some(holder));
+    told.looked_from = seen.rebuilt.snapshot.map(|tick| moments.at(tick));
+    Ok(told)
+}
+
+/// The past that is asked about, fixed to one tick: a realm may be writing on.
+fn past(of: &Explain) -> Result<(RebuildConfig, Tick, Moments), ExplainError> {
+    let mut config = RebuildConfig {
+        folder: of.folder.clone(),
+        name: of.realm,
+        workers: 1,
+        until_ms: None,
+        privacy: Privacy::none(),
+    };
+    let (_, length) = tick_of(&config)?;
+    config.until_ms = of.at.map(|at| at.utc_ms(length));
+    let (until, _) = tick_of(&config)?;
+    config.until_ms = Some(length.utc_ms(until));
+    Ok((config, until, Moments { length }))
+}
+
+/// The holder that a player has of a scope, if any.
+fn holder_of(picture: &Picture, scope: Scope, realm: Sym) -> Option<Holder> {
+    let place = picture.place;
+    let id = match scope {
+        Scope::Player => return None,
+        Scope::Party => place.party,
+        Scope::Guild => place.guild,
+        Scope::Account => place.account,
+        Scope::Region => place.region,
+        Scope::Instance => place.instance,
+        Scope::Realm => realm,
+    };
+    (!id.is_none()).then_some(Holder { scope, id })
+}
+
+fn without_holder(of: &Explain, trace: &Trace<'_>, now: &Seen, scope: Scope, player: Sym) -> Explanation {
+    let scope = scope.name();
+    let why = if now.picture.known {
+        format!("{player} has no {scope}, and the quest is held by one")
+    } else {
+        format!("nothing was ever heard of {player}, and the quest is held by a {scope}")
+    };
+    let mut told = assembled::nobody(of.realm, of.quest, trace.moments.at(trace.until), why);
+    told.title = now.picture.def.as_ref().map(|def| def.title.clone()).unwrap_or_default();
+    told.scope = scope.to_owned();
+    told.state = "hidden".to_owned();
+    told
+}
+
+/// What every trace of one question has in common.
+struct Trace<'a> {
+    of: &'a Explain,
+    config: &'a RebuildConfig,
+    until: Tick,
+    moments: Moments,
+}
+
+impl Trace<'_> {
+    async fn run(&self, holder: Holder, from: From) -> Result<Seen, ExplainError> {
+        let watch = Watch { holder, quest: self.of.quest, until: self.until };
+        let most = self.of.events.min(MOST_EVENTS);
+        let collected = Arc::new(Mutex::new(Collected::new(self.moments, most)));
+        let told = Arc::clone(&collected);
+        let tracing = Tracing {
+            watch,
+            told: Arc::new(move |tick, traced| {
+                told.lock().unwrap_or_else(PoisonError::into_inner).take(tick, traced);
+            }),
+        };
+        let graphs = traced_graphs(self.of.realm, tracing);
+        let rebuilt = match from {
+            From::Now => rebuild(self.config, graphs).await?,
+            From::Before(ms) => retrace(self.config, ms, graphs, None).await?,
+            From::First => retrace(self.config, i64::MIN, graphs, None).await?,
+        };
+        // Workers that still hold it have ended.
+        let mut collected = std::mem::replace(
+            &mut *collected.lock().unwrap_or_else(PoisonError::into_inner),
+            Collected::new(self.moments, most),
+        );
+        collected.kept_from(rebuilt.snapshot);
+        let picture = collected.picture.take().ok_or(ExplainError::Unseen(self.until))?;
+        Ok(Seen { rebuilt, collected, picture })
+    }
+
+    /// Looks back as far as is needed for what is there now.
+    async fn back(&self, holder: Holder, now: Seen) -> Result<Seen, ExplainError> {
+        if now.rebuilt.snapshot.is_none() {
+            // It was everything already.
+            return Ok(now);
+        }
+        let end = self.moments.length.utc_ms(self.until);
+        let since = match now.picture.since {
+            0 => end.saturating_sub(LOOK_BACK_MS),
+            since => self.moments.length.utc_ms(since).min(end.saturating_sub(LOOK_BACK_MS)),
+        };
+        let seen = self.run(holder, From::Before(since)).await?;
+        // An older one is there only if this is from before.
+        let from = seen.rebuilt.snapshot.filter(|tick| self.moments.length.utc_ms(*tick) < since);
+        if from.is_some() && seen.collected.began_before() {
+            return self.run(holder, From::First).await;
+        }
+        Ok(seen)
+    }
+
+    fn unknown(&self, rebuilt: &Rebuilt) -> ExplainError {
+        let view = rebuilt.views.read(catalog::QUEST_STATE);
+        let column = catalog::QUEST_STATE.def().column("quest").expect("the catalog has it");
+        let all = Filter::all();
+        let names = view.rows(&all).filter_map(|row| row[column].as_str());
+        let hint = match did_you_mean(self.of.quest.as_str(), names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a quest of the world as it was then".to_owned(),
+        };
+        ExplainError::UnknownQuest { quest: self.of.quest, at: self.moments.at(self.until).at, hint }
+    }
+}

@@ -1,0 +1,378 @@
+//! Reads a world for what leads to what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+use worldflow_schemas::definitions::{
+    Accept, Action, Amount, Condition, Effect, EmitDef, FactDef, Given, Pattern, QuestDef, QuestState,
+    Repeat, RuleDef, Test, Trigger, WorldDef,
+};
+
+use super::{Edge, Kind, Leads, Node, Relations};
+use crate::explain::{pattern_words, test_words};
+use crate::world::{Folder, LoadedWorld};
+
+/// The relations of a world whose files these are.
+#[must_use]
+pub fn relations(world: &LoadedWorld, folder: &Folder) -> Relations {
+    let mut collected = Collected {
+        world: &world.world,
+        nodes: BTreeMap::new(),
+        edges: BTreeSet::new(),
+        quests: &world.quests,
+    };
+    let mut files: Vec<String> = Vec::new();
+    let mut file_of: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    for (kind, id, file) in written(folder) {
+        let place = files.iter().position(|other| *other == file).unwrap_or_else(|| {
+            files.push(file.clone());
+            files.len() - 1
+        });
+        file_of.entry((kind, id)).or_insert(place);
+    }
+    for (id, quest) in &world.quests {
+        collected.quest(id, quest);
+    }
+    for (id, rule) in &world.rules {
+        collected.rule(id, rule);
+    }
+    for (id, fact) in &world.world.facts {
+        collected.fact(id, fact);
+    }
+    collected.finished(world.world.name.clone(), files, &file_of)
+}
+
+/// The ids that files of quests and rules have at their top, with their files.
+fn written(folder: &Folder) -> Vec<(Kind, String, String)> {
+    let mut written = Vec::new();
+    for (path, bytes) in &folder.files {
+        let kind = match path.split(['/', '.']).next() {
+            Some("quests") => Kind::Quest,
+            Some("rules") => Kind::Rule,
+            _ => continue,
+        };
+        let text = String::from_utf8_lossy(bytes);
+        // What cannot be read has been refused; what is made of a template stands in no file.
+        let Ok(map) = serde_saphyr::from_str::<BTreeMap<String, Json>>(&text) else { continue };
+        written.extend(map.into_keys().map(|id| (kind, id, path.clone())));
+    }
+    written
+}
+
+type Key = (Kind, String);
+
+struct Collected<'w> {
+    world: &'w WorldDef,
+    quests: &'w BTreeMap<String, std::sync::Arc<QuestDef>>,
+    nodes: BTreeMap<Key, Node>,
+    edges: BTreeSet<(Key, Key, Leads, String)>,
+}
+
+/// What a condition names, and how.
+#[derive(Default)]
+struct Named {
+    quests: Vec<(String, String)>,
+    facts: Vec<(String, String)>,
+}
+
+impl Named {
+    fn read(&mut self, def: &Condition, not: bool) {
+        let label = |text: String| match text.strip_prefix("== ").filter(|_| not) {
+            Some(value) => format!("not {value}"),
+            None if not => format!("not {text}"),
+            None => text,
+        };
+        for (quest, states) in &def.quests {
+            let states: Vec<&str> = states.as_slice().iter().map(|state| state.name()).collect();
+            let said = match states.as_slice() {
+                [only] if *only == QuestState::Done.name() && !not => String::new(),
+                many => label(many.join(" or ")),
+            };
+            self.quests.push((quest.clone(), said));
+        }
+        for (fact, test) in &def.facts {
+            self.facts.push((fact.clone(), label(test_words(test))));
+        }
+        if let Some(compare) = &def.compare {
+            let mut both = |fact: &str| self.facts.push((fact.to_owned(), String::new()));
+            compare.left.facts(&mut both);
+            compare.right.facts(&mut both);
+        }
+        def.all.iter().chain(&def.any).for_each(|inner| self.read(inner, not));
+        if let Some(inner) = &def.not {
+            self.read(inner, !not);
+        }
+    }
+}
+
+fn key(kind: Kind, id: &str) -> Key {
+    (kind, id.to_owned())
+}
+
+impl Collected<'_> {
+    fn node(&mut self, kind: Kind, id: &str, title: &str, lines: Vec<String>) {
+        let node = Node { kind, id: id.to_owned(), title: title.to_owned(), lines, file: None };
+        self.nodes.insert(key(kind, id), node);
+    }
+
+    fn edge(&mut self, from: Key, to: Key, leads: Leads, label: String) {
+        if from != to {
+            self.edges.insert((from, to, leads, label));
+        }
+    }
+
+    /// Whatever a condition names leads to something.
+    fn named(&mut self, def: &Condition, to: &Key, leads: Leads, word: &str) {
+        let mut named = Named::default();
+        named.read(def, false);
+        let label = |said: String| match (word, said.as_str()) {
+            ("", _) => said,
+            (_, "") => word.to_owned(),
+            _ => format!("{word} {said}"),
+        };
+        for (quest, said) in named.quests {
+            self.edge(key(Kind::Quest, &quest), to.clone(), leads, label(said));
+        }
+        for (fact, said) in named.facts {
+            self.edge(key(Kind::Fact, &fact), to.clone(), leads, label(said));
+        }
+    }
+
+    fn quest(&mut self, id: &str, def: &QuestDef) {
+        let me = key(Kind::Quest, id);
+        self.node(Kind::Quest, id, &def.title, about(def));
+        self.named(&def.requires, &me, Leads::Requires, "");
+        if let Some(fails) = &def.fail_when {
+            self.named(fails, &me, Leads::Gates, "fails when");
+        }
+        for (_, stage) in def.stages.iter() {
+            for (_, objective) in stage.objectives.iter() {
+                for gate in objective.when.iter().chain(&objective.holds) {
+                    self.named(gate, &me, Leads::Gates, "");
+                }
+            }
+        }
+        if let Some(group) = &def.exclusive_group {
+            self.node(Kind::Choice, group, "", Vec::new());
+            self.edge(key(Kind::Choice, group), me.clone(), Leads::Offers, String::new());
+        }
+        for effect in &def.effects {
+            let (fact, label) = match effect {
+                Effect::Set { fact, to, .. } => (fact, format!("= {}", plain(to))),
+                Effect::Add { fact, by, .. } => (fact, signed(&by.to_string())),
+            };
+            self.edge(me.clone(), key(Kind::Fact, fact), Leads::Changes, label);
+        }
+    }
+
+    fn fact(&mut self, id: &str, def: &FactDef) {
+        let lines = def.on.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
+        let scope = def.scope.name();
+        self.node(
+            Kind::Fact,
+            id,
+            &format!("of each {scope}").replace("of each realm", "of the realm"),
+            lines,
+        );
+    }
+
+    fn rule(&mut self, id: &str, def: &RuleDef) {
+        let me = key(Kind::Rule, id);
+        let mut lines = Vec::new();
+        if let Trigger::Every(every) = &def.trigger {
+            lines.push(format!("every {}", every.span));
+        }
+        lines.extend(def.chance.as_ref().map(|chance| format!("chance {chance}")));
+        lines.extend(def.after.as_ref().map(|after| format!("after {after}")));
+        if let Some((view, filter)) = def.trigger.rows() {
+            let word = match &def.trigger {
+                Trigger::Appears(_) => "appears",
+                Trigger::Changes(_) => "changes",
+                Trigger::AppearsOrChanges(_) => "appears or changes",
+                Trigger::Goes(_) => "goes",
+                Trigger::Every(_) => "each",
+            };
+            let (from, label) = self.seen(view, filter, word);
+            self.edge(from, me.clone(), Leads::Triggers, label);
+        }
+        self.named(&def.when, &me, Leads::Gates, "");
+        for action in &def.actions {
+            let (fact, label) = match action {
+                Action::Set { fact, to, .. } => (fact, format!("= {}", given(to))),
+                Action::Add { fact, by, .. } => (fact, added(by)),
+                Action::Clamp { fact, .. } => (fact, "clamped".to_owned()),
+                Action::Emit(emit) => {
+                    lines.extend(self.emitted(&me, emit));
+                    continue;
+                }
+            };
+            self.edge(me.clone(), key(Kind::Fact, fact), Leads::Changes, label);
+        }
+        self.node(Kind::Rule, id, &def.doc, lines);
+    }
+
+    /// Whose rows a rule looks at: those of a fact or a quest, where it names one, or else of a view.
+    fn seen(&mut self, view: &str, filter: &BTreeMap<String, Test>, word: &str) -> (Key, String) {
+        let named = |column: &str| match filter.get(column) {
+            Some(Test::Is(Json::String(id))) => Some(id.clone()),
+            _ => None,
+        };
+        let rest = |but: &str| -> Vec<String> {
+            let rest = filter.iter().filter(|(column, _)| column.as_str() != but);
+            rest.map(|(column, test)| format!("{column} {}", test_words(test))).collect()
+        };
+        let label = |rest: Vec<String>| {
+            let rest = rest.join(", ").replace("value ", "");
+            if rest.is_empty() { word.to_owned() } else { format!("{word}: {rest}") }
+        };
+        if let Some(fact) =
+            named("fact").filter(|fact| view == "facts" && self.world.facts.contains_key(fact))
+        {
+            return (key(Kind::Fact, &fact), label(rest("fact")));
+        }
+        if let Some(quest) = named("quest").filter(|quest| self.quests.contains_key(quest)) {
+            return (key(Kind::Quest, &quest), label(rest("quest")));
+        }
+        self.node(Kind::View, view, "", Vec::new());
+        (key(Kind::View, view), label(rest("")))
+    }
+
+    /// What counts an event that a rule makes happen; a line for the rule where nothing does.
+    fn emitted(&mut self, me: &Key, emit: &EmitDef) -> Option<String> {
+        let target = match &emit.target {
+            Some(Given::Is(Json::String(target))) => Some(target.as_str()),
+            _ => None,
+        };
+        let what = target.map_or(emit.event.clone(), |target| format!("{} {target}", emit.event));
+        if emit.event.starts_with("quest.") {
+            let quest = target.filter(|quest| self.quests.contains_key(*quest))?;
+            self.edge(me.clone(), key(Kind::Quest, quest), Leads::Emits, emit.event.clone());
+            return None;
+        }
+        let quests = self.quests;
+        let counting: Vec<&String> = quests
+            .iter()
+            .filter(|(_, def)| {
+                patterns(def).iter().any(|pattern| self.may_take(pattern, &emit.event, target))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        let facts: Vec<&String> = self
+            .world
+            .facts
+            .iter()
+            .filter(|(_, def)| def.on.iter().any(|on| self.may_take(&on.pattern, &emit.event, target)))
+            .map(|(id, _)| id)
+            .collect();
+        let nobody = counting.is_empty() && facts.is_empty();
+        for quest in counting {
+            self.edge(me.clone(), key(Kind::Quest, quest), Leads::Emits, what.clone());
+        }
+        for fact in facts {
+            self.edge(me.clone(), key(Kind::Fact, fact), Leads::Emits, what.clone());
+        }
+        nobody.then(|| format!("makes {what} happen"))
+    }
+
+    /// Whether a pattern may take an event of a kind, and of a target where that is known.
+    fn may_take(&self, pattern: &Pattern, event: &str, target: Option<&str>) -> bool {
+        let tags = target.and_then(|target| self.world.entities.get(target)).map(|entity| &entity.tags);
+        let of_target = |target: &str, name: &String| {
+            name == target || tags.is_some_and(|tags| tags.iter().any(|tag| tag == name))
+        };
+        pattern.event == event
+            && match (&pattern.target, target) {
+                (Some(names), Some(target)) => names.as_slice().iter().any(|name| of_target(target, name)),
+                _ => true,
+            }
+    }
+
+    fn finished(mut self, world: String, files: Vec<String>, file_of: &BTreeMap<Key, usize>) -> Relations {
+        // A fact that nothing leads to or from, and an end that is not there, are left out.
+        self.edges.retain(|(from, to, ..)| self.nodes.contains_key(from) && self.nodes.contains_key(to));
+        let tied: BTreeSet<&Key> = self.edges.iter().flat_map(|(from, to, ..)| [from, to]).collect();
+        let nodes: Vec<(Key, Node)> = self
+            .nodes
+            .iter()
+            .filter(|(key, _)| tied.contains(key) || matches!(key.0, Kind::Quest | Kind::Rule))
+            .map(|(key, node)| (key.clone(), Node { file: file_of.get(key).copied(), ..node.clone() }))
+            .collect();
+        let place: BTreeMap<&Key, usize> = nodes.iter().enumerate().map(|(at, (key, _))| (key, at)).collect();
+        let mut edges: Vec<Edge> = Vec::new();
+        for (from, to, leads, label) in &self.edges {
+            let (from, to) = (place[from], place[to]);
+            let alike = |edge: &&mut Edge| (edge.from, edge.to, edge.leads) == (from, to, *leads);
+            match edges.last_mut().filter(alike) {
+                // What is said several times over is one line.
+                Some(edge) if edge.label.is_empty() => edge.label.clone_from(label),
+                Some(edge) => edge.label = format!("{}, {label}", edge.label),
+                None => edges.push(Edge { from, to, leads: *leads, label: label.clone() }),
+            }
+        }
+        Relations { world, edges, files, nodes: nodes.into_iter().map(|(_, node)| node).collect() }
+    }
+}
+
+/// The patterns of a quest's objectives.
+fn patterns(def: &QuestDef) -> Vec<Pattern> {
+    let objectives = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+    objectives.filter(|(_, def)| def.holds.is_none()).map(|(_, def)| def.pattern()).collect()
+}
+
+/// What is to be known of a quest at a glance.
+fn about(def: &QuestDef) -> Vec<String> {
+    let mut lines = Vec::new();
+    let scope = def.scope.name();
+    let accept = match def.accept {
+        Accept::Manual => "",
+        Accept::Auto => "by itself",
+        Accept::Offered => "offered",
+    };
+    let scope = if scope == "player" {
+        String::new()
+    } else {
+        format!("held by a {scope}").replace("a realm", "the realm")
+    };
+    let first: Vec<&str> = [scope.as_str(), accept].into_iter().filter(|word| !word.is_empty()).collect();
+    if !first.is_empty() {
+        lines.push(first.join(", "));
+    }
+    let stages: Vec<&str> = def.stages.iter().map(|(id, _)| id).collect();
+    if stages.len() > 1 {
+        lines.push(stages.join(" → "));
+    }
+    lines.extend(def.repeat.as_ref().map(|repeat| match repeat {
+        Repeat::Always {} => "again at once".to_owned(),
+        Repeat::Cooldown(span) => format!("again after {span}"),
+        Repeat::Daily { .. } => "daily".to_owned(),
+        Repeat::Weekly { .. } => "weekly".to_owned(),
+        Repeat::Monthly { .. } => "monthly".to_owned(),
+        Repeat::Calendar(_) => "by the calendar".to_owned(),
+    }));
+    lines.extend(def.deadline.as_ref().map(|span| format!("deadline {span}")));
+    lines.extend(def.pool.as_ref().map(|pool| format!("of pool {pool}")));
+    lines.extend(def.moved_from.as_ref().map(|from| format!("was {from}")));
+    lines
+}
+
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn signed(number: &str) -> String {
+    if number.starts_with('-') { number.to_owned() } else { format!("+{number}") }
+}
+
+fn given(given: &Given) -> String {
+    match given {
+        Given::Column(of) => format!("its {}", of.column),
+        Given::Is(value) => plain(value),
+    }
+}
+
+fn added(by: &Amount) -> String {
+    match by {
+        Amount::Column(of) => format!("+ its {}", of.column),
+        Amount::Is(number) => signed(&number.to_string()),
+    }
+}
