@@ -16,5 +16,6 @@ pub mod scenario;
 pub mod secrets;
 pub mod serve;
 pub mod streams;
+pub mod text;
 pub mod tls;
 pub mod world;

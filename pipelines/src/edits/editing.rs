@@ -14,6 +14,7 @@ use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
 use super::Difference;
+use crate::text::Texts;
 use crate::world::LoadedWorld;
 
 /// The producer of revisions of a running realm.
@@ -119,6 +120,11 @@ impl Editing {
     pub async fn now(&self) -> (u64, LoadedWorld) {
         let world = self.world.lock().await;
         (revision(&self.realm), world.clone())
+    }
+
+    /// The texts that players see now; `None` when the world declares no languages.
+    pub async fn texts(&self) -> Option<Arc<Texts>> {
+        self.world.lock().await.texts.clone()
     }
 
     /// Edits, if `wanted` is the realm's revision. It goes on when the caller does not wait for it.
