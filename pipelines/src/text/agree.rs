@@ -165,14 +165,16 @@ fn check_choices(
     all: &mut Vec<Disagreement>,
 ) {
     let same = given.iter().filter(|other| other.name == argument.name);
-    let source: Vec<&str> = same
-        .filter_map(|other| match &other.kind {
-            Kind::Select(cases) => Some(cases),
-            _ => None,
-        })
-        .flatten()
-        .map(|case| case.when.as_str())
-        .collect();
+    let of_source = same.filter_map(|other| match &other.kind {
+        Kind::Select(cases) => Some(cases),
+        _ => None,
+    });
+    let mut source: Vec<&str> = Vec::new();
+    for case in of_source.flatten() {
+        if !source.contains(&case.when.as_str()) {
+            source.push(&case.when);
+        }
+    }
     if source.is_empty() {
         return;
     }
