@@ -28,7 +28,7 @@ const MOST_BYTES: usize = 200;
 pub struct Applied {
     /// The realm's revision.
     pub revision: u64,
-    /// The tick from which on it is so; `None` when nothing differed.
+    /// The tick from which on it is so; `None` when nothing differed that the graph knows.
     pub tick: Option<Tick>,
     /// How many definitions differed.
     pub edits: usize,
@@ -160,12 +160,15 @@ impl Editing {
         if !difference.fixed.is_empty() {
             return Err(ApplyError::Fixed(difference.fixed));
         }
-        if difference.is_empty() {
-            return Ok(Applied { revision: now, tick: None, edits: 0 });
+        let (edits, count) = (difference.edits(&new), difference.definitions.len());
+        if edits.is_empty() {
+            // Texts alone are none of the graph's business: they are there at once, and no revision.
+            *world = new;
+            return Ok(Applied { revision: now, tick: None, edits: count });
         }
-        let tick = self.publish(difference.edits(&new), author, &new.source_revision, now).await?;
+        let tick = self.publish(edits, author, &new.source_revision, now).await?;
         *world = new;
-        Ok(Applied { revision: now + 1, tick: Some(tick), edits: difference.definitions.len() })
+        Ok(Applied { revision: now + 1, tick: Some(tick), edits: count })
     }
 
     async fn publish(

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::documented::is_like;
 use crate::http::ask;
@@ -19,6 +20,9 @@ use crate::process::{Process, Server};
 
 /// Where the pages say that a server is.
 const ADDRESS: &str = "127.0.0.1:7777";
+
+/// How long a realm may take until it shows what came of the command before.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// A reader at a desk: a folder, and perhaps a server that runs.
 pub(crate) struct Walk {
@@ -134,7 +138,13 @@ impl Walk {
                 Some((_, file)) => self.write(&at, file, &block.text()),
                 None if block.info == "console" => {
                     for Command { command, wanted, at: lines } in commands(&block) {
-                        let said = self.said(&at, &command).await;
+                        let mut said = self.said(&at, &command).await;
+                        // What is asked by HTTP has perhaps not been concluded yet: readers are slower.
+                        let end = Instant::now() + SETTLED;
+                        while command.starts_with("curl ") && !is_like(&said, &wanted) && Instant::now() < end
+                        {
+                            said = self.said(&at, &command).await;
+                        }
                         self.commands += 1;
                         if is_like(&said, &wanted) {
                             continue;
