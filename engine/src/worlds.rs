@@ -146,6 +146,7 @@ pub fn ruling(world: &WorldDef) -> WorldDef {
     let mut ruling = world.clone();
     ruling.workers = 0;
     ruling.journal = JournalDef::default();
+    ruling.text = None;
     ruling.sources.clear();
     ruling.sinks.clear();
     let text = serde_json::to_string(&ruling).expect("a world is plain data with text keys");

@@ -18,5 +18,6 @@ pub mod scenario;
 pub mod secrets;
 pub mod serve;
 pub mod streams;
+pub mod text;
 pub mod tls;
 pub mod world;

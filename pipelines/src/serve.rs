@@ -42,6 +42,7 @@ use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
 use crate::streams::{Reading, StreamSource, streams_of};
+use crate::text::text_router;
 use crate::world::LoadedWorld;
 
 /// A realm to serve.
@@ -171,12 +172,14 @@ impl Serving {
         );
         edges.record_in(audit.clone());
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
-        let editings = editable.iter().map(|realm| realm.editing.clone()).collect();
+        let editings: Vec<Editing> = editable.iter().map(|realm| realm.editing.clone()).collect();
         let explained = editable
             .iter()
             .map(|realm| Explained { realm: realm.editing.realm().clone(), folder: realm.folder.clone() });
         let explain = explain_router(explained.collect(), edges.tokens().clone());
-        let edits = edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain);
+        let texts = text_router(editings.clone(), authorize(edges.tokens().clone()));
+        let edits =
+            edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain).merge(texts);
         let manual = config.manual.then_some(&audit);
         let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);
         let (stop, stopping) = watch::channel(false);

@@ -50,6 +50,9 @@ pub(super) fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
                 plan.realm
             )
         }
+        None if definitions != 0 => {
+            format!("realm {}: revision {revision}, texts alone, at once\n", plan.realm)
+        }
         None => format!("realm {}: revision {revision}; nothing differs\n", plan.realm),
     })
 }

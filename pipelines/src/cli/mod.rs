@@ -27,6 +27,7 @@ mod run;
 pub mod schema;
 mod server;
 mod test;
+mod text;
 mod views;
 mod weather;
 
@@ -87,6 +88,7 @@ enum Verb {
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
+    Text(text::TextArgs),
     New(new::NewArgs),
     Weather(weather::WeatherArgs),
 }
@@ -112,6 +114,7 @@ impl Verb {
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
+            Verb::Text(args) => text::run(&args),
             Verb::New(args) => new::run(&args),
             Verb::Weather(args) => weather::run(&args),
         }

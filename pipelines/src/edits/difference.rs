@@ -11,6 +11,7 @@ use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Ordered, QuestDef};
 use worldflow_schemas::input::DefinitionEdit;
 
+use crate::text::Translation;
 use crate::world::LoadedWorld;
 
 /// What becomes of a definition.
@@ -30,9 +31,9 @@ pub enum Change {
 /// A definition that differs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// `quest`, `climate`, `schedule` or `npc`.
+    /// `quest`, `climate`, `schedule`, `npc` or `text`.
     pub kind: String,
-    /// Its id.
+    /// Its id; of a text, its language.
     pub id: String,
     /// What becomes of it.
     pub change: Change,
@@ -57,6 +58,9 @@ pub struct Difference {
 /// The most places of one definition that are said.
 const MOST_PARTS: usize = 40;
 
+/// The kind of a language's texts.
+const TEXT: &str = "text";
+
 impl Difference {
     /// What differs in `new`.
     #[must_use]
@@ -65,6 +69,7 @@ impl Difference {
         all.extend(plain("climate", &old.climates, &new.climates));
         all.extend(plain("schedule", &old.schedules, &new.schedules));
         all.extend(plain("npc", &old.npcs, &new.npcs));
+        all.extend(plain(TEXT, &texts(old), &texts(new)));
         Difference { definitions: all, fixed: fixed(old, new) }
     }
 
@@ -79,6 +84,10 @@ impl Difference {
     pub fn edits(&self, new: &LoadedWorld) -> Vec<DefinitionEdit> {
         let mut edits = Vec::new();
         for changed in &self.definitions {
+            // Nothing of the graph depends on translations.
+            if changed.kind == TEXT {
+                continue;
+            }
             let ids = changed.from.iter().chain([&changed.id]);
             edits.extend(ids.map(|id| edit(&changed.kind, id, new)));
         }
@@ -101,6 +110,16 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),
     }
+}
+
+/// The texts of each language by key; what definitions say in the world's own language is theirs.
+fn texts(world: &LoadedWorld) -> BTreeMap<String, Arc<BTreeMap<String, Translation>>> {
+    let Some(texts) = &world.texts else { return BTreeMap::new() };
+    let own = texts.sources.iter().filter(|(_, source)| source.place.starts_with("text/"));
+    let own = own.map(|(key, source)| (key.clone(), Translation::of_text(&source.text)));
+    let mut all = texts.translations.clone();
+    all.insert(texts.source.name().to_owned(), own.collect());
+    all.into_iter().map(|(locale, texts)| (locale, Arc::new(texts))).collect()
 }
 
 fn plain<T: Serialize + PartialEq>(

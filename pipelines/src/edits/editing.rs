@@ -14,6 +14,7 @@ use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
 use super::Difference;
+use crate::text::Texts;
 use crate::world::LoadedWorld;
 
 /// The producer of revisions of a running realm.
@@ -27,7 +28,7 @@ const MOST_BYTES: usize = 200;
 pub struct Applied {
     /// The realm's revision.
     pub revision: u64,
-    /// The tick from which on it is so; `None` when nothing differed.
+    /// The tick from which on it is so; `None` when nothing differed that the graph knows.
     pub tick: Option<Tick>,
     /// How many definitions differed.
     pub edits: usize,
@@ -121,6 +122,11 @@ impl Editing {
         (revision(&self.realm), world.clone())
     }
 
+    /// The texts that players see now; `None` when the world declares no languages.
+    pub async fn texts(&self) -> Option<Arc<Texts>> {
+        self.world.lock().await.texts.clone()
+    }
+
     /// Edits, if `wanted` is the realm's revision. It goes on when the caller does not wait for it.
     ///
     /// # Errors
@@ -154,12 +160,15 @@ impl Editing {
         if !difference.fixed.is_empty() {
             return Err(ApplyError::Fixed(difference.fixed));
         }
-        if difference.is_empty() {
-            return Ok(Applied { revision: now, tick: None, edits: 0 });
+        let (edits, count) = (difference.edits(&new), difference.definitions.len());
+        if edits.is_empty() {
+            // Texts alone are none of the graph's business: they are there at once, and no revision.
+            *world = new;
+            return Ok(Applied { revision: now, tick: None, edits: count });
         }
-        let tick = self.publish(difference.edits(&new), author, &new.source_revision, now).await?;
+        let tick = self.publish(edits, author, &new.source_revision, now).await?;
         *world = new;
-        Ok(Applied { revision: now + 1, tick: Some(tick), edits: difference.definitions.len() })
+        Ok(Applied { revision: now + 1, tick: Some(tick), edits: count })
     }
 
     async fn publish(

@@ -53,10 +53,11 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
         let name = editing.realm().name;
         match loaded {
             Ok(Ok(world)) => match editing.apply(world, "watch", None).await {
-                Ok(Applied { tick: None, .. }) if first => {}
+                Ok(Applied { tick: None, edits: 0, .. }) if first => {}
                 Ok(Applied { revision, tick, edits }) => {
                     info!(realm = name.as_str(), revision, edits, "the world has been edited");
-                    let from = tick.map_or("nothing differs".to_owned(), |tick| format!("from tick {tick}"));
+                    let without = if edits == 0 { "nothing differs" } else { "texts alone, at once" };
+                    let from = tick.map_or(without.to_owned(), |tick| format!("from tick {tick}"));
                     told(format!("realm {name}: revision {revision}, {edits} definitions, {from}"));
                 }
                 Err(refused) => {

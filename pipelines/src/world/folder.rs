@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::greenvale;
+use super::texts::TEXT;
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -14,8 +15,8 @@ pub const MAX_FILE_BYTES: u64 = 4 << 20;
 pub const MAX_FILES: usize = 4096;
 
 /// The folders whose YAML files are read besides the YAML files at the top.
-pub(super) const FOLDERS: [&str; 7] =
-    ["climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
+pub(super) const FOLDERS: [&str; 8] =
+    ["climates", "entities", "npcs", "quests", "rules", "schedules", "templates", TEXT];
 
 /// The folder whose SQL files are read.
 pub(super) const VIEWS: &str = "views";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
+    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
 
@@ -32,6 +32,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
         ("tests.schema.json", map_of::<ScenarioDef>("Scenarios of a worldflow world, by id")),
         ("templates.schema.json", map_of::<TemplateDef>("Templates of quests of a worldflow world, by id")),
+        ("text.schema.json", map_of::<TextDef>("Texts of a worldflow world in one language, by key")),
         ("world.schema.json", text("A worldflow world", schema_for!(WorldDef))),
     ]
 }

@@ -16,6 +16,7 @@ mod shape;
 mod spot;
 mod sql_views;
 mod templates;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ use worldflow_schemas::definitions::{
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
+
+use crate::text::Texts;
 
 pub(crate) use collected::read_map;
 use collected::{Collected, Definitions};
@@ -54,6 +57,8 @@ pub struct LoadedWorld {
     pub views: BTreeMap<String, Arc<SqlViewDef>>,
     /// Rules by id.
     pub rules: BTreeMap<String, Arc<RuleDef>>,
+    /// The texts that players see, in every language; `None` when the world declares none.
+    pub texts: Option<Arc<Texts>>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
@@ -156,6 +161,16 @@ pub fn sql_views(folder: &Folder) -> Vec<View> {
     sql_views::planned(folder, tick_ms, &mut problems)
 }
 
+/// The texts of a world folder, and every problem of the folder; `None` when it declares no languages.
+#[must_use]
+pub fn texts(folder: &Folder) -> (Option<Texts>, Problems) {
+    let mut problems = Problems::default();
+    let documents = spot::parse_all(folder, &mut problems);
+    let made = templates::expand(&documents, &mut problems);
+    let definitions = Definitions::collect(&documents, &made, &mut problems);
+    (texts::read(&definitions, &documents, &mut problems), problems)
+}
+
 /// The length of ticks of a world that does not say it.
 const DEFAULT_TICK_MS: u32 = 10;
 
@@ -169,6 +184,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let views = sql_views::planned(folder, tick_ms, &mut problems);
     let incomplete = problems.0.len() > before;
     check::check(&definitions, folder, (&views, incomplete), &mut problems);
+    let texts = texts::read(&definitions, &documents, &mut problems);
     for problem in &mut problems.0 {
         if problem.snippet.is_none() {
             problem.snippet = spot::line_of(folder, problem);
@@ -188,6 +204,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             npcs: shared(definitions.npcs),
             views: sql_views::definitions(views),
             rules: shared(definitions.rules),
+            texts: texts.map(Arc::new),
             path: folder.path.clone(),
             warnings: Problems::default(),
             source_revision: String::new(),

@@ -10,16 +10,22 @@ use crate::process::{DEADLINE, Server};
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
 }
 
 impl Answer {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-/// HTTP/1.0, so that a body is plain bytes and ends with the connection.
 pub(crate) async fn ask(
     server: &Server,
     method: &str,
@@ -28,8 +34,13 @@ pub(crate) async fn ask(
     body: &str,
 ) -> Answer {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    ask_with(server, method, path, &authorization, body).await
+}
+
+/// HTTP/1.0, so that a body is plain bytes and ends with the connection. Each header ends its line.
+pub(crate) async fn ask_with(server: &Server, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n{authorization}\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
         server.address,
         body.len()
     );
@@ -43,7 +54,7 @@ pub(crate) async fn ask(
     let answer = timeout(DEADLINE, answer).await.unwrap_or_else(|_| panic!("no answer to {method} {path}"));
     let (head, body) = answer.split_once("\r\n\r\n").expect("headers end");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, body: body.to_owned() }
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 pub(crate) async fn get(server: &Server, path: &str, token: Option<&str>) -> Answer {

@@ -36,13 +36,25 @@ impl Process {
         Process::start_with(args, &[])
     }
 
+    /// As [`Process::start`], in this folder.
+    pub(crate) fn start_in<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worldflow"));
+        command.current_dir(folder).args(args);
+        Process::spawn(command, &[])
+    }
+
     /// As [`Process::start`], with these variables in its environment.
     pub(crate) fn start_with<'a>(
         args: impl IntoIterator<Item = &'a str>,
         environment: &[(&str, &str)],
     ) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_worldflow"))
-            .args(args)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worldflow"));
+        command.args(args);
+        Process::spawn(command, environment)
+    }
+
+    fn spawn(mut command: Command, environment: &[(&str, &str)]) -> Process {
+        let mut child = command
             .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
             // Keys for a Kinesis server of the tests' own, which does not look at them.
@@ -148,11 +160,25 @@ impl Server {
     /// `worldflow run` on a free port with these arguments.
     pub(crate) fn start<'a>(args: impl IntoIterator<Item = &'a str>, data: &'a Path) -> Server {
         let fixed = ["run", "--port", "0", "--data", path(data)];
-        let mut process = Process::start(fixed.into_iter().chain(args));
+        Server::listening(Process::start(fixed.into_iter().chain(args)))
+    }
+
+    fn listening(mut process: Process) -> Server {
         process.until("Ctrl-C stops it");
         let address = process.printed("worldflow listens on http://").to_owned();
         let tokens = printed_tokens(&process.stdout);
         Server { process, address, tokens }
+    }
+
+    /// `worldflow run` on a free port with these arguments, in this folder.
+    pub(crate) fn run_in(folder: &Path, args: &[&str]) -> Server {
+        let all = ["run", "--port", "0"].into_iter().chain(args.iter().copied());
+        Server::listening(Process::start_in(folder, all))
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> &str {
+        &self.process.stdout
     }
 
     /// Serves with these variables in its environment, and prints no tokens; by `http` or `https`.

@@ -19,6 +19,7 @@ mod rule;
 mod source;
 mod span;
 mod sql_view;
+mod text;
 mod window;
 mod world;
 
@@ -42,6 +43,7 @@ pub use rule::{
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
+pub use text::{NotedText, TextDef, TextLocales};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,

@@ -12,6 +12,7 @@ use super::ordered::Ordered;
 use super::quest::Pattern;
 use super::source::SourceDef;
 use super::span::Span;
+use super::text::TextLocales;
 use super::window::PoolDef;
 use crate::input::Scope;
 
@@ -65,6 +66,9 @@ pub struct WorldDef {
     /// Pools: of the quests that name one, some are offered at a time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolDef>,
+    /// In which languages players read: `text: {source: en, locales: [de, fr]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextLocales>,
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,

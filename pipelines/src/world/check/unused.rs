@@ -28,7 +28,7 @@ impl Checker<'_> {
             {
                 continue;
             }
-            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates and views beside it";
+            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates, text and views beside it";
             self.problems.0.push(Problem {
                 severity: Severity::Warning,
                 file: file.clone(),
