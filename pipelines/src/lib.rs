@@ -15,6 +15,7 @@ pub mod replay;
 pub mod scenario;
 pub mod secrets;
 pub mod serve;
+pub mod simulate;
 pub mod streams;
 pub mod tls;
 pub mod world;

@@ -24,6 +24,7 @@ mod restore;
 mod run;
 pub mod schema;
 mod server;
+mod simulate;
 mod test;
 mod views;
 mod weather;
@@ -49,6 +50,7 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow run my_world         serves a world
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow test my_world        its scenarios: what happens, and what is to come of it
+  worldflow simulate my_world    simulated players for days: which quests they finish, and which nobody can
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
@@ -81,6 +83,7 @@ enum Verb {
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
+    Simulate(simulate::SimulateArgs),
     New(new::NewArgs),
     Weather(weather::WeatherArgs),
 }
@@ -104,6 +107,7 @@ impl Verb {
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
+            Verb::Simulate(args) => simulate::run(&args),
             Verb::New(args) => new::run(&args),
             Verb::Weather(args) => weather::run(&args),
         }
@@ -117,8 +121,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    // Scenarios open and end many realms, and say themselves how each went.
-    let level = if matches!(cli.verb, Some(Verb::Test(_))) { "warn" } else { "info" };
+    // Scenarios and simulations open and end realms of their own, and say themselves how each went.
+    let level = if matches!(cli.verb, Some(Verb::Test(_) | Verb::Simulate(_))) { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {
         Some(verb) => verb.run(),
