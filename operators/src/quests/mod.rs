@@ -28,6 +28,7 @@ mod objective;
 mod offers;
 mod plan;
 mod players;
+mod prerequisites;
 mod rewards;
 mod rows;
 mod running;

@@ -190,9 +190,7 @@ impl PlayersMachine {
             }
         }
         follow |= !edits.is_empty();
-        for edit in &edits {
-            self.core.define(edit);
-        }
+        self.core.define_all(&edits);
         if follow {
             let named = self.npcs_ask.values().flatten().copied();
             self.asked_anew = self.core.plan.follow(named);

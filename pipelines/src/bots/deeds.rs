@@ -33,7 +33,13 @@ impl<'w> Deeds<'w> {
                 named.entry(tag).or_default().push(id);
             }
         }
-        Deeds { world, loaded, named, regions: world.regions.keys().map(String::as_str).collect(), patterns: patterns(loaded) }
+        Deeds {
+            world,
+            loaded,
+            named,
+            regions: world.regions.keys().map(String::as_str).collect(),
+            patterns: patterns(loaded),
+        }
     }
 
     /// A region of the world.

@@ -247,7 +247,9 @@ mod tests {
         assert!(documented[0].ends_with("--dump out"), "{documented:?}");
         let recordings = commands(include_str!("../../../docs/recordings.md"));
         assert!(recordings.len() > 2, "{recordings:?}");
-        for command in documented.iter().chain(&recordings) {
+        let simulated = commands(include_str!("../../../docs/simulate.md"));
+        assert!(simulated.len() > 1, "{simulated:?}");
+        for command in documented.iter().chain(&recordings).chain(&simulated) {
             assert_parses(command);
         }
     }

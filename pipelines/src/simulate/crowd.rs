@@ -293,7 +293,8 @@ impl<'w> Crowd<'w> {
     /// Does what fails a quest.
     fn stumble(&self, player: &mut Player, board: &Board, mail: &mut Mail) -> bool {
         let open = self.open(player, board, QuestState::Active);
-        let failing: Vec<_> = open.iter().filter_map(|(_, quest)| self.quests[*quest].1.fail_on.first()).collect();
+        let failing: Vec<_> =
+            open.iter().filter_map(|(_, quest)| self.quests[*quest].1.fail_on.first()).collect();
         let Some(pattern) = player.dice.pick(&failing) else { return false };
         let event = self.deeds.matching(pattern, &mut player.dice);
         mail.event(event);
@@ -314,9 +315,10 @@ impl<'w> Crowd<'w> {
             let kind = event.get("kind").and_then(Value::as_str).unwrap_or_default();
             player.traits.tastes[self.tastes.of(kind) as usize]
         };
-        let best = deeds.into_iter().map(|event| (liked(&event), event)).reduce(|best, next| {
-            if next.0 > best.0 { next } else { best }
-        });
+        let best = deeds
+            .into_iter()
+            .map(|event| (liked(&event), event))
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
         best.into_iter().for_each(|(_, event)| mail.event(event));
     }
 
@@ -370,7 +372,8 @@ impl<'w> Crowd<'w> {
                 let liked = |quest: usize| -> usize {
                     let stages = self.quests[quest].1.stages.iter();
                     let kinds = stages.flat_map(|(_, stage)| stage.objectives.iter());
-                    let tastes = kinds.map(|(_, of)| player.traits.tastes[self.tastes.of(&of.event) as usize]);
+                    let tastes =
+                        kinds.map(|(_, of)| player.traits.tastes[self.tastes.of(&of.event) as usize]);
                     tastes.max().unwrap_or(1) as usize
                 };
                 let total: usize = choice.iter().map(|(_, quest)| liked(*quest)).sum();
@@ -408,7 +411,11 @@ impl<'w> Crowd<'w> {
             None => !gated,
             Some(QuestState::Available | QuestState::Offered) => true,
             Some(QuestState::Failed | QuestState::Expired | QuestState::Abandoned) => {
-                let actor = if def.scope == Scope::Player { player.place } else { Actor::of(who, player.place.realm) };
+                let actor = if def.scope == Scope::Player {
+                    player.place
+                } else {
+                    Actor::of(who, player.place.realm)
+                };
                 gates.holds(&def.requires, &actor)
             }
             Some(_) => false,

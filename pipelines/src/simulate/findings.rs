@@ -87,7 +87,8 @@ pub(super) fn findings(ended: &Ended<'_>, quests: &[QuestReport]) -> Vec<Finding
     let mut all = Vec::new();
     let (counted, paid) = (ended.tally.counted_twice, ended.tally.paid_twice);
     if counted + paid > 0 {
-        let text = format!("{counted} inputs that were sent again counted again, {paid} grants were there twice");
+        let text =
+            format!("{counted} inputs that were sent again counted again, {paid} grants were there twice");
         let hint = "this is a fault of worldflow: report it with the world and the seed".to_owned();
         all.push(Finding { trouble: Trouble::Twice, quest: String::new(), text, hint });
     }
@@ -123,7 +124,8 @@ impl Finder<'_> {
             return Some(self.never_available());
         }
         if report.began == 0 {
-            let text = format!("it was available to {}, and nobody began it", counted(report.seen, self.holder()));
+            let text =
+                format!("it was available to {}, and nobody began it", counted(report.seen, self.holder()));
             let hint = "simulate more players or days, or a mix that likes it".to_owned();
             return Some(self.found(Trouble::NeverBegun, text, hint));
         }
@@ -133,7 +135,13 @@ impl Finder<'_> {
         let most = self.ended.tally.most_repeated(self.place)?;
         let farmed = most.times >= FARMED_TIMES && most.every_ms < FARMED_MS && !report.paid.is_empty();
         farmed.then(|| {
-            let text = format!("`{}` finished it {} times, once in {}: {}", most.holder.as_str(), most.times, span(most.every_ms), self.pays());
+            let text = format!(
+                "`{}` finished it {} times, once in {}: {}",
+                most.holder.as_str(),
+                most.times,
+                span(most.every_ms),
+                self.pays()
+            );
             let hint = "give it `repeat: {cooldown: ...}` or a daily time, or let it pay less".to_owned();
             self.found(Trouble::Farmed, text, hint)
         })
@@ -147,7 +155,11 @@ impl Finder<'_> {
     fn pays(&self) -> String {
         let items = self.report.paid.iter().map(|paid| format!("{} {}", paid.amount, paid.item));
         let items: Vec<String> = items.collect();
-        if items.is_empty() { "it pays nothing".to_owned() } else { format!("it paid {} in all", items.join(", ")) }
+        if items.is_empty() {
+            "it pays nothing".to_owned()
+        } else {
+            format!("it paid {} in all", items.join(", "))
+        }
     }
 
     fn goes_round(&self, of: Looping, at_ms: u64) -> Finding {
@@ -170,7 +182,10 @@ impl Finder<'_> {
         let (text, hint) = match self.ended.unmet.never(self.place) {
             _ if self.report.holders == 0 => (
                 format!("there was no {} to hold it", self.holder()),
-                format!("players belong to no {} unless something else of the world is kept for one", self.holder()),
+                format!(
+                    "players belong to no {} unless something else of the world is kept for one",
+                    self.holder()
+                ),
             ),
             None if self.def.pool.is_some() => (
                 "its pool never offered it".to_owned(),
@@ -201,7 +216,8 @@ impl Finder<'_> {
         let report = self.report;
         let mut text = format!("{} began it, and nobody finished it", counted(report.began, self.holder()));
         let mut hint = "simulate more days, or ask less".to_owned();
-        let closed = [(report.failed, "failed"), (report.expired, "expired"), (report.abandoned, "were abandoned")];
+        let closed =
+            [(report.failed, "failed"), (report.expired, "expired"), (report.abandoned, "were abandoned")];
         let closed: Vec<String> =
             closed.iter().filter(|(n, _)| *n > 0).map(|(n, how)| format!("{n} {how}")).collect();
         if !closed.is_empty() {
@@ -236,7 +252,8 @@ impl Finder<'_> {
     /// Every objective for which much was done and nothing ever counted.
     fn uncounted(&self) -> Vec<(&str, &str, u64)> {
         let stages = self.def.stages.iter();
-        let objectives = stages.flat_map(|(stage, def)| def.objectives.iter().map(move |(id, _)| (stage, id)));
+        let objectives =
+            stages.flat_map(|(stage, def)| def.objectives.iter().map(move |(id, _)| (stage, id)));
         let tried = objectives.filter_map(|(stage, id)| {
             let tries = self.ended.crowd.tries(self.place, stage, id);
             (tries >= ENOUGH_DEEDS && !self.ended.tally.has_counted(self.place, stage, id))
@@ -263,7 +280,9 @@ impl Finder<'_> {
         for (stage, def) in self.def.stages.iter() {
             let branches = def.objectives.iter().filter_map(|(_, objective)| objective.branch.as_deref());
             let branches: BTreeSet<&str> = branches.collect();
-            let of = |branch: &str| taken.iter().find(|((at, by), _)| (*at, *by) == (stage, branch)).map(|(_, of)| *of);
+            let of = |branch: &str| {
+                taken.iter().find(|((at, by), _)| (*at, *by) == (stage, branch)).map(|(_, of)| *of)
+            };
             let all: u64 = branches.iter().filter_map(|branch| of(branch)).map(|of| of.instances).sum();
             let others_finish = |branch: &str| {
                 branches.iter().any(|other| *other != branch && of(other).is_some_and(|of| of.completed > 0))
@@ -271,19 +290,30 @@ impl Finder<'_> {
             for branch in &branches {
                 match of(branch) {
                     None if all >= ENOUGH_INSTANCES => {
-                        let text = format!("of {all} who came past `{stage}` nobody took its branch `{branch}`");
-                        let hint = "look whether what it asks for can be done, or takes longer than the others".to_owned();
+                        let text =
+                            format!("of {all} who came past `{stage}` nobody took its branch `{branch}`");
+                        let hint =
+                            "look whether what it asks for can be done, or takes longer than the others"
+                                .to_owned();
                         found.push(self.found(Trouble::BranchUntaken, text, hint));
                     }
-                    Some(of) if of.completed == 0 && of.instances >= ENOUGH_INSTANCES && others_finish(branch) => {
-                        let mut text =
-                            format!("{} took branch `{branch}` of `{stage}`, and none of them finished", counted(of.instances, self.holder()));
+                    Some(of)
+                        if of.completed == 0 && of.instances >= ENOUGH_INSTANCES && others_finish(branch) =>
+                    {
+                        let mut text = format!(
+                            "{} took branch `{branch}` of `{stage}`, and none of them finished",
+                            counted(of.instances, self.holder())
+                        );
                         if let Some(stands) = &self.report.stands {
                             let objective = stands.objective.as_deref();
-                            let at = objective.map_or_else(|| stands.stage.clone(), |objective| format!("{}.{objective}", stands.stage));
+                            let at = objective.map_or_else(
+                                || stands.stage.clone(),
+                                |objective| format!("{}.{objective}", stands.stage),
+                            );
                             text += &format!("; {} at `{at}`", stand(stands.holders));
                         }
-                        let hint = "look at the stages behind it: what they ask for may be nowhere".to_owned();
+                        let hint =
+                            "look at the stages behind it: what they ask for may be nowhere".to_owned();
                         found.push(self.found(Trouble::BranchEnds, text, hint));
                     }
                     _ => {}

@@ -211,8 +211,21 @@ fn passes(test: &Test, is: &Value) -> bool {
 
 /// The parts of a condition that must all hold, each by itself.
 pub(super) fn parts(condition: &Condition) -> Vec<Condition> {
-    let Condition { phase, hours, season, moon, weather, region, facts, quests, level, compare, all, any, not } =
-        condition.clone();
+    let Condition {
+        phase,
+        hours,
+        season,
+        moon,
+        weather,
+        region,
+        facts,
+        quests,
+        level,
+        compare,
+        all,
+        any,
+        not,
+    } = condition.clone();
     let none = Condition::default;
     let mut parts = vec![
         Condition { phase, ..none() },
@@ -243,7 +256,8 @@ pub(super) fn said(condition: &Condition) -> String {
 fn flow(json: &serde_json::Value) -> String {
     match json {
         serde_json::Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
             format!("{{{}}}", entries.join(", "))
         }
         serde_json::Value::Array(list) => {

@@ -37,21 +37,49 @@ impl Table {
 
 fn quests(report: &Report) -> String {
     let mut table = Table::of(&[
-        "quest", "scope", "by_itself", "holders", "available_to", "began", "finished", "accepted", "completed",
-        "failed", "expired", "abandoned", "open", "median_real_ms", "p90_real_ms", "median_world_ms", "p90_world_ms",
-        "stands_at", "stands_value", "stands_need", "stands_holders", "paid", "findings",
+        "quest",
+        "scope",
+        "by_itself",
+        "holders",
+        "available_to",
+        "began",
+        "finished",
+        "accepted",
+        "completed",
+        "failed",
+        "expired",
+        "abandoned",
+        "open",
+        "median_real_ms",
+        "p90_real_ms",
+        "median_world_ms",
+        "p90_world_ms",
+        "stands_at",
+        "stands_value",
+        "stands_need",
+        "stands_holders",
+        "paid",
+        "findings",
     ]);
     for quest in &report.quests {
         let took = |pick: fn((u64, u64)) -> u64, world: bool| {
             let ms = quest.took_ms.map(pick);
-            ms.map(|ms| if world { report.world_ms(ms) } else { ms }).map_or_else(String::new, |ms| ms.to_string())
+            ms.map(|ms| if world { report.world_ms(ms) } else { ms })
+                .map_or_else(String::new, |ms| ms.to_string())
         };
-        let stands = |of: &dyn Fn(&super::report::Stands) -> String| quest.stands.as_ref().map_or_else(String::new, of);
+        let stands = |of: &dyn Fn(&super::report::Stands) -> String| {
+            quest.stands.as_ref().map_or_else(String::new, of)
+        };
         let found = report.findings.iter().filter(|finding| finding.quest == quest.id);
         let found: Vec<&str> = found.map(|finding| finding.trouble.name()).collect();
         let mut row = vec![quest.id.clone(), scope(quest.scope), quest.by_itself.to_string()];
         row.extend(counts(quest).map(|count| count.to_string()));
-        row.extend([took(|of| of.0, false), took(|of| of.1, false), took(|of| of.0, true), took(|of| of.1, true)]);
+        row.extend([
+            took(|of| of.0, false),
+            took(|of| of.1, false),
+            took(|of| of.0, true),
+            took(|of| of.1, true),
+        ]);
         row.push(stands(&|at| match &at.objective {
             Some(objective) => format!("{}.{objective}", at.stage),
             None => at.stage.clone(),
@@ -67,7 +95,19 @@ fn quests(report: &Report) -> String {
 }
 
 fn counts(quest: &QuestReport) -> [u64; 10] {
-    let QuestReport { holders, seen, began, finished, accepted, completed, failed, expired, abandoned, open, .. } = *quest;
+    let QuestReport {
+        holders,
+        seen,
+        began,
+        finished,
+        accepted,
+        completed,
+        failed,
+        expired,
+        abandoned,
+        open,
+        ..
+    } = *quest;
     [holders, seen, began, finished, accepted, completed, failed, expired, abandoned, open]
 }
 
@@ -109,11 +149,29 @@ fn curves(report: &Report) -> String {
 
 fn personalities(report: &Report) -> String {
     let mut table = Table::of(&[
-        "personality", "players", "sessions", "deeds", "accepted", "completed", "failed", "abandoned", "grants", "left",
+        "personality",
+        "players",
+        "sessions",
+        "deeds",
+        "accepted",
+        "completed",
+        "failed",
+        "abandoned",
+        "grants",
+        "left",
     ]);
     for of in &report.personalities {
-        let counts =
-            [of.players, of.sessions, of.deeds, of.accepted, of.completed, of.failed, of.abandoned, of.grants, of.left];
+        let counts = [
+            of.players,
+            of.sessions,
+            of.deeds,
+            of.accepted,
+            of.completed,
+            of.failed,
+            of.abandoned,
+            of.grants,
+            of.left,
+        ];
         table.row([of.name.to_owned()].into_iter().chain(counts.map(|count| count.to_string())).collect());
     }
     table.text()

@@ -272,7 +272,11 @@ fn quest_report(
         stage: stage.to_owned(),
         reached: of.reached.get(stage).copied().unwrap_or(0),
         left: of.closed_at.get(stage).copied().unwrap_or(0),
-        open: standings.at.range((place, "")..(place + 1, "")).find(|((_, at), _)| *at == stage).map_or(0, |(_, open)| *open),
+        open: standings
+            .at
+            .range((place, "")..(place + 1, ""))
+            .find(|((_, at), _)| *at == stage)
+            .map_or(0, |(_, open)| *open),
     });
     let closed = of.completed + of.failed + of.expired + of.abandoned;
     QuestReport {
@@ -335,7 +339,8 @@ fn curve(ended: &Ended<'_>, of: &OfQuest) -> Vec<(u64, u64)> {
         ticks.sort_unstable();
         ticks
     };
-    let (began, finished) = (sorted(of.holders.values().copied().collect()), sorted(of.finishers.values().copied().collect()));
+    let (began, finished) =
+        (sorted(of.holders.values().copied().collect()), sorted(of.finishers.values().copied().collect()));
     let by = |ticks: &[Tick], tick: Tick| ticks.partition_point(|at| *at <= tick) as u64;
     let at = |point: u64| ended.began + ended.lasted_ms * point / POINTS / tick_ms;
     (0..=POINTS).map(|point| (by(&began, at(point)), by(&finished, at(point)))).collect()

@@ -159,12 +159,7 @@ impl Playing {
     }
 
     /// Time passes up to a tick, and what has changed by then is learnt.
-    async fn pass(
-        &mut self,
-        until: Tick,
-        board: &mut Board,
-        tally: &mut Tally,
-    ) -> Result<(), SimulateError> {
+    async fn pass(&mut self, until: Tick, board: &mut Board, tally: &mut Tally) -> Result<(), SimulateError> {
         self.advance(until.saturating_sub(self.open).max(1)).await?;
         for (tick, changes) in self.changes.try_iter() {
             board.apply(tick, &changes, tally);

@@ -50,7 +50,8 @@ impl Crowd<'_> {
         }
         open.retain(|key| *key != first);
         let second = player.dice.pick(&open).copied();
-        if second.is_none_or(|key| self.work(player, key, gates, mail, tally) == Went::Nowhere) && !player.is_gone()
+        if second.is_none_or(|key| self.work(player, key, gates, mail, tally) == Went::Nowhere)
+            && !player.is_gone()
         {
             self.stray(player, mail);
         }
@@ -121,7 +122,8 @@ impl Crowd<'_> {
             if open.done || open.hidden {
                 continue;
             }
-            let other = objective.branch.as_deref().is_some_and(|of| branch.is_some_and(|wanted| of != wanted));
+            let other =
+                objective.branch.as_deref().is_some_and(|of| branch.is_some_and(|wanted| of != wanted));
             let waits = objective.after.as_deref().is_some_and(|after| !is_done(after));
             let passed = objective.optional && !player.dice.percent(player.traits.optional as usize);
             if !(other || waits || passed) {
@@ -131,7 +133,8 @@ impl Crowd<'_> {
                 break;
             }
         }
-        let liked = |objective: &ObjectiveDef| player.traits.tastes[self.tastes.of(&objective.event) as usize];
+        let liked =
+            |objective: &ObjectiveDef| player.traits.tastes[self.tastes.of(&objective.event) as usize];
         let best = choice.iter().map(|(_, objective)| liked(objective)).max()?;
         if player.dice.percent(50) {
             choice.retain(|(_, objective)| liked(objective) == best);
@@ -140,14 +143,9 @@ impl Crowd<'_> {
     }
 
     /// Does what may make a condition hold: goes there, or does what changes a fact that it names.
-    fn bring_about(
-        &self,
-        player: &mut Player,
-        holds: &Condition,
-        gates: Gates<'_>,
-        mail: &mut Mail,
-    ) -> Went {
-        let regions: Vec<&str> = holds.region.iter().flat_map(|of| of.as_slice()).map(String::as_str).collect();
+    fn bring_about(&self, player: &mut Player, holds: &Condition, gates: Gates<'_>, mail: &mut Mail) -> Went {
+        let regions: Vec<&str> =
+            holds.region.iter().flat_map(|of| of.as_slice()).map(String::as_str).collect();
         if !regions.is_empty() && !regions.contains(&player.place.region.as_str()) {
             let region = player.dice.pick(&regions).map_or(Sym::NONE, |region| Sym::new(region));
             go(player, region, mail);
@@ -174,13 +172,7 @@ impl Crowd<'_> {
         Went::On
     }
 
-    fn give_up(
-        &self,
-        player: &mut Player,
-        (who, quest): (Who, usize),
-        mail: &mut Mail,
-        tally: &mut Tally,
-    ) {
+    fn give_up(&self, player: &mut Player, (who, quest): (Who, usize), mail: &mut Mail, tally: &mut Tally) {
         player.given_up.insert(quest);
         player.fruitless.remove(&quest);
         player.focus = None;

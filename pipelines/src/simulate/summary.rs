@@ -46,7 +46,11 @@ fn table(text: &mut String, rows: &[Vec<String>], left: &[usize]) {
         let mut line = String::from(" ");
         for (column, cell) in row.iter().enumerate() {
             let width = widths[column];
-            let _ = if left.contains(&column) { write!(line, " {cell:width$} ") } else { write!(line, " {cell:>width$} ") };
+            let _ = if left.contains(&column) {
+                write!(line, " {cell:width$} ")
+            } else {
+                write!(line, " {cell:>width$} ")
+            };
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -55,8 +59,22 @@ fn table(text: &mut String, rows: &[Vec<String>], left: &[usize]) {
 
 fn quests(text: &mut String, report: &Report) {
     let names = [
-        "quest", "held by", "of", "could", "began", "finished", "", "done", "failed", "left", "open", "median", "p90",
-        "real", "p90", "stands at",
+        "quest",
+        "held by",
+        "of",
+        "could",
+        "began",
+        "finished",
+        "",
+        "done",
+        "failed",
+        "left",
+        "open",
+        "median",
+        "p90",
+        "real",
+        "p90",
+        "stands at",
     ];
     let mut rows = vec![names.map(str::to_owned).to_vec()];
     let mut shown: Vec<&QuestReport> = report.quests.iter().collect();
@@ -67,7 +85,11 @@ fn quests(text: &mut String, report: &Report) {
     rows.extend(shown.iter().map(|quest| row(report, quest)));
     table(text, &rows, &[0, 1, 6, 15]);
     if report.quests.len() > shown.len() {
-        let _ = writeln!(text, "  and {} more quests, of which more finished: all are in the CSV", report.quests.len() - shown.len());
+        let _ = writeln!(
+            text,
+            "  and {} more quests, of which more finished: all are in the CSV",
+            report.quests.len() - shown.len()
+        );
     }
 }
 
@@ -115,7 +137,8 @@ fn personalities(text: &mut String, report: &Report) {
     let mut rows = vec![names.map(str::to_owned).to_vec()];
     for of in &report.personalities {
         let mut row = vec![of.name.to_owned(), of.players.to_string()];
-        let counts = [of.sessions, of.deeds, of.accepted, of.completed, of.failed, of.abandoned, of.grants, of.left];
+        let counts =
+            [of.sessions, of.deeds, of.accepted, of.completed, of.failed, of.abandoned, of.grants, of.left];
         row.extend(counts.map(|count| count.to_string()));
         rows.push(row);
     }
@@ -128,7 +151,11 @@ fn items(text: &mut String, report: &Report) {
     rows.extend(items.map(|paid| vec![paid.item.clone(), paid.grants.to_string(), paid.amount.to_string()]));
     table(text, &rows, &[0]);
     let refused: Vec<String> = report.refused.iter().map(|(code, count)| format!("{count} {code}")).collect();
-    let refused = if refused.is_empty() { "none refused".to_owned() } else { format!("refused {}", refused.join(", ")) };
+    let refused = if refused.is_empty() {
+        "none refused".to_owned()
+    } else {
+        format!("refused {}", refused.join(", "))
+    };
     let twice = |count: u64| if count == 0 { "none".to_owned() } else { count.to_string() };
     let _ = writeln!(
         text,

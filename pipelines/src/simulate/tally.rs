@@ -169,7 +169,8 @@ impl Tally {
             self.ways.remove(&(who, quest));
             self.begun.insert((who, quest), tick);
         }
-        let stage_before = before.filter(|before| !began && before.state.is_open()).map(|before| before.stage);
+        let stage_before =
+            before.filter(|before| !began && before.state.is_open()).map(|before| before.stage);
         if !now.stage.is_empty() && stage_before != Some(now.stage) {
             *of.reached.entry(now.stage).or_default() += 1;
         }
@@ -210,7 +211,8 @@ impl Tally {
         for way in self.ways.get(&(who, quest)).into_iter().flatten() {
             of.taken.entry(*way).or_default().completed += 1;
         }
-        let repeated = of.repeated.entry(who.1).or_insert(Repeated { scope: who.0, times: 0, first: tick, last: tick });
+        let repeated =
+            of.repeated.entry(who.1).or_insert(Repeated { scope: who.0, times: 0, first: tick, last: tick });
         repeated.times += 1;
         repeated.last = tick;
         if repeated.is_loop(self.tick_ms, self.step_ms) && !self.looping.contains(&quest) {
@@ -254,12 +256,7 @@ impl Tally {
     }
 
     /// A stage was done by a branch.
-    pub(super) fn settled(
-        &mut self,
-        who: Who,
-        quest: usize,
-        way: (&'static str, &'static str),
-    ) {
+    pub(super) fn settled(&mut self, who: Who, quest: usize, way: (&'static str, &'static str)) {
         let ways = self.ways.entry((who, quest)).or_default();
         if !ways.contains(&way) {
             ways.push(way);

@@ -60,8 +60,8 @@ impl<'w> Tastes<'w> {
 
 #[cfg(test)]
 mod tests {
-    use crate::bots::patterns;
     use super::*;
+    use crate::bots::patterns;
 
     #[test]
     fn a_worlds_own_definitions_tell_what_its_kinds_are_about() {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::Condition;
 use worldflow_schemas::input::Scope;
-use worldflow_schemas::Sym;
 
 use super::crowd::Crowd;
 use super::gates::{Actor, Gates, parts};

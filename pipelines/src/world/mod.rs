@@ -167,11 +167,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     check::check(&definitions, folder, &mut problems);
     let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
     let views = sql_views::planned(folder, tick_ms, &mut problems);
-    for problem in &mut problems.0 {
-        if problem.snippet.is_none() {
-            problem.snippet = spot::line_of(folder, problem);
-        }
-    }
+    spot::fill_all_snippets(folder, &mut problems);
     problems.sort();
     // A mistake in a template is one, however many quests are made of it.
     problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));

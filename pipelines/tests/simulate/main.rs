@@ -52,7 +52,11 @@ fn two_days_of_greenvale_see_every_quest_begun() {
     assert!(finished * 4 > report.quests.len() * 3, "{}", summary(&report));
     for quest in &report.quests {
         let parts = [quest.finished, quest.at_it, quest.began, quest.seen];
-        assert!(quest.finished + quest.at_it <= quest.began && quest.began <= quest.seen, "{}: {parts:?}", quest.id);
+        assert!(
+            quest.finished + quest.at_it <= quest.began && quest.began <= quest.seen,
+            "{}: {parts:?}",
+            quest.id
+        );
         assert_eq!(quest.curve.last(), Some(&(quest.began, quest.finished)), "{}", quest.id);
         assert!(quest.curve.windows(2).all(|two| two[0] <= two[1]), "{}: {:?}", quest.id, quest.curve);
     }
@@ -74,7 +78,10 @@ fn what_is_sent_twice_pays_once() {
 
 #[test]
 fn personalities_differ_as_they_are_said_to() {
-    let report = played(&greenvale(), &config(70, 2, 2, "completionist,rusher,wanderer,fighter,socialite,exploiter,quitter"));
+    let report = played(
+        &greenvale(),
+        &config(70, 2, 2, "completionist,rusher,wanderer,fighter,socialite,exploiter,quitter"),
+    );
     let of = |name: &str| report.personalities.iter().find(|of| of.name == name).expect("all play");
     assert_eq!(report.personalities.len(), 7);
     assert!(report.personalities.iter().all(|of| of.players == 10), "{:?}", report.personalities);

@@ -22,6 +22,7 @@ kinds:
   open: {}
 facts:
   gate_open: {scope: realm, type: bool, default: false}
+  seal_broken: {scope: realm, type: bool, default: false}
 lifetime:
   slain: {pattern: {event: kill, target: wolf}}
 entities:
@@ -41,14 +42,14 @@ behind:
   title: Behind it
   requires: {quests: {honest: done}}
   stages: {look: {objectives: {well: {event: visit, target: well}}}}
-# Both parts can hold, but never at once.
+# The herb of the seal can be picked only once it is broken, and nothing breaks it.
 impossible:
-  title: Flowers of the night sun
+  title: Herbs of the seal
   stages:
     pick:
       objectives:
         herbs: {event: gather, target: herb}
-        sun: {event: gather, target: herb, when: {all: [{phase: day}, {hours: '22:00-04:00'}]}}
+        sealed: {event: gather, target: herb, when: {facts: {seal_broken: true}}}
 # Nothing opens the gate.
 shut:
   title: Behind the gate
@@ -68,15 +69,15 @@ crossroads:
         right: {event: visit, target: well, region: meadow, branch: right}
     lost:
       after: {choose: left}
-      objectives: {bears: {event: kill, target: bear, when: {all: [{phase: day}, {phase: night}]}}}
+      objectives: {bears: {event: kill, target: bear, when: {facts: {seal_broken: true}}}}
     home:
       after: {choose: right}
       objectives: {herbs: {event: gather, target: herb, count: 2}}
-# Once ten are slain it is done as often as it can be.
+# Once ten are slain it is done every second: an hour was meant.
 hoard:
   title: A hoard
   accept: auto
-  repeat: {always: {}}
+  repeat: {cooldown: 1s}
   stages: {ever: {objectives: {slain: {event: kill, target: wolf, count: 10, since: ever, lifetime: slain}}}}
   rewards: {slots: {pay: {item: gold, amount: 50}}}
 ";
@@ -87,7 +88,14 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
     let report = played(&world, &config(40, 3, 1, ""));
     let mut found = String::new();
     for finding in report.findings.iter().filter(|finding| finding.trouble.is_wrong()) {
-        let _ = writeln!(found, "{} ({}): {}\n  {}", finding.quest, finding.trouble.name(), finding.text, finding.hint);
+        let _ = writeln!(
+            found,
+            "{} ({}): {}\n  {}",
+            finding.quest,
+            finding.trouble.name(),
+            finding.text,
+            finding.hint
+        );
     }
     expect![[""]].assert_eq(&found);
     let of = |id: &str| report.quests.iter().find(|quest| quest.id == id).expect("it is there");

@@ -13,8 +13,8 @@ const APART: f64 = 17.0;
 
 /// As many curves have a name.
 const COLOURS: [&str; 16] = [
-    "#2f6db0", "#e2683c", "#4f9d7d", "#5a3f91", "#d9a021", "#c0578f", "#3d8b9b", "#8a6d3b", "#6f86c9", "#a3b86c",
-    "#b5413a", "#7f5fa8", "#5b9bd5", "#b58463", "#56723c", "#98a1ad",
+    "#2f6db0", "#e2683c", "#4f9d7d", "#5a3f91", "#d9a021", "#c0578f", "#3d8b9b", "#8a6d3b", "#6f86c9",
+    "#a3b86c", "#b5413a", "#7f5fa8", "#5b9bd5", "#b58463", "#56723c", "#98a1ad",
 ];
 
 /// So many more are drawn without one.
@@ -57,7 +57,10 @@ fn grid(svg: &mut String, days: u32) {
     for quarter in 0..=4_u32 {
         let share = f64::from(quarter) / 4.0;
         let at = y(share);
-        let _ = writeln!(svg, "<line x1=\"{LEFT}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"{GRID}\"/>");
+        let _ = writeln!(
+            svg,
+            "<line x1=\"{LEFT}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"{GRID}\"/>"
+        );
         let how = format!("text-anchor=\"end\" font-size=\"11\" fill=\"{FAINT}\"");
         text(svg, (LEFT - 8.0, at + 4.0), &how, &format!("{:.0} %", share * 100.0));
     }

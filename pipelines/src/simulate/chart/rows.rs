@@ -16,8 +16,12 @@ const HIGH: f64 = 20.0;
 const MOST: usize = 80;
 
 /// What becomes of those who could: name and colour.
-const OUTCOMES: [(&str, &str); 4] =
-    [("finished", "#4f9d7d"), ("at it", "#f6c945"), ("gave up or failed", "#e2683c"), ("never began", "#e3e8ed")];
+const OUTCOMES: [(&str, &str); 4] = [
+    ("finished", "#4f9d7d"),
+    ("at it", "#f6c945"),
+    ("gave up or failed", "#e2683c"),
+    ("never began", "#e3e8ed"),
+];
 
 pub(super) fn height(quests: usize) -> f64 {
     count(quests.min(MOST)) * ROW
@@ -76,7 +80,8 @@ fn outcomes(svg: &mut String, quest: &QuestReport, y: f64) {
 
 /// Bars of what came to each stage, and of what was done, side by side; what was lost from one to the next is pale.
 fn funnel(svg: &mut String, quest: &QuestReport, y: f64) {
-    let mut steps: Vec<(&str, u64)> = quest.steps.iter().map(|step| (step.stage.as_str(), step.reached)).collect();
+    let mut steps: Vec<(&str, u64)> =
+        quest.steps.iter().map(|step| (step.stage.as_str(), step.reached)).collect();
     steps.push(("done", quest.completed));
     let most = number(quest.accepted.max(1));
     let wide = ((WIDTH - 20.0 - FUNNEL) / count(steps.len())).min(90.0);
