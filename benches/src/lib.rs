@@ -3,6 +3,7 @@
 pub mod edits;
 pub mod journal;
 pub mod quest_2m;
+pub mod quests_10k;
 pub mod restart;
 pub mod rows;
 pub mod sockets;

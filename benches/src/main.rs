@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    edits, journal, machine, quest_2m, restart, rows, sockets, sql, sql_rows, stores, timers, wire,
+    edits, journal, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows, stores, timers,
+    wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -11,6 +12,9 @@ enum Workload {
     /// Two million events of fifty thousand players against two hundred quests, from a file.
     #[command(name = "quest-2m")]
     Quest2m(quest_2m::Quest2mArgs),
+    /// Ten thousand quests checked, loaded, and played by a hundred thousand players.
+    #[command(name = "quests-10k")]
+    Quests10k(quests_10k::Quests10kArgs),
     /// What a million pending deadlines add to a tick.
     Timers(timers::TimersArgs),
     /// From event to delta over real sockets, by a schedule that waits for nobody.
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match workload {
         Workload::Quest2m(args) => runtime.block_on(quest_2m::run(&args)),
+        Workload::Quests10k(args) => runtime.block_on(quests_10k::run(&args)),
         Workload::Timers(args) => {
             timers::run(&args);
             Ok(())

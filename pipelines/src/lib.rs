@@ -17,6 +17,7 @@ pub mod replay;
 pub mod scenario;
 pub mod secrets;
 pub mod serve;
+pub mod simulate;
 pub mod streams;
 pub mod text;
 pub mod tls;

@@ -17,6 +17,7 @@ use super::holder::{HolderState, Record};
 use super::ledger::Ledger;
 use super::messages::{Asked, Conclusion};
 use super::plan::{Ix, Plan};
+use super::prerequisites::{Named, Place};
 use super::rows::Names;
 use super::saved::PieceKey;
 use super::seen::Whose;
@@ -55,6 +56,10 @@ pub(super) struct Core {
     pub(super) marked: Vec<At>,
     /// What to test for every holder in this tick.
     pub(super) global: u16,
+    /// Facts and quests whose change has something tested for every holder in this tick.
+    pub(super) named: Vec<Named>,
+    /// Room for the places of what is tested, used again.
+    pub(super) to_test: Vec<Place>,
     /// What this tick has changed.
     pub(super) touched: Vec<(At, Ix)>,
     /// Open instances of which this tick has changed counters.
@@ -105,6 +110,8 @@ impl Core {
             moved: Vec::new(),
             marked: Vec::new(),
             global: 0,
+            named: Vec::new(),
+            to_test: Vec::new(),
             touched: Vec::new(),
             progressed: Vec::new(),
             counted: Vec::new(),
@@ -133,7 +140,9 @@ impl Core {
         }
         for at in std::mem::take(&mut self.moved) {
             let holder = &mut self.holders[at as usize];
-            holder.moved = false;
+            for ix in std::mem::take(&mut holder.moved) {
+                holder.named.push(Named::Quest(ix));
+            }
             holder.records.retain(|_, record| !record.is_nothing());
             self.mark(at, depends::QUESTS);
         }
@@ -202,6 +211,12 @@ impl Core {
         holder.dirty |= bits;
     }
 
+    fn name_for_all(&mut self, named: Named) {
+        if !self.named.contains(&named) {
+            self.named.push(named);
+        }
+    }
+
     pub(super) fn tell_clock(&mut self, clock: ClockNow) {
         self.global |= depends::CLOCK | depends::TIME;
         self.context.clock = Some(clock);
@@ -223,7 +238,9 @@ impl Core {
             // No prerequisite and no failure condition asks.
         } else if fact.holder.scope != Scope::Player {
             self.global |= depends::FACTS;
+            self.name_for_all(Named::Fact(fact.fact));
         } else if let Some(at) = self.at(fact.holder) {
+            self.holders[at as usize].named.push(Named::Fact(fact.fact));
             self.mark(at, depends::FACTS);
         }
         self.context.facts.tell(fact);
@@ -240,6 +257,7 @@ impl Core {
         let ix = self.plan.ix(stands.quest);
         if self.plan.quests_named.contains(&ix) {
             self.global |= depends::QUESTS;
+            self.name_for_all(Named::Quest(ix));
         }
         self.context.tell_stands(ix, stands);
     }
@@ -297,9 +315,11 @@ impl Core {
         record.since = now;
         self.touch(at, ix);
         let holder = &mut self.holders[at as usize];
-        if !holder.moved {
-            holder.moved = true;
+        if holder.moved.is_empty() {
             self.moved.push(at);
+        }
+        if !holder.moved.contains(&ix) {
+            holder.moved.push(ix);
         }
     }
 
@@ -336,8 +356,11 @@ impl Core {
     /// Ends a tick: when conditions must be tested again without being told.
     pub(super) fn end(&mut self) {
         for at in std::mem::take(&mut self.marked) {
-            self.holders[at as usize].dirty = 0;
+            let holder = &mut self.holders[at as usize];
+            holder.dirty = 0;
+            holder.named.clear();
         }
+        self.named.clear();
         self.free.append(&mut self.freed);
         let tested = std::mem::take(&mut self.global);
         if tested != 0 {

@@ -17,8 +17,16 @@ use super::plan::{Ix, QuestPlan};
 use crate::messages::QuestEdit;
 
 impl Core {
+    /// Takes the edits of a tick.
+    pub(super) fn define_all(&mut self, edits: &[QuestEdit]) {
+        for edit in edits {
+            self.define(edit);
+        }
+        self.plan.arrange();
+    }
+
     /// Takes an edit and carries the holders of the quest over.
-    pub(super) fn define(&mut self, edit: &QuestEdit) {
+    fn define(&mut self, edit: &QuestEdit) {
         if let Some(trace) = &mut self.trace {
             trace.edit(edit);
         }
@@ -80,7 +88,7 @@ impl Core {
         let (never, state) = (record.instance == 0, record.state);
         if never && !new.is_gated() {
             self.enter(at, ix, QuestState::Hidden);
-        } else if !never && state == QuestState::Hidden && !self.plan.tested.contains(&ix) {
+        } else if !never && state == QuestState::Hidden && !new.is_tested() {
             self.enter(at, ix, QuestState::Available);
         }
     }

@@ -158,9 +158,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
         }
     }
     core.tell_views(seen);
-    for edit in &edits {
-        core.define(edit);
-    }
+    core.define_all(&edits);
     sorted.asked.sort_by(|a, b| a.order.cmp_order(&b.order));
     // A group that is named in the tick in which it ends is named after it has ended.
     for holder in known {

@@ -13,6 +13,7 @@ use worldflow_schemas::{Row, Sym, Tick};
 use super::branches::{Mark, Said};
 use super::lifecycle::is_complete;
 use super::plan::{Ix, StagePlan};
+use super::prerequisites::Named;
 use super::running::{Kept, TimesShown};
 use crate::messages::PlayerPlace;
 
@@ -32,8 +33,10 @@ pub(super) struct HolderState {
     pub(super) baselines: FxHashMap<(Ix, u16), u64>,
     /// What must be tested again in this tick; see `depends`.
     pub(super) dirty: u16,
-    /// Whether a quest of this holder changed its state in this tick.
-    pub(super) moved: bool,
+    /// Facts and quests whose change has something tested again in this tick.
+    pub(super) named: SmallVec<[Named; 2]>,
+    /// The quests of this holder that changed their state in this tick.
+    pub(super) moved: SmallVec<[Ix; 2]>,
     /// It is no longer known, and its place is free.
     pub(super) gone: bool,
 }
@@ -174,7 +177,8 @@ impl HolderState {
             lifetimes: FxHashMap::default(),
             baselines: FxHashMap::default(),
             dirty: 0,
-            moved: false,
+            named: SmallVec::new(),
+            moved: SmallVec::new(),
             gone: false,
         }
     }

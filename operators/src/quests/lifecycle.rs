@@ -2,7 +2,6 @@
 //!
 //! Each phase looks only at what something has marked for it. Nothing here counts events.
 
-use smallvec::SmallVec;
 use worldflow_schemas::definitions::{Accept, Aggregate, Complete, QuestState, Repeat, Since, TurnIn};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
@@ -13,6 +12,7 @@ use super::core::{At, Core};
 use super::holder::{Counter, Instance};
 use super::objective::ObjectivePlan;
 use super::plan::{Ix, QuestPlan, StagePlan};
+use super::prerequisites::Place;
 use super::saved::PieceKey;
 use crate::piece;
 
@@ -173,39 +173,58 @@ impl Core {
 
     /// Tests availability wherever something that it depends on has changed.
     fn test_phase(&mut self) {
-        let every = self.global;
-        if self.plan.tested.is_empty() || (every == 0 && self.marked.is_empty()) {
+        if self.plan.tested.is_empty() || (self.global == 0 && self.marked.is_empty()) {
             return;
         }
-        let tests: Vec<(Ix, u16, Scope)> = (self.plan.tested.iter())
-            .filter_map(|ix| self.plan.get(*ix).map(|quest| (*ix, quest.depends, quest.scope)))
-            .collect();
-        if tests.iter().any(|(_, depends, _)| depends & every != 0) || every == depends::ALL {
-            for at in 0..self.holders.len() {
-                let bits = every | self.holders[at].dirty;
-                self.test_holder(At::try_from(at).expect("holders are counted in this type"), bits, &tests);
+        let all = self.global == depends::ALL;
+        let shared = |scope| (scope, self.plan.prerequisites.of_all(scope, self.global, &self.named));
+        let shared: Vec<(Scope, Vec<Place>)> = Scope::ALL.into_iter().map(shared).collect();
+        if all || shared.iter().any(|(_, places)| !places.is_empty()) {
+            for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
+                self.test_holder(at, &shared);
             }
             return;
         }
         for at in self.marked.clone() {
-            self.test_holder(at, self.holders[at as usize].dirty, &tests);
+            self.test_holder(at, &shared);
         }
     }
 
-    fn test_holder(&mut self, at: At, bits: u16, tests: &[(Ix, u16, Scope)]) {
-        if self.holders[at as usize].gone {
+    fn test_holder(&mut self, at: At, shared: &[(Scope, Vec<Place>)]) {
+        let holder = &self.holders[at as usize];
+        let shared = shared.iter().find(|(scope, _)| *scope == holder.holder.scope);
+        let shared = shared.map_or(&[][..], |(_, places)| places);
+        let all = self.global == depends::ALL || holder.dirty == depends::ALL;
+        if holder.gone || (holder.dirty == 0 && shared.is_empty() && !all) {
             return;
         }
-        let scope = self.holders[at as usize].holder.scope;
-        // Groups of which a quest has been accepted here: it keeps the later ones from being available.
-        let mut taken: SmallVec<[Sym; 2]> = SmallVec::new();
-        for (ix, depends, _) in tests.iter().filter(|(_, _, of)| *of == scope) {
-            let group = self.plan.get(*ix).map_or(Sym::NONE, |quest| quest.exclusive);
-            if depends & bits != 0 || bits == depends::ALL || taken.contains(&group) {
-                let accepted = self.test(at, *ix);
-                taken.extend((accepted && !group.is_none()).then_some(group));
+        let mut places = std::mem::take(&mut self.to_test);
+        places.extend(shared);
+        if all {
+            self.plan.prerequisites.everything(holder, &mut places);
+        } else {
+            self.plan.prerequisites.of_holder(holder, &mut places);
+        }
+        places.sort_unstable();
+        places.dedup();
+        let mut next = 0;
+        while let Some(place) = places.get(next).copied() {
+            next += 1;
+            let ix = self.plan.tested[place as usize];
+            if self.test(at, ix) {
+                // What is accepted here keeps the later ones of its group from being available.
+                let group = self.plan.get(ix).map_or(Sym::NONE, |quest| quest.exclusive);
+                let later = self.plan.rivals(group).iter();
+                let later = later.filter_map(|rival| self.plan.prerequisites.place_of(*rival));
+                for later in later.filter(|later| *later > place) {
+                    if let Err(before) = places[next..].binary_search(&later) {
+                        places.insert(next + before, later);
+                    }
+                }
             }
         }
+        places.clear();
+        self.to_test = places;
     }
 
     /// Tests availability. Whether the quest has been accepted.
@@ -361,17 +380,8 @@ impl Core {
             }
         }
         if !self.plan.failing.is_empty() {
-            for ix in self.plan.failing.clone() {
-                let Some(quest) = self.plan.get(ix).cloned() else { continue };
-                if quest.fail_depends & self.global != 0 || self.global == depends::ALL {
-                    self.holders_of(quest.scope).into_iter().for_each(|at| self.test_failure(at, ix));
-                } else {
-                    for at in self.marked.clone() {
-                        if quest.fail_depends & self.holders[at as usize].dirty != 0 {
-                            self.test_failure(at, ix);
-                        }
-                    }
-                }
+            for (at, ix) in self.told_open(|quest| quest.fail_depends) {
+                self.test_failure(at, ix);
             }
         }
         for (at, ix) in std::mem::take(&mut self.expiring) {
@@ -379,6 +389,26 @@ impl Core {
                 self.close(at, ix, QuestState::Expired);
             }
         }
+    }
+
+    /// The open instances of quests for which something of their bits was told in this tick.
+    pub(super) fn told_open(&self, bits_of: impl Fn(&QuestPlan) -> u16) -> Vec<(At, Ix)> {
+        let mut open = Vec::new();
+        let mut look = |at: At| {
+            let holder = &self.holders[at as usize];
+            for ix in &holder.open_ix {
+                let bits = self.plan.get(*ix).map_or(0, |quest| bits_of(quest));
+                if self.global == depends::ALL || bits & (self.global | holder.dirty) != 0 {
+                    open.push((at, *ix));
+                }
+            }
+        };
+        if self.global == 0 {
+            self.marked.iter().for_each(|at| look(*at));
+        } else {
+            (0..).take(self.holders.len()).for_each(look);
+        }
+        open
     }
 
     fn test_failure(&mut self, at: At, ix: Ix) {

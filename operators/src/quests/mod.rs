@@ -29,6 +29,7 @@ mod offers;
 mod picture;
 mod plan;
 mod players;
+mod prerequisites;
 mod rewards;
 mod rows;
 mod running;

@@ -17,11 +17,12 @@ use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
 use super::branches::{Ways, ways};
-use super::condition::{Cond, depends};
+use super::condition::Cond;
 use super::matcher::Matcher;
 use super::messages::Gain;
 use super::objective::ObjectivePlan;
 use super::offers::Pools;
+use super::prerequisites::Prerequisites;
 use super::rewards::SlotPlan;
 use super::seen::Named;
 
@@ -47,6 +48,11 @@ pub(crate) struct Plan {
     updates: Vec<UpdatePlan>,
     /// Quests whose availability is tested, in order of their names.
     pub(super) tested: Vec<Ix>,
+    /// What has which of them tested.
+    pub(super) prerequisites: Prerequisites,
+    /// Definitions have changed since all of this was arranged.
+    stale: bool,
+    fact_scopes: FxHashMap<Sym, Scope>,
     /// Quests with `fail_when`, in order of their names.
     pub(super) failing: Vec<Ix>,
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
@@ -85,7 +91,6 @@ pub(super) struct QuestPlan {
     pub(super) window: Option<Window>,
     /// An active instance expires at the window's end.
     pub(super) closes: bool,
-    pub(super) depends: u16,
     pub(super) deadline: Option<Span>,
     pub(super) fail_when: Option<Cond>,
     pub(super) fail_depends: u16,
@@ -215,6 +220,7 @@ impl Plan {
             plan.lifetimes.push(LifetimePlan { name, identity, scope: def.scope, matcher });
         }
         for (name, def) in &world.facts {
+            plan.fact_scopes.insert(Sym::new(name), def.scope);
             for update in &def.on {
                 let matcher = Matcher::new(&update.pattern, &mut plan);
                 plan.updates.push(UpdatePlan {
@@ -270,21 +276,23 @@ impl Plan {
         &self.updates[usize::from(update)]
     }
 
-    /// Compiles a definition, or takes it away.
+    /// Compiles a definition, or takes it away. [`Plan::arrange`] follows once for all of them.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
-        let ix = self.compile(quest, def);
-        self.arrange();
-        ix
+        self.stale = true;
+        self.compile(quest, def)
     }
 
     /// Compiles definitions, or takes them away.
     pub(crate) fn define_all(&mut self, edits: &[(Sym, Option<Arc<QuestDef>>)]) {
         for (quest, def) in edits {
-            self.compile(*quest, def.as_deref());
+            self.define(*quest, def.as_deref());
         }
-        if !edits.is_empty() {
-            self.arrange();
-        }
+        self.arrange();
+    }
+
+    /// The scope of a fact that is declared.
+    pub(super) fn fact_scope(&self, fact: Sym) -> Option<Scope> {
+        self.fact_scopes.get(&fact).copied()
     }
 
     /// Says which quests NPCs ask about. Followed are those that are defined, with the others of their
@@ -308,8 +316,11 @@ impl Plan {
         ix
     }
 
-    /// What follows from all definitions together.
-    fn arrange(&mut self) {
+    /// What follows from all definitions together, if any has changed.
+    pub(super) fn arrange(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
         self.index.clear();
         self.rivals.clear();
         self.tested.clear();
@@ -330,7 +341,7 @@ impl Plan {
             if !plan.exclusive.is_none() {
                 self.rivals.entry(plan.exclusive).or_default().push(ix);
             }
-            if plan.accept == Accept::Auto || plan.is_gated() || !plan.exclusive.is_none() {
+            if plan.is_tested() {
                 self.tested.push(ix);
             }
             self.pools.add(ix, &plan);
@@ -372,6 +383,7 @@ impl Plan {
                 self.quests_named.extend(group);
             }
         }
+        self.prerequisites = Prerequisites::new(self);
     }
 
     /// The tags of an entity have changed.
@@ -461,13 +473,6 @@ impl QuestPlan {
             patterns.push(PatternPlan { used: Use::Fail, matcher: Matcher::new(pattern, plan) });
         }
         let exclusive = def.exclusive_group.as_deref().map_or(Sym::NONE, Sym::new);
-        let mut depends = requires.as_ref().map_or(0, Cond::depends);
-        if def.pool.is_some() || def.window.is_some() {
-            depends |= depends::DATES;
-        }
-        if !exclusive.is_none() {
-            depends |= depends::QUESTS;
-        }
         let read_since = |since: Since| -> Vec<u16> {
             let objectives = stages.iter().flat_map(|stage: &StagePlan| &stage.objectives);
             let lifetimes = objectives.filter(|objective| objective.since == since);
@@ -489,7 +494,6 @@ impl QuestPlan {
             pool: def.pool.as_deref().map_or(Sym::NONE, Sym::new),
             window: def.window.as_ref().and_then(|window| Window::new(window).ok()),
             closes: def.window.as_ref().is_some_and(|window| window.closes),
-            depends,
             requires,
             deadline: def.deadline,
             holds_depends: (stages.iter().flat_map(|stage| &stage.objectives))
@@ -510,6 +514,11 @@ impl QuestPlan {
             since_reset,
             since_available,
         }
+    }
+
+    /// Whether its availability is tested; else it is available to everyone who has not begun it.
+    pub(super) fn is_tested(&self) -> bool {
+        self.accept == Accept::Auto || self.is_gated() || !self.exclusive.is_none()
     }
 
     /// Whether it is available only while something holds.

@@ -205,9 +205,7 @@ impl PlayersMachine {
         }
         self.core.tell_views(seen);
         follow |= !edits.is_empty();
-        for edit in &edits {
-            self.core.define(edit);
-        }
+        self.core.define_all(&edits);
         if follow {
             let named = self.npcs_ask.values().flatten().copied();
             self.asked_anew = self.core.plan.follow(named);

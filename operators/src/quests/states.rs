@@ -6,7 +6,6 @@
 
 use worldflow_schemas::definitions::Aggregate;
 
-use super::condition::depends;
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::seen_of;
@@ -16,16 +15,9 @@ use super::plan::{Ix, QuestPlan};
 impl Core {
     /// Before phase 7: has it look wherever a condition or a set may be another.
     pub(super) fn state_phase(&mut self) {
-        for ix in self.plan.holding.clone() {
-            let Some(quest) = self.plan.get(ix).cloned() else { continue };
-            if quest.holds_depends & self.global != 0 || self.global == depends::ALL {
-                self.holders_of(quest.scope).into_iter().for_each(|at| self.count_on(at, ix));
-                continue;
-            }
-            for at in self.marked.clone() {
-                if quest.holds_depends & self.holders[at as usize].dirty != 0 {
-                    self.count_on(at, ix);
-                }
+        if !self.plan.holding.is_empty() {
+            for (at, ix) in self.told_open(|quest| quest.holds_depends) {
+                self.count_on(at, ix);
             }
         }
         if std::mem::take(&mut self.tags_told) {

@@ -8,22 +8,23 @@ use worldflow_schemas::definitions::{
 };
 
 use super::dice::Dice;
+use super::patterns::patterns;
 use crate::world::LoadedWorld;
 
 /// What can be named in a world.
 #[derive(Debug)]
-pub(super) struct Deeds<'w> {
+pub(crate) struct Deeds<'w> {
     world: &'w WorldDef,
     loaded: &'w LoadedWorld,
     /// Entities by id and by tag.
     named: BTreeMap<&'w str, Vec<&'w str>>,
     regions: Vec<&'w str>,
-    /// Every pattern of an objective: what bots do when they do not follow a quest.
-    patterns: Vec<&'w ObjectiveDef>,
+    /// What bots do when they do not follow a quest.
+    patterns: Vec<Pattern>,
 }
 
 impl<'w> Deeds<'w> {
-    pub(super) fn new(loaded: &'w LoadedWorld) -> Deeds<'w> {
+    pub(crate) fn new(loaded: &'w LoadedWorld) -> Deeds<'w> {
         let world = &*loaded.world;
         let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (id, entity) in &world.entities {
@@ -32,31 +33,43 @@ impl<'w> Deeds<'w> {
                 named.entry(tag).or_default().push(id);
             }
         }
-        let stages = loaded.quests.values().flat_map(|quest| quest.stages.iter().map(|(_, stage)| stage));
-        let objectives = stages.flat_map(|stage| stage.objectives.iter().map(|(_, objective)| objective));
-        // What a condition must hold for is no deed.
-        let patterns = objectives.filter(|objective| objective.holds.is_none()).collect();
-        Deeds { world, loaded, named, regions: world.regions.keys().map(String::as_str).collect(), patterns }
+        Deeds {
+            world,
+            loaded,
+            named,
+            regions: world.regions.keys().map(String::as_str).collect(),
+            patterns: patterns(loaded),
+        }
     }
 
     /// A region of the world.
-    pub(super) fn region(&self, dice: &mut Dice) -> Option<&'w str> {
+    pub(crate) fn region(&self, dice: &mut Dice) -> Option<&'w str> {
         dice.pick(&self.regions).copied()
     }
 
     /// An event that counts, as far as the world's state allows, for an objective.
-    pub(super) fn towards(&self, objective: &ObjectiveDef, dice: &mut Dice) -> Map<String, Value> {
+    pub(crate) fn towards(&self, objective: &ObjectiveDef, dice: &mut Dice) -> Map<String, Value> {
         let mut event = self.matching(&objective.pattern(), dice);
-        if let Some(of) = objective.of.as_deref().filter(|of| !matches!(*of, "amount" | "target")) {
-            let least = objective.max.or(objective.last).unwrap_or(1);
-            let value = json!(u64::from(least) + dice.below(8) as u64);
-            attributes(&mut event).insert(of.to_owned(), value);
+        let least = objective.max.or(objective.last);
+        let value = match objective.min {
+            Some(most) => u64::from(most.max(1)) - dice.below(most as usize) as u64,
+            None => u64::from(least.unwrap_or(1)) + dice.below(8) as u64,
+        };
+        match objective.of.as_deref() {
+            Some(of) if !matches!(of, "amount" | "target") => {
+                attributes(&mut event).insert(of.to_owned(), json!(value));
+            }
+            _ if least.or(objective.min).is_some() => {
+                let most = self.world.kinds.get(&objective.event).map_or(1, |kind| kind.max_amount);
+                event.insert("amount".to_owned(), json!(value.min(most.into())));
+            }
+            _ => {}
         }
         event
     }
 
     /// An event that a pattern accepts.
-    pub(super) fn matching(&self, pattern: &Pattern, dice: &mut Dice) -> Map<String, Value> {
+    pub(crate) fn matching(&self, pattern: &Pattern, dice: &mut Dice) -> Map<String, Value> {
         let mut event = Map::new();
         event.insert("kind".to_owned(), json!(pattern.event));
         if let Some(target) = pattern.target.as_ref().and_then(|target| dice.pick(target.as_slice())) {
@@ -79,15 +92,14 @@ impl<'w> Deeds<'w> {
     }
 
     /// Any deed of the world.
-    pub(super) fn any(&self, dice: &mut Dice) -> Option<Map<String, Value>> {
-        let objective = *dice.pick(&self.patterns)?;
-        let mut event = self.matching(&objective.pattern(), dice);
+    pub(crate) fn any(&self, dice: &mut Dice) -> Option<Map<String, Value>> {
+        let mut event = self.matching(dice.pick(&self.patterns)?, dice);
         event.remove("region");
         Some(event)
     }
 
     /// Words to somebody who can answer.
-    pub(super) fn talk(&self, dice: &mut Dice) -> Option<Map<String, Value>> {
+    pub(crate) fn talk(&self, dice: &mut Dice) -> Option<Map<String, Value>> {
         let npcs: Vec<_> = self.loaded.npcs.iter().collect();
         let (id, npc) = dice.pick(&npcs)?;
         let mut event = Map::new();

@@ -6,6 +6,7 @@
 mod crowd;
 mod deeds;
 mod dice;
+mod patterns;
 mod server;
 mod socket;
 mod watcher;
@@ -18,6 +19,9 @@ use tokio::time::Instant;
 
 use crate::world::LoadedWorld;
 
+pub(crate) use deeds::Deeds;
+pub(crate) use dice::Dice;
+pub(crate) use patterns::patterns;
 pub use server::run;
 pub use socket::BotsError;
 pub use watcher::{WatchConfig, WatchReport, watch_realm};

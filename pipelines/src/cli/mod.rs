@@ -26,6 +26,7 @@ mod restore;
 mod run;
 pub mod schema;
 mod server;
+mod simulate;
 mod test;
 mod text;
 mod views;
@@ -54,6 +55,7 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow test my_world        its scenarios: what happens, and what is to come of it
   worldflow explain --help       why a quest stands where it stands
   worldflow graph my_world       what leads to what, as a picture
+  worldflow simulate my_world    simulated players for days: which quests they finish, and which nobody can
   worldflow views                what can be subscribed to
   worldflow schema --dir schemas what editors need to complete and check the YAML
   RUST_LOG=worldflow=debug       more of what happens, on any verb"
@@ -89,6 +91,7 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Test(test::TestArgs),
     Text(text::TextArgs),
+    Simulate(simulate::SimulateArgs),
     New(new::NewArgs),
     Weather(weather::WeatherArgs),
 }
@@ -115,6 +118,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(&args),
             Verb::Test(args) => test::run(&args),
             Verb::Text(args) => text::run(&args),
+            Verb::Simulate(args) => simulate::run(&args),
             Verb::New(args) => new::run(&args),
             Verb::Weather(args) => weather::run(&args),
         }
@@ -128,8 +132,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    // Scenarios and explanations open and end many realms, and say themselves what came of it.
-    let quiet = matches!(cli.verb, Some(Verb::Test(_) | Verb::Explain(_)));
+    // Scenarios, explanations and simulations open and end realms of their own, and say themselves what came of it.
+    let quiet = matches!(cli.verb, Some(Verb::Test(_) | Verb::Explain(_) | Verb::Simulate(_)));
     let level = if quiet { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {
@@ -255,7 +259,9 @@ mod tests {
         assert!(documented[0].ends_with("--dump out"), "{documented:?}");
         let recordings = commands(include_str!("../../../docs/recordings.md"));
         assert!(recordings.len() > 2, "{recordings:?}");
-        for command in documented.iter().chain(&recordings) {
+        let simulated = commands(include_str!("../../../docs/simulate.md"));
+        assert!(simulated.len() > 1, "{simulated:?}");
+        for command in documented.iter().chain(&recordings).chain(&simulated) {
             assert_parses(command);
         }
     }

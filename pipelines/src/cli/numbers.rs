@@ -7,6 +7,11 @@ pub(super) fn players() -> RangedI64ValueParser<u32> {
     RangedI64ValueParser::new().range(1..=100_000)
 }
 
+/// Days of a world that are simulated.
+pub(super) fn days() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=3_660)
+}
+
 /// Timely workers of a realm; each is a thread.
 pub(super) fn workers() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=256)
@@ -38,6 +43,7 @@ mod tests {
         let demo = ["worldflow", "demo"];
         let replay = ["worldflow", "replay", "w", "--events", "e", "--dump", "d"];
         let alone = ["worldflow"];
+        let simulate = ["worldflow", "simulate"];
         let most = &*u64::MAX.to_string();
         for (command, argument, good, bad) in [
             (&run[..], "--port", &["0", "65535"][..], &["65536", "-1", "x"][..]),
@@ -48,6 +54,8 @@ mod tests {
             (&demo, "--bots", &["1", "100000"], &["0", "100001", "-1", most]),
             (&demo, "--seed", &["0", most], &["-1", "18446744073709551616"]),
             (&alone, "--bots", &["1"], &["0"]),
+            (&simulate, "--players", &["1", "100000"], &["0", "100001", "-1"]),
+            (&simulate, "--days", &["1", "3660"], &["0", "3661", "-1"]),
             (&bots, "--players", &["1", "100000"], &["0", "100001", most]),
             (&bots, "--seed", &[most], &["-1"]),
             (&bots, "--seconds", &["1", "31622400"], &["0", "31622401", "-1", most]),

@@ -17,6 +17,16 @@ pub(super) fn reading<'p>(files: impl IntoIterator<Item = &'p Path>) -> Progress
         .with_style(style("reading {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"))
 }
 
+/// A bar that follows how much time has passed, of how much.
+pub(super) fn simulating() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(0).with_style(style(SIMULATING))
+}
+
+const SIMULATING: &str = "playing {wide_bar} {percent} % {elapsed} {eta}";
+
 /// Makes it a bar that follows how many events have been handed over.
 pub(super) fn feeding(bar: &ProgressBar) {
     bar.reset();
@@ -36,6 +46,7 @@ mod tests {
         let bar = ProgressBar::hidden()
             .with_style(style("reading {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
         bar.inc(5);
+        bar.set_style(style(SIMULATING));
         feeding(&bar);
         assert_eq!(bar.position(), 0);
         assert!(reading([Path::new("/nowhere")]).is_hidden(), "a test has no terminal");

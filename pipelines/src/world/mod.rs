@@ -185,11 +185,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let incomplete = problems.0.len() > before;
     check::check(&definitions, folder, (&views, incomplete), &mut problems);
     let texts = texts::read(&definitions, &documents, &mut problems);
-    for problem in &mut problems.0 {
-        if problem.snippet.is_none() {
-            problem.snippet = spot::line_of(folder, problem);
-        }
-    }
+    spot::fill_all_snippets(folder, &mut problems);
     problems.sort();
     // A mistake in a template is one, however many quests are made of it.
     problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));

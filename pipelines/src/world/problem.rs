@@ -110,10 +110,14 @@ impl std::error::Error for Problems {}
 /// The known name that `wrong` most likely means, if any is near.
 #[must_use]
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (wrong.chars().count() / 3).max(1);
+    let long = wrong.chars().count();
+    let most = (long / 3).max(1);
+    let wrong_lower = wrong.to_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name))
+        // What differs more in length alone is not looked at: there may be thousands.
+        .filter(|name| name.chars().count().abs_diff(long) <= most)
+        .map(|name| (strsim::damerau_levenshtein(&wrong_lower, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= most && *name != wrong)
         .min()
         .map(|(_, name)| name)

@@ -407,6 +407,11 @@ impl<'de> Deserializer<'de> for At<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.node.value {
             NodeValue::Map(_) | NodeValue::Null => self.map(None, visitor),
+            NodeValue::List(_) => {
+                let hint =
+                    "write `key: {...}` for each instead of `- {...}`: the key names it for good".to_owned();
+                self.placed(Err(Misfit::new("expected a map by key, found a list".to_owned(), Some(hint))))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

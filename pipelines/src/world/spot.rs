@@ -1,5 +1,7 @@
 //! Spots: a cursor that walks a file's tree beside its definition, so that a check can point.
 
+use std::collections::BTreeMap;
+
 use super::folder::Folder;
 use super::node::{self, Node, NodeValue};
 use super::problem::{Place, Problem, Problems, Severity};
@@ -46,21 +48,31 @@ pub(crate) fn parse(file: &str, bytes: &[u8], problems: &mut Problems) -> Option
     }
 }
 
-/// The line of the file that a problem points at.
-pub(crate) fn line_of(folder: &Folder, problem: &Problem) -> Option<String> {
-    line_in(folder.files.get(&problem.file)?, problem)
-}
-
-/// The line of these bytes that a problem points at.
-pub(crate) fn line_in(bytes: &[u8], problem: &Problem) -> Option<String> {
-    let line = problem.place?.line.checked_sub(1)?;
-    String::from_utf8_lossy(bytes).lines().nth(line as usize).map(str::to_owned)
+/// Gives every problem that has none the line of its file that it points at.
+pub(crate) fn fill_all_snippets(folder: &Folder, problems: &mut Problems) {
+    let mut by_file: BTreeMap<String, Vec<&mut Problem>> = BTreeMap::new();
+    for problem in problems.0.iter_mut().filter(|problem| problem.snippet.is_none()) {
+        by_file.entry(problem.file.clone()).or_default().push(problem);
+    }
+    for (file, problems) in by_file {
+        if let Some(bytes) = folder.files.get(&file) {
+            fill(bytes, problems);
+        }
+    }
 }
 
 /// Gives every problem of a file the line that it points at.
 pub(crate) fn fill_snippets(bytes: &[u8], problems: &mut [Problem]) {
+    fill(bytes, problems);
+}
+
+/// A file is cut into lines once, however many problems it has.
+fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
     for problem in problems {
-        problem.snippet = line_in(bytes, problem);
+        let line = problem.place.and_then(|place| place.line.checked_sub(1));
+        problem.snippet = line.and_then(|line| lines.get(line as usize)).map(|line| (*line).to_owned());
     }
 }
 

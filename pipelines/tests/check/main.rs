@@ -1,7 +1,9 @@
 //! Wrong worlds and exactly what `check` says about them.
 
 mod expressions;
+mod hopeless;
 mod lifecycle;
+mod mistakes;
 mod objectives;
 mod personal;
 mod quests;

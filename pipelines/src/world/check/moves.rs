@@ -1,6 +1,6 @@
 //! `moved_from`: names what is no longer there, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_schemas::definitions::QuestDef;
 
@@ -44,11 +44,12 @@ impl Checker<'_> {
 
     fn check_moves(&mut self, what: &str, all: &[Moved<'_>]) {
         let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+        let ids: BTreeSet<&str> = all.iter().map(|(id, ..)| *id).collect();
         for (id, from, spot) in all {
             let Some(from) = *from else { continue };
             let spot = spot.key("moved_from");
             self.check_id(what, from, spot);
-            if let Some((there, ..)) = all.iter().find(|(other, ..)| *other == from) {
+            if let Some(there) = ids.get(from) {
                 let message = format!("`{id}` is moved from the {what} `{there}`, which is still there");
                 let hint = if there == id {
                     "name the id that it had before, or remove `moved_from`".to_owned()

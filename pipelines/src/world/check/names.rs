@@ -1,6 +1,6 @@
 //! Every name that a definition may refer to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::views::Views;
 use crate::world::collected::Definitions;
@@ -75,6 +75,7 @@ impl Sort {
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
     climates: BTreeSet<&'a str>,
+    entities: BTreeSet<&'a str>,
     facts: BTreeSet<&'a str>,
     kinds: BTreeSet<&'a str>,
     lifetime: BTreeSet<&'a str>,
@@ -86,6 +87,8 @@ pub(super) struct Names<'a> {
     seasons: BTreeSet<&'a str>,
     states: BTreeSet<&'a str>,
     targets: BTreeSet<&'a str>,
+    /// The entities that carry each tag.
+    tags: BTreeMap<&'a str, Vec<&'a str>>,
     tiers: BTreeSet<&'a str>,
     views: BTreeSet<&'a str>,
     zones: BTreeSet<&'a str>,
@@ -106,14 +109,19 @@ impl<'a> Names<'a> {
             climates: keys(&definitions.climates),
             quests: keys(&definitions.quests),
             targets: keys(&definitions.entities),
+            entities: keys(&definitions.entities),
             kinds: QUEST_KINDS.into_iter().collect(),
             views: views.names(),
             viewless: views.incomplete,
             worldless: definitions.world.as_ref().is_none_or(|world| !world.whole),
             ..Names::default()
         };
-        let tags = definitions.entities.values().flat_map(|placed| &placed.definition.tags);
-        names.targets.extend(tags.map(String::as_str));
+        for (id, placed) in &definitions.entities {
+            for tag in &placed.definition.tags {
+                names.tags.entry(tag).or_default().push(id);
+            }
+        }
+        names.targets.extend(names.tags.keys());
         let climates = definitions.climates.values().map(|placed| &placed.definition);
         names.states = climates.flat_map(|climate| climate.states.keys().map(String::as_str)).collect();
         let unreadable = definitions.unreadable.iter().map(String::as_str);
@@ -154,6 +162,18 @@ impl<'a> Names<'a> {
             Sort::View => &self.views,
             Sort::Zone => &self.zones,
         }
+    }
+
+    /// Whether some entity carries it.
+    pub(super) fn is_tag(&self, name: &str) -> bool {
+        self.tags.contains_key(name)
+    }
+
+    /// The entities of these ids and tags.
+    pub(super) fn carriers(&self, targets: &[String]) -> BTreeSet<&str> {
+        let tagged = targets.iter().filter_map(|name| self.tags.get(name.as_str())).flatten().copied();
+        let named = targets.iter().filter_map(|name| self.entities.get(name.as_str())).copied();
+        tagged.chain(named).collect()
     }
 
     /// Whether names of this sort may be missing because the file that declares them has mistakes

@@ -31,6 +31,7 @@ impl Checker<'_> {
             (None, false) => self.check_pattern(&objective.pattern(), spot),
             (Some(holds), _) => {
                 self.check_condition(holds, spot.key("holds"));
+                self.check_can_hold(holds, None, spot.key("holds"));
                 self.check_holds(objective, spot);
             }
         }
@@ -179,9 +180,9 @@ impl Checker<'_> {
             return self.error(spot.name("percent"), "a percentage of what", hint);
         };
         let definitions = self.definitions;
-        let entities = &definitions.entities;
-        let is_tag = |name: &String| entities.values().any(|entity| entity.definition.tags.contains(name));
-        for name in target.as_slice().iter().filter(|name| entities.contains_key(*name) && !is_tag(name)) {
+        let is_one = |name: &String| definitions.entities.contains_key(name) && !self.names.is_tag(name);
+        let ones: Vec<&String> = target.as_slice().iter().filter(|name| is_one(name)).collect();
+        for name in ones {
             self.error(
                 spot.key("target"),
                 format!("`{name}` is an entity, and `percent` is of all that carry a tag"),

@@ -25,6 +25,7 @@ impl Checker<'_> {
         }
         if let Some(when) = &pattern.when {
             self.check_condition(when, spot.key("when"));
+            self.check_can_hold(when, pattern.region.as_ref(), spot.key("when"));
         }
         if pattern.within.is_some_and(|within| within.ms == 0) {
             self.error(

@@ -30,6 +30,9 @@ impl Checker<'_> {
         if let TurnIn::Npc(names) = &quest.turn_in {
             self.check_choice(Sort::Target, Some(names), spot.key("turn_in").key("npc"));
         }
+        self.check_can_hold(&quest.requires, None, spot.key("requires"));
+        self.check_own_group(id, quest, spot);
+        self.check_hopeless(id, quest, spot);
         if let Some(group) = &quest.exclusive_group {
             self.check_id("group", group, spot.key("exclusive_group"));
         }
@@ -52,6 +55,7 @@ impl Checker<'_> {
                 );
             }
             self.check_condition(condition, spot.key("fail_when"));
+            self.check_can_hold(condition, None, spot.key("fail_when"));
         }
         if let Some(repeat) = &quest.repeat {
             self.check_repeat(repeat, spot.key("repeat"));
@@ -262,12 +266,25 @@ impl Checker<'_> {
             .iter()
             .map(|(id, placed)| (id.as_str(), required(&placed.definition.requires)))
             .collect();
+        let mut never = BTreeMap::new();
         for cycle in cycles(&requires) {
+            never.extend(cycle.iter().map(|id| ((*id).to_owned(), (*id).to_owned())));
             let Some(placed) = definitions.quests.get(cycle[0]) else { continue };
+            let spot = placed.spot.key("requires").key("quests");
+            if let [alone] = cycle.as_slice() {
+                let message = format!("`{alone}` requires itself, so it is never available");
+                self.error(
+                    spot.name(alone),
+                    message,
+                    "remove the requirement, or name the quest that is meant",
+                );
+                continue;
+            }
             let message =
                 format!("these quests require each other, so none is ever available: {}", chain(&cycle));
-            self.error(placed.spot.key("requires").key("quests"), message, "remove one of the requirements");
+            self.error(spot, message, "remove one of the requirements");
         }
+        self.check_waits_in_vain(never);
     }
 }
 
@@ -281,7 +298,7 @@ fn counts_only(objective: &ObjectiveDef) -> ObjectiveDef {
 }
 
 /// Quests whose progress a condition cannot do without.
-fn required(condition: &Condition) -> Vec<&str> {
+pub(super) fn required(condition: &Condition) -> Vec<&str> {
     let started = |state: &QuestState| !matches!(state, QuestState::Hidden | QuestState::Available);
     let here = condition.quests.iter();
     let here =
@@ -293,9 +310,13 @@ fn required(condition: &Condition) -> Vec<&str> {
 pub(super) fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n str>> {
     let mut finished: BTreeSet<&str> = BTreeSet::new();
     let mut found = Vec::new();
-    for start in graph.keys() {
+    for start in graph.keys().filter(|start| !graph[**start].is_empty()) {
+        if finished.contains(start) {
+            continue;
+        }
         // Depth first with an explicit stack: a world may have thousands of quests in one chain.
         let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        let mut on_path: BTreeMap<&str, usize> = [(*start, 0)].into();
         while let Some((name, next)) = path.last_mut() {
             let (name, index) = (*name, *next);
             *next += 1;
@@ -303,12 +324,16 @@ pub(super) fn cycles<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Vec<Vec<&'n
             match following {
                 None => {
                     finished.insert(name);
+                    on_path.remove(name);
                     path.pop();
                 }
                 Some(following) if finished.contains(following) || !graph.contains_key(following) => {}
-                Some(following) => match path.iter().position(|(on_path, _)| *on_path == following) {
-                    Some(first) => found.push(path[first..].iter().map(|(name, _)| *name).collect()),
-                    None => path.push((following, 0)),
+                Some(following) => match on_path.get(following) {
+                    Some(first) => found.push(path[*first..].iter().map(|(name, _)| *name).collect()),
+                    None => {
+                        on_path.insert(following, path.len());
+                        path.push((following, 0));
+                    }
                 },
             }
         }

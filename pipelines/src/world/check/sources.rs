@@ -171,9 +171,7 @@ impl Checker<'_> {
                 self.check_names(Sort::Region, region, top.key("presence").key("region"));
             }
         }
-        for problem in &mut self.problems.0[before..] {
-            problem.snippet = crate::world::spot::line_in(&bytes, problem);
-        }
+        crate::world::spot::fill_snippets(&bytes, &mut self.problems.0[before..]);
     }
 
     /// What a rule makes is declared, as far as that can be known without a line.

@@ -1,0 +1,173 @@
+//! Which quests' availability must be tested when something changes, so that a change costs what hangs on it and not what there is.
+//!
+//! `(scope, what has changed) ─▶ places of quests in the order of their names`. A quest whose prerequisites name another one that the
+//! holder must have begun is looked at only by those who have a record of that.
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::QuestState;
+use worldflow_schemas::input::Scope;
+
+use super::condition::{Cond, depends};
+use super::holder::HolderState;
+use super::plan::{Ix, Plan, QuestPlan};
+
+/// A place in the list of quests that are tested, which is in the order of their names.
+pub(super) type Place = u32;
+
+/// Something of which prerequisites speak by name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Named {
+    /// A fact has another value.
+    Fact(Sym),
+    /// A quest is in another state.
+    Quest(Ix),
+}
+
+/// What is told by bits alone.
+const BITS: [u16; 6] =
+    [depends::CLOCK, depends::TIME, depends::WEATHER, depends::PLACE, depends::LEVEL, depends::DATES];
+
+/// The index of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Prerequisites {
+    scopes: FxHashMap<Scope, OfScope>,
+    place_of: FxHashMap<Ix, (Scope, Place)>,
+}
+
+/// Of the quests of one scope.
+#[derive(Debug, Default)]
+struct OfScope {
+    by_bit: [Vec<Place>; BITS.len()],
+    by_name: FxHashMap<Named, Vec<Place>>,
+    /// By the quest that the holder must have begun.
+    behind: FxHashMap<Ix, Vec<Place>>,
+    /// Those of which none must have been.
+    free: Vec<Place>,
+}
+
+impl Prerequisites {
+    /// Of the quests that are tested, in the order of their names.
+    pub(super) fn new(plan: &Plan) -> Prerequisites {
+        let mut all = Prerequisites::default();
+        for (place, ix) in (0..).zip(&plan.tested) {
+            let Some(quest) = plan.get(*ix) else { continue };
+            all.place_of.insert(*ix, (quest.scope, place));
+            all.scopes.entry(quest.scope).or_default().add(place, *ix, quest, plan);
+        }
+        all
+    }
+
+    /// The place of a quest that is tested.
+    pub(super) fn place_of(&self, ix: Ix) -> Option<Place> {
+        self.place_of.get(&ix).map(|(_, place)| *place)
+    }
+
+    /// The quests of a scope that must be tested for every holder, in order.
+    pub(super) fn of_all(&self, scope: Scope, bits: u16, named: &[Named]) -> Vec<Place> {
+        let mut places = Vec::new();
+        if let Some(of) = self.scopes.get(&scope) {
+            of.told(bits, named, &mut places);
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Adds the quests that must be tested for a holder, which may be there already.
+    pub(super) fn of_holder(&self, holder: &HolderState, places: &mut Vec<Place>) {
+        let Some(of) = self.scopes.get(&holder.holder.scope) else { return };
+        of.told(holder.dirty, &holder.named, places);
+    }
+
+    /// All quests that can be available to a holder, and those of which it has a record.
+    pub(super) fn everything(&self, holder: &HolderState, places: &mut Vec<Place>) {
+        let Some(of) = self.scopes.get(&holder.holder.scope) else { return };
+        places.extend(&of.free);
+        for ix in holder.records.keys() {
+            places.extend(of.behind.get(ix).into_iter().flatten());
+            let own = self.place_of.get(ix).filter(|(scope, _)| *scope == holder.holder.scope);
+            places.extend(own.map(|(_, place)| *place));
+        }
+    }
+}
+
+impl OfScope {
+    fn add(&mut self, place: Place, ix: Ix, quest: &QuestPlan, plan: &Plan) {
+        let mut bits = if quest.pool.is_none() && quest.window.is_none() { 0 } else { depends::DATES };
+        let mut names: Vec<Named> = vec![Named::Quest(ix)];
+        names.extend(plan.rivals(quest.exclusive).iter().map(|rival| Named::Quest(*rival)));
+        if let Some(requires) = &quest.requires {
+            requires.visit(&mut |cond| bits |= told_by_bit(cond, quest.scope, plan, &mut names));
+        }
+        for (bit, list) in BITS.into_iter().zip(&mut self.by_bit) {
+            if bits & bit != 0 {
+                list.push(place);
+            }
+        }
+        for name in names {
+            let list = self.by_name.entry(name).or_default();
+            if list.last() != Some(&place) {
+                list.push(place);
+            }
+        }
+        match quest.requires.as_ref().and_then(|requires| behind(requires, quest.scope, plan)) {
+            Some(other) => self.behind.entry(other).or_default().push(place),
+            None => self.free.push(place),
+        }
+    }
+
+    fn told(&self, bits: u16, named: &[Named], places: &mut Vec<Place>) {
+        for (bit, list) in BITS.into_iter().zip(&self.by_bit) {
+            if bits & bit != 0 {
+                places.extend(list);
+            }
+        }
+        for name in named {
+            places.extend(self.by_name.get(name).into_iter().flatten());
+        }
+    }
+}
+
+/// What a condition depends on besides what it names, which is added to `names`.
+fn told_by_bit(cond: &Cond, scope: Scope, plan: &Plan, names: &mut Vec<Named>) -> u16 {
+    // Whose fact or quest it is may hang on where the player is and to whom it belongs; a player's own does not.
+    let place = |of: Option<Scope>| if of == Some(scope) { 0 } else { depends::PLACE };
+    match cond {
+        Cond::Fact(fact, _) => {
+            names.push(Named::Fact(*fact));
+            place(plan.fact_scope(*fact))
+        }
+        Cond::Quest(quest, _) => {
+            names.push(Named::Quest(*quest));
+            let named = plan.get(*quest);
+            let group = named.map_or(Sym::NONE, |named| named.exclusive);
+            // Whether it is hidden or available may hang on the others of its group.
+            names.extend(plan.rivals(group).iter().map(|rival| Named::Quest(*rival)));
+            place(named.map(|named| named.scope))
+        }
+        Cond::Compare(compare) => {
+            let facts = compare.facts();
+            let away = facts.iter().fold(0, |bits, fact| bits | place(plan.fact_scope(*fact)));
+            names.extend(facts.into_iter().map(Named::Fact));
+            let bits = compare.depends() & !depends::FACTS;
+            // The weather is that of where the player is.
+            if bits & depends::WEATHER == 0 { (bits & !depends::PLACE) | away } else { bits }
+        }
+        // Their parts are visited by themselves.
+        Cond::All(_) | Cond::Any(_) | Cond::Not(_) => 0,
+        other => other.depends(),
+    }
+}
+
+/// A quest of the same scope that a holder must have begun, or been offered, before a condition can hold.
+fn behind(cond: &Cond, scope: Scope, plan: &Plan) -> Option<Ix> {
+    let recorded = |state: &QuestState| !matches!(state, QuestState::Hidden | QuestState::Available);
+    match cond {
+        Cond::Quest(ix, states) if states.iter().all(recorded) => {
+            plan.get(*ix).is_some_and(|named| named.scope == scope).then_some(*ix)
+        }
+        Cond::All(of) => of.iter().find_map(|cond| behind(cond, scope, plan)),
+        _ => None,
+    }
+}

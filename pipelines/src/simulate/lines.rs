@@ -1,0 +1,178 @@
+//! A report as CSV: a table of quests, one of their stages, one of their curves and one of personalities.
+
+use worldflow_schemas::input::Scope;
+
+use super::report::{Paid, QuestReport, Report};
+
+/// The tables of a report: what is added to the name of the file, and the text. The first, of quests, adds nothing.
+#[must_use]
+pub fn csv(report: &Report) -> Vec<(&'static str, String)> {
+    vec![
+        ("", quests(report)),
+        ("stages", stages(report)),
+        ("curves", curves(report)),
+        ("personalities", personalities(report)),
+    ]
+}
+
+/// Rows under a line of names.
+struct Table(csv::Writer<Vec<u8>>);
+
+impl Table {
+    fn of(names: &[&str]) -> Table {
+        let mut table = Table(csv::WriterBuilder::new().from_writer(Vec::new()));
+        table.row(names.iter().map(|name| (*name).to_owned()).collect());
+        table
+    }
+
+    fn row(&mut self, fields: Vec<String>) {
+        self.0.write_record(fields).expect("rows of one length are written into memory");
+    }
+
+    fn text(self) -> String {
+        let bytes = self.0.into_inner().expect("memory takes everything");
+        String::from_utf8(bytes).expect("only text was written")
+    }
+}
+
+fn quests(report: &Report) -> String {
+    let mut table = Table::of(&[
+        "quest",
+        "scope",
+        "by_itself",
+        "holders",
+        "available_to",
+        "began",
+        "finished",
+        "accepted",
+        "completed",
+        "failed",
+        "expired",
+        "abandoned",
+        "open",
+        "median_real_ms",
+        "p90_real_ms",
+        "median_world_ms",
+        "p90_world_ms",
+        "stands_at",
+        "stands_value",
+        "stands_need",
+        "stands_holders",
+        "paid",
+        "findings",
+    ]);
+    for quest in &report.quests {
+        let took = |pick: fn((u64, u64)) -> u64, world: bool| {
+            let ms = quest.took_ms.map(pick);
+            ms.map(|ms| if world { report.world_ms(ms) } else { ms })
+                .map_or_else(String::new, |ms| ms.to_string())
+        };
+        let stands = |of: &dyn Fn(&super::report::Stands) -> String| {
+            quest.stands.as_ref().map_or_else(String::new, of)
+        };
+        let found = report.findings.iter().filter(|finding| finding.quest == quest.id);
+        let found: Vec<&str> = found.map(|finding| finding.trouble.name()).collect();
+        let mut row = vec![quest.id.clone(), scope(quest.scope), quest.by_itself.to_string()];
+        row.extend(counts(quest).map(|count| count.to_string()));
+        row.extend([
+            took(|of| of.0, false),
+            took(|of| of.1, false),
+            took(|of| of.0, true),
+            took(|of| of.1, true),
+        ]);
+        row.push(stands(&|at| match &at.objective {
+            Some(objective) => format!("{}.{objective}", at.stage),
+            None => at.stage.clone(),
+        }));
+        row.push(stands(&|at| at.value.to_string()));
+        row.push(stands(&|at| at.need.to_string()));
+        row.push(stands(&|at| at.holders.to_string()));
+        row.push(paid(&quest.paid));
+        row.push(found.join("; "));
+        table.row(row);
+    }
+    table.text()
+}
+
+fn counts(quest: &QuestReport) -> [u64; 10] {
+    let QuestReport {
+        holders,
+        seen,
+        began,
+        finished,
+        accepted,
+        completed,
+        failed,
+        expired,
+        abandoned,
+        open,
+        ..
+    } = *quest;
+    [holders, seen, began, finished, accepted, completed, failed, expired, abandoned, open]
+}
+
+fn scope(scope: Scope) -> String {
+    scope.name().to_owned()
+}
+
+fn paid(items: &[Paid]) -> String {
+    let items: Vec<String> = items.iter().map(|paid| format!("{}={}", paid.item, paid.amount)).collect();
+    items.join("; ")
+}
+
+fn stages(report: &Report) -> String {
+    let mut table = Table::of(&["quest", "place", "stage", "reached", "left", "open"]);
+    for quest in &report.quests {
+        for (place, step) in quest.steps.iter().enumerate() {
+            let counts = [step.reached, step.left, step.open].map(|count| count.to_string());
+            let mut row = vec![quest.id.clone(), (place + 1).to_string(), step.stage.clone()];
+            row.extend(counts);
+            table.row(row);
+        }
+    }
+    table.text()
+}
+
+fn curves(report: &Report) -> String {
+    let mut table = Table::of(&["quest", "real_ms", "world_ms", "began", "finished"]);
+    let lasted_ms = report.day_ms.saturating_mul(u64::from(report.days));
+    for quest in &report.quests {
+        let points = quest.curve.len().saturating_sub(1).max(1) as u64;
+        for (point, (began, finished)) in (0..).zip(&quest.curve) {
+            let at_ms = lasted_ms * point / points;
+            let fields = [at_ms, report.world_ms(at_ms), *began, *finished].map(|of| of.to_string());
+            table.row([quest.id.clone()].into_iter().chain(fields).collect());
+        }
+    }
+    table.text()
+}
+
+fn personalities(report: &Report) -> String {
+    let mut table = Table::of(&[
+        "personality",
+        "players",
+        "sessions",
+        "deeds",
+        "accepted",
+        "completed",
+        "failed",
+        "abandoned",
+        "grants",
+        "left",
+    ]);
+    for of in &report.personalities {
+        let counts = [
+            of.players,
+            of.sessions,
+            of.deeds,
+            of.accepted,
+            of.completed,
+            of.failed,
+            of.abandoned,
+            of.grants,
+            of.left,
+        ];
+        table.row([of.name.to_owned()].into_iter().chain(counts.map(|count| count.to_string())).collect());
+    }
+    table.text()
+}

@@ -1,0 +1,256 @@
+//! Conditions that never hold: parts that exclude each other, hours outside a phase, weather where there is none.
+//!
+//! Only what the definitions alone decide is said. What a condition asks of facts that a game server may write can come true.
+
+use std::collections::BTreeSet;
+
+use worldflow_schemas::definitions::{
+    Condition, Hours, OneOrMany, QuestDef, QuestState, Test, TestRange, WorldDef,
+};
+
+use super::{Checker, minutes};
+use crate::world::spot::Spot;
+
+/// A condition's parts that must all hold, those of its `all` included.
+struct Parts<'c>(Vec<&'c Condition>);
+
+impl<'c> Parts<'c> {
+    fn of(condition: &'c Condition) -> Parts<'c> {
+        let mut parts = vec![condition];
+        let mut next = 0;
+        while let Some(part) = parts.get(next).copied() {
+            parts.extend(&part.all);
+            next += 1;
+        }
+        Parts(parts)
+    }
+
+    /// The names that all parts allow; nothing when none asks.
+    fn names(
+        &self,
+        of: impl Fn(&'c Condition) -> Option<&'c OneOrMany<String>>,
+    ) -> Option<BTreeSet<&'c str>> {
+        let lists = self.0.iter().copied().filter_map(of);
+        let sets = lists.map(|list| list.as_slice().iter().map(String::as_str).collect::<BTreeSet<_>>());
+        sets.reduce(|a, b| &a & &b)
+    }
+}
+
+impl Checker<'_> {
+    /// Whether a condition can hold; `regions` are those where it is looked at, if that is said elsewhere. That it cannot is reported.
+    pub(super) fn check_can_hold(
+        &mut self,
+        condition: &Condition,
+        regions: Option<&OneOrMany<String>>,
+        spot: Spot<'_>,
+    ) {
+        let Some(world) = self.definitions.world.as_ref().filter(|world| world.whole) else { return };
+        let parts = Parts::of(condition);
+        let found = exclusive_names(&parts)
+            .or_else(|| never_this_hour(&parts, &world.definition))
+            .or_else(|| never_this_number(&parts))
+            .or_else(|| self.never_here(&parts, regions, &world.definition));
+        if let Some((message, hint)) = found {
+            self.error(spot, format!("this never holds: {message}"), hint);
+            return;
+        }
+        for (index, inner) in condition.any.iter().enumerate() {
+            self.check_can_hold(inner, regions, spot.key("any").item(index));
+        }
+    }
+
+    /// Regions that exclude each other, or none of which has the weather that is asked for.
+    fn never_here(
+        &self,
+        parts: &Parts<'_>,
+        regions: Option<&OneOrMany<String>>,
+        world: &WorldDef,
+    ) -> Option<(String, String)> {
+        let asked = parts.names(|part| part.region.as_ref());
+        let elsewhere =
+            regions.map(|regions| regions.as_slice().iter().map(String::as_str).collect::<BTreeSet<_>>());
+        let both = match (asked, elsewhere) {
+            (Some(a), Some(b)) => {
+                let both = &a & &b;
+                if both.is_empty() && !a.is_empty() && !b.is_empty() {
+                    let message = format!("it asks for {} in {}", listed(&a), listed(&b));
+                    return Some((message, "let both name the same region, or remove one".to_owned()));
+                }
+                Some(both)
+            }
+            (a, b) => a.or(b),
+        };
+        if !parts.0.iter().any(|part| part.weather.is_some()) {
+            return None;
+        }
+        let names: BTreeSet<&str> =
+            both.unwrap_or_else(|| world.regions.keys().map(String::as_str).collect());
+        let known: Vec<_> = names.iter().filter_map(|name| world.regions.get(*name)).collect();
+        if known.len() < names.len() || known.is_empty() {
+            return None;
+        }
+        let zones = known.iter().filter_map(|region| world.zones.get(region.zone.as_ref()?));
+        let climates: BTreeSet<&str> = zones.map(|zone| zone.climate.as_str()).collect();
+        if climates.is_empty() && known.iter().all(|region| region.zone.is_none()) {
+            let message = format!("there is no weather in {}", listed(&names));
+            return Some((message, "give the region a `zone` in world.yaml, or remove `weather`".to_owned()));
+        }
+        let kinds = parts.names(|part| part.weather.as_ref().and_then(|weather| weather.kind.as_ref()))?;
+        let climates: Option<Vec<_>> =
+            climates.iter().map(|climate| self.definitions.climates.get(*climate)).collect();
+        let states: BTreeSet<&str> = climates?
+            .into_iter()
+            .flat_map(|climate| climate.definition.states.keys().map(String::as_str))
+            .collect();
+        let declared = kinds.iter().all(|kind| self.names.of_sort(super::Sort::State).contains(*kind));
+        (declared && !kinds.is_empty() && states.is_disjoint(&kinds)).then(|| {
+            let message = format!("in {} the weather is never {}", listed(&names), listed(&kinds));
+            (message, format!("there it can be {}", listed(&states)))
+        })
+    }
+
+    /// What a quest requires of others of its own exclusive group, of which at most one is ever begun.
+    pub(super) fn check_own_group(&mut self, id: &str, quest: &QuestDef, spot: Spot<'_>) {
+        let Some(group) = &quest.exclusive_group else { return };
+        let definitions = self.definitions;
+        let begun = |state: &QuestState| state.is_open() || *state == QuestState::Done;
+        for (other, states) in Parts::of(&quest.requires).0.into_iter().flat_map(|part| &part.quests) {
+            let of = definitions.quests.get(other).filter(|_| other != id);
+            let same = of.is_some_and(|of| of.definition.exclusive_group.as_ref() == Some(group));
+            if same && !states.as_slice().is_empty() && states.as_slice().iter().all(begun) {
+                let message = format!(
+                    "`{id}` waits for `{other}`, and both are in the group `{group}`, of which only one can be begun"
+                );
+                let hint = "take one of them out of the group, or remove the requirement";
+                self.error(spot.key("requires").key("quests").name(other), message, hint);
+            }
+        }
+    }
+}
+
+/// Phases, seasons and states that no moment has together.
+fn exclusive_names(parts: &Parts<'_>) -> Option<(String, String)> {
+    type Of = for<'c> fn(&'c Condition) -> Option<&'c OneOrMany<String>>;
+    let sorts: [(&str, Of); 3] = [
+        ("phase", |part| part.phase.as_ref()),
+        ("season", |part| part.season.as_ref()),
+        ("region", |part| part.region.as_ref()),
+    ];
+    for (what, of) in sorts {
+        let lists: Vec<&OneOrMany<String>> = parts.0.iter().copied().filter_map(of).collect();
+        if lists.len() > 1
+            && lists.iter().all(|list| !list.as_slice().is_empty())
+            && parts.names(of).is_some_and(|left| left.is_empty())
+        {
+            let asked: Vec<String> = lists
+                .iter()
+                .map(|list| listed(&list.as_slice().iter().map(String::as_str).collect()))
+                .collect();
+            let message = format!("the {what} cannot be {} at once", asked.join(" and "));
+            return Some((message, "put them into `any`, or name both in one list".to_owned()));
+        }
+    }
+    None
+}
+
+/// Hours that lie in no phase that is asked for, or exclude each other.
+fn never_this_hour(parts: &Parts<'_>, world: &WorldDef) -> Option<(String, String)> {
+    let hours: Vec<Hours> = parts.0.iter().filter_map(|part| part.hours).collect();
+    let first = hours.first()?;
+    let within = |minute: u32| hours.iter().all(|hours| holds(*hours, minute));
+    if !(0..1440).any(within) {
+        let message = "no hour lies in all of these ranges".to_owned();
+        return Some((message, "put them into `any`, or make one range of them".to_owned()));
+    }
+    let phases = parts.names(|part| part.phase.as_ref()).filter(|phases| !phases.is_empty())?;
+    let begins: Option<Vec<(u32, &str)>> =
+        world.clock.phases.iter().map(|(name, phase)| Some((minutes(&phase.from)?, name))).collect();
+    let mut begins = begins?;
+    begins.sort_unstable();
+    if !phases.iter().all(|phase| begins.iter().any(|(_, name)| name == phase)) {
+        return None;
+    }
+    // Before the first phase of a day it is still the last one.
+    let phase_at = |minute: u32| {
+        let before = begins.iter().rev().find(|(from, _)| *from <= minute);
+        before.or(begins.last()).map(|(_, name)| *name)
+    };
+    let both =
+        (0..1440).any(|minute| within(minute) && phase_at(minute).is_some_and(|name| phases.contains(name)));
+    (!both).then(|| {
+        let message = format!(
+            "{} is never between {} and {}",
+            listed(&phases),
+            clock(first.from_min),
+            clock(first.to_min)
+        );
+        let spans = begins.iter().filter(|(_, name)| phases.contains(name));
+        let spans: Vec<String> =
+            spans.map(|(from, name)| format!("`{name}` begins at {}", clock(*from))).collect();
+        (message, format!("{}; keep one of the two", spans.join(", ")))
+    })
+}
+
+fn holds(Hours { from_min, to_min }: Hours, minute: u32) -> bool {
+    if from_min < to_min {
+        from_min <= minute && minute < to_min
+    } else {
+        minute >= from_min || minute < to_min
+    }
+}
+
+fn clock(minute: u32) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// The level, or a fact, that would have to be two things at once.
+fn never_this_number(parts: &Parts<'_>) -> Option<(String, String)> {
+    let levels: Vec<&Test> = parts.0.iter().filter_map(|part| part.level.as_ref()).collect();
+    let names: BTreeSet<&String> = parts.0.iter().flat_map(|part| part.facts.keys()).collect();
+    let facts = names.into_iter().map(|name| {
+        (
+            format!("the fact `{name}`"),
+            parts.0.iter().filter_map(|part| part.facts.get(name)).collect::<Vec<_>>(),
+        )
+    });
+    let found =
+        [("the level".to_owned(), levels)].into_iter().chain(facts).find(|(_, tests)| exclude(tests))?;
+    Some((
+        format!("{} cannot be all of this at once", found.0),
+        "put the parts into `any`, or remove one".to_owned(),
+    ))
+}
+
+/// Whether tests of one operand, each in a part of its own, exclude each other.
+fn exclude(tests: &[&Test]) -> bool {
+    if tests.len() < 2 {
+        return false;
+    }
+    let (mut lowest, mut highest) = (f64::NEG_INFINITY, f64::INFINITY);
+    let mut values: Vec<&serde_json::Value> = Vec::new();
+    for test in tests {
+        match test {
+            Test::Is(value) => values.push(value),
+            Test::Range(TestRange { at_least, at_most, above, below, is, .. }) => {
+                let number =
+                    |bound: &Option<serde_json::Number>| bound.as_ref().and_then(serde_json::Number::as_f64);
+                lowest = [at_least, above].into_iter().filter_map(number).fold(lowest, f64::max);
+                highest = [at_most, below].into_iter().filter_map(number).fold(highest, f64::min);
+                values.extend(is);
+            }
+        }
+    }
+    let differs = values.windows(2).any(|two| two[0] != two[1]);
+    let outside =
+        values.iter().filter_map(|value| value.as_f64()).any(|value| value < lowest || value > highest);
+    differs || outside || lowest > highest
+}
+
+/// "`a`", "`a` or `b`", "`a`, `b` or `c`".
+fn listed(names: &BTreeSet<&str>) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        all => all.concat(),
+    }
+}
