@@ -178,8 +178,7 @@ impl Serving {
             .map(|realm| Explained { realm: realm.editing.realm().clone(), folder: realm.folder.clone() });
         let explain = explain_router(explained.collect(), edges.tokens().clone());
         let texts = text_router(editings.clone(), authorize(edges.tokens().clone()));
-        let edits =
-            edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain).merge(texts);
+        let edits = edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain).merge(texts);
         let manual = config.manual.then_some(&audit);
         let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);
         let (stop, stopping) = watch::channel(false);

@@ -163,6 +163,7 @@ impl Comparison {
         let side = |operand: &Operand| {
             operand.find(plan, context, actor).map(|found| match found {
                 Found::Value(value) => value.clone(),
+                Found::Bool(is) => Value::Bool(is),
                 Found::Number(millionths) => {
                     let most = if millionths < 0 { i64::MIN } else { i64::MAX };
                     Value::Dec(i64::try_from(millionths).unwrap_or(most))

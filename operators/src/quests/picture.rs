@@ -70,7 +70,8 @@ fn tests(def: &Condition) -> Vec<Condition> {
 fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
     let clock = context.clock.as_ref();
     let found = match cond {
-        Cond::All(of) => return of.first().map_or(Now::Nothing, |cond| now(cond, plan, context, actor)),
+        // That its rows are told comes before the test itself.
+        Cond::All(of) => return of.last().map_or(Now::Nothing, |cond| now(cond, plan, context, actor)),
         Cond::Phase(_) => clock.map(|clock| Now::Id(clock.phase)),
         Cond::Season(_) => clock.map(|clock| Now::Id(clock.season)),
         Cond::Moon(moon, _) => clock
@@ -96,7 +97,7 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
             let (left, right) = compare.sides(plan, context, actor);
             Some(Now::Sides(left, right))
         }
-        Cond::Any(_) | Cond::Not(_) => None,
+        Cond::Told(_) | Cond::Any(_) | Cond::Not(_) => None,
     };
     found.unwrap_or(Now::Nothing)
 }

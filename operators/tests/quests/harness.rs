@@ -419,6 +419,8 @@ impl World {
             Conclusion::Stands(stands) => self.looped.push(Looped::Stands(stands)),
             Conclusion::Spread(spread) => self.looped.push(Looped::Spread(spread)),
             Conclusion::Refused(refused) => self.refused.push(refused),
+            // Nobody asks for it here.
+            Conclusion::Traced(traced) => panic!("not asked for: {traced:?}"),
         }
     }
 

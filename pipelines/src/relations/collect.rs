@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    Accept, Action, Amount, Condition, Effect, EmitDef, FactDef, Given, Pattern, QuestDef, QuestState,
-    Repeat, RuleDef, Test, Trigger, WorldDef,
+    Accept, Action, Amount, Condition, DrawnDef, Effect, EmitDef, FactDef, Given, Pattern, QuestDef,
+    QuestState, Repeat, RuleDef, Test, Trigger, WorldDef,
 };
 
 use super::{Edge, Kind, Leads, Node, Relations};
@@ -365,13 +365,20 @@ fn signed(number: &str) -> String {
 
 fn given(given: &Given) -> String {
     match given {
+        Given::Drawn(of) => drawn(of),
         Given::Column(of) => format!("its {}", of.column),
         Given::Is(value) => plain(value),
     }
 }
 
+fn drawn(of: &DrawnDef) -> String {
+    let [least, greatest] = &of.between;
+    format!("{least}…{greatest}")
+}
+
 fn added(by: &Amount) -> String {
     match by {
+        Amount::Drawn(of) => format!("+ {}", drawn(of)),
         Amount::Column(of) => format!("+ its {}", of.column),
         Amount::Is(number) => signed(&number.to_string()),
     }

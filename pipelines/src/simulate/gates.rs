@@ -148,6 +148,10 @@ impl Gates<'_> {
     }
 
     fn compares(&self, Comparison { left, compare, right }: &Comparison, actor: &Actor) -> Option<bool> {
+        if looks_up(left) || looks_up(right) {
+            // Bots do not read rows of views: what they cannot judge they try.
+            return Some(true);
+        }
         let (left, right) = (self.term(left, actor)?, self.term(right, actor)?);
         let order = left.compare(&right)?;
         Some(match compare {
@@ -171,6 +175,8 @@ impl Gates<'_> {
                 let region = self.world.world.regions.get(actor.region.as_str())?;
                 Some(self.board.weather.get(&Sym::new(region.zone.as_deref()?))?.intensity.clone())
             }
+            // Not judged here.
+            Term::Row(_) => None,
             Term::Arithmetic(a, arithmetic, b) => {
                 let (a, b) = (self.term(a, actor)?.as_millionths()?, self.term(b, actor)?.as_millionths()?);
                 let value = match arithmetic {
@@ -183,6 +189,15 @@ impl Gates<'_> {
                 value.and_then(|value| i64::try_from(value).ok()).map(Value::Dec)
             }
         }
+    }
+}
+
+/// Whether a term looks up a row of a view.
+fn looks_up(term: &Term) -> bool {
+    match term {
+        Term::Row(_) => true,
+        Term::Arithmetic(a, _, b) => looks_up(a) || looks_up(b),
+        _ => false,
     }
 }
 

@@ -12,7 +12,7 @@ const IN_CODE: &str =
     "the data has no condition, the game's own code was the rule: its conclusion comes as an event";
 
 /// Puts an achievement into worldflow's words.
-pub fn convert(world: &mut World, tally: &mut Tally, badge: &Object<'_>) {
+pub(crate) fn convert(world: &mut World, tally: &mut Tally, badge: &Object<'_>) {
     let id = badge.id("id");
     let text = world.entity("object", "badge.", id);
     let mut judged = Judged::new(tally, &format!("badge_{id}"), "achievements");

@@ -13,51 +13,51 @@ use worldflow_schemas::input::{MembershipWrite, PresenceWrite, Scope, WriteOrder
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
 /// Who plays: four who finish what they begin, and one who does not.
-pub const PLAYERS: [&str; 4] = ["ada", "bob", "cyd", "dan"];
-pub const CARELESS: &str = "eve";
-pub const STREETS: [&str; 2] = ["groddle_meadow", "ix_street"];
+pub(crate) const PLAYERS: [&str; 4] = ["ada", "bob", "cyd", "dan"];
+pub(crate) const CARELESS: &str = "eve";
+pub(crate) const STREETS: [&str; 2] = ["groddle_meadow", "ix_street"];
 
 /// How many quests, and how many achievements, a bot has at hand at once.
 const AT_ONCE: (usize, usize) = (12, 60);
 
 /// What a bot does: an event but for its player and its time.
 #[derive(Clone, Debug)]
-pub struct Deed {
-    pub kind: String,
-    pub target: Sym,
-    pub amount: i64,
+pub(crate) struct Deed {
+    pub(crate) kind: String,
+    pub(crate) target: Sym,
+    pub(crate) amount: i64,
     /// In the order of their names.
-    pub with: Vec<(&'static str, Value)>,
-    pub region: Sym,
+    pub(crate) with: Vec<(&'static str, Value)>,
+    pub(crate) region: Sym,
 }
 
-pub struct Bots<'w> {
-    pub world: &'w LoadedWorld,
+pub(crate) struct Bots<'w> {
+    pub(crate) world: &'w LoadedWorld,
     seed: u64,
     drawn: u64,
     number: u64,
     /// Where the next round begins.
-    pub tick: Tick,
+    pub(crate) tick: Tick,
     inputs: BTreeMap<Tick, Vec<Input>>,
 }
 
 impl<'w> Bots<'w> {
-    pub fn new(world: &'w LoadedWorld, seed: u64) -> Bots<'w> {
+    pub(crate) fn new(world: &'w LoadedWorld, seed: u64) -> Bots<'w> {
         let tick = 1_700_000_000_000 / u64::from(world.world.tick_ms);
         Bots { world, seed, drawn: 0, number: 0, tick, inputs: BTreeMap::new() }
     }
 
     /// One time in `n`.
-    pub fn once_in(&mut self, n: u64) -> bool {
+    pub(crate) fn once_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.drawn += 1;
         chance::below(self.seed, "glitch", "bots", self.drawn, bound)
     }
 
-    pub fn send(&mut self, tick: Tick, player: &str, deed: Deed) {
+    pub(crate) fn send(&mut self, tick: Tick, player: &str, deed: Deed) {
         self.number += 1;
         let with: Vec<(Sym, Value)> =
             deed.with.into_iter().map(|(name, value)| (Sym::new(name), value)).collect();
@@ -76,7 +76,7 @@ impl<'w> Bots<'w> {
     }
 
     /// A request about a quest.
-    pub fn ask(&mut self, tick: Tick, player: &str, verb: &str, quest: &str) {
+    pub(crate) fn ask(&mut self, tick: Tick, player: &str, verb: &str, quest: &str) {
         self.send(tick, player, deed(verb, quest, 1));
     }
 
@@ -92,7 +92,7 @@ impl<'w> Bots<'w> {
     }
 
     /// Everyone comes, each to a street; two belong to each guild.
-    pub fn arrive(&mut self) {
+    pub(crate) fn arrive(&mut self) {
         for (place, player) in PLAYERS.iter().chain([&CARELESS]).enumerate() {
             let (player, region) = (Sym::new(player), Sym::new(STREETS[place % 2]));
             self.command(|order| {
@@ -109,7 +109,7 @@ impl<'w> Bots<'w> {
     }
 
     /// All that was done, and until when it is looked at: until what waits for days has expired.
-    pub fn end(self) -> (BTreeMap<Tick, Vec<Input>>, Tick) {
+    pub(crate) fn end(self) -> (BTreeMap<Tick, Vec<Input>>, Tick) {
         let deadlines = self.world.quests.values().filter_map(|quest| quest.deadline);
         let longest = deadlines.map(|span| span.ms / u64::from(self.world.world.tick_ms)).max();
         (self.inputs, self.tick + longest.unwrap_or(0) + 10)
@@ -118,12 +118,12 @@ impl<'w> Bots<'w> {
 
 const GUILDS: [&str; 2] = ["oak", "elm"];
 
-pub fn deed(kind: &str, target: &str, amount: i64) -> Deed {
+pub(crate) fn deed(kind: &str, target: &str, amount: i64) -> Deed {
     Deed { kind: kind.to_owned(), target: Sym::new(target), amount, with: Vec::new(), region: Sym::NONE }
 }
 
 /// What an event of a pattern is.
-pub fn of_pattern(pattern: &Pattern, amount: i64) -> Deed {
+pub(crate) fn of_pattern(pattern: &Pattern, amount: i64) -> Deed {
     let target = pattern.target.as_ref().and_then(|targets| targets.as_slice().first());
     let with = pattern.attributes.iter().map(|(name, test)| {
         let Test::Is(serde_json::Value::String(text)) = test else { panic!("{test:?}: attributes are ids") };
@@ -133,14 +133,14 @@ pub fn of_pattern(pattern: &Pattern, amount: i64) -> Deed {
 }
 
 /// How deep an objective of a stage is hidden: how often something has to be done before it counts.
-pub fn depth(stage: &StageDef, name: &str) -> u64 {
+pub(crate) fn depth(stage: &StageDef, name: &str) -> u64 {
     let def = stage.objectives.iter().find(|(known, _)| *known == name).expect("it is there").1;
     def.hidden_until.iter().map(|other| 1 + depth(stage, other)).max().unwrap_or(0)
 }
 
 impl Bots<'_> {
     /// What makes a condition hold, but for quests that have to be done.
-    pub fn preparing(&self, condition: &Condition) -> Vec<Deed> {
+    pub(crate) fn preparing(&self, condition: &Condition) -> Vec<Deed> {
         let mut deeds = Vec::new();
         for (fact, test) in &condition.facts {
             let updates = &self.world.world.facts[fact].on;
@@ -167,7 +167,7 @@ impl Bots<'_> {
     }
 
     /// What gets an objective done: what prepares it, and the events that count, in some parts.
-    pub fn doing(&mut self, objective: &ObjectiveDef) -> (Vec<Deed>, Vec<Deed>) {
+    pub(crate) fn doing(&mut self, objective: &ObjectiveDef) -> (Vec<Deed>, Vec<Deed>) {
         if let Some(holds) = &objective.holds {
             return (self.preparing(holds), Vec::new());
         }
@@ -194,7 +194,7 @@ impl Bots<'_> {
     }
 
     /// Something like it that does not count.
-    pub fn wrong(&mut self, deed: &Deed) -> Deed {
+    pub(crate) fn wrong(&mut self, deed: &Deed) -> Deed {
         let kinds = ["flag", "counter", "make", "give", "work", "stat"];
         let mut wrong = deed.clone();
         if self.once_in(3) {
@@ -215,7 +215,7 @@ impl Bots<'_> {
     }
 
     /// Every bot plays its share of the players' quests and achievements, with all that has to be done before.
-    pub fn play_quests(&mut self) {
+    pub(crate) fn play_quests(&mut self) {
         let depths = depths(self.world);
         let begin = self.tick;
         let mut end = begin;

@@ -20,20 +20,20 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// The rows of a file.
-pub fn rows(name: &str) -> Vec<Value> {
+pub(crate) fn rows(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path(name)).expect("the data can be read");
     serde_json::from_str(&text).expect("the data is a list")
 }
 
 /// What was read: how often each field was there, and which were there and were not read.
 #[derive(Default)]
-pub struct Account {
-    pub fields: RefCell<BTreeMap<String, u64>>,
-    pub unread: RefCell<BTreeSet<String>>,
+pub(crate) struct Account {
+    pub(crate) fields: RefCell<BTreeMap<String, u64>>,
+    pub(crate) unread: RefCell<BTreeSet<String>>,
 }
 
 /// An object, whose fields are taken by name.
-pub struct Object<'d> {
+pub(crate) struct Object<'d> {
     path: String,
     map: &'d Map<String, Value>,
     read: RefCell<BTreeSet<String>>,
@@ -41,7 +41,7 @@ pub struct Object<'d> {
 }
 
 impl<'d> Object<'d> {
-    pub fn new(path: &str, value: &'d Value, account: &'d Account) -> Object<'d> {
+    pub(crate) fn new(path: &str, value: &'d Value, account: &'d Account) -> Object<'d> {
         let map = value.as_object().unwrap_or_else(|| panic!("{path} is no object"));
         Object { path: path.to_owned(), map, read: RefCell::default(), account }
     }
@@ -58,12 +58,12 @@ impl<'d> Object<'d> {
         format!("{}.{key}", self.path)
     }
 
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
     }
 
     /// A text; none where it is null.
-    pub fn text(&self, key: &str) -> Option<&'d str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&'d str> {
         match self.take(key)? {
             Value::Null => None,
             Value::String(text) => Some(text),
@@ -72,19 +72,19 @@ impl<'d> Object<'d> {
     }
 
     /// A text that has to be there.
-    pub fn id(&self, key: &str) -> &'d str {
+    pub(crate) fn id(&self, key: &str) -> &'d str {
         self.text(key).unwrap_or_else(|| panic!("{} is missing", self.of(key)))
     }
 
     /// A whole number, some of which are written as texts.
-    pub fn number(&self, key: &str) -> Option<i64> {
+    pub(crate) fn number(&self, key: &str) -> Option<i64> {
         let value = self.take(key)?;
         let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
         Some(number.unwrap_or_else(|| panic!("{}: {value} is no whole number", self.of(key))))
     }
 
     /// True, or 1.
-    pub fn flag(&self, key: &str) -> bool {
+    pub(crate) fn flag(&self, key: &str) -> bool {
         match self.take(key) {
             None => false,
             Some(Value::Bool(flag)) => *flag,
@@ -97,7 +97,7 @@ impl<'d> Object<'d> {
     }
 
     /// The texts of a list, or of a map of numbers.
-    pub fn texts(&self, key: &str) -> Vec<&'d str> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<&'d str> {
         let text = |value: &'d Value| value.as_str().unwrap_or_else(|| panic!("{}: no text", self.of(key)));
         match self.take(key) {
             None => Vec::new(),
@@ -107,13 +107,13 @@ impl<'d> Object<'d> {
         }
     }
 
-    pub fn object(&self, key: &str) -> Option<Object<'d>> {
+    pub(crate) fn object(&self, key: &str) -> Option<Object<'d>> {
         let value = self.take(key)?;
         Some(Object::new(&self.of(key), value, self.account))
     }
 
     /// The objects that are all that this one holds.
-    pub fn entries(&self) -> Vec<(String, Object<'d>)> {
+    pub(crate) fn entries(&self) -> Vec<(String, Object<'d>)> {
         let path = format!("{}[]", self.path);
         let object = |key: &String| (key.clone(), Object::new(&path, &self.map[key], self.account));
         self.read.borrow_mut().extend(self.map.keys().cloned());
@@ -121,7 +121,7 @@ impl<'d> Object<'d> {
     }
 
     /// The objects of a list, or of a map, with their keys.
-    pub fn objects(&self, key: &str) -> Vec<(String, Object<'d>)> {
+    pub(crate) fn objects(&self, key: &str) -> Vec<(String, Object<'d>)> {
         let path = format!("{}[]", self.of(key));
         let object = |value: &'d Value| Object::new(&path, value, self.account);
         match self.take(key) {

@@ -11,7 +11,7 @@ const AT_ONCE: usize = 50;
 
 impl Bots<'_> {
     /// All projects, some at a time; at last some are begun that nobody ends.
-    pub fn play_projects(&mut self) {
+    pub(crate) fn play_projects(&mut self) {
         let world = self.world;
         let projects: Vec<_> = world.quests.iter().filter(|(_, def)| def.scope != Scope::Player).collect();
         for some in projects.chunks(AT_ONCE) {

@@ -26,7 +26,7 @@ struct Asked {
 }
 
 /// Puts a project into worldflow's words.
-pub fn convert(world: &mut World, tally: &mut Tally, project: &Object<'_>) {
+pub(crate) fn convert(world: &mut World, tally: &mut Tally, project: &Object<'_>) {
     let id = project.id("id");
     let text = world.entity("object", "quest.", id);
     let mut judged = Judged::new(tally, id, "projects");

@@ -20,7 +20,7 @@ const MAY_NOT_APPLY: &str =
 const CONDITION_IN_CODE: &str = "the condition was code: the game says by an event that it holds";
 
 /// Puts a quest into worldflow's words.
-pub fn convert(world: &mut World, tally: &mut Tally, quest: &Object<'_>) {
+pub(crate) fn convert(world: &mut World, tally: &mut Tally, quest: &Object<'_>) {
     let id = quest.id("id");
     let text = world.entity("object", "quest.", id);
     let mut judged = Judged::new(tally, id, "player quests");
@@ -148,11 +148,11 @@ fn requires(world: &mut World, judged: &mut Judged<'_>, quest: &Object<'_>, text
     }
 }
 
-pub fn fact(name: String, is: Yaml) -> Yaml {
+pub(crate) fn fact(name: String, is: Yaml) -> Yaml {
     map([("facts", map([(&name, is)]))])
 }
 
-pub fn at_least(name: String, least: i64) -> Yaml {
+pub(crate) fn at_least(name: String, least: i64) -> Yaml {
     fact(name, map([("at_least", least.into())]))
 }
 

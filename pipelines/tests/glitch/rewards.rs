@@ -10,22 +10,22 @@ const DRAWN: &str =
 
 /// Who is rewarded: everyone whom the quest rewards, or the best alone.
 #[derive(Clone)]
-pub struct To {
+pub(crate) struct To {
     /// What the slots' ids begin with.
-    pub prefix: &'static str,
-    pub to: Option<Yaml>,
+    pub(crate) prefix: &'static str,
+    pub(crate) to: Option<Yaml>,
     /// What is not as it was about who is rewarded.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 impl To {
-    pub fn everyone() -> To {
+    pub(crate) fn everyone() -> To {
         To { prefix: "", to: None, verdict: Verdict::Exact }
     }
 }
 
 /// The slots of a map of rewards.
-pub fn slots(rewards: &Object<'_>, to: &To, judged: &mut Judged<'_>) -> Vec<(String, Yaml)> {
+pub(crate) fn slots(rewards: &Object<'_>, to: &To, judged: &mut Judged<'_>) -> Vec<(String, Yaml)> {
     let mut slots = Slots { to, all: Vec::new() };
     for name in ["currants", "mood", "energy"] {
         if let Some(amount) = rewards.number(name) {
@@ -112,7 +112,7 @@ impl Slots<'_> {
 }
 
 /// All of a definition's rewards; experience has a key of its own.
-pub fn of(rewards: &Object<'_>, judged: &mut Judged<'_>) -> Yaml {
+pub(crate) fn of(rewards: &Object<'_>, judged: &mut Judged<'_>) -> Yaml {
     let mut all = Yaml::new();
     if let Some(xp) = rewards.number("xp") {
         judged.row(SECTION, "xp", "`experience: 200`", Verdict::Exact);

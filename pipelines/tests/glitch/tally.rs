@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// How a row was put into worldflow's words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It means what it meant.
     Exact,
     /// Nearly, and what differs.
@@ -19,16 +19,16 @@ pub enum Verdict {
 
 /// All rows of a kind.
 #[derive(Default)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// How it is written.
-    pub written: &'static str,
-    pub exact: u64,
-    pub nearly: BTreeMap<&'static str, u64>,
-    pub not: BTreeMap<&'static str, u64>,
+    pub(crate) written: &'static str,
+    pub(crate) exact: u64,
+    pub(crate) nearly: BTreeMap<&'static str, u64>,
+    pub(crate) not: BTreeMap<&'static str, u64>,
 }
 
 impl Kind {
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.exact + self.nearly.values().sum::<u64>() + self.not.values().sum::<u64>()
     }
 
@@ -43,10 +43,10 @@ impl Kind {
 
 /// The tables: by section, in the order in which rows of a kind were first met.
 #[derive(Default)]
-pub struct Tally {
-    pub sections: Vec<(&'static str, Vec<(&'static str, Kind)>)>,
+pub(crate) struct Tally {
+    pub(crate) sections: Vec<(&'static str, Vec<(&'static str, Kind)>)>,
     /// What came of whole definitions, by id.
-    pub definitions: BTreeMap<String, Verdict>,
+    pub(crate) definitions: BTreeMap<String, Verdict>,
 }
 
 impl Tally {
@@ -67,7 +67,7 @@ impl Tally {
 }
 
 /// One definition in the making: the least exact of its rows is what came of it.
-pub struct Judged<'t> {
+pub(crate) struct Judged<'t> {
     tally: &'t mut Tally,
     id: String,
     kind: &'static str,
@@ -75,12 +75,12 @@ pub struct Judged<'t> {
 }
 
 impl<'t> Judged<'t> {
-    pub fn new(tally: &'t mut Tally, id: &str, kind: &'static str) -> Judged<'t> {
+    pub(crate) fn new(tally: &'t mut Tally, id: &str, kind: &'static str) -> Judged<'t> {
         Judged { tally, id: id.to_owned(), kind, worst: Verdict::Exact }
     }
 
     /// One row: what it is, how it is written, and what came of it.
-    pub fn row(
+    pub(crate) fn row(
         &mut self,
         section: &'static str,
         name: &'static str,
@@ -94,7 +94,7 @@ impl<'t> Judged<'t> {
     }
 
     /// Counts the definition.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         self.tally.kind("Definitions", self.kind).add(self.worst);
         let known = self.tally.definitions.insert(self.id.clone(), self.worst);
         assert!(known.is_none(), "{} is defined twice", self.id);

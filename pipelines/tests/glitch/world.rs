@@ -6,20 +6,20 @@ use super::yaml::{Yaml, map};
 
 /// A world folder in the making.
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     facts: BTreeMap<String, Yaml>,
     lifetime: BTreeMap<String, Yaml>,
     /// Entities by id: kind and properties.
     entities: BTreeMap<String, (&'static str, Yaml)>,
     /// What each id stands for, so that no two names become one id.
     names: BTreeMap<String, String>,
-    pub quests: File,
-    pub projects: File,
-    pub badges: File,
+    pub(crate) quests: File,
+    pub(crate) projects: File,
+    pub(crate) badges: File,
 }
 
 /// The definitions of one file.
-pub type File = Vec<(String, Yaml)>;
+pub(crate) type File = Vec<(String, Yaml)>;
 
 /// The most that one event may count.
 const MOST: i64 = 1_000_000;
@@ -50,7 +50,7 @@ const KINDS: [(&str, &str, bool, &[(&str, &str)]); 17] = [
 
 impl World {
     /// An id for a name: other characters become dots, and no two names one id.
-    pub fn id(&mut self, of: &str, name: &str) -> String {
+    pub(crate) fn id(&mut self, of: &str, name: &str) -> String {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let lower = name.to_ascii_lowercase();
         let words: Vec<&str> = lower.split(|c| !fits(c)).filter(|word| !word.is_empty()).collect();
@@ -61,14 +61,14 @@ impl World {
     }
 
     /// Declares an entity.
-    pub fn entity(&mut self, kind: &'static str, of: &str, name: &str) -> String {
+    pub(crate) fn entity(&mut self, kind: &'static str, of: &str, name: &str) -> String {
         let id = self.id(of, name);
         self.entities.entry(id.clone()).or_insert((kind, Yaml::new()));
         id
     }
 
     /// Notes a property of an entity: what is shown of it, and decides nothing.
-    pub fn property(&mut self, entity: &str, name: &str, value: impl Into<Yaml>) {
+    pub(crate) fn property(&mut self, entity: &str, name: &str, value: impl Into<Yaml>) {
         let (_, properties) = self.entities.get_mut(entity).expect("it has been declared");
         properties.put(name, value);
     }
@@ -80,44 +80,44 @@ impl World {
     }
 
     /// How many of an item a player holds.
-    pub fn held(&mut self, item: &str) -> String {
+    pub(crate) fn held(&mut self, item: &str) -> String {
         let item = self.entity("object", "", item);
         let on = [("gain", 1), ("lose", -1)].map(|(event, by)| update(event, Some(&item), by.into()));
         self.fact(format!("held_{item}"), "int", 0.into(), on.to_vec())
     }
 
     /// How many currants a player holds.
-    pub fn currants(&mut self) -> String {
+    pub(crate) fn currants(&mut self) -> String {
         let on = [("earn", 1), ("spend", -1)].map(|(event, by)| update(event, None, by.into()));
         self.fact("currants".to_owned(), "int", 0.into(), on.to_vec())
     }
 
-    pub fn level(&mut self) -> String {
+    pub(crate) fn level(&mut self) -> String {
         self.fact("level".to_owned(), "int", 1.into(), vec![update("level_up", None, 1.into())])
     }
 
     /// Whether a player has a skill.
-    pub fn skill(&mut self, skill: &str) -> String {
+    pub(crate) fn skill(&mut self, skill: &str) -> String {
         let skill = self.entity("object", "skill_", skill);
         let on = vec![update("learn", Some(&skill), true.into())];
         self.fact(skill, "bool", false.into(), on)
     }
 
     /// How much a giant likes a player.
-    pub fn favor(&mut self, giant: &str) -> String {
+    pub(crate) fn favor(&mut self, giant: &str) -> String {
         let giant = self.entity("npc", "giant_", giant);
         let on = vec![update("favor", Some(&giant), 1.into())];
         self.fact(format!("favor_{giant}"), "int", 0.into(), on)
     }
 
     /// Whether the game's own code lets something be.
-    pub fn allowed(&mut self, what: &str) -> String {
+    pub(crate) fn allowed(&mut self, what: &str) -> String {
         let on = vec![update("allow", Some(what), true.into())];
         self.fact(format!("allowed_{what}"), "bool", false.into(), on)
     }
 
     /// A counter that a player keeps from the first event on.
-    pub fn ever(&mut self, name: String, pattern: Yaml) -> String {
+    pub(crate) fn ever(&mut self, name: String, pattern: Yaml) -> String {
         let counter = map([("pattern", pattern)]);
         let known = self.lifetime.entry(name.clone()).or_insert_with(|| counter.clone());
         assert_eq!(*known, counter, "two counters are called {name}");
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// The files of the folder.
-    pub fn files(&self) -> Vec<(String, String)> {
+    pub(crate) fn files(&self) -> Vec<(String, String)> {
         let all = |entries: &BTreeMap<String, Yaml>| {
             Yaml::Map(entries.iter().map(|(id, value)| (id.clone(), value.clone())).collect())
         };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A node.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Yaml {
+pub(crate) enum Yaml {
     Text(String),
     Number(i64),
     Flag(bool),
@@ -43,35 +43,35 @@ impl<T: Into<Yaml>> From<Vec<T>> for Yaml {
 }
 
 /// A map of these keys.
-pub fn map<const N: usize>(entries: [(&str, Yaml); N]) -> Yaml {
+pub(crate) fn map<const N: usize>(entries: [(&str, Yaml); N]) -> Yaml {
     Yaml::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 impl Yaml {
     /// An empty map.
-    pub fn new() -> Yaml {
+    pub(crate) fn new() -> Yaml {
         Yaml::Map(Vec::new())
     }
 
     /// The same map with one key more.
-    pub fn with(mut self, key: &str, value: impl Into<Yaml>) -> Yaml {
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Yaml>) -> Yaml {
         self.put(key, value);
         self
     }
 
     /// Adds a key to a map; each is given once.
-    pub fn put(&mut self, key: &str, value: impl Into<Yaml>) {
+    pub(crate) fn put(&mut self, key: &str, value: impl Into<Yaml>) {
         let Yaml::Map(entries) = self else { panic!("`{key}` is put into what is no map") };
         assert!(entries.iter().all(|(known, _)| known != key), "`{key}` is given twice");
         entries.push((key.to_owned(), value.into()));
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Yaml::Map(entries) if entries.is_empty())
     }
 
     /// The text of a file: maps one key a line, and what is small on one.
-    pub fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         let mut text = String::new();
         self.block(0, &mut text);
         text
@@ -92,7 +92,7 @@ impl Yaml {
     }
 
     /// All of it on one line.
-    pub fn flow(&self) -> String {
+    pub(crate) fn flow(&self) -> String {
         match self {
             Yaml::Text(text) => quoted(text),
             Yaml::Number(number) => number.to_string(),

@@ -421,7 +421,7 @@ impl Oracle {
     }
 
     fn deed(&self, fired: &Fired, holder: Holder, action: &Action, by: &str, tick: Tick) -> Option<Deed> {
-        let drawn = |def: &DrawnDef, name: &str| self.drawn(fired, def, &format!("{by}/{name}"), tick);
+        let drawn = |def: &DrawnDef, name: &str| self.number_drawn(fired, def, &format!("{by}/{name}"), tick);
         let given = |given: &Given, name: &str| match given {
             Given::Drawn(def) => drawn(def, name),
             Given::Is(json) => Value::from_json(json).expect("a scalar"),
@@ -455,7 +455,7 @@ impl Oracle {
     }
 
     fn happens(&self, fired: &Fired, holder: Holder, def: &EmitDef, by: &str, tick: Tick) -> Deed {
-        let drawn = |def: &DrawnDef, name: &str| self.drawn(fired, def, &format!("{by}/{name}"), tick);
+        let drawn = |def: &DrawnDef, name: &str| self.number_drawn(fired, def, &format!("{by}/{name}"), tick);
         let given = |given: &Given, name: &str| match given {
             Given::Drawn(def) => drawn(def, name),
             Given::Is(json) => Value::from_json(json).expect("a scalar"),
@@ -488,7 +488,7 @@ impl Oracle {
 
 impl Oracle {
     /// Every millionth, or every whole number, between two is as probable.
-    fn drawn(&self, fired: &Fired, def: &DrawnDef, key: &str, tick: Tick) -> Value {
+    fn number_drawn(&self, fired: &Fired, def: &DrawnDef, key: &str, tick: Tick) -> Value {
         let [least, most] = def.between.each_ref().map(|number| {
             let number = Value::from_json(&Json::Number(number.clone())).and_then(|n| n.as_millionths());
             i64::try_from(number.expect("a number")).expect("small")
