@@ -11,6 +11,7 @@ use worldflow_schemas::input::Scope;
 use super::condition::{Cond, depends};
 use super::holder::HolderState;
 use super::plan::{Ix, Plan, QuestPlan};
+use super::seen::RowPlan;
 
 /// A place in the list of quests that are tested, which is in the order of their names.
 pub(super) type Place = u32;
@@ -25,8 +26,15 @@ pub(super) enum Named {
 }
 
 /// What is told by bits alone.
-const BITS: [u16; 6] =
-    [depends::CLOCK, depends::TIME, depends::WEATHER, depends::PLACE, depends::LEVEL, depends::DATES];
+const BITS: [u16; 7] = [
+    depends::CLOCK,
+    depends::TIME,
+    depends::WEATHER,
+    depends::PLACE,
+    depends::LEVEL,
+    depends::DATES,
+    depends::VIEWS,
+];
 
 /// The index of a plan.
 #[derive(Debug, Default)]
@@ -151,8 +159,9 @@ fn told_by_bit(cond: &Cond, scope: Scope, plan: &Plan, names: &mut Vec<Named>) -
             let away = facts.iter().fold(0, |bits, fact| bits | place(plan.fact_scope(*fact)));
             names.extend(facts.into_iter().map(Named::Fact));
             let bits = compare.depends() & !depends::FACTS;
-            // The weather is that of where the player is.
-            if bits & depends::WEATHER == 0 { (bits & !depends::PLACE) | away } else { bits }
+            // The weather is that of where the player is, and rows may be of that, too.
+            let by_place = bits & depends::WEATHER != 0 || compare.rows().iter().any(RowPlan::is_by_place);
+            if by_place { bits } else { (bits & !depends::PLACE) | away }
         }
         // Their parts are visited by themselves.
         Cond::All(_) | Cond::Any(_) | Cond::Not(_) => 0,

@@ -102,6 +102,12 @@ impl RowPlan {
         self.key.iter().position(|part| matches!(part, Part::Holder(Scope::Player)))
     }
 
+    /// Whether which row it is may hang on where a player is, or to whom the player belongs.
+    pub(super) fn is_by_place(&self) -> bool {
+        let by_place = |part: &Part| matches!(part, Part::Holder(scope) if !matches!(scope, Scope::Player | Scope::Realm));
+        self.key.iter().any(by_place)
+    }
+
     pub(super) fn depends(&self) -> u16 {
         let of_part = |part: &Part| match part {
             Part::Holder(_) => depends::PLACE,
