@@ -257,7 +257,14 @@ rest: {title: Rest, scope: realm, requires: 'view.clock[].weekday == restday', s
         ",
     );
     // The fair opens at 20:00, tick 101, and is over when the clock jumps to the next day.
-    expect![[""]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        3: +1 quest_state scope=player holder=ann quest=gathering instance=1 state=active stage=s since=3 deadline= completions=0
+        6: +1 quest_state scope=player holder=ann quest=helper instance=0 state=available stage= since=6 deadline= completions=0
+        102: +1 quest_state scope=realm holder=golden quest=stall instance=0 state=available stage= since=102 deadline= completions=0
+        151: +1 quest_state scope=realm holder=golden quest=rest instance=0 state=available stage= since=151 deadline= completions=0
+        151: -1 quest_state scope=realm holder=golden quest=stall instance=0 state=available stage= since=102 deadline= completions=0
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws_at(&[2, 5, 6, 100, 101, 102, 149, 150, 151]);
 }
 
