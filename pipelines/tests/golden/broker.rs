@@ -151,7 +151,7 @@ fn power_relations_and_territory_follow_the_formulas() {
         let (tick, faction, region) = (4 + step * 2, below(8), below(4));
         let other = (faction + 1 + below(7)) % 8;
         let verb = below(7);
-        let amount = i64::try_from(1 + below(40)).expect("small");
+        let amount = i64::try_from(1 + below(20)).expect("small");
         let _ = match verb {
             0 => writeln!(script, "{tick} event negotiate player=p{faction} target={}", FACTIONS[other].0),
             1 => writeln!(script, "{tick} event declare_war player=p{faction} target={}", FACTIONS[other].0),
