@@ -31,7 +31,7 @@ pub enum Trouble {
     GoesRound,
     /// A quest was available to nobody.
     NeverAvailable,
-    /// A quest was begun and finished by nobody.
+    /// A quest was begun, and cannot be finished as it seems: nothing counts for it, or everybody lost it.
     NeverFinished,
     /// A branch was taken, and nobody who took it finished.
     BranchEnds,
@@ -41,6 +41,8 @@ pub enum Trouble {
     Farmed,
     /// A branch was taken by nobody.
     BranchUntaken,
+    /// A quest was begun, and the time was too short for anybody to finish it.
+    Unfinished,
     /// A quest was available, and begun by nobody.
     NeverBegun,
 }
@@ -58,6 +60,7 @@ impl Trouble {
             Trouble::NeverCounts => "never counts",
             Trouble::Farmed => "farmed",
             Trouble::BranchUntaken => "branch not taken",
+            Trouble::Unfinished => "not finished yet",
             Trouble::NeverBegun => "never begun",
         }
     }
@@ -214,6 +217,8 @@ impl Finder<'_> {
 
     fn never_finished(&self) -> Finding {
         let report = self.report;
+        let lost = report.at_it == 0 && report.accepted >= ENOUGH_INSTANCES;
+        let mut trouble = if lost { Trouble::NeverFinished } else { Trouble::Unfinished };
         let mut text = format!("{} began it, and nobody finished it", counted(report.began, self.holder()));
         let mut hint = "simulate more days, or ask less".to_owned();
         let closed =
@@ -224,6 +229,7 @@ impl Finder<'_> {
             text += &format!("; {}", closed.join(", "));
         }
         if let Some((stage, objective, tries)) = self.hopeless() {
+            trouble = Trouble::NeverFinished;
             text += &format!("; {tries} deeds for `{stage}.{objective}`, and none counted");
             "look at its pattern: what it asks for together may be nowhere at any time".clone_into(&mut hint);
         } else if let Some(stands) = &report.stands {
@@ -238,7 +244,7 @@ impl Finder<'_> {
                 None => format!("; {} at the end of `{}`", stand(stands.holders), stands.stage),
             };
         }
-        self.found(Trouble::NeverFinished, text, hint)
+        self.found(trouble, text, hint)
     }
 
     /// An objective that stands in the way, for which much was done and nothing counted.

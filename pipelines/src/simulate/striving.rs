@@ -82,6 +82,7 @@ impl Crowd<'_> {
             return Went::Nowhere;
         };
         if let Some(holds) = &objective.holds {
+            *self.tries.entry((quest, standing.stage, id)).or_default() += 1;
             return self.bring_about(player, holds, gates, mail);
         }
         let regions = regions(objective);

@@ -177,5 +177,6 @@ fn findings(text: &mut String, report: &Report) {
         let severity = if trouble.is_wrong() { "wrong" } else { "note" };
         let _ = writeln!(text, "{severity}: `{quest}` ({}): {found}\nhint: {hint}\n", trouble.name());
     }
-    let _ = writeln!(text, "{wrong} wrong, {} notes", report.findings.len() - wrong);
+    let notes = report.findings.len() - wrong;
+    let _ = writeln!(text, "{wrong} wrong, {notes} note{}", if notes == 1 { "" } else { "s" });
 }

@@ -175,7 +175,7 @@ impl Tally {
             *of.reached.entry(now.stage).or_default() += 1;
         }
         let completed = now.completions > before.map_or(0, |before| before.completions);
-        if completed || stage_before.is_some_and(|stage| stage != now.stage) {
+        if completed || (now.state.is_open() && stage_before.is_some_and(|stage| stage != now.stage)) {
             self.last_counts(who, quest);
         }
         if completed {

@@ -17,10 +17,53 @@ sun:
         late: {event: kill, target: wolf, when: {phase: day, hours: '22:00-04:00'}}
         hours: {event: kill, target: wolf, when: {all: [{hours: '06:00-08:00'}, {hours: '09:00-10:00'}]}}
         level: {event: kill, target: wolf, when: {all: [{level: {at_least: 10}}, {level: {below: 5}}]}}
-        mood: {event: kill, target: wolf, when: 'realm.mood > 3 and realm.mood < 2'}
+        mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
         fine: {event: kill, target: wolf, when: {any: [{phase: day}, {phase: night}], hours: '23:00-07:00'}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:6:43: this never holds: the phase cannot be `day` and `dusk` or `night` at once
+              |
+            6 | both: {event: kill, target: wolf, when: {all: [{phase: day}, {phase: [dusk, night]}]}}
+              |                                   ^^^^
+            hint: put them into `any`, or name both in one list
+
+            error: quests/wolves.yaml:7:43: this never holds: `day` is never between 22:00 and 04:00
+              |
+            7 | late: {event: kill, target: wolf, when: {phase: day, hours: '22:00-04:00'}}
+              |                                   ^^^^
+            hint: `day` begins at 07:00; keep one of the two
+
+            error: quests/wolves.yaml:8:44: this never holds: no hour lies in all of these ranges
+              |
+            8 | hours: {event: kill, target: wolf, when: {all: [{hours: '06:00-08:00'}, {hours: '09:00-10:00'}]}}
+              |                                    ^^^^
+            hint: put them into `any`, or make one range of them
+
+            error: quests/wolves.yaml:9:44: this never holds: the level cannot be all of this at once
+              |
+            9 | level: {event: kill, target: wolf, when: {all: [{level: {at_least: 10}}, {level: {below: 5}}]}}
+              |                                    ^^^^
+            hint: put the parts into `any`, or remove one
+
+            error: quests/wolves.yaml:10:49: this never holds: the fact `mood` cannot be all of this at once
+               |
+            10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
+               |                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            hint: put the parts into `any`, or remove one
+
+            error: quests/wolves.yaml:10:50: the fact `mood` is kept for a player, not for a realm
+               |
+            10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
+               |                                          ^^^^^^^^^^
+            hint: write `player.mood`, or `mood` alone
+
+            error: quests/wolves.yaml:10:69: the fact `mood` is kept for a player, not for a realm
+               |
+            10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
+               |                                                             ^^^^^^^^^^
+            hint: write `player.mood`, or `mood` alone
+
+        "#]],
     );
 }
 
@@ -37,7 +80,20 @@ rain:
         elsewhere: {event: kill, target: wolf, region: meadow, when: {region: forest}}
         fine: {event: kill, target: wolf, region: meadow, when: {weather: {kind: rain}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:3: this never holds: the region cannot be `meadow` and `forest` at once
+              |
+            3 | requires: {all: [{region: meadow}, {region: forest}]}
+              | ^^^^^^^^
+            hint: put them into `any`, or name both in one list
+
+            error: quests/wolves.yaml:7:64: this never holds: it asks for `forest` in `meadow`
+              |
+            7 | elsewhere: {event: kill, target: wolf, region: meadow, when: {region: forest}}
+              |                                                        ^^^^
+            hint: let both name the same region, or remove one
+
+        "#]],
     );
 }
 
@@ -54,7 +110,50 @@ fails: {title: F, requires: {quests: {four: failed}}, stages: {s: {objectives: {
 left: {title: G, exclusive_group: ways, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
 right: {title: H, exclusive_group: ways, requires: {quests: {left: done}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:1:39: `alone` requires itself, so it is never available
+              |
+            1 | alone: {title: A, requires: {quests: {alone: done}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                                       ^^^^^
+            hint: remove the requirement, or name the quest that is meant
+
+            error: quests/wolves.yaml:3:28: these quests require each other, so none is ever available: `two` → `one` → `two`
+              |
+            3 | two: {title: C, requires: {quests: {one: done}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                            ^^^^^^
+            hint: remove one of the requirements
+
+            warning: quests/wolves.yaml:4:39: `three` waits for `two`, which is never available, and so neither is this
+              |
+            4 | three: {title: D, requires: {quests: {two: active}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                                       ^^^
+            hint: mend `two` first, or let this wait for another quest
+
+            warning: quests/wolves.yaml:5:18: `four` waits for `three`, which is never available, and so neither is this
+              |
+            5 | four: {title: E, requires: {all: [{quests: {three: done}}]}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                  ^^^^^^^^
+            hint: mend `three` first, or let this wait for another quest
+
+            warning: quests/wolves.yaml:6:39: `fails` waits for `four`, which is never available, and so neither is this
+              |
+            6 | fails: {title: F, requires: {quests: {four: failed}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                                       ^^^^
+            hint: mend `four` first, or let this wait for another quest
+
+            error: quests/wolves.yaml:6:45: `four` is never failed: it has neither `fail_on` nor `fail_when`
+              |
+            6 | fails: {title: F, requires: {quests: {four: failed}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                                             ^^^^^^
+            hint: ask for another state, or give `four` what makes it so
+
+            error: quests/wolves.yaml:8:62: `right` waits for `left`, and both are in the group `ways`, of which only one can be begun
+              |
+            8 | right: {title: H, exclusive_group: ways, requires: {quests: {left: done}}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
+              |                                                              ^^^^
+            hint: take one of them out of the group, or remove the requirement
+
+        "#]],
     );
 }
 
@@ -80,6 +179,31 @@ more:
         kinds: {event: kill, target: beast, distinct: 3}
         heavy: {event: kill, target: wolf, max: 5000}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:4:3: `round` goes round by itself: it is taken up, done and paid again in every tick, without a deed
+              |
+            4 | repeat: {always: {}}
+              | ^^^^^^
+            hint: give it `repeat: {cooldown: 10m}` or a daily time, or an objective that counts events
+
+            warning: quests/wolves.yaml:9:13: everything that counts for `o` fails the quest
+              |
+            9 | fail_on: [{event: kill, target: [wolf, bear]}]
+              |           ^
+            hint: narrow this with `target`, `where` or `when`, or remove it
+
+            warning: quests/wolves.yaml:16:55: 3 different targets are asked for, and there are 2 entities to choose from
+               |
+            16 | kinds: {event: kill, target: beast, distinct: 3}
+               |                                               ^
+            hint: add entities or tags in entities.yaml, or ask for less; what a game server adds later is not known here
+
+            error: quests/wolves.yaml:17:49: no `kill` has an amount of 5000
+               |
+            17 | heavy: {event: kill, target: wolf, max: 5000}
+               |                                         ^^^^
+            hint: its `max_amount` is 1000; raise it in world.yaml under `kinds`, or ask for less
+
+        "#]],
     );
 }

@@ -15,7 +15,14 @@ wolves:
       objectives:
         wolves: {event: kill, target: wolfs, count: 5}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:6:39: unknown target `wolfs`
+              |
+            6 | wolves: {event: kill, target: wolfs, count: 5}
+              |                               ^^^^^
+            hint: did you mean `wolf`? targets are declared in entities.yaml, as ids or tags
+
+        "#]],
     );
 }
 
@@ -31,7 +38,26 @@ wolves:
       objective:
         wolves: {event: kill, target: wolf}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:3: unknown key `reward`
+              |
+            3 | reward: {experience: 10}
+              | ^^^^^^
+            hint: did you mean `rewards`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
+
+            error: quests/wolves.yaml:5:5: `objectives` is missing
+              |
+            5 | hunt:
+              | ^^^^
+            hint: add `objectives:` here
+
+            error: quests/wolves.yaml:6:7: unknown key `objective`
+              |
+            6 | objective:
+              | ^^^^^^^^^
+            hint: did you mean `objectives`? it may be `title`, `objectives`, `complete`, `moved_from`, `reset_on`, `times` or `after`
+
+        "#]],
     );
 }
 
@@ -49,7 +75,20 @@ wolves:
     slots:
       - {item: gold, amount: 5}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:6:9: expected a map by key, found a list
+              |
+            6 | - {event: kill, target: wolf, count: 5}
+              | ^
+            hint: write `key: {...}` for each instead of `- {...}`: the key names it for good
+
+            error: quests/wolves.yaml:9:7: expected a map by key, found a list
+              |
+            9 | - {item: gold, amount: 5}
+              | ^
+            hint: write `key: {...}` for each instead of `- {...}`: the key names it for good
+
+        "#]],
     );
 }
 
@@ -66,7 +105,23 @@ wolves:
         wolves: {event: kill, target: wolf, count: 'five'}
         bears: {event: kill, target: bear, count: -1}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:13: `half an hour` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`
+              |
+            3 | deadline: half an hour
+              |           ^^^^^^^^^^^^
+
+            error: quests/wolves.yaml:7:52: expected a whole number from 0 to 4294967295, found the text `five`
+              |
+            7 | wolves: {event: kill, target: wolf, count: 'five'}
+              |                                            ^^^^^^
+
+            error: quests/wolves.yaml:8:51: expected a whole number from 0 to 4294967295, found the number -1
+              |
+            8 | bears: {event: kill, target: bear, count: -1}
+              |                                           ^^
+
+        "#]],
     );
 }
 
@@ -82,7 +137,14 @@ wolves:
         wolves: {event: kill, target: wolf}
        bears: {event: kill, target: bear}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:7:8: not YAML: while parsing a block mapping, did not find expected key
+              |
+            7 | bears: {event: kill, target: bear}
+              | ^
+            hint: check the indentation and the quotes around here; text with `: ` or ` #` needs quotes
+
+        "#]],
     );
 }
 
@@ -97,7 +159,14 @@ wolves:
   title: Bears at the gate
   stages: {hunt: {objectives: {bears: {event: kill, target: bear}}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:4:1: quest `wolves` is given twice
+              |
+            4 | wolves:
+              | ^^^^^^
+            hint: it is given first in quests/wolves.yaml:1; ids are unique in a world, so rename one
+
+        "#]],
     );
 }
 
@@ -115,7 +184,14 @@ wolves:
         bears: {event: kill, target: bear}
         spare: {event: talk, target: elder, optional: true}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:5:28: the stage `hunt` asks for 3 objectives and has 2
+              |
+            5 | complete: {at_least: 3}
+              |                      ^
+            hint: 2 of its objectives are not optional; ask for at most 2, or use `complete: all`
+
+        "#]],
     );
 }
 
@@ -127,7 +203,20 @@ hen: {title: The hen, requires: {quests: {egg: done}}, stages: {s: {objectives: 
 egg: {title: The egg, requires: {quests: {hen: done}}, stages: {s: {objectives: {o: {event: talk, target: elder}}}}}
 omelette: {title: The omelette, requires: {quests: {egg: done}}, stages: {s: {objectives: {o: {event: talk, target: elder}}}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:2:34: these quests require each other, so none is ever available: `egg` → `hen` → `egg`
+              |
+            2 | egg: {title: The egg, requires: {quests: {hen: done}}, stages: {s: {objectives: {o: {event: talk, target: elder}}}}}
+              |                                  ^^^^^^
+            hint: remove one of the requirements
+
+            warning: quests/wolves.yaml:3:53: `omelette` waits for `egg`, which is never available, and so neither is this
+              |
+            3 | omelette: {title: The omelette, requires: {quests: {egg: done}}, stages: {s: {objectives: {o: {event: talk, target: elder}}}}}
+              |                                                     ^^^
+            hint: mend `egg` first, or let this wait for another quest
+
+        "#]],
     );
 }
 
@@ -144,7 +233,20 @@ ball:
   window: {from: tomorrow, zone: Europe/Berlinn}
   stages: {s: {objectives: {o: {event: talk, target: elder}}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:43: this window never opens
+              |
+            3 | window: {from: 2026-12-20 04:00, until: 2026-12-19 04:00, zone: Europe/Berlin}
+              |                                         ^^^^^^^^^^^^^^^^
+            hint: it ends before it begins; swap the two
+
+            error: quests/wolves.yaml:7:3: `Europe/Berlinn` is not an IANA time zone; write for example `Europe/Berlin`
+              |
+            7 | window: {from: tomorrow, zone: Europe/Berlinn}
+              | ^^^^^^
+            hint: write for example `{from: 2026-12-20 04:00, zone: UTC}`
+
+        "#]],
     );
 }
 
@@ -159,6 +261,13 @@ owls:
       objectives:
         owls: {event: talk, target: elder, when: {phase: day, hours: '22:00-04:00'}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: quests/wolves.yaml:6:44: this never holds: `day` is never between 22:00 and 04:00
+              |
+            6 | owls: {event: talk, target: elder, when: {phase: day, hours: '22:00-04:00'}}
+              |                                    ^^^^
+            hint: `day` begins at 07:00; keep one of the two
+
+        "#]],
     );
 }
