@@ -48,20 +48,8 @@ sun:
             error: quests/wolves.yaml:10:49: this never holds: the fact `mood` cannot be all of this at once
                |
             10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
-               |                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               |                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
             hint: put the parts into `any`, or remove one
-
-            error: quests/wolves.yaml:10:50: the fact `mood` is kept for a player, not for a realm
-               |
-            10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
-               |                                          ^^^^^^^^^^
-            hint: write `player.mood`, or `mood` alone
-
-            error: quests/wolves.yaml:10:69: the fact `mood` is kept for a player, not for a realm
-               |
-            10 | mood: {event: kill, target: wolf, when: 'player.mood > 3 and player.mood < 2'}
-               |                                                             ^^^^^^^^^^
-            hint: write `player.mood`, or `mood` alone
 
         "#]],
     );

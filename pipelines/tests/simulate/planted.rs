@@ -104,10 +104,12 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
           look first at what keeps `shut` from it
         shut (never available): `facts: {gate_open: true}` never held for anybody
           look what brings it about, or simulate more days
-        impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 22 stand at `pick.sealed` with 0 of 1
-          simulate more days, or ask less
+        impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 167 deeds for `pick.sealed`, and none counted
+          look at its pattern: what it asks for together may be nowhere at any time
         crossroads (dead end): 20 players took branch `left` of `choose`, and none of them finished; 11 stand at `lost.bears`
           look at the stages behind it: what they ask for may be nowhere
+        crossroads (never counts): 75 deeds for `lost.bears`, and none counted
+          look at its pattern: what it asks for together may be nowhere at any time
     "#]].assert_eq(&found);
     let of = |id: &str| report.quests.iter().find(|quest| quest.id == id).expect("it is there");
     assert!(of("honest").finished > 20 && of("behind").finished > 20);

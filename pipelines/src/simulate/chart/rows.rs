@@ -34,7 +34,7 @@ pub(super) fn rows(svg: &mut String, report: &Report, quests: &[&QuestReport], t
     text(svg, (TOOK, top - 48.0), bold, "Took");
     text(svg, (FUNNEL, top - 48.0), bold, "Stage by stage");
     let faint = format!("font-size=\"11\" fill=\"{FAINT}\"");
-    text(svg, (TOOK, top - 16.0), &faint, "median, of the world");
+    text(svg, (TOOK, top - 16.0), &faint, "median");
     text(svg, (FUNNEL, top - 16.0), &faint, "instances that came to each stage, and that were done");
     let (first, last) = (quests.len().min(MOST / 2), quests.len().saturating_sub(MOST / 2));
     let shown = quests.iter().enumerate().filter(|(place, _)| *place < first || *place >= last);
