@@ -75,7 +75,7 @@ fn entities() -> String {
 fn write_quest(text: &mut String, number: usize) {
     let _ = writeln!(text, "{}:\n  title: Quest number {number} of the large world", quest(number));
     match number % 20 {
-        5..12 if number % CHAIN != 0 => {
+        5..12 if !number.is_multiple_of(CHAIN) => {
             let _ = writeln!(text, "  requires: {{quests: {{{}: done}}}}", quest(number - 1));
         }
         12..14 => {

@@ -273,7 +273,7 @@ other:
                |
             10 | kill: {event: 5, cuont: 5}
                |                  ^^^^^
-            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since`, `lifetime` or `moved_from`
+            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `worth`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since`, `lifetime` or `moved_from`
 
             error: quests/wolves.yaml:11:36: expected a whole number from 0 to 4294967295, found the number -3
                |

@@ -72,7 +72,10 @@ fn only_rows_that_are_there_to_be_seen_are_found_and_by_their_whole_key() {
             "view.quest_state[player, player, wolf].state == done",
             ["`player` stands for an id here, not for the word", "put it in quotes: `'player'`"],
         ),
-        ("view.quest_state['player', player, wolf].state == done", ["unknown quest `wolf`", "`wolves`"]),
+        (
+            "view.quest_state['player', player, wolf].state == done",
+            ["unknown quest `wolf`", "quests are declared in quests/"],
+        ),
         ("view.hunters[player.level].kills > 1", ["no row is found by this", "facts with their scope"]),
         ("1 < view.hunters[player] + 1", ["this is `true` or `false`, and `+` needs a number", "4:17"]),
     ] {

@@ -19,7 +19,38 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
       two: {item: gold, to: {top: {percent: 101}}}
       three: {item: gold, to: {top: {from: 0, percent: 50}}}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: quests/wolves.yaml:4:19: unknown target `nobody`
+              |
+            4 | turn_in: {npc: [nobody, wolf]}
+              |                 ^^^^^^
+            hint: targets are declared in entities.yaml, as ids or tags
+
+            error: quests/wolves.yaml:7:10: nobody is told how far `top` goes
+              |
+            7 | to: {top: {}}
+              |      ^^^
+            hint: give `through: 3` for the first three, or `percent: 5` for five in a hundred
+
+            error: quests/wolves.yaml:9:48: both `through` and `percent` are given
+              |
+            9 | one: {item: gold, to: {top: {through: 2, percent: 5}}}
+              |                                          ^^^^^^^
+            hint: keep one of the two, or make two slots
+
+            error: quests/wolves.yaml:10:45: there are no 101 in a hundred
+               |
+            10 | two: {item: gold, to: {top: {percent: 101}}}
+               |                                       ^^^
+            hint: give 1 to 100
+
+            error: quests/wolves.yaml:11:32: no rank lies between 0 and 0
+               |
+            11 | three: {item: gold, to: {top: {from: 0, percent: 50}}}
+               |                          ^^^
+            hint: ranks count from 1: `top: {through: 3}` is the first three
+
+        "#]],
     );
     quest(
         "wolves:
@@ -27,6 +58,37 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
   turn_in: {npc: []}
   stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: quests/wolves.yaml:3:13: an empty list never holds
+              |
+            3 | turn_in: {npc: []}
+              |           ^^^
+            hint: name at least one, or remove the key
+
+            warning: quests/wolves.yaml:4:49: a quest of one player has no credit
+              |
+            4 | stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+              |                                               ^^^^^
+            hint: remove `worth`, or give the quest another scope
+
+            error: quests/wolves.yaml:4:80: unknown region `moor`
+              |
+            4 | stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+              |                                                                              ^^^^
+            hint: regions are declared in world.yaml under `regions`
+
+            error: quests/wolves.yaml:4:87: `worth` has no meaning with `holds`
+              |
+            4 | stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+              |                                                                                     ^^^^^
+            hint: an objective counts events or holds while a condition does; make two of them
+
+            warning: quests/wolves.yaml:4:87: a quest of one player has no credit
+              |
+            4 | stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+              |                                                                                     ^^^^^
+            hint: remove `worth`, or give the quest another scope
+
+        "#]],
     );
 }

@@ -28,7 +28,7 @@ async fn played(retention: Retention) -> Played {
     played
 }
 
-fn first_of<'t>(told: &'t Explanation, objective: &str) -> (u32, Option<u64>, u64, i64) {
+fn first_of(told: &Explanation, objective: &str) -> (u32, Option<u64>, u64, i64) {
     let of = told.stages[0].objectives.iter().find(|of| of.objective == objective).expect("it is there");
     (of.value, of.before.as_ref().map(|before| before.value), of.counted.count, of.counted.sum)
 }

@@ -11,8 +11,7 @@ const LEAD: &str = "# Glitch in worldflow's words
 
 Generated: `WORLDFLOW_UPDATE=1 cargo test -p worldflow --test glitch page` writes it; do not edit. Glitch was a game for many players that was played until 2012; its
 game server is public ([tinyspeck/glitch-GameServerJS](https://github.com/tinyspeck/glitch-GameServerJS), CC0). Its 447 quests and 665 achievements are put into definitions of a
-world by `pipelines/tests/glitch`, a function for each kind of row, and read by the loader that reads every world. Bots play all of them, and the graph and the naive evaluator agree on every
-change. The data is no part of the project: the tests look for it as for the recording ([CONTRIBUTING.md](../CONTRIBUTING.md)).
+world by `pipelines/tests/glitch`, a function for each kind of row, and read by the loader that reads every world. Playing them is not tested yet. The data is no part of the project: the tests look for it as for the recording ([CONTRIBUTING.md](../CONTRIBUTING.md)).
 
 **Exact**: it means what it meant. **Nearly**: it differs in what the notes under a table say. **Not**: it could not be said.
 ";
