@@ -10,8 +10,8 @@ async fn every_test_of_a_condition_is_told_with_what_there_is() {
 vigil:
   title: The vigil
   requires:
-    phase: night
-    hours: '20:00-04:00'
+    phase: [night, dusk]
+    hours: '19:00-04:00'
     season: [fall, winter]
     moon: {moon: full}
     weather: {kind: rain, intensity: {at_least: 0.5}, lasting: 10m world}
@@ -38,13 +38,13 @@ errand:
     let played = Played::of(quests).play(script).await;
     expect![[r#"
         vigil “The vigil” of player ann: hidden
-          it requires clock.phase == night (now day, from 20:00 (in 7 min 40 s)) and clock.time between 20:00 and 04:00 (now 12:21, from 20:00 (in 7 min 40 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)), and 8 more
+          it requires clock.phase in [night, dusk] (now day, from 18:00 (in 5 min 40 s)) and clock.time between 19:00 and 04:00 (now 12:21, from 19:00 (in 6 min 40 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)), and 8 more
           at 1970-01-01T00:00:21Z (tick 21); world time day 1, 12:21 (day, spring)
 
         requires
           ✗ all of
-            ✗ clock.phase == night   now day, from 20:00 (in 7 min 40 s)
-            ✗ clock.time between 20:00 and 04:00   now 12:21, from 20:00 (in 7 min 40 s)
+            ✗ clock.phase in [night, dusk]   now day, from 18:00 (in 5 min 40 s)
+            ✗ clock.time between 19:00 and 04:00   now 12:21, from 19:00 (in 6 min 40 s)
             ✗ clock.season in [fall, winter]   now spring, from 00:00 in 56 days (in 22 h 11 min)
             ✗ moon.moon == full   now new, from 00:00 in 14 days (in 5 h 23 min)
             ✓ weather.state == rain   now rain for 15 s
@@ -67,8 +67,8 @@ errand:
           · wait 0/1: talk elder
 
         to finish it
-          1. it must hold: clock.phase == night (now day, from 20:00 (in 7 min 40 s))
-          2. it must hold: clock.time between 20:00 and 04:00 (now 12:21, from 20:00 (in 7 min 40 s))
+          1. it must hold: clock.phase in [night, dusk] (now day, from 18:00 (in 5 min 40 s))
+          2. it must hold: clock.time between 19:00 and 04:00 (now 12:21, from 19:00 (in 6 min 40 s))
           3. it must hold: clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min))
           4. it must hold: moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min))
           5. it must hold: mood >= 3 (now 2)
@@ -87,13 +87,13 @@ errand:
     // Before anything was written the same tests look at something else.
     expect![[r#"
         vigil “The vigil” of player ann: hidden
-          it requires clock.phase == night (now day, from 20:00 (in 7 min 55 s)) and clock.time between 20:00 and 04:00 (now 12:06, from 20:00 (in 7 min 55 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)), and 8 more
+          it requires clock.phase in [night, dusk] (now day, from 18:00 (in 5 min 55 s)) and clock.time between 19:00 and 04:00 (now 12:06, from 19:00 (in 6 min 55 s)) and clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min)), and 8 more
           at 1970-01-01T00:00:06Z (tick 6); world time day 1, 12:06 (day, spring)
 
         requires
           ✗ all of
-            ✗ clock.phase == night   now day, from 20:00 (in 7 min 55 s)
-            ✗ clock.time between 20:00 and 04:00   now 12:06, from 20:00 (in 7 min 55 s)
+            ✗ clock.phase in [night, dusk]   now day, from 18:00 (in 5 min 55 s)
+            ✗ clock.time between 19:00 and 04:00   now 12:06, from 19:00 (in 6 min 55 s)
             ✗ clock.season in [fall, winter]   now spring, from 00:00 in 56 days (in 22 h 11 min)
             ✗ moon.moon == full   now new, from 00:00 in 14 days (in 5 h 23 min)
             ✓ weather.state == rain   now rain, which has just begun
@@ -116,8 +116,8 @@ errand:
           · wait 0/1: talk elder
 
         to finish it
-          1. it must hold: clock.phase == night (now day, from 20:00 (in 7 min 55 s))
-          2. it must hold: clock.time between 20:00 and 04:00 (now 12:06, from 20:00 (in 7 min 55 s))
+          1. it must hold: clock.phase in [night, dusk] (now day, from 18:00 (in 5 min 55 s))
+          2. it must hold: clock.time between 19:00 and 04:00 (now 12:06, from 19:00 (in 6 min 55 s))
           3. it must hold: clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min))
           4. it must hold: moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min))
           5. it must hold: weather.lasting >= 10m world (now rain, which has just begun)
