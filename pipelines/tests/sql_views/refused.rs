@@ -288,6 +288,8 @@ fn clauses() {
               1:25: the values of column 2 are of different kinds, or all NULL
               hint: make them one kind: CAST(... AS ...)
             CREATE VIEW v AS SELECT * FROM (VALUES (player)) AS t
+              1:41: there is no column `player`
+              hint: the columns are 
             CREATE VIEW v AS SELECT 1 AS one
               1:18: SELECT without FROM is not supported
               hint: a view is made from other views

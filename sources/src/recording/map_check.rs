@@ -309,7 +309,9 @@ mod tests {
     #[test]
     fn the_source_of_rules_is_theirs() {
         let events = serde_json::json!([{"kind": "kill"}]);
-        let found = problems(serde_json::json!({"source": RULES, "events": events}));
+        let found = problems(
+            serde_json::json!({"source": RULES, "time": {"field": "t", "per_second": 1}, "events": events}),
+        );
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("source: no source can be called `rules`"), "{found:?}");
     }
