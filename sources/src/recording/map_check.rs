@@ -312,8 +312,8 @@ mod tests {
         let found = problems(
             serde_json::json!({"source": RULES, "time": {"field": "t", "per_second": 1}, "events": events}),
         );
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("source: no source can be called `rules`"), "{found:?}");
+        let said = |problem: &String| problem.starts_with("source: no source can be called `rules`");
+        assert!(found.iter().any(said), "{found:?}");
     }
 
     #[test]

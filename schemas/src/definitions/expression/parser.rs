@@ -366,7 +366,7 @@ mod tests {
             ("", "", "an empty condition"),
             ("view.hunters[player", "r", "the condition ends where `,` is needed"),
             ("view.hunters[player]. > 3", ">", "expected a column after `.`, found `>`"),
-            ("view[player].kills > 3", "]", "a view has one name"),
+            ("view[player].kills > 3", "v", "a view has one name"),
             ("hunters[player].kills > 3", "[", "expected `and`, `or`, or the end, found `[`"),
         ] {
             let error = parse(text).expect_err(text);
