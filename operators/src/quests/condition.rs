@@ -6,6 +6,7 @@
 use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
 use worldflow_schemas::{Sym, Value};
 
+use super::calendars::Dated;
 use super::comparison::Comparison;
 use super::context::{Actor, Context};
 use super::plan::{Ix, Plan};
@@ -45,6 +46,7 @@ pub(crate) enum Cond {
     Quest(Ix, Vec<QuestState>),
     Level(Test),
     Compare(Comparison),
+    Dated(Dated),
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
@@ -74,12 +76,25 @@ impl Cond {
         }
         all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
         all.extend(def.compare.as_ref().map(|compare| Cond::Compare(Comparison::new(compare))));
+        all.extend(Cond::dated(def, plan).into_iter().map(Cond::Dated));
         all.extend(def.all.iter().map(|inner| Cond::new(inner, plan)));
         if !def.any.is_empty() {
             all.push(Cond::Any(def.any.iter().map(|inner| Cond::new(inner, plan)).collect()));
         }
         all.extend(def.not.as_ref().map(|inner| Cond::Not(Box::new(Cond::new(inner, plan)))));
         Cond::All(all)
+    }
+
+    /// What it asks of calendars.
+    fn dated(def: &definitions::Condition, plan: &Plan) -> Vec<Dated> {
+        let mut all = Vec::new();
+        all.extend(def.weekday.as_ref().map(|names| Dated::Weekday(syms(names))));
+        all.extend(def.month.as_ref().map(|names| Dated::Month(syms(names))));
+        all.extend(def.day.as_ref().map(|test| Dated::Day(Test::new(test))));
+        all.extend(def.dates.as_ref().map(Dated::dates));
+        all.extend(def.occasion.as_ref().map(|names| Dated::occasions(names, plan)));
+        all.extend(def.chance.as_ref().and_then(Dated::chance));
+        all
     }
 
     /// What it depends on.
@@ -93,6 +108,7 @@ impl Cond {
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
             Cond::Level(_) => depends::LEVEL,
             Cond::Compare(compare) => compare.depends(),
+            Cond::Dated(dated) => dated.depends(),
             Cond::All(of) | Cond::Any(of) => of.iter().fold(0, |bits, cond| bits | cond.depends()),
             Cond::Not(of) => of.depends(),
         }
@@ -112,7 +128,7 @@ impl Cond {
     pub(crate) fn is_timed(&self) -> bool {
         let mut timed = false;
         self.visit(&mut |cond| {
-            timed |= matches!(cond, Cond::Hours(_) | Cond::Weather { lasting: Some(_), .. });
+            timed |= matches!(cond, Cond::Hours(_) | Cond::Dated(_) | Cond::Weather { lasting: Some(_), .. });
         });
         timed
     }
@@ -127,9 +143,7 @@ impl Cond {
                 .and_then(|clock| clock.moons.iter().find(|(name, _)| name == moon))
                 .is_some_and(|(_, phase)| names.contains(phase)),
             Cond::Hours(hours) => clock.is_some_and(|clock| {
-                let minute = clock.minute_of_day(context.now, context.length.tick_ms);
-                let (from, to) = (hours.from_min, hours.to_min);
-                if from < to { from <= minute && minute < to } else { minute >= from || minute < to }
+                hours.hold(clock.minute_of_day(context.now, context.length.tick_ms))
             }),
             Cond::Weather { kinds, intensity, lasting } => {
                 let Some(weather) = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone))
@@ -149,6 +163,7 @@ impl Cond {
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
             Cond::Level(test) => test.holds(Some(&Value::Int(context.level_of(actor)))),
             Cond::Compare(compare) => compare.holds(plan, context, actor),
+            Cond::Dated(dated) => dated.holds(context, actor),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
             Cond::Not(of) => !of.holds(plan, context, actor),

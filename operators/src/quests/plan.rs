@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{
-    Accept, Aggregate, Complete, Condition, Credit, Effect, OnRevoke, Pattern, QuestDef, Repeat, Reset,
+    Accept, Aggregate, Complete, Condition, Credit, Dates, Effect, OnRevoke, Pattern, QuestDef, Repeat, Reset,
     RewardTo, Since, Span, StageDef, TurnIn, Window, WorldDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
 use super::branches::{Ways, ways};
+use super::calendars::Dated;
 use super::condition::{Cond, depends};
 use super::matcher::Matcher;
 use super::messages::Gain;
@@ -51,6 +52,8 @@ pub(crate) struct Plan {
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
     pub(super) minutes: BTreeSet<u32>,
     pub(super) spans: BTreeSet<Span>,
+    /// What they ask of the real calendar.
+    pub(super) dated: Vec<Dated>,
     /// Quests with objectives that hold while a condition does, in order of their names.
     pub(super) holding: Vec<Ix>,
     /// Quests that count sets of entities, or days of the world.
@@ -59,6 +62,8 @@ pub(crate) struct Plan {
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// When occasions of the game are active.
+    pub(super) occasions: FxHashMap<Sym, Dates>,
     /// Pools, with the quests that they offer.
     pub(super) pools: Pools,
     /// Quests that NPCs ask about.
@@ -197,7 +202,9 @@ pub(super) fn small(n: usize) -> u16 {
 
 impl Plan {
     pub(crate) fn new(world: &WorldDef) -> Plan {
-        let mut plan = Plan { pools: Pools::new(world), ..Plan::default() };
+        let occasions = world.occasions.iter();
+        let occasions = occasions.filter_map(|(name, def)| Some((Sym::new(name), Dates::new(def).ok()?)));
+        let mut plan = Plan { pools: Pools::new(world), occasions: occasions.collect(), ..Plan::default() };
         for (name, region) in &world.regions {
             if let Some(zone) = &region.zone {
                 plan.zones.insert(Sym::new(name), Sym::new(zone));
@@ -316,6 +323,7 @@ impl Plan {
         self.by_world_day.clear();
         self.minutes.clear();
         self.spans.clear();
+        self.dated.clear();
         self.facts_named.clear();
         self.quests_named.clear();
         self.pools.clear();
@@ -347,6 +355,11 @@ impl Plan {
                     }
                     Cond::Weather { lasting: Some(span), .. } => {
                         self.spans.insert(*span);
+                    }
+                    Cond::Dated(dated) => {
+                        // Days of the world begin at midnight.
+                        self.minutes.extend((dated.depends() & depends::TIME != 0).then_some(0));
+                        self.dated.extend((dated.depends() & depends::DATES != 0).then(|| dated.clone()));
                     }
                     Cond::Fact(fact, _) => {
                         self.facts_named.insert(*fact);

@@ -65,6 +65,10 @@ pub struct WorldDef {
     /// Pools: of the quests that name one, some are offered at a time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolDef>,
+    /// Events and seasons of the game by name: the times of the real calendar at which each is active, for the key
+    /// `occasion` of conditions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub occasions: BTreeMap<String, DatesTest>,
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,
