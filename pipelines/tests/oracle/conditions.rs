@@ -16,12 +16,12 @@ use super::{Oracle, Place};
 #[derive(Clone, Copy)]
 pub struct Actor {
     /// The holder by itself, or the acting player.
-    itself: Option<Holder>,
+    pub(super) itself: Option<Holder>,
     place: Place,
     region: Sym,
 }
 
-fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
+pub(super) fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
     list.as_slice().iter().any(|item| item == text)
 }
 
@@ -81,6 +81,9 @@ impl Oracle {
             return false;
         }
         if condition.hours.is_some_and(|hours| !within_hours(hours, now.minute)) {
+            return false;
+        }
+        if !self.calendars_hold(tick, condition, actor) {
             return false;
         }
         for (moon, phases) in &condition.moon {

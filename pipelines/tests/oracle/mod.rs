@@ -8,6 +8,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
 mod aggregates;
+mod calendars;
 mod clock;
 pub mod compare;
 mod conditions;
@@ -282,6 +283,8 @@ impl Oracle {
         self.sweeps.extend(self.weather_ticks());
         let dates = self.dates(first, until);
         self.sweeps.extend(dates);
+        let minutes = self.calendar_ticks(first, until);
+        self.sweeps.extend(minutes);
         self.sweeps.insert(first);
         let none = Vec::new();
         let mut next = Some(first);
@@ -324,7 +327,7 @@ impl Oracle {
         (self.facts_named, self.quests_named) = (facts, quests);
     }
 
-    fn conditions(&self) -> Vec<Condition> {
+    pub fn conditions(&self) -> Vec<Condition> {
         let quests = self.quests.values();
         let of_quest = |quest: &Arc<QuestDef>| {
             let objectives = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());

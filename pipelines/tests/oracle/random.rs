@@ -129,6 +129,10 @@ fn world() -> WorldDef {
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
         },
+        "occasions": {
+            "fair": {"days": [1, 2], "hours": "03:59-04:01", "zone": "UTC"},
+            "feast": {"from": "2024-01-01 04:00", "until": "2024-01-01 04:02", "zone": "UTC"}
+        },
         "pools": {
             "jobs": {"pick": 2, "every": {"daily": {"at": "04:00", "zone": "UTC"}}},
             "own": {"pick": 1, "per": "holder", "closes": true,
@@ -158,6 +162,9 @@ fn test(draws: &mut Draws) -> Json {
 fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
     let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
     let bound = draws.below(6);
+    if draws.percent(12) {
+        return calendar(draws);
+    }
     match draws.below(if depth > 0 { 14 } else { 11 }) {
         0 => json!({"phase": draws.of(&["dawn", "day", "dusk", "night"])}),
         1 => json!({"hours": draws.of(&["06:00-14:00", "20:00-04:30", "12:30-13:30"])}),
@@ -179,6 +186,20 @@ fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
         11 => json!({"not": condition(draws, names, depth - 1)}),
         12 => json!({"any": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
         _ => json!({"all": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
+    }
+}
+
+/// Around the minutes and the world days in which the inputs lie.
+fn calendar(draws: &mut Draws) -> Json {
+    match draws.below(6) {
+        0 => json!({"weekday": draws.of(&["day1", "day2", "day4", "day7"])}),
+        1 => json!({"month": ["Firstmonth", "Thirdmonth"], "day": test(draws)}),
+        2 => json!({"dates": {"hours": draws.of(&["04:00-04:02", "04:01-00:00"]), "zone": "UTC"}}),
+        3 => json!({"dates": {"weekdays": ["monday"], "from": "2024-01-01 05:01", "zone": "Europe/Berlin"}}),
+        4 => json!({"occasion": draws.of(&["fair", "feast"])}),
+        _ => json!({"chance": {"of": draws.of(&["luck", "dice"]), "percent": 50, "every": draws.of(&[
+            r#"{"world_day": {}}"#, r#"{"day": {"at": "04:00", "zone": "UTC"}}"#,
+        ]).parse::<Json>().expect("JSON")}}),
     }
 }
 

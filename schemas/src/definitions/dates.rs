@@ -13,7 +13,7 @@ use super::reset::{instant, within};
 use super::window::{Window, WindowDef};
 
 /// Times of the real calendar: now is one when all that is given fits.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatesTest {
     /// Not before this moment, as `YYYY-MM-DD HH:MM`.

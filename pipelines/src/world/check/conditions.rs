@@ -61,6 +61,7 @@ impl Checker<'_> {
         self.check_choice(Sort::Phase, condition.phase.as_ref(), spot.key("phase"));
         self.check_choice(Sort::Season, condition.season.as_ref(), spot.key("season"));
         self.check_choice(Sort::Region, condition.region.as_ref(), spot.key("region"));
+        self.check_calendars(condition, spot);
         for (moon, phases) in &condition.moon {
             let spot = spot.key("moon");
             if self.known(Sort::Moon, moon, spot.name(moon)) {

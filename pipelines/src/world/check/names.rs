@@ -15,7 +15,9 @@ pub(super) enum Sort {
     Fact,
     Kind,
     Lifetime,
+    Month,
     Moon,
+    Occasion,
     Phase,
     Pool,
     Quest,
@@ -25,6 +27,7 @@ pub(super) enum Sort {
     Target,
     Tier,
     View,
+    Weekday,
     Zone,
 }
 
@@ -36,7 +39,9 @@ impl Sort {
             Sort::Fact => "fact",
             Sort::Kind => "kind of event",
             Sort::Lifetime => "lifetime counter",
+            Sort::Month => "month",
             Sort::Moon => "moon",
+            Sort::Occasion => "occasion",
             Sort::Phase => "phase of the day",
             Sort::Pool => "pool",
             Sort::Quest => "quest",
@@ -46,6 +51,7 @@ impl Sort {
             Sort::Target => "target",
             Sort::Tier => "tier",
             Sort::View => "view",
+            Sort::Weekday => "weekday",
             Sort::Zone => "zone",
         }
     }
@@ -79,7 +85,9 @@ pub(super) struct Names<'a> {
     facts: BTreeSet<&'a str>,
     kinds: BTreeSet<&'a str>,
     lifetime: BTreeSet<&'a str>,
+    months: BTreeSet<&'a str>,
     moons: BTreeSet<&'a str>,
+    occasions: BTreeSet<&'a str>,
     phases: BTreeSet<&'a str>,
     pools: BTreeSet<&'a str>,
     quests: BTreeSet<&'a str>,
@@ -89,6 +97,7 @@ pub(super) struct Names<'a> {
     targets: BTreeSet<&'a str>,
     tiers: BTreeSet<&'a str>,
     views: BTreeSet<&'a str>,
+    weekdays: BTreeSet<&'a str>,
     zones: BTreeSet<&'a str>,
     /// `world.yaml` could not be read.
     worldless: bool,
@@ -122,6 +131,10 @@ impl<'a> Names<'a> {
             names.facts = keys(&world.facts);
             names.kinds.extend(keys(&world.kinds));
             names.lifetime = keys(&world.lifetime);
+            let calendar = &world.clock.calendar;
+            names.months = calendar.months.iter().map(|month| month.name.as_str()).collect();
+            names.weekdays = calendar.weekdays.iter().map(String::as_str).collect();
+            names.occasions = keys(&world.occasions);
             names.moons = keys(&world.clock.calendar.moons);
             names.phases = world.clock.phases.iter().map(|(name, _)| name).collect();
             names.pools = keys(&world.pools);
@@ -140,7 +153,9 @@ impl<'a> Names<'a> {
             Sort::Fact => &self.facts,
             Sort::Kind => &self.kinds,
             Sort::Lifetime => &self.lifetime,
+            Sort::Month => &self.months,
             Sort::Moon => &self.moons,
+            Sort::Occasion => &self.occasions,
             Sort::Phase => &self.phases,
             Sort::Pool => &self.pools,
             Sort::Quest => &self.quests,
@@ -150,6 +165,7 @@ impl<'a> Names<'a> {
             Sort::Target => &self.targets,
             Sort::Tier => &self.tiers,
             Sort::View => &self.views,
+            Sort::Weekday => &self.weekdays,
             Sort::Zone => &self.zones,
         }
     }
