@@ -142,9 +142,8 @@ impl Cond {
             Cond::Moon(moon, names) => clock
                 .and_then(|clock| clock.moons.iter().find(|(name, _)| name == moon))
                 .is_some_and(|(_, phase)| names.contains(phase)),
-            Cond::Hours(hours) => clock.is_some_and(|clock| {
-                hours.hold(clock.minute_of_day(context.now, context.length.tick_ms))
-            }),
+            Cond::Hours(hours) => clock
+                .is_some_and(|clock| hours.hold(clock.minute_of_day(context.now, context.length.tick_ms))),
             Cond::Weather { kinds, intensity, lasting } => {
                 let Some(weather) = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone))
                 else {

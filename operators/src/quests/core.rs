@@ -19,6 +19,7 @@ use super::messages::{Asked, Conclusion};
 use super::plan::{Ix, Plan};
 use super::rows::Names;
 use super::saved::PieceKey;
+use super::sharing::Together;
 use crate::machine::Output;
 use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, PlayerPlace, QuestNow, Refused, ZoneWeather};
 use crate::piece;
@@ -68,6 +69,8 @@ pub(super) struct Core {
     pub(super) lived: Vec<(At, u16)>,
     /// Pieces that a load has given back and the world no longer knows: the next tick drops them.
     pub(super) stale: Vec<PieceKey>,
+    /// What players hand on to others of their parties in this tick.
+    pub(super) handed: Vec<Together>,
     edge: Option<Tick>,
     /// When the real calendar next changes what is offered.
     pub(super) dates: Option<Tick>,
@@ -108,6 +111,7 @@ impl Core {
             tags_told: false,
             lived: Vec::new(),
             stale: Vec::new(),
+            handed: Vec::new(),
             edge: None,
             dates: None,
             seed: world.seed,

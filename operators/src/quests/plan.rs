@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{
-    Accept, Aggregate, Complete, Condition, Credit, Dates, Effect, OnRevoke, Pattern, QuestDef, Repeat, Reset,
-    RewardTo, Since, Span, StageDef, TurnIn, Window, WorldDef,
+    Accept, Aggregate, Complete, Condition, Credit, Dates, Effect, OnRevoke, Pattern, QuestDef, Repeat,
+    Reset, RewardTo, Since, Span, StageDef, TurnIn, Window, WorldDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};

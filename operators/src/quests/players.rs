@@ -104,7 +104,7 @@ pub struct PlayersMachine {
 /// The kinds of events that ask something of a quest.
 #[derive(Debug)]
 struct Kinds {
-    verbs: [(Sym, Verb); 6],
+    verbs: [(Sym, Verb); 7],
     choose: Sym,
     npc: Sym,
 }
@@ -120,6 +120,7 @@ impl Kinds {
                 verb("quest.offer", Verb::Offer),
                 verb("quest.decline", Verb::Decline),
                 verb("quest.revoke", Verb::Revoke),
+                verb("quest.share", Verb::Share),
             ],
             choose: Sym::new("choose"),
             npc: Sym::new("npc"),
@@ -288,6 +289,9 @@ impl PlayersMachine {
             let reason = format!("quest `{quest}` is held by a {}, and there is none here", scope.name());
             let hint = "name a player who belongs to one, or send presence and membership first";
             self.core.refuse(&asked_for, "no_holder", reason, hint);
+        } else if verb == Verb::Share && scope != Scope::Player {
+            let reason = format!("quest `{quest}` is held by a {} already", scope.name());
+            self.core.refuse(&asked_for, "not_shared", reason, "only quests of players can be shared");
         } else if scope == Scope::Player {
             asked.push(asked_for);
         } else {
@@ -522,7 +526,9 @@ impl Machine for PlayersMachine {
         self.core.answer(answers);
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();
+        self.core.offer_shared(&mut self.spread);
         self.core.asked(&asked, &BEFORE_EVENTS);
+        self.told.extend(self.core.handed.drain(..).map(PlayersOut::Together));
         self.match_events(&events);
         self.core.complete_phase();
         self.core.asked(&asked, &[Verb::TurnIn]);

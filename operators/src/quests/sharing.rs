@@ -1,4 +1,4 @@
-//! Credit for what others of one's party do: `credit: party` and `credit: party_here`.
+//! Credit for what others of one's party do (`credit: party` and `credit: party_here`), and quests that are shared with them.
 //!
 //! `event of ann ─match, players' half→ together (party, region, hits) ─roster, groups' half→ spread to bob, cid
 //! ─loop→ counters of bob's and cid's own quests, in the next tick`
@@ -11,16 +11,17 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::Credit;
+use worldflow_schemas::definitions::{Accept, Credit, QuestState};
 use worldflow_schemas::input::{Holder, Scope, WriteOrder};
 use worldflow_schemas::{Event, Sym, Tick};
 
+use super::asked::Refusal;
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
-use super::messages::{Conclusion, Gain, order_of};
+use super::messages::{Asked, Conclusion, Gain, order_of};
 use super::objective::ObjectivePlan;
-use super::plan::{Ix, Use};
+use super::plan::{Ix, QuestPlan, Use};
 use super::saved::PieceKey;
 use crate::messages::PlayerPlace;
 use crate::piece;
@@ -168,7 +169,65 @@ pub(super) fn shared_hits(
     (!hits.is_empty()).then(|| Together { party, by, region, order: order_of(event), hits })
 }
 
+impl SharedHit {
+    /// A quest that is handed on; no objective is named so.
+    fn handed_on(quest: Sym) -> SharedHit {
+        SharedHit { quest, stage: 0, objective: Sym::NONE, identity: 0, here: false, gain: Gain::default() }
+    }
+
+    fn is_handed_on(&self) -> bool {
+        self.objective.is_none()
+    }
+}
+
 impl Core {
+    /// A player hands a quest on to the others of the party: in the next tick it is offered to them.
+    pub(super) fn share(
+        &mut self,
+        at: At,
+        quest: &QuestPlan,
+        state: Option<QuestState>,
+        asked: &Asked,
+    ) -> Result<(), Refusal> {
+        let name = quest.quest;
+        if quest.accept != Accept::Offered {
+            let hint = "say `accept: offered` in the quest";
+            return Err(("not_offered", format!("quest `{name}` is not one that is offered"), hint));
+        }
+        if !state.is_some_and(QuestState::is_open) {
+            let hint = "only an active or ready quest can be shared";
+            return Err(("not_active", format!("quest `{name}` is not active"), hint));
+        }
+        let place = self.holders[at as usize].place;
+        let Some(party) = party_of(place) else {
+            let reason = format!("`{}` is in no party to share `{name}` with", asked.player);
+            return Err(("no_party", reason, "send the membership of a party first"));
+        };
+        let (by, order) = (asked.player, asked.order.clone());
+        let hits = SmallVec::from_iter([SharedHit::handed_on(name)]);
+        self.handed.push(Together { party, by, region: Sym::NONE, order, hits });
+        Ok(())
+    }
+
+    /// Offers what others of the party have handed on in the tick before, to whom it is available.
+    pub(super) fn offer_shared(&mut self, spread: &mut Vec<Spread>) {
+        let mut offers: Vec<(Sym, Sym)> =
+            spread.iter().filter(|of| of.hit.is_handed_on()).map(|of| (of.player, of.hit.quest)).collect();
+        spread.retain(|of| !of.hit.is_handed_on());
+        offers.sort_by(|a, b| a.0.cmp_text(b.0).then_with(|| a.1.cmp_text(b.1)));
+        for (player, quest) in offers {
+            let Some(at) = self.at(Holder { scope: Scope::Player, id: player }) else { continue };
+            let Some(ix) = self.plan.find(quest) else { continue };
+            let Some(quest) = self.plan.get(ix).cloned() else { continue };
+            let state = self.holders[at as usize].state(ix);
+            let offered = quest.scope == Scope::Player && quest.accept == Accept::Offered;
+            let waits = state == Some(QuestState::Offered);
+            if offered && !waits && self.is_reachable(at, ix, &quest, state) {
+                self.enter(at, ix, QuestState::Offered);
+            }
+        }
+    }
+
     /// Counts what others of the party have done in the tick before, event by event.
     pub(super) fn count_spread(&mut self, mut spread: Vec<Spread>) {
         spread.sort_by(|a, b| {

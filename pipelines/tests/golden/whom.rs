@@ -174,3 +174,55 @@ hunt:
     "#]]
     .assert_eq(&golden.story(&[]));
 }
+
+#[test]
+fn a_shared_quest_is_each_members_own() {
+    let golden = world(
+        "
+patrol:
+  title: Patrol
+  accept: offered
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 2}}}}
+veterans:
+  title: Veterans
+  accept: offered
+  requires: {facts: {fame: {at_least: 1}}}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf}}}}
+hunt:
+  title: Hunt
+  accept: auto
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 9}}}}
+feast:
+  title: Feast
+  scope: party
+  accept: offered
+  stages: {gather: {objectives: {herbs: {event: gather, count: 5}}}}
+",
+        "
+        9 member bob party red
+        9 member cid party red
+        9 member dan party blue
+        10 event quest.share player=ann target=patrol
+        11 event quest.offer player=ann target=patrol
+        11 event quest.accept player=ann target=patrol
+        12 event quest.share player=ann target=patrol
+        13 member ann party red
+        14 event quest.share player=ann target=patrol
+        14 event quest.share player=ann target=hunt
+        14 event quest.share player=ann target=feast
+        15 event quest.accept player=bob target=patrol
+        15 event kill player=bob target=wolf
+        16 event kill player=ann target=wolf amount=2
+        17 event kill player=bob target=wolf
+        18 event quest.decline player=cid target=patrol
+        20 fact player ann fame 1
+        20 fact player bob fame 1
+        21 event quest.offer player=ann target=veterans
+        21 event quest.accept player=ann target=veterans
+        21 event quest.share player=ann target=veterans
+        23 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    golden.check_laws();
+}

@@ -37,7 +37,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "progress of another quest's objective",
     "least of every member",
     "roles bound at acceptance",
-    "each member of a party on their own",
     "since a date",
 ];
 
@@ -129,7 +128,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             not_yet("progress of another quest's objective"),
             word("hours of the world's day", "{hours: '19:50-20:30'}", "the_time_of_the_world"),
             word("day and night", "{phase: night}", "the_time_of_the_world"),
-            word("weekday, dates", "{month: Secondmonth, day: {at_most: 2}}", "weekdays_and_dates_of_the_world"),
+            word(
+                "weekday, dates",
+                "{month: Secondmonth, day: {at_most: 2}}",
+                "weekdays_and_dates_of_the_world",
+            ),
             word("season", "{season: spring}", "the_time_of_the_world"),
             word("phase of a moon", "{moon: {moon: new}}", "the_time_of_the_world"),
             word(
@@ -270,7 +273,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             by("region", "scope: region", "every_scope_counts_for_its_holder", "\"region\""),
             by("instance", "scope: instance", "every_scope_counts_for_its_holder", "\"instance\""),
             by("realm", "scope: realm", "every_scope_counts_for_its_holder", "\"realm\""),
-            not_yet("each member of a party on their own"),
+            word(
+                "each member of a party on their own",
+                "event quest.share player=ann target=patrol",
+                "a_shared_quest_is_each_members_own",
+            ),
         ],
     ),
     (
@@ -344,6 +351,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "who was the first to add to it",
                 "to: {tapper: {}}",
                 "credit_tapper_and_contributors_of_a_share",
+            ),
+            word(
+                "handed on to the party",
+                "event quest.share player=ann target=patrol",
+                "a_shared_quest_is_each_members_own",
             ),
             word("who did it", "scope: party", "parties_keep_what_was_contributed_when_members_leave"),
             word("party in range", "credit: party_here", "credit_party_and_party_here"),

@@ -178,6 +178,8 @@ pub struct Oracle {
     pub windows: BTreeMap<Arc<str>, (Option<i64>, Option<i64>)>,
     /// What events of this tick count for others in the next one.
     pub shared: Vec<sharing::Shared>,
+    /// Quests that are handed on to players in the next tick.
+    pub handed: Vec<(Sym, String)>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
     pub experience: BTreeMap<Sym, i64>,
@@ -244,6 +246,7 @@ impl Oracle {
             periods: BTreeMap::new(),
             windows: BTreeMap::new(),
             shared: Vec::new(),
+            handed: Vec::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
             earned: Vec::new(),

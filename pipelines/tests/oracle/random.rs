@@ -93,7 +93,8 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
             let mut input = input(&mut draws, &known, tick, number);
             if let Input::Event(event) = &mut input
                 && edited_percent > 0
-                && ["quest.offer", "quest.decline", "quest.revoke"].contains(&event.kind.as_str())
+                && ["quest.offer", "quest.decline", "quest.share", "quest.revoke"]
+                    .contains(&event.kind.as_str())
             {
                 event.kind = "quest.accept".into();
             }
@@ -620,6 +621,8 @@ fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input 
                 "quest.abandon",
                 "quest.offer",
                 "quest.decline",
+                "quest.share",
+                "quest.share",
                 "quest.revoke",
             ]);
             Input::Event(Event {

@@ -68,7 +68,8 @@ impl Dates {
         let window = Window::new(&WindowDef { from, until, zone, closes: false })?;
         def.days.iter().try_for_each(|day| within("day of a month", *day, 31))?;
         def.months.iter().try_for_each(|month| within("month", *month, 12))?;
-        let zone = TimeZone::get(&def.zone).map_err(|_| format!("`{}` is not an IANA time zone", def.zone))?;
+        let zone =
+            TimeZone::get(&def.zone).map_err(|_| format!("`{}` is not an IANA time zone", def.zone))?;
         let (weekdays, days, months) = (def.weekdays.clone(), def.days.clone(), def.months.clone());
         Ok(Dates { zone, window, weekdays, days, months, hours: def.hours })
     }
@@ -149,7 +150,10 @@ mod tests {
             (serde_json::json!({"hours": "02:00-02:45", "zone": "Europe/Berlin"}), "2026-10-24T00:00:00Z"),
             (serde_json::json!({"hours": "01:30-03:15", "zone": "Europe/Berlin"}), "2026-03-28T00:00:00Z"),
             (serde_json::json!({"days": [1, 31], "zone": "America/New_York"}), "2026-10-31T00:00:00Z"),
-            (serde_json::json!({"until": "2026-10-31 12:00", "weekdays": ["saturday"], "zone": "UTC"}), "2026-10-30T00:00:00Z"),
+            (
+                serde_json::json!({"until": "2026-10-31 12:00", "weekdays": ["saturday"], "zone": "UTC"}),
+                "2026-10-30T00:00:00Z",
+            ),
         ] {
             let dates = dates(json);
             let (mut at, mut edge) = (ms(from), ms(from));

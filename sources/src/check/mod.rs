@@ -110,8 +110,15 @@ struct Kind {
 }
 
 /// Kinds that every world has: what is asked of quests. The target is the quest.
-pub const QUEST_KINDS: [&str; 6] =
-    ["quest.accept", "quest.turn_in", "quest.abandon", "quest.decline", "quest.offer", "quest.revoke"];
+pub const QUEST_KINDS: [&str; 7] = [
+    "quest.accept",
+    "quest.turn_in",
+    "quest.abandon",
+    "quest.decline",
+    "quest.share",
+    "quest.offer",
+    "quest.revoke",
+];
 
 /// Those of them that only game servers may send.
 const OF_SERVERS: [&str; 2] = ["quest.offer", "quest.revoke"];

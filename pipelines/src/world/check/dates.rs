@@ -87,7 +87,11 @@ impl Checker<'_> {
                 self.error(spot, message, "write for example `{weekdays: [saturday], zone: Europe/Berlin}`");
             }
             Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
-                self.error(spot.key("until"), "no moment lies in between", "it ends before it begins; swap the two");
+                self.error(
+                    spot.key("until"),
+                    "no moment lies in between",
+                    "it ends before it begins; swap the two",
+                );
             }
             Ok(_) if !asks => {
                 let hint = "give `from`, `until`, `weekdays`, `days`, `months` or `hours`";
