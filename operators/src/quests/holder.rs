@@ -234,15 +234,4 @@ impl Instance {
             }
         }
     }
-
-    /// What each player was credited over all objectives; without events that had no player.
-    pub(super) fn credits(&self) -> FxHashMap<Sym, i64> {
-        let mut credits = FxHashMap::default();
-        for ((_, _, player), share) in self.extra.iter().flat_map(|extra| &extra.shares) {
-            if !player.is_none() {
-                *credits.entry(*player).or_default() += share.amount;
-            }
-        }
-        credits
-    }
 }

@@ -14,6 +14,8 @@ clock:
 regions: {moor: {}, village: {}}
 kinds:
   kill: {}
+lifetime:
+  kills_since: {pattern: {event: kill, when: {dates: {from: 1970-01-01 00:02, zone: UTC}}}}
 occasions:
   fair: {from: 1970-01-01 00:05, until: 1970-01-01 00:10, zone: UTC}
   thursdays: {weekdays: [thursday], hours: '00:12-00:15', zone: UTC}
@@ -128,4 +130,27 @@ daily:
     );
     expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
     golden.story(&[10, 119, 120, 121, 359, 360, 361, 479, 480, 481, 1_200]);
+}
+
+/// The counter `kills_since: {pattern: {event: kill, when: {dates: {from: 1970-01-01 00:02, zone: UTC}}}}` of the world
+/// begins at its date; the quest is accepted long after.
+#[test]
+fn credit_counts_since_a_date() {
+    let golden = world(
+        "
+veterans:
+  title: Veterans
+  stages: {kill: {objectives: {wolves: {event: kill, count: 10, since: ever, lifetime: kills_since}}}}
+",
+        "
+        10 event kill player=ann target=wolf amount=3
+        119 event kill player=ann target=wolf amount=3
+        120 event kill player=ann target=wolf amount=4
+        300 event kill player=ann target=wolf amount=2
+        400 event quest.accept player=ann target=veterans
+        401 event kill player=ann target=wolf amount=4
+        402 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.story(&[10, 119, 120, 121, 300, 399, 400, 401]));
 }

@@ -37,7 +37,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "progress of another quest's objective",
     "least of every member",
     "roles bound at acceptance",
-    "since a date",
 ];
 
 /// Every word, by section.
@@ -341,7 +340,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "since: available, lifetime: kills",
                 "credit_counts_since_a_quest_is_available",
             ),
-            not_yet("since a date"),
+            word(
+                "since a date",
+                "kills_since: {pattern: {event: kill, when: {dates: {from: 1970-01-01 00:02, zone: UTC}}}}",
+                "credit_counts_since_a_date",
+            ),
         ],
     ),
     (
