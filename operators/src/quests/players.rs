@@ -23,7 +23,7 @@ use super::holder::{Instance, Record};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix, PatternPlan, Use};
 use super::saved::PieceKey;
-use super::sharing::{Member, Spread, Together, party_of, shared_hits};
+use super::sharing::{Member, Spread, Together, group_of, rostered, shared_hits};
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow,
@@ -87,6 +87,8 @@ pub struct PlayersMachine {
     pieces: Vec<BaseRow>,
     /// Groups that the groups' half has been told of.
     named: FxHashSet<Holder>,
+    /// Scopes of groups that know their members.
+    rostered: Vec<Scope>,
     /// Where pieces of updates were kept in the last tick.
     updated: Vec<Holder>,
     told: Vec<PlayersOut>,
@@ -157,6 +159,7 @@ impl PlayersMachine {
             kinds: Kinds::new(),
             pieces: Vec::new(),
             named: FxHashSet::default(),
+            rostered: rostered(&world),
             updated: Vec::new(),
             told: Vec::new(),
             spread: Vec::new(),
@@ -242,12 +245,15 @@ impl PlayersMachine {
         }
     }
 
-    /// Has parties know who is in them, and where.
+    /// Has groups know who is in them, and where.
     fn tell_roster(&mut self, player: Sym, before: PlayerPlace, now: PlayerPlace) {
-        let left = party_of(before).filter(|party| party_of(now) != Some(*party));
-        let left = left.map(|party| Member { party, player, region: None });
-        let is = party_of(now).map(|party| Member { party, player, region: Some(now.region) });
-        self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        for scope in self.rostered.iter().copied() {
+            let is = group_of(now, scope);
+            let left = group_of(before, scope).filter(|group| is != Some(*group));
+            let left = left.map(|group| Member { group, player, region: None });
+            let is = is.map(|group| Member { group, player, region: Some(now.region) });
+            self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        }
     }
 
     /// Finds the players of events, who are known from now on, and what is asked.
@@ -512,7 +518,7 @@ impl Machine for PlayersMachine {
         // Parties must know who is in them; the rest has been told before.
         self.told.retain(|told| matches!(told, PlayersOut::Member(_)));
         self.asked_anew.clear();
-        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces)).updated;
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);
     }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::quest;
+use crate::{quest, world};
 
 #[test]
 fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
@@ -26,6 +26,17 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
   title: Wolves
   turn_in: {npc: []}
   stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
+",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_fact_that_counts_members_is_changed_by_nobody() {
+    world(
+        "facts:
+  party_size: {scope: party, type: int, default: 0, members: true, expires: 5m, on: [{pattern: {event: kill}, add: 1}]}
+  friends: {scope: player, type: int, default: 1, members: true}
 ",
         expect![[r#""#]],
     );

@@ -16,6 +16,8 @@ lifetime:
   kills: {pattern: {event: kill, target: wolf}}
 facts:
   fame: {type: int, default: 0}
+  party_size: {scope: party, type: int, default: 0, members: true}
+  role: {type: text, default: none}
 ";
 
 const ENTITIES: &str = "
@@ -224,5 +226,34 @@ feast:
         ",
     );
     expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_party_of_a_size_and_a_role_in_it() {
+    let golden = world(
+        "
+vigil:
+  title: Vigil
+  requires: {facts: {party_size: {at_least: 2}, role: healer}}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, when: {facts: {party_size: 3}}}}}}
+",
+        "
+        10 member ann party red
+        10 fact player ann role healer
+        11 member bob party red
+        13 event quest.accept player=ann target=vigil
+        14 event kill player=ann target=wolf
+        15 member cid party red
+        15 event kill player=ann target=wolf
+        16 event kill player=ann target=wolf
+        17 member ann party -
+        18 member bob party -
+        18 member bob party blue
+        19 member cid party -
+        21 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["facts", "quest_state"]));
     golden.check_laws();
 }

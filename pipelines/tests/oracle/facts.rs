@@ -86,6 +86,36 @@ impl Oracle {
             }
         }
         self.known.extend(touched.iter().copied());
+        self.count_members();
+    }
+
+    /// Facts that count the members of groups are right from the next tick on.
+    fn count_members(&mut self) {
+        let world = std::sync::Arc::clone(&self.world);
+        let facts = world.facts.iter().filter(|(_, def)| def.members);
+        for (number, (fact, def)) in facts.enumerate() {
+            let mut sizes: BTreeMap<Holder, i64> = BTreeMap::new();
+            for place in self.places.values() {
+                let id = match def.scope {
+                    Scope::Party => place.party,
+                    Scope::Guild => place.guild,
+                    Scope::Account => place.account,
+                    _ => place.instance,
+                };
+                if !id.is_none() {
+                    *sizes.entry(Holder { scope: def.scope, id }).or_insert(0) += 1;
+                }
+            }
+            let before = self.sizes.insert(fact.clone(), sizes.clone()).unwrap_or_default();
+            for holder in before.keys().chain(sizes.keys()).copied().collect::<BTreeSet<_>>() {
+                let size = sizes.get(&holder).copied().unwrap_or(0);
+                if before.get(&holder).copied().unwrap_or(0) != size {
+                    let change = FactChange::Set(Value::Int(size));
+                    let order = (String::new(), holder.scope, holder.id.as_str(), number);
+                    self.effects.insert(order, Effect { holder, fact: fact.clone(), change });
+                }
+            }
+        }
     }
 
     /// A group is no more: what is kept of it goes, but for the highest instance of its quests.

@@ -170,6 +170,8 @@ pub struct Oracle {
     pub too_deep: u64,
     /// Updates by events, in their order, and effects of quests: for the next tick.
     pub updates: Vec<Effect>,
+    /// The members of each group, by the fact that counts them.
+    pub sizes: BTreeMap<String, BTreeMap<Holder, i64>>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
     /// The times at which each pool draws, from the last before the first tick on.
@@ -241,6 +243,7 @@ impl Oracle {
             rules: rules::Rules::default(),
             too_deep: 0,
             updates: Vec::new(),
+            sizes: BTreeMap::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
             periods: BTreeMap::new(),

@@ -127,6 +127,8 @@ fn world() -> WorldDef {
             "alarmed": {"scope": "player", "type": "bool", "default": false, "expires": "3s",
                         "on": [{"pattern": {"event": "talk", "target": "bandit"}, "set": true}]},
             "fame": {"scope": "player", "type": "int", "default": 0},
+            "party_size": {"scope": "party", "type": "int", "default": 0, "members": true},
+            "instance_size": {"scope": "instance", "type": "int", "default": 0, "members": true},
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
         },
@@ -190,9 +192,10 @@ fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
     }
 }
 
-/// Around the minutes and the world days in which the inputs lie.
+/// Of calendars around the minutes and the world days in which the inputs lie; and how many are in the party.
 fn calendar(draws: &mut Draws) -> Json {
-    match draws.below(6) {
+    match draws.below(7) {
+        6 => json!({"facts": {"party_size": {"at_least": 1 + draws.below(3)}}}),
         0 => json!({"weekday": draws.of(&["day1", "day2", "day4", "day7"])}),
         1 => json!({"month": ["Firstmonth", "Thirdmonth"], "day": test(draws)}),
         2 => json!({"dates": {"hours": draws.of(&["04:00-04:02", "04:01-00:00"]), "zone": "UTC"}}),

@@ -359,6 +359,10 @@ pub struct FactDef {
     /// It goes back to its default this long after it was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
+    /// It is the number of players who belong to the party, guild, account or instance whose fact it is. worldflow keeps
+    /// it, a tick later; nobody else changes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub members: bool,
     /// It is personal: a text of at most 500 bytes of a player, sealed under the player's key, so that nothing can be
     /// computed on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -129,6 +129,12 @@ pub(crate) fn quest_attributes(kind: &str) -> FxHashMap<Sym, AttributeKind> {
     of_kind.iter().map(|name| (Sym::new(name), AttributeKind::Id)).collect()
 }
 
+/// Nobody writes a fact that counts members.
+pub(crate) fn kept(fact: Sym) -> Refusal {
+    let reason = format!("`{fact}` counts members, which worldflow does itself");
+    refuse("kept_fact", "fact", reason, "it follows from memberships and presence alone")
+}
+
 impl Checker {
     /// The rules of a realm that runs.
     #[must_use]

@@ -205,7 +205,11 @@ impl Checker<'_> {
         if let Some(Given::Column(def)) = of {
             self.check_taken(def, Some(Operand::Text), rows, spot.key("of"));
         }
-        if !self.known(Sort::Fact, fact, spot.key("fact")) || self.is_personal_fact(fact, spot.key("fact")) {
+        let spot = spot.key("fact");
+        if !self.known(Sort::Fact, fact, spot)
+            || self.is_personal_fact(fact, spot)
+            || self.is_kept_fact(fact, spot)
+        {
             return None;
         }
         self.definitions.world.as_ref()?.definition.facts.get(fact).cloned()
