@@ -4,6 +4,7 @@
 //! and nothing it lacks is an error: a missing operand is a default or does not hold.
 
 use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
+use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Value};
 
 use super::calendars::Dated;
@@ -44,6 +45,7 @@ pub(crate) enum Cond {
     Region(Vec<Sym>),
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),
+    Progress(Ix, Sym, Test),
     Level(Test),
     Compare(Comparison),
     Dated(Dated),
@@ -73,6 +75,12 @@ impl Cond {
         all.extend(def.facts.iter().map(|(fact, test)| Cond::Fact(Sym::new(fact), Test::new(test))));
         for (quest, states) in &def.quests {
             all.push(Cond::Quest(plan.ix(Sym::new(quest)), states.as_slice().to_vec()));
+        }
+        for (quest, objectives) in &def.progress {
+            let quest = plan.ix(Sym::new(quest));
+            plan.progress_named.insert(quest);
+            let tests = objectives.iter();
+            all.extend(tests.map(|(name, test)| Cond::Progress(quest, Sym::new(name), Test::new(test))));
         }
         all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
         all.extend(def.compare.as_ref().map(|compare| Cond::Compare(Comparison::new(compare))));
@@ -106,6 +114,7 @@ impl Cond {
             Cond::Region(_) => depends::PLACE,
             Cond::Fact(..) => depends::FACTS | depends::PLACE,
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
+            Cond::Progress(..) => depends::QUESTS,
             Cond::Level(_) => depends::LEVEL,
             Cond::Compare(compare) => compare.depends(),
             Cond::Dated(dated) => dated.depends(),
@@ -160,6 +169,10 @@ impl Cond {
                 test.holds(context.facts.get(holder, *fact))
             }
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
+            Cond::Progress(quest, objective, test) => actor.own.is_some_and(|own| {
+                let value = own.progress.get(&(*quest, *objective)).copied().unwrap_or(0);
+                own.holder.scope == Scope::Player && test.holds(Some(&Value::Int(value.into())))
+            }),
             Cond::Level(test) => test.holds(Some(&Value::Int(context.level_of(actor)))),
             Cond::Compare(compare) => compare.holds(plan, context, actor),
             Cond::Dated(dated) => dated.holds(context, actor),

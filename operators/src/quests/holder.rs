@@ -30,6 +30,8 @@ pub(super) struct HolderState {
     pub(super) lifetimes: FxHashMap<u16, u64>,
     /// Lifetime counters as they stood at a quest's last reset.
     pub(super) baselines: FxHashMap<(Ix, u16), u64>,
+    /// What objectives that conditions name showed at the end of the tick before.
+    pub(super) progress: FxHashMap<(Ix, Sym), u32>,
     /// What must be tested again in this tick; see `depends`.
     pub(super) dirty: u16,
     /// Whether a quest of this holder changed its state in this tick.
@@ -173,6 +175,7 @@ impl HolderState {
             open: Vec::new(),
             lifetimes: FxHashMap::default(),
             baselines: FxHashMap::default(),
+            progress: FxHashMap::default(),
             dirty: 0,
             moved: false,
             gone: false,

@@ -62,6 +62,8 @@ pub(crate) struct Plan {
     /// Facts and quests that they name; a change of any other has nothing tested again.
     pub(super) facts_named: FxHashSet<Sym>,
     pub(super) quests_named: FxHashSet<Ix>,
+    /// Quests of which conditions, also those of patterns, name objectives or have named some.
+    pub(super) progress_named: FxHashSet<Ix>,
     /// When occasions of the game are active.
     pub(super) occasions: FxHashMap<Sym, Dates>,
     /// Pools, with the quests that they offer.

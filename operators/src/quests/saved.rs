@@ -427,6 +427,7 @@ impl Core {
             let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
             for ix in quests {
                 self.show(at, ix);
+                self.note_progress(at, ix);
                 self.keep_time(at, ix);
                 self.imply_next(at, ix);
                 let holder = &self.holders[at as usize];

@@ -46,3 +46,19 @@ fn a_fact_that_counts_members_is_changed_by_nobody() {
     let world = WORLD.replace("  saved:", facts);
     expect![[r#""#]].assert_eq(&problems(&[("world.yaml", &world), ("quests/wolves.yaml", quest)]));
 }
+
+#[test]
+fn progress_is_of_objectives_that_are_there() {
+    quest(
+        "wolves:
+  title: Wolves
+  requires: {progress: {wolfs: {a: 1}, bears: {a: 1}, wolves: {b: {at_least: much}}}}
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+bears:
+  title: Bears
+  scope: guild
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+",
+        expect![[r#""#]],
+    );
+}

@@ -257,3 +257,35 @@ vigil:
     expect![[r#""#]].assert_eq(&golden.changes(&["facts", "quest_state"]));
     golden.check_laws();
 }
+
+#[test]
+fn progress_of_another_quest_opens_one_and_counts_in_a_pattern() {
+    let golden = world(
+        "
+hunt:
+  title: Hunt
+  accept: auto
+  repeat: {always: {}}
+  stages:
+    kill: {objectives: {wolves: {event: kill, target: wolf, count: 3}}}
+    bring: {objectives: {herbs: {event: gather, target: herb}}}
+tracker:
+  title: Tracker
+  accept: auto
+  requires: {progress: {hunt: {wolves: {at_least: 2}}}}
+  stages:
+    look: {objectives: {last: {event: kill, target: wolf, count: 9, when: {progress: {hunt: {wolves: 2}}}}}}
+",
+        "
+        10 event kill player=ann target=wolf
+        11 event kill player=ann target=wolf
+        11 event kill player=bob target=wolf
+        13 event kill player=ann target=wolf
+        14 event kill player=ann target=wolf
+        15 event gather player=ann target=herb
+        16 event kill player=ann target=wolf
+        18 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.story(&[]));
+}

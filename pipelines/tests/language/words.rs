@@ -31,12 +31,7 @@ const fn not_yet(word: &'static str) -> Word {
 }
 
 /// Words for which there is no golden test yet; one that gets its test leaves this list.
-pub(crate) const NOT_YET: &[&str] = &[
-    "near an entity",
-    "progress of another quest's objective",
-    "least of every member",
-    "roles bound at acceptance",
-];
+pub(crate) const NOT_YET: &[&str] = &["near an entity", "least of every member", "roles bound at acceptance"];
 
 /// Every word, by section.
 pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
@@ -127,7 +122,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "a_party_of_a_size_and_a_role_in_it",
             ),
             word("state of another quest", "{quests: {first: done}}", "where_other_quests_stand"),
-            not_yet("progress of another quest's objective"),
+            word(
+                "progress of another quest's objective",
+                "{progress: {hunt: {wolves: {at_least: 2}}}}",
+                "progress_of_another_quest_opens_one_and_counts_in_a_pattern",
+            ),
             word("hours of the world's day", "{hours: '19:50-20:30'}", "the_time_of_the_world"),
             word("day and night", "{phase: night}", "the_time_of_the_world"),
             word(

@@ -108,6 +108,15 @@ impl Oracle {
                 return false;
             }
         }
+        for (quest, objectives) in &condition.progress {
+            let Some(player) = self.holder_of(Scope::Player, actor) else { return false };
+            for (objective, test) in objectives {
+                let value = Value::Int(self.value_seen(player, quest, objective));
+                if !test_holds(test, Some(&value)) {
+                    return false;
+                }
+            }
+        }
         if let Some(test) = &condition.level {
             let player = self.holder_of(Scope::Player, actor);
             let level = player.and_then(|player| self.levels_seen.get(&player.id).copied()).unwrap_or(1);

@@ -207,6 +207,12 @@ fn calendar(draws: &mut Draws) -> Json {
     }
 }
 
+/// What an objective of some quest of the player shows.
+fn progress(draws: &mut Draws, names: &[String]) -> Json {
+    let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
+    json!({"progress": {other: {draws.of(&["o0", "o1"]): {draws.of(&["at_least", "at_most"]): draws.below(4)}}}})
+}
+
 /// Up to four rules that change facts and make events happen, and feed each other as they like.
 fn rules(draws: &mut Draws, names: &[String]) -> BTreeMap<String, Arc<RuleDef>> {
     let mut rules = BTreeMap::new();
@@ -306,6 +312,8 @@ fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     }
     if draws.percent(15) {
         pattern["when"] = condition(draws, names, 1);
+    } else if draws.percent(8) {
+        pattern["when"] = progress(draws, names);
     }
     pattern
 }
@@ -413,6 +421,9 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     }
     if draws.percent(35) {
         quest["requires"] = condition(draws, names, 2);
+        if draws.percent(25) {
+            quest["requires"] = json!({"any": [progress(draws, names), quest["requires"].take()]});
+        }
     }
     if draws.percent(25) {
         quest["exclusive_group"] = json!(draws.of(&["g", "h"]));
@@ -424,7 +435,8 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         quest["fail_on"] = json!([pattern(draws, names)]);
     }
     if draws.percent(15) {
-        quest["fail_when"] = condition(draws, names, 1);
+        quest["fail_when"] =
+            if draws.percent(20) { progress(draws, names) } else { condition(draws, names, 1) };
     }
     let repeat = draws.below(5);
     match repeat {

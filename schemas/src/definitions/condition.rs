@@ -61,6 +61,10 @@ pub struct Condition {
     /// `done` holds once an instance has been completed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub quests: BTreeMap<String, OneOrMany<QuestState>>,
+    /// Objectives of other quests of the player compare, by quest and objective:
+    /// `progress: {wolf_hunt: {wolves: {at_least: 5}}}`. One that is not open is at 0.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub progress: BTreeMap<String, BTreeMap<String, Test>>,
     /// The player's level compares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Test>,

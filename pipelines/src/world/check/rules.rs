@@ -34,7 +34,7 @@ impl Checker<'_> {
             let (rule, spot) = (&placed.definition, placed.spot);
             self.check_id("rule", id, spot);
             let view = self.check_trigger(&rule.trigger, spot.key("trigger"));
-            self.check_condition(&rule.when, spot.key("when"));
+            self.check_condition_elsewhere(&rule.when, spot.key("when"));
             if let Some(chance) = rule.chance.as_ref().and_then(serde_json::Number::as_f64) {
                 self.check_fraction("chance", chance, spot.key("chance"));
                 if chance == 0.0 {
