@@ -43,6 +43,7 @@ pub(crate) enum Cond {
     Moon(Sym, Vec<Sym>),
     Weather { kinds: Option<Vec<Sym>>, intensity: Option<Test>, lasting: Option<Span> },
     Region(Vec<Sym>),
+    Near(Vec<Sym>),
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),
     Progress(Ix, Sym, Test),
@@ -72,6 +73,7 @@ impl Cond {
             lasting: test.lasting,
         }));
         all.extend(def.region.as_ref().map(|names| Cond::Region(syms(names))));
+        all.extend(def.near.as_ref().map(|names| Cond::Near(syms(names))));
         all.extend(def.facts.iter().map(|(fact, test)| Cond::Fact(Sym::new(fact), Test::new(test))));
         for (quest, states) in &def.quests {
             all.push(Cond::Quest(plan.ix(Sym::new(quest)), states.as_slice().to_vec()));
@@ -111,7 +113,7 @@ impl Cond {
             Cond::Phase(_) | Cond::Season(_) | Cond::Moon(..) => depends::CLOCK,
             Cond::Hours(_) => depends::TIME | depends::CLOCK,
             Cond::Weather { .. } => depends::WEATHER | depends::PLACE | depends::TIME | depends::CLOCK,
-            Cond::Region(_) => depends::PLACE,
+            Cond::Region(_) | Cond::Near(_) => depends::PLACE,
             Cond::Fact(..) => depends::FACTS | depends::PLACE,
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
             Cond::Progress(..) => depends::QUESTS,
@@ -162,6 +164,7 @@ impl Cond {
                     && intensity.as_ref().is_none_or(|test| test.holds(Some(&Value::Dec(weather.intensity))))
                     && lasting.is_none_or(|span| context.lasted(weather, span))
             }
+            Cond::Near(names) => plan.is_near(actor.region, names),
             Cond::Region(names) => !actor.region.is_none() && names.contains(&actor.region),
             Cond::Fact(fact, test) => {
                 let holder =

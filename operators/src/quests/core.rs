@@ -207,7 +207,10 @@ impl Core {
 
     pub(super) fn tell_tags(&mut self, tags: EntityTags) {
         self.tags_told = true;
+        // Who is near whom is asked as where a player is.
+        self.global |= if self.plan.asks_near { depends::PLACE } else { 0 };
         self.plan.tag(tags.entity, tags.tags);
+        self.plan.place(tags.entity, tags.region);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {

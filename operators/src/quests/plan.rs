@@ -40,6 +40,10 @@ pub(crate) struct Plan {
     rivals: FxHashMap<Sym, Vec<Ix>>,
     zones: FxHashMap<Sym, Sym>,
     tags: FxHashMap<Sym, Vec<Sym>>,
+    /// Which entities are in each region.
+    present: FxHashMap<Sym, Vec<Sym>>,
+    /// Whether prerequisites and failure conditions ask who is near.
+    pub(super) asks_near: bool,
     /// Who carries each tag, by hash.
     members: FxHashMap<Sym, FxHashSet<u128>>,
     index: FxHashMap<(Sym, Sym), Candidates>,
@@ -213,6 +217,8 @@ impl Plan {
             }
         }
         for (name, entity) in &world.entities {
+            let region = entity.properties.get("region").and_then(serde_json::Value::as_str);
+            plan.place(Sym::new(name), region.map_or(Sym::NONE, Sym::new));
             plan.tag(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
         }
         for (name, def) in &world.lifetime {
@@ -324,6 +330,7 @@ impl Plan {
         self.of_sets.clear();
         self.by_world_day.clear();
         self.minutes.clear();
+        self.asks_near = false;
         self.spans.clear();
         self.dated.clear();
         self.facts_named.clear();
@@ -363,6 +370,7 @@ impl Plan {
                         self.minutes.extend((dated.depends() & depends::TIME != 0).then_some(0));
                         self.dated.extend((dated.depends() & depends::DATES != 0).then(|| dated.clone()));
                     }
+                    Cond::Near(_) => self.asks_near = true,
                     Cond::Fact(fact, _) => {
                         self.facts_named.insert(*fact);
                     }
@@ -396,6 +404,23 @@ impl Plan {
         if !tags.is_empty() {
             self.tags.insert(entity, tags);
         }
+    }
+
+    /// An entity is in another region now, or in none.
+    pub(super) fn place(&mut self, entity: Sym, region: Sym) {
+        self.present.retain(|_, present| {
+            present.retain(|other| *other != entity);
+            !present.is_empty()
+        });
+        if !region.is_none() {
+            self.present.entry(region).or_default().push(entity);
+        }
+    }
+
+    /// Whether one of these is in a region.
+    pub(super) fn is_near(&self, region: Sym, names: &[Sym]) -> bool {
+        let mut present = self.present.get(&region).into_iter().flatten();
+        !region.is_none() && present.any(|entity| self.is_one_of(*entity, names))
     }
 
     /// Whether an entity is one of these, or carries one of them as a tag.

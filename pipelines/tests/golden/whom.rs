@@ -289,3 +289,32 @@ tracker:
     );
     expect![[r#""#]].assert_eq(&golden.story(&[]));
 }
+
+#[test]
+fn near_an_entity_that_moves() {
+    let golden = world(
+        "
+tales:
+  title: Tales
+  requires: {near: smith}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 4, when: {near: [elder, villager]}}}}}
+",
+        "
+        9 presence ann gs1 moor -
+        10 event kill player=ann target=wolf
+        11 entity smith merge region=moor
+        12 event quest.accept player=ann target=tales
+        12 event kill player=ann target=wolf
+        13 event kill player=ann target=wolf region=village
+        14 entity smith merge region=village
+        14 event kill player=ann target=wolf
+        14 event kill player=ann target=wolf region=village
+        15 presence bob gs1 village -
+        16 entity smith delete
+        16 event kill player=ann target=wolf region=village
+        17 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
+    golden.check_laws();
+}

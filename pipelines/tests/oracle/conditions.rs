@@ -108,6 +108,16 @@ impl Oracle {
                 return false;
             }
         }
+        if let Some(names) = &condition.near {
+            let here = self.regions.iter().filter(|(_, region)| *region == actor.region.as_str());
+            let near = |entity: &String| {
+                let tags = self.tags.get(entity);
+                one_of(names, entity) || tags.into_iter().flatten().any(|tag| one_of(names, tag))
+            };
+            if actor.region.is_none() || !here.map(|(entity, _)| entity).any(near) {
+                return false;
+            }
+        }
         for (quest, objectives) in &condition.progress {
             let Some(player) = self.holder_of(Scope::Player, actor) else { return false };
             for (objective, test) in objectives {

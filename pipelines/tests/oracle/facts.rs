@@ -195,6 +195,7 @@ impl Oracle {
                 };
                 // Sets of entities may be others for everyone.
                 self.sweeps.insert(tick);
+                self.move_entity(write.entity.as_str(), &write.change);
                 let tags = self.tags.entry(write.entity.as_str().to_owned()).or_default();
                 match &write.change {
                     EntityChange::Upsert(body) => *tags = texts(&body.tags).into_iter().collect(),
@@ -209,6 +210,23 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// Where an entity is after a write.
+    fn move_entity(&mut self, entity: &str, change: &EntityChange) {
+        let is = |properties: &[(Sym, Value)]| {
+            let region = properties.iter().find(|(name, _)| name.as_str() == "region");
+            region.map(|(_, value)| value.as_str().unwrap_or_default().to_owned())
+        };
+        let region = match change {
+            EntityChange::Upsert(body) => is(&body.properties).unwrap_or_default(),
+            EntityChange::Delete => String::new(),
+            EntityChange::Merge { properties, .. } => match is(properties) {
+                Some(region) => region,
+                None => return,
+            },
+        };
+        self.regions.insert(entity.to_owned(), region);
     }
 
     fn write_fact(

@@ -160,6 +160,8 @@ pub struct Oracle {
     /// Look at every holder at every tick, not only where something may have changed.
     pub exhaustive: bool,
     pub tags: BTreeMap<String, Vec<String>>,
+    /// Where entities are.
+    pub regions: BTreeMap<String, String>,
     pub places: BTreeMap<Sym, Place>,
     pub known: BTreeSet<Holder>,
     pub facts: BTreeMap<(Holder, String), HeldFact>,
@@ -236,6 +238,11 @@ impl Oracle {
             weather: Vec::new(),
             exhaustive: false,
             tags,
+            regions: (world.entities.iter())
+                .filter_map(|(id, entity)| {
+                    Some((id.clone(), entity.properties.get("region")?.as_str()?.to_owned()))
+                })
+                .collect(),
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             facts: BTreeMap::new(),

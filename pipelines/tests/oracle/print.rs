@@ -51,10 +51,11 @@ pub fn print(condition: &Condition) -> String {
 
 /// Whether it asks what only keys can ask.
 pub fn is_of_keys_only(condition: &Condition) -> bool {
-    let Condition { weekday, month, day, dates, occasion, chance, progress, .. } = condition;
+    let Condition { weekday, month, day, dates, occasion, chance, progress, near, .. } = condition;
     let days = weekday.is_some() || month.is_some() || day.is_some();
     let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
-    !progress.is_empty()
+    near.is_some()
+        || !progress.is_empty()
         || days
         || dates.is_some()
         || occasion.is_some()

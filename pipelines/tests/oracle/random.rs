@@ -116,7 +116,8 @@ fn world() -> WorldDef {
         "regions": {"moor": {}, "town": {}},
         "kinds": {"kill": {}, "gather": {}, "talk": {}},
         "entities": {
-            "wolf": {"kind": "npc", "tags": ["beast"]}, "bear": {"kind": "npc", "tags": ["beast", "big"]},
+            "wolf": {"kind": "npc", "tags": ["beast"], "properties": {"region": "moor"}},
+            "bear": {"kind": "npc", "tags": ["beast", "big"]},
             "rat": {"kind": "npc", "tags": ["vermin", "beast"]}, "bandit": {"kind": "npc", "tags": ["human"]},
             "rock": {"kind": "object"}
         },
@@ -207,9 +208,12 @@ fn calendar(draws: &mut Draws) -> Json {
     }
 }
 
-/// What an objective of some quest of the player shows.
+/// What an objective of some quest of the player shows, or who is near.
 fn progress(draws: &mut Draws, names: &[String]) -> Json {
     let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
+    if draws.percent(40) {
+        return json!({"near": draws.of(&["wolf", "beast", "human"])});
+    }
     json!({"progress": {other: {draws.of(&["o0", "o1"]): {draws.of(&["at_least", "at_most"]): draws.below(4)}}}})
 }
 
@@ -699,7 +703,11 @@ fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input 
         }
         _ if draws.percent(50) => {
             let change = EntityChange::Merge {
-                properties: Vec::new(),
+                properties: match draws.below(4) {
+                    0 => vec![(Sym::new("region"), Value::Null)],
+                    1 | 2 => vec![(Sym::new("region"), Value::text(draws.of(&["moor", "town"])))],
+                    _ => Vec::new(),
+                },
                 add_tags: vec![Sym::new(draws.of(&["big", "human", "beast"]))],
                 remove_tags: vec![Sym::new(draws.of(&["vermin", "none"]))],
             };

@@ -54,6 +54,10 @@ pub struct Condition {
     /// The region is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<OneOrMany<String>>,
+    /// One of these is in the same region: entity ids, or tags that entities carry. An entity is where its property
+    /// `region` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near: Option<OneOrMany<String>>,
     /// Facts compare: `facts: {village_mood: {at_least: 3}}`. The fact's own scope says whose.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Test>,

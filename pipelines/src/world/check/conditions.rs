@@ -63,6 +63,7 @@ impl Checker<'_> {
         self.check_choice(Sort::Season, condition.season.as_ref(), spot.key("season"));
         self.check_choice(Sort::Region, condition.region.as_ref(), spot.key("region"));
         self.check_calendars(condition, spot);
+        self.check_choice(Sort::Target, condition.near.as_ref(), spot.key("near"));
         for (moon, phases) in &condition.moon {
             let spot = spot.key("moon");
             if self.known(Sort::Moon, moon, spot.name(moon)) {
@@ -138,16 +139,17 @@ impl Checker<'_> {
         }
     }
 
-    /// A condition that is tested where quests are not kept.
+    /// A condition that is tested where neither quests nor entities are kept.
     pub(super) fn check_condition_elsewhere(&mut self, condition: &Condition, spot: Spot<'_>) {
         fn asks(condition: &Condition) -> bool {
             let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
-            !condition.progress.is_empty() || inner.any(asks)
+            !condition.progress.is_empty() || condition.near.is_some() || inner.any(asks)
         }
         self.check_condition(condition, spot);
         if asks(condition) {
-            let hint = "conditions of quests can; here ask for `quests`, or for a fact that an effect sets";
-            self.error(spot, "`progress` cannot be asked for here", hint);
+            let hint =
+                "conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets";
+            self.error(spot, "`progress` and `near` cannot be asked for here", hint);
         }
     }
 
