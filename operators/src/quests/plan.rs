@@ -40,7 +40,8 @@ pub(crate) struct Plan {
     rivals: FxHashMap<Sym, Vec<Ix>>,
     zones: FxHashMap<Sym, Sym>,
     tags: FxHashMap<Sym, Vec<Sym>>,
-    /// Which entities are in each region.
+    /// In which region entities are, and which are in each.
+    located: FxHashMap<Sym, Sym>,
     present: FxHashMap<Sym, Vec<Sym>>,
     /// Whether prerequisites and failure conditions ask who is near.
     pub(super) asks_near: bool,
@@ -408,11 +409,13 @@ impl Plan {
 
     /// An entity is in another region now, or in none.
     pub(super) fn place(&mut self, entity: Sym, region: Sym) {
-        self.present.retain(|_, present| {
+        if let Some(before) = self.located.remove(&entity)
+            && let Some(present) = self.present.get_mut(&before)
+        {
             present.retain(|other| *other != entity);
-            !present.is_empty()
-        });
+        }
         if !region.is_none() {
+            self.located.insert(entity, region);
             self.present.entry(region).or_default().push(entity);
         }
     }
