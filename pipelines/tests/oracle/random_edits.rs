@@ -121,9 +121,22 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     plain(random::quest(draws, names))
 }
 
+/// Takes out what asks how far other quests are.
+fn without_progress(json: &mut Json) {
+    match json {
+        Json::Object(fields) => {
+            fields.remove("progress");
+            fields.values_mut().for_each(without_progress);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_progress),
+        _ => {}
+    }
+}
+
 /// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
 /// shown by golden worlds.
 pub fn plain(mut quest: Json) -> Json {
+    without_progress(&mut quest);
     let fields = quest.as_object_mut().expect("a map");
     ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
     if fields["accept"] == "offered" {
