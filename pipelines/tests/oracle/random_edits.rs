@@ -176,6 +176,7 @@ pub fn plain(mut quest: Json) -> Json {
 }
 
 fn plain_objective(mut objective: Json, resets: bool) -> Json {
+    without_progress(&mut objective);
     const LATER: [&str; 11] = [
         "holds",
         "percent",
