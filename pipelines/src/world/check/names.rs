@@ -63,7 +63,9 @@ impl Sort {
             Sort::Fact => "facts are declared in world.yaml under `facts`",
             Sort::Kind => "kinds are declared in world.yaml under `kinds`",
             Sort::Lifetime => "lifetime counters are declared in world.yaml under `lifetime`",
+            Sort::Month => "months are declared in world.yaml under `clock: calendar: months`",
             Sort::Moon => "moons are declared in world.yaml under `clock: calendar: moons`",
+            Sort::Occasion => "occasions are declared in world.yaml under `occasions`",
             Sort::Phase => "phases are declared in world.yaml under `clock: phases`",
             Sort::Pool => "pools are declared in world.yaml under `pools`",
             Sort::Quest => "quests are declared in quests/",
@@ -73,6 +75,7 @@ impl Sort {
             Sort::Target => "targets are declared in entities.yaml, as ids or tags",
             Sort::Tier => "tiers are declared in world.yaml under `tiers`",
             Sort::View => "`worldflow views` lists them",
+            Sort::Weekday => "weekdays are declared in world.yaml under `clock: calendar: weekdays`",
             Sort::Zone => "zones are declared in world.yaml under `zones`",
         }
     }
