@@ -132,10 +132,10 @@ daily:
     golden.story(&[10, 119, 120, 121, 359, 360, 361, 479, 480, 481, 1_200]);
 }
 
-/// The counter `kills_since: {pattern: {event: kill, when: {dates: {from: 1970-01-01 00:02, zone: UTC}}}}` of the world
-/// begins at its date; the quest is accepted long after.
 #[test]
 fn credit_counts_since_a_date() {
+    // The world's counter begins at its date, and the quest is accepted long after:
+    // kills_since: {pattern: {event: kill, when: {dates: {from: 1970-01-01 00:02, zone: UTC}}}}
     let golden = world(
         "
 veterans:
