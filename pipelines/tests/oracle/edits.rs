@@ -10,7 +10,8 @@ use worldflow_schemas::{Command, Input, Sym, Tick};
 use super::counting::settle;
 use super::{Held, Oracle, Progress};
 
-type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
+/// Definitions by id.
+pub type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
 
 /// What a reset of a quest was last, and when it is next.
 #[derive(Clone, Debug, Default)]

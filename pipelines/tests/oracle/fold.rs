@@ -43,8 +43,9 @@ impl Oracle {
         self.now = self.clock.now(tick);
         self.tick = tick;
         let noted = self.changes.len();
-        // Rules see levels and quests as conditions of this tick do.
+        // Rules see levels as conditions of this tick do, and quests as they were before the edits of this tick.
         let before = (!self.rules.defs.is_empty()).then(|| (self.seen.clone(), self.levels_seen.clone()));
+        self.rules.quests = self.quests.clone();
         let (ruled, emitted) = self.take_ruled(tick);
         let given: &[Input] = &given.iter().cloned().chain(emitted).collect::<Vec<_>>();
         // A group may have ended since it was to be looked at.
