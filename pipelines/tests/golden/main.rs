@@ -4,9 +4,11 @@
 mod broker;
 mod edits;
 mod lifecycle;
+mod orders;
 mod rewards;
 mod rows_of_views;
 mod rules;
+mod scopes;
 mod script;
 mod sql_views;
 mod states;

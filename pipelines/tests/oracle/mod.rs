@@ -20,6 +20,8 @@ mod passing;
 pub mod print;
 pub mod random;
 mod random_edits;
+mod random_inputs;
+mod random_rules;
 mod rewards;
 mod rows;
 mod rows_seen;

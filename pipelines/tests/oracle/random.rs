@@ -5,23 +5,21 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use worldflow_schemas::chance;
-use worldflow_schemas::definitions::{QuestDef, RuleDef, WorldDef};
-use worldflow_schemas::input::{
-    CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite,
-    PresenceWrite, Scope, WriteOrder,
-};
-use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
+use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::{Input, Tick};
 
 use super::compare::Case;
 use super::random_edits::{Edited, plain};
+use super::random_inputs::input;
+use super::random_rules::rules;
 
-const REALM: &str = "realm";
-const TICK_MS: u64 = 100;
+pub(super) const REALM: &str = "realm";
+pub(super) const TICK_MS: u64 = 100;
 /// 2024-01-01T03:59:40Z: twenty seconds before the daily reset.
 const START_MS: u64 = 1_704_081_580_000;
-const PLAYERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "eve"];
-const TARGETS: [&str; 5] = ["wolf", "bear", "rat", "bandit", "rock"];
-const KINDS: [&str; 3] = ["kill", "gather", "talk"];
+pub(super) const PLAYERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "eve"];
+pub(super) const TARGETS: [&str; 5] = ["wolf", "bear", "rat", "bandit", "rock"];
+pub(super) const KINDS: [&str; 3] = ["kill", "gather", "talk"];
 const SCOPES: [&str; 7] = ["player", "party", "guild", "account", "region", "instance", "realm"];
 
 /// Draws from a seed, one after the other.
@@ -40,7 +38,7 @@ impl Draws {
         self.below(100) < percent
     }
 
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, list: &[T]) -> T {
         list[usize::try_from(self.below(list.len() as u64)).expect("small")]
     }
 }
@@ -155,7 +153,7 @@ fn test(draws: &mut Draws) -> Json {
     }
 }
 
-fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
+pub(super) fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
     let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
     let bound = draws.below(6);
     match draws.below(if depth > 0 { 14 } else { 11 }) {
@@ -187,92 +185,6 @@ fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
         12 => json!({"any": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
         _ => json!({"all": [condition(draws, names, depth - 1), condition(draws, names, depth - 1)]}),
     }
-}
-
-/// Up to four rules that change facts and make events happen, and feed each other as they like.
-fn rules(draws: &mut Draws, names: &[String]) -> BTreeMap<String, Arc<RuleDef>> {
-    let mut rules = BTreeMap::new();
-    for n in 0..draws.below(5) {
-        let rule = rule(draws, names);
-        let rule: RuleDef =
-            serde_json::from_value(rule.clone()).unwrap_or_else(|error| panic!("{error}: {rule}"));
-        rules.insert(format!("r{n}"), Arc::new(rule));
-    }
-    rules
-}
-
-fn rows(draws: &mut Draws, names: &[String]) -> Json {
-    match draws.below(6) {
-        0 => json!({"view": "facts", "where": {"fact": draws.of(&["mood", "fame", "renown", "alarmed"])}}),
-        1 => json!({"view": "facts", "where": {"fact": "mood", "value": {"above": draws.below(8)}}}),
-        2 => json!({"view": "quest_state", "where": {"state": draws.of(&["active", "done", "failed"])}}),
-        3 => json!({"view": "quest_state", "where": {"quest": draws.of(&names.iter().collect::<Vec<_>>()),
-                    "completions": {"at_least": draws.below(2)}}}),
-        4 => json!({"view": "grants", "where": {"status": draws.of(&["pending", "delivered"])}}),
-        _ => json!({"view": "facts", "where": {"scope": draws.of(&["player", "party"])}}),
-    }
-}
-
-fn rule(draws: &mut Draws, names: &[String]) -> Json {
-    let every = draws.percent(20);
-    let trigger = if every {
-        let span = draws.of(&["700ms", "3s", "250ms", "7h world", "45m world"]);
-        match draws.percent(60) {
-            true => json!({"every": {"span": span, "each": rows(draws, names)}}),
-            false => json!({"every": {"span": span}}),
-        }
-    } else {
-        let mut rows = rows(draws, names);
-        let name = draws.of(&["appears", "changes", "appears_or_changes", "goes"]);
-        if name.starts_with("appears") && draws.percent(30) {
-            rows["existing"] = json!(true);
-        }
-        json!({name: rows})
-    };
-    let has_rows = trigger["every"].is_null() || !trigger["every"]["each"].is_null();
-    let view = trigger.to_string();
-    let number = if view.contains("quest_state") {
-        "completions"
-    } else if view.contains("grants") {
-        "amount"
-    } else {
-        "version"
-    };
-    let amount = |draws: &mut Draws| match has_rows && draws.percent(40) {
-        true => json!({"column": number, "times": draws.of(&[1, 2, -1])}),
-        false => json!(draws.of(&[1, 2, -1, 5])),
-    };
-    let mut actions = Vec::new();
-    for _ in 0..1 + draws.below(2) {
-        actions.push(match draws.below(7) {
-            0 => json!({"add": {"fact": "mood", "by": amount(draws)}}),
-            1 => json!({"add": {"fact": draws.of(&["fame", "renown"]), "by": amount(draws)}}),
-            2 => json!({"set": {"fact": "alarmed", "to": draws.percent(50)}}),
-            3 => json!({"set": {"fact": "fame", "of": draws.of(&PLAYERS), "to": amount(draws)}}),
-            4 => json!({"clamp": {"fact": "mood", "at_least": 1, "at_most": 6}}),
-            5 => json!({"emit": {"event": "quest.accept", "target": draws.of(&names.iter().collect::<Vec<_>>()),
-                        "player": draws.of(&PLAYERS)}}),
-            _ => {
-                let mut emit = json!({"event": draws.of(&KINDS), "target": draws.of(&TARGETS),
-                                      "with": {"damage": amount(draws)}, "amount": amount(draws)});
-                if draws.percent(50) {
-                    emit["player"] = json!(draws.of(&PLAYERS));
-                }
-                json!({"emit": emit})
-            }
-        });
-    }
-    let mut rule = json!({"trigger": trigger, "do": actions});
-    if draws.percent(40) {
-        rule["when"] = condition(draws, names, 1);
-    }
-    if draws.percent(30) {
-        rule["chance"] = json!(draws.of(&[0.25, 0.5, 0.9]));
-    }
-    if draws.percent(35) {
-        rule["after"] = json!(draws.of(&["100ms", "1s", "4s", "3h world", "20m world"]));
-    }
-    rule
 }
 
 fn pattern(draws: &mut Draws, names: &[String]) -> Json {
@@ -557,134 +469,4 @@ fn reward(draws: &mut Draws, scope: &str, after: Option<&String>) -> Json {
         slot["after"] = json!({stage: draws.of(&["left", "right"])});
     }
     slot
-}
-
-fn one_of(draws: &mut Draws, names: &[String]) -> Sym {
-    let place = draws.below(names.len().max(1) as u64);
-    names.get(usize::try_from(place).expect("small")).map_or(Sym::new("q0"), |name| Sym::new(name))
-}
-
-fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64) -> Input {
-    // Events of a tick have times up to it; ids are not in the order of times.
-    let at_ms = i64::try_from(tick * TICK_MS - draws.below(TICK_MS)).expect("in range");
-    let (source, id) = (Sym::new(draws.of(&["s1", "s2"])), EventId::Position(number * 7919 % 10_007));
-    let order = WriteOrder { at_ms, source, id: id.clone() };
-    let player = Sym::new(draws.of(&PLAYERS));
-    let none_or = |draws: &mut Draws, names: &[&'static str], percent| {
-        if draws.percent(percent) { Sym::NONE } else { Sym::new(draws.of(names)) }
-    };
-    match draws.below(20) {
-        0..10 => {
-            let mut with =
-                vec![(Sym::new("damage"), Value::Int(i64::try_from(draws.below(12)).expect("small")))];
-            if draws.percent(20) {
-                with[0].1 = Value::Dec(2_500_000);
-            }
-            if draws.percent(60) {
-                with.push((Sym::new("weapon"), Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"])))));
-            }
-            let nobody = draws.percent(8);
-            Input::Event(Event {
-                at_ms,
-                source,
-                id,
-                player: if nobody { Sym::NONE } else { player },
-                kind: Sym::new(draws.of(&KINDS)),
-                target: none_or(draws, &TARGETS, 10),
-                region: none_or(draws, &["moor", "town"], 60),
-                amount: i64::try_from(1 + draws.below(3)).expect("small"),
-                with: (!draws.percent(30)).then(|| with.into()),
-            })
-        }
-        10..15 => {
-            let verb = draws.of(&[
-                "quest.accept",
-                "quest.accept",
-                "quest.accept",
-                "quest.turn_in",
-                "quest.turn_in",
-                "quest.abandon",
-                "quest.offer",
-                "quest.decline",
-                "quest.revoke",
-            ]);
-            Input::Event(Event {
-                at_ms,
-                source,
-                id,
-                player,
-                kind: verb.into(),
-                target: one_of(draws, names),
-                region: none_or(draws, &["moor", "town"], 60),
-                amount: 1,
-                with: draws.percent(60).then(|| {
-                    let choose = Value::Sym(Sym::new(draws.of(&["bow", "axe", "fork"])));
-                    let npc = Value::Sym(Sym::new(draws.of(&TARGETS)));
-                    vec![(Sym::new("choose"), choose), (Sym::new("npc"), npc)].into()
-                }),
-            })
-        }
-        15 | 16 => {
-            let away = draws.percent(15);
-            let server = if away { Sym::NONE } else { "server".into() };
-            let (region, instance) = if away {
-                (Sym::NONE, Sym::NONE)
-            } else {
-                (none_or(draws, &["moor", "town"], 20), none_or(draws, &["i1", "i2"], 30))
-            };
-            Input::Command(Command::Presence(PresenceWrite { order, player, server, region, instance }))
-        }
-        17 if draws.percent(15) => {
-            let group = draws.of(&[
-                (Scope::Party, "red"),
-                (Scope::Party, "blue"),
-                (Scope::Guild, "oak"),
-                (Scope::Account, "a1"),
-                (Scope::Instance, "i1"),
-                (Scope::Instance, "i2"),
-            ]);
-            let group = Holder { scope: group.0, id: group.1.into() };
-            Input::Command(Command::Close(CloseWrite { order, group }))
-        }
-        17 => {
-            let (scope, groups) = draws.of(&[
-                (Scope::Party, ["red", "blue"]),
-                (Scope::Guild, ["oak", "elm"]),
-                (Scope::Account, ["a1", "a2"]),
-            ]);
-            let group = none_or(draws, &groups, 25);
-            Input::Command(Command::Membership(MembershipWrite { order, player, scope, group }))
-        }
-        18 => {
-            let (fact, holder) = if draws.percent(50) {
-                ("mood", Holder { scope: Scope::Realm, id: Sym::new(REALM) })
-            } else {
-                ("fame", Holder { scope: Scope::Player, id: player })
-            };
-            let by = Value::Int(i64::try_from(draws.below(5)).expect("small"));
-            let change = if draws.percent(50) { FactChange::Set(by) } else { FactChange::Add(by) };
-            Input::Command(Command::Fact(FactWrite { order, holder, fact: fact.into(), change }))
-        }
-        _ if draws.percent(50) => {
-            let change = EntityChange::Merge {
-                properties: Vec::new(),
-                add_tags: vec![Sym::new(draws.of(&["big", "human", "beast"]))],
-                remove_tags: vec![Sym::new(draws.of(&["vermin", "none"]))],
-            };
-            let entity = Sym::new(draws.of(&TARGETS));
-            Input::Command(Command::Entity(EntityWrite { order, entity, change }))
-        }
-        _ => {
-            let quest = one_of(draws, names);
-            let grant = format!("{quest}/player:{player}/1/loot/{player}").into();
-            let delivered = draws.percent(60);
-            let reason = if delivered { "" } else { "bag_full" };
-            Input::Command(Command::GrantAnswer(GrantAnswer {
-                order,
-                grant,
-                delivered,
-                reason: reason.into(),
-            }))
-        }
-    }
 }
