@@ -22,3 +22,4 @@ pub mod streams;
 pub mod text;
 pub mod tls;
 pub mod world;
+mod xml;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Zone, states};
+use crate::xml::escaped;
 
 const WIDTH: f64 = 1200.0;
 const LEFT: f64 = 110.0;
@@ -206,8 +207,4 @@ fn ink(ground: &str) -> &'static str {
 #[expect(clippy::cast_precision_loss, reason = "a count of what is drawn")]
 fn count(n: usize) -> f64 {
     n as f64
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{Layout, Point, layout, least_height};
 use super::{Edge, Kind, Leads, Node, Relations};
+use crate::xml::escaped;
 
 /// The widest that a card becomes, in letters of its text.
 const MOST_LETTERS: usize = 44;
@@ -328,20 +329,4 @@ fn legend(of: &Relations) -> (String, f64) {
         x += 10.0 + text_width(file, 11.5) + 20.0;
     }
     (text, x)
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // What XML cannot hold.
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::run::Verdict;
+use crate::xml::escaped;
 
 /// The report of a world's scenarios.
 #[must_use]
@@ -35,23 +36,6 @@ pub fn junit(world: &str, verdicts: &[Verdict]) -> String {
     }
     text.push_str("  </testsuite>\n</testsuites>\n");
     text
-}
-
-/// Text as XML may hold it; what it may not hold at all becomes a question mark.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('?'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

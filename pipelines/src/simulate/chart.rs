@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use super::report::{QuestReport, Report};
 use super::spans::span;
+use crate::xml::escaped;
 
 const WIDTH: f64 = 1200.0;
 const CURVES_TOP: f64 = 104.0;
@@ -77,8 +78,4 @@ fn short(said: &str, most: usize) -> String {
     }
     let kept: String = said.chars().take(most.saturating_sub(1)).collect();
     format!("{kept}…")
-}
-
-fn escaped(said: &str) -> String {
-    said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -89,7 +89,7 @@ feast:
   scope: realm
   accept: auto
   stages: {gather: {objectives: {herbs: {event: gather, count: 20}}}}
-  rewards: {slots: {crown: {item: crown, to: {top: {percent: 40}}}, ribbon: {item: ribbon, to: {top: {from: 2, percent: 100}}}}}
+  rewards: {slots: {crown: {item: crown, to: {top: {percent: 30}}}, ribbon: {item: ribbon, to: {top: {from: 2, percent: 100}}}}}
 ",
         "
         10 event gather player=ann amount=2

@@ -14,7 +14,7 @@ entities:
 text: {source: en, locales: [de, pl]}
 ";
 
-const QUESTS: &str = "\
+pub(crate) const QUESTS: &str = "\
 wolf_hunt:
   title: Wolves at the gate
   stages:

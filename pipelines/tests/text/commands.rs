@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::check::QUESTS;
+
 const WORLD: &str = "\
 name: vale
 seed: 7
@@ -11,15 +13,6 @@ kinds:
 entities:
   wolf: {kind: npc}
 text: {source: en, locales: [de, pl]}
-";
-
-const QUESTS: &str = "\
-wolf_hunt:
-  title: Wolves at the gate
-  stages:
-    hunt:
-      objectives:
-        wolves: {title: Slay wolves, event: kill, target: wolf, count: 3}
 ";
 
 const ENGLISH: &str = "\

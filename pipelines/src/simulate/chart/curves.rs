@@ -91,7 +91,7 @@ fn curve(svg: &mut String, quest: &QuestReport, colour: &str, wide: f64) {
         svg,
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{wide}\" stroke-linejoin=\"round\"><title>{}</title></polyline>",
         points.join(" "),
-        super::escaped(&quest.id)
+        crate::xml::escaped(&quest.id)
     );
 }
 
