@@ -8,7 +8,8 @@ use worldflow_schemas::definitions::{Accept, QuestState};
 
 use super::core::{At, Core};
 use super::messages::{Asked, Verb};
-use super::plan::{Ix, QuestPlan};
+use super::plan::Ix;
+use super::quest_plan::QuestPlan;
 
 /// Why something is refused: code, reason, hint.
 type Refusal = (&'static str, String, &'static str);

@@ -12,7 +12,8 @@ use worldflow_schemas::{Row, Sym, Value, catalog};
 
 use super::core::{At, Core};
 use super::holder::{HolderState, Record};
-use super::plan::{Ix, QuestPlan, StagePlan};
+use super::plan::Ix;
+use super::quest_plan::{QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
 

@@ -13,7 +13,8 @@ use super::core::{At, Core};
 use super::holder::{Counter, Extra, Instance, ShareKey};
 use super::messages::Gain;
 use super::objective::ObjectivePlan;
-use super::plan::{Ix, Plan, Use};
+use super::plan::{Ix, Plan};
+use super::quest_plan::Use;
 use super::saved::PieceKey;
 use crate::piece;
 

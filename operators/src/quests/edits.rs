@@ -13,7 +13,8 @@ use super::condition::depends;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
 use super::moves::Was;
-use super::plan::{Ix, QuestPlan};
+use super::plan::Ix;
+use super::quest_plan::QuestPlan;
 use crate::messages::QuestEdit;
 
 impl Core {

@@ -12,8 +12,9 @@ use worldflow_schemas::{Row, Sym, Tick};
 
 use super::branches::{Mark, Said};
 use super::lifecycle::is_complete;
-use super::plan::{Ix, StagePlan};
+use super::plan::Ix;
 use super::prerequisites::Named;
+use super::quest_plan::StagePlan;
 use super::running::{Kept, TimesShown};
 use crate::messages::PlayerPlace;
 

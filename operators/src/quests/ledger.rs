@@ -18,7 +18,7 @@ use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::core::Core;
 use super::messages::grant_id;
-use super::plan::QuestPlan;
+use super::quest_plan::QuestPlan;
 use super::saved::PieceKey;
 use crate::piece;
 

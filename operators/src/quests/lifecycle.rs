@@ -11,8 +11,9 @@ use super::context::Actor;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
 use super::objective::ObjectivePlan;
-use super::plan::{Ix, QuestPlan, StagePlan};
+use super::plan::Ix;
 use super::prerequisites::Place;
+use super::quest_plan::{QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
 

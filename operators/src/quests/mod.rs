@@ -30,6 +30,7 @@ mod picture;
 mod plan;
 mod players;
 mod prerequisites;
+mod quest_plan;
 mod rewards;
 mod rows;
 mod running;

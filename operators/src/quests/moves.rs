@@ -10,7 +10,8 @@ use worldflow_schemas::definitions::QuestState;
 
 use super::core::{At, Core};
 use super::holder::{Record, Share, ShareKey};
-use super::plan::{Ix, QuestPlan};
+use super::plan::Ix;
+use super::quest_plan::{QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
 
@@ -28,7 +29,7 @@ impl Was {
         };
         let stages = places(&names(old), &names(new));
         let objectives = stages.iter().zip(&new.stages).map(|(was, stage)| {
-            let names = |stage: &super::plan::StagePlan| -> Vec<(Sym, Sym)> {
+            let names = |stage: &StagePlan| -> Vec<(Sym, Sym)> {
                 stage.objectives.iter().map(|objective| (objective.name, objective.moved_from)).collect()
             };
             was.map_or_else(Vec::new, |was| places(&names(&old.stages[was]), &names(stage)))

@@ -12,7 +12,8 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick, chance};
 
 use super::core::{At, Core};
-use super::plan::{Ix, Plan, QuestPlan};
+use super::plan::{Ix, Plan};
+use super::quest_plan::QuestPlan;
 
 /// The pools of a world.
 #[derive(Debug, Default)]

@@ -10,7 +10,8 @@ use worldflow_schemas::input::Scope;
 
 use super::condition::{Cond, depends};
 use super::holder::HolderState;
-use super::plan::{Ix, Plan, QuestPlan};
+use super::plan::{Ix, Plan};
+use super::quest_plan::QuestPlan;
 use super::seen::RowPlan;
 
 /// A place in the list of quests that are tested, which is in the order of their names.

@@ -15,7 +15,8 @@ use super::core::{At, Core};
 use super::holder::Instance;
 use super::ledger::{Grant, Status};
 use super::messages::{Conclusion, grant_id};
-use super::plan::{Ix, QuestPlan};
+use super::plan::Ix;
+use super::quest_plan::QuestPlan;
 use crate::messages::{EffectOrder, FactEffect};
 
 /// A slot, compiled.

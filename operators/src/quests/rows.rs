@@ -9,7 +9,8 @@ use super::core::{At, Core};
 use super::holder::{Counter, HolderState, ObjectiveShown, Record, ShareKey, Shown};
 use super::messages::Conclusion;
 use super::objective::ObjectivePlan;
-use super::plan::{Ix, Plan, QuestPlan};
+use super::plan::{Ix, Plan};
+use super::quest_plan::QuestPlan;
 use crate::machine::Output;
 use crate::messages::QuestNow;
 

@@ -10,7 +10,8 @@ use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::seen_of;
 use super::objective::ObjectivePlan;
-use super::plan::{Ix, QuestPlan};
+use super::plan::Ix;
+use super::quest_plan::QuestPlan;
 
 impl Core {
     /// Before phase 7: has it look wherever a condition or a set may be another.

@@ -20,7 +20,8 @@ use super::holder::Instance;
 use super::matcher::{Matcher, Refuses};
 use super::messages::{Conclusion, order_of};
 use super::picture::node;
-use super::plan::{Ix, QuestPlan, Use};
+use super::plan::Ix;
+use super::quest_plan::{QuestPlan, Use};
 use super::traced::{By, Change, Lived, Missed, Of, Part, Standing, Traced, Watch, Why};
 use crate::messages::{PlayerPlace, QuestEdit};
 
