@@ -200,7 +200,7 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             not_yet("least of every member"),
             word(
                 "share of the top players",
-                "to: {top: {percent: 40}}",
+                "to: {top: {percent: 30}}",
                 "a_share_of_the_players_are_the_best",
             ),
             word(
