@@ -3,7 +3,8 @@
 //! `Fired ─depth, condition, chance→ deeds ─[wait]→ effects and events of the next tick`
 //!
 //! In a tick: what is known, then what was there when a rule was added in the tick before, what is triggered and what is due, in the
-//! order (rule, key of the row, when it was triggered); then edits of rules, which count from the next tick on.
+//! order (rule, key of the row, when it was triggered); then edits of rules and of quests, which count from the next tick on: where
+//! everybody stands with a quest is told a tick later, and so goes with its definition of then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Condition, RuleDef, SqlViewDef, WorldDef};
+use worldflow_schemas::definitions::{Condition, QuestDef, RuleDef, SqlViewDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};
@@ -141,6 +142,15 @@ impl Rule {
     }
 }
 
+/// Edits of a tick.
+#[derive(Default)]
+struct Edits {
+    rules: Vec<(Sym, Option<Arc<RuleDef>>)>,
+    quests: Vec<(Sym, Option<Arc<QuestDef>>)>,
+    /// Quests that go on under other ids: new and former.
+    moves: Vec<(Sym, Sym)>,
+}
+
 /// What a step concludes, by the holder under whom it is kept.
 type Concluding = BTreeMap<Holder, Vec<RulesOut>>;
 
@@ -162,20 +172,19 @@ impl RulesMachine {
         }
     }
 
-    /// Takes in what is to be known. Returns what is triggered, and edits of rules.
-    fn tell(&mut self, inputs: Vec<RulesIn>) -> (Vec<Fired>, Vec<(Sym, Option<Arc<RuleDef>>)>) {
-        let (mut fired, mut edits) = (Vec::new(), Vec::new());
-        let (mut quests, mut moves, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        let mut views = Vec::new();
+    /// Takes in what is to be known. Returns what is triggered, and edits.
+    fn tell(&mut self, inputs: Vec<RulesIn>) -> (Vec<Fired>, Edits) {
+        let (mut fired, mut edits) = (Vec::new(), Edits::default());
+        let (mut seen, mut views) = (Vec::new(), Vec::new());
         for input in inputs {
             match input {
-                RulesIn::Define(rule, def) => edits.push((rule, def)),
+                RulesIn::Define(rule, def) => edits.rules.push((rule, def)),
                 RulesIn::DefineQuest(QuestEdit { quest, def, from }) => {
                     if !from.is_none() {
-                        quests.push((from, None));
-                        moves.push((quest, from));
+                        edits.quests.push((from, None));
+                        edits.moves.push((quest, from));
                     }
-                    quests.push((quest, def));
+                    edits.quests.push((quest, def));
                 }
                 RulesIn::DefineView(view, def) => views.push((view, def)),
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
@@ -197,18 +206,23 @@ impl RulesMachine {
         }
         self.context.views.tell(seen);
         self.depths.sql.define(views);
-        for (quest, def) in &quests {
+        for (quest, def) in &edits.quests {
             self.depths.define(*quest, def.as_deref());
         }
-        for (quest, from) in moves {
-            let (quest, from) = (self.plan.ix(quest), self.plan.ix(from));
+        (fired, edits)
+    }
+
+    /// What conditions see of quests from the next tick on.
+    fn define_quests(&mut self, edits: &Edits) {
+        if edits.quests.is_empty() {
+            return;
+        }
+        for (quest, from) in &edits.moves {
+            let (quest, from) = (self.plan.ix(*quest), self.plan.ix(*from));
             self.context.move_stands(quest, from);
         }
-        if !quests.is_empty() {
-            self.plan.define_all(&quests);
-            self.follow();
-        }
-        (fired, edits)
+        self.plan.define_all(&edits.quests);
+        self.follow();
     }
 
     fn follow(&mut self) {
@@ -400,7 +414,8 @@ impl Machine for RulesMachine {
     fn loaded(&mut self, tick: Tick, inputs: Vec<RulesIn>, output: &mut Output<RulesOut>) {
         self.context.now = tick;
         let (_, edits) = self.tell(inputs);
-        for (rule, def) in edits {
+        self.define_quests(&edits);
+        for (rule, def) in edits.rules {
             if let Some(def) = def {
                 self.rules.insert(rule, Rule::new(def, &mut self.plan));
             }
@@ -451,7 +466,8 @@ impl Machine for RulesMachine {
             self.begins.push((of, fired));
         }
         self.keep_concluded(concluding, output);
-        self.define(edits, output);
+        self.define_quests(&edits);
+        self.define(edits.rules, output);
     }
 
     fn alarm(&self) -> Option<Tick> {

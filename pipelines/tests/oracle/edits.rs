@@ -10,7 +10,8 @@ use worldflow_schemas::{Command, Input, Sym, Tick};
 use super::counting::settle;
 use super::{Held, Oracle, Progress};
 
-type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
+/// Definitions by id.
+pub type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
 
 /// What a reset of a quest was last, and when it is next.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +91,7 @@ impl Oracle {
             }
         }
         self.note_names();
+        self.forget_views_named();
         let until = self.until;
         let conditions = self.conditions();
         let edges = self.clock.edges(tick, until, &conditions.iter().collect::<Vec<_>>());

@@ -43,8 +43,9 @@ impl Oracle {
         self.now = self.clock.now(tick);
         self.tick = tick;
         let noted = self.changes.len();
-        // Rules see levels and quests as conditions of this tick do.
+        // Rules see levels as conditions of this tick do, and quests as they were before the edits of this tick.
         let before = (!self.rules.defs.is_empty()).then(|| (self.seen.clone(), self.levels_seen.clone()));
+        self.rules.quests = self.quests.clone();
         let (ruled, emitted) = self.take_ruled(tick);
         let given: &[Input] = &given.iter().cloned().chain(emitted).collect::<Vec<_>>();
         // A group may have ended since it was to be looked at.
@@ -117,12 +118,10 @@ impl Oracle {
             self.look.entry(tick + 1).or_default();
         }
         self.note_facts(tick);
-        if let Some((seen, levels)) = before {
-            let now =
-                (std::mem::replace(&mut self.seen, seen), std::mem::replace(&mut self.levels_seen, levels));
-            self.run_rules(tick, noted);
-            (self.seen, self.levels_seen) = now;
-        }
+        let Some((seen, levels)) = before else { return self.run_rules(tick, noted) };
+        let now = (std::mem::replace(&mut self.seen, seen), std::mem::replace(&mut self.levels_seen, levels));
+        self.run_rules(tick, noted);
+        (self.seen, self.levels_seen) = now;
     }
 
     /// Notes what has changed for a holder, and has the next tick look where it may matter.

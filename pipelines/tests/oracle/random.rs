@@ -67,9 +67,7 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
             serde_json::from_value(quest.clone()).unwrap_or_else(|error| panic!("{error}: {quest}"));
         quests.insert(name.clone(), Arc::new(quest));
     }
-    // Rules and edits are drawn apart: together they are not proved yet.
     let rules = rules(&mut draws, &names);
-    let rules = if edited_percent > 0 { BTreeMap::new() } else { rules };
     let (mut edited, mut known) = (Edited::new(edited), names);
     let mut inputs: BTreeMap<Tick, Vec<Input>> = BTreeMap::new();
     let mut tick = START_MS / TICK_MS;

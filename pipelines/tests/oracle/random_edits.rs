@@ -38,8 +38,8 @@ impl Edited {
         let mut edits: Vec<DefinitionEdit> = Vec::new();
         for (id, def) in &self.now {
             if old.get(id) != Some(def) {
-                let def: QuestDef = serde_json::from_value(without_rows(def.clone()))
-                    .unwrap_or_else(|error| panic!("{error}: {def}"));
+                let def: QuestDef =
+                    serde_json::from_value(def.clone()).unwrap_or_else(|error| panic!("{error}: {def}"));
                 edits.push(DefinitionEdit::Quest(Sym::new(id), Some(Arc::new(def))));
             }
         }
@@ -121,20 +121,9 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     plain(random::quest(draws, names))
 }
 
-/// Without conditions over rows of views: these and edits together are not proved yet.
-fn without_rows(json: Json) -> Json {
-    match json {
-        Json::String(text) if text.contains("view.") => json!("mood % 3 == 1"),
-        Json::Array(all) => all.into_iter().map(without_rows).collect(),
-        Json::Object(map) => map.into_iter().map(|(key, value)| (key, without_rows(value))).collect(),
-        other => other,
-    }
-}
-
 /// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
 /// shown by golden worlds.
-pub fn plain(quest: Json) -> Json {
-    let mut quest = without_rows(quest);
+pub fn plain(mut quest: Json) -> Json {
     let fields = quest.as_object_mut().expect("a map");
     ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
     if fields["accept"] == "offered" {

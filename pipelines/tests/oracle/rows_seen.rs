@@ -18,6 +18,8 @@ pub struct RowsSeen {
     rows: Shown,
     /// Views that some condition named at the end of the tick before.
     asked: BTreeSet<String>,
+    /// Views that conditions name from the next tick on, once they have been looked for in the definitions.
+    named: Option<BTreeSet<String>>,
 }
 
 /// The views that a condition names.
@@ -62,26 +64,31 @@ impl Oracle {
         Value::from_json(found?.1.get(place)?).filter(|value| *value != Value::Null)
     }
 
+    /// Definitions are about to be others.
+    pub fn forget_views_named(&mut self) {
+        self.rows_seen.named = None;
+    }
+
+    fn views_named(&self) -> BTreeSet<String> {
+        let json = "a definition is plain data";
+        let quests = self.quests.values().map(|quest| serde_json::to_string(quest).expect(json));
+        let rules = self.rules.defs.values().map(|rule| serde_json::to_string(rule).expect(json));
+        let world = serde_json::to_string(&*self.world).expect(json);
+        quests.chain(rules).chain([world]).flat_map(|definition| named_in(&definition)).collect()
+    }
+
     /// At the end of a tick in which rows have become these, and definitions are what they are.
     pub fn note_rows_seen(&mut self, tick: Tick) {
-        let mut asked = BTreeSet::new();
-        let text = |definition: String| named_in(&definition);
-        let json = "a definition is plain data";
-        asked.extend(self.quests.values().flat_map(|quest| text(serde_json::to_string(quest).expect(json))));
-        asked
-            .extend(self.rules.defs.values().flat_map(|rule| text(serde_json::to_string(rule).expect(json))));
-        asked.extend(text(serde_json::to_string(&*self.world).expect(json)));
+        let asked = match self.rows_seen.named.take() {
+            Some(named) => named,
+            None => self.views_named(),
+        };
         let of_asked = |(view, _): &(&'static str, Vec<String>)| asked.contains(*view);
-        let rows: Shown = self
-            .rules
-            .shown
-            .iter()
-            .filter(|(key, _)| of_asked(key))
-            .map(|(key, row)| (key.clone(), row.clone()))
-            .collect();
+        let there = self.rules.shown.iter().filter(|(key, _)| of_asked(key));
+        let rows: Shown = there.map(|(key, row)| (key.clone(), row.clone())).collect();
         if asked != self.rows_seen.asked || rows != self.rows_seen.rows {
             self.sweeps.insert(tick + 1);
         }
-        self.rows_seen = RowsSeen { rows, asked };
+        self.rows_seen = RowsSeen { rows, named: Some(asked.clone()), asked };
     }
 }

@@ -12,6 +12,7 @@ use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value};
 
 use super::conditions::test_holds;
+use super::edits::Quests;
 use super::{Effect, Oracle, Seen};
 
 /// Rows of all views by view and key.
@@ -57,6 +58,8 @@ pub struct Rules {
     pub acted: Vec<(Tick, u32, Cause)>,
     /// Rows that were there when rules were added.
     begins: Vec<Fired>,
+    /// The quests as they were at the end of the tick before.
+    pub quests: Quests,
 }
 
 #[derive(Clone, Debug)]
@@ -373,7 +376,10 @@ impl Oracle {
             true => Holder { scope: Scope::Realm, id: self.realm },
             false => self.holder_of_row(fired.view, &fired.row),
         };
-        if !self.holds(tick, &def.when, &self.by_itself(holder)) {
+        std::mem::swap(&mut self.quests, &mut self.rules.quests);
+        let holds = self.holds(tick, &def.when, &self.by_itself(holder));
+        std::mem::swap(&mut self.quests, &mut self.rules.quests);
+        if !holds {
             return;
         }
         let key = match by_time {
