@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use worldflow_operators::sql;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Ordered, QuestDef};
 use worldflow_schemas::input::DefinitionEdit;
@@ -31,7 +32,7 @@ pub enum Change {
 /// A definition that differs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// `quest`, `climate`, `schedule`, `npc` or `text`.
+    /// `quest`, `climate`, `schedule`, `npc`, `rule`, `view` or `text`.
     pub kind: String,
     /// Its id; of a text, its language.
     pub id: String,
@@ -69,6 +70,8 @@ impl Difference {
         all.extend(plain("climate", &old.climates, &new.climates));
         all.extend(plain("schedule", &old.schedules, &new.schedules));
         all.extend(plain("npc", &old.npcs, &new.npcs));
+        all.extend(plain("rule", &old.rules, &new.rules));
+        all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
         Difference { definitions: all, fixed: fixed(old, new) }
     }
@@ -108,8 +111,34 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "quest" => DefinitionEdit::Quest(sym, new.quests.get(id).cloned()),
         "climate" => DefinitionEdit::Climate(sym, new.climates.get(id).cloned()),
         "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
+        "rule" => DefinitionEdit::Rule(sym, new.rules.get(id).cloned()),
+        "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),
     }
+}
+
+/// A view in SQL, as those who read its rows know it.
+#[derive(PartialEq, Serialize)]
+struct Shape {
+    sql: String,
+    key: Vec<String>,
+    columns: BTreeMap<String, &'static str>,
+}
+
+/// The views in SQL with what their rows are; that may change although the statement does not, when a view that it reads is another.
+fn shapes(world: &LoadedWorld) -> BTreeMap<String, Arc<Shape>> {
+    let texts = world.views.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
+    let (views, _none) = sql::plan(texts, sql::catalog_relations(), world.world.tick_ms);
+    let shape = |view: sql::View| {
+        let key = view.columns.iter().take(view.key).map(|column| column.name.clone()).collect();
+        let columns = view
+            .columns
+            .iter()
+            .map(|column| (column.name.clone(), column.kind.column_type().name()))
+            .collect();
+        (view.name, Arc::new(Shape { sql: view.sql, key, columns }))
+    };
+    views.into_iter().map(shape).collect()
 }
 
 /// The texts of each language by key; what definitions say in the world's own language is theirs.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    Accept, Action, Amount, Condition, DrawnDef, Effect, EmitDef, FactDef, Given, Pattern, QuestDef,
-    QuestState, Repeat, RuleDef, Test, Trigger, WorldDef,
+    Action, Condition, Effect, EmitDef, FactDef, Given, NpcDef, Pattern, QuestDef, RuleDef, Test, Trigger,
+    TurnIn, WorldDef,
 };
 
+use super::labels::{about, added, given, plain, signed};
+use super::named::Named;
 use super::{Edge, Kind, Leads, Node, Relations};
 use crate::explain::{pattern_words, test_words};
 use crate::world::{Folder, LoadedWorld};
@@ -39,16 +41,20 @@ pub fn relations(world: &LoadedWorld, folder: &Folder) -> Relations {
     for (id, fact) in &world.world.facts {
         collected.fact(id, fact);
     }
+    for (id, npc) in &world.npcs {
+        collected.npc(id, npc);
+    }
     collected.finished(world.world.name.clone(), files, &file_of)
 }
 
-/// The ids that files of quests and rules have at their top, with their files.
+/// The ids that files of quests, rules and NPCs have at their top, with their files.
 fn written(folder: &Folder) -> Vec<(Kind, String, String)> {
     let mut written = Vec::new();
     for (path, bytes) in &folder.files {
         let kind = match path.split(['/', '.']).next() {
             Some("quests") => Kind::Quest,
             Some("rules") => Kind::Rule,
+            Some("npcs") => Kind::Npc,
             _ => continue,
         };
         let text = String::from_utf8_lossy(bytes);
@@ -66,43 +72,6 @@ struct Collected<'w> {
     quests: &'w BTreeMap<String, std::sync::Arc<QuestDef>>,
     nodes: BTreeMap<Key, Node>,
     edges: BTreeSet<(Key, Key, Leads, String)>,
-}
-
-/// What a condition names, and how.
-#[derive(Default)]
-struct Named {
-    quests: Vec<(String, String)>,
-    facts: Vec<(String, String)>,
-}
-
-impl Named {
-    fn read(&mut self, def: &Condition, not: bool) {
-        let label = |text: String| match text.strip_prefix("== ").filter(|_| not) {
-            Some(value) => format!("not {value}"),
-            None if not => format!("not {text}"),
-            None => text,
-        };
-        for (quest, states) in &def.quests {
-            let states: Vec<&str> = states.as_slice().iter().map(|state| state.name()).collect();
-            let said = match states.as_slice() {
-                [only] if *only == QuestState::Done.name() && !not => String::new(),
-                many => label(many.join(" or ")),
-            };
-            self.quests.push((quest.clone(), said));
-        }
-        for (fact, test) in &def.facts {
-            self.facts.push((fact.clone(), label(test_words(test))));
-        }
-        if let Some(compare) = &def.compare {
-            let mut both = |fact: &str| self.facts.push((fact.to_owned(), String::new()));
-            compare.left.facts(&mut both);
-            compare.right.facts(&mut both);
-        }
-        def.all.iter().chain(&def.any).for_each(|inner| self.read(inner, not));
-        if let Some(inner) = &def.not {
-            self.read(inner, !not);
-        }
-    }
 }
 
 fn key(kind: Kind, id: &str) -> Key {
@@ -136,6 +105,10 @@ impl Collected<'_> {
         for (fact, said) in named.facts {
             self.edge(key(Kind::Fact, &fact), to.clone(), leads, label(said));
         }
+        for (view, said) in named.views {
+            self.node(Kind::View, &view, "", Vec::new());
+            self.edge(key(Kind::View, &view), to.clone(), leads, label(said));
+        }
     }
 
     fn quest(&mut self, id: &str, def: &QuestDef) {
@@ -162,6 +135,28 @@ impl Collected<'_> {
                 Effect::Add { fact, by, .. } => (fact, signed(&by.to_string())),
             };
             self.edge(me.clone(), key(Kind::Fact, fact), Leads::Changes, label);
+        }
+    }
+
+    /// An NPC, what it must be true for it to answer, and the quests that are about speaking with it.
+    fn npc(&mut self, id: &str, def: &NpcDef) {
+        let me = key(Kind::Npc, id);
+        let lines = def.tier.iter().map(|tier| format!("asks {tier}")).collect();
+        self.node(Kind::Npc, id, "", lines);
+        self.named(&def.when, &me, Leads::Gates, "");
+        let quests = self.quests;
+        for (quest, of) in quests {
+            let takes = |pattern: &Pattern| {
+                pattern.target.is_some() && self.may_take(pattern, &def.addressed_by, Some(id))
+            };
+            if patterns(of).iter().any(takes) {
+                self.edge(me.clone(), key(Kind::Quest, quest), Leads::Emits, def.addressed_by.clone());
+            }
+            if let TurnIn::Npc(names) = &of.turn_in
+                && names.as_slice().iter().any(|name| self.is_called(id, name))
+            {
+                self.edge(key(Kind::Quest, quest), me.clone(), Leads::TurnsIn, String::new());
+            }
         }
     }
 
@@ -276,15 +271,19 @@ impl Collected<'_> {
 
     /// Whether a pattern may take an event of a kind, and of a target where that is known.
     fn may_take(&self, pattern: &Pattern, event: &str, target: Option<&str>) -> bool {
-        let tags = target.and_then(|target| self.world.entities.get(target)).map(|entity| &entity.tags);
-        let of_target = |target: &str, name: &String| {
-            name == target || tags.is_some_and(|tags| tags.iter().any(|tag| tag == name))
-        };
         pattern.event == event
             && match (&pattern.target, target) {
-                (Some(names), Some(target)) => names.as_slice().iter().any(|name| of_target(target, name)),
+                (Some(names), Some(target)) => {
+                    names.as_slice().iter().any(|name| self.is_called(target, name))
+                }
                 _ => true,
             }
+    }
+
+    /// Whether a name is an entity's id or one of its tags.
+    fn is_called(&self, entity: &str, name: &str) -> bool {
+        let tags = self.world.entities.get(entity).map(|entity| &entity.tags);
+        name == entity || tags.is_some_and(|tags| tags.iter().any(|tag| tag == name))
     }
 
     fn finished(mut self, world: String, files: Vec<String>, file_of: &BTreeMap<Key, usize>) -> Relations {
@@ -317,69 +316,4 @@ impl Collected<'_> {
 fn patterns(def: &QuestDef) -> Vec<Pattern> {
     let objectives = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
     objectives.filter(|(_, def)| def.holds.is_none()).map(|(_, def)| def.pattern()).collect()
-}
-
-/// What is to be known of a quest at a glance.
-fn about(def: &QuestDef) -> Vec<String> {
-    let mut lines = Vec::new();
-    let scope = def.scope.name();
-    let accept = match def.accept {
-        Accept::Manual => "",
-        Accept::Auto => "by itself",
-        Accept::Offered => "offered",
-    };
-    let scope = if scope == "player" {
-        String::new()
-    } else {
-        format!("held by a {scope}").replace("a realm", "the realm")
-    };
-    let first: Vec<&str> = [scope.as_str(), accept].into_iter().filter(|word| !word.is_empty()).collect();
-    if !first.is_empty() {
-        lines.push(first.join(", "));
-    }
-    let stages: Vec<&str> = def.stages.iter().map(|(id, _)| id).collect();
-    if stages.len() > 1 {
-        lines.push(stages.join(" → "));
-    }
-    lines.extend(def.repeat.as_ref().map(|repeat| match repeat {
-        Repeat::Always {} => "again at once".to_owned(),
-        Repeat::Cooldown(span) => format!("again after {span}"),
-        Repeat::Daily { .. } => "daily".to_owned(),
-        Repeat::Weekly { .. } => "weekly".to_owned(),
-        Repeat::Monthly { .. } => "monthly".to_owned(),
-        Repeat::Calendar(_) => "by the calendar".to_owned(),
-    }));
-    lines.extend(def.deadline.as_ref().map(|span| format!("deadline {span}")));
-    lines.extend(def.pool.as_ref().map(|pool| format!("of pool {pool}")));
-    lines.extend(def.moved_from.as_ref().map(|from| format!("was {from}")));
-    lines
-}
-
-fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn signed(number: &str) -> String {
-    if number.starts_with('-') { number.to_owned() } else { format!("+{number}") }
-}
-
-fn given(given: &Given) -> String {
-    match given {
-        Given::Drawn(of) => drawn(of),
-        Given::Column(of) => format!("its {}", of.column),
-        Given::Is(value) => plain(value),
-    }
-}
-
-fn drawn(of: &DrawnDef) -> String {
-    let [least, greatest] = &of.between;
-    format!("{least}…{greatest}")
-}
-
-fn added(by: &Amount) -> String {
-    match by {
-        Amount::Drawn(of) => format!("+ {}", drawn(of)),
-        Amount::Column(of) => format!("+ its {}", of.column),
-        Amount::Is(number) => signed(&number.to_string()),
-    }
 }

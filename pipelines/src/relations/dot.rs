@@ -28,6 +28,7 @@ pub fn dot(of: &Relations) -> String {
             Leads::Triggers => "color=\"#3a63a8\"",
             Leads::Emits => "color=\"#8a3f8f\"",
             Leads::Offers => "color=\"#6b7785\", style=dotted, arrowhead=none",
+            Leads::TurnsIn => "color=\"#b8503a\"",
         };
         let _infallible =
             writeln!(text, "  n{} -> n{} [label={}, {style}];", edge.from, edge.to, quoted(&edge.label));
@@ -43,6 +44,7 @@ fn written(at: usize, node: &Node) -> String {
         Kind::Fact => "shape=ellipse, style=filled, fillcolor=\"#e5f3ea\"",
         Kind::View => "shape=folder, style=filled, fillcolor=\"#e6eefb\"",
         Kind::Choice => "shape=diamond, style=filled, fillcolor=\"#eef1f4\"",
+        Kind::Npc => "shape=box, style=\"rounded,filled\", fillcolor=\"#fdf0ed\"",
     };
     let first = match node.kind {
         Kind::Choice => format!("one of {}", node.id),

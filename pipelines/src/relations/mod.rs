@@ -1,11 +1,13 @@
-//! What of a world leads to what: prerequisites, choices, effects and rules, as a graph that can be drawn.
+//! What of a world leads to what: prerequisites, choices, effects, rules and NPCs, as a graph that can be drawn.
 //!
 //! `LoadedWorld ─collect→ Relations ─layout→ SVG`, or `─→ DOT`. It shows what is written down; what comes of it in a realm
 //! is the business of `worldflow explain`.
 
 mod collect;
 mod dot;
+mod labels;
 mod layout;
+mod named;
 mod svg;
 
 pub use collect::relations;
@@ -21,7 +23,7 @@ pub struct Relations {
     pub nodes: Vec<Node>,
     /// What leads to what, by places in `nodes`.
     pub edges: Vec<Edge>,
-    /// The files in which quests and rules stand.
+    /// The files in which quests, rules and NPCs stand.
     pub files: Vec<String>,
 }
 
@@ -53,6 +55,8 @@ pub enum Kind {
     View,
     /// An exclusive group: of its quests a holder has one.
     Choice,
+    /// An NPC that speaks.
+    Npc,
 }
 
 impl Kind {
@@ -65,6 +69,7 @@ impl Kind {
             Kind::Fact => "fact",
             Kind::View => "view",
             Kind::Choice => "choice",
+            Kind::Npc => "npc",
         }
     }
 }
@@ -97,12 +102,21 @@ pub enum Leads {
     Emits,
     /// The second is one of the choices of the first.
     Offers,
+    /// The first is turned in to the second.
+    TurnsIn,
 }
 
 impl Leads {
     /// Every way.
-    pub const ALL: [Leads; 6] =
-        [Leads::Requires, Leads::Gates, Leads::Changes, Leads::Triggers, Leads::Emits, Leads::Offers];
+    pub const ALL: [Leads; 7] = [
+        Leads::Requires,
+        Leads::Gates,
+        Leads::Changes,
+        Leads::Triggers,
+        Leads::Emits,
+        Leads::Offers,
+        Leads::TurnsIn,
+    ];
 
     /// In words.
     #[must_use]
@@ -114,6 +128,7 @@ impl Leads {
             Leads::Triggers => "triggers",
             Leads::Emits => "makes events for",
             Leads::Offers => "one of these",
+            Leads::TurnsIn => "is turned in to",
         }
     }
 
@@ -127,6 +142,7 @@ impl Leads {
             Leads::Triggers => "triggers",
             Leads::Emits => "emits",
             Leads::Offers => "offers",
+            Leads::TurnsIn => "turns-in",
         }
     }
 }

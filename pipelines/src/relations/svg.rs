@@ -27,12 +27,12 @@ svg{background:#fbfcfd}text{font-family:system-ui,-apple-system,'Segoe UI',sans-
 .l{font-size:10.5px;fill:#7b8794}.k{font-size:11.5px;fill:#52606d}\
 .e,.eh{font-size:10px;fill:#52606d;text-anchor:end}.eh{fill:none;stroke:#fbfcfd;stroke-width:4px;stroke-linejoin:round}\
 .quest rect.c{fill:#fff;stroke:#c3ced9}.rule rect.c{fill:#fff7e6;stroke:#d9b36a}.fact rect.c{fill:#eaf5ee;stroke:#a9cfb6}\
-.view rect.c{fill:#eaf1fc;stroke:#a9c1e6;stroke-dasharray:4 3}.choice rect.c{fill:#f0f2f5;stroke:#9aa5b1}\
+.view rect.c{fill:#eaf1fc;stroke:#a9c1e6;stroke-dasharray:4 3}.choice rect.c{fill:#f0f2f5;stroke:#9aa5b1}.npc rect.c{fill:#fdf0ed;stroke:#dba497}\
 path.w{fill:none;stroke-width:1.4;stroke-opacity:.85}.requires{stroke:#3f7d58;stroke-width:1.9}.gates{stroke:#3f7d58;stroke-dasharray:6 4}\
-.changes{stroke:#b58a1f}.triggers{stroke:#4a74b8}.emits{stroke:#8a5fb0}.offers{stroke:#9aa5b1;stroke-dasharray:2 4}\
+.changes{stroke:#b58a1f}.triggers{stroke:#4a74b8}.emits{stroke:#8a5fb0}.offers{stroke:#9aa5b1;stroke-dasharray:2 4}.turns-in{stroke:#b8503a}\
 @media (prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.t{fill:#c3ced9}.l,.k{fill:#8b98a5}.e{fill:#9fb0c0}.eh{stroke:#0d1117}\
 .quest rect.c{fill:#161b22;stroke:#3a444f}.rule rect.c{fill:#241c0c;stroke:#7a6030}.fact rect.c{fill:#14211a;stroke:#2f5740}\
-.view rect.c{fill:#101c33;stroke:#37537f}.choice rect.c{fill:#1c2128;stroke:#56606b}}";
+.view rect.c{fill:#101c33;stroke:#37537f}.choice rect.c{fill:#1c2128;stroke:#56606b}.npc rect.c{fill:#2a1713;stroke:#7a4135}}";
 
 /// The picture.
 #[must_use]
@@ -68,6 +68,7 @@ pub fn svg(of: &Relations) -> String {
         (Leads::Triggers, "#4a74b8"),
         (Leads::Emits, "#8a5fb0"),
         (Leads::Offers, "#9aa5b1"),
+        (Leads::TurnsIn, "#b8503a"),
     ] {
         let _infallible = writeln!(
             text,
@@ -268,7 +269,7 @@ fn draw_card(text: &mut String, node: &Node, card: &Card, (x, y): Point) {
     let (width, height) = card.size;
     let class = node.kind.name();
     let round = match node.kind {
-        Kind::Fact | Kind::Choice => 14.0_f64.min(height / 2.0),
+        Kind::Fact | Kind::Choice | Kind::Npc => 14.0_f64.min(height / 2.0),
         _ => 6.0,
     };
     let _infallible = writeln!(

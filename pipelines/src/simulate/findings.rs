@@ -79,6 +79,8 @@ pub struct Finding {
     pub trouble: Trouble,
     /// The quest; empty when it is none's.
     pub quest: String,
+    /// Where it stands, `quests/daily.yaml:12:1`; empty when that is not known.
+    pub place: String,
     /// What was seen.
     pub text: String,
     /// Where to look.
@@ -93,7 +95,8 @@ pub(super) fn findings(ended: &Ended<'_>, quests: &[QuestReport]) -> Vec<Finding
         let text =
             format!("{counted} inputs that were sent again counted again, {paid} grants were there twice");
         let hint = "this is a fault of worldflow: report it with the world and the seed".to_owned();
-        all.push(Finding { trouble: Trouble::Twice, quest: String::new(), text, hint });
+        let (quest, place) = (String::new(), String::new());
+        all.push(Finding { trouble: Trouble::Twice, quest, place, text, hint });
     }
     for (place, report) in quests.iter().enumerate() {
         let finder = Finder { ended, place, report, def: ended.crowd.quests[place].1 };
@@ -114,7 +117,8 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn found(&self, trouble: Trouble, text: String, hint: String) -> Finding {
-        Finding { trouble, quest: self.report.id.clone(), text, hint }
+        let place = self.ended.world.places.get(&self.report.id).cloned().unwrap_or_default();
+        Finding { trouble, quest: self.report.id.clone(), place, text, hint }
     }
 
     /// The quest as a whole: at most one thing.

@@ -173,9 +173,10 @@ fn findings(text: &mut String, report: &Report) {
         text.push_str("every quest can be begun and finished\n");
         return;
     }
-    for Finding { trouble, quest, text: found, hint } in &report.findings {
+    for Finding { trouble, quest, place, text: found, hint } in &report.findings {
         let severity = if trouble.is_wrong() { "wrong" } else { "note" };
-        let _ = writeln!(text, "{severity}: `{quest}` ({}): {found}\nhint: {hint}\n", trouble.name());
+        let at = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        let _ = writeln!(text, "{severity}: {at}`{quest}` ({}): {found}\nhint: {hint}\n", trouble.name());
     }
     let notes = report.findings.len() - wrong;
     let _ = writeln!(text, "{wrong} wrong, {notes} note{}", if notes == 1 { "" } else { "s" });

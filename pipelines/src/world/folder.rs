@@ -105,9 +105,12 @@ impl Folder {
     pub fn has_place_for(path: &str) -> bool {
         let (folder, name) = path.split_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
         let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
+        let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
         plain
-            && (name.ends_with(".yaml") || name.ends_with(".yml"))
-            && folder.is_none_or(|folder| FOLDERS.contains(&folder))
+            && match folder {
+                Some(VIEWS) => name.ends_with(".sql"),
+                folder => yaml && folder.is_none_or(|folder| FOLDERS.contains(&folder)),
+            }
     }
 
     /// Reads the YAML files of one folder of a world, which may be absent.

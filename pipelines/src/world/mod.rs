@@ -59,6 +59,8 @@ pub struct LoadedWorld {
     pub rules: BTreeMap<String, Arc<RuleDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
+    /// Where quests stand, by id: `quests/daily.yaml:12:1`.
+    pub places: BTreeMap<String, String>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// What does not stop the world but should be known.
@@ -189,6 +191,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     problems.sort();
     // A mistake in a template is one, however many quests are made of it.
     problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));
+    let places =
+        definitions.quests.iter().map(|(id, placed)| (id.clone(), placed.spot.to_string())).collect();
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);
@@ -201,6 +205,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             views: sql_views::definitions(views),
             rules: shared(definitions.rules),
             texts: texts.map(Arc::new),
+            places,
             path: folder.path.clone(),
             warnings: Problems::default(),
             source_revision: String::new(),

@@ -1,6 +1,7 @@
 //! Spots: a cursor that walks a file's tree beside its definition, so that a check can point.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::folder::Folder;
 use super::node::{self, Node, NodeValue};
@@ -19,6 +20,12 @@ pub(crate) struct Spot<'a> {
     pub(crate) file: &'a str,
     pub(crate) place: Place,
     pub(crate) node: Option<&'a Node>,
+}
+
+impl fmt::Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.place.line, self.place.column)
+    }
 }
 
 /// Parses every file but those in SQL; those that are not YAML are reported and left out.

@@ -204,7 +204,7 @@ async fn an_edit_survives_a_crash_as_a_whole() {
     again.stop();
 }
 
-async fn until_revision(server: &Server, number: usize) -> Vec<Value> {
+pub(crate) async fn until_revision(server: &Server, number: usize) -> Vec<Value> {
     let rows = async {
         loop {
             let rows = revisions(server).await;

@@ -11,6 +11,7 @@ mod clock;
 mod databases;
 mod demo;
 mod documented;
+mod edited_views;
 mod edits;
 mod explain;
 mod grants;

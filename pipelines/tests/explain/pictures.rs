@@ -13,7 +13,12 @@ second:
   requires: {quests: {first: done}, facts: {mood: {at_least: 3}}}
   stages: {s: {objectives: {k: {event: talk, when: {facts: {renown: 2}}}}}}
 iron: {title: 'Iron & <stone>', exclusive_group: path, requires: {not: {quests: {second: [failed, expired]}}}, stages: {s: {objectives: {k: {event: fall}}}}}
-stone: {title: Stone, exclusive_group: path, stages: {s: {objectives: {k: {event: fall}}}}}
+stone: {title: Stone, exclusive_group: path, turn_in: {npc: beast}, stages: {s: {objectives: {k: {event: talk, target: wolf}}}}}
+";
+
+const NPCS: &str = "
+wolf: {when: \"view.quest_state['player', player, 'first'].completions >= 1\", barks: Grr.}
+elder: {barks: Sit down.}
 ";
 
 const RULES: &str = "
@@ -34,8 +39,8 @@ fn of(files: &[(&str, &str)]) -> Relations {
 }
 
 #[test]
-fn prerequisites_choices_effects_and_rules_are_edges() {
-    let of = of(&[("quests/all.yaml", QUESTS), ("rules.yaml", RULES)]);
+fn prerequisites_choices_effects_rules_and_npcs_are_edges() {
+    let of = of(&[("quests/all.yaml", QUESTS), ("rules.yaml", RULES), ("npcs.yaml", NPCS)]);
     let name = |at: usize| format!("{} {}", of.nodes[at].kind.name(), of.nodes[at].id);
     let edges = of.edges.iter();
     let lines = edges
@@ -55,7 +60,7 @@ fn prerequisites_choices_effects_and_rules_are_edges() {
         choice path Offers quest stone []
     "#]]
     .assert_eq(&lines.collect::<String>());
-    assert_eq!(of.files, ["quests/all.yaml", "rules.yaml"]);
+    assert_eq!(of.files, ["npcs.yaml", "quests/all.yaml", "rules.yaml"]);
     expect![[r##"
         digraph "told" {
           rankdir=LR;
