@@ -42,7 +42,7 @@ fn write(folder: &std::path::Path, views: &str, rules: &str) {
     worlds::write(folder, &files);
 }
 
-async fn hunts(client: &mut Client, player: &str) {
+async fn hunts(client: &mut Client, player: &'static str) {
     let mut deeds = vec![deed(&format!("{player}-a"), player, "quest.accept", "wolf_hunt")];
     deeds.extend((0..3).map(|number| deed(&format!("{player}-{number}"), player, "kill", "wolf")));
     let ack = client.publish(&deeds).await;
