@@ -50,14 +50,17 @@ fn prerequisites_choices_effects_rules_and_npcs_are_edges() {
         quest first Triggers rule cheer [appears: state == done]
         quest first Changes fact renown [= 1]
         quest second Requires quest iron [not failed or expired]
+        quest stone TurnsIn npc wolf []
         rule cheer Emits quest first [kill wolf]
         rule cheer Changes fact mood [+1]
         rule gloom Emits quest stone [quest.accept]
         fact mood Requires quest second [>= 3]
         fact mood Triggers rule gloom [goes: > 2]
         fact renown Gates quest second [== 2]
+        view quest_state Gates npc wolf [completions >= 1]
         choice path Offers quest iron []
         choice path Offers quest stone []
+        npc wolf Emits quest stone [talk]
     "#]]
     .assert_eq(&lines.collect::<String>());
     assert_eq!(of.files, ["npcs.yaml", "quests/all.yaml", "rules.yaml"]);
@@ -67,32 +70,40 @@ fn prerequisites_choices_effects_rules_and_npcs_are_edges() {
           node [fontname="sans-serif", fontsize=11];
           edge [fontname="sans-serif", fontsize=9];
           subgraph cluster_0 {
+            label="npcs.yaml";
+            n10 [label="wolf", shape=box, style="rounded,filled", fillcolor="#fdf0ed"];
+          }
+          subgraph cluster_1 {
             label="quests/all.yaml";
             n0 [label="first\nFirst", shape=box, style="rounded,filled", fillcolor="#ffffff"];
             n1 [label="iron\nIron & <stone>", shape=box, style="rounded,filled", fillcolor="#ffffff"];
             n2 [label="second\nSecond", shape=box, style="rounded,filled", fillcolor="#ffffff"];
             n3 [label="stone\nStone", shape=box, style="rounded,filled", fillcolor="#ffffff"];
           }
-          subgraph cluster_1 {
+          subgraph cluster_2 {
             label="rules.yaml";
             n4 [label="cheer\nWhoever has done it cheers everyone.", shape=hexagon, style=filled, fillcolor="#fff3dc"];
             n5 [label="gloom\nafter 2h world", shape=hexagon, style=filled, fillcolor="#fff3dc"];
           }
           n6 [label="mood\nof the realm", shape=ellipse, style=filled, fillcolor="#e5f3ea"];
           n7 [label="renown\nof each player", shape=ellipse, style=filled, fillcolor="#e5f3ea"];
-          n8 [label="one of path", shape=diamond, style=filled, fillcolor="#eef1f4"];
+          n8 [label="quest_state", shape=folder, style=filled, fillcolor="#e6eefb"];
+          n9 [label="one of path", shape=diamond, style=filled, fillcolor="#eef1f4"];
           n0 -> n2 [label="", color="#2f6f4f", penwidth=1.6];
           n0 -> n4 [label="appears: state == done", color="#3a63a8"];
           n0 -> n7 [label="= 1", color="#a3621b"];
           n2 -> n1 [label="not failed or expired", color="#2f6f4f", penwidth=1.6];
+          n3 -> n10 [label="", color="#b8503a"];
           n4 -> n0 [label="kill wolf", color="#8a3f8f"];
           n4 -> n6 [label="+1", color="#a3621b"];
           n5 -> n3 [label="quest.accept", color="#8a3f8f"];
           n6 -> n2 [label=">= 3", color="#2f6f4f", penwidth=1.6];
           n6 -> n5 [label="goes: > 2", color="#3a63a8"];
           n7 -> n2 [label="== 2", color="#2f6f4f", style=dashed];
-          n8 -> n1 [label="", color="#6b7785", style=dotted, arrowhead=none];
-          n8 -> n3 [label="", color="#6b7785", style=dotted, arrowhead=none];
+          n8 -> n10 [label="completions >= 1", color="#2f6f4f", style=dashed];
+          n9 -> n1 [label="", color="#6b7785", style=dotted, arrowhead=none];
+          n9 -> n3 [label="", color="#6b7785", style=dotted, arrowhead=none];
+          n10 -> n3 [label="talk", color="#8a3f8f"];
         }
     "##]].assert_eq(&dot(&of));
 }
