@@ -28,7 +28,7 @@ JOIN (
 ) AS m ON m.player = c.player
 LEFT JOIN (
   SELECT holder AS player, max(value) AS partners FROM objective_progress
-  WHERE scope = 'player' AND quest = 'learning' AND objective = 'partners' GROUP BY holder
+  WHERE scope = 'player' AND quest = 'counting' AND objective = 'partners' GROUP BY holder
 ) AS p ON p.player = c.player
 WHERE c.cohort IS NOT NULL
 GROUP BY c.cohort
