@@ -12,7 +12,7 @@ FROM (
               ELSE 'mixed' END AS path
   FROM (
     SELECT holder AS player,
-           coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'killed'), 0) AS kills,
+           max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'killed') AS kills,
            coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'killed_innocent'), 0) AS innocent,
            coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'killed_deserving'), 0) AS deserving
     FROM facts WHERE scope = 'player' AND fact IN ('killed', 'killed_innocent', 'killed_deserving')
