@@ -44,7 +44,7 @@ LEFT JOIN (
 -- The broker's book: what a player knows of a drug by use and by sale. Five tiers; one use, five uses, ten sales, and ten sales with ten clients.
 CREATE VIEW book AS
 SELECT k.player, k.drug, k.uses, k.sales, coalesce(c.clients, 0) AS clients,
-       CASE WHEN k.sales >= 10 AND coalesce(c.clients, 0) >= 10 THEN 'mastery'
+       CASE WHEN k.sales >= 10 AND c.clients >= 10 THEN 'mastery'
             WHEN k.sales >= 10 THEN 'expertise'
             WHEN k.uses >= 5 THEN 'familiarity'
             WHEN k.uses >= 1 THEN 'awareness'
@@ -72,7 +72,7 @@ FROM (
     SELECT holder AS player, value AS clients FROM objective_progress
     WHERE scope = 'player' AND quest = 'counting' AND objective = 'buyers' AND value > 0
     UNION ALL
-    SELECT holder AS player, coalesce(CAST(value AS INTEGER), 0) AS clients FROM facts WHERE scope = 'player' AND fact = 'reached'
+    SELECT holder AS player, CAST(value AS INTEGER) AS clients FROM facts WHERE scope = 'player' AND fact = 'reached'
   ) AS counted
   GROUP BY player
 ) AS known;
