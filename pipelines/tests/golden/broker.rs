@@ -232,8 +232,38 @@ fn power_relations_and_territory_follow_the_formulas() {
     golden.check_laws_at(&[3, 50, 51, 200]);
 }
 
+const AREAS: [&str; 5] = ["economic", "natural", "political", "social", "technological"];
+
+/// What the impact on which area does to a price, in millionths of it.
+fn of_price(resource: &str) -> (&'static str, i64) {
+    match resource {
+        "energy" => ("technological", -100_000),
+        "technology" => ("technological", -200_000),
+        "luxury" => ("social", -300_000),
+        "medicine" => ("natural", 300_000),
+        _ => ("natural", 200_000),
+    }
+}
+
+/// What all world events together do to a price: of each half its intensity, 1.2 times for its own area and 0.8 times for others.
+fn effect(facts: &BTreeSet<Vec<String>>, resource: &str) -> i64 {
+    let (area, weight) = of_price(resource);
+    let lasting = AREAS.iter().filter_map(|of| {
+        let row = facts.iter().find(|row| row[0] == "realm" && row[2] == format!("event_{of}"))?;
+        let factor = if *of == area { 1_200_000 } else { 800_000 };
+        Some(times(times(millionths(&row[3]), ONE / 2), factor))
+    });
+    times(weight, lasting.sum())
+}
+
+/// The millionths of a decimal between 0 and 1.
+fn millionths(text: &str) -> i64 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{fraction:0<6}").parse().expect("a decimal")
+}
+
 #[test]
-fn prices_follow_chance_and_demand_within_their_bounds() {
+fn prices_follow_chance_demand_and_events_within_their_bounds() {
     let hours = 120;
     // A world hour is a real minute, 600 ticks of 100 ms; the world begins at 07:00 with tick 1.
     let golden = broker(&format!("{} wait", 2 + hours * 600));
@@ -241,7 +271,11 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
     let facts = rows_of(&ran, "facts");
     let prices = rows_of(&ran, "prices");
     for (resource, base, volatility, demand) in RESOURCES {
-        let (mut price, mut before, mut trends) = (base, base, BTreeSet::new());
+        let (mut price, mut before, mut trends, mut moved) = (base, base, BTreeSet::new(), 0);
+        let asked = |price: i64, tick: Tick| {
+            let effect = effect(&at(&facts, tick), resource);
+            (times(price, ONE + effect).clamp(base / 10, base * 3), effect)
+        };
         for hour in 1..=hours {
             let tick = 1 + hour * 600;
             let demand = (demand - times(ONE / 2, over(price, base) - ONE)).clamp(0, ONE);
@@ -251,7 +285,7 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
             let drawn =
                 i64::try_from(chance::below(1207, "rules", &key, tick, 2_000_001)).expect("small") - ONE;
             if (7 + hour) % 24 == 0 {
-                before = price;
+                before = asked(price, tick).0;
             }
             price += i64::try_from(i128::from(swing) * i128::from(drawn) / i128::from(ONE)).expect("small");
             price = (price + drift).clamp(base / 10, base * 3);
@@ -265,20 +299,23 @@ fn prices_follow_chance_and_demand_within_their_bounds() {
             assert_eq!(held("before"), dec(before), "{resource} a day before {hour}");
             let shown = at(&prices, tick + 1);
             let shown = shown.iter().find(|row| row[0] == resource).expect("every resource has a price");
-            let change = over(price, before) - ONE;
+            let (asked, effect) = asked(price, tick + 1);
+            moved += u64::from(effect != 0);
+            let change = over(asked, before) - ONE;
             let trend = match change {
                 50_000.. => "rising",
                 ..=-50_000 => "falling",
                 _ => "stable",
             };
             assert_eq!(
-                (shown[3].as_str(), shown[4].as_str()),
-                (dec(change).as_str(), trend),
+                (shown[1].as_str(), shown[3].as_str(), shown[4].as_str()),
+                (dec(asked).as_str(), dec(change).as_str(), trend),
                 "{resource} at {hour}"
             );
             trends.insert(trend);
         }
         assert!(trends.len() >= 2, "{resource} is always {trends:?}");
+        assert!((60..hours).contains(&moved), "events move {resource} in {moved} of {hours} hours");
     }
 }
 

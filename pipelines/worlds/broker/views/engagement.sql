@@ -1,5 +1,5 @@
 -- Engagement, of cohorts of at least fifty only: a smaller one has no row, and nothing is worked out of one player. A measure that was not sent is
--- what its fact begins with.
+-- nothing, and goes too far in nothing.
 CREATE VIEW cohorts AS
 SELECT c.cohort, count(*) AS players,
        round(avg((coalesce(p.partners, 0) / 5.0 + least(m.talks / 100.0, 1)) / 2), 3) AS attention,
@@ -19,16 +19,16 @@ JOIN (
          coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'latency_s'), 0.0) AS latency,
          coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'reload_rate'), 0.0) AS reload,
          coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'retry_rate'), 0.0) AS retry,
-         coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'night_share'), 0.0) AS night,
-         coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'loops'), 0) AS loops,
-         coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'long_session_share'), 0.0) AS long,
-         coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'days_in_a_row'), 0) AS days,
-         coalesce(max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'shortest_gap_h'), 24.0) AS gap
+         max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'night_share') AS night,
+         max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'loops') AS loops,
+         max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'long_session_share') AS long,
+         max(CAST(value AS INTEGER)) FILTER (WHERE fact = 'days_in_a_row') AS days,
+         max(CAST(value AS DECIMAL)) FILTER (WHERE fact = 'shortest_gap_h') AS gap
   FROM facts WHERE scope = 'player' GROUP BY holder
 ) AS m ON m.player = c.player
 LEFT JOIN (
   SELECT holder AS player, max(value) AS partners FROM objective_progress
-  WHERE scope = 'player' AND quest = 'learning' AND objective = 'partners' GROUP BY holder
+  WHERE scope = 'player' AND quest = 'counting' AND objective = 'partners' GROUP BY holder
 ) AS p ON p.player = c.player
 WHERE c.cohort IS NOT NULL
 GROUP BY c.cohort

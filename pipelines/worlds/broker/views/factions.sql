@@ -1,17 +1,21 @@
 -- Factions: relations, power, conflicts, and whose the regions are.
 
--- What two did towards each other, from -1 to 1; a row for each way.
+-- What two did towards each other, and what political events make of it, from -1 to 1; a row for each way.
 CREATE VIEW relations AS
-SELECT faction, other, greatest(-1, least(1, sum(toward))) AS relation
+SELECT t.faction, t.other, greatest(-1, least(1, t.toward + coalesce(e.effect, 0))) AS relation
 FROM (
-  SELECT holder AS faction, substr(fact, 8) AS other, CAST(value AS DECIMAL) AS toward
-  FROM facts WHERE scope = 'guild' AND starts_with(fact, 'toward_')
-  UNION ALL
-  SELECT substr(fact, 8) AS faction, holder AS other, CAST(value AS DECIMAL) AS toward
-  FROM facts WHERE scope = 'guild' AND starts_with(fact, 'toward_')
-) AS either
-WHERE faction <> other
-GROUP BY faction, other;
+  SELECT faction, other, sum(toward) AS toward, 'relations' AS what
+  FROM (
+    SELECT holder AS faction, substr(fact, 8) AS other, CAST(value AS DECIMAL) AS toward
+    FROM facts WHERE scope = 'guild' AND starts_with(fact, 'toward_')
+    UNION ALL
+    SELECT substr(fact, 8) AS faction, holder AS other, CAST(value AS DECIMAL) AS toward
+    FROM facts WHERE scope = 'guild' AND starts_with(fact, 'toward_')
+  ) AS either
+  WHERE faction <> other
+  GROUP BY faction, other
+) AS t
+LEFT JOIN effects AS e ON e.what = t.what;
 
 -- Two are in conflict below -0.5.
 CREATE VIEW conflicts AS

@@ -28,25 +28,34 @@ FROM (
   LEFT JOIN realm_numbers AS p ON p.fact = 'price_' || r.resource
 ) AS priced;
 
--- What is asked for a resource: its price with the shocks of the market, never below a tenth of its base. Its trend is that of a day.
+-- What is asked for a resource: its price with the shocks of the market and the effects of world events (views/world_events.sql), within a tenth and three
+-- times its base. Its change and its trend are those of that price since the beginning of the day.
 CREATE VIEW prices AS
-SELECT m.resource, greatest(m.base * 0.1, m.price * (1 + coalesce(s.value, 0))) AS price,
-       coalesce(a.value, 1) AS available,
-       m.price / coalesce(b.value, m.base) - 1 AS change,
-       CASE WHEN m.price / coalesce(b.value, m.base) - 1 >= 0.05 THEN 'rising'
-            WHEN m.price / coalesce(b.value, m.base) - 1 <= -0.05 THEN 'falling'
+SELECT resource, price, available, price / before - 1 AS change,
+       CASE WHEN price / before - 1 >= 0.05 THEN 'rising'
+            WHEN price / before - 1 <= -0.05 THEN 'falling'
             ELSE 'stable' END AS trend
-FROM market AS m
-LEFT JOIN realm_numbers AS b ON b.fact = 'before_' || m.resource
-LEFT JOIN realm_numbers AS s ON s.fact = 'shock_' || m.resource
-LEFT JOIN realm_numbers AS a ON a.fact = 'available_' || m.resource;
+FROM (
+  SELECT m.resource,
+         greatest(m.base * 0.1, least(m.base * 3, m.price * (1 + coalesce(s.value, 0) + coalesce(e.effect, 0)))) AS price,
+         greatest(0, coalesce(a.value, 1) + coalesce(f.effect, 0)) AS available,
+         coalesce(b.value, m.base) AS before
+  FROM market AS m
+  LEFT JOIN realm_numbers AS b ON b.fact = 'before_' || m.resource
+  LEFT JOIN realm_numbers AS s ON s.fact = 'shock_' || m.resource
+  LEFT JOIN realm_numbers AS a ON a.fact = 'available_' || m.resource
+  LEFT JOIN effects AS e ON e.what = 'price_' || m.resource
+  LEFT JOIN effects AS f ON f.what = 'available_' || m.resource
+) AS asked;
 
--- What one unit is traded for: price * (0.8 + 0.4 * stability) * (1 + inflation). Stability lies between 0 and 1.
+-- What one unit is traded for: price * (0.8 + 0.4 * stability) * (1 + inflation). Stability lies between 0 and 1, and a price is never below nothing.
 CREATE VIEW quotes AS
-SELECT p.resource, p.price * (0.8 + 0.4 * greatest(0, least(1, e.stability))) * (1 + e.inflation) AS unit
-FROM (SELECT resource, price, 1 AS one FROM prices) AS p
+SELECT p.resource,
+       p.price * (0.8 + 0.4 * greatest(0, least(1, t.stability + coalesce(e.effect, 0)))) * greatest(0, 1 + t.inflation) AS unit
+FROM (SELECT resource, price, 'stability' AS what FROM prices) AS p
 JOIN (
-  SELECT 1 AS one, coalesce(max(value) FILTER (WHERE fact = 'stability'), 0.5) AS stability,
+  SELECT 'stability' AS what, coalesce(max(value) FILTER (WHERE fact = 'stability'), 0.5) AS stability,
          coalesce(max(value) FILTER (WHERE fact = 'inflation'), 0.0) AS inflation
   FROM realm_numbers
-) AS e ON e.one = p.one;
+) AS t ON t.what = p.what
+LEFT JOIN effects AS e ON e.what = p.what;
