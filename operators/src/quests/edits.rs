@@ -61,7 +61,10 @@ impl Core {
                 self.forget(*at, ix);
             }
         }
+        let before = self.plan.progress_named.clone();
         self.plan.define(*quest, def);
+        let named: Vec<Ix> = self.plan.progress_named.difference(&before).copied().collect();
+        self.remember_progress_of(&named);
         self.resets.retain(|(_, other)| *other != ix);
         let new = self.plan.get(ix).cloned();
         if let Some(new) = &new {

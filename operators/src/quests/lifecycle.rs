@@ -460,6 +460,7 @@ impl Core {
             self.show(at, ix);
             self.keep(at, ix);
             self.keep_time(at, ix);
+            self.remember_progress(at, ix);
         }
         let mut progressed = std::mem::take(&mut self.progressed);
         for (at, ix) in progressed.drain(..) {
@@ -468,6 +469,7 @@ impl Core {
                 self.show_progress(at, ix);
                 self.keep_progress(at, ix);
                 self.keep_time(at, ix);
+                self.remember_progress(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);

@@ -9,6 +9,7 @@
 
 mod asked;
 mod branches;
+mod calendars;
 mod closing;
 mod comparison;
 mod condition;

@@ -52,8 +52,8 @@ pub(super) struct ObjectivePlan {
 }
 
 /// Periods.
-#[derive(Debug)]
-pub(super) enum EveryPlan {
+#[derive(Clone, Debug)]
+pub(crate) enum EveryPlan {
     Real(Reset),
     WorldDay,
 }
@@ -180,7 +180,7 @@ impl ObjectivePlan {
 }
 
 impl EveryPlan {
-    fn new(def: &Every) -> Option<EveryPlan> {
+    pub(super) fn new(def: &Every) -> Option<EveryPlan> {
         match def.repeat() {
             Some(repeat) => Reset::new(&repeat).ok().flatten().map(EveryPlan::Real),
             None => Some(EveryPlan::WorldDay),

@@ -24,7 +24,7 @@ use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit,
 use super::plan::{Candidates, Ix};
 use super::quest_plan::{PatternPlan, Use};
 use super::saved::PieceKey;
-use super::sharing::{Member, Spread, Together, party_of, shared_hits};
+use super::sharing::{Member, Spread, Together, group_of, rostered, shared_hits};
 use super::trace::{Comes, Trace};
 use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
@@ -92,6 +92,8 @@ pub struct PlayersMachine {
     pieces: Vec<BaseRow>,
     /// Groups that the groups' half has been told of.
     named: FxHashSet<Holder>,
+    /// Scopes of groups that know their members.
+    rostered: Vec<Scope>,
     /// Where pieces of updates were kept in the last tick.
     updated: Vec<Holder>,
     told: Vec<PlayersOut>,
@@ -109,7 +111,7 @@ pub struct PlayersMachine {
 /// The kinds of events that ask something of a quest.
 #[derive(Debug)]
 struct Kinds {
-    verbs: [(Sym, Verb); 6],
+    verbs: [(Sym, Verb); 7],
     choose: Sym,
     npc: Sym,
 }
@@ -125,6 +127,7 @@ impl Kinds {
                 verb("quest.offer", Verb::Offer),
                 verb("quest.decline", Verb::Decline),
                 verb("quest.revoke", Verb::Revoke),
+                verb("quest.share", Verb::Share),
             ],
             choose: Sym::new("choose"),
             npc: Sym::new("npc"),
@@ -161,6 +164,7 @@ impl PlayersMachine {
             kinds: Kinds::new(),
             pieces: Vec::new(),
             named: FxHashSet::default(),
+            rostered: rostered(&world),
             updated: Vec::new(),
             told: Vec::new(),
             spread: Vec::new(),
@@ -254,12 +258,15 @@ impl PlayersMachine {
         }
     }
 
-    /// Has parties know who is in them, and where.
+    /// Has groups know who is in them, and where.
     fn tell_roster(&mut self, player: Sym, before: PlayerPlace, now: PlayerPlace) {
-        let left = party_of(before).filter(|party| party_of(now) != Some(*party));
-        let left = left.map(|party| Member { party, player, region: None });
-        let is = party_of(now).map(|party| Member { party, player, region: Some(now.region) });
-        self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        for scope in self.rostered.iter().copied() {
+            let is = group_of(now, scope);
+            let left = group_of(before, scope).filter(|group| is != Some(*group));
+            let left = left.map(|group| Member { group, player, region: None });
+            let is = is.map(|group| Member { group, player, region: Some(now.region) });
+            self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        }
     }
 
     /// Finds the players of events, who are known from now on, and what is asked.
@@ -301,6 +308,9 @@ impl PlayersMachine {
             let reason = format!("quest `{quest}` is held by a {}, and there is none here", scope.name());
             let hint = "name a player who belongs to one, or send presence and membership first";
             self.core.refuse(&asked_for, "no_holder", reason, hint);
+        } else if verb == Verb::Share && scope != Scope::Player {
+            let reason = format!("quest `{quest}` is held by a {} already", scope.name());
+            self.core.refuse(&asked_for, "not_shared", reason, "only quests of players can be shared");
         } else if scope == Scope::Player {
             asked.push(asked_for);
         } else {
@@ -533,7 +543,7 @@ impl Machine for PlayersMachine {
         // Parties must know who is in them; the rest has been told before.
         self.told.retain(|told| matches!(told, PlayersOut::Member(_)));
         self.asked_anew.clear();
-        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces)).updated;
         self.core.trace(|| By::Kept);
         self.core.trace_end(|scope| scope == Scope::Player);
         output.out.append(&mut self.told);
@@ -551,8 +561,10 @@ impl Machine for PlayersMachine {
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();
         self.core.trace(|| By::Time);
+        self.core.offer_shared(&mut self.spread);
         self.core.asked(&asked, &BEFORE_EVENTS);
         self.core.trace(|| By::Opened);
+        self.told.extend(self.core.handed.drain(..).map(PlayersOut::Together));
         self.match_events(&events);
         self.core.complete_phase();
         self.core.asked(&asked, &[Verb::TurnIn]);

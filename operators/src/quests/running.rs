@@ -239,7 +239,7 @@ impl Context {
         next.map_or(Tick::MAX, |at_ms| self.length.tick_at(at_ms).max(after.saturating_add(1)))
     }
 
-    fn world_day(&self) -> Option<i64> {
+    pub(super) fn world_day(&self) -> Option<i64> {
         let clock = self.clock.as_ref()?;
         Some(clock.world_ms_at(self.now, self.length.tick_ms).div_euclid(DAY_MS))
     }

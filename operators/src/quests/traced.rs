@@ -285,7 +285,9 @@ pub enum Now {
     /// Where this holder stands with the quest.
     Quest(Holder, QuestState, u32),
     /// A number.
-    Level(i64),
+    Number(i64),
+    /// The moment, in UTC milliseconds.
+    Utc(i64),
     /// What both sides come to.
     Sides(Option<Value>, Option<Value>),
 }

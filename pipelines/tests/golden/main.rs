@@ -2,6 +2,7 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod broker;
+mod calendars;
 mod edits;
 mod lifecycle;
 mod orders;

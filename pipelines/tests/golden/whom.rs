@@ -16,6 +16,8 @@ lifetime:
   kills: {pattern: {event: kill, target: wolf}}
 facts:
   fame: {type: int, default: 0}
+  party_size: {scope: party, type: int, default: 0, members: true}
+  role: {type: text, default: none}
 ";
 
 const ENTITIES: &str = "
@@ -173,4 +175,146 @@ hunt:
         16: quest hunt done
     "#]]
     .assert_eq(&golden.story(&[]));
+}
+
+#[test]
+fn a_shared_quest_is_each_members_own() {
+    let golden = world(
+        "
+patrol:
+  title: Patrol
+  accept: offered
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 2}}}}
+veterans:
+  title: Veterans
+  accept: offered
+  requires: {facts: {fame: {at_least: 1}}}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf}}}}
+hunt:
+  title: Hunt
+  accept: auto
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 9}}}}
+feast:
+  title: Feast
+  scope: party
+  accept: offered
+  stages: {gather: {objectives: {herbs: {event: gather, count: 5}}}}
+",
+        "
+        9 member bob party red
+        9 member cid party red
+        9 member dan party blue
+        10 event quest.share player=ann target=patrol
+        11 event quest.offer player=ann target=patrol
+        11 event quest.accept player=ann target=patrol
+        12 event quest.share player=ann target=patrol
+        13 member ann party red
+        14 event quest.share player=ann target=patrol
+        14 event quest.share player=ann target=hunt
+        14 event quest.share player=ann target=feast
+        15 event quest.accept player=bob target=patrol
+        15 event kill player=bob target=wolf
+        16 event kill player=ann target=wolf amount=2
+        17 event kill player=bob target=wolf
+        18 event quest.decline player=cid target=patrol
+        20 fact player ann fame 1
+        20 fact player bob fame 1
+        21 event quest.offer player=ann target=veterans
+        21 event quest.accept player=ann target=veterans
+        21 event quest.share player=ann target=veterans
+        23 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    golden.check_laws();
+}
+
+#[test]
+fn a_party_of_a_size_and_a_role_in_it() {
+    let golden = world(
+        "
+vigil:
+  title: Vigil
+  requires: {facts: {party_size: {at_least: 2}, role: healer}}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, when: {facts: {party_size: 3}}}}}}
+",
+        "
+        10 member ann party red
+        10 fact player ann role healer
+        11 member bob party red
+        13 event quest.accept player=ann target=vigil
+        14 event kill player=ann target=wolf
+        15 member cid party red
+        15 event kill player=ann target=wolf
+        16 event kill player=ann target=wolf
+        17 member ann party -
+        18 member bob party -
+        18 member bob party blue
+        19 member cid party -
+        21 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["facts", "quest_state"]));
+    golden.check_laws();
+}
+
+#[test]
+fn progress_of_another_quest_opens_one_and_counts_in_a_pattern() {
+    let golden = world(
+        "
+hunt:
+  title: Hunt
+  accept: auto
+  repeat: {always: {}}
+  stages:
+    kill: {objectives: {wolves: {event: kill, target: wolf, count: 3}}}
+    bring: {objectives: {herbs: {event: gather, target: herb}}}
+tracker:
+  title: Tracker
+  accept: auto
+  requires: {progress: {hunt: {wolves: {at_least: 2}}}}
+  stages:
+    look: {objectives: {last: {event: kill, target: wolf, count: 9, when: {progress: {hunt: {wolves: 2}}}}}}
+",
+        "
+        10 event kill player=ann target=wolf
+        11 event kill player=ann target=wolf
+        11 event kill player=bob target=wolf
+        13 event kill player=ann target=wolf
+        14 event kill player=ann target=wolf
+        15 event gather player=ann target=herb
+        16 event kill player=ann target=wolf
+        18 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.story(&[]));
+}
+
+#[test]
+fn near_an_entity_that_moves() {
+    let golden = world(
+        "
+tales:
+  title: Tales
+  requires: {near: smith}
+  stages: {kill: {objectives: {wolves: {event: kill, target: wolf, count: 4, when: {near: [elder, villager]}}}}}
+",
+        "
+        9 presence ann gs1 moor -
+        10 event kill player=ann target=wolf
+        11 entity smith merge region=moor
+        12 event quest.accept player=ann target=tales
+        12 event kill player=ann target=wolf
+        13 event kill player=ann target=wolf region=village
+        14 entity smith merge region=village
+        14 event kill player=ann target=wolf
+        14 event kill player=ann target=wolf region=village
+        15 presence bob gs1 village -
+        16 entity smith delete
+        16 event kill player=ann target=wolf region=village
+        17 wait
+        ",
+    );
+    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
+    golden.check_laws();
 }

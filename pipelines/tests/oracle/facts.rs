@@ -86,6 +86,36 @@ impl Oracle {
             }
         }
         self.known.extend(touched.iter().copied());
+        self.count_members();
+    }
+
+    /// Facts that count the members of groups are right from the next tick on.
+    fn count_members(&mut self) {
+        let world = std::sync::Arc::clone(&self.world);
+        let facts = world.facts.iter().filter(|(_, def)| def.members);
+        for (number, (fact, def)) in facts.enumerate() {
+            let mut sizes: BTreeMap<Holder, i64> = BTreeMap::new();
+            for place in self.places.values() {
+                let id = match def.scope {
+                    Scope::Party => place.party,
+                    Scope::Guild => place.guild,
+                    Scope::Account => place.account,
+                    _ => place.instance,
+                };
+                if !id.is_none() {
+                    *sizes.entry(Holder { scope: def.scope, id }).or_insert(0) += 1;
+                }
+            }
+            let before = self.sizes.insert(fact.clone(), sizes.clone()).unwrap_or_default();
+            for holder in before.keys().chain(sizes.keys()).copied().collect::<BTreeSet<_>>() {
+                let size = sizes.get(&holder).copied().unwrap_or(0);
+                if before.get(&holder).copied().unwrap_or(0) != size {
+                    let change = FactChange::Set(Value::Int(size));
+                    let order = (String::new(), holder.scope, holder.id.as_str(), number);
+                    self.effects.insert(order, Effect { holder, fact: fact.clone(), change });
+                }
+            }
+        }
     }
 
     /// A group is no more: what is kept of it goes, but for the highest instance of its quests.
@@ -165,6 +195,7 @@ impl Oracle {
                 };
                 // Sets of entities may be others for everyone.
                 self.sweeps.insert(tick);
+                self.move_entity(write.entity.as_str(), &write.change);
                 let tags = self.tags.entry(write.entity.as_str().to_owned()).or_default();
                 match &write.change {
                     EntityChange::Upsert(body) => *tags = texts(&body.tags).into_iter().collect(),
@@ -179,6 +210,23 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// Where an entity is after a write.
+    fn move_entity(&mut self, entity: &str, change: &EntityChange) {
+        let is = |properties: &[(Sym, Value)]| {
+            let region = properties.iter().find(|(name, _)| name.as_str() == "region");
+            region.map(|(_, value)| value.as_str().unwrap_or_default().to_owned())
+        };
+        let region = match change {
+            EntityChange::Upsert(body) => is(&body.properties).unwrap_or_default(),
+            EntityChange::Delete => String::new(),
+            EntityChange::Merge { properties, .. } => match is(properties) {
+                Some(region) => region,
+                None => return,
+            },
+        };
+        self.regions.insert(entity.to_owned(), region);
     }
 
     fn write_fact(

@@ -75,8 +75,12 @@ impl Oracle {
         }
         let of_kind =
             |kind: &'static str| events.iter().copied().filter(move |event| event.kind.as_str() == kind);
+        for (player, quest) in std::mem::take(&mut self.handed) {
+            self.offer_handed(tick, player, &quest);
+        }
         for event in &events {
             match event.kind.as_str() {
+                "quest.share" => self.share_event(tick, event),
                 "quest.offer" => self.offer_event(tick, event),
                 "quest.accept" => self.accept_event(tick, event),
                 "quest.decline" => self.decline_event(tick, event),

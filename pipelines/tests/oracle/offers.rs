@@ -190,7 +190,7 @@ fn fits(repeat: &Repeat, date: Date) -> bool {
     }
 }
 
-fn is_on(day: W, date: Date) -> bool {
+pub(super) fn is_on(day: W, date: Date) -> bool {
     let wanted = match day {
         W::Monday => Day::Monday,
         W::Tuesday => Day::Tuesday,

@@ -131,10 +131,23 @@ fn without_rows(json: Json) -> Json {
     }
 }
 
+/// Takes out what asks how far other quests are.
+fn without_progress(json: &mut Json) {
+    match json {
+        Json::Object(fields) => {
+            fields.remove("progress");
+            fields.values_mut().for_each(without_progress);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_progress),
+        _ => {}
+    }
+}
+
 /// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
 /// shown by golden worlds.
 pub fn plain(quest: Json) -> Json {
     let mut quest = without_rows(quest);
+    without_progress(&mut quest);
     let fields = quest.as_object_mut().expect("a map");
     ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
     if fields["accept"] == "offered" {
@@ -174,6 +187,7 @@ pub fn plain(quest: Json) -> Json {
 }
 
 fn plain_objective(mut objective: Json, resets: bool) -> Json {
+    without_progress(&mut objective);
     const LATER: [&str; 11] = [
         "holds",
         "percent",

@@ -55,6 +55,8 @@ pub(super) fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64
                 "quest.abandon",
                 "quest.offer",
                 "quest.decline",
+                "quest.share",
+                "quest.share",
                 "quest.revoke",
             ]);
             Input::Event(Event {
@@ -116,7 +118,11 @@ pub(super) fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64
         }
         _ if draws.percent(50) => {
             let change = EntityChange::Merge {
-                properties: Vec::new(),
+                properties: match draws.below(4) {
+                    0 => vec![(Sym::new("region"), Value::Null)],
+                    1 | 2 => vec![(Sym::new("region"), Value::text(draws.of(&["moor", "town"])))],
+                    _ => Vec::new(),
+                },
                 add_tags: vec![Sym::new(draws.of(&["big", "human", "beast"]))],
                 remove_tags: vec![Sym::new(draws.of(&["vermin", "none"]))],
             };

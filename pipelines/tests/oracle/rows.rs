@@ -39,6 +39,14 @@ impl Oracle {
         self.changes.len() > before
     }
 
+    /// What an objective showed at the end of the tick before; 0 without a row.
+    pub fn value_seen(&self, holder: Holder, quest: &str, objective: &str) -> i64 {
+        let rows = self.rows.get(&holder).into_iter().flatten();
+        let mut found = rows
+            .filter(|(view, row)| *view == "objective_progress" && row[3] == quest && row[5] == objective);
+        found.next().and_then(|(_, row)| row[7].as_i64()).unwrap_or(0)
+    }
+
     pub fn note_grant(&mut self, tick: Tick, row: &[Json], diff: Diff) {
         self.changes.push(("grants", row.to_vec(), tick, diff));
     }

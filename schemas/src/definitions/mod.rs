@@ -5,6 +5,7 @@
 
 mod climate;
 mod condition;
+mod dates;
 pub mod expression;
 mod journal;
 mod npc;
@@ -25,6 +26,7 @@ mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
+pub use dates::{ChanceTest, Dates, DatesTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};

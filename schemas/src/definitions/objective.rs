@@ -265,7 +265,8 @@ pub enum Since {
     Reset,
     /// From when the quest became available, before acceptance too; needs `lifetime`.
     Available,
-    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`.
+    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`. A counter whose pattern
+    /// says `when: {dates: {from: 2026-12-01 00:00, zone: UTC}}` begins at that date.
     Ever,
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn check(
     checker.check_personal();
     checker.check_lifetime();
     checker.check_pools();
+    checker.check_occasions();
     checker.check_tiers();
     checker.check_sources();
     checker.check_sinks();

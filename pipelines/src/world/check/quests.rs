@@ -249,7 +249,7 @@ impl Checker<'_> {
         }
         let declared = self.definitions.world.as_ref().and_then(|world| world.definition.facts.get(fact));
         let Some(declared) = declared else { return };
-        if self.is_personal_fact(fact, spot.key("fact")) {
+        if self.is_personal_fact(fact, spot.key("fact")) || self.is_kept_fact(fact, spot.key("fact")) {
             return;
         }
         match effect {
