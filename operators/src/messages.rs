@@ -116,6 +116,8 @@ pub struct PlayerPlace {
 pub struct EntityTags {
     /// The entity.
     pub entity: Sym,
+    /// Whether it is there at all.
+    pub there: bool,
     /// Its tags; empty when it is gone.
     pub tags: Vec<Sym>,
     /// Its property `region`, or [`Sym::NONE`].

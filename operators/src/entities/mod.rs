@@ -216,8 +216,9 @@ impl Machine for EntitiesMachine {
 }
 
 fn tell_tags(entity: Sym, old: Option<&Entity>, new: Option<&Entity>, output: &mut Output<EntitiesOut>) {
+    let there = |stored: Option<&Entity>| stored.is_some_and(Entity::is_there);
     let seen = |stored: Option<&Entity>| stored.map(|stored| (stored.body.tags.clone(), region_of(stored)));
-    if seen(old).unwrap_or_default() != seen(new).unwrap_or_default() {
+    if there(old) != there(new) || seen(old).unwrap_or_default() != seen(new).unwrap_or_default() {
         tell(entity, new, output);
     }
 }
@@ -232,5 +233,6 @@ fn region_of(stored: &Entity) -> Sym {
 fn tell(entity: Sym, stored: Option<&Entity>, output: &mut Output<EntitiesOut>) {
     let tags = stored.map_or_else(Vec::new, |stored| stored.body.tags.clone());
     let region = stored.map_or(Sym::NONE, region_of);
-    output.out.push(EntitiesOut::Tags(EntityTags { entity, tags, region }));
+    let there = stored.is_some_and(Entity::is_there);
+    output.out.push(EntitiesOut::Tags(EntityTags { entity, there, tags, region }));
 }

@@ -11,6 +11,7 @@ use super::calendars::Dated;
 use super::comparison::Comparison;
 use super::context::{Actor, Context};
 use super::plan::{Ix, Plan};
+use super::roles::RolePlan;
 use super::seen::{RowPlan, views_of};
 
 /// What a condition depends on, as bits: what must change before it can change.
@@ -59,6 +60,8 @@ pub(crate) enum Cond {
     /// Rows of all of these views are told.
     Told(Vec<Sym>),
     Dated(Dated),
+    /// Somebody may have each of these roles.
+    Roles(Vec<RolePlan>),
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
@@ -129,7 +132,7 @@ impl Cond {
             Cond::Phase(_) | Cond::Season(_) | Cond::Moon(..) => depends::CLOCK,
             Cond::Hours(_) => depends::TIME | depends::CLOCK,
             Cond::Weather { .. } => depends::WEATHER | depends::PLACE | depends::TIME | depends::CLOCK,
-            Cond::Region(_) | Cond::Near(_) => depends::PLACE,
+            Cond::Region(_) | Cond::Near(_) | Cond::Roles(_) => depends::PLACE,
             Cond::Fact(..) => depends::FACTS | depends::PLACE,
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
             Cond::Progress(..) => depends::QUESTS,
@@ -208,6 +211,7 @@ impl Cond {
             Cond::Compare(compare) => compare.holds(plan, context, actor),
             Cond::Told(views) => context.views.has(views),
             Cond::Dated(dated) => dated.holds(context, actor),
+            Cond::Roles(roles) => roles.iter().all(|role| role.is_open(plan, actor.region)),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
             Cond::Not(of) => !of.holds(plan, context, actor),

@@ -233,6 +233,7 @@ impl Core {
         self.global |= if self.plan.asks_near { depends::PLACE } else { 0 };
         self.plan.tag(tags.entity, tags.tags);
         self.plan.place(tags.entity, tags.region);
+        self.plan.note_there(tags.entity, tags.there);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {

@@ -91,7 +91,7 @@ impl GroupsMachine {
     /// What the number of a group's members is from the next tick on.
     fn size_of(&self, group: Holder) -> Vec<FactEffect> {
         let counted = (0..).zip(&self.counting).filter(|(_, (_, scope))| *scope == group.scope);
-        let size = i64::try_from(self.rosters.size(group)).unwrap_or(i64::MAX);
+        let size = i64::try_from(self.core.plan.members_of(group).count()).unwrap_or(i64::MAX);
         let effect = |(place, (fact, _)): (u32, &(Sym, Scope))| {
             let order = EffectOrder::Quest { quest: Sym::NONE, holder: group, place };
             FactEffect { order, holder: group, fact: *fact, change: FactChange::Set(Value::Int(size)) }
@@ -148,8 +148,11 @@ impl GroupsMachine {
                 let Some(ix) = self.core.plan.find(quest) else { continue };
                 let Some(plan) = self.core.plan.get(ix) else { continue };
                 let Some(pattern) = plan.patterns.get(usize::from(pattern)) else { continue };
-                let used = pattern.used;
+                let (used, role) = (pattern.used, pattern.matcher.role);
                 if self.core.may_count(at, ix, used, || within) != Now::Never {
+                    if !self.core.hits_role(at, ix, role, hit.gain) {
+                        continue;
+                    }
                     let (player, gain) = (contribution.player, hit.gain);
                     counted.push(Counted { at, ix, used, event, player, gain });
                 } else if self.core.trace.is_some() {
@@ -192,7 +195,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Known(holder) => known.push(holder),
             GroupsIn::Close(group) => core.close_group(group),
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
-            GroupsIn::Member(member) => rosters.tell(member),
+            GroupsIn::Member(member) => rosters.tell(member, &mut core.plan.rosters),
             GroupsIn::Together(together) => sorted.together.push(together),
             GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
@@ -247,6 +250,7 @@ impl Machine for GroupsMachine {
         self.core.trace(|| By::Edit);
         self.core.let_go();
         self.core.answer(answers);
+        self.core.count_everyone(&self.rosters.changed);
         self.core.open_phase();
         self.core.trace(|| By::Time);
         self.core.asked(&asked, &BEFORE_EVENTS);

@@ -33,6 +33,7 @@ mod players;
 mod prerequisites;
 mod quest_plan;
 mod rewards;
+mod roles;
 mod rows;
 mod running;
 mod saved;

@@ -124,7 +124,7 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
             let (left, right) = compare.sides(plan, context, actor);
             Some(Now::Sides(left, right))
         }
-        Cond::Told(_) | Cond::Any(_) | Cond::Not(_) => None,
+        Cond::Told(_) | Cond::Roles(_) | Cond::Any(_) | Cond::Not(_) => None,
     };
     found.unwrap_or(Now::Nothing)
 }
@@ -159,6 +159,9 @@ impl Core {
         };
         picture.taken_by =
             plan.rivals(quest.exclusive).iter().filter(taken).map(|ix| plan.name(*ix)).collect();
+        let region = actor.region;
+        let unfilled = quest.roles.iter().filter(|role| !role.is_open(plan, region));
+        picture.unfilled = unfilled.map(|role| role.name).collect();
         picture.requires = (!def.requires.is_empty()).then(|| node(&def.requires, plan, context, &actor));
         picture.fail_when = def.fail_when.as_ref().map(|cond| node(cond, plan, context, &actor));
         if let Some(open) = holder.instance(ix) {
@@ -209,8 +212,8 @@ fn objective_now(
     });
     ObjectiveNow {
         objective: objective.name,
-        value: objective.value(counter.count, plan),
-        need: objective.need_in(plan),
+        value: objective.value(counter.count, plan, holder.holder),
+        need: objective.need_in(plan, holder.holder),
         done: counter.done,
         hidden: counter.hidden,
         times: counter.times(objective, &open.counters, context),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::definitions::{Aggregate, Credit, Dates, QuestDef, Span, WorldDef};
-use worldflow_schemas::input::{FactChange, Scope};
+use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Sym, Value};
 
 use super::calendars::Dated;
@@ -40,6 +40,14 @@ pub(crate) struct Plan {
     /// In which region entities are, and which are in each.
     located: FxHashMap<Sym, Sym>,
     present: FxHashMap<Sym, Vec<Sym>>,
+    /// Which entities there are, and who carries each tag.
+    there: FxHashSet<Sym>,
+    by_tag: FxHashMap<Sym, FxHashSet<Sym>>,
+    /// Who is in each group that is kept here, and in which region.
+    pub(super) rosters: FxHashMap<Holder, FxHashMap<Sym, Sym>>,
+    /// Whether quests have roles, and quests of which everyone must do their part.
+    pub(super) has_roles: bool,
+    pub(super) of_everyone: Vec<Ix>,
     /// Whether prerequisites and failure conditions ask who is near.
     pub(super) asks_near: bool,
     /// Who carries each tag, by hash.
@@ -127,6 +135,7 @@ impl Plan {
         }
         for (name, entity) in &world.entities {
             let region = entity.properties.get("region").and_then(serde_json::Value::as_str);
+            plan.there.insert(Sym::new(name));
             plan.place(Sym::new(name), region.map_or(Sym::NONE, Sym::new));
             plan.tag(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
         }
@@ -243,6 +252,8 @@ impl Plan {
         self.failing.clear();
         self.holding.clear();
         self.of_sets.clear();
+        self.of_everyone.clear();
+        self.has_roles = false;
         self.by_world_day.clear();
         self.minutes.clear();
         self.asks_near = false;
@@ -272,6 +283,8 @@ impl Plan {
             {
                 list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
             }
+            self.of_everyone.extend(objectives().any(|objective| objective.everyone).then_some(ix));
+            self.has_roles |= !plan.roles.is_empty();
             self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_time).then_some(ix));
             for cond in plan.requires.iter().chain(&plan.fail_when).chain(holds) {
                 cond.visit(&mut |cond| match cond {
@@ -286,7 +299,7 @@ impl Plan {
                         self.minutes.extend((dated.depends() & depends::TIME != 0).then_some(0));
                         self.dated.extend((dated.depends() & depends::DATES != 0).then(|| dated.clone()));
                     }
-                    Cond::Near(_) => self.asks_near = true,
+                    Cond::Near(_) | Cond::Roles(_) => self.asks_near = true,
                     Cond::Fact(fact, _) => {
                         self.facts_named.insert(*fact);
                     }
@@ -317,9 +330,13 @@ impl Plan {
             if let Some(members) = self.members.get_mut(&tag) {
                 members.remove(&entity.hash128());
             }
+            if let Some(carriers) = self.by_tag.get_mut(&tag) {
+                carriers.remove(&entity);
+            }
         }
         for tag in &tags {
             self.members.entry(*tag).or_default().insert(entity.hash128());
+            self.by_tag.entry(*tag).or_default().insert(entity);
         }
         if !tags.is_empty() {
             self.tags.insert(entity, tags);
@@ -337,6 +354,37 @@ impl Plan {
             self.located.insert(entity, region);
             self.present.entry(region).or_default().push(entity);
         }
+    }
+
+    /// An entity is there, or is no more.
+    pub(super) fn note_there(&mut self, entity: Sym, there: bool) {
+        if there {
+            self.there.insert(entity);
+        } else {
+            self.there.remove(&entity);
+        }
+    }
+
+    pub(super) fn is_there(&self, entity: Sym) -> bool {
+        self.there.contains(&entity)
+    }
+
+    /// The region that an entity is in, or [`Sym::NONE`].
+    pub(super) fn region_of(&self, entity: Sym) -> Sym {
+        self.located.get(&entity).copied().unwrap_or(Sym::NONE)
+    }
+
+    /// The entities that are one of these or carry one as a tag, in no order, some twice.
+    pub(super) fn entities<'a>(&'a self, names: &'a [Sym]) -> impl Iterator<Item = Sym> + 'a {
+        let of_name = |name: &'a Sym| {
+            self.there.get(name).into_iter().chain(self.by_tag.get(name).into_iter().flatten())
+        };
+        names.iter().flat_map(of_name).copied()
+    }
+
+    /// Who is in a group.
+    pub(super) fn members_of(&self, group: Holder) -> impl Iterator<Item = Sym> + '_ {
+        self.rosters.get(&group).into_iter().flat_map(|roster| roster.keys().copied())
     }
 
     /// Whether one of these is in a region.

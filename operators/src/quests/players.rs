@@ -22,9 +22,9 @@ use super::counting::{Counted, Now};
 use super::holder::{Instance, Record};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix};
-use super::quest_plan::{PatternPlan, Use};
+use super::quest_plan::Use;
 use super::saved::PieceKey;
-use super::sharing::{Member, Spread, Together, group_of, rostered, shared_hits};
+use super::sharing::{GROUPS, Member, Spread, Together, group_of, shared_hits};
 use super::trace::{Comes, Trace};
 use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
@@ -92,8 +92,6 @@ pub struct PlayersMachine {
     pieces: Vec<BaseRow>,
     /// Groups that the groups' half has been told of.
     named: FxHashSet<Holder>,
-    /// Scopes of groups that know their members.
-    rostered: Vec<Scope>,
     /// Where pieces of updates were kept in the last tick.
     updated: Vec<Holder>,
     told: Vec<PlayersOut>,
@@ -164,7 +162,6 @@ impl PlayersMachine {
             kinds: Kinds::new(),
             pieces: Vec::new(),
             named: FxHashSet::default(),
-            rostered: rostered(&world),
             updated: Vec::new(),
             told: Vec::new(),
             spread: Vec::new(),
@@ -260,9 +257,13 @@ impl PlayersMachine {
 
     /// Has groups know who is in them, and where.
     fn tell_roster(&mut self, player: Sym, before: PlayerPlace, now: PlayerPlace) {
-        for scope in self.rostered.iter().copied() {
-            let is = group_of(now, scope);
-            let left = group_of(before, scope).filter(|group| is != Some(*group));
+        for scope in GROUPS {
+            let (was, is) = (group_of(before, scope), group_of(now, scope));
+            // Where members are matters to parties alone.
+            if was == is && scope != Scope::Party {
+                continue;
+            }
+            let left = was.filter(|group| is != Some(*group));
             let left = left.map(|group| Member { group, player, region: None });
             let is = is.map(|group| Member { group, player, region: Some(now.region) });
             self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
@@ -433,7 +434,11 @@ fn match_player(
         if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
             return;
         }
-        let Some(gain) = quest.gain(used, of.event) else { return };
+        let pattern = &quest.patterns[usize::from(pattern)];
+        let Some(gain) = quest.gain_of(pattern, of.event) else { return };
+        if !core.hits_role(at, ix, pattern.matcher.role, gain) {
+            return;
+        }
         let hit = Counted { at, ix, used, event: of.number, player: of.event.player, gain };
         if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
     };
@@ -472,11 +477,12 @@ fn contribute(
     for (ix, pattern) in &candidates.groups {
         let Some(quest) = core.plan.get(*ix) else { continue };
         let Some(holder) = actor.holder_of(quest.scope, realm) else { continue };
-        let PatternPlan { used, matcher } = &quest.patterns[usize::from(*pattern)];
+        let of_quest = &quest.patterns[usize::from(*pattern)];
+        let matcher = &of_quest.matcher;
         if !matcher.accepts(of.event, &core.plan, &core.context, &actor) {
             continue;
         }
-        let gain = quest.gain(*used, of.event);
+        let gain = quest.gain_of(of_quest, of.event);
         let within = matcher.within.map(|span| core.context.ticks(span));
         if let Some(gain) = gain {
             add(holder, Hit { on: HitOn::Quest { quest: quest.quest, pattern: *pattern, within }, gain });

@@ -134,8 +134,9 @@ fn implied(record: &Record, holder: &HolderState, ix: Ix, quest: &QuestPlan) -> 
     })
 }
 
-fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan) -> ObjectiveShown {
-    (objective.value(counter.count, plan), objective.need_in(plan), counter.done, counter.hidden)
+fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan, holder: Holder) -> ObjectiveShown {
+    let (value, need) = (objective.value(counter.count, plan, holder), objective.need_in(plan, holder));
+    (value, need, counter.done, counter.hidden)
 }
 
 impl Core {
@@ -212,7 +213,7 @@ impl Core {
         }
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
-            let now = shown_now(counter, objective, plan);
+            let now = shown_now(counter, objective, plan, id);
             if counter.shown.as_ref().is_some_and(|(shown, _)| *shown == now) {
                 continue;
             }

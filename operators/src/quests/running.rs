@@ -310,7 +310,7 @@ impl Core {
         self.hide_shares(at, ix, of);
         self.drop_shares(at, ix, of);
         self.drop_seen_of(at, ix, place);
-        let need = objective.need_in(&self.plan);
+        let need = objective.need_in(&self.plan, self.holders[at as usize].holder);
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         let counter = &mut open.counters[place];
         counter.count = 0;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::{Accept, Credit, QuestState, WorldDef};
+use worldflow_schemas::definitions::{Accept, Credit, QuestState};
 use worldflow_schemas::input::{Holder, Scope, WriteOrder};
 use worldflow_schemas::{Event, Sym, Tick};
 
@@ -81,39 +81,33 @@ pub struct Spread {
     pub hit: SharedHit,
 }
 
-/// Who is in each group, and where.
+/// What has happened to who is in each group; who is in it is in the plan.
 #[derive(Debug, Default)]
 pub(super) struct Rosters {
     /// Groups whose number of members may have changed in this tick.
     pub(super) changed: Vec<Holder>,
-    by_group: FxHashMap<Holder, FxHashMap<Sym, Sym>>,
     /// Parties of which a piece was kept in the last tick.
     pub(super) kept: Vec<Holder>,
 }
 
 impl Rosters {
-    pub(super) fn tell(&mut self, member: Member) {
-        let roster = self.by_group.entry(member.group).or_default();
+    pub(super) fn tell(&mut self, member: Member, by_group: &mut FxHashMap<Holder, FxHashMap<Sym, Sym>>) {
+        let roster = by_group.entry(member.group).or_default();
         self.changed.push(member.group);
         match member.region {
             Some(region) => drop(roster.insert(member.player, region)),
             None => drop(roster.remove(&member.player)),
         }
         if roster.is_empty() {
-            self.by_group.remove(&member.group);
+            by_group.remove(&member.group);
         }
-    }
-
-    /// How many are in a group.
-    pub(super) fn size(&self, group: Holder) -> usize {
-        self.by_group.get(&group).map_or(0, FxHashMap::len)
     }
 
     /// For whom events of this tick count in the next one.
     pub(super) fn spread(&mut self, together: Vec<Together>, core: &mut Core) {
         let mut by_party: BTreeMap<Holder, Vec<Spread>> = BTreeMap::new();
         for Together { party, by, region, order, hits } in together {
-            for (player, place) in self.by_group.get(&party).into_iter().flatten() {
+            for (player, place) in core.plan.rosters.get(&party).into_iter().flatten() {
                 let here = !region.is_none() && *place == region;
                 for hit in hits.iter().filter(|hit| *player != by && (here || !hit.here)) {
                     let spread = Spread { player: *player, order: order.clone(), hit: *hit };
@@ -137,12 +131,8 @@ impl Rosters {
     }
 }
 
-/// The scopes of groups that know their members: parties, and those of facts that count them.
-pub(super) fn rostered(world: &WorldDef) -> Vec<Scope> {
-    let counted = |scope: &Scope| world.facts.values().any(|fact| fact.members && fact.scope == *scope);
-    let scopes = [Scope::Party, Scope::Guild, Scope::Account, Scope::Instance];
-    scopes.into_iter().filter(|scope| *scope == Scope::Party || counted(scope)).collect()
-}
+/// The scopes of groups, which know their members.
+pub(super) const GROUPS: [Scope; 4] = [Scope::Party, Scope::Guild, Scope::Account, Scope::Instance];
 
 /// The group of a scope that a place is in.
 pub(super) fn group_of(place: PlayerPlace, scope: Scope) -> Option<Holder> {
@@ -177,7 +167,7 @@ pub(super) fn shared_hits(
             continue;
         }
         let matcher = &quest.patterns[usize::from(*pattern)].matcher;
-        let Some(gain) = quest.gain(*used, event) else { continue };
+        let Some(gain) = quest.gain_of(&quest.patterns[usize::from(*pattern)], event) else { continue };
         if !matcher.accepts(event, &core.plan, &core.context, actor) {
             continue;
         }
@@ -282,14 +272,15 @@ impl Core {
     fn spread_hit(&self, spread: &Spread) -> Option<Counted> {
         let Spread { player, hit, .. } = spread;
         let at = self.at(Holder { scope: Scope::Player, id: *player })?;
-        let (ix, used, within) = self.objective_of(at, hit)?;
-        let counts = self.may_count(at, ix, used, || within) != Now::Never;
+        let (ix, used, within, role) = self.objective_of(at, hit)?;
+        let counts =
+            self.may_count(at, ix, used, || within) != Now::Never && self.hits_role(at, ix, role, hit.gain);
         // Only the events of one tick are told apart by their number.
         counts.then_some(Counted { at, ix, used, event: 0, player: *player, gain: hit.gain })
     }
 
-    /// The objective of a hit, if it still counts the same, with its `within` in ticks.
-    fn objective_of(&self, at: At, hit: &SharedHit) -> Option<(Ix, Use, Option<u64>)> {
+    /// The objective of a hit, if it still counts the same, with its `within` in ticks and the role of its target.
+    fn objective_of(&self, at: At, hit: &SharedHit) -> Option<(Ix, Use, Option<u64>, Sym)> {
         let ix = self.plan.find(hit.quest)?;
         let quest = self.plan.get(ix)?;
         self.holders[at as usize].instance(ix)?;
@@ -299,6 +290,7 @@ impl Core {
         let objective = u16::try_from(objectives.iter().position(same)?).ok()?;
         let used = Use::Objective { stage, objective };
         let pattern = quest.patterns.iter().find(|pattern| pattern.used == used)?;
-        Some((ix, used, pattern.matcher.within.map(|span| self.context.ticks(span))))
+        let within = pattern.matcher.within.map(|span| self.context.ticks(span));
+        Some((ix, used, within, pattern.matcher.role))
     }
 }

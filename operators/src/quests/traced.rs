@@ -203,6 +203,8 @@ pub struct Picture {
     pub fail_when: Option<Node>,
     /// The quests of the exclusive group that keep it from being available.
     pub taken_by: Vec<Sym>,
+    /// The roles that nobody could have.
+    pub unfilled: Vec<Sym>,
     /// Whether the window holds and the pool offers it.
     pub is_dated: bool,
     /// The open stage.

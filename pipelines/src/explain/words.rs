@@ -22,8 +22,10 @@ fn any_of(names: Option<&OneOrMany<String>>, word: &str) -> String {
 /// A pattern: `kill wolf in moor with weapon == bow, when clock.phase == night`.
 #[must_use]
 pub fn pattern(def: &Pattern) -> String {
-    let Pattern { event, target, region, attributes, when, within } = def;
-    let mut text = format!("{event}{}{}", any_of(target.as_ref(), ""), any_of(region.as_ref(), "in "));
+    let Pattern { event, target, role, region, attributes, when, within } = def;
+    let role = role.as_ref().map_or(String::new(), |role| format!(" of who is `{role}`"));
+    let (target, region) = (any_of(target.as_ref(), ""), any_of(region.as_ref(), "in "));
+    let mut text = format!("{event}{target}{role}{region}");
     if !attributes.is_empty() {
         let tests: Vec<String> = attributes.iter().map(|(name, of)| test(name, of)).collect();
         text.push_str(&format!(" with {}", tests.join(" and ")));

@@ -166,7 +166,7 @@ impl Gates<'_> {
                 state => *state == standing.state,
             }),
             None => {
-                let gated = !def.requires.is_empty() || def.pool.is_some() || def.window.is_some();
+                let gated = def.is_gated();
                 let is = if gated { QuestState::Hidden } else { QuestState::Available };
                 states.contains(&is)
             }

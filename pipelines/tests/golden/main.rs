@@ -7,6 +7,7 @@ mod edits;
 mod lifecycle;
 mod orders;
 mod rewards;
+mod roles;
 mod rows_of_views;
 mod rules;
 mod scopes;

@@ -76,14 +76,9 @@ impl Oracle {
                 continue;
             }
             touched.insert(Holder { scope: Scope::Player, id: player });
-            for (scope, id) in [
-                (Scope::Party, new.party),
-                (Scope::Guild, new.guild),
-                (Scope::Account, new.account),
-                (Scope::Instance, new.instance),
-            ] {
-                touched.extend((!id.is_none()).then_some(Holder { scope, id }));
-            }
+            // Whoever is left behind may all have done their part.
+            let left = groups_of(old).into_iter().filter(|group| self.known.contains(group));
+            touched.extend(left.chain(groups_of(new)));
         }
         self.known.extend(touched.iter().copied());
         self.count_members();
@@ -193,6 +188,14 @@ impl Oracle {
                 let texts = |syms: &[Sym]| -> BTreeSet<String> {
                     syms.iter().map(|sym| sym.as_str().to_owned()).collect()
                 };
+                let entity = write.entity.as_str();
+                let there = self.there.contains(entity);
+                match &write.change {
+                    EntityChange::Upsert(_) => drop(self.there.insert(entity.to_owned())),
+                    EntityChange::Delete if there => drop(self.there.remove(entity)),
+                    EntityChange::Merge { .. } if there => {}
+                    EntityChange::Delete | EntityChange::Merge { .. } => return self.refused += 1,
+                }
                 // Sets of entities may be others for everyone.
                 self.sweeps.insert(tick);
                 self.move_entity(write.entity.as_str(), &write.change);
@@ -283,4 +286,15 @@ impl Oracle {
         }
         self.facts.insert(key, HeldFact { value: new, expires });
     }
+}
+
+/// The groups that a place is in.
+fn groups_of(place: super::Place) -> Vec<Holder> {
+    let all = [
+        (Scope::Party, place.party),
+        (Scope::Guild, place.guild),
+        (Scope::Account, place.account),
+        (Scope::Instance, place.instance),
+    ];
+    all.into_iter().filter(|(_, id)| !id.is_none()).map(|(scope, id)| Holder { scope, id }).collect()
 }

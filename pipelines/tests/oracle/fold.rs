@@ -32,6 +32,7 @@ pub(super) fn unheld() -> Held {
         branches: BTreeMap::new(),
         round: 1,
         tapper: None,
+        roles: BTreeMap::new(),
         failing: false,
         reopens: None,
     }
@@ -242,6 +243,7 @@ impl Oracle {
     pub(super) fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
         self.exclusive_free(holder, quest)
             && self.is_offered(tick, holder, quest)
+            && self.roles_are_open(holder, &self.quests[quest])
             && self.holds(tick, &self.quests[quest].requires, &self.by_itself(holder))
     }
 
@@ -264,6 +266,7 @@ impl Oracle {
                 (progress.hidden, progress.ripe) = (false, false);
             });
             self.pass(tick, holder, quest, def);
+            self.look_at_roles(holder, quest, def);
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -346,6 +349,7 @@ impl Oracle {
             deadline,
             ..unheld()
         };
+        self.look_at_roles(holder, quest, def);
         self.open_stage(tick, holder, quest, def, 0);
     }
 

@@ -24,6 +24,7 @@ mod random_edits;
 mod random_inputs;
 mod random_rules;
 mod rewards;
+mod roles;
 mod rows;
 mod rows_seen;
 mod rules;
@@ -131,6 +132,8 @@ pub struct Held {
     pub round: u32,
     /// The player whose event was the first to be credited.
     pub tapper: Option<Sym>,
+    /// Who has each role.
+    pub roles: BTreeMap<String, String>,
     /// The next stage opens at the next tick.
     pub goes_on: bool,
     pub failing: bool,
@@ -163,6 +166,8 @@ pub struct Oracle {
     /// Look at every holder at every tick, not only where something may have changed.
     pub exhaustive: bool,
     pub tags: BTreeMap<String, Vec<String>>,
+    /// Which entities there are.
+    pub there: BTreeSet<String>,
     /// Where entities are.
     pub regions: BTreeMap<String, String>,
     pub places: BTreeMap<Sym, Place>,
@@ -243,6 +248,7 @@ impl Oracle {
             weather: Vec::new(),
             exhaustive: false,
             tags,
+            there: world.entities.keys().cloned().collect(),
             regions: (world.entities.iter())
                 .filter_map(|(id, entity)| {
                     Some((id.clone(), entity.properties.get("region")?.as_str()?.to_owned()))

@@ -117,7 +117,7 @@ fn world() -> WorldDef {
             "wolf": {"kind": "npc", "tags": ["beast"], "properties": {"region": "moor"}},
             "bear": {"kind": "npc", "tags": ["beast", "big"]},
             "rat": {"kind": "npc", "tags": ["vermin", "beast"]}, "bandit": {"kind": "npc", "tags": ["human"]},
-            "rock": {"kind": "object"}
+            "rock": {"kind": "object", "properties": {"region": "town"}}
         },
         "facts": {
             "mood": {"scope": "realm", "type": "int", "default": 0,
@@ -264,7 +264,11 @@ pub fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) 
         }
         12 if scope != "player" => {
             objective["count"] = json!(need);
-            objective["players"] = json!(1 + draws.below(3));
+            if ["party", "guild", "account", "instance"].contains(&scope) && draws.percent(60) {
+                objective["everyone"] = json!(true);
+            } else {
+                objective["players"] = json!(1 + draws.below(3));
+            }
         }
         13 | 14 => {
             let holds = if draws.percent(20) { json!({}) } else { condition(draws, names, 1) };
@@ -323,6 +327,44 @@ fn timed(draws: &mut Draws, names: &[String]) -> Json {
         }
     }
     objective
+}
+
+/// Gives a quest one or two roles, and has some of its patterns name them.
+fn roles(draws: &mut Draws, scope: &str, quest: &mut Json) {
+    fn name(draws: &mut Draws, json: &mut Json) {
+        match json {
+            Json::Object(fields) => {
+                let many = ["distinct", "percent", "since"].iter().any(|key| fields.contains_key(*key));
+                if fields.contains_key("event") && !many && draws.percent(40) {
+                    fields.insert("role".to_owned(), json!(draws.of(&["prey", "prey", "friend"])));
+                    if draws.percent(70) {
+                        fields.remove("target");
+                    }
+                }
+                fields.values_mut().for_each(|inner| name(draws, inner));
+            }
+            Json::Array(items) => items.iter_mut().for_each(|inner| name(draws, inner)),
+            _ => {}
+        }
+    }
+    for part in ["prey", "friend"] {
+        let mut role = json!({"one_of": draws.of(&["beast", "human", "wolf", "big"])});
+        if draws.percent(30) {
+            role["region"] = json!(draws.of(&["moor", "town"]));
+        }
+        if ["player", "region"].contains(&scope) && draws.percent(20) {
+            role["here"] = json!(true);
+        }
+        if draws.percent(70) {
+            role["lost"] = json!(draws.of(&["keep", "rebind", "rebind", "fail"]));
+        }
+        quest["roles"][part] = role;
+    }
+    for key in ["stages", "fail_on"] {
+        if let Some(part) = quest.get_mut(key) {
+            name(draws, part);
+        }
+    }
 }
 
 pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
@@ -403,7 +445,8 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
                     objective.as_object_mut().expect("an object").remove("within");
                 }
             }
-            let loose = ["window", "last", "minus"].iter().any(|key| objective.get(key).is_some());
+            let loose =
+                ["window", "last", "minus", "everyone"].iter().any(|key| objective.get(key).is_some());
             if complete < 3 && loose && draws.percent(60) {
                 objective["latched"] = json!(false);
             }
@@ -444,6 +487,9 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         stages.insert(format!("s{stage}"), made);
     }
     quest["stages"] = Json::Object(stages);
+    if draws.percent(25) {
+        roles(draws, scope, &mut quest);
+    }
     quest["rewards"] =
         json!({"experience": draws.of(&[0, 30, 120]), "slots": {"loot": {"item": "coin", "amount": 2}}});
     for slot in 0..draws.below(3) {

@@ -149,7 +149,10 @@ pub fn plain(quest: Json) -> Json {
     let mut quest = without_rows(quest);
     without_progress(&mut quest);
     let fields = quest.as_object_mut().expect("a map");
-    ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
+    ["pool", "credit", "window", "roles"].iter().for_each(|key| drop(fields.remove(*key)));
+    if let Some(patterns) = fields.get_mut("fail_on").and_then(Json::as_array_mut) {
+        patterns.iter_mut().filter_map(Json::as_object_mut).for_each(|of| drop(of.remove("role")));
+    }
     if fields["accept"] == "offered" {
         fields["accept"] = json!("manual");
     }
@@ -188,13 +191,15 @@ pub fn plain(quest: Json) -> Json {
 
 fn plain_objective(mut objective: Json, resets: bool) -> Json {
     without_progress(&mut objective);
-    const LATER: [&str; 11] = [
+    const LATER: [&str; 13] = [
         "holds",
         "percent",
         "window",
         "half_life",
         "streak",
         "players",
+        "everyone",
+        "role",
         "minus",
         "last",
         "min",

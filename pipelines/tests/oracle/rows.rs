@@ -70,6 +70,9 @@ impl Oracle {
             if held.instance > 0 && held.round > 0 && round {
                 settled("round", "round", json!(held.round));
             }
+            for (role, entity) in &held.roles {
+                settled("role", role, json!(entity));
+            }
             if let Some(player) = held.tapper {
                 settled("tapper", "tapper", json!(player.as_str()));
             }
@@ -91,7 +94,7 @@ impl Oracle {
             if held.state.is_open() {
                 for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
                     let mut row = lead.to_vec();
-                    let (need, value) = (self.need_of(def), self.value_of(def, progress));
+                    let (need, value) = (self.need_of(holder, def), self.value_of(holder, def, progress));
                     row.extend([json!(stage), json!(objective), json!(held.instance), json!(value)]);
                     row.extend([json!(need), json!(progress.done), json!(progress.hidden)]);
                     rows.push(("objective_progress", row));

@@ -107,7 +107,8 @@ impl Oracle {
         for (place, (id, objective)) in stage.objectives.iter().enumerate() {
             let within = objective.within.filter(|_| objective.after.is_none());
             let late = within.is_some_and(|span| tick - held.stage_opened > self.clock.ticks(span));
-            if !late && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
+            let has_role = self.has_role((holder, &shared.quest), &objective.pattern(), &shared.event);
+            if !late && has_role && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
                 accepting.push(place);
             }
         }

@@ -34,8 +34,8 @@ pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, After, CalendarTimes, Complete, Credit, Effect, Pattern, QuestDef, Repeat, StageDef, TurnIn,
-    Weekday,
+    Accept, After, CalendarTimes, Complete, Credit, Effect, Lost, Pattern, QuestDef, Repeat, RoleDef,
+    StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};

@@ -20,6 +20,7 @@ mod patterns;
 mod personal;
 mod quests;
 mod rewards;
+mod roles;
 mod rule_cycles;
 mod rules;
 mod sources;
@@ -44,7 +45,8 @@ pub(crate) fn check(
 ) {
     let views = Views::new(sql, incomplete);
     let names = Names::of(definitions, &views);
-    let mut checker = Checker { definitions, folder, names: &names, views: &views, problems };
+    let roles = Vec::new();
+    let mut checker = Checker { definitions, folder, names: &names, views: &views, roles, problems };
     checker.check_files();
     checker.check_world();
     checker.check_clock();
@@ -79,6 +81,8 @@ struct Checker<'c> {
     folder: &'c Folder,
     names: &'c Names<'c>,
     views: &'c Views,
+    /// The roles of the quest that is being checked.
+    roles: Vec<String>,
     problems: &'c mut Problems,
 }
 

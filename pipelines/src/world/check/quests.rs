@@ -17,8 +17,10 @@ impl Checker<'_> {
         let definitions = self.definitions;
         for (id, placed) in &definitions.quests {
             self.check_id("quest", id, placed.spot);
+            self.check_roles(&placed.definition, placed.spot);
             self.check_quest(id, placed);
         }
+        self.roles.clear();
     }
 
     fn check_quest(&mut self, id: &str, placed: &Placed<'_, QuestDef>) {
