@@ -124,3 +124,35 @@ bears:
         expect![[r#""#]],
     );
 }
+
+#[test]
+fn everyone_and_roles_must_be_possible() {
+    quest(
+        "wolves:
+  title: Wolves
+  roles:
+    prey: {one_of: [beast, wulf], region: [meadow, more], lost: rebind}
+    Friend: {one_of: wolf, here: true}
+  stages:
+    hunt:
+      reset_on: [{event: kill, role: foe}]
+      objectives:
+        a: {event: kill, role: pray}
+        b: {event: kill, role: prey, distinct: 2}
+        c: {event: kill, everyone: true}
+        d: {event: kill, role: prey, count: 2, minus: [{event: kill, role: prey}]}
+bears:
+  title: Bears
+  scope: guild
+  roles: {guide: {one_of: wolf, here: true}}
+  stages:
+    hunt:
+      objectives:
+        a: {event: kill, everyone: true, players: 2}
+        b: {event: kill, everyone: true, max: 3}
+        c: {event: kill, everyone: true, count: 0}
+        d: {event: kill, role: prey}
+",
+        expect![[r#""#]],
+    );
+}

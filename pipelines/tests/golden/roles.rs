@@ -54,7 +54,24 @@ herbs:
         23 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[]));
+    expect![[r#"
+        10: red herbs 0/2
+        10: red quest herbs active stage=pick
+        11: red herbs 1/2
+        11: red herbs credits ann with 2
+        12: red herbs credits bob with 1
+        13: red herbs 1/3
+        14: red herbs 2/3
+        14: red herbs credits bob with 2
+        16: red herbs 1/2
+        18: red quest herbs done
+        19: red herbs 0/1
+        19: red quest herbs active stage=pick
+        20: red quest herbs done
+        21: red herbs 0/1
+        21: red quest herbs active stage=pick
+    "#]]
+    .assert_eq(&golden.story(&[]));
 }
 
 #[test]
@@ -82,7 +99,21 @@ watch:
         16 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[]));
+    expect![[r#"
+        10: oak bells 0/1
+        10: oak quest watch active stage=stand
+        10: oak word 0/1
+        11: oak bells 1/1 done
+        11: oak bells credits ann with 1
+        12: oak bells 1/2
+        13: oak word 1/1 done
+        13: oak word credits ann with 1
+        14: oak bells 2/2 done
+        14: oak bells credits bob with 1
+        14: oak quest watch ready stage=stand
+        15: oak quest watch done
+    "#]]
+    .assert_eq(&golden.story(&[]));
 }
 
 #[test]
