@@ -50,7 +50,14 @@ first_days:
         1000 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        121: +1 quest_state scope=player holder=ann quest=sabbath instance=0 state=available stage= since=121 deadline= completions=0
+        361: +1 quest_state scope=player holder=ann quest=first_days instance=1 state=active stage=kill since=361 deadline= completions=0
+        601: -1 quest_state scope=player holder=ann quest=sabbath instance=0 state=available stage= since=121 deadline= completions=0
+        841: -1 quest_state scope=player holder=ann quest=first_days instance=1 state=active stage=kill since=361 deadline= completions=0
+        841: +1 quest_state scope=player holder=ann quest=first_days instance=1 state=failed stage= since=841 deadline= completions=0
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state"]));
     golden.story(&[100, 119, 120, 121, 359, 360, 361, 499, 500, 600, 601, 840]);
 }
 
@@ -76,7 +83,17 @@ rush:
         400 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[119, 120, 179, 180, 200, 299, 300, 301]));
+    expect![[r#"
+        10: quest rush active stage=kill
+        10: wolf 0/5
+        120: wolf 1/5
+        180: quest matinee available
+        200: quest matinee active stage=kill
+        200: wolf 0/5
+        310: wolf 1/5
+        310: wolf 2/5
+    "#]]
+    .assert_eq(&golden.story(&[119, 120, 179, 180, 200, 299, 300, 301]));
 }
 
 #[test]
@@ -100,7 +117,19 @@ regulars:
         1000 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[299, 300, 301, 449, 450, 599, 600, 719, 720, 900]));
+    expect![[r#"
+        10: quest regulars active stage=stay
+        10: stay 0/1
+        300: quest stalls available
+        300: stay runs since=300 until=450
+        310: quest stalls active stage=kill
+        310: wolf 0/5
+        311: wolf 1/5
+        450: quest regulars done
+        450: stay runs no more
+        600: quest stalls failed
+    "#]]
+    .assert_eq(&golden.story(&[299, 300, 301, 449, 450, 599, 600, 719, 720, 900]));
 }
 
 #[test]
@@ -152,5 +181,10 @@ veterans:
         402 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[10, 119, 120, 121, 300, 399, 400, 401]));
+    expect![[r#"
+        400: quest veterans active stage=kill
+        400: wolves 6/10
+        401: quest veterans done
+    "#]]
+    .assert_eq(&golden.story(&[10, 119, 120, 121, 300, 399, 400, 401]));
 }

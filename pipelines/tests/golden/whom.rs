@@ -225,7 +225,31 @@ feast:
         23 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        9: +1 quest_state scope=player holder=bob quest=hunt instance=1 state=active stage=kill since=9 deadline= completions=0
+        9: +1 quest_state scope=player holder=cid quest=hunt instance=1 state=active stage=kill since=9 deadline= completions=0
+        9: +1 quest_state scope=player holder=dan quest=hunt instance=1 state=active stage=kill since=9 deadline= completions=0
+        10: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=10 deadline= completions=0
+        11: +1 quest_state scope=player holder=ann quest=patrol instance=1 state=active stage=kill since=11 deadline= completions=0
+        15: +1 quest_state scope=player holder=bob quest=patrol instance=1 state=active stage=kill since=15 deadline= completions=0
+        15: +1 quest_state scope=player holder=cid quest=patrol instance=0 state=offered stage= since=15 deadline= completions=0
+        16: -1 quest_state scope=player holder=ann quest=patrol instance=1 state=active stage=kill since=11 deadline= completions=0
+        16: +1 quest_state scope=player holder=ann quest=patrol instance=1 state=done stage= since=16 deadline= completions=1
+        17: -1 quest_state scope=player holder=bob quest=patrol instance=1 state=active stage=kill since=15 deadline= completions=0
+        17: +1 quest_state scope=player holder=bob quest=patrol instance=1 state=done stage= since=17 deadline= completions=1
+        18: -1 quest_state scope=player holder=cid quest=patrol instance=0 state=offered stage= since=15 deadline= completions=0
+        20: +1 quest_state scope=player holder=ann quest=veterans instance=0 state=available stage= since=20 deadline= completions=0
+        20: +1 quest_state scope=player holder=bob quest=veterans instance=0 state=available stage= since=20 deadline= completions=0
+        21: -1 quest_state scope=player holder=ann quest=veterans instance=0 state=available stage= since=20 deadline= completions=0
+        21: +1 quest_state scope=player holder=ann quest=veterans instance=1 state=active stage=kill since=21 deadline= completions=0
+        22: -1 quest_state scope=player holder=bob quest=veterans instance=0 state=available stage= since=20 deadline= completions=0
+        22: +1 quest_state scope=player holder=bob quest=veterans instance=0 state=offered stage= since=22 deadline= completions=0
+        10: refused not_active: quest `patrol` is not active
+        12: refused no_party: `ann` is in no party to share `patrol` with
+        14: refused not_shared: quest `feast` is held by a party already
+        14: refused not_offered: quest `hunt` is not one that is offered
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state"]));
     golden.check_laws();
 }
 
@@ -254,7 +278,26 @@ vigil:
         21 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["facts", "quest_state"]));
+    expect![[r#"
+        10: +1 facts scope=player holder=ann fact=role value=healer version=1 expires=
+        11: +1 facts scope=party holder=red fact=party_size value=1 version=1 expires=
+        12: -1 facts scope=party holder=red fact=party_size value=1 version=1 expires=
+        12: +1 facts scope=party holder=red fact=party_size value=2 version=2 expires=
+        12: +1 quest_state scope=player holder=ann quest=vigil instance=0 state=available stage= since=12 deadline= completions=0
+        13: -1 quest_state scope=player holder=ann quest=vigil instance=0 state=available stage= since=12 deadline= completions=0
+        13: +1 quest_state scope=player holder=ann quest=vigil instance=1 state=active stage=kill since=13 deadline= completions=0
+        16: -1 facts scope=party holder=red fact=party_size value=2 version=2 expires=
+        16: +1 facts scope=party holder=red fact=party_size value=3 version=3 expires=
+        16: -1 quest_state scope=player holder=ann quest=vigil instance=1 state=active stage=kill since=13 deadline= completions=0
+        16: +1 quest_state scope=player holder=ann quest=vigil instance=1 state=done stage= since=16 deadline= completions=1
+        18: +1 facts scope=party holder=red fact=party_size value=2 version=4 expires=
+        18: -1 facts scope=party holder=red fact=party_size value=3 version=3 expires=
+        19: +1 facts scope=party holder=blue fact=party_size value=1 version=1 expires=
+        19: +1 facts scope=party holder=red fact=party_size value=1 version=5 expires=
+        19: -1 facts scope=party holder=red fact=party_size value=2 version=4 expires=
+        20: -1 facts scope=party holder=red fact=party_size value=1 version=5 expires=
+    "#]]
+    .assert_eq(&golden.changes(&["facts", "quest_state"]));
     golden.check_laws();
 }
 
@@ -287,7 +330,23 @@ tracker:
         18 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.story(&[]));
+    expect![[r#"
+        10: quest hunt active stage=kill
+        10: wolves 1/3
+        11: bob quest hunt active stage=kill
+        11: bob wolves 1/3
+        11: wolves 2/3
+        12: last 0/9
+        12: quest tracker active stage=look
+        13: last 1/9
+        13: wolves 3/3 done
+        14: herbs 0/1
+        14: quest hunt active stage=bring
+        15: quest hunt done
+        16: quest hunt active stage=kill
+        16: wolves 1/3
+    "#]]
+    .assert_eq(&golden.story(&[]));
 }
 
 #[test]
@@ -315,6 +374,16 @@ tales:
         17 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
+    expect![[r#"
+        11: +1 quest_state scope=player holder=ann quest=tales instance=0 state=available stage= since=11 deadline= completions=0
+        12: +1 objective_progress scope=player holder=ann quest=tales stage=kill objective=wolves instance=1 value=1 need=4 done=false hidden=false
+        12: -1 quest_state scope=player holder=ann quest=tales instance=0 state=available stage= since=11 deadline= completions=0
+        12: +1 quest_state scope=player holder=ann quest=tales instance=1 state=active stage=kill since=12 deadline= completions=0
+        14: -1 objective_progress scope=player holder=ann quest=tales stage=kill objective=wolves instance=1 value=1 need=4 done=false hidden=false
+        14: +1 objective_progress scope=player holder=ann quest=tales stage=kill objective=wolves instance=1 value=2 need=4 done=false hidden=false
+        15: +1 quest_state scope=player holder=bob quest=tales instance=0 state=available stage= since=15 deadline= completions=0
+        16: -1 quest_state scope=player holder=bob quest=tales instance=0 state=available stage= since=15 deadline= completions=0
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state", "objective_progress"]));
     golden.check_laws();
 }
