@@ -120,7 +120,7 @@ fn periods(every: &Every) -> &'static str {
 /// What is missing of an objective, where something is.
 pub(super) fn missing(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let more = need.saturating_sub(value);
-    if def.players.is_some() {
+    if def.players.is_some() || def.everyone {
         return more_of(more, "player");
     }
     match def.aggregate().0 {
@@ -142,7 +142,8 @@ pub(super) fn deed(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let more = need.saturating_sub(value);
     let of = def.of.as_deref();
     let what = pattern_of(def);
-    if let Some(each) = def.players.map(|_| def.aggregate().1) {
+    if def.players.is_some() || def.everyone {
+        let each = def.aggregate().1;
         return format!("{} with {each} each of {what}", more_of(more, "player"));
     }
     match def.aggregate().0 {
