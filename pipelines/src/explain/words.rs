@@ -51,6 +51,9 @@ pub(super) fn objective(def: &ObjectiveDef) -> String {
     if let (Some(each), Some(players)) = (def.players.map(|_| def.aggregate().1), def.players) {
         text = format!("{} with {each} each of {}", many(players, "player"), pattern_of(def));
     }
+    if def.everyone {
+        text = format!("everyone with {} each of {}", def.aggregate().1, pattern_of(def));
+    }
     if let Some(after) = &def.after {
         let within = def.within.map(|span| format!(", at most {span} after it")).unwrap_or_default();
         text.push_str(&format!(", once `{after}` is done{within}"));
