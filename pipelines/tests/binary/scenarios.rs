@@ -170,16 +170,16 @@ typo:
            | ^^^^^^^^^^^^^
         hint: columns stand two spaces or more apart, and the first line names them
 
-        error: tests/wrong.yaml:12:38: `[2]` is not a value of a column
-           |
-        12 | - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
-           |                                              ^^^^^
-        hint: give a value, or a list of those of which a row has one
-
         error: tests/wrong.yaml:12:38: no row has one of no values of `player`
            |
         12 | - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
            |                                  ^^^^^^
+        hint: give a value, or a list of those of which a row has one
+
+        error: tests/wrong.yaml:12:50: `[2]` is not a value of a column
+           |
+        12 | - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
+           |                                              ^^^^^
         hint: give a value, or a list of those of which a row has one
 
         error: tests/wrong.yaml:13:7: a step that does send and restart
