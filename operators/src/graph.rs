@@ -499,7 +499,7 @@ impl<'scope> Shared<'_, 'scope> {
             }
             PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
             PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
-            PlayersOut::Member(member) => Some((member.party.route(), GroupsIn::Member(member))),
+            PlayersOut::Member(member) => Some((member.group.route(), GroupsIn::Member(member))),
             PlayersOut::Together(together) => Some((together.party.route(), GroupsIn::Together(together))),
             PlayersOut::Conclusion(_) => None,
         });

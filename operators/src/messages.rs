@@ -111,13 +111,17 @@ pub struct PlayerPlace {
     pub account: Sym,
 }
 
-/// The tags of an entity from this tick on. Broadcast.
+/// The tags of an entity, and where it is, from this tick on. Broadcast.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EntityTags {
     /// The entity.
     pub entity: Sym,
+    /// Whether it is there at all.
+    pub there: bool,
     /// Its tags; empty when it is gone.
     pub tags: Vec<Sym>,
+    /// Its property `region`, or [`Sym::NONE`].
+    pub region: Sym,
 }
 
 /// A change of a fact that was concluded in the tick before. Goes through the loop to the fact's

@@ -88,9 +88,12 @@ fn declared_entities_appear_in_the_first_step_and_writes_act_in_order() {
         ]
     );
     assert_eq!(changes(&run, 3)[1], r#"+1 wolf npc ["beast"] {} 4"#);
-    assert_eq!(run[&3].out, [r#"Tags(EntityTags { entity: "wolf", tags: ["beast"] })"#]);
+    assert_eq!(
+        run[&3].out,
+        [r#"Tags(EntityTags { entity: "wolf", there: true, tags: ["beast"], region: "" })"#]
+    );
     assert_eq!(changes(&run, 4), [r#"-1 wolf npc ["beast"] {} 4"#, r#"+1 cart object ["a","b"] {} 1"#]);
-    assert_eq!(run[&4].out[1], r#"Tags(EntityTags { entity: "wolf", tags: [] })"#);
+    assert_eq!(run[&4].out[1], r#"Tags(EntityTags { entity: "wolf", there: false, tags: [], region: "" })"#);
     // What is made anew is at a version that never was.
     assert_eq!(changes(&run, 5), [r#"-1 cart object ["a","b"] {} 1"#, "+1 wolf npc [] {} 6"]);
     assert_eq!(changes(&run, 6), ["+1 cart object [] {} 3"]);
@@ -107,10 +110,13 @@ fn a_load_tells_that_declared_tags_are_gone() {
         again.loaded(2, Vec::new(), &mut output);
         support::Changed::of(output).out
     };
-    let none = [r#"Tags(EntityTags { entity: "wolf", tags: [] })"#];
+    let none = [r#"Tags(EntityTags { entity: "wolf", there: false, tags: [], region: "" })"#];
     assert_eq!(told(EntityChange::Delete), none);
     assert_eq!(told(upsert("npc", &[], &[])), none);
-    assert_eq!(told(merge(&[], &[], &["pack"])), [r#"Tags(EntityTags { entity: "wolf", tags: ["beast"] })"#]);
+    assert_eq!(
+        told(merge(&[], &[], &["pack"])),
+        [r#"Tags(EntityTags { entity: "wolf", there: true, tags: ["beast"], region: "" })"#]
+    );
 }
 
 #[test]

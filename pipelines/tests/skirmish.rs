@@ -251,7 +251,8 @@ fn conditions_as_texts_say_what_the_maps_say() {
     fn reworded(def: &QuestDef, count: &mut u64) -> QuestDef {
         let mut def = def.clone();
         let mut reword = |condition: &mut Condition| {
-            if !condition.is_empty() {
+            // Calendars have keys only.
+            if !condition.is_empty() && !oracle::print::is_of_keys_only(condition) {
                 let text = oracle::print::print(condition);
                 let read = condition_of_text(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
                 *count += u64::from(read != *condition);

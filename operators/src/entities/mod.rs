@@ -171,7 +171,7 @@ impl Machine for EntitiesMachine {
         for (&entity, stored) in &self.entities {
             output.rows.extend(self.row(entity, stored).map(|row| ((catalog::ENTITIES, row), 1)));
             // Others begin with the tags that the world declares, so the lack of tags is told as well.
-            tell(entity, stored.body.tags.clone(), output);
+            tell(entity, Some(stored), output);
         }
         self.begin(output);
     }
@@ -216,13 +216,23 @@ impl Machine for EntitiesMachine {
 }
 
 fn tell_tags(entity: Sym, old: Option<&Entity>, new: Option<&Entity>, output: &mut Output<EntitiesOut>) {
-    let tags = |stored: Option<&Entity>| stored.map_or(Vec::new(), |stored| stored.body.tags.clone());
-    let (old, tags) = (tags(old), tags(new));
-    if old != tags {
-        tell(entity, tags, output);
+    let there = |stored: Option<&Entity>| stored.is_some_and(Entity::is_there);
+    let seen = |stored: Option<&Entity>| stored.map(|stored| (stored.body.tags.clone(), region_of(stored)));
+    if there(old) != there(new) || seen(old).unwrap_or_default() != seen(new).unwrap_or_default() {
+        tell(entity, new, output);
     }
 }
 
-fn tell(entity: Sym, tags: Vec<Sym>, output: &mut Output<EntitiesOut>) {
-    output.out.push(EntitiesOut::Tags(EntityTags { entity, tags }));
+/// Where an entity is, as its property says.
+fn region_of(stored: &Entity) -> Sym {
+    let name = Sym::new("region");
+    let property = stored.body.properties.iter().find(|(property, _)| *property == name);
+    property.and_then(|(_, value)| value.as_str()).map_or(Sym::NONE, Sym::new)
+}
+
+fn tell(entity: Sym, stored: Option<&Entity>, output: &mut Output<EntitiesOut>) {
+    let tags = stored.map_or_else(Vec::new, |stored| stored.body.tags.clone());
+    let region = stored.map_or(Sym::NONE, region_of);
+    let there = stored.is_some_and(Entity::is_there);
+    output.out.push(EntitiesOut::Tags(EntityTags { entity, there, tags, region }));
 }

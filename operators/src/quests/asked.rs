@@ -12,7 +12,7 @@ use super::plan::Ix;
 use super::quest_plan::QuestPlan;
 
 /// Why something is refused: code, reason, hint.
-type Refusal = (&'static str, String, &'static str);
+pub(super) type Refusal = (&'static str, String, &'static str);
 
 impl Core {
     /// Does what was asked by these verbs, in order.
@@ -66,6 +66,7 @@ impl Core {
                 format!("quest `{name}` is not active"),
                 "only an active or ready quest can be abandoned",
             )),
+            Verb::Share => self.share(at, quest, state, asked),
             // What is concluded from a completion in its tick comes in any case.
             Verb::Revoke
                 if state == Some(QuestState::Done) && self.record(at, ix).since < self.context.now =>
@@ -112,7 +113,7 @@ impl Core {
         Ok(())
     }
 
-    fn is_reachable(&self, at: At, ix: Ix, quest: &QuestPlan, state: Option<QuestState>) -> bool {
+    pub(super) fn is_reachable(&self, at: At, ix: Ix, quest: &QuestPlan, state: Option<QuestState>) -> bool {
         !state.is_some_and(|state| state.is_open() || state == QuestState::Done)
             && self.is_open_to(at, ix, quest)
     }

@@ -33,6 +33,8 @@ pub(super) enum Mark {
     Round,
     /// The player who was the first to add to it.
     Tapper,
+    /// The entity that has a role.
+    Role(Sym),
 }
 
 /// What a mark says: an id, or a number.
@@ -148,6 +150,7 @@ impl Core {
             Mark::Branch(stage) => ("branch", stage),
             Mark::Round => ("round", Sym::new("round")),
             Mark::Tapper => ("tapper", Sym::new("tapper")),
+            Mark::Role(role) => ("role", role),
         };
         let at = self.at(holder);
         let record = at.and_then(|at| self.holders[at as usize].records.get(&ix));

@@ -4,12 +4,14 @@
 //! and nothing it lacks is an error: a missing operand is a default or does not hold.
 
 use worldflow_schemas::definitions::{self, QuestState, Span, TestRange};
-use worldflow_schemas::input::Holder;
+use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Sym, Value};
 
+use super::calendars::Dated;
 use super::comparison::Comparison;
 use super::context::{Actor, Context};
 use super::plan::{Ix, Plan};
+use super::roles::RolePlan;
 use super::seen::{RowPlan, views_of};
 
 /// What a condition depends on, as bits: what must change before it can change.
@@ -49,12 +51,17 @@ pub(crate) enum Cond {
         lasting: Option<Span>,
     },
     Region(Vec<Sym>),
+    Near(Vec<Sym>),
     Fact(Sym, Test),
     Quest(Ix, Vec<QuestState>),
+    Progress(Ix, Sym, Test),
     Level(Test),
     Compare(Comparison),
     /// Rows of all of these views are told.
     Told(Vec<Sym>),
+    Dated(Dated),
+    /// Somebody may have each of these roles.
+    Roles(Vec<RolePlan>),
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
@@ -85,12 +92,20 @@ impl Cond {
             lasting: test.lasting,
         }));
         all.extend(def.region.as_ref().map(|names| Cond::Region(syms(names))));
+        all.extend(def.near.as_ref().map(|names| Cond::Near(syms(names))));
         all.extend(def.facts.iter().map(|(fact, test)| Cond::Fact(Sym::new(fact), Test::new(test))));
         for (quest, states) in &def.quests {
             all.push(Cond::Quest(plan.ix(Sym::new(quest)), states.as_slice().to_vec()));
         }
+        for (quest, objectives) in &def.progress {
+            let quest = plan.ix(Sym::new(quest));
+            plan.progress_named.insert(quest);
+            let tests = objectives.iter();
+            all.extend(tests.map(|(name, test)| Cond::Progress(quest, Sym::new(name), Test::new(test))));
+        }
         all.extend(def.level.as_ref().map(|test| Cond::Level(Test::new(test))));
         all.extend(def.compare.as_ref().map(|compare| Cond::Compare(Comparison::new(compare))));
+        all.extend(Cond::dated(def, plan).into_iter().map(Cond::Dated));
         all.extend(def.all.iter().map(|inner| Cond::part(inner, plan)));
         if !def.any.is_empty() {
             all.push(Cond::Any(def.any.iter().map(|inner| Cond::part(inner, plan)).collect()));
@@ -99,18 +114,32 @@ impl Cond {
         Cond::All(all)
     }
 
+    /// What it asks of calendars.
+    fn dated(def: &definitions::Condition, plan: &Plan) -> Vec<Dated> {
+        let mut all = Vec::new();
+        all.extend(def.weekday.as_ref().map(|names| Dated::Weekday(syms(names))));
+        all.extend(def.month.as_ref().map(|names| Dated::Month(syms(names))));
+        all.extend(def.day.as_ref().map(|test| Dated::Day(Test::new(test))));
+        all.extend(def.dates.as_ref().map(Dated::dates));
+        all.extend(def.occasion.as_ref().map(|names| Dated::occasions(names, plan)));
+        all.extend(def.chance.as_ref().and_then(Dated::chance));
+        all
+    }
+
     /// What it depends on.
     pub(super) fn depends(&self) -> u16 {
         match self {
             Cond::Phase(_) | Cond::Season(_) | Cond::Moon(..) => depends::CLOCK,
             Cond::Hours(_) => depends::TIME | depends::CLOCK,
             Cond::Weather { .. } => depends::WEATHER | depends::PLACE | depends::TIME | depends::CLOCK,
-            Cond::Region(_) => depends::PLACE,
+            Cond::Region(_) | Cond::Near(_) | Cond::Roles(_) => depends::PLACE,
             Cond::Fact(..) => depends::FACTS | depends::PLACE,
             Cond::Quest(..) => depends::QUESTS | depends::PLACE,
+            Cond::Progress(..) => depends::QUESTS,
             Cond::Level(_) => depends::LEVEL,
             Cond::Compare(compare) => compare.depends(),
             Cond::Told(_) => depends::VIEWS,
+            Cond::Dated(dated) => dated.depends(),
             Cond::All(of) | Cond::Any(of) => of.iter().fold(0, |bits, cond| bits | cond.depends()),
             Cond::Not(of) => of.depends(),
         }
@@ -141,7 +170,7 @@ impl Cond {
     pub(crate) fn is_timed(&self) -> bool {
         let mut timed = false;
         self.visit(&mut |cond| {
-            timed |= matches!(cond, Cond::Hours(_) | Cond::Weather { lasting: Some(_), .. });
+            timed |= matches!(cond, Cond::Hours(_) | Cond::Dated(_) | Cond::Weather { lasting: Some(_), .. });
         });
         timed
     }
@@ -155,11 +184,8 @@ impl Cond {
             Cond::Moon(moon, names) => clock
                 .and_then(|clock| clock.moons.iter().find(|(name, _)| name == moon))
                 .is_some_and(|(_, phase)| names.contains(phase)),
-            Cond::Hours(hours) => clock.is_some_and(|clock| {
-                let minute = clock.minute_of_day(context.now, context.length.tick_ms);
-                let (from, to) = (hours.from_min, hours.to_min);
-                if from < to { from <= minute && minute < to } else { minute >= from || minute < to }
-            }),
+            Cond::Hours(hours) => clock
+                .is_some_and(|clock| hours.hold(clock.minute_of_day(context.now, context.length.tick_ms))),
             Cond::Weather { kinds, intensity, lasting } => {
                 let Some(weather) = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone))
                 else {
@@ -169,6 +195,7 @@ impl Cond {
                     && intensity.as_ref().is_none_or(|test| test.holds(Some(&Value::Dec(weather.intensity))))
                     && lasting.is_none_or(|span| context.lasted(weather, span))
             }
+            Cond::Near(names) => plan.is_near(actor.region, names),
             Cond::Region(names) => !actor.region.is_none() && names.contains(&actor.region),
             Cond::Fact(fact, test) => {
                 let holder =
@@ -176,9 +203,15 @@ impl Cond {
                 test.holds(context.facts.get(holder, *fact))
             }
             Cond::Quest(quest, states) => holds_quest(*quest, states, plan, context, actor),
+            Cond::Progress(quest, objective, test) => actor.own.is_some_and(|own| {
+                let value = own.progress.get(&(*quest, *objective)).copied().unwrap_or(0);
+                own.holder.scope == Scope::Player && test.holds(Some(&Value::Int(value.into())))
+            }),
             Cond::Level(test) => test.holds(Some(&Value::Int(context.level_of(actor)))),
             Cond::Compare(compare) => compare.holds(plan, context, actor),
             Cond::Told(views) => context.views.has(views),
+            Cond::Dated(dated) => dated.holds(context, actor),
+            Cond::Roles(roles) => roles.iter().all(|role| role.is_open(plan, actor.region)),
             Cond::All(of) => of.iter().all(|cond| cond.holds(plan, context, actor)),
             Cond::Any(of) => of.iter().any(|cond| cond.holds(plan, context, actor)),
             Cond::Not(of) => !of.holds(plan, context, actor),

@@ -11,6 +11,7 @@ use worldflow_schemas::{Sym, Tick};
 use super::holder::HolderState;
 use super::plan::{Ix, Plan};
 use super::seen::SeenViews;
+use crate::clock::{Calendar, Moment};
 use crate::facts::{KnownFacts, span_ticks};
 use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 
@@ -20,6 +21,9 @@ pub(crate) struct Context {
     pub(crate) now: Tick,
     pub(crate) length: TickLength,
     pub(crate) realm: Sym,
+    /// The seed of all chance.
+    pub(super) seed: u64,
+    calendar: Option<Calendar>,
     pub(crate) clock: Option<ClockNow>,
     pub(crate) weather: FxHashMap<Sym, ZoneWeather>,
     pub(crate) facts: KnownFacts,
@@ -36,6 +40,8 @@ impl Context {
             now: 0,
             length: TickLength { tick_ms: world.tick_ms.max(1) },
             realm,
+            seed: world.seed,
+            calendar: Calendar::compile(&world.clock).ok(),
             clock: None,
             weather: FxHashMap::default(),
             facts: KnownFacts::new(world),
@@ -74,6 +80,12 @@ impl Context {
     /// How many ticks a span takes as things stand, rounded up.
     pub(super) fn ticks(&self, span: Span) -> u64 {
         span_ticks(span, self.clock.as_ref(), self.length)
+    }
+
+    /// What the present moment of the world is called.
+    pub(super) fn moment(&self) -> Option<Moment> {
+        let world_ms = self.clock.as_ref()?.world_ms_at(self.now, self.length.tick_ms);
+        Some(self.calendar.as_ref()?.moment(world_ms))
     }
 
     /// Whether a state of the weather has lasted at least a span.

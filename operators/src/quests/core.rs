@@ -21,6 +21,7 @@ use super::prerequisites::{Named, Place};
 use super::rows::Names;
 use super::saved::PieceKey;
 use super::seen::Whose;
+use super::sharing::Together;
 use super::trace::Trace;
 use crate::machine::Output;
 use crate::messages::{
@@ -77,6 +78,8 @@ pub(super) struct Core {
     pub(super) lived: Vec<(At, u16)>,
     /// Pieces that a load has given back and the world no longer knows: the next tick drops them.
     pub(super) stale: Vec<PieceKey>,
+    /// What players hand on to others of their parties in this tick.
+    pub(super) handed: Vec<Together>,
     edge: Option<Tick>,
     /// When the real calendar next changes what is offered.
     pub(super) dates: Option<Tick>,
@@ -121,6 +124,7 @@ impl Core {
             tags_told: false,
             lived: Vec::new(),
             stale: Vec::new(),
+            handed: Vec::new(),
             edge: None,
             dates: None,
             seed: world.seed,
@@ -225,7 +229,11 @@ impl Core {
 
     pub(super) fn tell_tags(&mut self, tags: EntityTags) {
         self.tags_told = true;
+        // Who is near whom is asked as where a player is.
+        self.global |= if self.plan.asks_near { depends::PLACE } else { 0 };
         self.plan.tag(tags.entity, tags.tags);
+        self.plan.place(tags.entity, tags.region);
+        self.plan.note_there(tags.entity, tags.there);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {

@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Aggregate, Complete};
-use worldflow_schemas::input::Scope;
+use worldflow_schemas::input::{Holder, Scope};
 
 use super::branches::{Mark, Said};
 use super::context::Context;
@@ -220,7 +220,8 @@ impl Core {
         let Core { plan, holders, context, trace, .. } = self;
         let Some(quest) = plan.get(ix) else { return };
         let holder = &mut holders[at as usize];
-        let together = holder.holder.scope != Scope::Player;
+        let id = holder.holder;
+        let together = id.scope != Scope::Player;
         let Some(open) = holder.instance_mut(ix) else { return };
         let stage = &quest.stages[usize::from(open.stage)];
         let objective = &stage.objectives[place];
@@ -229,7 +230,8 @@ impl Core {
             return;
         }
         let was = open.counters[place].count;
-        let adding = Adding { plan, context, objective, place, key: (stage.name, objective.name, player) };
+        let adding =
+            Adding { plan, context, objective, place, holder: id, key: (stage.name, objective.name, player) };
         let added = adding.add(open, gain);
         if let Some(trace) = trace {
             trace.added = Some(added);
@@ -238,7 +240,7 @@ impl Core {
         if added == 0 && counter.count == was {
             return;
         }
-        counter.done = objective.is_reached(counter.count, objective.need_in(plan));
+        counter.done = objective.is_reached(counter.count, objective.need_in(plan, id));
         if counter.done && !was_done && objective.precedes {
             counter.note_done(context.now);
         }
@@ -256,6 +258,43 @@ impl Core {
         self.note_progress(at, ix);
         if taps && self.record(at, ix).said(Mark::Tapper).is_none() {
             self.mark_as(at, ix, Mark::Tapper, Some(Said::Id(player)));
+        }
+    }
+
+    /// Before phase 4: who belongs to these groups may be others, and so may be whether each has done their part.
+    pub(super) fn count_everyone(&mut self, changed: &[Holder]) {
+        if self.plan.of_everyone.is_empty() {
+            return;
+        }
+        let mut groups: Vec<At> = changed.iter().filter_map(|group| self.at(*group)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for at in groups {
+            for ix in self.plan.of_everyone.clone() {
+                let Core { plan, holders, context, .. } = self;
+                let holder = &mut holders[at as usize];
+                let id = holder.holder;
+                let Some((open, quest)) = holder.instance_mut(ix).zip(plan.get(ix)) else { continue };
+                let stage = &quest.stages[usize::from(open.stage)];
+                for (place, objective) in stage.objectives.iter().enumerate().filter(|(_, of)| of.everyone) {
+                    let before = &open.counters[place];
+                    let kept = before.hidden || (before.done && objective.latched);
+                    if !open.active || open.stage_done || kept {
+                        continue;
+                    }
+                    let was_done = before.done;
+                    let count = parts_done(open, (stage.name, objective), plan.members_of(id));
+                    let counter = &mut open.counters[place];
+                    counter.count = count;
+                    counter.done = count >= objective.need_in(plan, id);
+                    if counter.done && !was_done && objective.precedes {
+                        counter.note_done(context.now);
+                    }
+                }
+                // What is needed shows also where it is done.
+                self.touch(at, ix);
+                self.count_on(at, ix);
+            }
         }
     }
 
@@ -322,6 +361,7 @@ struct Adding<'a> {
     context: &'a Context,
     objective: &'a ObjectivePlan,
     place: usize,
+    holder: Holder,
     key: ShareKey,
 }
 
@@ -394,7 +434,9 @@ impl Adding<'_> {
             .and_then(|extra| extra.shares.get(&self.key))
             .map_or(0, |share| share.amount - share.before);
         let added = i64::from(gained).min(i64::from(each) - has).max(0);
-        if added > 0 && has + added >= i64::from(each) {
+        let counts =
+            || !self.objective.everyone || self.plan.members_of(self.holder).any(|of| of == self.key.2);
+        if added > 0 && has + added >= i64::from(each) && counts() {
             open.counters[self.place].count += 1;
         }
         u32::try_from(added).expect("at most what each must have")
@@ -406,6 +448,21 @@ impl Adding<'_> {
         extra.shares.entry(self.key).or_default().amount += i64::from(added);
         extra.new_shares.push(self.key);
     }
+}
+
+/// How many of these have done their part in an objective of the open stage.
+fn parts_done(
+    open: &Instance,
+    (stage, of): (Sym, &ObjectivePlan),
+    members: impl Iterator<Item = Sym>,
+) -> u32 {
+    let Some(each) = of.each else { return 0 };
+    let shares = open.extra.as_ref().map(|extra| &extra.shares);
+    let has = |player: Sym| {
+        let share = shares.and_then(|shares| shares.get(&(stage, of.name, player)));
+        share.is_some_and(|share| share.amount - share.before >= i64::from(each))
+    };
+    u32::try_from(members.filter(|player| has(*player)).count()).unwrap_or(u32::MAX)
 }
 
 /// How many of a set of entities were counted.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat, Since};
 
+use super::branches::Mark;
 use super::condition::depends;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
@@ -61,7 +62,10 @@ impl Core {
                 self.forget(*at, ix);
             }
         }
+        let before = self.plan.progress_named.clone();
         self.plan.define(*quest, def);
+        let named: Vec<Ix> = self.plan.progress_named.difference(&before).copied().collect();
+        self.remember_progress_of(&named);
         self.resets.retain(|(_, other)| *other != ix);
         let new = self.plan.get(ix).cloned();
         if let Some(new) = &new {
@@ -136,7 +140,8 @@ impl Core {
             .collect();
         self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);
-        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan)).collect();
+        let holder = self.holders[at as usize].holder;
+        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan, holder)).collect();
         let Core { holders, context, .. } = self;
         let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = u16::try_from(stage).expect("a plan has fewer stages");
@@ -171,7 +176,7 @@ impl Core {
     fn restart(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         self.hide_shares(at, ix, |_| true);
         self.drop_shares(at, ix, |_| true);
-        self.unmark(at, ix, |_| true);
+        self.unmark(at, ix, |mark| !matches!(mark, Mark::Role(_)));
         if let Some(open) = self.holders[at as usize].instance_mut(ix) {
             let fresh = Instance { active: open.active, touched: open.touched, ..Instance::new(open.number) };
             *open = Instance { extra: open.extra.take(), ..fresh };

@@ -10,17 +10,22 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::{GrantAnswer, Holder, Scope};
-use worldflow_schemas::{Sym, Tick};
+use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
+use worldflow_schemas::{Sym, Tick, Value};
 
 use super::core::Core;
 use super::counting::{Counted, Now};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, HitOn, Verb};
+use super::saved::PieceKey;
 use super::sharing::{Member, Rosters, Together};
 use super::trace::Trace;
 use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestNow, ViewNow, ZoneWeather};
+use crate::messages::{
+    ClockNow, EffectOrder, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, ViewNow,
+    ZoneWeather,
+};
+use crate::piece;
 
 /// What the groups' half is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +67,10 @@ pub enum GroupsIn {
 pub struct GroupsMachine {
     core: Core,
     rosters: Rosters,
+    /// Facts that count members.
+    counting: Vec<(Sym, Scope)>,
+    /// Groups of which such a fact changes in the next tick.
+    sized: Vec<Holder>,
     pieces: Vec<BaseRow>,
 }
 
@@ -74,7 +83,39 @@ impl GroupsMachine {
         let here = |holder: &Holder| usize::try_from(holder.route() % peers) == Ok(index);
         let standing = regions.chain([Holder { scope: Scope::Realm, id: realm }]).filter(here).collect();
         let core = Core::new(Self::NAME, &world, realm, standing);
-        GroupsMachine { core, rosters: Rosters::default(), pieces: Vec::new() }
+        let counting = world.facts.iter().filter(|(_, fact)| fact.members);
+        let counting = counting.map(|(name, fact)| (Sym::new(name), fact.scope)).collect();
+        GroupsMachine { core, rosters: Rosters::default(), counting, sized: Vec::new(), pieces: Vec::new() }
+    }
+
+    /// What the number of a group's members is from the next tick on.
+    fn size_of(&self, group: Holder) -> Vec<FactEffect> {
+        let counted = (0..).zip(&self.counting).filter(|(_, (_, scope))| *scope == group.scope);
+        let size = i64::try_from(self.core.plan.members_of(group).count()).unwrap_or(i64::MAX);
+        let effect = |(place, (fact, _)): (u32, &(Sym, Scope))| {
+            let order = EffectOrder::Quest { quest: Sym::NONE, holder: group, place };
+            FactEffect { order, holder: group, fact: *fact, change: FactChange::Set(Value::Int(size)) }
+        };
+        counted.map(effect).collect()
+    }
+
+    /// Tells how many members groups have, and keeps it until the facts have changed in the next tick.
+    fn keep_sizes(&mut self) {
+        let (name, now) = (self.core.name, self.core.context.now);
+        let mut changed = std::mem::take(&mut self.rosters.changed);
+        changed.retain(|group| self.counting.iter().any(|(_, scope)| *scope == group.scope));
+        changed.sort_unstable();
+        changed.dedup();
+        for group in std::mem::take(&mut self.sized).into_iter().filter(|group| !changed.contains(group)) {
+            let key = PieceKey::Updates(group);
+            self.core.out.base.push(piece::change::<_, ()>(name, group.id, &key, None));
+        }
+        for group in changed {
+            let value: (Tick, Vec<FactEffect>) = (now, self.size_of(group));
+            self.core.out.base.push(piece::change(name, group.id, &PieceKey::Updates(group), Some(&value)));
+            self.core.out.out.extend(value.1.into_iter().map(Conclusion::Effect));
+            self.sized.push(group);
+        }
     }
 
     /// The same, tracing a quest of one holder.
@@ -107,8 +148,11 @@ impl GroupsMachine {
                 let Some(ix) = self.core.plan.find(quest) else { continue };
                 let Some(plan) = self.core.plan.get(ix) else { continue };
                 let Some(pattern) = plan.patterns.get(usize::from(pattern)) else { continue };
-                let used = pattern.used;
+                let (used, role) = (pattern.used, pattern.matcher.role);
                 if self.core.may_count(at, ix, used, || within) != Now::Never {
+                    if !self.core.hits_role(at, ix, role, hit.gain) {
+                        continue;
+                    }
                     let (player, gain) = (contribution.player, hit.gain);
                     counted.push(Counted { at, ix, used, event, player, gain });
                 } else if self.core.trace.is_some() {
@@ -151,7 +195,7 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Known(holder) => known.push(holder),
             GroupsIn::Close(group) => core.close_group(group),
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
-            GroupsIn::Member(member) => rosters.tell(member),
+            GroupsIn::Member(member) => rosters.tell(member, &mut core.plan.rosters),
             GroupsIn::Together(together) => sorted.together.push(together),
             GroupsIn::Contribution(contribution) => sorted.contributions.push(contribution),
             GroupsIn::Asked(asked) => sorted.asked.push(asked),
@@ -186,9 +230,15 @@ impl Machine for GroupsMachine {
     fn loaded(&mut self, tick: Tick, inputs: Vec<GroupsIn>, output: &mut Output<Conclusion>) {
         self.core.context.now = tick;
         drop(tell(&mut self.core, &mut self.rosters, inputs));
-        self.rosters.kept = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        let way = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        (self.rosters.kept, self.sized) = (way.spread, way.updated);
         self.core.trace(|| By::Kept);
         self.core.trace_end(|scope| scope != Scope::Player);
+        // A fact that counts members may be new.
+        for group in std::mem::take(&mut self.rosters.changed) {
+            let effects = self.size_of(group);
+            self.core.out.out.extend(effects.into_iter().map(Conclusion::Effect));
+        }
         self.core.drain(output, |conclusion| conclusion);
     }
 
@@ -200,6 +250,7 @@ impl Machine for GroupsMachine {
         self.core.trace(|| By::Edit);
         self.core.let_go();
         self.core.answer(answers);
+        self.core.count_everyone(&self.rosters.changed);
         self.core.open_phase();
         self.core.trace(|| By::Time);
         self.core.asked(&asked, &BEFORE_EVENTS);
@@ -212,11 +263,16 @@ impl Machine for GroupsMachine {
         self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
         self.core.trace_end(|scope| scope != Scope::Player);
+        self.keep_sizes();
         self.rosters.spread(together, &mut self.core);
         self.core.drain(output, |conclusion| conclusion);
     }
 
     fn alarm(&self) -> Option<Tick> {
-        if self.rosters.kept.is_empty() { self.core.alarm() } else { Some(self.core.context.now + 1) }
+        if self.rosters.kept.is_empty() && self.sized.is_empty() {
+            self.core.alarm()
+        } else {
+            Some(self.core.context.now + 1)
+        }
     }
 }

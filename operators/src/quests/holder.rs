@@ -32,6 +32,8 @@ pub(super) struct HolderState {
     pub(super) lifetimes: FxHashMap<u16, u64>,
     /// Lifetime counters as they stood at a quest's last reset.
     pub(super) baselines: FxHashMap<(Ix, u16), u64>,
+    /// What objectives that conditions name showed at the end of the tick before.
+    pub(super) progress: FxHashMap<(Ix, Sym), u32>,
     /// What must be tested again in this tick; see `depends`.
     pub(super) dirty: u16,
     /// Facts and quests whose change has something tested again in this tick.
@@ -177,6 +179,7 @@ impl HolderState {
             open: Vec::new(),
             lifetimes: FxHashMap::default(),
             baselines: FxHashMap::default(),
+            progress: FxHashMap::default(),
             dirty: 0,
             named: SmallVec::new(),
             moved: SmallVec::new(),

@@ -39,6 +39,7 @@ impl Core {
             }
         }
         self.time_phase();
+        self.role_phase();
         self.test_phase();
     }
 
@@ -256,6 +257,7 @@ impl Core {
         let holder = self.holders[at as usize].holder;
         let next = self.next_instance(holder, &self.holders[at as usize].records[&ix]);
         self.record(at, ix).instance = next;
+        self.bind_roles(at, ix, quest);
         if let Some(deadline) = self.deadline(quest) {
             self.wake(at, ix, deadline);
             if deadline <= self.context.now {
@@ -460,6 +462,7 @@ impl Core {
             self.show(at, ix);
             self.keep(at, ix);
             self.keep_time(at, ix);
+            self.remember_progress(at, ix);
         }
         let mut progressed = std::mem::take(&mut self.progressed);
         for (at, ix) in progressed.drain(..) {
@@ -468,6 +471,7 @@ impl Core {
                 self.show_progress(at, ix);
                 self.keep_progress(at, ix);
                 self.keep_time(at, ix);
+                self.remember_progress(at, ix);
             }
         }
         (self.touched, self.progressed) = (touched, progressed);

@@ -15,6 +15,8 @@ use super::plan::Plan;
 pub(super) struct Matcher {
     kind: Sym,
     targets: Option<Vec<Sym>>,
+    /// The role of the target, or [`Sym::NONE`]; looked at where the event is counted.
+    pub(super) role: Sym,
     regions: Option<Vec<Sym>>,
     attributes: Vec<(Sym, Test)>,
     when: Option<Cond>,
@@ -42,6 +44,7 @@ impl Matcher {
         Matcher {
             kind: Sym::new(&def.event),
             targets: def.target.as_ref().map(syms),
+            role: def.role.as_deref().map_or(Sym::NONE, Sym::new),
             regions: def.region.as_ref().map(syms),
             attributes: def.attributes.iter().map(|(name, test)| (Sym::new(name), Test::new(test))).collect(),
             plain: def.region.is_none() && def.attributes.is_empty() && when.is_none(),

@@ -90,10 +90,12 @@ pub enum Verb {
     Decline,
     /// `quest.revoke`
     Revoke,
+    /// `quest.share`
+    Share,
 }
 
 /// What is asked of quests before the events of a tick count: phase 5.
-pub(super) const BEFORE_EVENTS: [Verb; 3] = [Verb::Offer, Verb::Accept, Verb::Decline];
+pub(super) const BEFORE_EVENTS: [Verb; 4] = [Verb::Offer, Verb::Accept, Verb::Decline, Verb::Share];
 
 /// What either half concludes for others.
 #[derive(Clone, PartialEq, Debug)]

@@ -9,6 +9,7 @@
 
 mod asked;
 mod branches;
+mod calendars;
 mod closing;
 mod comparison;
 mod condition;
@@ -32,6 +33,7 @@ mod players;
 mod prerequisites;
 mod quest_plan;
 mod rewards;
+mod roles;
 mod rows;
 mod running;
 mod saved;

@@ -96,6 +96,9 @@ impl Core {
                 self.move_record(at, ix, from);
             }
             self.move_baselines(at, ix, from);
+            let progress = &mut self.holders[at as usize].progress;
+            let moved = progress.extract_if(|(of, _), _| *of == from).collect::<Vec<_>>();
+            progress.extend(moved.into_iter().map(|((_, name), value)| ((ix, name), value)));
         }
         let renamed = |(_, of): &mut (At, Ix)| {
             if *of == from {

@@ -4,6 +4,7 @@
 
 use rustc_hash::FxHashSet;
 use worldflow_schemas::definitions::{Aggregate, Every, ObjectiveDef, Reset, Since, Span, StageDef};
+use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Event, Sym, Value};
 
 use super::condition::Cond;
@@ -35,6 +36,8 @@ pub(super) struct ObjectivePlan {
     pub(super) half_life: Option<Span>,
     /// What each player must have, where players are counted.
     pub(super) each: Option<u32>,
+    /// Whether these are all who belong to the group.
+    pub(super) everyone: bool,
     /// What each unit is worth as credit.
     pub(super) worth: u32,
     pub(super) every: Option<EveryPlan>,
@@ -52,8 +55,8 @@ pub(super) struct ObjectivePlan {
 }
 
 /// Periods.
-#[derive(Debug)]
-pub(super) enum EveryPlan {
+#[derive(Clone, Debug)]
+pub(crate) enum EveryPlan {
     Real(Reset),
     WorldDay,
 }
@@ -90,7 +93,8 @@ impl ObjectivePlan {
             lasting: def.lasting,
             window: def.window,
             half_life: def.half_life,
-            each: def.players.map(|_| def.aggregate().1),
+            each: (def.players.is_some() || def.everyone).then(|| def.aggregate().1),
+            everyone: def.everyone,
             worth: def.worth.unwrap_or(1),
             every: def.every.as_ref().filter(|_| aggregate == Aggregate::Streak).and_then(EveryPlan::new),
             sinks: !def.minus.is_empty(),
@@ -131,8 +135,11 @@ impl ObjectivePlan {
         (amount > 0 || self.aggregate == Aggregate::Last).then_some(Gain { amount, item: 0 })
     }
 
-    /// What is needed, as of the tags that entities carry now.
-    pub(super) fn need_in(&self, plan: &Plan) -> u32 {
+    /// What is needed by a holder, as of the tags that entities carry and who belongs to a group now.
+    pub(super) fn need_in(&self, plan: &Plan, holder: Holder) -> u32 {
+        if self.everyone {
+            return u32::try_from(plan.members_of(holder).count()).unwrap_or(u32::MAX).max(1);
+        }
         if self.aggregate != Aggregate::Percent {
             return self.need;
         }
@@ -146,8 +153,8 @@ impl ObjectivePlan {
     }
 
     /// What a count shows as.
-    pub(super) fn value(&self, count: u32, plan: &Plan) -> u32 {
-        if self.aggregate == Aggregate::Min { count } else { count.min(self.need_in(plan)) }
+    pub(super) fn value(&self, count: u32, plan: &Plan, holder: Holder) -> u32 {
+        if self.aggregate == Aggregate::Min { count } else { count.min(self.need_in(plan, holder)) }
     }
 
     /// Whether a count is enough, where `need` is needed.
@@ -180,7 +187,7 @@ impl ObjectivePlan {
 }
 
 impl EveryPlan {
-    fn new(def: &Every) -> Option<EveryPlan> {
+    pub(super) fn new(def: &Every) -> Option<EveryPlan> {
         match def.repeat() {
             Some(repeat) => Reset::new(&repeat).ok().flatten().map(EveryPlan::Real),
             None => Some(EveryPlan::WorldDay),

@@ -106,7 +106,8 @@ impl Plan {
         let pools = self.pools.by_name.values().filter(|pool| !pool.members.is_empty());
         let pools = pools.filter_map(|pool| pool.every.next_after(now_ms));
         let windows = self.tested.iter().filter_map(|ix| self.get(*ix)?.window?.next_after(now_ms));
-        pools.chain(windows).map(|at_ms| length.tick_at(at_ms).max(now + 1)).min()
+        let dated = self.dated.iter().filter_map(|dated| dated.next_after(now_ms));
+        pools.chain(windows).chain(dated).map(|at_ms| length.tick_at(at_ms).max(now + 1)).min()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each test is compiled and asked as it is for the graph itself, so a picture cannot disagree with it.
 
 use worldflow_schemas::definitions::{Condition, QuestDef, QuestState, WeatherTest};
+use worldflow_schemas::input::Scope;
 
 use super::branches::{Mark, Said};
 use super::condition::{Cond, stands};
@@ -45,6 +46,7 @@ fn tests(def: &Condition) -> Vec<Condition> {
     tests.extend(
         (def.moon.clone().into_iter()).map(|moon| Condition { moon: [moon].into_iter().collect(), ..none() }),
     );
+    tests.extend(tests_of_calendars(def));
     if let Some(WeatherTest { kind, intensity, lasting }) = def.weather.clone() {
         let weather = |weather| Condition { weather: Some(weather), ..none() };
         let one = WeatherTest::default;
@@ -53,6 +55,7 @@ fn tests(def: &Condition) -> Vec<Condition> {
         tests.extend(lasting.map(|span| weather(WeatherTest { lasting: Some(span), ..one() })));
     }
     tests.extend(def.region.clone().map(|region| Condition { region: Some(region), ..none() }));
+    tests.extend(def.near.clone().map(|near| Condition { near: Some(near), ..none() }));
     tests.extend(
         (def.facts.clone().into_iter())
             .map(|fact| Condition { facts: [fact].into_iter().collect(), ..none() }),
@@ -61,8 +64,27 @@ fn tests(def: &Condition) -> Vec<Condition> {
         (def.quests.clone().into_iter())
             .map(|quest| Condition { quests: [quest].into_iter().collect(), ..none() }),
     );
+    for (quest, objectives) in def.progress.clone() {
+        tests.extend(objectives.into_iter().map(|of| {
+            let progress = [(quest.clone(), [of].into_iter().collect())].into_iter().collect();
+            Condition { progress, ..none() }
+        }));
+    }
     tests.extend(def.level.clone().map(|level| Condition { level: Some(level), ..none() }));
     tests.extend(def.compare.clone().map(|compare| Condition { compare: Some(compare), ..none() }));
+    tests
+}
+
+/// Those of calendars.
+fn tests_of_calendars(def: &Condition) -> Vec<Condition> {
+    let none = Condition::default;
+    let mut tests = Vec::new();
+    tests.extend(def.weekday.clone().map(|of| Condition { weekday: Some(of), ..none() }));
+    tests.extend(def.month.clone().map(|of| Condition { month: Some(of), ..none() }));
+    tests.extend(def.day.clone().map(|of| Condition { day: Some(of), ..none() }));
+    tests.extend(def.dates.clone().map(|of| Condition { dates: Some(of), ..none() }));
+    tests.extend(def.occasion.clone().map(|of| Condition { occasion: Some(of), ..none() }));
+    tests.extend(def.chance.clone().map(|of| Condition { chance: Some(of), ..none() }));
     tests
 }
 
@@ -84,7 +106,7 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
             let weather = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone));
             weather.cloned().map(Now::Weather)
         }
-        Cond::Region(_) => (!actor.region.is_none()).then_some(Now::Id(actor.region)),
+        Cond::Region(_) | Cond::Near(_) => (!actor.region.is_none()).then_some(Now::Id(actor.region)),
         Cond::Fact(fact, _) => {
             let scope = context.facts.scope(*fact);
             let holder = scope.and_then(|scope| actor.holder_of(scope, context.realm));
@@ -92,12 +114,17 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
         }
         Cond::Quest(quest, _) => stands(*quest, plan, context, actor)
             .map(|(holder, state, completions)| Now::Quest(holder, state, completions)),
-        Cond::Level(_) => Some(Now::Level(context.level_of(actor))),
+        Cond::Progress(quest, objective, _) => actor.own.and_then(|own| {
+            let value = own.progress.get(&(*quest, *objective)).copied().unwrap_or(0);
+            (own.holder.scope == Scope::Player).then_some(Now::Number(value.into()))
+        }),
+        Cond::Dated(dated) => dated.now(context),
+        Cond::Level(_) => Some(Now::Number(context.level_of(actor))),
         Cond::Compare(compare) => {
             let (left, right) = compare.sides(plan, context, actor);
             Some(Now::Sides(left, right))
         }
-        Cond::Told(_) | Cond::Any(_) | Cond::Not(_) => None,
+        Cond::Told(_) | Cond::Roles(_) | Cond::Any(_) | Cond::Not(_) => None,
     };
     found.unwrap_or(Now::Nothing)
 }
@@ -132,6 +159,9 @@ impl Core {
         };
         picture.taken_by =
             plan.rivals(quest.exclusive).iter().filter(taken).map(|ix| plan.name(*ix)).collect();
+        let region = actor.region;
+        let unfilled = quest.roles.iter().filter(|role| !role.is_open(plan, region));
+        picture.unfilled = unfilled.map(|role| role.name).collect();
         picture.requires = (!def.requires.is_empty()).then(|| node(&def.requires, plan, context, &actor));
         picture.fail_when = def.fail_when.as_ref().map(|cond| node(cond, plan, context, &actor));
         if let Some(open) = holder.instance(ix) {
@@ -182,8 +212,8 @@ fn objective_now(
     });
     ObjectiveNow {
         objective: objective.name,
-        value: objective.value(counter.count, plan),
-        need: objective.need_in(plan),
+        value: objective.value(counter.count, plan, holder.holder),
+        need: objective.need_in(plan, holder.holder),
         done: counter.done,
         hidden: counter.hidden,
         times: counter.times(objective, &open.counters, context),

@@ -9,11 +9,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use worldflow_schemas::definitions::{Aggregate, Credit, QuestDef, Span, WorldDef};
-use worldflow_schemas::input::{FactChange, Scope};
+use worldflow_schemas::definitions::{Aggregate, Credit, Dates, QuestDef, Span, WorldDef};
+use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{Sym, Value};
 
-use super::condition::Cond;
+use super::calendars::Dated;
+use super::condition::{Cond, depends};
 use super::matcher::Matcher;
 use super::objective::ObjectivePlan;
 use super::offers::Pools;
@@ -36,6 +37,19 @@ pub(crate) struct Plan {
     rivals: FxHashMap<Sym, Vec<Ix>>,
     zones: FxHashMap<Sym, Sym>,
     tags: FxHashMap<Sym, Vec<Sym>>,
+    /// In which region entities are, and which are in each.
+    located: FxHashMap<Sym, Sym>,
+    present: FxHashMap<Sym, Vec<Sym>>,
+    /// Which entities there are, and who carries each tag.
+    there: FxHashSet<Sym>,
+    by_tag: FxHashMap<Sym, FxHashSet<Sym>>,
+    /// Who is in each group that is kept here, and in which region.
+    pub(super) rosters: FxHashMap<Holder, FxHashMap<Sym, Sym>>,
+    /// Whether quests have roles, and quests of which everyone must do their part.
+    pub(super) has_roles: bool,
+    pub(super) of_everyone: Vec<Ix>,
+    /// Whether prerequisites and failure conditions ask who is near.
+    pub(super) asks_near: bool,
     /// Who carries each tag, by hash.
     members: FxHashMap<Sym, FxHashSet<u128>>,
     index: FxHashMap<(Sym, Sym), Candidates>,
@@ -53,6 +67,8 @@ pub(crate) struct Plan {
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
     pub(super) minutes: BTreeSet<u32>,
     pub(super) spans: BTreeSet<Span>,
+    /// What they ask of the real calendar.
+    pub(super) dated: Vec<Dated>,
     /// Quests with objectives that hold while a condition does, in order of their names.
     pub(super) holding: Vec<Ix>,
     /// Quests that count sets of entities, or days of the world.
@@ -63,6 +79,10 @@ pub(crate) struct Plan {
     pub(super) quests_named: FxHashSet<Ix>,
     /// Views of which they look up rows.
     pub(super) views_named: Named,
+    /// Quests of which conditions, also those of patterns, name objectives or have named some.
+    pub(super) progress_named: FxHashSet<Ix>,
+    /// When occasions of the game are active.
+    pub(super) occasions: FxHashMap<Sym, Dates>,
     /// Pools, with the quests that they offer.
     pub(super) pools: Pools,
     /// Quests that NPCs ask about.
@@ -105,13 +125,18 @@ pub(super) fn small(n: usize) -> u16 {
 
 impl Plan {
     pub(crate) fn new(world: &WorldDef) -> Plan {
-        let mut plan = Plan { pools: Pools::new(world), ..Plan::default() };
+        let occasions = world.occasions.iter();
+        let occasions = occasions.filter_map(|(name, def)| Some((Sym::new(name), Dates::new(def).ok()?)));
+        let mut plan = Plan { pools: Pools::new(world), occasions: occasions.collect(), ..Plan::default() };
         for (name, region) in &world.regions {
             if let Some(zone) = &region.zone {
                 plan.zones.insert(Sym::new(name), Sym::new(zone));
             }
         }
         for (name, entity) in &world.entities {
+            let region = entity.properties.get("region").and_then(serde_json::Value::as_str);
+            plan.there.insert(Sym::new(name));
+            plan.place(Sym::new(name), region.map_or(Sym::NONE, Sym::new));
             plan.tag(Sym::new(name), entity.tags.iter().map(|tag| Sym::new(tag)).collect());
         }
         for (name, def) in &world.lifetime {
@@ -227,9 +252,13 @@ impl Plan {
         self.failing.clear();
         self.holding.clear();
         self.of_sets.clear();
+        self.of_everyone.clear();
+        self.has_roles = false;
         self.by_world_day.clear();
         self.minutes.clear();
+        self.asks_near = false;
         self.spans.clear();
+        self.dated.clear();
         self.facts_named.clear();
         self.quests_named.clear();
         self.views_named.clear();
@@ -254,6 +283,8 @@ impl Plan {
             {
                 list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
             }
+            self.of_everyone.extend(objectives().any(|objective| objective.everyone).then_some(ix));
+            self.has_roles |= !plan.roles.is_empty();
             self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_time).then_some(ix));
             for cond in plan.requires.iter().chain(&plan.fail_when).chain(holds) {
                 cond.visit(&mut |cond| match cond {
@@ -263,6 +294,12 @@ impl Plan {
                     Cond::Weather { lasting: Some(span), .. } => {
                         self.spans.insert(*span);
                     }
+                    Cond::Dated(dated) => {
+                        // Days of the world begin at midnight.
+                        self.minutes.extend((dated.depends() & depends::TIME != 0).then_some(0));
+                        self.dated.extend((dated.depends() & depends::DATES != 0).then(|| dated.clone()));
+                    }
+                    Cond::Near(_) | Cond::Roles(_) => self.asks_near = true,
                     Cond::Fact(fact, _) => {
                         self.facts_named.insert(*fact);
                     }
@@ -293,13 +330,67 @@ impl Plan {
             if let Some(members) = self.members.get_mut(&tag) {
                 members.remove(&entity.hash128());
             }
+            if let Some(carriers) = self.by_tag.get_mut(&tag) {
+                carriers.remove(&entity);
+            }
         }
         for tag in &tags {
             self.members.entry(*tag).or_default().insert(entity.hash128());
+            self.by_tag.entry(*tag).or_default().insert(entity);
         }
         if !tags.is_empty() {
             self.tags.insert(entity, tags);
         }
+    }
+
+    /// An entity is in another region now, or in none.
+    pub(super) fn place(&mut self, entity: Sym, region: Sym) {
+        if let Some(before) = self.located.remove(&entity)
+            && let Some(present) = self.present.get_mut(&before)
+        {
+            present.retain(|other| *other != entity);
+        }
+        if !region.is_none() {
+            self.located.insert(entity, region);
+            self.present.entry(region).or_default().push(entity);
+        }
+    }
+
+    /// An entity is there, or is no more.
+    pub(super) fn note_there(&mut self, entity: Sym, there: bool) {
+        if there {
+            self.there.insert(entity);
+        } else {
+            self.there.remove(&entity);
+        }
+    }
+
+    pub(super) fn is_there(&self, entity: Sym) -> bool {
+        self.there.contains(&entity)
+    }
+
+    /// The region that an entity is in, or [`Sym::NONE`].
+    pub(super) fn region_of(&self, entity: Sym) -> Sym {
+        self.located.get(&entity).copied().unwrap_or(Sym::NONE)
+    }
+
+    /// The entities that are one of these or carry one as a tag, in no order, some twice.
+    pub(super) fn entities<'a>(&'a self, names: &'a [Sym]) -> impl Iterator<Item = Sym> + 'a {
+        let of_name = |name: &'a Sym| {
+            self.there.get(name).into_iter().chain(self.by_tag.get(name).into_iter().flatten())
+        };
+        names.iter().flat_map(of_name).copied()
+    }
+
+    /// Who is in a group.
+    pub(super) fn members_of(&self, group: Holder) -> impl Iterator<Item = Sym> + '_ {
+        self.rosters.get(&group).into_iter().flat_map(|roster| roster.keys().copied())
+    }
+
+    /// Whether one of these is in a region.
+    pub(super) fn is_near(&self, region: Sym, names: &[Sym]) -> bool {
+        let mut present = self.present.get(&region).into_iter().flatten();
+        !region.is_none() && present.any(|entity| self.is_one_of(*entity, names))
     }
 
     /// Whether an entity is one of these, or carries one of them as a tag.

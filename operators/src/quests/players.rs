@@ -22,9 +22,9 @@ use super::counting::{Counted, Now};
 use super::holder::{Instance, Record};
 use super::messages::{Asked, BEFORE_EVENTS, Conclusion, Contribution, Gain, Hit, HitOn, Verb, order_of};
 use super::plan::{Candidates, Ix};
-use super::quest_plan::{PatternPlan, Use};
+use super::quest_plan::Use;
 use super::saved::PieceKey;
-use super::sharing::{Member, Spread, Together, party_of, shared_hits};
+use super::sharing::{GROUPS, Member, Spread, Together, group_of, shared_hits};
 use super::trace::{Comes, Trace};
 use super::traced::{By, Watch};
 use crate::machine::{Machine, Output};
@@ -109,7 +109,7 @@ pub struct PlayersMachine {
 /// The kinds of events that ask something of a quest.
 #[derive(Debug)]
 struct Kinds {
-    verbs: [(Sym, Verb); 6],
+    verbs: [(Sym, Verb); 7],
     choose: Sym,
     npc: Sym,
 }
@@ -125,6 +125,7 @@ impl Kinds {
                 verb("quest.offer", Verb::Offer),
                 verb("quest.decline", Verb::Decline),
                 verb("quest.revoke", Verb::Revoke),
+                verb("quest.share", Verb::Share),
             ],
             choose: Sym::new("choose"),
             npc: Sym::new("npc"),
@@ -254,12 +255,19 @@ impl PlayersMachine {
         }
     }
 
-    /// Has parties know who is in them, and where.
+    /// Has groups know who is in them, and where.
     fn tell_roster(&mut self, player: Sym, before: PlayerPlace, now: PlayerPlace) {
-        let left = party_of(before).filter(|party| party_of(now) != Some(*party));
-        let left = left.map(|party| Member { party, player, region: None });
-        let is = party_of(now).map(|party| Member { party, player, region: Some(now.region) });
-        self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        for scope in GROUPS {
+            let (was, is) = (group_of(before, scope), group_of(now, scope));
+            // Where members are matters to parties alone.
+            if was == is && scope != Scope::Party {
+                continue;
+            }
+            let left = was.filter(|group| is != Some(*group));
+            let left = left.map(|group| Member { group, player, region: None });
+            let is = is.map(|group| Member { group, player, region: Some(now.region) });
+            self.told.extend(left.into_iter().chain(is).map(PlayersOut::Member));
+        }
     }
 
     /// Finds the players of events, who are known from now on, and what is asked.
@@ -301,6 +309,9 @@ impl PlayersMachine {
             let reason = format!("quest `{quest}` is held by a {}, and there is none here", scope.name());
             let hint = "name a player who belongs to one, or send presence and membership first";
             self.core.refuse(&asked_for, "no_holder", reason, hint);
+        } else if verb == Verb::Share && scope != Scope::Player {
+            let reason = format!("quest `{quest}` is held by a {} already", scope.name());
+            self.core.refuse(&asked_for, "not_shared", reason, "only quests of players can be shared");
         } else if scope == Scope::Player {
             asked.push(asked_for);
         } else {
@@ -423,7 +434,11 @@ fn match_player(
         if now == Now::Never || !matcher.accepts(of.event, &core.plan, &core.context, &of.actor(core)) {
             return;
         }
-        let Some(gain) = quest.gain(used, of.event) else { return };
+        let pattern = &quest.patterns[usize::from(pattern)];
+        let Some(gain) = quest.gain_of(pattern, of.event) else { return };
+        if !core.hits_role(at, ix, pattern.matcher.role, gain) {
+            return;
+        }
         let hit = Counted { at, ix, used, event: of.number, player: of.event.player, gain };
         if now == Now::InOrder { ordered.push(hit) } else { loose.push(hit) }
     };
@@ -462,11 +477,12 @@ fn contribute(
     for (ix, pattern) in &candidates.groups {
         let Some(quest) = core.plan.get(*ix) else { continue };
         let Some(holder) = actor.holder_of(quest.scope, realm) else { continue };
-        let PatternPlan { used, matcher } = &quest.patterns[usize::from(*pattern)];
+        let of_quest = &quest.patterns[usize::from(*pattern)];
+        let matcher = &of_quest.matcher;
         if !matcher.accepts(of.event, &core.plan, &core.context, &actor) {
             continue;
         }
-        let gain = quest.gain(*used, of.event);
+        let gain = quest.gain_of(of_quest, of.event);
         let within = matcher.within.map(|span| core.context.ticks(span));
         if let Some(gain) = gain {
             add(holder, Hit { on: HitOn::Quest { quest: quest.quest, pattern: *pattern, within }, gain });
@@ -533,7 +549,7 @@ impl Machine for PlayersMachine {
         // Parties must know who is in them; the rest has been told before.
         self.told.retain(|told| matches!(told, PlayersOut::Member(_)));
         self.asked_anew.clear();
-        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces));
+        self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces)).updated;
         self.core.trace(|| By::Kept);
         self.core.trace_end(|scope| scope == Scope::Player);
         output.out.append(&mut self.told);
@@ -551,8 +567,10 @@ impl Machine for PlayersMachine {
         let events = self.sort_out(&events, &mut asked);
         self.core.open_phase();
         self.core.trace(|| By::Time);
+        self.core.offer_shared(&mut self.spread);
         self.core.asked(&asked, &BEFORE_EVENTS);
         self.core.trace(|| By::Opened);
+        self.told.extend(self.core.handed.drain(..).map(PlayersOut::Together));
         self.match_events(&events);
         self.core.complete_phase();
         self.core.asked(&asked, &[Verb::TurnIn]);

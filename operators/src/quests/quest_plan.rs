@@ -10,12 +10,13 @@ use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::{Event, Sym, Value};
 
 use super::branches::{Ways, ways};
-use super::condition::Cond;
+use super::condition::{Cond, depends};
 use super::matcher::Matcher;
 use super::messages::Gain;
 use super::objective::ObjectivePlan;
 use super::plan::{Plan, small};
 use super::rewards::SlotPlan;
+use super::roles::RolePlan;
 
 /// A quest.
 #[derive(Debug)]
@@ -27,7 +28,11 @@ pub(super) struct QuestPlan {
     /// To whom it is turned in; to nobody in particular when empty.
     pub(super) npcs: Vec<Sym>,
     pub(super) credit: Credit,
+    /// The prerequisites, and that its roles have somebody to choose from.
     pub(super) requires: Option<Cond>,
+    pub(super) roles: Vec<RolePlan>,
+    /// What its roles depend on.
+    pub(super) roles_depend: u16,
     pub(super) exclusive: Sym,
     /// The pool, or [`Sym::NONE`].
     pub(super) pool: Sym,
@@ -117,7 +122,13 @@ impl QuestPlan {
         let cond = |def: Option<&Condition>, plan: &mut Plan| {
             def.filter(|def| !def.is_empty()).map(|def| Cond::new(def, plan))
         };
+        let roles: Vec<RolePlan> = def.roles.iter().map(|(name, role)| RolePlan::new(name, role)).collect();
         let requires = cond(Some(&def.requires), plan);
+        let requires = if roles.is_empty() {
+            requires
+        } else {
+            Some(Cond::All(requires.into_iter().chain([Cond::Roles(roles.clone())]).collect()))
+        };
         let fail_when = def.fail_when.as_ref().map(|def| Cond::new(def, plan));
         let mut patterns = Vec::new();
         let mut stages = Vec::new();
@@ -151,6 +162,8 @@ impl QuestPlan {
             window: def.window.as_ref().and_then(|window| Window::new(window).ok()),
             closes: def.window.as_ref().is_some_and(|window| window.closes),
             requires,
+            roles_depend: if roles.is_empty() { 0 } else { depends::PLACE },
+            roles,
             deadline: def.deadline,
             holds_depends: (stages.iter().flat_map(|stage| &stage.objectives))
                 .filter_map(|objective| objective.holds.as_ref())
@@ -190,6 +203,13 @@ impl QuestPlan {
                 self.stages[usize::from(stage)].objectives[usize::from(objective)].gain(event)
             }
         }
+    }
+
+    /// The same, with the target where the pattern names a role.
+    pub(super) fn gain_of(&self, pattern: &PatternPlan, event: &Event) -> Option<Gain> {
+        let gain = self.gain(pattern.used, event)?;
+        let named = !pattern.matcher.role.is_none();
+        Some(if named { Gain { item: event.target.hash128(), ..gain } } else { gain })
     }
 
     /// The place of a stage.

@@ -234,7 +234,9 @@ impl Core {
             },
             chosen,
             credits: credits(quest, open),
-            values: counters.map(|(of, counter)| (of.name, of.value(counter.count, &self.plan))).collect(),
+            values: counters
+                .map(|(of, counter)| (of.name, of.value(counter.count, &self.plan, holder.holder)))
+                .collect(),
         };
         let slots = quest.rewards.iter().filter(|slot| record.went(&slot.after));
         slots.flat_map(|slot| self.earned_by(slot, quest, &completed)).collect()

@@ -134,11 +134,48 @@ fn implied(record: &Record, holder: &HolderState, ix: Ix, quest: &QuestPlan) -> 
     })
 }
 
-fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan) -> ObjectiveShown {
-    (objective.value(counter.count, plan), objective.need_in(plan), counter.done, counter.hidden)
+fn shown_now(counter: &Counter, objective: &ObjectivePlan, plan: &Plan, holder: Holder) -> ObjectiveShown {
+    let (value, need) = (objective.value(counter.count, plan, holder), objective.need_in(plan, holder));
+    (value, need, counter.done, counter.hidden)
 }
 
 impl Core {
+    /// Notes what objectives of a quest show, if conditions name any: from the next tick on they see it.
+    pub(super) fn remember_progress(&mut self, at: At, ix: Ix) {
+        if !self.plan.progress_named.contains(&ix) {
+            return;
+        }
+        let Core { plan, holders, .. } = self;
+        let holder = &mut holders[at as usize];
+        if holder.holder.scope != Scope::Player {
+            return;
+        }
+        let open = holder.instance(ix).zip(plan.get(ix));
+        let now: Vec<(Sym, u32)> = open.map_or_else(Vec::new, |(open, quest)| {
+            let objectives = &quest.stages[usize::from(open.stage)].objectives;
+            let shown = open.counters.iter().zip(objectives);
+            let shown = shown.filter_map(|(counter, of)| Some((of.name, counter.shown.as_ref()?.0.0)));
+            shown.filter(|(_, value)| *value > 0).collect()
+        });
+        let before = holder.progress.iter().filter(|((of, _), _)| *of == ix);
+        let mut before: Vec<(Sym, u32)> = before.map(|((_, name), value)| (*name, *value)).collect();
+        before.retain(|of| !now.contains(of));
+        let same = now.iter().all(|(name, value)| holder.progress.get(&(ix, *name)) == Some(value));
+        if before.is_empty() && same {
+            return;
+        }
+        holder.progress.retain(|(of, _), _| *of != ix);
+        holder.progress.extend(now.into_iter().map(|(name, value)| ((ix, name), value)));
+        self.again.push(at);
+    }
+
+    /// The same for everyone, of quests that are named since an edit.
+    pub(super) fn remember_progress_of(&mut self, named: &[Ix]) {
+        for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
+            named.iter().for_each(|ix| self.remember_progress(at, *ix));
+        }
+    }
+
     /// Brings the rows of a holder's quest up to date with its state.
     pub(super) fn show(&mut self, at: At, ix: Ix) {
         let Core { plan, holders, names, out, context, .. } = self;
@@ -176,7 +213,7 @@ impl Core {
         }
         let stage = &quest.stages[usize::from(open.stage)];
         for (counter, objective) in open.counters.iter_mut().zip(&stage.objectives) {
-            let now = shown_now(counter, objective, plan);
+            let now = shown_now(counter, objective, plan, id);
             if counter.shown.as_ref().is_some_and(|(shown, _)| *shown == now) {
                 continue;
             }

@@ -239,7 +239,7 @@ impl Context {
         next.map_or(Tick::MAX, |at_ms| self.length.tick_at(at_ms).max(after.saturating_add(1)))
     }
 
-    fn world_day(&self) -> Option<i64> {
+    pub(super) fn world_day(&self) -> Option<i64> {
         let clock = self.clock.as_ref()?;
         Some(clock.world_ms_at(self.now, self.length.tick_ms).div_euclid(DAY_MS))
     }
@@ -310,7 +310,7 @@ impl Core {
         self.hide_shares(at, ix, of);
         self.drop_shares(at, ix, of);
         self.drop_seen_of(at, ix, place);
-        let need = objective.need_in(&self.plan);
+        let need = objective.need_in(&self.plan, self.holders[at as usize].holder);
         let Some(open) = self.holders[at as usize].instance_mut(ix) else { return };
         let counter = &mut open.counters[place];
         counter.count = 0;

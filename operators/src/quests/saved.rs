@@ -82,6 +82,15 @@ struct SavedCounter {
     hidden: bool,
 }
 
+/// Holders of what was on its way to the next tick.
+#[derive(Debug, Default)]
+pub(super) struct OnTheirWay {
+    /// Changes of facts.
+    pub(super) updated: Vec<Holder>,
+    /// What counts for others.
+    pub(super) spread: Vec<Holder>,
+}
+
 impl Core {
     /// Says what has changed of a holder's quest.
     pub(super) fn keep(&mut self, at: At, ix: Ix) {
@@ -253,8 +262,8 @@ impl Core {
 
     /// Builds the state from its pieces, and emits what it implies at the end of `tick`. Returns
     /// whose pieces of updates, or of what is shared, the next tick must remove.
-    pub(super) fn restore(&mut self, tick: Tick, pieces: Vec<BaseRow>) -> Vec<Holder> {
-        let mut updated = Vec::new();
+    pub(super) fn restore(&mut self, tick: Tick, pieces: Vec<BaseRow>) -> OnTheirWay {
+        let mut way = OnTheirWay::default();
         self.context.now = tick;
         self.begin(tick);
         self.out.base.clear();
@@ -299,12 +308,12 @@ impl Core {
                     self.instances.insert(holder, highest);
                 }
                 PieceKey::Updates(holder) => {
-                    updated.push(holder);
+                    way.updated.push(holder);
                     let (_, (_, effects)): (PieceKey, (Tick, Vec<FactEffect>)) = piece::read(&row);
                     self.out.out.extend(effects.into_iter().map(Conclusion::Effect));
                 }
                 PieceKey::Spread(party) => {
-                    updated.push(party);
+                    way.spread.push(party);
                     let (_, (_, spread)): (PieceKey, (Tick, Vec<Spread>)) = piece::read(&row);
                     self.out.out.extend(spread.into_iter().map(Conclusion::Spread));
                 }
@@ -319,7 +328,7 @@ impl Core {
             self.restore_extra(key, &row);
         }
         self.imply(tick);
-        updated
+        way
     }
 
     fn lifetime_of(&self, name: Sym, identity: u64) -> Option<u16> {
@@ -419,6 +428,7 @@ impl Core {
             let quests: Vec<Ix> = self.holders[at as usize].records.keys().copied().collect();
             for ix in quests {
                 self.show(at, ix);
+                self.remember_progress(at, ix);
                 self.keep_time(at, ix);
                 self.imply_next(at, ix);
                 let holder = &self.holders[at as usize];

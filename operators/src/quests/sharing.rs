@@ -1,9 +1,9 @@
-//! Credit for what others of one's party do: `credit: party` and `credit: party_here`.
+//! Credit for what others of one's party do (`credit: party` and `credit: party_here`), and quests that are shared with them.
 //!
 //! `event of ann ─match, players' half→ together (party, region, hits) ─roster, groups' half→ spread to bob, cid
 //! ─loop→ counters of bob's and cid's own quests, in the next tick`
 //!
-//! The roster of a party lies where the party's own quests are kept. It follows from where players are, so
+//! The roster of a party (and of other groups, if a fact counts their members) lies where its own quests are kept. It follows from where players are, so
 //! it is told anew after a load; what is on its way to the next tick is base state.
 
 use std::collections::BTreeMap;
@@ -11,26 +11,27 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use worldflow_schemas::definitions::Credit;
+use worldflow_schemas::definitions::{Accept, Credit, QuestState};
 use worldflow_schemas::input::{Holder, Scope, WriteOrder};
 use worldflow_schemas::{Event, Sym, Tick};
 
+use super::asked::Refusal;
 use super::context::Actor;
 use super::core::{At, Core};
 use super::counting::{Counted, Now};
-use super::messages::{Conclusion, Gain, order_of};
+use super::messages::{Asked, Conclusion, Gain, order_of};
 use super::objective::ObjectivePlan;
 use super::plan::Ix;
-use super::quest_plan::Use;
+use super::quest_plan::{QuestPlan, Use};
 use super::saved::PieceKey;
 use crate::messages::PlayerPlace;
 use crate::piece;
 
-/// A player of a party has come, moved or left. To the groups' half, by the party.
+/// A player of a group has come, moved or left. To the groups' half, by the group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Member {
-    /// The party.
-    pub party: Holder,
+    /// The group.
+    pub group: Holder,
     /// Who.
     pub player: Sym,
     /// Where they are now, or [`Sym::NONE`]; `None` if they have left.
@@ -80,23 +81,25 @@ pub struct Spread {
     pub hit: SharedHit,
 }
 
-/// Who is in each party, and where.
+/// What has happened to who is in each group; who is in it is in the plan.
 #[derive(Debug, Default)]
 pub(super) struct Rosters {
-    by_party: FxHashMap<Holder, FxHashMap<Sym, Sym>>,
+    /// Groups whose number of members may have changed in this tick.
+    pub(super) changed: Vec<Holder>,
     /// Parties of which a piece was kept in the last tick.
     pub(super) kept: Vec<Holder>,
 }
 
 impl Rosters {
-    pub(super) fn tell(&mut self, member: Member) {
-        let roster = self.by_party.entry(member.party).or_default();
+    pub(super) fn tell(&mut self, member: Member, by_group: &mut FxHashMap<Holder, FxHashMap<Sym, Sym>>) {
+        let roster = by_group.entry(member.group).or_default();
+        self.changed.push(member.group);
         match member.region {
             Some(region) => drop(roster.insert(member.player, region)),
             None => drop(roster.remove(&member.player)),
         }
         if roster.is_empty() {
-            self.by_party.remove(&member.party);
+            by_group.remove(&member.group);
         }
     }
 
@@ -104,7 +107,7 @@ impl Rosters {
     pub(super) fn spread(&mut self, together: Vec<Together>, core: &mut Core) {
         let mut by_party: BTreeMap<Holder, Vec<Spread>> = BTreeMap::new();
         for Together { party, by, region, order, hits } in together {
-            for (player, place) in self.by_party.get(&party).into_iter().flatten() {
+            for (player, place) in core.plan.rosters.get(&party).into_iter().flatten() {
                 let here = !region.is_none() && *place == region;
                 for hit in hits.iter().filter(|hit| *player != by && (here || !hit.here)) {
                     let spread = Spread { player: *player, order: order.clone(), hit: *hit };
@@ -128,9 +131,24 @@ impl Rosters {
     }
 }
 
+/// The scopes of groups, which know their members.
+pub(super) const GROUPS: [Scope; 4] = [Scope::Party, Scope::Guild, Scope::Account, Scope::Instance];
+
+/// The group of a scope that a place is in.
+pub(super) fn group_of(place: PlayerPlace, scope: Scope) -> Option<Holder> {
+    let id = match scope {
+        Scope::Party => place.party,
+        Scope::Guild => place.guild,
+        Scope::Account => place.account,
+        Scope::Instance => place.instance,
+        Scope::Player | Scope::Region | Scope::Realm => Sym::NONE,
+    };
+    (!id.is_none()).then_some(Holder { scope, id })
+}
+
 /// The party that a place is in.
-pub(super) fn party_of(place: PlayerPlace) -> Option<Holder> {
-    (!place.party.is_none()).then_some(Holder { scope: Scope::Party, id: place.party })
+fn party_of(place: PlayerPlace) -> Option<Holder> {
+    group_of(place, Scope::Party)
 }
 
 /// What an event of a player counts for, for others of the party.
@@ -149,7 +167,7 @@ pub(super) fn shared_hits(
             continue;
         }
         let matcher = &quest.patterns[usize::from(*pattern)].matcher;
-        let Some(gain) = quest.gain(*used, event) else { continue };
+        let Some(gain) = quest.gain_of(&quest.patterns[usize::from(*pattern)], event) else { continue };
         if !matcher.accepts(event, &core.plan, &core.context, actor) {
             continue;
         }
@@ -169,7 +187,65 @@ pub(super) fn shared_hits(
     (!hits.is_empty()).then(|| Together { party, by, region, order: order_of(event), hits })
 }
 
+impl SharedHit {
+    /// A quest that is handed on; no objective is named so.
+    fn handed_on(quest: Sym) -> SharedHit {
+        SharedHit { quest, stage: 0, objective: Sym::NONE, identity: 0, here: false, gain: Gain::default() }
+    }
+
+    fn is_handed_on(&self) -> bool {
+        self.objective.is_none()
+    }
+}
+
 impl Core {
+    /// A player hands a quest on to the others of the party: in the next tick it is offered to them.
+    pub(super) fn share(
+        &mut self,
+        at: At,
+        quest: &QuestPlan,
+        state: Option<QuestState>,
+        asked: &Asked,
+    ) -> Result<(), Refusal> {
+        let name = quest.quest;
+        if quest.accept != Accept::Offered {
+            let hint = "say `accept: offered` in the quest";
+            return Err(("not_offered", format!("quest `{name}` is not one that is offered"), hint));
+        }
+        if !state.is_some_and(QuestState::is_open) {
+            let hint = "only an active or ready quest can be shared";
+            return Err(("not_active", format!("quest `{name}` is not active"), hint));
+        }
+        let place = self.holders[at as usize].place;
+        let Some(party) = party_of(place) else {
+            let reason = format!("`{}` is in no party to share `{name}` with", asked.player);
+            return Err(("no_party", reason, "send the membership of a party first"));
+        };
+        let (by, order) = (asked.player, asked.order.clone());
+        let hits = SmallVec::from_iter([SharedHit::handed_on(name)]);
+        self.handed.push(Together { party, by, region: Sym::NONE, order, hits });
+        Ok(())
+    }
+
+    /// Offers what others of the party have handed on in the tick before, to whom it is available.
+    pub(super) fn offer_shared(&mut self, spread: &mut Vec<Spread>) {
+        let mut offers: Vec<(Sym, Sym)> =
+            spread.iter().filter(|of| of.hit.is_handed_on()).map(|of| (of.player, of.hit.quest)).collect();
+        spread.retain(|of| !of.hit.is_handed_on());
+        offers.sort_by(|a, b| a.0.cmp_text(b.0).then_with(|| a.1.cmp_text(b.1)));
+        for (player, quest) in offers {
+            let Some(at) = self.at(Holder { scope: Scope::Player, id: player }) else { continue };
+            let Some(ix) = self.plan.find(quest) else { continue };
+            let Some(quest) = self.plan.get(ix).cloned() else { continue };
+            let state = self.holders[at as usize].state(ix);
+            let offered = quest.scope == Scope::Player && quest.accept == Accept::Offered;
+            let waits = state == Some(QuestState::Offered);
+            if offered && !waits && self.is_reachable(at, ix, &quest, state) {
+                self.enter(at, ix, QuestState::Offered);
+            }
+        }
+    }
+
     /// Counts what others of the party have done in the tick before, event by event.
     pub(super) fn count_spread(&mut self, mut spread: Vec<Spread>) {
         spread.sort_by(|a, b| {
@@ -196,14 +272,15 @@ impl Core {
     fn spread_hit(&self, spread: &Spread) -> Option<Counted> {
         let Spread { player, hit, .. } = spread;
         let at = self.at(Holder { scope: Scope::Player, id: *player })?;
-        let (ix, used, within) = self.objective_of(at, hit)?;
-        let counts = self.may_count(at, ix, used, || within) != Now::Never;
+        let (ix, used, within, role) = self.objective_of(at, hit)?;
+        let counts =
+            self.may_count(at, ix, used, || within) != Now::Never && self.hits_role(at, ix, role, hit.gain);
         // Only the events of one tick are told apart by their number.
         counts.then_some(Counted { at, ix, used, event: 0, player: *player, gain: hit.gain })
     }
 
-    /// The objective of a hit, if it still counts the same, with its `within` in ticks.
-    fn objective_of(&self, at: At, hit: &SharedHit) -> Option<(Ix, Use, Option<u64>)> {
+    /// The objective of a hit, if it still counts the same, with its `within` in ticks and the role of its target.
+    fn objective_of(&self, at: At, hit: &SharedHit) -> Option<(Ix, Use, Option<u64>, Sym)> {
         let ix = self.plan.find(hit.quest)?;
         let quest = self.plan.get(ix)?;
         self.holders[at as usize].instance(ix)?;
@@ -213,6 +290,7 @@ impl Core {
         let objective = u16::try_from(objectives.iter().position(same)?).ok()?;
         let used = Use::Objective { stage, objective };
         let pattern = quest.patterns.iter().find(|pattern| pattern.used == used)?;
-        Some((ix, used, pattern.matcher.within.map(|span| self.context.ticks(span))))
+        let within = pattern.matcher.within.map(|span| self.context.ticks(span));
+        Some((ix, used, within, pattern.matcher.role))
     }
 }

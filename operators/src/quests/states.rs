@@ -48,6 +48,7 @@ impl Core {
     pub(super) fn read_state(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
         let Core { plan, holders, context, .. } = self;
         let holder = &holders[at as usize];
+        let id = holder.holder;
         let Some(place_of) = holder.place_of(ix) else { return };
         let open = &holder.open[place_of];
         let stage = &quest.stages[usize::from(open.stage)];
@@ -69,7 +70,7 @@ impl Core {
                 let count = seen_of(objective, place, open, plan);
                 let counter = &mut open.counters[place];
                 counter.count = count;
-                counter.done = count >= objective.need_in(plan);
+                counter.done = count >= objective.need_in(plan, id);
             } else if objective.aggregate == Aggregate::Holds {
                 let follows = counter.follows(objective, &open.counters, context);
                 let after = objective.after.is_none_or(|after| open.counters[usize::from(after)].done);

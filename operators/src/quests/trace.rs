@@ -237,9 +237,12 @@ impl Core {
                 let stage = def?.stages.iter().find(|(id, _)| stage.as_str() == *id)?.1;
                 stage.objectives.iter().find(|(id, _)| objective.as_str() == *id)?.1.when.as_ref()
             });
-            let no_amount = || quest.gain(pattern.used, event).is_none().then_some(Why::NoAmount);
-            let why = why.or_else(no_amount);
+            let gain = quest.gain_of(pattern, event);
+            let why = why.or_else(|| gain.is_none().then_some(Why::NoAmount));
             let at = comes.at.filter(|_| quest.scope == Scope::Player);
+            let another =
+                at.zip(gain).filter(|(at, gain)| !self.hits_role(*at, ix, pattern.matcher.role, *gain));
+            let why = why.or(another.map(|_| Why::Target));
             let why = why.or_else(|| {
                 at.and_then(|at| {
                     self.closed(at, ix, pattern.used, || {

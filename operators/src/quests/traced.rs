@@ -203,6 +203,8 @@ pub struct Picture {
     pub fail_when: Option<Node>,
     /// The quests of the exclusive group that keep it from being available.
     pub taken_by: Vec<Sym>,
+    /// The roles that nobody could have.
+    pub unfilled: Vec<Sym>,
     /// Whether the window holds and the pool offers it.
     pub is_dated: bool,
     /// The open stage.
@@ -285,7 +287,9 @@ pub enum Now {
     /// Where this holder stands with the quest.
     Quest(Holder, QuestState, u32),
     /// A number.
-    Level(i64),
+    Number(i64),
+    /// The moment, in UTC milliseconds.
+    Utc(i64),
     /// What both sides come to.
     Sides(Option<Value>, Option<Value>),
 }

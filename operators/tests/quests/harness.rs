@@ -402,7 +402,7 @@ impl World {
                 PlayersOut::Contribution(told) => (told.holder, GroupsIn::Contribution(told)),
                 PlayersOut::Asked(told) => (told.holder, GroupsIn::Asked(told)),
                 PlayersOut::Known(holder) => (holder, GroupsIn::Known(holder)),
-                PlayersOut::Member(told) => (told.party, GroupsIn::Member(told)),
+                PlayersOut::Member(told) => (told.group, GroupsIn::Member(told)),
                 PlayersOut::Together(told) => (told.party, GroupsIn::Together(told)),
                 PlayersOut::Conclusion(conclusion) => {
                     self.conclude(conclusion);

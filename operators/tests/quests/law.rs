@@ -210,7 +210,7 @@ fn inputs(seed: u64, tick: u64) -> Vec<Given> {
             let entity = Sym::new(pick(&mut draw, &["wolf", "bear", "herb", "rat"]));
             let tags = pick(&mut draw, &[&["beast"][..], &["big"], &["beast", "big"], &[]]);
             let tags = tags.iter().map(|tag| Sym::new(tag)).collect();
-            given.push(Given::Tags(EntityTags { entity, tags }));
+            given.push(Given::Tags(EntityTags { entity, there: true, tags, region: Sym::NONE }));
         }
         8 => {
             let slot =

@@ -18,6 +18,8 @@ pub(crate) struct Deeds<'w> {
     loaded: &'w LoadedWorld,
     /// Entities by id and by tag.
     named: BTreeMap<&'w str, Vec<&'w str>>,
+    /// Who may have roles, by their names in all quests.
+    roles: BTreeMap<&'w str, Vec<&'w String>>,
     regions: Vec<&'w str>,
     /// What bots do when they do not follow a quest.
     patterns: Vec<Pattern>,
@@ -33,7 +35,12 @@ impl<'w> Deeds<'w> {
                 named.entry(tag).or_default().push(id);
             }
         }
+        let mut roles: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        for (name, role) in loaded.quests.values().flat_map(|quest| quest.roles.iter()) {
+            roles.entry(name).or_default().extend(role.one_of.as_slice());
+        }
         Deeds {
+            roles,
             world,
             loaded,
             named,
@@ -72,7 +79,12 @@ impl<'w> Deeds<'w> {
     pub(crate) fn matching(&self, pattern: &Pattern, dice: &mut Dice) -> Map<String, Value> {
         let mut event = Map::new();
         event.insert("kind".to_owned(), json!(pattern.event));
-        if let Some(target) = pattern.target.as_ref().and_then(|target| dice.pick(target.as_slice())) {
+        let of_role = pattern.role.as_ref().and_then(|role| self.roles.get(role.as_str()));
+        let target = match (&pattern.target, of_role) {
+            (Some(target), _) => dice.pick(target.as_slice()),
+            (None, of_role) => of_role.and_then(|names| dice.pick(names)).copied(),
+        };
+        if let Some(target) = target {
             let entities = self.named.get(target.as_str());
             let target = entities.and_then(|entities| dice.pick(entities)).copied().unwrap_or(target);
             event.insert("target".to_owned(), json!(target));

@@ -16,7 +16,12 @@ const MOST_EXAMPLE: usize = 96;
 /// A quest with the keys for which Greenvale has no use; it could stand there.
 const RARE: &str = include_str!("quest_page.yaml");
 /// What the quests there need of the world.
-const POOLS: &str = "\npools:\n  odd_jobs: {pick: 2, every: {daily: {at: \"04:00\", zone: UTC}}}\n";
+const POOLS: &str = "
+pools:
+  odd_jobs: {pick: 2, every: {daily: {at: \"04:00\", zone: UTC}}}
+occasions:
+  winter_fair: {months: [12], zone: UTC}
+";
 /// What is shown in full at the top, besides, from `quests/together.yaml`.
 const SHOWN: [&str; 2] = ["rebuild_the_bridge", "light_the_beacons"];
 

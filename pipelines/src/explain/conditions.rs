@@ -127,7 +127,8 @@ impl Words {
             Now::Quest(_, state, completions) => {
                 format!("now {}, completed {}", state.name(), times(*completions))
             }
-            Now::Level(level) => format!("now {level}"),
+            Now::Number(number) => format!("now {number}"),
+            Now::Utc(ms) => format!("now {}", local(*ms, test)),
             Now::Sides(left, right) => {
                 let side =
                     |side: &Option<Value>| side.as_ref().map_or("nothing".to_owned(), ToString::to_string);
@@ -208,10 +209,20 @@ impl Time {
     }
 }
 
+/// A moment, in the zone of what is asked.
+fn local(ms: i64, test: &Condition) -> String {
+    let zone = test.dates.as_ref().and_then(|dates| jiff::tz::TimeZone::get(&dates.zone).ok());
+    let zoned =
+        jiff::Timestamp::from_millisecond(ms).map(|at| at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)));
+    zoned.map_or_else(|_| ms.to_string(), |at| at.strftime("%A, %Y-%m-%d %H:%M %Z").to_string())
+}
+
 fn nothing(test: &Condition) -> &'static str {
-    if test.weather.is_some() {
+    if test.chance.is_some() {
+        "as it was drawn for this day or week"
+    } else if test.weather.is_some() {
         "no weather is known there"
-    } else if test.region.is_some() {
+    } else if test.region.is_some() || test.near.is_some() {
         "nobody knows where"
     } else if !test.quests.is_empty() {
         "nobody could hold it here"
@@ -272,20 +283,58 @@ fn tests(def: &Condition) -> Vec<String> {
     parts.extend(def.season.as_ref().map(|names| one_of("clock.season", names.as_slice())));
     parts
         .extend(def.moon.iter().map(|(moon, names)| one_of(&format!("moon.{}", id(moon)), names.as_slice())));
+    parts.extend(tests_of_calendars(def));
     if let Some(WeatherTest { kind, intensity, lasting }) = &def.weather {
         parts.extend(kind.as_ref().map(|names| one_of("weather.state", names.as_slice())));
         parts.extend(intensity.as_ref().map(|of| test("weather.intensity", of)));
         parts.extend(lasting.map(|span| format!("weather.lasting >= {span}")));
     }
     parts.extend(def.region.as_ref().map(|names| one_of("region", names.as_slice())));
+    parts.extend(def.near.as_ref().map(|names| one_of("near", names.as_slice())));
     parts.extend(def.facts.iter().map(|(fact, of)| test(&id(fact), of)));
     parts.extend(def.quests.iter().map(|(quest, states)| {
         let states: Vec<String> = states.as_slice().iter().map(|state| state.name().to_owned()).collect();
         one_of(&format!("quest.{}", id(quest)), &states)
     }));
+    parts.extend(def.progress.iter().flat_map(|(quest, objectives)| {
+        objectives
+            .iter()
+            .map(|(objective, of)| test(&format!("progress.{}.{}", id(quest), id(objective)), of))
+    }));
     parts.extend(def.level.as_ref().map(|of| test("player.level", of)));
     parts.extend(def.compare.as_ref().map(ToString::to_string));
     parts
+}
+
+fn tests_of_calendars(def: &Condition) -> Vec<String> {
+    let mut parts = Vec::new();
+    parts.extend(def.weekday.as_ref().map(|names| one_of("clock.weekday", names.as_slice())));
+    parts.extend(def.month.as_ref().map(|names| one_of("clock.month", names.as_slice())));
+    parts.extend(def.day.as_ref().map(|of| test("clock.day", of)));
+    parts.extend(def.dates.as_ref().map(|dates| format!("dates {}", plainly(dates))));
+    parts.extend(def.occasion.as_ref().map(|names| one_of("occasion", names.as_slice())));
+    parts.extend(def.chance.as_ref().map(|chance| {
+        format!("chance of {}: {} % in each {}", id(&chance.of), chance.percent, plainly(&chance.every))
+    }));
+    parts
+}
+
+/// What has no short form, as YAML in one line.
+fn plainly(def: &impl serde::Serialize) -> String {
+    fn shown(json: &serde_json::Value) -> String {
+        match json {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(items) => {
+                format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", "))
+            }
+            serde_json::Value::Object(map) => {
+                let parts = map.iter().map(|(key, value)| format!("{key}: {}", shown(value)));
+                format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+            }
+            other => other.to_string(),
+        }
+    }
+    shown(&serde_json::to_value(def).unwrap_or_default())
 }
 
 fn one_of(name: &str, values: &[String]) -> String {

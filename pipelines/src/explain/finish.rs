@@ -49,6 +49,14 @@ fn closed(parts: &Parts<'_>) -> Vec<(String, Vec<String>)> {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         why.push((format!("it requires {}{more}", unmet.join(" and ")), steps));
     }
+    if !picture.unfilled.is_empty() {
+        let names: Vec<String> = picture.unfilled.iter().map(|role| format!("`{role}`")).collect();
+        let said = format!("nobody is there for the role {}", names.join(" and "));
+        why.push((
+            said.clone(),
+            vec![format!("an entity must be there that fits the role {}", names.join(" and "))],
+        ));
+    }
     if !picture.taken_by.is_empty() {
         let names: Vec<String> = picture.taken_by.iter().map(ToString::to_string).collect();
         let (group, names) = (parts.def.exclusive_group.as_deref().unwrap_or_default(), names.join(" and "));

@@ -22,8 +22,10 @@ fn any_of(names: Option<&OneOrMany<String>>, word: &str) -> String {
 /// A pattern: `kill wolf in moor with weapon == bow, when clock.phase == night`.
 #[must_use]
 pub fn pattern(def: &Pattern) -> String {
-    let Pattern { event, target, region, attributes, when, within } = def;
-    let mut text = format!("{event}{}{}", any_of(target.as_ref(), ""), any_of(region.as_ref(), "in "));
+    let Pattern { event, target, role, region, attributes, when, within } = def;
+    let role = role.as_ref().map_or(String::new(), |role| format!(" of who is `{role}`"));
+    let (target, region) = (any_of(target.as_ref(), ""), any_of(region.as_ref(), "in "));
+    let mut text = format!("{event}{target}{role}{region}");
     if !attributes.is_empty() {
         let tests: Vec<String> = attributes.iter().map(|(name, of)| test(name, of)).collect();
         text.push_str(&format!(" with {}", tests.join(" and ")));
@@ -48,6 +50,9 @@ pub(super) fn objective(def: &ObjectiveDef) -> String {
     let mut text = counted(def);
     if let (Some(each), Some(players)) = (def.players.map(|_| def.aggregate().1), def.players) {
         text = format!("{} with {each} each of {}", many(players, "player"), pattern_of(def));
+    }
+    if def.everyone {
+        text = format!("everyone with {} each of {}", def.aggregate().1, pattern_of(def));
     }
     if let Some(after) = &def.after {
         let within = def.within.map(|span| format!(", at most {span} after it")).unwrap_or_default();
@@ -118,7 +123,7 @@ fn periods(every: &Every) -> &'static str {
 /// What is missing of an objective, where something is.
 pub(super) fn missing(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let more = need.saturating_sub(value);
-    if def.players.is_some() {
+    if def.players.is_some() || def.everyone {
         return more_of(more, "player");
     }
     match def.aggregate().0 {
@@ -140,7 +145,8 @@ pub(super) fn deed(def: &ObjectiveDef, value: u32, need: u32) -> String {
     let more = need.saturating_sub(value);
     let of = def.of.as_deref();
     let what = pattern_of(def);
-    if let Some(each) = def.players.map(|_| def.aggregate().1) {
+    if def.players.is_some() || def.everyone {
+        let each = def.aggregate().1;
         return format!("{} with {each} each of {what}", more_of(more, "player"));
     }
     match def.aggregate().0 {

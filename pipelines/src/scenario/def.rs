@@ -68,12 +68,26 @@ pub enum RestartDef {
 pub struct ExpectDef {
     /// The view: `quest_state`.
     pub view: String,
-    /// Only rows that have these values: `where: {holder: ana, quest: [wolves, bears]}`.
+    /// Only rows that have these values, of a list one of them: `where: {holder: ana, quest: [wolves, bears]}`.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, OneOrMany<Value>>,
     /// The names of columns in the first line, and all rows below, in any order. Columns stand two spaces or more apart;
     /// `-` is nothing, and a tick is written as the time since the scenario began: `+1.5s`. Without rows below there are none.
     pub rows: String,
+}
+
+impl ExpectDef {
+    /// The columns of `where`, each with the values of which a row has one.
+    pub fn wanted(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.filter.iter().map(|(column, values)| {
+            // Any JSON is one value, and so is a list.
+            let values = match values {
+                OneOrMany::One(Value::Array(list)) => list.as_slice(),
+                values => values.as_slice(),
+            };
+            (column.as_str(), values)
+        })
+    }
 }
 
 impl StepDef {

@@ -163,6 +163,15 @@ fn check_expect<'a>(
         let (message, hint) = unknown(column);
         wrong.push((spot.key("where").name(column), message, hint));
     }
+    for (column, values) in expect.wanted() {
+        let spot = spot.key("where").name(column);
+        let hint = "give a value, or a list of those of which a row has one".to_owned();
+        if values.is_empty() {
+            wrong.push((spot, format!("no row has one of no values of `{column}`"), hint));
+        } else if let Some(odd) = values.iter().find(|value| value.is_array() || value.is_object()) {
+            wrong.push((spot, format!("`{odd}` is not a value of a column"), hint));
+        }
+    }
     match Table::parse(&expect.rows) {
         Err(bad) => {
             let message = format!("line {} of the table: {}", bad.line + 1, bad.why);

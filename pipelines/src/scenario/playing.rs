@@ -328,8 +328,8 @@ impl Playing {
         };
         let places = expected.columns.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
         let mut wanted = Vec::new();
-        for (name, values) in &expect.filter {
-            let values: Vec<String> = values.as_slice().iter().map(written).collect();
+        for (name, values) in expect.wanted() {
+            let values: Vec<String> = values.iter().map(written).collect();
             wanted.push((place(name)?, values));
         }
         let shown = |value: &Value, column: usize| cell(value, def.columns[column].kind, self.began, tick_ms);

@@ -45,6 +45,9 @@ pub(super) struct Clock {
     since: Tick,
     scale: (i64, i64),
     pub(super) phase: Sym,
+    pub(super) month: Value,
+    pub(super) day_of_month: Value,
+    pub(super) weekday: Value,
     pub(super) season: Sym,
     pub(super) moons: BTreeMap<String, String>,
 }
@@ -242,6 +245,9 @@ fn clock(row: &Row) -> Clock {
         since: tick_of(row, 2),
         scale,
         phase: sym(row, 6),
+        month: row[9].clone(),
+        day_of_month: row[10].clone(),
+        weekday: row[11].clone(),
         season: sym(row, 12),
         moons,
     }

@@ -405,7 +405,7 @@ impl<'w> Crowd<'w> {
         if group.is_some_and(|others| others.iter().any(taken)) {
             return None;
         }
-        let gated = !def.requires.is_empty() || def.pool.is_some() || def.window.is_some();
+        let gated = def.is_gated();
         let standing = gates.board.standing(who, quest);
         let available = match standing.map(|of| of.state) {
             None => !gated,

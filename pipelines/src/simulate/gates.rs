@@ -5,11 +5,14 @@
 use std::cmp::Ordering;
 
 use worldflow_schemas::definitions::expression::{Arithmetic, Compare, Comparison, Term};
-use worldflow_schemas::definitions::{Condition, Hours, OneOrMany, QuestState, Test, TestRange};
+use worldflow_schemas::definitions::{
+    Condition, Dates, DatesTest, Hours, OneOrMany, QuestState, Test, TestRange,
+};
 use worldflow_schemas::input::Scope;
+use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick, Value};
 
-use super::board::{Board, Who};
+use super::board::{Board, Clock, Who};
 use crate::world::LoadedWorld;
 
 /// For whom a condition is tested.
@@ -78,6 +81,7 @@ impl Gates<'_> {
                 let is = clock.and_then(|clock| clock.moons.get(moon));
                 is.is_some_and(|is| phases.as_slice().contains(is))
             })
+            && self.calendars(condition)
             && self.weather(condition, actor)
             && condition
                 .facts
@@ -99,6 +103,28 @@ impl Gates<'_> {
                 minute >= from_min || minute < to_min
             }
         })
+    }
+
+    /// What calendars say. Chance is not to be seen, nor who is near: what bots cannot judge they try.
+    fn calendars(&self, condition: &Condition) -> bool {
+        let clock = self.board.clock.as_ref();
+        let names = |names: &Option<OneOrMany<String>>, is: fn(&Clock) -> &Value| {
+            names.as_ref().is_none_or(|names| {
+                let is = clock.and_then(|clock| is(clock).as_str());
+                is.is_some_and(|is| names.as_slice().iter().any(|name| name == is))
+            })
+        };
+        let now_ms = TickLength { tick_ms: self.world.world.tick_ms }.utc_ms(self.now);
+        let dates = |def: &DatesTest| Dates::new(def).is_ok_and(|dates| dates.holds(now_ms));
+        names(&condition.weekday, |clock| &clock.weekday)
+            && names(&condition.month, |clock| &clock.month)
+            && (condition.day.as_ref())
+                .is_none_or(|test| clock.is_some_and(|clock| passes(test, &clock.day_of_month)))
+            && condition.dates.as_ref().is_none_or(dates)
+            && condition.occasion.as_ref().is_none_or(|names| {
+                let defs = names.as_slice().iter().filter_map(|name| self.world.world.occasions.get(name));
+                defs.into_iter().any(dates)
+            })
     }
 
     fn weather(&self, condition: &Condition, actor: &Actor) -> bool {
@@ -140,7 +166,7 @@ impl Gates<'_> {
                 state => *state == standing.state,
             }),
             None => {
-                let gated = !def.requires.is_empty() || def.pool.is_some() || def.window.is_some();
+                let gated = def.is_gated();
                 let is = if gated { QuestState::Hidden } else { QuestState::Available };
                 states.contains(&is)
             }
@@ -230,11 +256,19 @@ pub(super) fn parts(condition: &Condition) -> Vec<Condition> {
         phase,
         hours,
         season,
+        weekday,
+        month,
+        day,
+        dates,
+        occasion,
+        chance,
         moon,
         weather,
         region,
+        near,
         facts,
         quests,
+        progress,
         level,
         compare,
         all,
@@ -246,8 +280,15 @@ pub(super) fn parts(condition: &Condition) -> Vec<Condition> {
         Condition { phase, ..none() },
         Condition { hours, ..none() },
         Condition { season, ..none() },
+        Condition { weekday, ..none() },
+        Condition { month, ..none() },
+        Condition { day, ..none() },
+        Condition { dates, ..none() },
+        Condition { occasion, ..none() },
+        Condition { chance, ..none() },
         Condition { weather, ..none() },
         Condition { region, ..none() },
+        Condition { near, ..none() },
         Condition { level, ..none() },
         Condition { compare, ..none() },
         Condition { any, ..none() },
@@ -256,6 +297,7 @@ pub(super) fn parts(condition: &Condition) -> Vec<Condition> {
     parts.extend(moon.into_iter().map(|one| Condition { moon: [one].into(), ..none() }));
     parts.extend(facts.into_iter().map(|one| Condition { facts: [one].into(), ..none() }));
     parts.extend(quests.into_iter().map(|one| Condition { quests: [one].into(), ..none() }));
+    parts.extend(progress.into_iter().map(|one| Condition { progress: [one].into(), ..none() }));
     parts.extend(all.iter().flat_map(self::parts));
     parts.retain(|part| !part.is_empty());
     parts

@@ -266,7 +266,7 @@ fn quest_report(
     let of = &ended.tally.quests[place];
     let holders = standings.holders.get(&def.scope).copied().unwrap_or(0);
     let began = of.holders.len() as u64;
-    let gated = !def.requires.is_empty() || def.pool.is_some() || def.window.is_some();
+    let gated = def.is_gated();
     let seen = (of.seen.len() as u64).max(if gated { 0 } else { holders });
     let steps = def.stages.iter().map(|(stage, _)| Step {
         stage: stage.to_owned(),

@@ -94,6 +94,35 @@ fn scenarios_pass_fail_and_are_updated() {
 }
 
 #[test]
+fn a_list_in_where_is_one_of_these() {
+    let folder = worlds::small();
+    let world = folder.path().join("world");
+    fs::create_dir_all(world.join("tests")).expect("a folder");
+    let scenario = "
+three:
+  steps:
+    - send:
+        - {player: ana, kind: kill, target: wolf}
+        - {player: bo, kind: kill, target: wolf}
+        - {player: cy, kind: kill, target: wolf}
+    - expect:
+        view: objective_progress
+        where: {quest: [long_hunt, no_other], holder: [ana, cy], value: [1, 2], done: false}
+        rows: |
+          holder  value
+          ana     1
+          cy      1
+";
+    fs::write(world.join("tests/three.yaml"), scenario).expect("written");
+    let (said, shown) = test(&world, &[]);
+    assert_eq!(said.status.code(), Some(0), "{shown}");
+    fs::write(world.join("tests/three.yaml"), scenario.replace("[ana, cy]", "[ana, dan]")).expect("written");
+    let (said, shown) = test(&world, &[]);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(shown.contains("- cy      1"), "{shown}");
+}
+
+#[test]
 fn what_is_wrong_with_a_scenario_is_told_with_its_place() {
     let folder = worlds::small();
     let world = folder.path().join("world");
@@ -109,6 +138,7 @@ typo:
         rows: |
           player  levle
           ana
+    - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
     - send: {player: ana, kind: kill, target: wolf}
       restart: clean
 ";
@@ -140,13 +170,25 @@ typo:
            | ^^^^^^^^^^^^^
         hint: columns stand two spaces or more apart, and the first line names them
 
-        error: tests/wrong.yaml:12:7: a step that does send and restart
+        error: tests/wrong.yaml:12:38: no row has one of no values of `player`
            |
-        12 | - send: {player: ana, kind: kill, target: wolf}
+        12 | - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
+           |                                  ^^^^^^
+        hint: give a value, or a list of those of which a row has one
+
+        error: tests/wrong.yaml:12:50: `[2]` is not a value of a column
+           |
+        12 | - expect: {view: levels, where: {player: [], level: [1, [2]]}, rows: player}
+           |                                              ^^^^^
+        hint: give a value, or a list of those of which a row has one
+
+        error: tests/wrong.yaml:13:7: a step that does send and restart
+           |
+        13 | - send: {player: ana, kind: kill, target: wolf}
            |   ^
         hint: make a step of each; only `edit` and `restart` may stand together
 
-        0 passed, 0 failed, 5 problems in files of scenarios
+        0 passed, 0 failed, 7 problems in files of scenarios
     "#]].assert_eq(&shown);
     let checked = worldflow(["check", world.to_str().expect("text")]);
     assert_eq!(checked.status.code(), Some(1));

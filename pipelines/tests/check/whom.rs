@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::quest;
+use crate::{WORLD, problems, quest};
 
 #[test]
 fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
@@ -90,5 +90,69 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
             hint: remove `worth`, or give the quest another scope
 
         "#]],
+    );
+}
+
+#[test]
+fn a_fact_that_counts_members_is_changed_by_nobody() {
+    let facts = "  friends: {scope: player, type: int, default: 1, members: true}
+  party_size:
+    {scope: party, type: int, default: 0, members: true, expires: 5m, on: [{pattern: {event: kill}, add: 1}]}
+  saved:";
+    let quest = "wolves:
+  title: Wolves
+  scope: party
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+  effects: [{add: {fact: party_size, by: 1}}]
+";
+    let world = WORLD.replace("  saved:", facts);
+    expect![[r#""#]].assert_eq(&problems(&[("world.yaml", &world), ("quests/wolves.yaml", quest)]));
+}
+
+#[test]
+fn progress_is_of_objectives_that_are_there() {
+    quest(
+        "wolves:
+  title: Wolves
+  requires: {progress: {wolfs: {a: 1}, bears: {a: 1}, wolves: {b: {at_least: much}}}}
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+bears:
+  title: Bears
+  scope: guild
+  stages: {hunt: {objectives: {a: {event: kill}}}}
+",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn everyone_and_roles_must_be_possible() {
+    quest(
+        "wolves:
+  title: Wolves
+  roles:
+    prey: {one_of: [beast, wulf], region: [meadow, more], lost: rebind}
+    Friend: {one_of: wolf, here: true}
+  stages:
+    hunt:
+      reset_on: [{event: kill, role: foe}]
+      objectives:
+        a: {event: kill, role: pray}
+        b: {event: kill, role: prey, distinct: 2}
+        c: {event: kill, everyone: true}
+        d: {event: kill, role: prey, count: 2, minus: [{event: kill, role: prey}]}
+bears:
+  title: Bears
+  scope: guild
+  roles: {guide: {one_of: wolf, here: true}}
+  stages:
+    hunt:
+      objectives:
+        a: {event: kill, everyone: true, players: 2}
+        b: {event: kill, everyone: true, max: 3}
+        c: {event: kill, everyone: true, count: 0}
+        d: {event: kill, role: prey}
+",
+        expect![[r#""#]],
     );
 }

@@ -2,10 +2,12 @@
 //! cutting of the inputs into messages, and after a restart at every tick.
 
 mod broker;
+mod calendars;
 mod edits;
 mod lifecycle;
 mod orders;
 mod rewards;
+mod roles;
 mod rows_of_views;
 mod rules;
 mod scopes;

@@ -276,6 +276,12 @@ pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Opt
             let body = EntityBody { kind: Sym::new(kind), tags, properties: Vec::new() };
             Command::Entity(EntityWrite { order, entity: Sym::new(name), change: EntityChange::Upsert(body) })
         }
+        ["entity", name, "merge", rest @ ..] => {
+            let properties = rest.iter().filter_map(|word| word.split_once('='));
+            let properties = properties.map(|(name, value)| (Sym::new(name), scalar(value))).collect();
+            let change = EntityChange::Merge { properties, add_tags: Vec::new(), remove_tags: Vec::new() };
+            Command::Entity(EntityWrite { order, entity: Sym::new(name), change })
+        }
         ["view", name, "drop"] => Command::Define(DefinitionEdit::View(Sym::new(name), None)),
         ["view", name, query @ ..] => {
             let sql = format!("CREATE VIEW {name} AS {}", query.join(" "));

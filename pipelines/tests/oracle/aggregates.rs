@@ -55,7 +55,10 @@ pub(super) fn counts_events(def: &ObjectiveDef, event: &Event) -> bool {
 }
 
 impl Oracle {
-    pub(super) fn need_of(&self, def: &ObjectiveDef) -> u32 {
+    pub(super) fn need_of(&self, holder: Holder, def: &ObjectiveDef) -> u32 {
+        if def.everyone {
+            return (self.members(holder).len() as u32).max(1);
+        }
         match def.percent {
             Some(percent) => {
                 let size = self.set_of(def).len() as u32;
@@ -73,8 +76,8 @@ impl Oracle {
     }
 
     /// The value as its row shows it.
-    pub(super) fn value_of(&self, def: &ObjectiveDef, progress: &Progress) -> u32 {
-        if def.min.is_some() { progress.value } else { progress.value.min(self.need_of(def)) }
+    pub(super) fn value_of(&self, holder: Holder, def: &ObjectiveDef, progress: &Progress) -> u32 {
+        if def.min.is_some() { progress.value } else { progress.value.min(self.need_of(holder, def)) }
     }
 
     /// Sets an objective back to 0.
@@ -99,21 +102,24 @@ impl Oracle {
         opened: Tick,
     ) {
         let stage = &quest.stages.0[self.held(of.0, of.1).stage].1;
-        if stage.reset_on.iter().any(|pattern| self.accepts(tick, pattern, event, opened)) {
+        let takes = |oracle: &Oracle, pattern: &Pattern| {
+            oracle.accepts(tick, pattern, event, opened) && oracle.has_role(of, pattern, event)
+        };
+        if stage.reset_on.iter().any(|pattern| takes(self, pattern)) {
             (0..stage.objectives.len()).for_each(|place| self.set_back(of, stage, place));
         }
         let settled = |oracle: &mut Oracle, place: usize| {
             oracle.held(of.0, of.1).objectives[place].done && latched(&stage.objectives.0[place].1, stage)
         };
         for (place, (_, def)) in stage.objectives.iter().enumerate() {
-            let resets = def.reset_on.iter().any(|pattern| self.accepts(tick, pattern, event, opened));
+            let resets = def.reset_on.iter().any(|pattern| takes(self, pattern));
             if resets && !settled(self, place) {
                 self.set_back(of, stage, place);
             }
         }
         for (place, (_, def)) in stage.objectives.iter().enumerate() {
             for pattern in &def.minus {
-                if !self.accepts(tick, pattern, event, opened) || settled(self, place) {
+                if !takes(self, pattern) || settled(self, place) {
                     continue;
                 }
                 let progress = &mut self.held(of.0, of.1).objectives[place];
@@ -137,7 +143,8 @@ impl Oracle {
         for (place, (_, of)) in stage.objectives.iter().enumerate() {
             let within = of.within.filter(|_| of.after.is_none());
             let pattern = Pattern { within, ..of.pattern() };
-            if counts_events(of, event) && self.accepts(tick, &pattern, event, opened) {
+            let has_role = self.has_role((holder, quest), &pattern, event);
+            if counts_events(of, event) && has_role && self.accepts(tick, &pattern, event, opened) {
                 accepting.push(place);
             }
         }
@@ -190,11 +197,11 @@ impl Oracle {
     ) {
         let (stage_name, stage) = &quest.stages.0[self.held(of.0, of.1).stage];
         let (name, def) = &stage.objectives.0[place];
-        let need = self.need_of(def);
+        let need = self.need_of(of.0, def);
         let worth = worth(def, event).expect("it was looked at before");
         let mut progress = self.held(of.0, of.1).objectives[place].clone();
         let was_done = progress.done;
-        let mut credit = self.grow(tick, event, def, worth, &mut progress);
+        let mut credit = self.grow((tick, of.0), event, def, worth, &mut progress);
         progress.done = reached(def, progress.value, need);
         if progress.done && !was_done {
             progress.done_at = tick;
@@ -216,7 +223,7 @@ impl Oracle {
     /// The new value; returns the credit.
     fn grow(
         &self,
-        tick: Tick,
+        (tick, holder): (Tick, Holder),
         event: &Event,
         def: &ObjectiveDef,
         worth: u32,
@@ -226,7 +233,7 @@ impl Oracle {
         let old = progress.value;
         match def.aggregate().0 {
             Aggregate::Count | Aggregate::Sum => {
-                if def.players.is_some() {
+                if def.players.is_some() || def.everyone {
                     let each = def.aggregate().1;
                     if event.player.is_none() {
                         return 0;
@@ -234,7 +241,10 @@ impl Oracle {
                     let has = progress.of_player.entry(event.player).or_insert(0);
                     let added = worth.min(each - *has);
                     *has += added;
-                    progress.value = progress.of_player.values().filter(|has| **has >= each).count() as u32;
+                    progress.value = match def.everyone {
+                        true => self.parts_done(holder, def, progress),
+                        false => progress.of_player.values().filter(|has| **has >= each).count() as u32,
+                    };
                     return added;
                 }
                 progress.events.push((tick, worth));
@@ -269,6 +279,13 @@ impl Oracle {
             Aggregate::Holds => unreachable!("no event counts for a condition"),
         }
         progress.value.saturating_sub(old)
+    }
+
+    /// How many of those who belong to a group have done their part.
+    pub(super) fn parts_done(&self, group: Holder, def: &ObjectiveDef, progress: &Progress) -> u32 {
+        let each = def.aggregate().1;
+        let done = |player: &&Sym| progress.of_player.get(*player).is_some_and(|has| *has >= each);
+        self.members(group).iter().filter(done).count() as u32
     }
 
     pub(super) fn counted_of(&self, def: &ObjectiveDef, progress: &Progress) -> u32 {

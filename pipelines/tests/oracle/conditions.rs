@@ -16,12 +16,12 @@ use super::{Oracle, Place};
 #[derive(Clone, Copy)]
 pub struct Actor {
     /// The holder by itself, or the acting player.
-    itself: Option<Holder>,
+    pub(super) itself: Option<Holder>,
     place: Place,
     region: Sym,
 }
 
-fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
+pub(super) fn one_of(list: &OneOrMany<String>, text: &str) -> bool {
     list.as_slice().iter().any(|item| item == text)
 }
 
@@ -86,6 +86,9 @@ impl Oracle {
         if condition.hours.is_some_and(|hours| !within_hours(hours, now.minute)) {
             return false;
         }
+        if !self.calendars_hold(tick, condition, actor) {
+            return false;
+        }
         for (moon, phases) in &condition.moon {
             let found = now.moons.iter().find(|(name, _)| name == moon);
             if !found.is_some_and(|(_, phase)| one_of(phases, phase)) {
@@ -106,6 +109,25 @@ impl Oracle {
         for (quest, states) in &condition.quests {
             if !self.quest_holds(quest, states, actor) {
                 return false;
+            }
+        }
+        if let Some(names) = &condition.near {
+            let here = self.regions.iter().filter(|(_, region)| *region == actor.region.as_str());
+            let near = |entity: &String| {
+                let tags = self.tags.get(entity);
+                one_of(names, entity) || tags.into_iter().flatten().any(|tag| one_of(names, tag))
+            };
+            if actor.region.is_none() || !here.map(|(entity, _)| entity).any(near) {
+                return false;
+            }
+        }
+        for (quest, objectives) in &condition.progress {
+            let Some(player) = self.holder_of(Scope::Player, actor) else { return false };
+            for (objective, test) in objectives {
+                let value = Value::Int(self.value_seen(player, quest, objective));
+                if !test_holds(test, Some(&value)) {
+                    return false;
+                }
             }
         }
         if let Some(test) = &condition.level {

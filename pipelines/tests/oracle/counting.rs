@@ -50,7 +50,9 @@ impl Oracle {
     fn count_for(&mut self, tick: Tick, event: &Event, holder: Holder, quest: &str, def: &QuestDef) {
         let held = self.held(holder, quest);
         let (opened, state) = (held.stage_opened, held.state);
-        let failing = def.fail_on.iter().any(|pattern| self.accepts(tick, pattern, event, opened));
+        let failing = (def.fail_on.iter()).any(|pattern| {
+            self.accepts(tick, pattern, event, opened) && self.has_role((holder, quest), pattern, event)
+        });
         self.held(holder, quest).failing |= failing;
         if state != QuestState::Active {
             return;

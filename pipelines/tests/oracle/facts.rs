@@ -76,16 +76,41 @@ impl Oracle {
                 continue;
             }
             touched.insert(Holder { scope: Scope::Player, id: player });
-            for (scope, id) in [
-                (Scope::Party, new.party),
-                (Scope::Guild, new.guild),
-                (Scope::Account, new.account),
-                (Scope::Instance, new.instance),
-            ] {
-                touched.extend((!id.is_none()).then_some(Holder { scope, id }));
-            }
+            // Whoever is left behind may all have done their part.
+            let left = groups_of(old).into_iter().filter(|group| self.known.contains(group));
+            touched.extend(left.chain(groups_of(new)));
         }
         self.known.extend(touched.iter().copied());
+        self.count_members();
+    }
+
+    /// Facts that count the members of groups are right from the next tick on.
+    fn count_members(&mut self) {
+        let world = std::sync::Arc::clone(&self.world);
+        let facts = world.facts.iter().filter(|(_, def)| def.members);
+        for (number, (fact, def)) in facts.enumerate() {
+            let mut sizes: BTreeMap<Holder, i64> = BTreeMap::new();
+            for place in self.places.values() {
+                let id = match def.scope {
+                    Scope::Party => place.party,
+                    Scope::Guild => place.guild,
+                    Scope::Account => place.account,
+                    _ => place.instance,
+                };
+                if !id.is_none() {
+                    *sizes.entry(Holder { scope: def.scope, id }).or_insert(0) += 1;
+                }
+            }
+            let before = self.sizes.insert(fact.clone(), sizes.clone()).unwrap_or_default();
+            for holder in before.keys().chain(sizes.keys()).copied().collect::<BTreeSet<_>>() {
+                let size = sizes.get(&holder).copied().unwrap_or(0);
+                if before.get(&holder).copied().unwrap_or(0) != size {
+                    let change = FactChange::Set(Value::Int(size));
+                    let order = (String::new(), holder.scope, holder.id.as_str(), number);
+                    self.effects.insert(order, Effect { holder, fact: fact.clone(), change });
+                }
+            }
+        }
     }
 
     /// A group is no more: what is kept of it goes, but for the highest instance of its quests.
@@ -163,8 +188,17 @@ impl Oracle {
                 let texts = |syms: &[Sym]| -> BTreeSet<String> {
                     syms.iter().map(|sym| sym.as_str().to_owned()).collect()
                 };
+                let entity = write.entity.as_str();
+                let there = self.there.contains(entity);
+                match &write.change {
+                    EntityChange::Upsert(_) => drop(self.there.insert(entity.to_owned())),
+                    EntityChange::Delete if there => drop(self.there.remove(entity)),
+                    EntityChange::Merge { .. } if there => {}
+                    EntityChange::Delete | EntityChange::Merge { .. } => return self.refused += 1,
+                }
                 // Sets of entities may be others for everyone.
                 self.sweeps.insert(tick);
+                self.move_entity(write.entity.as_str(), &write.change);
                 let tags = self.tags.entry(write.entity.as_str().to_owned()).or_default();
                 match &write.change {
                     EntityChange::Upsert(body) => *tags = texts(&body.tags).into_iter().collect(),
@@ -179,6 +213,23 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// Where an entity is after a write.
+    fn move_entity(&mut self, entity: &str, change: &EntityChange) {
+        let is = |properties: &[(Sym, Value)]| {
+            let region = properties.iter().find(|(name, _)| name.as_str() == "region");
+            region.map(|(_, value)| value.as_str().unwrap_or_default().to_owned())
+        };
+        let region = match change {
+            EntityChange::Upsert(body) => is(&body.properties).unwrap_or_default(),
+            EntityChange::Delete => String::new(),
+            EntityChange::Merge { properties, .. } => match is(properties) {
+                Some(region) => region,
+                None => return,
+            },
+        };
+        self.regions.insert(entity.to_owned(), region);
     }
 
     fn write_fact(
@@ -235,4 +286,15 @@ impl Oracle {
         }
         self.facts.insert(key, HeldFact { value: new, expires });
     }
+}
+
+/// The groups that a place is in.
+fn groups_of(place: super::Place) -> Vec<Holder> {
+    let all = [
+        (Scope::Party, place.party),
+        (Scope::Guild, place.guild),
+        (Scope::Account, place.account),
+        (Scope::Instance, place.instance),
+    ];
+    all.into_iter().filter(|(_, id)| !id.is_none()).map(|(scope, id)| Holder { scope, id }).collect()
 }

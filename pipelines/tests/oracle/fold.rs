@@ -32,6 +32,7 @@ pub(super) fn unheld() -> Held {
         branches: BTreeMap::new(),
         round: 1,
         tapper: None,
+        roles: BTreeMap::new(),
         failing: false,
         reopens: None,
     }
@@ -76,8 +77,12 @@ impl Oracle {
         }
         let of_kind =
             |kind: &'static str| events.iter().copied().filter(move |event| event.kind.as_str() == kind);
+        for (player, quest) in std::mem::take(&mut self.handed) {
+            self.offer_handed(tick, player, &quest);
+        }
         for event in &events {
             match event.kind.as_str() {
+                "quest.share" => self.share_event(tick, event),
                 "quest.offer" => self.offer_event(tick, event),
                 "quest.accept" => self.accept_event(tick, event),
                 "quest.decline" => self.decline_event(tick, event),
@@ -237,6 +242,7 @@ impl Oracle {
     pub(super) fn may_accept(&self, tick: Tick, holder: Holder, quest: &str) -> bool {
         self.exclusive_free(holder, quest)
             && self.is_offered(tick, holder, quest)
+            && self.roles_are_open(holder, &self.quests[quest])
             && self.holds(tick, &self.quests[quest].requires, &self.by_itself(holder))
     }
 
@@ -259,6 +265,7 @@ impl Oracle {
                 (progress.hidden, progress.ripe) = (false, false);
             });
             self.pass(tick, holder, quest, def);
+            self.look_at_roles(holder, quest, def);
         }
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
@@ -341,6 +348,7 @@ impl Oracle {
             deadline,
             ..unheld()
         };
+        self.look_at_roles(holder, quest, def);
         self.open_stage(tick, holder, quest, def, 0);
     }
 

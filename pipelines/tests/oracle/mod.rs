@@ -8,6 +8,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
 mod aggregates;
+mod calendars;
 mod clock;
 pub mod compare;
 mod conditions;
@@ -23,6 +24,7 @@ mod random_edits;
 mod random_inputs;
 mod random_rules;
 mod rewards;
+mod roles;
 mod rows;
 mod rows_seen;
 mod rules;
@@ -130,6 +132,8 @@ pub struct Held {
     pub round: u32,
     /// The player whose event was the first to be credited.
     pub tapper: Option<Sym>,
+    /// Who has each role.
+    pub roles: BTreeMap<String, String>,
     /// The next stage opens at the next tick.
     pub goes_on: bool,
     pub failing: bool,
@@ -162,6 +166,10 @@ pub struct Oracle {
     /// Look at every holder at every tick, not only where something may have changed.
     pub exhaustive: bool,
     pub tags: BTreeMap<String, Vec<String>>,
+    /// Which entities there are.
+    pub there: BTreeSet<String>,
+    /// Where entities are.
+    pub regions: BTreeMap<String, String>,
     pub places: BTreeMap<Sym, Place>,
     pub known: BTreeSet<Holder>,
     pub facts: BTreeMap<(Holder, String), HeldFact>,
@@ -174,6 +182,8 @@ pub struct Oracle {
     pub too_deep: u64,
     /// Updates by events, in their order, and effects of quests: for the next tick.
     pub updates: Vec<Effect>,
+    /// The members of each group, by the fact that counts them.
+    pub sizes: BTreeMap<String, BTreeMap<Holder, i64>>,
     pub effects: BTreeMap<(String, Scope, &'static str, usize), Effect>,
     pub held: BTreeMap<Holder, BTreeMap<Arc<str>, Held>>,
     /// The times at which each pool draws, from the last before the first tick on.
@@ -182,6 +192,8 @@ pub struct Oracle {
     pub windows: BTreeMap<Arc<str>, (Option<i64>, Option<i64>)>,
     /// What events of this tick count for others in the next one.
     pub shared: Vec<sharing::Shared>,
+    /// Quests that are handed on to players in the next tick.
+    pub handed: Vec<(Sym, String)>,
     /// Every event that a lifetime counter has counted: (tick, amount).
     pub lifetime: BTreeMap<(Holder, String), Vec<(Tick, i64)>>,
     pub experience: BTreeMap<Sym, i64>,
@@ -236,6 +248,12 @@ impl Oracle {
             weather: Vec::new(),
             exhaustive: false,
             tags,
+            there: world.entities.keys().cloned().collect(),
+            regions: (world.entities.iter())
+                .filter_map(|(id, entity)| {
+                    Some((id.clone(), entity.properties.get("region")?.as_str()?.to_owned()))
+                })
+                .collect(),
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             facts: BTreeMap::new(),
@@ -244,11 +262,13 @@ impl Oracle {
             rows_seen: rows_seen::RowsSeen::default(),
             too_deep: 0,
             updates: Vec::new(),
+            sizes: BTreeMap::new(),
             effects: BTreeMap::new(),
             held: BTreeMap::new(),
             periods: BTreeMap::new(),
             windows: BTreeMap::new(),
             shared: Vec::new(),
+            handed: Vec::new(),
             lifetime: BTreeMap::new(),
             experience: BTreeMap::new(),
             earned: Vec::new(),
@@ -288,6 +308,8 @@ impl Oracle {
         self.sweeps.extend(self.weather_ticks());
         let dates = self.dates(first, until);
         self.sweeps.extend(dates);
+        let minutes = self.calendar_ticks(first, until);
+        self.sweeps.extend(minutes);
         self.sweeps.insert(first);
         let none = Vec::new();
         let mut next = Some(first);
@@ -330,7 +352,7 @@ impl Oracle {
         (self.facts_named, self.quests_named) = (facts, quests);
     }
 
-    fn conditions(&self) -> Vec<Condition> {
+    pub fn conditions(&self) -> Vec<Condition> {
         let quests = self.quests.values();
         let of_quest = |quest: &Arc<QuestDef>| {
             let objectives = quest.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());

@@ -13,7 +13,7 @@ use super::{Held, Oracle};
 
 /// Whether a quest is available only while something holds.
 pub fn gated(quest: &QuestDef) -> bool {
-    !quest.requires.is_empty() || quest.pool.is_some() || quest.window.is_some()
+    !quest.requires.is_empty() || !quest.roles.is_empty() || quest.pool.is_some() || quest.window.is_some()
 }
 
 /// Whether stages were done by these branches.
@@ -80,6 +80,7 @@ impl Oracle {
         held.completions -= 1;
         held.reopens = None;
         held.branches.clear();
+        held.roles.clear();
         (held.round, held.tapper, held.stage) = (0, None, 0);
         self.revoke_grants(tick, holder, quest, instance, def.rewards.on_revoke);
     }
@@ -190,7 +191,7 @@ fn fits(repeat: &Repeat, date: Date) -> bool {
     }
 }
 
-fn is_on(day: W, date: Date) -> bool {
+pub(super) fn is_on(day: W, date: Date) -> bool {
     let wanted = match day {
         W::Monday => Day::Monday,
         W::Tuesday => Day::Tuesday,

@@ -90,6 +90,13 @@ impl Oracle {
         for (place, (_, def)) in stage.objectives.iter().enumerate() {
             let mut progress = self.held(holder, quest).objectives[place].clone();
             let falls = def.window.is_some() || def.streak.is_some();
+            if def.everyone && !progress.hidden && !(progress.done && latched(def, stage)) {
+                let was_done = progress.done;
+                progress.value = self.parts_done(holder, def, &progress);
+                progress.done = progress.value >= self.need_of(holder, def);
+                progress.done_at = if progress.done && !was_done { tick } else { progress.done_at };
+                self.held(holder, quest).objectives[place] = progress.clone();
+            }
             if falls && !(progress.done && latched(def, stage)) {
                 progress.value = self.value_at(tick, def, &progress);
                 progress.done = progress.value >= def.need();
@@ -143,7 +150,7 @@ impl Oracle {
             progress.value = progress.done.into();
         } else if def.percent.is_some() {
             progress.value = self.counted_of(def, &progress);
-            progress.done = reached(def, progress.value, self.need_of(def));
+            progress.done = reached(def, progress.value, self.need_of(of.0, def));
         } else {
             return;
         }

@@ -49,6 +49,20 @@ pub fn print(condition: &Condition) -> String {
     all.join(" and ")
 }
 
+/// Whether it asks what only keys can ask.
+pub fn is_of_keys_only(condition: &Condition) -> bool {
+    let Condition { weekday, month, day, dates, occasion, chance, progress, near, .. } = condition;
+    let days = weekday.is_some() || month.is_some() || day.is_some();
+    let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
+    near.is_some()
+        || !progress.is_empty()
+        || days
+        || dates.is_some()
+        || occasion.is_some()
+        || chance.is_some()
+        || inner.any(is_of_keys_only)
+}
+
 fn plain(json: &Json) -> String {
     json.as_str().map_or_else(|| json.to_string(), |text| format!("'{text}'"))
 }

@@ -89,7 +89,8 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
             let mut input = input(&mut draws, &known, tick, number);
             if let Input::Event(event) = &mut input
                 && edited_percent > 0
-                && ["quest.offer", "quest.decline", "quest.revoke"].contains(&event.kind.as_str())
+                && ["quest.offer", "quest.decline", "quest.share", "quest.revoke"]
+                    .contains(&event.kind.as_str())
             {
                 event.kind = "quest.accept".into();
             }
@@ -111,9 +112,10 @@ fn world() -> WorldDef {
         "regions": {"moor": {}, "town": {}},
         "kinds": {"kill": {}, "gather": {}, "talk": {}},
         "entities": {
-            "wolf": {"kind": "npc", "tags": ["beast"]}, "bear": {"kind": "npc", "tags": ["beast", "big"]},
+            "wolf": {"kind": "npc", "tags": ["beast"], "properties": {"region": "moor"}},
+            "bear": {"kind": "npc", "tags": ["beast", "big"]},
             "rat": {"kind": "npc", "tags": ["vermin", "beast"]}, "bandit": {"kind": "npc", "tags": ["human"]},
-            "rock": {"kind": "object"}
+            "rock": {"kind": "object", "properties": {"region": "town"}}
         },
         "facts": {
             "mood": {"scope": "realm", "type": "int", "default": 0,
@@ -122,8 +124,14 @@ fn world() -> WorldDef {
             "alarmed": {"scope": "player", "type": "bool", "default": false, "expires": "3s",
                         "on": [{"pattern": {"event": "talk", "target": "bandit"}, "set": true}]},
             "fame": {"scope": "player", "type": "int", "default": 0},
+            "party_size": {"scope": "party", "type": "int", "default": 0, "members": true},
+            "instance_size": {"scope": "instance", "type": "int", "default": 0, "members": true},
             "renown": {"scope": "party", "type": "int", "default": 0,
                        "on": [{"pattern": {"event": "gather"}, "add": 2}]}
+        },
+        "occasions": {
+            "fair": {"days": [1, 2], "hours": "03:59-04:01", "zone": "UTC"},
+            "feast": {"from": "2024-01-01 04:00", "until": "2024-01-01 04:02", "zone": "UTC"}
         },
         "pools": {
             "jobs": {"pick": 2, "every": {"daily": {"at": "04:00", "zone": "UTC"}}},
@@ -154,6 +162,9 @@ fn test(draws: &mut Draws) -> Json {
 pub(super) fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json {
     let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
     let bound = draws.below(6);
+    if draws.percent(12) {
+        return calendar(draws);
+    }
     match draws.below(if depth > 0 { 14 } else { 11 }) {
         0 => json!({"phase": draws.of(&["dawn", "day", "dusk", "night"])}),
         1 => json!({"hours": draws.of(&["06:00-14:00", "20:00-04:30", "12:30-13:30"])}),
@@ -185,6 +196,30 @@ pub(super) fn condition(draws: &mut Draws, names: &[String], depth: u32) -> Json
     }
 }
 
+/// Of calendars around the minutes and the world days in which the inputs lie; and how many are in the party.
+fn calendar(draws: &mut Draws) -> Json {
+    match draws.below(7) {
+        6 => json!({"facts": {"party_size": {"at_least": 1 + draws.below(3)}}}),
+        0 => json!({"weekday": draws.of(&["day1", "day2", "day4", "day7"])}),
+        1 => json!({"month": ["Firstmonth", "Thirdmonth"], "day": test(draws)}),
+        2 => json!({"dates": {"hours": draws.of(&["04:00-04:02", "04:01-00:00"]), "zone": "UTC"}}),
+        3 => json!({"dates": {"weekdays": ["monday"], "from": "2024-01-01 05:01", "zone": "Europe/Berlin"}}),
+        4 => json!({"occasion": draws.of(&["fair", "feast"])}),
+        _ => json!({"chance": {"of": draws.of(&["luck", "dice"]), "percent": 50, "every": draws.of(&[
+            r#"{"world_day": {}}"#, r#"{"day": {"at": "04:00", "zone": "UTC"}}"#,
+        ]).parse::<Json>().expect("JSON")}}),
+    }
+}
+
+/// What an objective of some quest of the player shows, or who is near.
+fn progress(draws: &mut Draws, names: &[String]) -> Json {
+    let other = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
+    if draws.percent(40) {
+        return json!({"near": draws.of(&["wolf", "beast", "human"])});
+    }
+    json!({"progress": {other: {draws.of(&["o0", "o1"]): {draws.of(&["at_least", "at_most"]): draws.below(4)}}}})
+}
+
 fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     let mut pattern = json!({"event": draws.of(&KINDS)});
     if draws.percent(50) {
@@ -198,6 +233,8 @@ fn pattern(draws: &mut Draws, names: &[String]) -> Json {
     }
     if draws.percent(15) {
         pattern["when"] = condition(draws, names, 1);
+    } else if draws.percent(8) {
+        pattern["when"] = progress(draws, names);
     }
     pattern
 }
@@ -225,7 +262,11 @@ pub fn objective(draws: &mut Draws, names: &[String], scope: &str, since: &str) 
         }
         12 if scope != "player" => {
             objective["count"] = json!(need);
-            objective["players"] = json!(1 + draws.below(3));
+            if ["party", "guild", "account", "instance"].contains(&scope) && draws.percent(60) {
+                objective["everyone"] = json!(true);
+            } else {
+                objective["players"] = json!(1 + draws.below(3));
+            }
         }
         13 | 14 => {
             let holds = if draws.percent(20) { json!({}) } else { condition(draws, names, 1) };
@@ -286,6 +327,44 @@ fn timed(draws: &mut Draws, names: &[String]) -> Json {
     objective
 }
 
+/// Gives a quest one or two roles, and has some of its patterns name them.
+fn roles(draws: &mut Draws, scope: &str, quest: &mut Json) {
+    fn name(draws: &mut Draws, json: &mut Json) {
+        match json {
+            Json::Object(fields) => {
+                let many = ["distinct", "percent", "since"].iter().any(|key| fields.contains_key(*key));
+                if fields.contains_key("event") && !many && draws.percent(40) {
+                    fields.insert("role".to_owned(), json!(draws.of(&["prey", "prey", "friend"])));
+                    if draws.percent(70) {
+                        fields.remove("target");
+                    }
+                }
+                fields.values_mut().for_each(|inner| name(draws, inner));
+            }
+            Json::Array(items) => items.iter_mut().for_each(|inner| name(draws, inner)),
+            _ => {}
+        }
+    }
+    for part in ["prey", "friend"] {
+        let mut role = json!({"one_of": draws.of(&["beast", "human", "wolf", "big"])});
+        if draws.percent(30) {
+            role["region"] = json!(draws.of(&["moor", "town"]));
+        }
+        if ["player", "region"].contains(&scope) && draws.percent(20) {
+            role["here"] = json!(true);
+        }
+        if draws.percent(70) {
+            role["lost"] = json!(draws.of(&["keep", "rebind", "rebind", "fail"]));
+        }
+        quest["roles"][part] = role;
+    }
+    for key in ["stages", "fail_on"] {
+        if let Some(part) = quest.get_mut(key) {
+            name(draws, part);
+        }
+    }
+}
+
 pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     let scope = if draws.percent(40) { "player" } else { draws.of(&SCOPES) };
     let mut quest = json!({"title": "a quest", "scope": scope});
@@ -305,6 +384,9 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
     }
     if draws.percent(35) {
         quest["requires"] = condition(draws, names, 2);
+        if draws.percent(25) {
+            quest["requires"] = json!({"any": [progress(draws, names), quest["requires"].take()]});
+        }
     }
     if draws.percent(25) {
         quest["exclusive_group"] = json!(draws.of(&["g", "h"]));
@@ -316,7 +398,8 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         quest["fail_on"] = json!([pattern(draws, names)]);
     }
     if draws.percent(15) {
-        quest["fail_when"] = condition(draws, names, 1);
+        quest["fail_when"] =
+            if draws.percent(20) { progress(draws, names) } else { condition(draws, names, 1) };
     }
     let repeat = draws.below(5);
     match repeat {
@@ -360,7 +443,8 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
                     objective.as_object_mut().expect("an object").remove("within");
                 }
             }
-            let loose = ["window", "last", "minus"].iter().any(|key| objective.get(key).is_some());
+            let loose =
+                ["window", "last", "minus", "everyone"].iter().any(|key| objective.get(key).is_some());
             if complete < 3 && loose && draws.percent(60) {
                 objective["latched"] = json!(false);
             }
@@ -401,6 +485,9 @@ pub fn quest(draws: &mut Draws, names: &[String]) -> Json {
         stages.insert(format!("s{stage}"), made);
     }
     quest["stages"] = Json::Object(stages);
+    if draws.percent(25) {
+        roles(draws, scope, &mut quest);
+    }
     quest["rewards"] =
         json!({"experience": draws.of(&[0, 30, 120]), "slots": {"loot": {"item": "coin", "amount": 2}}});
     for slot in 0..draws.below(3) {

@@ -121,11 +121,27 @@ fn quest(draws: &mut Draws, names: &[String]) -> Json {
     plain(random::quest(draws, names))
 }
 
+/// Takes out what asks how far other quests are.
+fn without_progress(json: &mut Json) {
+    match json {
+        Json::Object(fields) => {
+            fields.remove("progress");
+            fields.values_mut().for_each(without_progress);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_progress),
+        _ => {}
+    }
+}
+
 /// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
 /// shown by golden worlds.
 pub fn plain(mut quest: Json) -> Json {
+    without_progress(&mut quest);
     let fields = quest.as_object_mut().expect("a map");
-    ["pool", "credit", "window"].iter().for_each(|key| drop(fields.remove(*key)));
+    ["pool", "credit", "window", "roles"].iter().for_each(|key| drop(fields.remove(*key)));
+    if let Some(patterns) = fields.get_mut("fail_on").and_then(Json::as_array_mut) {
+        patterns.iter_mut().filter_map(Json::as_object_mut).for_each(|of| drop(of.remove("role")));
+    }
     if fields["accept"] == "offered" {
         fields["accept"] = json!("manual");
     }
@@ -163,13 +179,16 @@ pub fn plain(mut quest: Json) -> Json {
 }
 
 fn plain_objective(mut objective: Json, resets: bool) -> Json {
-    const LATER: [&str; 11] = [
+    without_progress(&mut objective);
+    const LATER: [&str; 13] = [
         "holds",
         "percent",
         "window",
         "half_life",
         "streak",
         "players",
+        "everyone",
+        "role",
         "minus",
         "last",
         "min",

@@ -1,8 +1,8 @@
 //! Random inputs of random worlds: events, writes, answers.
 
 use worldflow_schemas::input::{
-    CloseWrite, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder, MembershipWrite,
-    PresenceWrite, Scope, WriteOrder,
+    CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite, GrantAnswer, Holder,
+    MembershipWrite, PresenceWrite, Scope, WriteOrder,
 };
 use worldflow_schemas::{Command, Event, EventId, Input, Sym, Tick, Value};
 
@@ -55,6 +55,8 @@ pub(super) fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64
                 "quest.abandon",
                 "quest.offer",
                 "quest.decline",
+                "quest.share",
+                "quest.share",
                 "quest.revoke",
             ]);
             Input::Event(Event {
@@ -115,10 +117,26 @@ pub(super) fn input(draws: &mut Draws, names: &[String], tick: Tick, number: u64
             Input::Command(Command::Fact(FactWrite { order, holder, fact: fact.into(), change }))
         }
         _ if draws.percent(50) => {
-            let change = EntityChange::Merge {
-                properties: Vec::new(),
+            let tag = Sym::new(draws.of(&["big", "human", "beast"]));
+            let region = Value::text(draws.of(&["moor", "town"]));
+            let body = EntityBody {
+                kind: Sym::new("npc"),
+                tags: vec![tag],
+                properties: vec![(Sym::new("region"), region)],
+            };
+            let merged = EntityChange::Merge {
+                properties: match draws.below(4) {
+                    0 => vec![(Sym::new("region"), Value::Null)],
+                    1 | 2 => vec![(Sym::new("region"), Value::text(draws.of(&["moor", "town"])))],
+                    _ => Vec::new(),
+                },
                 add_tags: vec![Sym::new(draws.of(&["big", "human", "beast"]))],
                 remove_tags: vec![Sym::new(draws.of(&["vermin", "none"]))],
+            };
+            let change = match draws.below(10) {
+                0 | 1 => EntityChange::Delete,
+                2..4 => EntityChange::Upsert(body),
+                _ => merged,
             };
             let entity = Sym::new(draws.of(&TARGETS));
             Input::Command(Command::Entity(EntityWrite { order, entity, change }))

@@ -66,7 +66,7 @@ impl Oracle {
             let to = slot.to.clone().or_else(|| def.rewards.to.clone());
             let credits = credits(def, &held);
             let players = players(holder, &held, &credits, to, finisher);
-            let bonus = self.bonus(&slot, def, &held);
+            let bonus = self.bonus(holder, &slot, def, &held);
             if slot.divided {
                 for (player, amount) in divided(u64::from(slot.amount) + bonus, &players, &credits) {
                     all.push((id.clone(), player, slot.item.clone(), u32::try_from(amount).expect("small")));
@@ -107,12 +107,12 @@ impl Oracle {
     }
 
     /// What the objectives of the last stage add.
-    fn bonus(&self, slot: &Slot, def: &QuestDef, held: &Held) -> u64 {
+    fn bonus(&self, holder: Holder, slot: &Slot, def: &QuestDef, held: &Held) -> u64 {
         let stage = &def.stages.0[held.stage].1;
         let mut bonus = 0;
         for ((id, of), progress) in stage.objectives.iter().zip(&held.objectives) {
             let each = slot.plus.as_ref().and_then(|plus| plus.objectives.get(id));
-            bonus += u64::from(self.value_of(of, progress)) * u64::from(each.copied().unwrap_or(0));
+            bonus += u64::from(self.value_of(holder, of, progress)) * u64::from(each.copied().unwrap_or(0));
         }
         bonus
     }

@@ -39,6 +39,14 @@ impl Oracle {
         self.changes.len() > before
     }
 
+    /// What an objective showed at the end of the tick before; 0 without a row.
+    pub fn value_seen(&self, holder: Holder, quest: &str, objective: &str) -> i64 {
+        let rows = self.rows.get(&holder).into_iter().flatten();
+        let mut found = rows
+            .filter(|(view, row)| *view == "objective_progress" && row[3] == quest && row[5] == objective);
+        found.next().and_then(|(_, row)| row[7].as_i64()).unwrap_or(0)
+    }
+
     pub fn note_grant(&mut self, tick: Tick, row: &[Json], diff: Diff) {
         self.changes.push(("grants", row.to_vec(), tick, diff));
     }
@@ -62,6 +70,9 @@ impl Oracle {
             if held.instance > 0 && held.round > 0 && round {
                 settled("round", "round", json!(held.round));
             }
+            for (role, entity) in &held.roles {
+                settled("role", role, json!(entity));
+            }
             if let Some(player) = held.tapper {
                 settled("tapper", "tapper", json!(player.as_str()));
             }
@@ -83,7 +94,7 @@ impl Oracle {
             if held.state.is_open() {
                 for ((objective, def), progress) in stage_def.objectives.iter().zip(&held.objectives) {
                     let mut row = lead.to_vec();
-                    let (need, value) = (self.need_of(def), self.value_of(def, progress));
+                    let (need, value) = (self.need_of(holder, def), self.value_of(holder, def, progress));
                     row.extend([json!(stage), json!(objective), json!(held.instance), json!(value)]);
                     row.extend([json!(need), json!(progress.done), json!(progress.hidden)]);
                     rows.push(("objective_progress", row));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{Credit, Pattern, QuestState};
+use worldflow_schemas::definitions::{Accept, Credit, Pattern, QuestState};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick};
 
@@ -56,6 +56,44 @@ impl Oracle {
         self.shared.extend(shared);
     }
 
+    /// A player hands a quest on to everyone else of the party.
+    pub(super) fn share_event(&mut self, tick: Tick, event: &Event) {
+        let quest = event.target.as_str();
+        let party = self.place(event.player).party;
+        let Some(def) = self.quests.get(quest).cloned() else { return self.refused += 1 };
+        let shares = def.scope == Scope::Player && def.accept == Accept::Offered;
+        if event.player.is_none() || party.is_none() || !shares {
+            return self.refused += 1;
+        }
+        if !self.held(Holder { scope: Scope::Player, id: event.player }, quest).state.is_open() {
+            return self.refused += 1;
+        }
+        let places = self.places.iter().filter(|(_, place)| place.party == party);
+        let others: Vec<Sym> =
+            places.map(|(other, _)| *other).filter(|other| *other != event.player).collect();
+        for other in others {
+            self.handed.push((other, quest.to_owned()));
+            self.look_at(tick + 1, Holder { scope: Scope::Player, id: other });
+        }
+    }
+
+    /// What was handed on in the tick before is offered, if it is available.
+    pub(super) fn offer_handed(&mut self, tick: Tick, player: Sym, quest: &str) {
+        let holder = Holder { scope: Scope::Player, id: player };
+        let Some(def) = self.quests.get(quest).cloned() else { return };
+        let state = self.held(holder, quest).state;
+        let taken = state.is_open() || matches!(state, QuestState::Done | QuestState::Offered);
+        let offered = def.scope == Scope::Player && def.accept == Accept::Offered;
+        if !offered || taken || !self.may_accept(tick, holder, quest) {
+            return;
+        }
+        let held = self.held(holder, quest);
+        if state != QuestState::Available {
+            held.available_from = tick;
+        }
+        (held.state, held.since) = (QuestState::Offered, tick);
+    }
+
     /// Counts what another has done in the tick before.
     pub(super) fn count_shared(&mut self, tick: Tick, shared: &Shared) {
         let holder = Holder { scope: Scope::Player, id: shared.player };
@@ -69,7 +107,8 @@ impl Oracle {
         for (place, (id, objective)) in stage.objectives.iter().enumerate() {
             let within = objective.within.filter(|_| objective.after.is_none());
             let late = within.is_some_and(|span| tick - held.stage_opened > self.clock.ticks(span));
-            if !late && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
+            let has_role = self.has_role((holder, &shared.quest), &objective.pattern(), &shared.event);
+            if !late && has_role && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
                 accepting.push(place);
             }
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dates::{ChanceTest, DatesTest};
 use super::expression::Comparison;
 use super::one_or_many::OneOrMany;
 use super::span::Span;
@@ -26,6 +27,24 @@ pub struct Condition {
     /// The season is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub season: Option<OneOrMany<String>>,
+    /// The weekday of the world's calendar is one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weekday: Option<OneOrMany<String>>,
+    /// The month of the world's calendar is one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<OneOrMany<String>>,
+    /// The day of the world's month, from 1, compares: `day: {at_least: 10, at_most: 12}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<Test>,
+    /// The real calendar: `dates: {weekdays: [saturday, sunday], hours: "18:00-23:00", zone: Europe/Berlin}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<DatesTest>,
+    /// An event or season of the game is active, one of these of `world.yaml`: `occasion: winter_fair`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occasion: Option<OneOrMany<String>>,
+    /// A chance by player and day: `chance: {of: lucky_day, percent: 20, every: {day: {at: "04:00", zone: UTC}}}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chance: Option<ChanceTest>,
     /// Each named moon's phase is one of these: `moon: {luna: full}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub moon: BTreeMap<String, OneOrMany<String>>,
@@ -35,6 +54,10 @@ pub struct Condition {
     /// The region is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<OneOrMany<String>>,
+    /// One of these is in the same region: entity ids, or tags that entities carry. An entity is where its property
+    /// `region` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near: Option<OneOrMany<String>>,
     /// Facts compare: `facts: {village_mood: {at_least: 3}}`. The fact's own scope says whose.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Test>,
@@ -42,6 +65,10 @@ pub struct Condition {
     /// `done` holds once an instance has been completed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub quests: BTreeMap<String, OneOrMany<QuestState>>,
+    /// Objectives of other quests of the player compare, by quest and objective:
+    /// `progress: {wolf_hunt: {wolves: {at_least: 5}}}`. One that is not open is at 0.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub progress: BTreeMap<String, BTreeMap<String, Test>>,
     /// The player's level compares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Test>,
@@ -79,6 +106,15 @@ pub struct Hours {
     pub from_min: u32,
     /// Minutes since midnight, excluded.
     pub to_min: u32,
+}
+
+impl Hours {
+    /// Whether a minute of the day lies in it.
+    #[must_use]
+    pub fn hold(&self, minute: u32) -> bool {
+        let (from, to) = (self.from_min, self.to_min);
+        if from < to { from <= minute && minute < to } else { minute >= from || minute < to }
+    }
 }
 
 impl std::str::FromStr for Hours {

@@ -5,6 +5,7 @@
 
 mod climate;
 mod condition;
+mod dates;
 pub mod expression;
 mod journal;
 mod npc;
@@ -25,6 +26,7 @@ mod world;
 
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
+pub use dates::{ChanceTest, Dates, DatesTest};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};
@@ -32,8 +34,8 @@ pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
 pub use quest::{
-    Accept, After, CalendarTimes, Complete, Credit, Effect, Pattern, QuestDef, Repeat, StageDef, TurnIn,
-    Weekday,
+    Accept, After, CalendarTimes, Complete, Credit, Effect, Lost, Pattern, QuestDef, Repeat, RoleDef,
+    StageDef, TurnIn, Weekday,
 };
 pub use reset::Reset;
 pub use reward::{Entry, OnRevoke, Plus, Prize, RewardTo, Rewards, Slot};

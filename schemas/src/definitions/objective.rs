@@ -29,6 +29,9 @@ pub struct ObjectiveDef {
     /// The target is one of these: entity ids, or tags that entities carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<OneOrMany<String>>,
+    /// The target is who has this role in the quest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The event's region (or else the player's) is one of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<OneOrMany<String>>,
@@ -87,6 +90,10 @@ pub struct ObjectiveDef {
     /// `count` or `sum` is reached by each of this many players, of a quest held together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub players: Option<u32>,
+    /// `count` or `sum` is reached by everyone who belongs to the party, guild, account or instance that holds the
+    /// quest: each must do their part.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub everyone: bool,
     /// What each unit of it is worth as credit of a quest held together, in whole units; 1 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worth: Option<u32>,
@@ -189,6 +196,7 @@ impl ObjectiveDef {
         Pattern {
             event: self.event.clone(),
             target: self.target.clone(),
+            role: self.role.clone(),
             region: self.region.clone(),
             attributes: self.attributes.clone(),
             when: self.when.clone(),
@@ -218,6 +226,9 @@ impl ObjectiveDef {
         if more != serde_json::json!([null, null, null, null, null, [], [], null]) {
             text.push_str(&more.to_string());
         }
+        if self.everyone {
+            text.push_str(&format!("everyone {}", self.aggregate().1));
+        }
         xxhash_rust::xxh3::xxh3_64(text.as_bytes())
     }
 
@@ -241,10 +252,10 @@ impl ObjectiveDef {
         .unwrap_or((Aggregate::Count, self.count.unwrap_or(1)))
     }
 
-    /// The value at which it is done. Of `percent` only the share is known here.
+    /// The value at which it is done. Of `percent` only the share is known here, and of `everyone` not how many they are.
     #[must_use]
     pub fn need(&self) -> u32 {
-        self.players.unwrap_or(self.aggregate().1)
+        if self.everyone { 1 } else { self.players.unwrap_or(self.aggregate().1) }
     }
 
     /// Whether it stays done once it is, in a stage that is a sequence or not.
@@ -265,7 +276,8 @@ pub enum Since {
     Reset,
     /// From when the quest became available, before acceptance too; needs `lifetime`.
     Available,
-    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`.
+    /// From the first event that its lifetime counter saw, before acceptance too; needs `lifetime`. A counter whose pattern
+    /// says `when: {dates: {from: 2026-12-01 00:00, zone: UTC}}` begins at that date.
     Ever,
 }
 

@@ -20,6 +20,10 @@ use crate::input::Scope;
 pub struct QuestDef {
     /// What players see.
     pub title: String,
+    /// Who has which part in it: entities, each chosen when the quest is accepted, in the order of the file. Patterns
+    /// name them: `role: prey`. While a role has nobody to choose from, the quest is not available.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub roles: Ordered<RoleDef>,
     /// Who holds it: one counter per player, or one for a whole party, guild, account, region,
     /// instance or realm.
     #[serde(default)]
@@ -68,6 +72,52 @@ pub struct QuestDef {
     /// The id that this quest had before: it keeps where its holders stand, and what they were granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<String>,
+}
+
+impl QuestDef {
+    /// Whether it is available only while something holds.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        !self.requires.is_empty() || !self.roles.is_empty() || self.pool.is_some() || self.window.is_some()
+    }
+}
+
+/// A part in a quest, and which entities may have it: all that is given must fit. Of several one is drawn, from the
+/// world's seed, the quest, the role, the holder and the instance, and none that has another part already if there is
+/// another. `quest_bindings` says who it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleDef {
+    /// One of these: entity ids, or tags that entities carry.
+    pub one_of: OneOrMany<String>,
+    /// It is in one of these regions: an entity is where its property `region` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<OneOrMany<String>>,
+    /// It is where the player is, or in the region that holds the quest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub here: bool,
+    /// What happens when the entity is deleted while the quest is open.
+    #[serde(default, skip_serializing_if = "Lost::is_keep")]
+    pub lost: Lost,
+}
+
+/// What becomes of a role whose entity is no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Lost {
+    /// It stays with that entity: perhaps its end was what the quest asked for.
+    #[default]
+    Keep,
+    /// Another has it from then on, as soon as there is one.
+    Rebind,
+    /// The quest fails.
+    Fail,
+}
+
+impl Lost {
+    fn is_keep(&self) -> bool {
+        *self == Lost::Keep
+    }
 }
 
 /// How a quest is accepted.
@@ -269,6 +319,9 @@ pub struct Pattern {
     /// The target is one of these: entity ids, or tags that entities carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<OneOrMany<String>>,
+    /// The target is who has this role in the quest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The event's region (or else the player's) is one of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<OneOrMany<String>>,

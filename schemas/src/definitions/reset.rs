@@ -118,7 +118,7 @@ impl Reset {
     }
 }
 
-fn within(what: &str, n: u8, most: u8) -> Result<(), String> {
+pub(super) fn within(what: &str, n: u8, most: u8) -> Result<(), String> {
     if (1..=most).contains(&n) { Ok(()) } else { Err(format!("there is no {what} {n}; write 1 to {most}")) }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dates::DatesTest;
 use super::journal::{GrantsDef, JournalDef};
 use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
@@ -69,6 +70,10 @@ pub struct WorldDef {
     /// In which languages players read: `text: {source: en, locales: [de, fr]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextLocales>,
+    /// Events and seasons of the game by name: the times of the real calendar at which each is active, for the key
+    /// `occasion` of conditions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub occasions: BTreeMap<String, DatesTest>,
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,
@@ -359,6 +364,10 @@ pub struct FactDef {
     /// It goes back to its default this long after it was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
+    /// It is the number of players who belong to the party, guild, account or instance whose fact it is. worldflow keeps
+    /// it, a tick later; nobody else changes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub members: bool,
     /// It is personal: a text of at most 500 bytes of a player, sealed under the player's key, so that nothing can be
     /// computed on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -14,8 +14,8 @@ use worldflow_schemas::input::{
 use worldflow_schemas::{Command, EventId, Sym, Value};
 
 use super::{
-    Checker, Field, Hints, Personal, Sender, at_ms, holder_text, id_text, intern, long_text, quote, refuse,
-    texts, written,
+    Checker, Field, Hints, Personal, Sender, at_ms, holder_text, id_text, intern, kept, long_text, quote,
+    refuse, texts, written,
 };
 use crate::tokens::Role;
 
@@ -200,6 +200,9 @@ impl Checker {
                 hints.suggest(&write.fact, texts(self.facts.keys()), "facts are declared in world.yaml");
             return Err(refuse("unknown_fact", "fact", format!("unknown fact {}", quote(&write.fact)), hint));
         };
+        if def.members {
+            return Err(kept(fact));
+        }
         let scope = scope(&write.scope, hints)?;
         if scope != def.scope {
             let reason = format!("`{fact}` belongs to a {}, not to a {}", def.scope.name(), scope.name());

@@ -110,8 +110,15 @@ struct Kind {
 }
 
 /// Kinds that every world has: what is asked of quests. The target is the quest.
-pub const QUEST_KINDS: [&str; 6] =
-    ["quest.accept", "quest.turn_in", "quest.abandon", "quest.decline", "quest.offer", "quest.revoke"];
+pub const QUEST_KINDS: [&str; 7] = [
+    "quest.accept",
+    "quest.turn_in",
+    "quest.abandon",
+    "quest.decline",
+    "quest.share",
+    "quest.offer",
+    "quest.revoke",
+];
 
 /// Those of them that only game servers may send.
 const OF_SERVERS: [&str; 2] = ["quest.offer", "quest.revoke"];
@@ -120,6 +127,12 @@ const OF_SERVERS: [&str; 2] = ["quest.offer", "quest.revoke"];
 pub(crate) fn quest_attributes(kind: &str) -> FxHashMap<Sym, AttributeKind> {
     let of_kind: &[&str] = if kind == "quest.turn_in" { &["choose", "npc"] } else { &[] };
     of_kind.iter().map(|name| (Sym::new(name), AttributeKind::Id)).collect()
+}
+
+/// Nobody writes a fact that counts members.
+pub(crate) fn kept(fact: Sym) -> Refusal {
+    let reason = format!("`{fact}` counts members, which worldflow does itself");
+    refuse("kept_fact", "fact", reason, "it follows from memberships and presence alone")
 }
 
 impl Checker {

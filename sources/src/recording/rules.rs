@@ -18,7 +18,7 @@ use worldflow_schemas::{Command, Event, EventId, Sym, Value};
 use super::line::entity_kind;
 use crate::check::{
     Field, Hints, MOST_ATTRIBUTES, MOST_GRANT_BYTES, MOST_PARTS, Odd, QUEST_KINDS, amount, at_ms, attribute,
-    can_close, holder_text, id_text, intern, long_text, of_nobody, quest_attributes, quote, refuse,
+    can_close, holder_text, id_text, intern, kept, long_text, of_nobody, quest_attributes, quote, refuse,
     refuse_odd, required, suggest, under,
 };
 
@@ -33,6 +33,8 @@ pub struct Rules {
     regions: FxHashSet<Sym>,
     zones: FxHashSet<Sym>,
     facts: FxHashMap<Sym, (Scope, FactKind)>,
+    /// Facts that nobody writes.
+    kept: FxHashSet<Sym>,
     ids: Passed,
     holders: Passed,
 }
@@ -102,6 +104,7 @@ impl Rules {
             regions: names(&mut world.regions.keys()),
             zones: names(&mut world.zones.keys()),
             facts: world.facts.iter().map(|(name, def)| (Sym::new(name), (def.scope, def.kind))).collect(),
+            kept: world.facts.iter().filter(|(_, def)| def.members).map(|(name, _)| Sym::new(name)).collect(),
             ids: Passed::default(),
             holders: Passed::default(),
         }
@@ -220,6 +223,9 @@ impl Rules {
         let Some((scope, holds)) = self.facts.get(&fact) else {
             return Err(unknown("fact", "fact", fact, self.facts.keys(), "facts are declared in world.yaml"));
         };
+        if self.kept.contains(&fact) {
+            return Err(kept(fact));
+        }
         if holder.scope != *scope {
             let reason = format!("`{fact}` belongs to a {}, not to a {}", scope.name(), holder.scope.name());
             return Err(refuse("wrong_scope", "scope", reason, "use the scope that world.yaml declares"));

@@ -7,6 +7,7 @@ use crate::world::expression;
 use crate::world::node::NodeValue;
 use crate::world::problem::hint;
 use crate::world::spot::Spot;
+use worldflow_schemas::input::Scope;
 
 /// What a comparison compares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +62,8 @@ impl Checker<'_> {
         self.check_choice(Sort::Phase, condition.phase.as_ref(), spot.key("phase"));
         self.check_choice(Sort::Season, condition.season.as_ref(), spot.key("season"));
         self.check_choice(Sort::Region, condition.region.as_ref(), spot.key("region"));
+        self.check_calendars(condition, spot);
+        self.check_choice(Sort::Target, condition.near.as_ref(), spot.key("near"));
         for (moon, phases) in &condition.moon {
             let spot = spot.key("moon");
             if self.known(Sort::Moon, moon, spot.name(moon)) {
@@ -88,6 +91,7 @@ impl Checker<'_> {
             self.known(Sort::Quest, quest, spot.name(quest));
             self.check_not_empty(states, spot.key(quest));
         }
+        self.check_progress(condition, spot.key("progress"));
         if let Some(level) = &condition.level {
             self.check_test("the level", Operand::Number, level, spot.key("level"));
         }
@@ -105,6 +109,47 @@ impl Checker<'_> {
         }
         if let Some(inner) = &condition.not {
             self.check_condition(inner, spot.key("not"));
+        }
+    }
+
+    /// Objectives of quests of players.
+    fn check_progress(&mut self, condition: &Condition, spot: Spot<'_>) {
+        for (quest, objectives) in &condition.progress {
+            if !self.known(Sort::Quest, quest, spot.name(quest)) {
+                continue;
+            }
+            let definitions = self.definitions;
+            let Some(def) = definitions.quests.get(quest).map(|placed| &placed.definition) else { continue };
+            if def.scope != Scope::Player {
+                let message = format!("`{quest}` is a quest of a {}", def.scope.name());
+                let hint = "only progress of the player's own quests can be asked for; an effect of the other may set a fact";
+                self.error(spot.name(quest), message, hint);
+            }
+            let stages = || def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
+            let names: Vec<&str> = stages().map(|(name, _)| name).collect();
+            let spot = spot.key(quest);
+            for (name, test) in objectives {
+                if !names.contains(&name.as_str()) {
+                    let otherwise = format!("`{quest}` has {}", names.join(", "));
+                    let hint = hint(name, names.iter().copied(), &otherwise);
+                    self.error(spot.name(name), format!("unknown objective `{name}`"), hint);
+                }
+                self.check_test(&format!("the objective `{name}`"), Operand::Number, test, spot.key(name));
+            }
+        }
+    }
+
+    /// A condition that is tested where neither quests nor entities are kept.
+    pub(super) fn check_condition_elsewhere(&mut self, condition: &Condition, spot: Spot<'_>) {
+        fn asks(condition: &Condition) -> bool {
+            let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
+            !condition.progress.is_empty() || condition.near.is_some() || inner.any(asks)
+        }
+        self.check_condition(condition, spot);
+        if asks(condition) {
+            let hint =
+                "conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets";
+            self.error(spot, "`progress` and `near` cannot be asked for here", hint);
         }
     }
 

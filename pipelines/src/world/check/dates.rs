@@ -1,7 +1,10 @@
 //! Times of the real calendar: when quests repeat, windows, and pools.
 
-use worldflow_schemas::definitions::{QuestDef, Repeat, Reset, Window};
+use worldflow_schemas::definitions::{
+    ChanceTest, Condition, Dates, DatesTest, Every, QuestDef, Repeat, Reset, Window, WindowDef,
+};
 
+use super::conditions::Operand;
 use super::{Checker, Sort};
 use crate::world::spot::Spot;
 
@@ -54,6 +57,70 @@ impl Checker<'_> {
                 self.warn(spot.key("closes"), "a window without `until` never closes", "add `until`");
             }
             Ok(_) => {}
+        }
+    }
+
+    /// What a condition asks of calendars.
+    pub(super) fn check_calendars(&mut self, condition: &Condition, spot: Spot<'_>) {
+        self.check_choice(Sort::Weekday, condition.weekday.as_ref(), spot.key("weekday"));
+        self.check_choice(Sort::Month, condition.month.as_ref(), spot.key("month"));
+        self.check_choice(Sort::Occasion, condition.occasion.as_ref(), spot.key("occasion"));
+        if let Some(day) = &condition.day {
+            self.check_test("the day of the month", Operand::Number, day, spot.key("day"));
+        }
+        if let Some(dates) = &condition.dates {
+            self.check_dates_test(dates, spot.key("dates"));
+        }
+        if let Some(chance) = &condition.chance {
+            self.check_chance(chance, spot.key("chance"));
+        }
+    }
+
+    fn check_dates_test(&mut self, def: &DatesTest, spot: Spot<'_>) {
+        let window = Dates::new(def).and_then(|_| {
+            let (from, until, zone) = (def.from.clone(), def.until.clone(), def.zone.clone());
+            Window::new(&WindowDef { from, until, zone, closes: false })
+        });
+        let asks = DatesTest { zone: String::new(), ..def.clone() } != DatesTest::default();
+        match window {
+            Err(message) => {
+                self.error(spot, message, "write for example `{weekdays: [saturday], zone: Europe/Berlin}`");
+            }
+            Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
+                self.error(
+                    spot.key("until"),
+                    "no moment lies in between",
+                    "it ends before it begins; swap the two",
+                );
+            }
+            Ok(_) if !asks => {
+                let hint = "give `from`, `until`, `weekdays`, `days`, `months` or `hours`";
+                self.error(spot, "this is always so", hint);
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn check_chance(&mut self, chance: &ChanceTest, spot: Spot<'_>) {
+        self.check_id("chance", &chance.of, spot.key("of"));
+        if !(1..=99).contains(&chance.percent) {
+            let message = format!("with {} percent nothing is left to chance", chance.percent);
+            self.error(spot.key("percent"), message, "give 1 to 99");
+        }
+        let every = spot.key("every");
+        match &chance.every {
+            Every::Day { at, zone } => self.check_local_time(at, zone, every.key("day")),
+            Every::Week { at, zone, .. } => self.check_local_time(at, zone, every.key("week")),
+            Every::WorldDay {} => {}
+        }
+    }
+
+    pub(super) fn check_occasions(&mut self) {
+        let Some(world) = &self.definitions.world else { return };
+        for (name, dates) in &world.definition.occasions {
+            let spot = world.spot.key("occasions");
+            self.check_id("occasion", name, spot.name(name));
+            self.check_dates_test(dates, spot.key(name));
         }
     }
 

@@ -1,10 +1,14 @@
 //! Facts and lifetime counters.
 
-use worldflow_schemas::definitions::FactKind;
+use worldflow_schemas::definitions::{FactDef, FactKind};
+use worldflow_schemas::input::Scope;
 
 use super::Checker;
 use super::conditions::{Operand, plain};
 use crate::world::spot::Spot;
+
+/// Why nobody changes a fact that counts members.
+const KEPT: &str = "it follows from memberships and presence alone";
 
 impl Checker<'_> {
     pub(super) fn check_facts(&mut self) {
@@ -19,6 +23,9 @@ impl Checker<'_> {
                     format!("`{name}` expires at once"),
                     "give a span such as `10m`, or remove `expires`",
                 );
+            }
+            if fact.members {
+                self.check_members(name, fact, spot);
             }
             for (index, update) in fact.on.iter().enumerate() {
                 let spot = spot.key("on").item(index);
@@ -37,6 +44,37 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    /// A fact that counts the members of a group.
+    fn check_members(&mut self, name: &str, fact: &FactDef, spot: Spot<'_>) {
+        if !matches!(fact.scope, Scope::Party | Scope::Guild | Scope::Account | Scope::Instance) {
+            let message = format!("nobody belongs to a {}", fact.scope.name());
+            self.error(
+                spot.key("members"),
+                message,
+                "give it the scope `party`, `guild`, `account` or `instance`",
+            );
+        }
+        if fact.kind != FactKind::Int || fact.default != serde_json::json!(0) {
+            let hint = "write `type: int, default: 0`";
+            self.error(spot.key("members"), format!("`{name}` counts members, from 0 on"), hint);
+        }
+        let others =
+            [("on", !fact.on.is_empty()), ("expires", fact.expires.is_some()), ("personal", fact.personal)];
+        for (key, _) in others.into_iter().filter(|(_, given)| *given) {
+            self.error(spot.name(key), format!("`{key}` with `members`"), KEPT);
+        }
+    }
+
+    /// Whether nobody may change a fact, which is then reported.
+    pub(super) fn is_kept_fact(&mut self, fact: &str, spot: Spot<'_>) -> bool {
+        let world = self.definitions.world.as_ref();
+        let kept = world.and_then(|world| world.definition.facts.get(fact)).is_some_and(|fact| fact.members);
+        if kept {
+            self.error(spot, format!("`{fact}` counts members and cannot be changed"), KEPT);
+        }
+        kept
     }
 
     /// A value that a fact is to have.

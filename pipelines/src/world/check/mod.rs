@@ -20,6 +20,7 @@ mod patterns;
 mod personal;
 mod quests;
 mod rewards;
+mod roles;
 mod rule_cycles;
 mod rules;
 mod sources;
@@ -44,7 +45,8 @@ pub(crate) fn check(
 ) {
     let views = Views::new(sql, incomplete);
     let names = Names::of(definitions, &views);
-    let mut checker = Checker { definitions, folder, names: &names, views: &views, problems };
+    let roles = Vec::new();
+    let mut checker = Checker { definitions, folder, names: &names, views: &views, roles, problems };
     checker.check_files();
     checker.check_world();
     checker.check_clock();
@@ -55,6 +57,7 @@ pub(crate) fn check(
     checker.check_personal();
     checker.check_lifetime();
     checker.check_pools();
+    checker.check_occasions();
     checker.check_tiers();
     checker.check_sources();
     checker.check_sinks();
@@ -78,6 +81,8 @@ struct Checker<'c> {
     folder: &'c Folder,
     names: &'c Names<'c>,
     views: &'c Views,
+    /// The roles of the quest that is being checked.
+    roles: Vec<String>,
     problems: &'c mut Problems,
 }
 

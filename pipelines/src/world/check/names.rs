@@ -14,7 +14,9 @@ pub(super) enum Sort {
     Fact,
     Kind,
     Lifetime,
+    Month,
     Moon,
+    Occasion,
     Phase,
     Pool,
     Quest,
@@ -24,6 +26,7 @@ pub(super) enum Sort {
     Target,
     Tier,
     View,
+    Weekday,
     Zone,
 }
 
@@ -35,7 +38,9 @@ impl Sort {
             Sort::Fact => "fact",
             Sort::Kind => "kind of event",
             Sort::Lifetime => "lifetime counter",
+            Sort::Month => "month",
             Sort::Moon => "moon",
+            Sort::Occasion => "occasion",
             Sort::Phase => "phase of the day",
             Sort::Pool => "pool",
             Sort::Quest => "quest",
@@ -45,6 +50,7 @@ impl Sort {
             Sort::Target => "target",
             Sort::Tier => "tier",
             Sort::View => "view",
+            Sort::Weekday => "weekday",
             Sort::Zone => "zone",
         }
     }
@@ -56,7 +62,9 @@ impl Sort {
             Sort::Fact => "facts are declared in world.yaml under `facts`",
             Sort::Kind => "kinds are declared in world.yaml under `kinds`",
             Sort::Lifetime => "lifetime counters are declared in world.yaml under `lifetime`",
+            Sort::Month => "months are declared in world.yaml under `clock: calendar: months`",
             Sort::Moon => "moons are declared in world.yaml under `clock: calendar: moons`",
+            Sort::Occasion => "occasions are declared in world.yaml under `occasions`",
             Sort::Phase => "phases are declared in world.yaml under `clock: phases`",
             Sort::Pool => "pools are declared in world.yaml under `pools`",
             Sort::Quest => "quests are declared in quests/",
@@ -66,6 +74,7 @@ impl Sort {
             Sort::Target => "targets are declared in entities.yaml, as ids or tags",
             Sort::Tier => "tiers are declared in world.yaml under `tiers`",
             Sort::View => "`worldflow views` lists them",
+            Sort::Weekday => "weekdays are declared in world.yaml under `clock: calendar: weekdays`",
             Sort::Zone => "zones are declared in world.yaml under `zones`",
         }
     }
@@ -79,7 +88,9 @@ pub(super) struct Names<'a> {
     facts: BTreeSet<&'a str>,
     kinds: BTreeSet<&'a str>,
     lifetime: BTreeSet<&'a str>,
+    months: BTreeSet<&'a str>,
     moons: BTreeSet<&'a str>,
+    occasions: BTreeSet<&'a str>,
     phases: BTreeSet<&'a str>,
     pools: BTreeSet<&'a str>,
     quests: BTreeSet<&'a str>,
@@ -91,6 +102,7 @@ pub(super) struct Names<'a> {
     tags: BTreeMap<&'a str, Vec<&'a str>>,
     tiers: BTreeSet<&'a str>,
     views: BTreeSet<&'a str>,
+    weekdays: BTreeSet<&'a str>,
     zones: BTreeSet<&'a str>,
     /// `world.yaml` could not be read.
     worldless: bool,
@@ -132,6 +144,10 @@ impl<'a> Names<'a> {
             names.facts = keys(&world.facts);
             names.kinds.extend(keys(&world.kinds));
             names.lifetime = keys(&world.lifetime);
+            let calendar = &world.clock.calendar;
+            names.months = calendar.months.iter().map(|month| month.name.as_str()).collect();
+            names.weekdays = calendar.weekdays.iter().map(String::as_str).collect();
+            names.occasions = keys(&world.occasions);
             names.moons = keys(&world.clock.calendar.moons);
             names.phases = world.clock.phases.iter().map(|(name, _)| name).collect();
             names.pools = keys(&world.pools);
@@ -150,7 +166,9 @@ impl<'a> Names<'a> {
             Sort::Fact => &self.facts,
             Sort::Kind => &self.kinds,
             Sort::Lifetime => &self.lifetime,
+            Sort::Month => &self.months,
             Sort::Moon => &self.moons,
+            Sort::Occasion => &self.occasions,
             Sort::Phase => &self.phases,
             Sort::Pool => &self.pools,
             Sort::Quest => &self.quests,
@@ -160,6 +178,7 @@ impl<'a> Names<'a> {
             Sort::Target => &self.targets,
             Sort::Tier => &self.tiers,
             Sort::View => &self.views,
+            Sort::Weekday => &self.weekdays,
             Sort::Zone => &self.zones,
         }
     }

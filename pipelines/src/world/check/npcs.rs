@@ -22,7 +22,7 @@ impl Checker<'_> {
             }
             let event = &npc.addressed_by;
             self.known(Sort::Kind, event, spot.key("addressed_by"));
-            self.check_condition(&npc.when, spot.key("when"));
+            self.check_condition_elsewhere(&npc.when, spot.key("when"));
             if let Some(tier) = &npc.tier {
                 self.known(Sort::Tier, tier, spot.key("tier"));
             }

@@ -41,6 +41,7 @@ impl Checker<'_> {
         }
         self.check_aggregate(objective, spot);
         self.check_modifiers(quest, objective, spot);
+        self.check_whose(quest, objective, spot);
         self.check_streak(objective, spot);
         self.check_percent(objective, spot);
         self.check_latched(stage, objective, spot);
@@ -57,6 +58,7 @@ impl Checker<'_> {
         let given = [
             ("event", !objective.event.is_empty()),
             ("target", objective.target.is_some()),
+            ("role", objective.role.is_some()),
             ("region", objective.region.is_some()),
             ("where", !objective.attributes.is_empty()),
             ("when", objective.when.is_some()),
@@ -91,12 +93,13 @@ impl Checker<'_> {
         }
     }
 
-    /// `window`, `half_life`, `players` and `minus`: one of them, with `count` or `sum`.
+    /// `window`, `half_life`, `players`, `everyone` and `minus`: one of them, with `count` or `sum`.
     fn check_modifiers(&mut self, quest: &QuestDef, objective: &ObjectiveDef, spot: Spot<'_>) {
         let given = [
             ("window", objective.window.is_some()),
             ("half_life", objective.half_life.is_some()),
             ("players", objective.players.is_some()),
+            ("everyone", objective.everyone),
             ("minus", !objective.minus.is_empty()),
         ];
         let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();

@@ -16,6 +16,9 @@ impl Checker<'_> {
     pub(super) fn check_pattern(&mut self, pattern: &Pattern, spot: Spot<'_>) {
         self.known(Sort::Kind, &pattern.event, spot.key("event"));
         self.check_targets(&pattern.event, pattern.target.as_ref(), spot.key("target"));
+        if let Some(role) = &pattern.role {
+            self.check_role(role, spot.key("role"));
+        }
         self.check_choice(Sort::Region, pattern.region.as_ref(), spot.key("region"));
         for (name, test) in &pattern.attributes {
             let spot = spot.key("where");

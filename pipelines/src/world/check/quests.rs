@@ -17,8 +17,10 @@ impl Checker<'_> {
         let definitions = self.definitions;
         for (id, placed) in &definitions.quests {
             self.check_id("quest", id, placed.spot);
+            self.check_roles(&placed.definition, placed.spot);
             self.check_quest(id, placed);
         }
+        self.roles.clear();
     }
 
     fn check_quest(&mut self, id: &str, placed: &Placed<'_, QuestDef>) {
@@ -249,7 +251,7 @@ impl Checker<'_> {
         }
         let declared = self.definitions.world.as_ref().and_then(|world| world.definition.facts.get(fact));
         let Some(declared) = declared else { return };
-        if self.is_personal_fact(fact, spot.key("fact")) {
+        if self.is_personal_fact(fact, spot.key("fact")) || self.is_kept_fact(fact, spot.key("fact")) {
             return;
         }
         match effect {

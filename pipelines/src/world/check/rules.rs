@@ -35,7 +35,7 @@ impl Checker<'_> {
             let (rule, spot) = (&placed.definition, placed.spot);
             self.check_id("rule", id, spot);
             let view = self.check_trigger(&rule.trigger, spot.key("trigger"));
-            self.check_condition(&rule.when, spot.key("when"));
+            self.check_condition_elsewhere(&rule.when, spot.key("when"));
             if let Some(chance) = rule.chance.as_ref().and_then(serde_json::Number::as_f64) {
                 self.check_fraction("chance", chance, spot.key("chance"));
                 if chance == 0.0 {
@@ -218,7 +218,11 @@ impl Checker<'_> {
             Some(Given::Drawn(_)) => self.no_id("of", spot.key("of")),
             Some(Given::Is(_)) | None => {}
         }
-        if !self.known(Sort::Fact, fact, spot.key("fact")) || self.is_personal_fact(fact, spot.key("fact")) {
+        let spot = spot.key("fact");
+        if !self.known(Sort::Fact, fact, spot)
+            || self.is_personal_fact(fact, spot)
+            || self.is_kept_fact(fact, spot)
+        {
             return None;
         }
         self.definitions.world.as_ref()?.definition.facts.get(fact).cloned()
