@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rows of the catalog's views ─tap─▶ on, untouched
+//!    kept events ────────────────┤
 //!                               ├─▶ kept by view: what a new view begins with
 //!                               └─▶ fed to the dataflows of views ─shown─▶ rows of SQL views
 //!                                                                     └──returned─▶ rules and conditions that ask for them
@@ -38,10 +39,11 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
 use self::defined::Installed;
+pub(crate) use self::defined::planned;
 pub(crate) use self::returned::Change as Returned;
 use self::returned::{Done, noted};
 use self::shown::shown;
-pub(crate) use self::tap::{Told, tap};
+pub(crate) use self::tap::{Tapping, Told, tap};
 use super::packed::Packed;
 use super::run::{Dataflows, Sources, unpacked};
 use crate::machine::ViewRow;
@@ -120,7 +122,7 @@ impl Installer {
             let (clock, clock_stream) = scope.new_input();
             let (gone, gone_stream) = scope.new_input();
             let (mut relations, mut collections) = (BTreeMap::new(), BTreeMap::new());
-            for (name, id, kinds) in views.iter().flat_map(Installed::reads) {
+            for (name, id, kinds) in views.iter().flat_map(|view| view.reads.clone()) {
                 let fed = relations.entry(id).or_insert_with(|| Fed { kinds, rows: InputSession::new() });
                 collections.entry(name).or_insert_with(|| fed.rows.to_collection(scope));
             }
