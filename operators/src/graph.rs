@@ -47,8 +47,8 @@ use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use crate::rules::RulesOut;
-use crate::sql::Readable;
 use crate::sql::live::{Installer, Tapping, Told, tap};
+use crate::sql::{Readable, Sizes};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
 
@@ -247,7 +247,8 @@ pub fn build_watching<'scope>(
         _ => None,
     });
     let readable = Readable::of(&world.kinds);
-    let (events, kept_events) = shared.kept_events(events.concat(emitted), &defined, &readable);
+    let sizes = Sizes::default();
+    let (events, kept_events) = shared.kept_events(events.concat(emitted), &defined, (&readable, &sizes));
     let (events, talk) = set_aside(events, may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
     let players = shared.players(&entered, &known);
@@ -301,8 +302,8 @@ pub fn build_watching<'scope>(
     );
     let (rows, watched) = shared.watched(&entered, rows.inner);
     let told_views = told_views.concat(shared.told_asks(&entered));
-    let tapping =
-        Tapping { realm, tick_ms: world.tick_ms, readable, asked_by_world: shared.asked_by_world() };
+    let (tick_ms, asked_by_world) = (world.tick_ms, shared.asked_by_world());
+    let tapping = Tapping { realm, tick_ms, readable, asked_by_world, sizes };
     let tapped = tap(tapping, rows.as_collection(), kept_events.rows, told_views);
     let (fired, seen) = shared.looked_at(&entered, &known, watched, tapped.returned);
     let rules = shared.rules(&entered, &known, fired);

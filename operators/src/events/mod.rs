@@ -26,13 +26,17 @@ pub(crate) use self::gate::gate;
 use crate::machine::{Machine, Output};
 use crate::messages::Refused;
 use crate::piece;
-use crate::sql::{Attribute, Kept, Kind, attributes, kind_of};
+use crate::sql::{Attribute, Gauge, Kept, Kind, Size, attributes, kind_of};
 
 /// The most events that are kept for views.
 pub(crate) const MOST_KEPT: usize = 500_000;
 
 /// The most events of one piece of base state.
 const PART: usize = 1_000;
+
+/// The columns of every event with the realm; and what a row takes beside its values: its header, and its id's text.
+const WIDE: usize = 10;
+const ROW_BYTES: usize = 64;
 
 /// Of what is passed over it is told once in so long.
 const TOLD_EVERY_MS: u64 = 60_000;
@@ -76,11 +80,12 @@ pub(crate) struct EventsMachine {
     /// How many have been passed over since it was last told of, and when that was.
     passed_over: usize,
     told: Option<Tick>,
+    gauge: Gauge,
 }
 
 impl EventsMachine {
     /// Nothing is kept. The rows are those of `view`.
-    pub(crate) fn new(realm: Sym, world: &WorldDef, view: ViewId) -> EventsMachine {
+    pub(crate) fn new(realm: Sym, world: &WorldDef, view: ViewId, gauge: Gauge) -> EventsMachine {
         let column = |Attribute { name, kind, .. }: &Attribute| (Sym::new(name), *kind);
         let attributes: Vec<_> = attributes(&world.kinds).iter().map(column).collect();
         let of_kind = |(kind, def): (&String, &worldflow_schemas::definitions::KindDef)| {
@@ -104,6 +109,7 @@ impl EventsMachine {
             rows: 0,
             passed_over: 0,
             told: None,
+            gauge,
         }
     }
 
@@ -210,6 +216,16 @@ impl EventsMachine {
         }
     }
 
+    fn measure(&self) {
+        let row_bytes = (WIDE + self.attributes.len()) * size_of::<Value>() + ROW_BYTES;
+        self.gauge.set(Size::of(
+            self.rows,
+            row_bytes,
+            self.parts.len(),
+            size_of::<Part>() + size_of::<Place>(),
+        ));
+    }
+
     /// Of too many the oldest go before their time, and somebody is told.
     fn limit(&mut self, tick: Tick, output: &mut Output<Refused>) {
         while self.rows > self.most {
@@ -266,6 +282,7 @@ impl Machine for EventsMachine {
         }
         let rows = self.parts.values().flat_map(|part| &part.rows);
         rows.for_each(|row| output.insert(self.view, row.clone()));
+        self.measure();
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<EventsIn>, output: &mut Output<Refused>) {
@@ -279,6 +296,7 @@ impl Machine for EventsMachine {
         self.pass(tick, output);
         self.keep(tick, entered, output);
         self.limit(tick, output);
+        self.measure();
     }
 
     fn alarm(&self) -> Option<Tick> {

@@ -22,10 +22,10 @@ use super::view::{Relations, catalog_relations};
 pub const EVENTS: &str = "events";
 
 /// The longest that an event may be kept for views.
-pub const MOST_RETENTION_MS: i64 = 30 * 86_400_000;
+const MOST_RETENTION_MS: i64 = 30 * 86_400_000;
 
 /// The most attributes that are columns.
-pub const MOST_ATTRIBUTES: usize = 40;
+const MOST_ATTRIBUTES: usize = 40;
 
 /// The columns of every event, and whether they may be NULL; the first [`KEY`] tell events apart.
 const OWN: [(&str, Kind, bool); 9] = [

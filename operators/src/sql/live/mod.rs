@@ -46,6 +46,7 @@ use self::shown::shown;
 pub(crate) use self::tap::{Tapping, Told, tap};
 use super::packed::Packed;
 use super::run::{Dataflows, Sources, unpacked};
+use super::sizes::{Gauges, Sizes};
 use crate::machine::ViewRow;
 use crate::messages::ClockNow;
 
@@ -55,6 +56,7 @@ pub struct Installer {
     done: Rc<RefCell<Done>>,
     realm: Sym,
     tick_ms: u32,
+    sizes: Sizes,
 }
 
 /// What an operator and the installer of its worker have in common.
@@ -71,6 +73,8 @@ struct Shared {
 /// A dataflow that is to be built.
 struct Wanted {
     tick: Tick,
+    /// Its number.
+    dataflow: usize,
     views: Vec<Installed>,
     /// The rows of what they read, on this worker.
     rows: BTreeMap<ViewId, Vec<(Row, Diff)>>,
@@ -110,13 +114,20 @@ impl Installer {
         }
     }
 
+    /// What the dataflows of this worker keep.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        self.sizes.clone()
+    }
+
     fn build(
         &self,
         worker: &mut Worker,
         wanted: Wanted,
         publish: &mut dyn for<'scope> FnMut(VecCollection<'scope, Tick, ViewRow, Diff>),
     ) -> Group {
-        let Wanted { tick, views, rows, clock: now } = wanted;
+        let Wanted { tick, dataflow, views, rows, clock: now } = wanted;
+        let gauges = Gauges { sizes: self.sizes.clone(), dataflow };
         let (realm, tick_ms, first) = (self.realm, self.tick_ms, worker.index() == 0);
         let mut group = worker.dataflow(|scope| {
             let (clock, clock_stream) = scope.new_input();
@@ -129,8 +140,14 @@ impl Installer {
             let mut begun = InputSession::new();
             let begun_rows = begun.to_collection(scope);
             let alarms = self.done.borrow().alarms.clone();
-            let sources =
-                Sources { relations: collections, begun: begun_rows, clock: clock_stream, tick_ms, alarms };
+            let sources = Sources {
+                relations: collections,
+                begun: begun_rows,
+                clock: clock_stream,
+                tick_ms,
+                alarms,
+                gauges,
+            };
             let mut dataflows = Dataflows::new(sources);
             let rows = views.iter().enumerate().map(|(place, view)| {
                 let kinds = view.plan.kinds.clone();

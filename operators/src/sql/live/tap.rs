@@ -28,6 +28,7 @@ use crate::machine::ViewRow;
 use crate::messages::{ClockNow, Refused};
 use crate::sql::error::SqlError;
 use crate::sql::events::Readable;
+use crate::sql::sizes::Sizes;
 
 /// What every worker is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub(crate) struct Tapping {
     pub(crate) readable: Readable,
     /// Views that are asked for from the first tick on.
     pub(crate) asked_by_world: Vec<Sym>,
+    /// Where it is said what is kept for views.
+    pub(crate) sizes: Sizes,
 }
 
 #[derive(Default)]
@@ -85,7 +88,7 @@ pub(crate) fn tap<'scope>(
     events: VecCollection<'scope, Tick, ViewRow, Diff>,
     told: StreamVec<'scope, Tick, (u64, Told)>,
 ) -> Tapped<'scope> {
-    let Tapping { realm, tick_ms, readable, asked_by_world } = tapping;
+    let Tapping { realm, tick_ms, readable, asked_by_world, sizes } = tapping;
     let scope = rows.inner.scope();
     let (peers, refuses) = (scope.peers() as u64, scope.index() == 0);
     let mut builder = OperatorBuilder::new("tap".to_owned(), scope);
@@ -107,13 +110,19 @@ pub(crate) fn tap<'scope>(
     let done = Rc::new(RefCell::new(Done::default()));
     let activator = scope.activator_for(builder.operator_info().address);
     shared.borrow_mut().waiting = Some(activator);
-    let installer = Installer { shared: Rc::clone(&shared), done: Rc::clone(&done), realm, tick_ms };
+    let installer = Installer {
+        shared: Rc::clone(&shared),
+        done: Rc::clone(&done),
+        realm,
+        tick_ms,
+        sizes: sizes.clone(),
+    };
     let of_tap = Rc::clone(&done);
     builder.build(move |initial| {
         drop(initial);
         let mut waiting: BTreeMap<Tick, AtTick> = BTreeMap::new();
         let defined = DefinedViews::new(tick_ms, readable);
-        let mut tap = Tap::new(defined, shared, of_tap, asked_by_world);
+        let mut tap = Tap::new(defined, shared, (of_tap, sizes), asked_by_world);
         move |frontiers| {
             input.for_each(|capability, data| {
                 for ((view, row), tick, diff) in data.iter() {
@@ -217,13 +226,14 @@ struct Tap {
     /// The dataflow that is being built, and the tick that waits for it.
     building: Option<(usize, Tick)>,
     held: Option<Capability<Tick>>,
+    sizes: Sizes,
 }
 
 impl Tap {
     fn new(
         defined: DefinedViews,
         shared: Rc<RefCell<Shared>>,
-        done: Rc<RefCell<Done>>,
+        (done, sizes): (Rc<RefCell<Done>>, Sizes),
         asked: Vec<Sym>,
     ) -> Tap {
         let (rows, groups) = Default::default();
@@ -238,6 +248,7 @@ impl Tap {
             groups,
             building: None,
             held: None,
+            sizes,
         };
         tap.note_asked(asked);
         tap
@@ -316,7 +327,9 @@ impl Tap {
                 let rows = self.rows.get(&id).into_iter().flatten();
                 (id, rows.map(|(row, diff)| (row.clone(), *diff)).collect())
             });
-            let wanted = Wanted { tick, rows: rows.collect(), views: installed, clock: self.clock.clone() };
+            installed.iter().for_each(|view| self.sizes.runs(view.id.def().name, group));
+            let (rows, clock) = (rows.collect(), self.clock.clone());
+            let wanted = Wanted { tick, dataflow: group, rows, views: installed, clock };
             self.shared.borrow_mut().wanted = Some(wanted);
             self.building = Some((group, tick));
         }

@@ -13,6 +13,7 @@ use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
 use super::{Tapping, Told, tap};
 use crate::sql::events::Readable;
+use crate::sql::sizes::Sizes;
 
 /// What happens in a tick: levels of players that change, and views that are defined or dropped.
 type Script = Vec<(Tick, Vec<(&'static str, i64, Diff)>, Vec<(&'static str, Option<&'static str>)>)>;
@@ -51,6 +52,7 @@ fn run(script: &Script, workers: usize) -> Changes {
                 tick_ms: 10,
                 readable: Readable::of(&BTreeMap::new()),
                 asked_by_world: Vec::new(),
+                sizes: Sizes::default(),
             };
             let none = InputSession::new().to_collection(scope);
             let tapped = tap(tapping, rows.to_collection(scope), none, edit_stream);
