@@ -31,7 +31,7 @@ pub enum Change {
 /// A definition that differs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// `quest`, `climate`, `schedule`, `npc` or `text`.
+    /// `quest`, `climate`, `schedule`, `npc`, `view`, `rule` or `text`.
     pub kind: String,
     /// Its id; of a text, its language.
     pub id: String,
@@ -69,6 +69,8 @@ impl Difference {
         all.extend(plain("climate", &old.climates, &new.climates));
         all.extend(plain("schedule", &old.schedules, &new.schedules));
         all.extend(plain("npc", &old.npcs, &new.npcs));
+        all.extend(plain("view", &old.views, &new.views));
+        all.extend(plain("rule", &old.rules, &new.rules));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
         Difference { definitions: all, fixed: fixed(old, new) }
     }
@@ -108,6 +110,8 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "quest" => DefinitionEdit::Quest(sym, new.quests.get(id).cloned()),
         "climate" => DefinitionEdit::Climate(sym, new.climates.get(id).cloned()),
         "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
+        "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
+        "rule" => DefinitionEdit::Rule(sym, new.rules.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),
     }
 }

@@ -117,6 +117,12 @@ impl LoadedWorld {
         self.edits().into_iter().map(Command::Define).collect()
     }
 
+    /// Its views in SQL, planned.
+    #[must_use]
+    pub fn planned_views(&self) -> Vec<View> {
+        sql_views::planned_again(self)
+    }
+
     /// Every definition as the edit that adds it, by kind and id, and that there are no others.
     #[must_use]
     pub fn edits(&self) -> Vec<DefinitionEdit> {

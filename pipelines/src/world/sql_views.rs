@@ -6,10 +6,10 @@ use std::sync::Arc;
 use worldflow_operators::sql::{self, Relations, SqlError, View};
 use worldflow_schemas::definitions::{SqlViewDef, WorldDef};
 
-use super::DEFAULT_TICK_MS;
 use super::collected::Definitions;
 use super::folder::{Folder, VIEWS};
 use super::problem::{Place, Problem, Problems, Severity};
+use super::{DEFAULT_TICK_MS, LoadedWorld};
 
 /// The views of a folder, planned, and every problem in them.
 #[must_use]
@@ -38,8 +38,14 @@ pub(super) fn planned(folder: &Folder, definitions: &Definitions<'_>, problems: 
     views
 }
 
+/// The views of a world that has been checked.
+pub(super) fn planned_again(world: &LoadedWorld) -> Vec<View> {
+    let texts = world.views.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
+    sql::plan(texts, relations(Some(&world.world)), world.world.tick_ms).0
+}
+
 /// What views of a world can read.
-pub(super) fn relations(world: Option<&WorldDef>) -> Relations {
+fn relations(world: Option<&WorldDef>) -> Relations {
     sql::world_relations(world.map_or(&BTreeMap::new(), |world| &world.kinds))
 }
 

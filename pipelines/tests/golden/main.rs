@@ -3,6 +3,7 @@
 
 mod broker;
 mod edits;
+mod event_views;
 mod lifecycle;
 mod orders;
 mod rewards;

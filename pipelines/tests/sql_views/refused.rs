@@ -1,7 +1,9 @@
 //! What is refused, where it is, and what to write instead.
 
 use expect_test::{Expect, expect};
-use worldflow_operators::sql::{catalog_relations, plan};
+use worldflow_operators::sql::plan;
+
+use crate::events::relations;
 
 /// The problems of queries, each made a view.
 fn check(queries: &[&str], expected: &Expect) {
@@ -12,7 +14,7 @@ fn check(queries: &[&str], expected: &Expect) {
         } else {
             format!("CREATE VIEW v AS {query}")
         };
-        let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
+        let (_, problems) = plan([("v.sql", text.as_str())], relations(), 10);
         said.push_str(&format!("{text}\n"));
         for (_, error) in &problems {
             let (line, column) = (error.line as usize, error.column as usize);
@@ -389,7 +391,7 @@ fn a_text_that_lies_too_deep_or_is_too_long_is_refused() {
         [(deep, "too deep"), (long, "words and signs"), (chain, "too deep"), (doubled, "operators")]
     {
         let text = if text.starts_with("CREATE") { text } else { format!("CREATE VIEW v AS {text}") };
-        let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
+        let (_, problems) = plan([("v.sql", text.as_str())], relations(), 10);
         assert!(
             problems.first().is_some_and(|(_, error)| error.message.contains(said)),
             "{said}: {problems:?}"
