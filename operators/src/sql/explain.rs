@@ -64,13 +64,17 @@ pub fn explain_kept(view: &View, relations: &Relations, workers: &[Sizes]) -> (S
 
 /// `1203 rows, 12 keys, about 94 KiB`.
 fn sized(Size { rows, keys, bytes }: Size) -> String {
-    let many = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let bytes = match bytes {
         0..1_024 => many(bytes, "byte"),
         1_024..1_048_576 => format!("{} KiB", bytes >> 10),
         _ => format!("{} MiB", bytes >> 20),
     };
     format!("{}, {}, about {bytes}", many(rows, "row"), many(keys, "key"))
+}
+
+/// `1 row`, `2 rows`.
+fn many(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Which events are kept, and for how long.
@@ -84,13 +88,12 @@ fn events(Read { kinds, for_ms }: &Read) -> String {
             format!("of {}", kinds.join(", "))
         }
     };
-    let ms = *for_ms;
-    let span = match (ms % 86_400_000, ms % 3_600_000, ms % 60_000, ms % 1_000) {
-        (0, ..) if ms > 0 => format!("{} days", ms / 86_400_000),
-        (_, 0, ..) if ms > 0 => format!("{} hours", ms / 3_600_000),
-        (_, _, 0, _) if ms > 0 => format!("{} minutes", ms / 60_000),
-        (.., 0) => format!("{} s", ms / 1_000),
-        _ => format!("{ms} ms"),
+    let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "second")];
+    let for_ms = for_ms.unsigned_abs();
+    let unit = units.iter().find(|(unit_ms, _)| for_ms > 0 && for_ms % unit_ms == 0);
+    let span = match unit {
+        Some((unit_ms, name)) => many(for_ms / unit_ms, name),
+        None => format!("{for_ms} ms"),
     };
     format!("events {of}, for {span}; with those that other views need")
 }

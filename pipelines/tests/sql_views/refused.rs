@@ -104,6 +104,25 @@ fn names() {
 }
 
 #[test]
+fn events() {
+    check(
+        &[
+            "SELECT player FROM events",
+            "SELECT tick, source, id FROM events WHERE now() >= at",
+            "SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '31 days'",
+            "SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '1 day' OR amount = 1",
+            "SELECT tick, source, id, words FROM events WHERE now() <= at + INTERVAL '1 day'",
+            "SELECT p.player, e.id FROM presence AS p LEFT JOIN events AS e ON e.player = p.player",
+            "SELECT p.player FROM presence AS p WHERE EXISTS (SELECT * FROM events AS e WHERE e.player = p.player)",
+            "WITH e AS (SELECT tick, source, id, at FROM events) SELECT tick, source, id FROM e WHERE now() <= at + INTERVAL '1 day'",
+            "SELECT e.tick, e.source, e.id FROM events AS e, levels AS l WHERE l.player = e.player AND now() <= e.at + l.level * INTERVAL '1 day'",
+            "CREATE VIEW events AS SELECT player FROM levels",
+        ],
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
 fn kinds() {
     check(
         &[
