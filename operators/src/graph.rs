@@ -9,6 +9,7 @@
 //! Only wiring lives here. Inputs are routed to the worker that owns their key, or broadcast as one
 //! copy a worker; what an operator concludes for the next tick goes through the one loop.
 
+mod events;
 mod rules;
 mod watched;
 mod wires;
@@ -46,7 +47,8 @@ use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use crate::rules::RulesOut;
-use crate::sql::live::{Installer, Told, tap};
+use crate::sql::live::{Installer, Tapping, Told, tap};
+use crate::sql::{Readable, Sizes};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
 use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
 
@@ -244,7 +246,10 @@ pub fn build_watching<'scope>(
         Concluded::Rule(RulesOut::Event(event, _)) => Some(event),
         _ => None,
     });
-    let (events, talk) = set_aside(events.concat(emitted), may_be_addressed(world));
+    let readable = Readable::of(&world.kinds);
+    let sizes = Sizes::default();
+    let (events, kept_events) = shared.kept_events(events.concat(emitted), &defined, (&readable, &sizes));
+    let (events, talk) = set_aside(events, may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
@@ -297,7 +302,9 @@ pub fn build_watching<'scope>(
     );
     let (rows, watched) = shared.watched(&entered, rows.inner);
     let told_views = told_views.concat(shared.told_asks(&entered));
-    let tapped = tap(realm, world.tick_ms, rows.as_collection(), told_views, shared.asked_by_world());
+    let (tick_ms, asked_by_world) = (world.tick_ms, shared.asked_by_world());
+    let tapping = Tapping { realm, tick_ms, readable, asked_by_world, sizes };
+    let tapped = tap(tapping, rows.as_collection(), kept_events.rows, told_views);
     let (fired, seen) = shared.looked_at(&entered, &known, watched, tapped.returned);
     let rules = shared.rules(&entered, &known, fired);
     let ruled = rules.out.clone().flat_map(|out| match out {
@@ -323,6 +330,7 @@ pub fn build_watching<'scope>(
             groups.base,
             npcs.base,
             rules.base,
+            kept_events.base,
         ]),
         refused: scope.concatenate([
             definitions.out.flat_map(|out| match out {
@@ -350,6 +358,8 @@ pub fn build_watching<'scope>(
                 _ => None,
             }),
             npcs.out,
+            kept_events.out,
+            tapped.refused,
             rules.out.flat_map(|out| match out {
                 RulesOut::Refused(refused) => Some(refused),
                 _ => None,

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod community;
 pub mod definitions;
 pub mod entities;
+mod events;
 pub mod facts;
 pub mod graph;
 pub mod levels;

@@ -14,6 +14,8 @@ use worldflow_operators::quests::traced::{Traced, Watch};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Sym, Tick};
 
+use crate::explain_view::ViewSizes;
+
 /// The graph of a realm, to be built on every worker.
 pub struct WorldGraph {
     /// The realm.
@@ -37,6 +39,15 @@ pub fn graphs(realm: Sym) -> Graphs {
     Graphs::by_world(move |world| Arc::new(WorldGraph { realm, world: Arc::clone(world) }))
 }
 
+/// The same, and how much is kept for views in SQL is told.
+#[must_use]
+pub fn measured_graphs(realm: Sym, sizes: ViewSizes) -> Graphs {
+    Graphs::by_world(move |world| {
+        let graph = WorldGraph { realm, world: Arc::clone(world) };
+        Arc::new(MeasuredGraph { graph, sizes: sizes.clone() })
+    })
+}
+
 /// The same, in which a quest of one holder is traced. Run it on one worker.
 #[must_use]
 pub fn traced_graphs(realm: Sym, tracing: Tracing) -> Graphs {
@@ -48,7 +59,18 @@ pub fn traced_graphs(realm: Sym, tracing: Tracing) -> Graphs {
 
 impl BuildGraph for WorldGraph {
     fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-        built(self, worker, outputs, None)
+        built(self, worker, outputs, None, None)
+    }
+}
+
+struct MeasuredGraph {
+    graph: WorldGraph,
+    sizes: ViewSizes,
+}
+
+impl BuildGraph for MeasuredGraph {
+    fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+        built(&self.graph, worker, outputs, None, Some(&self.sizes))
     }
 }
 
@@ -59,7 +81,7 @@ struct TracedGraph {
 
 impl BuildGraph for TracedGraph {
     fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-        built(&self.graph, worker, outputs, Some(&self.tracing))
+        built(&self.graph, worker, outputs, Some(&self.tracing), None)
     }
 }
 
@@ -68,6 +90,7 @@ fn built(
     worker: &mut Worker,
     outputs: WorkerOutputs,
     tracing: Option<&Tracing>,
+    sizes: Option<&ViewSizes>,
 ) -> GraphIo {
     worker.dataflow(|scope| {
         let (events, event_stream) = scope.new_input();
@@ -83,6 +106,9 @@ fn built(
         if let Some((traced, tracing)) = graph.traced.zip(tracing) {
             let told = Arc::clone(&tracing.told);
             outputs.aside("traced", traced, move |tick, traced| told(tick, traced));
+        }
+        if let Some(sizes) = sizes {
+            sizes.add(graph.sql_views.sizes());
         }
         outputs.rows(graph.rows);
         outputs.base(graph.base);

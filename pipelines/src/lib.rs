@@ -7,6 +7,7 @@ pub mod cli;
 pub mod connections;
 pub mod edits;
 pub mod explain;
+pub mod explain_view;
 pub mod graph;
 pub mod impatient;
 pub mod keys;

@@ -19,7 +19,8 @@ use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{EventId, Input, Sym};
 
 use crate::edits::start_revision;
-use crate::graph::graphs;
+use crate::explain_view::ViewSizes;
+use crate::graph::measured_graphs;
 use crate::keys::Keys;
 use crate::world::LoadedWorld;
 
@@ -80,16 +81,19 @@ impl Defined {
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
 pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> {
-    let (running, defined) = start_realm(config).await?;
+    let (running, defined) = start_realm(config, ViewSizes::default()).await?;
     defined.taken().await?;
     Ok(running)
 }
 
-/// Starts a realm.
+/// Starts a realm; `sizes` hears how much is kept for its views in SQL.
 ///
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
-pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), StartError> {
+pub async fn start_realm(
+    config: OpenConfig,
+    sizes: ViewSizes,
+) -> Result<(RunningRealm, Defined), StartError> {
     let OpenConfig { realm, world, folder, workers, manual, event_time, keys } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
@@ -113,7 +117,7 @@ pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), 
         event_time,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let running = open(engine, graphs(realm)).await?;
+    let running = open(engine, measured_graphs(realm, sizes)).await?;
     let defined = define(&running, &world, manual).await?;
     Ok((running, defined))
 }

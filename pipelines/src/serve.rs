@@ -37,6 +37,7 @@ use crate::advance::advance_router;
 use crate::connections::{ConnectionLimits, serve};
 use crate::edits::{Editable, Editing, Watching, edit_router, watch};
 use crate::explain::{Explained, explain_router};
+use crate::explain_view::{Measured, ViewSizes, explain_view_router};
 use crate::keys::Keys;
 use crate::open::{OpenConfig, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
@@ -120,7 +121,8 @@ impl Serving {
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
-        let (mut playing, mut reading, mut editable) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut playing, mut reading) = (Vec::new(), Vec::new());
+        let (mut editable, mut measured) = (Vec::new(), Vec::new());
         for RealmChoice { name, world } in config.realms {
             let name = Sym::new(&name);
             let folder = config.data.join(name.as_str());
@@ -137,7 +139,7 @@ impl Serving {
             let event_time = (recordings.iter().filter_map(RecordingSource::event_time))
                 .chain(streams.iter().filter_map(StreamSource::event_time))
                 .collect();
-            let (running, defined) = start_realm(OpenConfig {
+            let opened = OpenConfig {
                 realm: name,
                 world: world.clone(),
                 folder: Some(folder.clone()),
@@ -145,14 +147,16 @@ impl Serving {
                 manual: config.manual,
                 event_time,
                 keys: config.keys.clone(),
-            })
-            .await?;
+            };
+            let sizes = ViewSizes::default();
+            let (running, defined) = start_realm(opened, sizes.clone()).await?;
             let realm = running.realm.clone();
             let positions = running.positions();
             playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone(), positions)));
             reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
             defined.taken().await?;
             let editing = Editing::of(realm.clone(), world);
+            measured.push(Measured { editing: editing.clone(), sizes });
             editable.push(Editable { editing, folder: folder.clone() });
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
@@ -178,6 +182,7 @@ impl Serving {
             .map(|realm| Explained { realm: realm.editing.realm().clone(), folder: realm.folder.clone() });
         let explain = explain_router(explained.collect(), edges.tokens().clone());
         let texts = text_router(editings.clone(), authorize(edges.tokens().clone()));
+        let explain = explain.merge(explain_view_router(measured, authorize(edges.tokens().clone())));
         let edits = edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain).merge(texts);
         let manual = config.manual.then_some(&audit);
         let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);

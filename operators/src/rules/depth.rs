@@ -14,6 +14,7 @@ use worldflow_schemas::{Row, Sym, Tick, Value};
 
 use super::reads::{Reads, SqlViews};
 use super::rows::Fired;
+use crate::sql::EVENTS;
 
 /// The longest chain of rules.
 pub const MOST_DEPTH: u32 = 16;
@@ -149,7 +150,8 @@ impl Depths {
             Cause::Event { kind, player } => {
                 let theirs = holder.scope != Scope::Player || holder.id == player;
                 let others = BY_EVENTS.iter().filter(|view| **view != catalog::FACTS);
-                let read = || others.clone().any(|view| reads.names(view.def().name));
+                let of_events = reads.names(EVENTS);
+                let read = || of_events || others.clone().any(|view| reads.names(view.def().name));
                 let named = || {
                     let known = self.facts.keys().filter(|fact| reads.quotes(fact.as_str()));
                     known.copied().any(|fact| self.changes_fact(kind, fact))

@@ -3,16 +3,37 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
 use worldflow_schemas::Value;
 
+use super::events::Read;
 use super::expr::{Cast, Expr};
 use super::kind::Relation;
 use super::plan::{Aggregate, Call, Cell, How, Node, Op, SetOp};
+use super::sizes::{Size, Sizes, Stage};
 use super::view::{Relations, View};
+
+/// Something that is kept for a view.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeptFor {
+    /// What.
+    pub what: String,
+    /// How many parts of the plan need it; it is kept once.
+    pub needed_by: usize,
+    /// How much of it there is, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+}
 
 /// What a view is made of. Columns are numbered from the left: `#0` is the first.
 #[must_use]
 pub fn explain(view: &View, relations: &Relations) -> String {
+    explain_kept(view, relations, &[]).0
+}
+
+/// The same, and what is kept for it on all of these workers.
+#[must_use]
+pub fn explain_kept(view: &View, relations: &Relations, workers: &[Sizes]) -> (String, Vec<KeptFor>) {
     let mut text = format!("view {}\n", view.name);
     for (place, column) in view.columns.iter().enumerate() {
         let key = if place < view.key { ", key" } else { "" };
@@ -21,14 +42,60 @@ pub fn explain(view: &View, relations: &Relations) -> String {
     }
     text.push_str("plan\n");
     tree(&view.plan, relations, 1, &mut text);
-    let mut kept = BTreeMap::new();
-    keeps(&view.plan, &mut kept);
-    text.push_str(if kept.is_empty() { "keeps nothing\n" } else { "keeps\n" });
-    for (what, times) in kept {
-        let shared = if times > 1 { format!(" (once, for {times})") } else { String::new() };
-        let _ = writeln!(text, "  {what}{shared}");
+    let mut stages = BTreeMap::new();
+    for read in Read::all(&view.plan) {
+        *stages.entry((events(&read), Stage::Events)).or_default() += 1;
     }
-    text
+    keeps(&view.plan, &mut stages);
+    let kept = stages.into_iter().map(|((what, stage), needed_by)| KeptFor {
+        what,
+        needed_by,
+        size: Sizes::of(workers, &view.name, &stage),
+    });
+    let kept: Vec<KeptFor> = kept.collect();
+    text.push_str(if kept.is_empty() { "keeps nothing\n" } else { "keeps\n" });
+    for KeptFor { what, needed_by, size } in &kept {
+        let shared = if *needed_by > 1 { format!(" (once, for {needed_by})") } else { String::new() };
+        let size = size.map_or(String::new(), |size| format!(": {}", sized(size)));
+        let _ = writeln!(text, "  {what}{shared}{size}");
+    }
+    (text, kept)
+}
+
+/// `1203 rows, 12 keys, about 94 KiB`.
+fn sized(Size { rows, keys, bytes }: Size) -> String {
+    let bytes = match bytes {
+        0..1_024 => many(bytes, "byte"),
+        1_024..1_048_576 => format!("{} KiB", bytes >> 10),
+        _ => format!("{} MiB", bytes >> 20),
+    };
+    format!("{}, {}, about {bytes}", many(rows, "row"), many(keys, "key"))
+}
+
+/// `1 row`, `2 rows`.
+fn many(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Which events are kept, and for how long.
+fn events(Read { kinds, for_ms }: &Read) -> String {
+    let of = match kinds {
+        None => "of all kinds".to_owned(),
+        Some(kinds) if kinds.is_empty() => "of no kind".to_owned(),
+        Some(kinds) => {
+            let mut kinds: Vec<&str> = kinds.iter().copied().collect();
+            kinds.sort_unstable();
+            format!("of {}", kinds.join(", "))
+        }
+    };
+    let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "second")];
+    let for_ms = for_ms.unsigned_abs();
+    let unit = units.iter().find(|(unit_ms, _)| for_ms > 0 && for_ms % unit_ms == 0);
+    let span = match unit {
+        Some((unit_ms, name)) => many(for_ms / unit_ms, name),
+        None => format!("{for_ms} ms"),
+    };
+    format!("events {of}, for {span}; with those that other views need")
 }
 
 fn tree(node: &Node, relations: &Relations, depth: usize, text: &mut String) {
@@ -132,31 +199,44 @@ fn filter(aggregate: &Aggregate) -> String {
 }
 
 /// What operators keep, and how many need it.
-fn keeps(node: &Node, kept: &mut BTreeMap<String, usize>) {
-    let mut keep = |what: String| *kept.entry(what).or_default() += 1;
+fn keeps(node: &Node, kept: &mut BTreeMap<(String, Stage), usize>) {
+    let mut keep = |what: String, stage: Stage| *kept.entry((what, stage)).or_default() += 1;
+    let groups = || Stage::Groups(node.clone());
     match &node.op {
         Op::Join(join) => {
-            let key = |left: bool| {
-                list(join.keys.iter().map(|(one, other, _)| shown(if left { one } else { other })), ", ")
+            let side = |left: bool| -> Vec<Cell> {
+                let cells = join.keys.iter();
+                cells.map(|(one, other, kind)| (if left { one } else { other }.clone(), *kind)).collect()
             };
-            keep(format!("rows of {} by {}", short(&join.left), key(true)));
+            let key = |left: bool| list(side(left).iter().map(|(expr, _)| shown(expr)), ", ");
+            let rows = |of: &Node, left: bool| {
+                (format!("rows of {} by {}", short(of), key(left)), Stage::Rows(of.clone(), side(left)))
+            };
+            let (what, stage) = rows(&join.left, true);
+            keep(what, stage);
             if matches!(join.how, How::Inner | How::Left) {
-                keep(format!("rows of {} by {}", short(&join.right), key(false)));
+                let (what, stage) = rows(&join.right, false);
+                keep(what, stage);
             }
             if join.how != How::Inner {
-                keep(format!("keys {} of {}", key(false), short(&join.right)));
+                let stage = Stage::Keys(join.right.clone(), side(false));
+                keep(format!("keys {} of {}", key(false), short(&join.right)), stage);
             }
         }
         Op::Reduce(input, by, aggregates) => {
             let values =
                 aggregates.iter().any(|one| one.distinct || matches!(one.call, Call::Min | Call::Max));
             let values = if values { ", with their values in order" } else { "" };
-            keep(format!("groups of {}{}{values}", short(input), by_list(by)));
+            keep(format!("groups of {}{}{values}", short(input), by_list(by)), groups());
         }
-        Op::Set(op, ..) => keep(format!("rows of both sides of {}", set(*op))),
-        Op::Distinct(input) => keep(format!("rows of {}", short(input))),
-        Op::Top(input, top) => keep(format!("rows of {} in order{}", short(input), by_list(&top.by))),
-        Op::While(input, _) => keep(format!("rows of {} until their time has come", short(input))),
+        Op::Set(op, ..) => keep(format!("rows of both sides of {}", set(*op)), groups()),
+        Op::Distinct(input) => keep(format!("rows of {}", short(input)), groups()),
+        Op::Top(input, top) => {
+            keep(format!("rows of {} in order{}", short(input), by_list(&top.by)), groups())
+        }
+        Op::While(input, _) => {
+            keep(format!("rows of {} until their time has come", short(input)), Stage::Bound(node.clone()));
+        }
         Op::Scan(_) | Op::Values(_) | Op::Filter(..) | Op::Map(..) | Op::Union(_) | Op::Hop(..) => {}
     }
     for input in node.inputs() {

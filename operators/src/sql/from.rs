@@ -10,6 +10,7 @@ use worldflow_schemas::Value;
 
 use super::conditions::{Condition, conjuncts, equality, key_of, never_null, outer_keys};
 use super::error::{Result, SqlError};
+use super::events;
 use super::expr::{Comparison, Expr};
 use super::kind::Kind;
 use super::parse::{folded, single};
@@ -293,8 +294,12 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
             |condition: &Condition| condition.columns.iter().all(|column| (start..end).contains(column));
         let here = |column: usize| column - start;
         let mut right = factor.planned.node;
+        let of_events = events::is_all(&right);
         if factor.how == How::Inner {
             right = kept(right, taken(&mut pool, own), here);
+        }
+        if of_events {
+            events::check_bounded(&right, factor.how != How::Inner, factor.span)?;
         }
         let Some(left) = joined else {
             joined = Some(right);

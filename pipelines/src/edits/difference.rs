@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use worldflow_operators::sql;
+use worldflow_operators::sql::View;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::{Ordered, QuestDef};
 use worldflow_schemas::input::DefinitionEdit;
@@ -127,9 +127,7 @@ struct Shape {
 
 /// The views in SQL with what their rows are; that may change although the statement does not, when a view that it reads is another.
 fn shapes(world: &LoadedWorld) -> BTreeMap<String, Arc<Shape>> {
-    let texts = world.views.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
-    let (views, _none) = sql::plan(texts, sql::catalog_relations(), world.world.tick_ms);
-    let shape = |view: sql::View| {
+    let shape = |view: View| {
         let key = view.columns.iter().take(view.key).map(|column| column.name.clone()).collect();
         let columns = view
             .columns
@@ -138,7 +136,7 @@ fn shapes(world: &LoadedWorld) -> BTreeMap<String, Arc<Shape>> {
             .collect();
         (view.name, Arc::new(Shape { sql: view.sql, key, columns }))
     };
-    views.into_iter().map(shape).collect()
+    world.planned_views().into_iter().map(shape).collect()
 }
 
 /// The texts of each language by key; what definitions say in the world's own language is theirs.

@@ -119,6 +119,12 @@ impl LoadedWorld {
         self.edits().into_iter().map(Command::Define).collect()
     }
 
+    /// Its views in SQL, planned.
+    #[must_use]
+    pub fn planned_views(&self) -> Vec<View> {
+        sql_views::planned_again(self)
+    }
+
     /// Every definition as the edit that adds it, by kind and id, and that there are no others.
     #[must_use]
     pub fn edits(&self) -> Vec<DefinitionEdit> {
@@ -159,8 +165,7 @@ pub fn sql_views(folder: &Folder) -> Vec<View> {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
     let definitions = Definitions::collect(&documents, &[], &mut problems);
-    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
-    sql_views::planned(folder, tick_ms, &mut problems)
+    sql_views::planned(folder, &definitions, &mut problems)
 }
 
 /// The texts of a world folder, and every problem of the folder; `None` when it declares no languages.
@@ -181,9 +186,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
-    let tick_ms = definitions.world.as_ref().map_or(DEFAULT_TICK_MS, |world| world.definition.tick_ms);
     let before = problems.0.len();
-    let views = sql_views::planned(folder, tick_ms, &mut problems);
+    let views = sql_views::planned(folder, &definitions, &mut problems);
     let incomplete = problems.0.len() > before;
     check::check(&definitions, folder, (&views, incomplete), &mut problems);
     let texts = texts::read(&definitions, &documents, &mut problems);

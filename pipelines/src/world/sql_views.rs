@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use worldflow_operators::sql::{self, SqlError, View};
-use worldflow_schemas::definitions::SqlViewDef;
+use worldflow_operators::sql::{self, Relations, SqlError, View};
+use worldflow_schemas::definitions::{SqlViewDef, WorldDef};
 
+use super::collected::Definitions;
 use super::folder::{Folder, VIEWS};
 use super::problem::{Place, Problem, Problems, Severity};
+use super::{DEFAULT_TICK_MS, LoadedWorld};
 
 /// The views of a folder, planned, and every problem in them.
 #[must_use]
-pub(super) fn planned(folder: &Folder, tick_ms: u32, problems: &mut Problems) -> Vec<View> {
+pub(super) fn planned(folder: &Folder, definitions: &Definitions<'_>, problems: &mut Problems) -> Vec<View> {
     let mut texts = Vec::new();
     for (file, bytes) in &folder.files {
         if !file.starts_with(VIEWS) || !file.ends_with(".sql") {
@@ -29,9 +31,22 @@ pub(super) fn planned(folder: &Folder, tick_ms: u32, problems: &mut Problems) ->
             }),
         }
     }
-    let (views, wrong) = sql::plan(texts, sql::catalog_relations(), tick_ms);
+    let world = definitions.world.as_ref().map(|world| &world.definition);
+    let tick_ms = world.map_or(DEFAULT_TICK_MS, |world| world.tick_ms);
+    let (views, wrong) = sql::plan(texts, relations(world), tick_ms);
     problems.0.extend(wrong.into_iter().map(|(file, error)| problem(file, error)));
     views
+}
+
+/// The views of a world that has been checked.
+pub(super) fn planned_again(world: &LoadedWorld) -> Vec<View> {
+    let texts = world.views.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
+    sql::plan(texts, relations(Some(&world.world)), world.world.tick_ms).0
+}
+
+/// What views of a world can read.
+fn relations(world: Option<&WorldDef>) -> Relations {
+    sql::world_relations(world.map_or(&BTreeMap::new(), |world| &world.kinds))
 }
 
 /// The views as definitions, by name.

@@ -255,3 +255,78 @@ fn a_plan_is_of_a_world_and_of_a_folder_that_are_there() {
     ]);
     assert!(!nowhere.status.success() && nowhere.stderr.contains("hint: "), "{nowhere:?}");
 }
+
+/// Views in SQL and rules are edited like everything else; what is wrong is said with its place, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_and_rules_are_edited_while_the_realm_runs() {
+    const KILLS: &str = "CREATE VIEW kills AS SELECT player, count(*) AS n FROM events
+        WHERE kind = 'kill' AND player IS NOT NULL AND now() <= at + INTERVAL '1 hour' GROUP BY player;";
+    const RULE: &str = "talks: {trigger: {appears: {view: kills, where: {n: {above: 1}}}}, do: [{emit: {event: talk, target: maren}}]}";
+    let place = Place::new();
+    let server = place.run(&[]);
+    let designer = server.token("designer");
+    let files = |views: &str, rules: &str| json!({"world.yaml": worlds::WORLD, "quests/hunt.yaml": worlds::QUESTS, "views/kills.sql": views, "rules/talks.yaml": rules});
+    let apply = async |revision: u64, views: &str, rules: &str| {
+        let body = json!({"revision": revision, "files": files(views, rules)}).to_string();
+        post(&server, "/v1/apply", Some(designer), &body).await
+    };
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+    client.publish(&[deed("before", "ana", "kill", "wolf")]).await;
+    let wrong = apply(1, &KILLS.replace("AND now() <= at + INTERVAL '1 hour'", ""), "{}").await;
+    let error = &wrong.json()["error"];
+    assert_eq!((wrong.status, &error["code"]), (400, &json!("bad_world")), "{wrong:?}");
+    let reason = error["reason"].as_str().expect("a text");
+    assert!(reason.contains("views/kills.sql:1:58: `events` without a bound in time"), "{reason}");
+    let applied = apply(1, KILLS, RULE).await;
+    assert_eq!((applied.status, &applied.json()["definitions"]), (200, &json!(2)), "{applied:?}");
+    // It counts from now on.
+    client.publish(&[deed("one", "ana", "kill", "wolf"), deed("two", "ana", "kill", "wolf")]).await;
+    let row = async |wanted: Value| {
+        let there = async {
+            loop {
+                let answer = crate::http::get(&server, "/v1/views/kills", Some(designer)).await;
+                if answer.status == 200 && answer.json()["rows"] == wanted {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, there).await.unwrap_or_else(|_| panic!("{wanted}"));
+    };
+    row(json!([{"realm": "small", "player": "ana", "n": 2}])).await;
+    // How much is kept for it.
+    let said = worldflow([
+        "explain-view",
+        "--to",
+        &format!("http://{}", server.address),
+        "--token",
+        designer,
+        "kills",
+    ]);
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    for wanted in [
+        "  events of kill, for 1 hour; with those that other views need: 2 rows, 1 key, about ",
+        "  groups of chosen events by #5: 1 row, 1 key, about ",
+        "  rows of chosen events until their time has come: 2 rows, ",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted}\n{said:?}");
+    }
+    let unknown = worldflow([
+        "explain-view",
+        "--to",
+        &format!("http://{}", server.address),
+        "--token",
+        designer,
+        "kils",
+    ]);
+    assert!(!unknown.status.success() && unknown.stderr.contains("did you mean `kills`?"), "{unknown:?}");
+    let player = crate::http::get(&server, "/v1/explain-view", Some(server.token("player"))).await;
+    assert_eq!(player.status, 403, "{player:?}");
+    // The events are there after a crash, and the rule has acted.
+    server.crash();
+    worlds::write(&place.at("world"), &[("views/kills.sql", KILLS), ("rules/talks.yaml", RULE)]);
+    let again = place.run(&[]);
+    let answer = crate::http::get(&again, "/v1/views/kills", Some(again.token("designer"))).await;
+    assert_eq!(answer.json()["rows"], json!([{"realm": "small", "player": "ana", "n": 2}]), "{answer:?}");
+    again.stop();
+}

@@ -4,6 +4,7 @@
 mod broker;
 mod calendars;
 mod edits;
+mod event_views;
 mod lifecycle;
 mod orders;
 mod rewards;

@@ -1,6 +1,8 @@
 //! docs/sql.md: what it says can be written can, and what it says is refused is, with those words.
 
-use worldflow_operators::sql::{catalog_relations, plan};
+use worldflow_operators::sql::plan;
+
+use crate::events::relations;
 
 const PAGE: &str = include_str!("../../../docs/sql.md");
 
@@ -20,7 +22,7 @@ fn what_can_be_written_can() {
         blocks().into_iter().filter(|(kind, _)| *kind == "sql").map(|(_, text)| text).collect();
     assert!(texts.len() > 8, "the examples are found");
     let files = texts.iter().map(|text| ("docs/sql.md", *text));
-    let (views, problems) = plan(files, catalog_relations(), 10);
+    let (views, problems) = plan(files, relations(), 10);
     assert!(problems.is_empty(), "{problems:?}");
     let written = texts.iter().map(|text| text.matches("CREATE VIEW").count()).sum::<usize>();
     assert_eq!(views.len(), written);
@@ -34,7 +36,7 @@ fn what_is_refused_is_in_these_words() {
     for pair in refused {
         let [(_, sql), (kind, expected)] = pair else { unreachable!("windows of two") };
         assert_eq!(*kind, "text", "{sql}");
-        let (views, problems) = plan([("v", *sql)], catalog_relations(), 10);
+        let (views, problems) = plan([("v", *sql)], relations(), 10);
         assert!(views.is_empty(), "{sql}");
         let said: Vec<String> = problems.iter().map(|(_, error)| error.to_string()).collect();
         assert_eq!(said, [expected.trim_end()], "{sql}");

@@ -7,7 +7,7 @@ use differential_dataflow::input::InputSession;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Input as _;
 use worldflow_operators::sql::run::{Alarms, Dataflows, Sources};
-use worldflow_operators::sql::{Kind, Node, Packed};
+use worldflow_operators::sql::{Gauges, Kind, Node, Packed};
 
 use crate::dice::Dice;
 use crate::rows::{At, Cell, TABLES, TICK_MS};
@@ -62,6 +62,7 @@ impl Run<'_> {
                     clock: clock_stream,
                     tick_ms: TICK_MS,
                     alarms: Alarms::default(),
+                    gauges: Gauges::default(),
                 };
                 let rows = Dataflows::new(sources).rows(&plan);
                 rows.inspect(move |(row, tick, diff)| {

@@ -6,6 +6,7 @@
 mod both;
 mod dice;
 mod documented;
+mod events;
 mod graph;
 mod known;
 mod queries;

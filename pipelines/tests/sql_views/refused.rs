@@ -1,7 +1,9 @@
 //! What is refused, where it is, and what to write instead.
 
 use expect_test::{Expect, expect};
-use worldflow_operators::sql::{catalog_relations, plan};
+use worldflow_operators::sql::plan;
+
+use crate::events::relations;
 
 /// The problems of queries, each made a view.
 fn check(queries: &[&str], expected: &Expect) {
@@ -12,7 +14,7 @@ fn check(queries: &[&str], expected: &Expect) {
         } else {
             format!("CREATE VIEW v AS {query}")
         };
-        let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
+        let (_, problems) = plan([("v.sql", text.as_str())], relations(), 10);
         said.push_str(&format!("{text}\n"));
         for (_, error) in &problems {
             let (line, column) = (error.line as usize, error.column as usize);
@@ -98,6 +100,25 @@ fn names() {
               1:57: the view `a` is defined twice
               hint: take another name for one of them
         "#]],
+    );
+}
+
+#[test]
+fn events() {
+    check(
+        &[
+            "SELECT player FROM events",
+            "SELECT tick, source, id FROM events WHERE now() >= at",
+            "SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '31 days'",
+            "SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '1 day' OR amount = 1",
+            "SELECT tick, source, id, words FROM events WHERE now() <= at + INTERVAL '1 day'",
+            "SELECT p.player, e.id FROM presence AS p LEFT JOIN events AS e ON e.player = p.player",
+            "SELECT p.player FROM presence AS p WHERE EXISTS (SELECT * FROM events AS e WHERE e.player = p.player)",
+            "WITH e AS (SELECT tick, source, id, at FROM events) SELECT tick, source, id FROM e WHERE now() <= at + INTERVAL '1 day'",
+            "SELECT e.tick, e.source, e.id FROM events AS e, levels AS l WHERE l.player = e.player AND now() <= e.at + l.level * INTERVAL '1 day'",
+            "CREATE VIEW events AS SELECT player FROM levels",
+        ],
+        &expect![[r#""#]],
     );
 }
 
@@ -389,7 +410,7 @@ fn a_text_that_lies_too_deep_or_is_too_long_is_refused() {
         [(deep, "too deep"), (long, "words and signs"), (chain, "too deep"), (doubled, "operators")]
     {
         let text = if text.starts_with("CREATE") { text } else { format!("CREATE VIEW v AS {text}") };
-        let (_, problems) = plan([("v.sql", text.as_str())], catalog_relations(), 10);
+        let (_, problems) = plan([("v.sql", text.as_str())], relations(), 10);
         assert!(
             problems.first().is_some_and(|(_, error)| error.message.contains(said)),
             "{said}: {problems:?}"

@@ -15,13 +15,9 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Empty tables, in memory.
+    /// The tables of random queries, empty.
     pub(crate) fn open() -> Sqlite {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let options = SqliteConnectOptions::new().in_memory(true).pragma("case_sensitive_like", "ON");
-        let connection =
-            runtime.block_on(SqliteConnection::connect_with(&options)).expect("a database in memory");
-        let mut sqlite = Sqlite { runtime, connection };
+        let mut sqlite = Sqlite::empty();
         for (name, _, columns) in TABLES {
             let columns: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             sqlite.run(format!("CREATE TABLE {name} ({})", columns.join(", ")));
@@ -29,7 +25,17 @@ impl Sqlite {
         sqlite
     }
 
-    fn run(&mut self, sql: String) {
+    /// No tables, in memory.
+    pub(crate) fn empty() -> Sqlite {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let options = SqliteConnectOptions::new().in_memory(true).pragma("case_sensitive_like", "ON");
+        let connection =
+            runtime.block_on(SqliteConnection::connect_with(&options)).expect("a database in memory");
+        Sqlite { runtime, connection }
+    }
+
+    /// Does some statements.
+    pub(crate) fn run(&mut self, sql: String) {
         let Sqlite { runtime, connection } = self;
         let done = runtime.block_on(connection.execute(AssertSqlSafe(sql.clone())));
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -75,7 +81,8 @@ impl Sqlite {
     }
 }
 
-fn literal(value: &Value) -> String {
+/// A value as SQLite writes it.
+pub(crate) fn literal(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Bool(truth) => i64::from(*truth).to_string(),

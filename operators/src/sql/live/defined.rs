@@ -4,41 +4,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use worldflow_schemas::Sym;
-use worldflow_schemas::catalog::{self, CatalogEdit, ViewId};
+use worldflow_schemas::catalog::{CatalogEdit, ViewId};
 use worldflow_schemas::definitions::SqlViewDef;
 
+use crate::sql::error::SqlError;
+use crate::sql::events::Readable;
 use crate::sql::kind::Kind;
 use crate::sql::plan::Node;
-use crate::sql::view::{catalog_relations, plan};
+use crate::sql::view::{View, plan};
 
 /// A view that is to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Installed {
     pub(super) id: ViewId,
     pub(super) plan: Node,
+    /// What it reads besides other views in SQL: name, id of the rows, and what their columns after the realm hold.
+    pub(super) reads: Vec<(String, ViewId, Vec<Kind>)>,
 }
 
-impl Installed {
-    /// The views of the catalog that it reads: name, id, and what their columns after the realm hold.
-    pub(super) fn reads(&self) -> Vec<(String, ViewId, Vec<Kind>)> {
-        let of = |name: &str| {
-            let id = catalog::view(name)?;
-            let columns = id.def().columns.iter().skip(1);
-            let kinds = columns.map(|column| Kind::of_column(name, column.name, column.kind)).collect();
-            Some((name.to_owned(), id, kinds))
-        };
-        self.plan.relations().into_iter().filter_map(of).collect()
-    }
+/// The views of these definitions that can run, and the problems of the others, by their ids.
+pub(crate) fn planned(
+    texts: &BTreeMap<String, Arc<SqlViewDef>>,
+    readable: &Readable,
+    tick_ms: u32,
+) -> (Vec<View>, Vec<(String, SqlError)>) {
+    let files = texts.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
+    let (mut views, problems) = plan(files, readable.relations.clone(), tick_ms);
+    // The definition is known by its id; a text that names another view is not that view.
+    views.retain(|view| texts.contains_key(&view.name) && view.file == view.name);
+    (views, problems)
 }
 
 /// The views that are defined.
-#[derive(Default)]
 pub(super) struct DefinedViews {
     texts: BTreeMap<String, Arc<SqlViewDef>>,
     running: BTreeMap<String, Running>,
+    /// What is wrong with texts.
+    problems: Vec<(String, SqlError)>,
     /// How many dataflows there have been.
     groups: usize,
     tick_ms: u32,
+    readable: Readable,
 }
 
 struct Running {
@@ -58,14 +64,17 @@ pub(super) struct Changes {
     pub(super) gone: Vec<(usize, usize)>,
     /// Changes of the catalog.
     pub(super) catalog: Vec<CatalogEdit>,
+    /// Problems that there were not before, by the ids of the definitions.
+    pub(super) problems: Vec<(String, SqlError)>,
 }
 
 impl DefinedViews {
-    pub(super) fn new(tick_ms: u32) -> DefinedViews {
-        DefinedViews { tick_ms, ..DefinedViews::default() }
+    pub(super) fn new(tick_ms: u32, readable: Readable) -> DefinedViews {
+        let (texts, running, problems, groups) = Default::default();
+        DefinedViews { texts, running, problems, groups, tick_ms, readable }
     }
 
-    /// Takes the edits of a tick. A view whose text is wrong is not there; the check of a world says why.
+    /// Takes the edits of a tick. A view whose text is wrong is not there.
     pub(super) fn edit(&mut self, edits: Vec<(Sym, Option<Arc<SqlViewDef>>)>) -> Changes {
         for (name, def) in edits {
             match def {
@@ -73,17 +82,16 @@ impl DefinedViews {
                 None => self.texts.remove(name.as_str()),
             };
         }
-        let files = self.texts.iter().map(|(name, def)| (name.as_str(), def.sql.as_str()));
-        let (views, _) = plan(files, catalog_relations(), self.tick_ms);
+        let (views, problems) = planned(&self.texts, &self.readable, self.tick_ms);
         let mut changes = Changes { group: self.groups, ..Changes::default() };
+        changes.problems =
+            problems.iter().filter(|problem| !self.problems.contains(problem)).cloned().collect();
+        self.problems = problems;
         let mut wanted = BTreeMap::new();
         for view in views {
-            // The definition is known by its id; a text that names another view is not that view.
-            if self.texts.contains_key(&view.name)
-                && view.file == view.name
-                && let Ok(id) = view.designed().id()
-            {
-                wanted.insert(view.name.clone(), Installed { id, plan: view.plan });
+            if let Ok(id) = view.designed().id() {
+                let reads = self.readable.read_by(&view.plan);
+                wanted.insert(view.name, Installed { id, plan: view.plan, reads });
             }
         }
         let names: BTreeSet<String> = wanted.keys().chain(self.running.keys()).cloned().collect();
@@ -118,6 +126,10 @@ impl DefinedViews {
 mod tests {
     use super::*;
 
+    fn defined() -> DefinedViews {
+        DefinedViews::new(10, Readable::of(&BTreeMap::new()))
+    }
+
     fn edit(
         views: &mut DefinedViews,
         name: &str,
@@ -132,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_edit_changes_what_it_names_and_what_reads_that() {
-        let mut views = DefinedViews::new(10);
+        let mut views = defined();
         let there = |name: &str, is| vec![(name.to_owned(), is)];
         assert_eq!(
             edit(&mut views, "high", Some("SELECT player, level FROM levels WHERE level > 3")),
@@ -168,7 +180,21 @@ mod tests {
 
     #[test]
     fn a_wrong_text_is_no_view() {
-        let mut views = DefinedViews::new(10);
+        let mut views = defined();
         assert_eq!(edit(&mut views, "wrong", Some("SELECT nothing FROM levels")), (0, vec![], vec![]));
+    }
+
+    #[test]
+    fn a_problem_is_told_of_once() {
+        let mut views = defined();
+        let mut problems = |name: &str, sql: &str| {
+            let sql = format!("CREATE VIEW {name} AS {sql}");
+            let changes = views.edit(vec![(Sym::new(name), Some(Arc::new(SqlViewDef { sql })))]);
+            changes.problems.into_iter().map(|(name, error)| format!("{name} {error}")).collect::<Vec<_>>()
+        };
+        let wrong = problems("wrong", "SELECT nothing FROM levels");
+        assert!(wrong[..].len() == 1 && wrong[0].starts_with("wrong 1:29: "), "{wrong:?}");
+        assert!(problems("right", "SELECT player, level FROM levels").is_empty());
+        assert_eq!(problems("wrong", "SELECT level FROM nowhere").len(), 1);
     }
 }

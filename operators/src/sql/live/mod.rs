@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rows of the catalog's views ─tap─▶ on, untouched
+//!    kept events ────────────────┤
 //!                               ├─▶ kept by view: what a new view begins with
 //!                               └─▶ fed to the dataflows of views ─shown─▶ rows of SQL views
 //!                                                                     └──returned─▶ rules and conditions that ask for them
@@ -38,12 +39,14 @@ use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::{Diff, Row, Sym, Tick};
 
 use self::defined::Installed;
+pub(crate) use self::defined::planned;
 pub(crate) use self::returned::Change as Returned;
 use self::returned::{Done, noted};
 use self::shown::shown;
-pub(crate) use self::tap::{Told, tap};
+pub(crate) use self::tap::{Tapping, Told, tap};
 use super::packed::Packed;
 use super::run::{Dataflows, Sources, unpacked};
+use super::sizes::{Gauges, Sizes};
 use crate::machine::ViewRow;
 use crate::messages::ClockNow;
 
@@ -53,6 +56,7 @@ pub struct Installer {
     done: Rc<RefCell<Done>>,
     realm: Sym,
     tick_ms: u32,
+    sizes: Sizes,
 }
 
 /// What an operator and the installer of its worker have in common.
@@ -69,6 +73,8 @@ struct Shared {
 /// A dataflow that is to be built.
 struct Wanted {
     tick: Tick,
+    /// Its number.
+    dataflow: usize,
     views: Vec<Installed>,
     /// The rows of what they read, on this worker.
     rows: BTreeMap<ViewId, Vec<(Row, Diff)>>,
@@ -108,27 +114,40 @@ impl Installer {
         }
     }
 
+    /// What the dataflows of this worker keep.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        self.sizes.clone()
+    }
+
     fn build(
         &self,
         worker: &mut Worker,
         wanted: Wanted,
         publish: &mut dyn for<'scope> FnMut(VecCollection<'scope, Tick, ViewRow, Diff>),
     ) -> Group {
-        let Wanted { tick, views, rows, clock: now } = wanted;
+        let Wanted { tick, dataflow, views, rows, clock: now } = wanted;
+        let gauges = Gauges { sizes: self.sizes.clone(), dataflow };
         let (realm, tick_ms, first) = (self.realm, self.tick_ms, worker.index() == 0);
         let mut group = worker.dataflow(|scope| {
             let (clock, clock_stream) = scope.new_input();
             let (gone, gone_stream) = scope.new_input();
             let (mut relations, mut collections) = (BTreeMap::new(), BTreeMap::new());
-            for (name, id, kinds) in views.iter().flat_map(Installed::reads) {
+            for (name, id, kinds) in views.iter().flat_map(|view| view.reads.clone()) {
                 let fed = relations.entry(id).or_insert_with(|| Fed { kinds, rows: InputSession::new() });
                 collections.entry(name).or_insert_with(|| fed.rows.to_collection(scope));
             }
             let mut begun = InputSession::new();
             let begun_rows = begun.to_collection(scope);
             let alarms = self.done.borrow().alarms.clone();
-            let sources =
-                Sources { relations: collections, begun: begun_rows, clock: clock_stream, tick_ms, alarms };
+            let sources = Sources {
+                relations: collections,
+                begun: begun_rows,
+                clock: clock_stream,
+                tick_ms,
+                alarms,
+                gauges,
+            };
             let mut dataflows = Dataflows::new(sources);
             let rows = views.iter().enumerate().map(|(place, view)| {
                 let kinds = view.plan.kinds.clone();

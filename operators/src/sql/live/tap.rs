@@ -19,13 +19,16 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use worldflow_schemas::catalog::{self, CATALOG, CatalogEdit, ViewId};
 use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::input::DefinitionEdit;
-use worldflow_schemas::{Diff, Row, Sym, Tick};
+use worldflow_schemas::{Diff, EventId, Row, Sym, Tick};
 
 use super::defined::{Changes, DefinedViews};
 use super::returned::{Change, Done, returned};
 use super::{Group, Installer, Shared, Wanted};
 use crate::machine::ViewRow;
-use crate::messages::ClockNow;
+use crate::messages::{ClockNow, Refused};
+use crate::sql::error::SqlError;
+use crate::sql::events::Readable;
+use crate::sql::sizes::Sizes;
 
 /// What every worker is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,8 +49,21 @@ pub(crate) struct Tapped<'scope> {
     pub(crate) catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
     /// Rows of views in SQL that are asked for.
     pub(crate) returned: StreamVec<'scope, Tick, Change>,
+    /// Views whose text is wrong.
+    pub(crate) refused: StreamVec<'scope, Tick, Refused>,
     /// Builds what the tap asks for.
     pub(crate) installer: Installer,
+}
+
+/// Of which realm, and what views of it can read.
+pub(crate) struct Tapping {
+    pub(crate) realm: Sym,
+    pub(crate) tick_ms: u32,
+    pub(crate) readable: Readable,
+    /// Views that are asked for from the first tick on.
+    pub(crate) asked_by_world: Vec<Sym>,
+    /// Where it is said what is kept for views.
+    pub(crate) sizes: Sizes,
 }
 
 #[derive(Default)]
@@ -60,41 +76,53 @@ struct AtTick {
     capability: Option<Capability<Tick>>,
     /// Of the tickets.
     ticket: Option<Capability<Tick>>,
+    /// Of refused views.
+    refusal: Option<Capability<Tick>>,
 }
 
-/// Taps the rows of the catalog's views. `told` says of each message to which worker it goes; `asked_by_world` are views that are
-/// asked for from the first tick on.
+/// Taps the rows of the catalog's views, and takes the events that are kept for views. `told` says of each message to which worker it
+/// goes.
 pub(crate) fn tap<'scope>(
-    realm: Sym,
-    tick_ms: u32,
+    tapping: Tapping,
     rows: VecCollection<'scope, Tick, ViewRow, Diff>,
+    events: VecCollection<'scope, Tick, ViewRow, Diff>,
     told: StreamVec<'scope, Tick, (u64, Told)>,
-    asked_by_world: Vec<Sym>,
 ) -> Tapped<'scope> {
+    let Tapping { realm, tick_ms, readable, asked_by_world, sizes } = tapping;
     let scope = rows.inner.scope();
-    let peers = scope.peers() as u64;
+    let (peers, refuses) = (scope.peers() as u64, scope.index() == 0);
     let mut builder = OperatorBuilder::new("tap".to_owned(), scope);
     let mut input = builder.new_input(rows.inner, Pipeline);
     let mut told = builder.new_input(told, Exchange::new(|(worker, _): &(u64, Told)| *worker));
+    let mut events = builder.new_input(events.inner, Pipeline);
     let (rows_out, rows) = builder.new_output();
     let (catalog_out, catalog) = builder.new_output();
     let (tickets_out, tickets) = builder.new_output();
+    let (refused_out, refused) = builder.new_output();
     let mut rows_out =
         OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(ViewRow, Tick, Diff)>>>::from(rows_out);
     let mut catalog_out =
         OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(CatalogEdit, Tick)>>>::from(catalog_out);
     let mut tickets_out =
         OutputBuilder::<Tick, CapacityContainerBuilder<Vec<(u64, Vec<Sym>)>>>::from(tickets_out);
+    let mut refused_out = OutputBuilder::<Tick, CapacityContainerBuilder<Vec<Refused>>>::from(refused_out);
     let shared = Rc::new(RefCell::new(Shared::default()));
     let done = Rc::new(RefCell::new(Done::default()));
     let activator = scope.activator_for(builder.operator_info().address);
     shared.borrow_mut().waiting = Some(activator);
-    let installer = Installer { shared: Rc::clone(&shared), done: Rc::clone(&done), realm, tick_ms };
+    let installer = Installer {
+        shared: Rc::clone(&shared),
+        done: Rc::clone(&done),
+        realm,
+        tick_ms,
+        sizes: sizes.clone(),
+    };
     let of_tap = Rc::clone(&done);
     builder.build(move |initial| {
         drop(initial);
         let mut waiting: BTreeMap<Tick, AtTick> = BTreeMap::new();
-        let mut tap = Tap::new(tick_ms, shared, of_tap, asked_by_world);
+        let defined = DefinedViews::new(tick_ms, readable);
+        let mut tap = Tap::new(defined, shared, (of_tap, sizes), asked_by_world);
         move |frontiers| {
             input.for_each(|capability, data| {
                 for ((view, row), tick, diff) in data.iter() {
@@ -106,6 +134,13 @@ pub(crate) fn tap<'scope>(
                 }
                 let tick = *capability.least().expect("a message has a time");
                 rows_out.activate().session(&capability.delayed(&tick, 0)).give_container(data);
+            });
+            events.for_each(|capability, data| {
+                for ((view, row), tick, diff) in data.drain(..) {
+                    let at = waiting.entry(tick).or_default();
+                    at.rows.push((view, row, diff));
+                    at.ticket.get_or_insert_with(|| capability.delayed(&tick, 2));
+                }
             });
             told.for_each(|capability, data| {
                 let tick = *capability.least().expect("a message has a time");
@@ -122,6 +157,9 @@ pub(crate) fn tap<'scope>(
                     at.capability = Some(capability.delayed(&tick, 1));
                 }
                 at.ticket.get_or_insert_with(|| capability.delayed(&tick, 2));
+                if refuses {
+                    at.refusal.get_or_insert_with(|| capability.delayed(&tick, 3));
+                }
             });
             tap.take_made();
             while !tap.is_waiting() {
@@ -131,12 +169,19 @@ pub(crate) fn tap<'scope>(
                     break;
                 }
                 let mut at = entry.remove();
-                let (capability, ticket) = (at.capability.take(), at.ticket.take());
+                let (capability, ticket, refusal) =
+                    (at.capability.take(), at.ticket.take(), at.refusal.take());
                 if let Some((named, ticket)) = tap.ask(std::mem::take(&mut at.asks)).zip(ticket) {
                     let all = (0..peers).map(|worker| (worker, named.clone()));
                     tickets_out.activate().session(&ticket).give_iterator(all);
                 }
-                let edits = tap.step(tick, at);
+                let (edits, problems) = tap.step(tick, at);
+                if let Some(refusal) = refusal {
+                    refused_out
+                        .activate()
+                        .session(&refusal)
+                        .give_iterator(problems.into_iter().map(wrong_view));
+                }
                 if let Some(capability) = capability {
                     let edits = edits.into_iter().map(|edit| (edit, tick));
                     catalog_out.activate().session(&capability).give_iterator(edits);
@@ -149,7 +194,20 @@ pub(crate) fn tap<'scope>(
             tap.advance_to(waiting.keys().next().map_or(reached, |next| reached.min(*next)));
         }
     });
-    Tapped { rows: rows.as_collection(), catalog, returned: returned(tickets, done), installer }
+    Tapped { rows: rows.as_collection(), catalog, returned: returned(tickets, done), refused, installer }
+}
+
+/// A view whose text is wrong, as whoever looks at rejections is told.
+fn wrong_view((view, error): (String, SqlError)) -> Refused {
+    let SqlError { line, column, message, hint, .. } = error;
+    Refused {
+        source: Sym::new("views"),
+        id: EventId::Named(view.as_str().into()),
+        code: Sym::new("wrong_view"),
+        reason: format!("the view `{view}`, {line}:{column}: {message}"),
+        hint,
+        current: None,
+    }
 }
 
 /// What is kept on a worker.
@@ -168,11 +226,16 @@ struct Tap {
     /// The dataflow that is being built, and the tick that waits for it.
     building: Option<(usize, Tick)>,
     held: Option<Capability<Tick>>,
+    sizes: Sizes,
 }
 
 impl Tap {
-    fn new(tick_ms: u32, shared: Rc<RefCell<Shared>>, done: Rc<RefCell<Done>>, asked: Vec<Sym>) -> Tap {
-        let defined = DefinedViews::new(tick_ms);
+    fn new(
+        defined: DefinedViews,
+        shared: Rc<RefCell<Shared>>,
+        (done, sizes): (Rc<RefCell<Done>>, Sizes),
+        asked: Vec<Sym>,
+    ) -> Tap {
         let (rows, groups) = Default::default();
         let mut tap = Tap {
             shared,
@@ -185,6 +248,7 @@ impl Tap {
             groups,
             building: None,
             held: None,
+            sizes,
         };
         tap.note_asked(asked);
         tap
@@ -224,8 +288,8 @@ impl Tap {
         }
     }
 
-    /// A tick that is complete.
-    fn step(&mut self, tick: Tick, at: AtTick) -> Vec<CatalogEdit> {
+    /// A tick that is complete. Says what changes in the catalog, and which texts are wrong.
+    fn step(&mut self, tick: Tick, at: AtTick) -> (Vec<CatalogEdit>, Vec<(String, SqlError)>) {
         if let Some(now) = at.clock {
             for group in self.groups.values_mut() {
                 group.clock.advance_to(tick);
@@ -245,9 +309,9 @@ impl Tap {
             }
         }
         if at.edits.is_empty() {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
-        let Changes { installed, group, gone, catalog } = self.defined.edit(at.edits);
+        let Changes { installed, group, gone, catalog, problems } = self.defined.edit(at.edits);
         for (number, place) in gone {
             if let Some(group) = self.groups.get_mut(&number) {
                 group.gone.advance_to(tick);
@@ -258,16 +322,18 @@ impl Tap {
         // A dataflow without inputs ends when it has done what it was given.
         self.groups.retain(|_, group| group.left > 0);
         if !installed.is_empty() {
-            let read = installed.iter().flat_map(|view| view.reads()).map(|(_, id, _)| id);
+            let read = installed.iter().flat_map(|view| &view.reads).map(|(_, id, _)| *id);
             let rows = read.map(|id| {
                 let rows = self.rows.get(&id).into_iter().flatten();
                 (id, rows.map(|(row, diff)| (row.clone(), *diff)).collect())
             });
-            let wanted = Wanted { tick, rows: rows.collect(), views: installed, clock: self.clock.clone() };
+            installed.iter().for_each(|view| self.sizes.runs(view.id.def().name, group));
+            let (rows, clock) = (rows.collect(), self.clock.clone());
+            let wanted = Wanted { tick, dataflow: group, rows, views: installed, clock };
             self.shared.borrow_mut().wanted = Some(wanted);
             self.building = Some((group, tick));
         }
-        catalog
+        (catalog, problems)
     }
 
     /// Nothing more comes before this tick, unless one waits for its dataflow.

@@ -11,7 +11,9 @@ use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
-use super::{Told, tap};
+use super::{Tapping, Told, tap};
+use crate::sql::events::Readable;
+use crate::sql::sizes::Sizes;
 
 /// What happens in a tick: levels of players that change, and views that are defined or dropped.
 type Script = Vec<(Tick, Vec<(&'static str, i64, Diff)>, Vec<(&'static str, Option<&'static str>)>)>;
@@ -45,7 +47,15 @@ fn run(script: &Script, workers: usize) -> Changes {
         let main = ProbeHandle::new();
         let (mut edits, mut installer) = worker.dataflow(|scope| {
             let (edits, edit_stream) = scope.new_input();
-            let tapped = tap(Sym::new("test"), 10, rows.to_collection(scope), edit_stream, Vec::new());
+            let tapping = Tapping {
+                realm: Sym::new("test"),
+                tick_ms: 10,
+                readable: Readable::of(&BTreeMap::new()),
+                asked_by_world: Vec::new(),
+                sizes: Sizes::default(),
+            };
+            let none = InputSession::new().to_collection(scope);
+            let tapped = tap(tapping, rows.to_collection(scope), none, edit_stream);
             tapped.catalog.probe_with(&main);
             tapped.rows.probe_with(&main);
             (edits, tapped.installer)

@@ -27,6 +27,7 @@ use crate::messages::ClockNow;
 use crate::sql::expr::Comparison;
 use crate::sql::packed::Packed;
 use crate::sql::plan::While;
+use crate::sql::{Gauge, Size};
 
 type Updates = Vec<(Packed, Tick, Diff)>;
 
@@ -63,7 +64,7 @@ pub(super) fn bounded<'scope>(
     bound: While,
     clock: StreamVec<'scope, Tick, ClockNow>,
     tick_ms: u32,
-    alarms: &Alarms,
+    (alarms, gauge): (&Alarms, Gauge),
 ) -> Rows<'scope> {
     let told = alarms.of_one();
     let stream = rows.inner;
@@ -114,6 +115,7 @@ pub(super) fn bounded<'scope>(
                     None => (Vec::new(), None, alarm.clone().expect("the tick is an input's or the alarm's")),
                 };
                 let changes = spans.step(tick, updates, now);
+                gauge.set(spans.size());
                 alarm = spans.next_tick(tick).map(|next| capability.delayed(&next));
                 told.set(alarm.as_ref().map(|capability| *capability.time()));
                 if !changes.is_empty() {
@@ -136,11 +138,14 @@ struct Spans {
     now: Option<i64>,
     /// What comes (or goes) when the present reaches a moment.
     ends: BTreeMap<i64, FxHashMap<Packed, Diff>>,
+    /// How many rows there are in it, and about how large one is.
+    kept: usize,
+    row_bytes: usize,
 }
 
 impl Spans {
     fn new(bound: While, tick_ms: u32) -> Spans {
-        Spans { bound, tick_ms, clock: None, now: None, ends: BTreeMap::new() }
+        Spans { bound, tick_ms, clock: None, now: None, ends: BTreeMap::new(), kept: 0, row_bytes: 0 }
     }
 
     fn step(&mut self, tick: Tick, updates: Updates, clock: Option<ClockNow>) -> Vec<(Packed, Diff)> {
@@ -177,9 +182,16 @@ impl Spans {
             changes.extend(rows.iter().map(|(row, diff)| (row.clone(), diff * sign)));
         }
         if !self.bound.world {
-            let later = now.saturating_add(1);
-            self.ends = self.ends.split_off(&later);
+            let later = self.ends.split_off(&now.saturating_add(1));
+            let past = std::mem::replace(&mut self.ends, later);
+            self.kept -= past.values().map(FxHashMap::len).sum::<usize>();
         }
+    }
+
+    fn size(&self) -> Size {
+        /// What maps need for one more.
+        const PLACE: usize = 24;
+        Size::of(self.kept, self.row_bytes + PLACE, self.ends.len(), size_of::<FxHashMap<Packed, Diff>>())
     }
 
     fn change(&mut self, row: Packed, diff: Diff, changes: &mut Vec<(Packed, Diff)>) {
@@ -208,10 +220,15 @@ impl Spans {
 
     fn keep(&mut self, end: i64, row: &Packed, diff: Diff) {
         let rows = self.ends.entry(end).or_default();
+        let before = rows.len();
         let times = rows.entry(row.clone()).or_default();
         *times += diff;
-        if *times == 0 {
+        let over = *times == 0;
+        self.row_bytes = row.bytes();
+        self.kept += rows.len() - before;
+        if over {
             rows.remove(row);
+            self.kept -= 1;
             if rows.is_empty() {
                 self.ends.remove(&end);
             }
@@ -262,6 +279,7 @@ mod tests {
             assert_eq!(spans.step(last, Vec::new(), None), Vec::new());
             assert_eq!(spans.step(last + 1, Vec::new(), None), vec![(row(moment), -1)]);
             assert!(spans.ends.is_empty());
+            assert_eq!((spans.size().rows, spans.size().keys), (0, 0));
         }
     }
 
@@ -272,6 +290,7 @@ mod tests {
         {
             let mut spans = spans(comparison);
             assert_eq!(spans.step(1, vec![(row(moment), 1, 1)], None), Vec::new());
+            assert_eq!((spans.size().rows, spans.size().keys), (1, 1));
             assert_eq!(spans.next_tick(1), Some(first), "{comparison:?} {moment}");
             assert_eq!(spans.step(first, Vec::new(), None), vec![(row(moment), 1)]);
         }

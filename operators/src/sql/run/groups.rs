@@ -84,6 +84,15 @@ impl Group {
         }
     }
 
+    /// How many rows or values it keeps, at least one.
+    pub(super) fn kept(&self) -> usize {
+        match self {
+            Group::Reduce { kept, .. } => 1 + kept.iter().map(|kept| kept.values.len()).sum::<usize>(),
+            Group::Top { rows, .. } => rows.len().max(1),
+            Group::Set { .. } => 1,
+        }
+    }
+
     /// Whether it is as if it had never been.
     pub(super) fn is_empty(&self) -> bool {
         match self {

@@ -6,6 +6,7 @@
 //! is compared before and after a tick. State is derived: it is not in snapshots.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -23,6 +24,7 @@ use worldflow_schemas::{Diff, Tick};
 use super::Rows;
 use super::groups::{Group, Reduce, Set, TopRows};
 use crate::sql::packed::Packed;
+use crate::sql::{Gauge, Size};
 
 /// What is kept of groups, and what they show.
 pub(super) enum Rule {
@@ -51,6 +53,7 @@ pub(super) fn keyed<'scope>(
     name: &str,
     rows: VecCollection<'scope, Tick, Told, Diff>,
     rule: Rule,
+    gauge: Gauge,
 ) -> Rows<'scope> {
     let stream = rows.inner;
     let mut builder = OperatorBuilder::new(name.to_owned(), stream.scope());
@@ -62,7 +65,7 @@ pub(super) fn keyed<'scope>(
     builder.build(move |initial| {
         drop(initial);
         let mut waiting: BTreeMap<Tick, (Updates, Capability<Tick>)> = BTreeMap::new();
-        let mut groups: FxHashMap<Packed, Group> = FxHashMap::default();
+        let mut groups = Groups::default();
         move |frontiers| {
             input.for_each(|capability, data| {
                 for update in data.drain(..) {
@@ -78,7 +81,8 @@ pub(super) fn keyed<'scope>(
                     break;
                 }
                 let (updates, capability) = entry.remove();
-                let changes = apply(&mut groups, &rule, updates);
+                let changes = groups.apply(&rule, updates);
+                gauge.set(groups.size());
                 if !changes.is_empty() {
                     let changes = changes.into_iter().map(|(row, diff)| (row, tick, diff));
                     output.activate().session(&capability).give_iterator(changes);
@@ -96,25 +100,54 @@ pub(super) fn route(row: &Packed) -> u64 {
     hasher.finish()
 }
 
-fn apply(groups: &mut FxHashMap<Packed, Group>, rule: &Rule, updates: Updates) -> Vec<(Packed, Diff)> {
-    let mut changes = Vec::new();
-    let mut by_key: FxHashMap<Packed, Vec<(u8, Packed, Diff)>> = FxHashMap::default();
-    for ((key, (side, row)), _, diff) in updates {
-        by_key.entry(key).or_default().push((side, row, diff));
-    }
-    for (key, updates) in by_key {
-        let group = groups.entry(key.clone()).or_insert_with(|| rule.fresh());
-        let from = changes.len();
-        group.shows(&key, &mut changes);
-        changes[from..].iter_mut().for_each(|(_, diff)| *diff = -*diff);
-        for (side, row, diff) in updates {
-            group.change(side, &row, diff);
+/// The groups of one worker.
+#[derive(Default)]
+struct Groups {
+    by_key: FxHashMap<Packed, Group>,
+    /// How much is kept in them, and about how large one of it and one key are.
+    rows: usize,
+    row_bytes: usize,
+    key_bytes: usize,
+}
+
+impl Groups {
+    fn apply(&mut self, rule: &Rule, updates: Updates) -> Vec<(Packed, Diff)> {
+        let mut changes = Vec::new();
+        let mut by_key: FxHashMap<Packed, Vec<(u8, Packed, Diff)>> = FxHashMap::default();
+        for ((key, (side, row)), _, diff) in updates {
+            self.row_bytes = row.bytes();
+            by_key.entry(key).or_default().push((side, row, diff));
         }
-        group.shows(&key, &mut changes);
-        if group.is_empty() {
-            groups.remove(&key);
+        for (key, updates) in by_key {
+            self.key_bytes = key.bytes();
+            let (group, before) = match self.by_key.entry(key.clone()) {
+                Entry::Occupied(entry) => {
+                    let before = entry.get().kept();
+                    (entry.into_mut(), before)
+                }
+                Entry::Vacant(entry) => (entry.insert(rule.fresh()), 0),
+            };
+            let from = changes.len();
+            group.shows(&key, &mut changes);
+            changes[from..].iter_mut().for_each(|(_, diff)| *diff = -*diff);
+            for (side, row, diff) in updates {
+                group.change(side, &row, diff);
+            }
+            group.shows(&key, &mut changes);
+            let mut after = group.kept();
+            if group.is_empty() {
+                self.by_key.remove(&key);
+                after = 0;
+            }
+            self.rows = (self.rows + after).saturating_sub(before);
         }
+        differential_dataflow::consolidation::consolidate(&mut changes);
+        changes
     }
-    differential_dataflow::consolidation::consolidate(&mut changes);
-    changes
+
+    fn size(&self) -> Size {
+        /// What a map needs for one more.
+        const PLACE: usize = 48;
+        Size::of(self.rows, self.row_bytes + PLACE, self.by_key.len(), self.key_bytes + size_of::<Group>())
+    }
 }

@@ -8,6 +8,7 @@
 mod bounded;
 mod groups;
 mod keyed;
+mod measured;
 mod order;
 
 use std::collections::BTreeMap;
@@ -23,10 +24,12 @@ use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 pub use self::bounded::Alarms;
 use self::groups::{Reduce, Set, TopRows};
 use self::keyed::{Rule, keyed};
+use self::measured::measured;
 use super::expr::Expr;
 use super::kind::Kind;
 use super::packed::Packed;
 use super::plan::{Cell, Hop, How, Join, Node, Op, SetOp};
+use super::sizes::{Gauge, Gauges, Stage};
 use crate::messages::ClockNow;
 
 /// Changes of rows.
@@ -46,6 +49,8 @@ pub struct Sources<'scope> {
     pub tick_ms: u32,
     /// Where bounds in time say when they act next.
     pub alarms: Alarms,
+    /// Where operators say what they keep.
+    pub gauges: Gauges,
 }
 
 /// The dataflows of plans over the same sources.
@@ -122,7 +127,7 @@ impl<'scope> Dataflows<'scope> {
                     rows = rows
                         .concat(self.sources.begun.clone().map(|()| (Packed::empty(), (1, Packed::empty()))));
                 }
-                keyed("reduce", rows, rule)
+                keyed("reduce", rows, rule, self.groups(node))
             }
             Op::Union(inputs) => {
                 let inputs: Vec<_> = inputs.iter().map(|input| self.rows(input)).collect();
@@ -131,9 +136,9 @@ impl<'scope> Dataflows<'scope> {
             Op::Set(op, left, right) => {
                 let left = self.rows(left).map(|row| (row, (0, Packed::empty())));
                 let right = self.rows(right).map(|row| (row, (1, Packed::empty())));
-                keyed("set", left.concat(right), Rule::Set(Set(*op)))
+                keyed("set", left.concat(right), Rule::Set(Set(*op)), self.groups(node))
             }
-            Op::Distinct(input) => distinct(self.rows(input)),
+            Op::Distinct(input) => distinct(self.rows(input), self.groups(node)),
             Op::Top(input, top) => {
                 let by = top.by.clone();
                 let rows = self.rows(input).map(move |row| (of_cells(&by, &row), (0, row)));
@@ -141,18 +146,24 @@ impl<'scope> Dataflows<'scope> {
                     "top",
                     rows,
                     Rule::Top(Rc::new(TopRows { top: top.clone(), kinds: input.kinds.clone() })),
+                    self.groups(node),
                 )
             }
             Op::While(input, bound) => {
                 let rows = self.rows(input);
-                let Sources { clock, tick_ms, alarms, .. } = &self.sources;
-                bounded::bounded(rows, bound.clone(), clock.clone(), *tick_ms, alarms)
+                let Sources { clock, tick_ms, alarms, gauges, .. } = &self.sources;
+                let gauge = gauges.gauge(Stage::Bound(node.clone()));
+                bounded::bounded(rows, bound.clone(), clock.clone(), *tick_ms, (alarms, gauge))
             }
             Op::Hop(input, hop) => {
                 let (hop, kinds) = (hop.clone(), input.kinds.clone());
                 self.rows(input).flat_map(move |row| windows(&hop, &kinds, &row))
             }
         }
+    }
+
+    fn groups(&self, node: &Node) -> Gauge {
+        self.sources.gauges.gauge(Stage::Groups(node.clone()))
     }
 
     fn join(&mut self, join: &Join) -> Rows<'scope> {
@@ -191,9 +202,11 @@ impl<'scope> Dataflows<'scope> {
     fn by_key(&mut self, node: &Node, key: Vec<Cell>) -> ByKey<'scope> {
         let rows = self.rows(node);
         let of = key.clone();
-        let made = self.arranged.entry((node.clone(), key));
+        let gauges = &self.sources.gauges;
+        let made = self.arranged.entry((node.clone(), key.clone()));
         made.or_insert_with(|| {
-            rows.map(move |row| (of_cells(&of, &row), row)).arrange_by_key_named("rows by key")
+            let rows = rows.map(move |row| (of_cells(&of, &row), row)).arrange_by_key_named("rows by key");
+            measured(rows, gauges.gauge(Stage::Rows(node.clone(), key)))
         })
         .clone()
     }
@@ -202,17 +215,20 @@ impl<'scope> Dataflows<'scope> {
     fn keys(&mut self, node: &Node, key: Vec<Cell>) -> ByKey<'scope> {
         let rows = self.rows(node);
         let of = key.clone();
-        let made = self.keys.entry((node.clone(), key));
+        let gauges = &self.sources.gauges;
+        let made = self.keys.entry((node.clone(), key.clone()));
         made.or_insert_with(|| {
             let keys = rows.map(move |row| of_cells(&of, &row)).filter(|key| !key.has_null());
-            distinct(keys).map(|key| (key, Packed::empty())).arrange_by_key_named("keys")
+            let keys = distinct(keys, gauges.gauge(Stage::Groups(node.clone())));
+            let keys = keys.map(|key| (key, Packed::empty())).arrange_by_key_named("keys");
+            measured(keys, gauges.gauge(Stage::Keys(node.clone(), key)))
         })
         .clone()
     }
 }
 
-fn distinct<'scope>(rows: Rows<'scope>) -> Rows<'scope> {
-    keyed("distinct", rows.map(|row| (row, (0, Packed::empty()))), Rule::Set(Set(SetOp::Union)))
+fn distinct<'scope>(rows: Rows<'scope>, gauge: Gauge) -> Rows<'scope> {
+    keyed("distinct", rows.map(|row| (row, (0, Packed::empty()))), Rule::Set(Set(SetOp::Union)), gauge)
 }
 
 fn of_cells(cells: &[Cell], row: &Packed) -> Packed {
