@@ -197,6 +197,13 @@ pub(super) fn common(all: &[&Typed]) -> Option<Kind> {
     Some(kind)
 }
 
+/// The number in a text that meets a number.
+fn quoted_number<'a>(text: &'a Typed, other: &Typed) -> Option<&'a str> {
+    let Expr::Literal(value) = &text.expr else { return None };
+    let is_number = matches!(other.kind, Kind::Int | Kind::Dec);
+    value.as_str().filter(|text| is_number && text.parse::<f64>().is_ok_and(f64::is_finite))
+}
+
 /// Both as one kind.
 pub(super) fn unify(left: Typed, right: Typed, tick_ms: u32) -> Result<(Typed, Typed, Kind)> {
     match common(&[&left, &right]) {
@@ -211,6 +218,9 @@ pub(super) fn unify(left: Typed, right: Typed, tick_ms: u32) -> Result<(Typed, T
             format!("{} and {} do not meet", left.kind.name(), right.kind.name()),
             if right.kind == Kind::Null {
                 String::new()
+            } else if let Some(number) = quoted_number(&left, &right).or_else(|| quoted_number(&right, &left))
+            {
+                format!("remove the quotes: {number}")
             } else {
                 hint_between(left.kind, if left.kind == Kind::Any { left.kind } else { right.kind })
             },

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::scenario::{FOLDER, catalog_of, check_scenarios};
-use crate::world::{Folder, Severity, check};
+use crate::scenario::{FOLDER, check_scenarios};
+use crate::world::{Folder, Severity, Vocabulary, check};
 
 /// Check a world: every problem at once, each with its file, line, column and a hint.
 ///
@@ -29,7 +29,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         None => ("greenvale".to_owned(), Folder::greenvale(), Folder::greenvale_tests()),
     };
     let mut problems = check(&folder);
-    check_scenarios(&scenarios, &catalog_of(&folder), &mut problems);
+    check_scenarios(&scenarios, &Vocabulary::of(&folder), &mut problems);
     let mut text = problems.to_string();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     if errors + warnings == 0 {

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, catalog_of, check_scenarios, junit};
-use crate::world::{Folder, LoadedWorld, Problems};
+use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, check_scenarios, junit};
+use crate::world::{Folder, LoadedWorld, Problems, Vocabulary};
 
 /// Run the scenarios of a world: what happens in them, and what is to come of it
 ///
@@ -41,7 +41,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     // What is wrong with the world is said once, and not by every scenario.
     let name = LoadedWorld::load(&folder)?.world.name.clone();
     let mut problems = Problems::default();
-    let scenarios = check_scenarios(&files, &catalog_of(&folder), &mut problems);
+    let scenarios = check_scenarios(&files, &Vocabulary::of(&folder), &mut problems);
     let chosen: Vec<&Scenario> = scenarios
         .iter()
         .filter(|scenario| scenario.id.contains(&args.filter) || scenario.file.contains(&args.filter))

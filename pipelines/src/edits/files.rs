@@ -53,6 +53,6 @@ impl Files {
             return Err(FilesError::Path(wrong.chars().take(200).collect()));
         }
         let files = self.0.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes()));
-        Ok(Folder { path, files: files.collect() })
+        Ok(Folder { path, files: files.collect(), ..Folder::default() })
     }
 }

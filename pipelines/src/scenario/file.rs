@@ -6,14 +6,15 @@ use worldflow_operators::clock::parse_moment;
 use worldflow_schemas::catalog::Catalog;
 
 use super::def::{ExpectDef, ScenarioDef, StepDef};
+use super::names::{check_names, writes_entities};
 use super::table::Table;
 use crate::world::{
-    Document, Folder, Problems, Severity, Spot, did_you_mean, fill_snippets, parse_document, read_map,
-    sql_views,
+    Document, Folder, Problems, Severity, Spot, TESTS, Vocabulary, did_you_mean, fill_snippets,
+    parse_document, read_map,
 };
 
 /// The folder of a world that holds its scenarios.
-pub const FOLDER: &str = "tests";
+pub const FOLDER: &str = TESTS;
 
 /// A scenario that can be run.
 #[derive(Clone, Debug)]
@@ -34,32 +35,25 @@ impl Scenario {
 }
 
 /// Reads scenarios from files; what is wrong with any of them is a problem, and those that can be run are returned.
-pub fn check_scenarios(files: &Folder, catalog: &Catalog, problems: &mut Problems) -> Vec<Scenario> {
+pub fn check_scenarios(files: &Folder, vocabulary: &Vocabulary, problems: &mut Problems) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (file, bytes) in &files.files {
         let before = problems.0.len();
         if let Some(document) = parse_document(file, bytes, problems) {
-            scenarios.extend(of_document(Arc::new(document), catalog, problems));
+            scenarios.extend(of_document(Arc::new(document), vocabulary, problems));
         }
         fill_snippets(bytes, &mut problems.0[before..]);
     }
     scenarios
 }
 
-/// The catalog of a world: what is built in, and its designers' views that have no problem.
-#[must_use]
-pub fn catalog_of(world: &Folder) -> Catalog {
-    let views = sql_views(world).into_iter().filter_map(|view| view.designed().id().ok());
-    views.fold(Catalog::built_in(), |catalog, view| catalog.with(view).unwrap_or(catalog))
-}
-
-fn of_document(document: Arc<Document>, catalog: &Catalog, problems: &mut Problems) -> Vec<Scenario> {
+fn of_document(document: Arc<Document>, vocabulary: &Vocabulary, problems: &mut Problems) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (id, placed) in read_map::<ScenarioDef>(&document, "scenario", problems) {
         let before = problems.0.len();
         let (whole, def) = (placed.whole, placed.definition);
         let scenario = Scenario { id, file: document.file.clone(), def, document: Arc::clone(&document) };
-        check(&scenario, whole, catalog, problems);
+        check(&scenario, whole, vocabulary, problems);
         if whole && problems.0.len() == before {
             scenarios.push(scenario);
         }
@@ -67,7 +61,7 @@ fn of_document(document: Arc<Document>, catalog: &Catalog, problems: &mut Proble
     scenarios
 }
 
-fn check(scenario: &Scenario, whole: bool, catalog: &Catalog, problems: &mut Problems) {
+fn check(scenario: &Scenario, whole: bool, vocabulary: &Vocabulary, problems: &mut Problems) {
     let top = Spot::top(&scenario.document).key(&scenario.id);
     let mut report = |spot: Spot<'_>, message: String, hint: &str| {
         problems.0.push(spot.problem(Severity::Error, message, Some(hint.to_owned())));
@@ -84,6 +78,7 @@ fn check(scenario: &Scenario, whole: bool, catalog: &Catalog, problems: &mut Pro
             "give `steps`, of which the last expects something",
         );
     }
+    let writes = scenario.def.steps.iter().any(writes_entities);
     for (number, step) in scenario.def.steps.iter().enumerate() {
         // What is left of a step of which something could not be read may be nothing.
         if !whole && step.does().is_empty() {
@@ -91,8 +86,15 @@ fn check(scenario: &Scenario, whole: bool, catalog: &Catalog, problems: &mut Pro
         }
         // What an edit makes of the views is known when it is done.
         let views_edited = |step: &StepDef| step.edit.keys().any(|file| file.starts_with("views/"));
-        let known = !scenario.def.steps[..number].iter().any(views_edited);
-        for (spot, message, hint) in check_step(step, scenario.step(number), known.then_some(catalog)) {
+        let before = &scenario.def.steps[..number];
+        let known = !before.iter().any(views_edited);
+        let catalog = known.then_some(&vocabulary.catalog);
+        let mut wrong = check_step(step, scenario.step(number), catalog);
+        // What an edit makes of the names is known when it is done, too.
+        if before.iter().all(|step| step.edit.is_empty()) {
+            wrong.extend(check_names(step, scenario.step(number), vocabulary, writes));
+        }
+        for (spot, message, hint) in wrong {
             report(spot, message, &hint);
         }
     }

@@ -6,13 +6,14 @@
 mod def;
 mod file;
 mod junit;
+mod names;
 mod playing;
 mod run;
 mod table;
 mod update;
 
 pub use def::{ExpectDef, RestartDef, ScenarioDef, StepDef};
-pub use file::{FOLDER, Scenario, catalog_of, check_scenarios};
+pub use file::{FOLDER, Scenario, check_scenarios};
 pub use junit::junit;
 pub use run::{Failure, Found, Verdict, run};
 pub use update::update;

@@ -11,6 +11,7 @@ use super::node::{Key, Node, NodeValue};
 use super::problem::{Problems, Severity};
 use super::shape;
 use super::spot::{Document, Spot};
+use super::templates::Made;
 
 /// A definition and where it is written.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl<'a> Definitions<'a> {
     /// Reads every document into definitions; what does not fit is reported.
     pub(crate) fn collect(
         documents: &'a [Document],
-        made_of_templates: &'a [Document],
+        made: &'a Made,
         problems: &mut Problems,
     ) -> Definitions<'a> {
         let mut all = Definitions::default();
@@ -65,7 +66,8 @@ impl<'a> Definitions<'a> {
                 _ => {}
             }
         }
-        for document in made_of_templates {
+        all.unreadable.extend_from_slice(&made.unmade);
+        for document in &made.documents {
             collect_map(&mut all.quests, "quest", document, &mut all.unreadable, problems);
         }
         all

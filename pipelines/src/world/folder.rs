@@ -1,8 +1,9 @@
 //! A world folder as bytes: from a disk, from the binary itself, or from a test.
 //!
-//! Reading bytes is all that happens here; what they mean is the loader's business.
+//! Reading bytes is all that happens here; what they mean is the loader's business. A world may be split freely: its folders are
+//! read with all folders in them. What looks like a part of a world and is not read is kept by name, so that it can be said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::greenvale;
@@ -21,6 +22,15 @@ pub(super) const FOLDERS: [&str; 8] =
 /// The folder whose SQL files are read.
 pub(super) const VIEWS: &str = "views";
 
+/// The folder of scenarios, which are read by whoever runs them.
+pub(crate) const TESTS: &str = "tests";
+
+/// How deep folders may lie in one another.
+const MAX_DEPTH: usize = 8;
+
+/// How many entries of folders that are no part of a world are looked at, to say what nobody reads.
+const MOST_STRAYS: usize = 1_000;
+
 /// The files of a world.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
@@ -28,6 +38,8 @@ pub struct Folder {
     pub path: Option<PathBuf>,
     /// The files by path relative to the folder, with `/` between the parts.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What looks like a part of a world and lies where nothing reads it.
+    pub unread: BTreeSet<String>,
 }
 
 /// A world folder that cannot be read at all.
@@ -57,6 +69,11 @@ pub enum FolderError {
 
 const YAML: [&str; 2] = ["yaml", "yml"];
 
+const SQL: [&str; 1] = ["sql"];
+
+/// The extensions of what may be meant as a part of a world, however they are written.
+const MEANT: [&str; 4] = ["yaml", "yml", "sql", "json"];
+
 impl Folder {
     /// The demo world, which is part of the binary, without its scenarios.
     #[must_use]
@@ -74,7 +91,7 @@ impl Folder {
     #[must_use]
     pub fn of<'a, T: AsRef<[u8]> + ?Sized + 'a>(files: impl IntoIterator<Item = (&'a str, &'a T)>) -> Folder {
         let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_ref().to_vec()));
-        Folder { path: None, files: files.collect() }
+        Folder { files: files.collect(), ..Folder::default() }
     }
 
     /// Reads the folder at `path`.
@@ -82,34 +99,34 @@ impl Folder {
     /// # Errors
     /// When it cannot be read, has no `world.yaml`, or is unreasonably large.
     pub fn read(path: &Path) -> Result<Folder, FolderError> {
-        let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
-        folder.read_files(path, "", &YAML)?;
+        let mut folder = Folder { path: Some(path.to_owned()), ..Folder::default() };
+        folder.read_files(path, "", &YAML, 1)?;
         if !folder.files.contains_key("world.yaml") {
             return Err(FolderError::NoWorld { path: path.to_owned() });
         }
-        for name in FOLDERS {
+        for (name, extensions) in FOLDERS.into_iter().map(|name| (name, &YAML[..])).chain([(VIEWS, &SQL[..])])
+        {
             let inner = path.join(name);
             if inner.is_dir() {
-                folder.read_files(&inner, &format!("{name}/"), &YAML)?;
+                folder.read_files(&inner, &format!("{name}/"), extensions, MAX_DEPTH)?;
             }
         }
-        let views = path.join(VIEWS);
-        if views.is_dir() {
-            folder.read_files(&views, &format!("{VIEWS}/"), &["sql"])?;
-        }
+        folder.look_for_strays(path, "", &mut 0);
         Ok(folder)
     }
 
     /// Whether a file of this path is read.
     #[must_use]
     pub fn has_place_for(path: &str) -> bool {
-        let (folder, name) = path.split_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
-        let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
-        let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-        plain
-            && match folder {
-                Some(VIEWS) => name.ends_with(".sql"),
-                folder => yaml && folder.is_none_or(|folder| FOLDERS.contains(&folder)),
+        let parts: Vec<&str> = path.split('/').collect();
+        let plain = |part: &&str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
+        let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+        parts.iter().all(plain)
+            && parts.len() <= MAX_DEPTH + 1
+            && match parts[0] {
+                _ if parts.len() == 1 => yaml,
+                VIEWS => path.ends_with(".sql"),
+                folder => yaml && FOLDERS.contains(&folder),
             }
     }
 
@@ -118,24 +135,40 @@ impl Folder {
     /// # Errors
     /// When it cannot be read, or is unreasonably large.
     pub fn read_part(path: &Path, name: &str) -> Result<Folder, FolderError> {
-        let mut folder = Folder { path: Some(path.to_owned()), files: BTreeMap::new() };
+        let mut folder = Folder { path: Some(path.to_owned()), ..Folder::default() };
         let inner = path.join(name);
         if inner.is_dir() {
-            folder.read_files(&inner, &format!("{name}/"), &YAML)?;
+            folder.read_files(&inner, &format!("{name}/"), &YAML, MAX_DEPTH)?;
         }
         Ok(folder)
     }
 
-    fn read_files(&mut self, path: &Path, prefix: &str, extensions: &[&str]) -> Result<(), FolderError> {
+    /// `depth`: of how many folders in one another files are read, this one included.
+    fn read_files(
+        &mut self,
+        path: &Path,
+        prefix: &str,
+        extensions: &[&str],
+        depth: usize,
+    ) -> Result<(), FolderError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
             move |cause| FolderError::Unreadable { path, cause }
         };
         for entry in std::fs::read_dir(path).map_err(unreadable(path))? {
             let file = entry.map_err(unreadable(path))?.path();
+            let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
+            if !prefix.is_empty() && name.starts_with('.') {
+                continue;
+            }
+            if file.is_dir() {
+                if depth > 1 {
+                    self.read_files(&file, &format!("{prefix}{name}/"), extensions, depth - 1)?;
+                }
+                continue;
+            }
             let is_wanted =
                 file.extension().is_some_and(|ext| extensions.iter().any(|wanted| ext == *wanted));
-            let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
             if !is_wanted || !file.is_file() {
                 continue;
             }
@@ -146,5 +179,36 @@ impl Folder {
             self.files.insert(format!("{prefix}{name}"), std::fs::read(&file).map_err(unreadable(&file))?);
         }
         Ok(())
+    }
+
+    /// Keeps by name what is not read and may be meant to be. What cannot be looked at is passed over.
+    fn look_for_strays(&mut self, path: &Path, prefix: &str, seen: &mut usize) {
+        let Ok(entries) = std::fs::read_dir(path) else { return };
+        for entry in entries.flatten() {
+            *seen += 1;
+            if *seen > MOST_STRAYS {
+                return;
+            }
+            let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            let at = format!("{prefix}{name}");
+            if kind.is_dir() && at.matches('/').count() < MAX_DEPTH {
+                self.look_for_strays(&entry.path(), &format!("{at}/"), seen);
+            } else if kind.is_file() && self.may_be_meant(&at) {
+                self.unread.insert(at);
+            }
+        }
+    }
+
+    /// Whether a file that is not read looks like a part of a world.
+    fn may_be_meant(&self, file: &str) -> bool {
+        let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let lower = extension.to_ascii_lowercase();
+        let folder = file.split_once('/').map(|(folder, _)| folder);
+        let known =
+            folder.is_some_and(|folder| FOLDERS.contains(&folder) || [VIEWS, TESTS].contains(&folder));
+        let is_read = self.files.contains_key(file) || (folder == Some(TESTS) && YAML.contains(&extension));
+        // Other tools have files in JSON beside a world.
+        MEANT.contains(&lower.as_str()) && !is_read && (known || lower != "json")
     }
 }

@@ -17,6 +17,7 @@ mod spot;
 mod sql_views;
 mod templates;
 mod texts;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,11 +35,14 @@ use crate::text::Texts;
 pub(crate) use collected::read_map;
 use collected::{Collected, Definitions};
 pub use expression::condition as condition_of_text;
+pub(crate) use folder::TESTS;
 pub use folder::{Folder, FolderError, MAX_FILE_BYTES, MAX_FILES};
 pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
+pub(crate) use vocabulary::Naming;
+pub use vocabulary::Vocabulary;
 
 /// A world that has been read and checked: what a realm is started from.
 #[derive(Clone, Debug)]
@@ -164,7 +168,8 @@ pub fn check(folder: &Folder) -> Problems {
 pub fn sql_views(folder: &Folder) -> Vec<View> {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
-    let definitions = Definitions::collect(&documents, &[], &mut problems);
+    let none = templates::Made::default();
+    let definitions = Definitions::collect(&documents, &none, &mut problems);
     sql_views::planned(folder, &definitions, &mut problems)
 }
 

@@ -7,7 +7,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned, Tagged};
 
 use super::problem::Place;
 
@@ -37,9 +38,16 @@ pub(crate) enum NodeValue {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
+    /// Something with a YAML tag, which nothing here has: the tag.
+    Tag(String),
 }
 
 impl Node {
+    /// Whether nothing at all stands here, not even `null`.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.value == NodeValue::Null && self.place.length == 0
+    }
+
     /// The entry of a map.
     pub(crate) fn get(&self, name: &str) -> Option<(&Key, &Node)> {
         match &self.value {
@@ -105,21 +113,25 @@ const MAX_DEPTH: usize = 32;
 /// The most values of one file, aliases counted as often as they are used.
 const MAX_NODES: usize = 200_000;
 
+/// What the aliases of a file may stand for, besides a value for each of its bytes: a short file that grows by them into a large
+/// one is no world's, and is refused before it costs what a large one does.
+const FREE_ALIASED: usize = 1_000;
+
 /// Parses a file.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, NotYaml> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
+    match serde_saphyr::from_str_with_options::<Spanned<Tagged<Raw>>>(text, options(bytes.len())) {
         Ok(raw) => {
             let mut root = node(raw);
             let mut lines = None;
             find_pieces(&mut root, text, &mut lines);
             Ok(root)
         }
-        Err(error) => Err(not_yaml(&error)),
+        Err(error) => Err(not_yaml(&error, bytes.len())),
     }
 }
 
-/// Finds where the words of texts stand that are folded or have escapes.
+/// Finds where the words of texts stand that are folded or have escapes, and where tags stand.
 fn find_pieces<'t>(node: &mut Node, source: &'t str, lines: &mut Option<Vec<&'t str>>) {
     match &mut node.value {
         NodeValue::Text(text) => {
@@ -130,12 +142,29 @@ fn find_pieces<'t>(node: &mut Node, source: &'t str, lines: &mut Option<Vec<&'t 
                 node.jumps = pieces(text, node.place, lines);
             }
         }
+        NodeValue::Tag(tag) => {
+            let lines = lines.get_or_insert_with(|| source.lines().collect());
+            node.place = before(tag, node.place, lines);
+        }
         NodeValue::List(items) => items.iter_mut().for_each(|item| find_pieces(item, source, lines)),
         NodeValue::Map(entries) => {
             entries.iter_mut().for_each(|(_, value)| find_pieces(value, source, lines));
         }
         _ => {}
     }
+}
+
+/// Where a tag stands: before its value, in the same line.
+fn before(tag: &str, place: Place, lines: &[&str]) -> Place {
+    let cut = |n: u32| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(line) = lines.get(cut(place.line)) else { return place };
+    let until: String = line.chars().take(cut(place.column)).collect();
+    // `!!str` is known by its full name only, and is looked for as it begins.
+    let Some((head, _)) = until.rsplit_once(if tag.starts_with("!!") { "!!" } else { "!" }) else {
+        return place;
+    };
+    let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    Place { column: count(head) + 1, length: count(tag), ..place }
 }
 
 /// Where the pieces of a text stand, if its characters follow each other from its place on but for blanks.
@@ -179,17 +208,24 @@ fn pieces(text: &str, place: Place, lines: &[&str]) -> Option<Box<[(usize, Place
     Some(jumps.into())
 }
 
-fn options() -> Options {
+fn options(bytes: usize) -> Options {
     let mut options = Options::default();
     if let Some(budget) = &mut options.budget {
         budget.max_depth = MAX_DEPTH;
         budget.max_nodes = MAX_NODES;
     }
-    options.alias_limits.max_total_replayed_events = MAX_NODES;
+    options.alias_limits.max_total_replayed_events = most_aliased(bytes);
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     options.strict_booleans = true;
+    // `017` is no seventeen for all who read it.
+    options.leading_zero_numbers_as_strings = true;
     options.with_snippet = false;
     options
+}
+
+/// The most values that the aliases of a file of so many bytes may stand for.
+fn most_aliased(bytes: usize) -> usize {
+    bytes.saturating_add(FREE_ALIASED).min(MAX_NODES)
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> NotYaml {
@@ -204,19 +240,24 @@ fn not_utf8(bytes: &[u8], valid: usize) -> NotYaml {
     }
 }
 
-fn not_yaml(error: &serde_saphyr::Error) -> NotYaml {
+fn not_yaml(error: &serde_saphyr::Error, bytes: usize) -> NotYaml {
     use serde_saphyr::Error;
     let error = error.without_snippet();
     let place = error.location().filter(|location| *location != Location::UNKNOWN).map(|l| place(&l));
     let (message, hint) = match error {
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            (format!("this file is nested more than {MAX_DEPTH} deep"), "write it flatter".to_owned())
+        }
+        Error::Budget { .. } => {
+            (format!("this file holds more than {MAX_NODES} values"), "split it in two".to_owned())
+        }
+        Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => (
-            "this file is nested too deeply or grows too large when its aliases are expanded".to_owned(),
-            format!(
-                "a file may nest {MAX_DEPTH} deep and hold {MAX_NODES} values; split it or write the values out"
-            ),
+            format!("the aliases of this file stand for more than {} values", most_aliased(bytes)),
+            "an alias (`*name`) repeats all that its anchor (`&name`) holds, with the aliases in there: name fewer of them, or make \
+             quests of a template"
+                .to_owned(),
         ),
         Error::MultipleDocuments { .. } => (
             "this file holds more than one YAML document".to_owned(),
@@ -255,8 +296,15 @@ fn place(location: &Location) -> Place {
 
 struct Raw(NodeValue);
 
-fn node(raw: Spanned<Raw>) -> Node {
-    Node { place: place(&raw.referenced), value: raw.value.0, jumps: None }
+fn node(raw: Spanned<Tagged<Raw>>) -> Node {
+    let Tagged(Raw(value), tag) = raw.value;
+    let value = tag.map_or(value, |tag| NodeValue::Tag(written(&tag)));
+    Node { place: place(&raw.referenced), value, jumps: None }
+}
+
+/// A tag as it is written.
+fn written(tag: &str) -> String {
+    tag.strip_prefix("tag:yaml.org,2002:").map_or_else(|| tag.to_owned(), |name| format!("!!{name}"))
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -312,7 +360,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<NodeValue, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element::<Spanned<Raw>>()? {
+        while let Some(item) = seq.next_element::<Spanned<Tagged<Raw>>>()? {
             items.push(node(item));
         }
         Ok(NodeValue::List(items))
@@ -320,12 +368,18 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeValue, A::Error> {
         let mut entries = Vec::new();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
+        while let Some(key) = map.next_key::<Spanned<Tagged<String>>>()? {
             if entries.len() >= MAX_NODES {
                 return Err(A::Error::custom("this map is too large"));
             }
-            let key = Key { place: place(&key.referenced), text: key.value };
-            entries.push((key, node(map.next_value::<Spanned<Raw>>()?)));
+            let Tagged(text, tag) = key.value;
+            let key = Key { place: place(&key.referenced), text };
+            let value = node(map.next_value::<Spanned<Tagged<Raw>>>()?);
+            let value = match tag {
+                Some(tag) => Node { value: NodeValue::Tag(written(&tag)), place: key.place, jumps: None },
+                None => value,
+            };
+            entries.push((key, value));
         }
         Ok(NodeValue::Map(entries))
     }
@@ -354,6 +408,20 @@ mod tests {
         let keys: Vec<&str> = merged.entries().iter().map(|(key, _)| key.text.as_str()).collect();
         assert_eq!(keys.iter().filter(|key| **key == "b").count(), 1, "{keys:?}");
         assert_eq!(root.entries().len(), 4);
+    }
+
+    #[test]
+    fn nothing_null_and_tags_are_told_apart() {
+        let root = parse(b"a:\nb: ~\nc: !night\nd: [!!str 5, '']\n!e f: 017\n").expect("YAML");
+        let value = |name: &str| root.get(name).map(|(_, node)| node).expect("it is there");
+        assert!(value("a").is_blank() && !value("b").is_blank() && value("b").value == NodeValue::Null);
+        let tag = |name: &str| NodeValue::Tag(name.to_owned());
+        assert_eq!((&value("c").value, value("c").place.column), (&tag("!night"), 4));
+        let item = value("d").item(0).expect("two items");
+        assert_eq!((&item.value, item.place.column), (&tag("!!str"), 5));
+        assert!(!value("d").item(1).expect("two items").is_blank());
+        assert_eq!(value("f").value, tag("!e"));
+        assert_eq!(parse(b"017").expect("YAML").value, NodeValue::Text("017".to_owned()));
     }
 
     #[test]

@@ -17,9 +17,13 @@ use serde::de::{Unexpected, VariantAccess, Visitor};
 use super::expression;
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Place, hint};
+use crate::secrets::{is_secret_key, masked};
 
 /// The most problems of shape that are looked for in one definition.
 const MAX_PROBLEMS: usize = 50;
+
+/// What an item of a list is called, which has no key.
+const ITEM: &str = "-";
 
 /// Something that does not fit the type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,10 +127,13 @@ impl serde::de::Error for Misfit {
         Misfit::new(message.to_string(), None)
     }
 
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Misfit {
-        let (found, expected) = (found_text(found), expected_text(&expected.to_string()));
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Misfit {
+        let (found, expected) = (found_text(unexpected), expected_text(&expected.to_string()));
         let quotes = expected == "text" && (found.starts_with("the number") || found.starts_with("`"));
-        let hint = quotes.then(|| "put it in quotes".to_owned());
+        let hint = match unexpected {
+            Unexpected::Str(text) if expected.contains("number") => number(text),
+            _ => quotes.then(|| "put it in quotes".to_owned()),
+        };
         Misfit::new(format!("expected {expected}, found {found}"), hint)
     }
 
@@ -152,11 +159,17 @@ impl serde::de::Error for Misfit {
 }
 
 fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => "nothing may be given here".to_owned(),
+        _ => format!("it may be {}", listed(names)),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
-        [] => "nothing may be given here".to_owned(),
-        [one] => format!("it may be {one}"),
-        [most @ .., last] => format!("it may be {} or {last}", most.join(", ")),
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        all => all.concat(),
     }
 }
 
@@ -165,13 +178,27 @@ fn found_text(found: Unexpected<'_>) -> String {
         Unexpected::Bool(b) => format!("`{b}`"),
         Unexpected::Unsigned(n) => format!("the number {n}"),
         Unexpected::Signed(n) => format!("the number {n}"),
-        Unexpected::Float(n) => format!("the number {n}"),
-        Unexpected::Str(text) => format!("the text `{}`", text.chars().take(60).collect::<String>()),
+        Unexpected::Float(n) => format!("the number {n:?}"),
+        Unexpected::Str(text) => {
+            format!("the text `{}`", masked(&text.chars().take(60).collect::<String>()))
+        }
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// How a text is written that is to be a number.
+fn number(text: &str) -> Option<String> {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let zeros = digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    if zeros {
+        let plain = digits.trim_start_matches('0');
+        let plain = if plain.is_empty() { "0" } else { plain };
+        return Some(format!("a number has no zeros in front: write `{sign}{plain}`"));
+    }
+    text.parse::<f64>().is_ok().then(|| "remove the quotes".to_owned())
 }
 
 fn expected_text(expected: &str) -> String {
@@ -181,6 +208,7 @@ fn expected_text(expected: &str) -> String {
         "u64" | "usize" => "a whole number, not negative".to_owned(),
         "i64" | "i32" => "a whole number".to_owned(),
         "f64" | "f32" => "a number".to_owned(),
+        "a JSON number" => "a number".to_owned(),
         "a string" | "string" => "text".to_owned(),
         "a boolean" => "`true` or `false`".to_owned(),
         "a sequence" => "a list".to_owned(),
@@ -219,6 +247,16 @@ impl<'a> At<'a> {
     }
 
     fn reword(self, error: &mut Misfit) {
+        if error.message.contains("enum Amount") {
+            let (found, hint) = match &self.node.value {
+                NodeValue::Text(text) => (format!(", found the text `{text}`"), number(text)),
+                _ => (String::new(), None),
+            };
+            error.message = format!("expected a number, a column or bounds{found}");
+            let otherwise = "write `3`, `{column: amount}` or `{between: [1, 6]}`";
+            error.hint = Some(hint.unwrap_or_else(|| otherwise.to_owned()));
+            return;
+        }
         let texts = match &self.node.value {
             NodeValue::List(items) => items.iter().collect(),
             _ => vec![self.node],
@@ -242,7 +280,35 @@ impl<'a> At<'a> {
     }
 
     fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
-        At { node, key: key.map(|key| key.place), name: key.map_or("", |key| &key.text), notes: self.notes }
+        At { node, key: key.map(|key| key.place), name: key.map_or(ITEM, |key| &key.text), notes: self.notes }
+    }
+
+    /// What is here, unless it is a tag, or nothing: then `wanted` says what to write.
+    fn there(self, wanted: impl FnOnce() -> String) -> Result<(), Misfit> {
+        let (message, hint) = match &self.node.value {
+            NodeValue::Tag(tag) => {
+                let message = format!("`{tag}` is a tag of YAML, and says nothing here");
+                let hint = match tag.trim_matches(['!', ':']) {
+                    name if tag.starts_with("!!") || name.is_empty() => {
+                        "remove it; what stands in quotes is text".to_owned()
+                    }
+                    name => format!(
+                        "a condition says `not {name}`; a text that begins with `!` needs quotes: `'!{name}'`"
+                    ),
+                };
+                (message, hint)
+            }
+            NodeValue::Null if self.node.is_blank() && self.name == ITEM => {
+                ("an item of this list is empty".to_owned(), "write it, or remove its `-`".to_owned())
+            }
+            NodeValue::Null if self.node.is_blank() && self.key.is_some() => {
+                let message = format!("`{}` has nothing behind it", self.name);
+                (message, format!("write {}, or delete the line", wanted()))
+            }
+            _ => return Ok(()),
+        };
+        let place = if self.node.is_blank() { self.key } else { None };
+        Err(Misfit { place: Some(place.unwrap_or(self.node.place)), ..Misfit::new(message, Some(hint)) })
     }
 
     /// The entries without repeats, which are noted, and, where the keys are known, without others.
@@ -324,6 +390,11 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a
         let (key, node) = self.value.take().expect("serde asks for a value after its key");
         let at = self.at.child(node, Some(key));
         at.placed(seed.deserialize(at)).map_err(|mut error| {
+            if is_secret_key(&key.text)
+                && let Some((expected, _)) = error.message.split_once(", found ")
+            {
+                error.message = expected.to_owned();
+            }
             error.path.push(key.text.clone());
             error
         })
@@ -352,8 +423,12 @@ impl<'de> Deserializer<'de> for At<'_> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.there(|| match expected_text(&(&visitor as &dyn Expected).to_string()) {
+            any if any.starts_with("any ") => "its value".to_owned(),
+            expected => expected,
+        })?;
         let result = match &self.node.value {
-            NodeValue::Null => visitor.visit_unit(),
+            NodeValue::Null | NodeValue::Tag(_) => visitor.visit_unit(),
             NodeValue::Bool(b) => visitor.visit_bool(*b),
             NodeValue::Int(n) => match (i64::try_from(*n), u64::try_from(*n)) {
                 (Ok(n), _) => visitor.visit_i64(n),
@@ -370,7 +445,7 @@ impl<'de> Deserializer<'de> for At<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match self.node.value {
-            NodeValue::Null => visitor.visit_none(),
+            NodeValue::Null if !self.node.is_blank() => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -389,10 +464,14 @@ impl<'de> Deserializer<'de> for At<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
+        self.there(|| match name {
+            "Condition" => format!("what must hold, as in `{}: {{phase: night}}`", self.name),
+            _ => format!("what belongs to it below it, `{}: {{}}` if nothing does", self.name),
+        })?;
         match &self.node.value {
             NodeValue::Text(text) if name == "Condition" => self.expression(text, fields, visitor),
             NodeValue::Map(_) => self.map(Some(fields), visitor),
-            // `moon:` with nothing after it is an empty map.
+            // `null` is an empty map.
             NodeValue::Null => self.map(Some(fields), visitor),
             // Serde would take the items for the fields, one after the other.
             NodeValue::List(_) => {
@@ -400,11 +479,24 @@ impl<'de> Deserializer<'de> for At<'_> {
                     format!("write it as a map with keys such as `{}:`", fields.first().unwrap_or(&""));
                 self.placed(Err(Misfit::new("expected a map, found a list".to_owned(), Some(hint))))
             }
+            NodeValue::Text(text) => {
+                let secret = if masked(text) == *text {
+                    ""
+                } else {
+                    ", and give what is secret by reference: `${NAME}`"
+                };
+                let key = fields.first().unwrap_or(&"");
+                self.deserialize_any(visitor).map_err(|error| Misfit {
+                    hint: Some(format!("write it as a map with keys such as `{key}:`{secret}")),
+                    ..error
+                })
+            }
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.there(|| "`key: ...` below it for each".to_owned())?;
         match &self.node.value {
             NodeValue::Map(_) | NodeValue::Null => self.map(None, visitor),
             NodeValue::List(_) => {
@@ -422,6 +514,7 @@ impl<'de> Deserializer<'de> for At<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
+        self.there(|| listed(variants))?;
         let result = match &self.node.value {
             NodeValue::Text(name) => visitor.visit_enum(Variant { at: self, name, content: None }),
             NodeValue::Map(entries) => match entries.as_slice() {
@@ -482,7 +575,10 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
             None => Ok(()),
             Some(_) => Err(Misfit::new(
                 format!("`{}` stands alone", self.name),
-                Some(format!("write `{}: {}`", self.at.name, self.name)),
+                Some(match self.at.name {
+                    ITEM => format!("write `- {}`", self.name),
+                    name => format!("write `{name}: {}`", self.name),
+                }),
             )),
         }
     }

@@ -6,6 +6,10 @@ use std::fmt;
 use super::folder::Folder;
 use super::node::{self, Node, NodeValue};
 use super::problem::{Place, Problem, Problems, Severity};
+use crate::secrets::{masked, masked_line};
+
+/// The file in which secrets may stand by mistake.
+const WORLD: &str = "world.yaml";
 
 /// A parsed file.
 #[derive(Debug)]
@@ -79,7 +83,9 @@ fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
     let lines: Vec<&str> = text.lines().collect();
     for problem in problems {
         let line = problem.place.and_then(|place| place.line.checked_sub(1));
-        problem.snippet = line.and_then(|line| lines.get(line as usize)).map(|line| (*line).to_owned());
+        let line = line.and_then(|line| lines.get(line as usize));
+        problem.snippet =
+            line.map(|line| if problem.file == WORLD { masked_line(line) } else { masked(line) });
     }
 }
 

@@ -51,10 +51,19 @@ pub(crate) fn is_template(file: &str) -> bool {
     stem.split_once('/').map_or(stem, |(folder, _)| folder) == "templates"
 }
 
-/// The quests made of all templates, as if they stood in the templates' files.
-pub(crate) fn expand(documents: &[Document], problems: &mut Problems) -> Vec<Document> {
+/// What is made of templates.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// The quests, as if they stood in the templates' files.
+    pub(crate) documents: Vec<Document>,
+    /// Quests that lack a parameter, which has been reported: known, and nothing more.
+    pub(crate) unmade: Vec<String>,
+}
+
+/// The quests made of all templates.
+pub(crate) fn expand(documents: &[Document], problems: &mut Problems) -> Made {
     let mut left = MOST_NODES;
-    let mut made = Vec::new();
+    let mut made = Made::default();
     for document in documents.iter().filter(|document| is_template(&document.file)) {
         let top = Spot::top(document);
         let NodeValue::Map(templates) = &document.root.value else {
@@ -72,23 +81,37 @@ pub(crate) fn expand(documents: &[Document], problems: &mut Problems) -> Vec<Doc
                 continue;
             }
             let spot = Spot { file: &document.file, place: key.place, node: Some(node) };
-            made.extend(quests(spot, &document.file, &mut left, problems));
+            let document = quests(spot, &document.file, &mut left, (&mut made.unmade, problems));
+            made.documents.extend(document);
         }
     }
     made
 }
 
 /// The quests of one template.
-fn quests(spot: Spot<'_>, file: &str, left: &mut usize, problems: &mut Problems) -> Option<Document> {
+fn quests(
+    spot: Spot<'_>,
+    file: &str,
+    left: &mut usize,
+    (unmade, problems): (&mut Vec<String>, &mut Problems),
+) -> Option<Document> {
     let node = spot.node?;
     let (_, quest) = node.get("quest")?;
     let parameters = node.get("parameters").map_or(&[][..], |(_, parameters)| parameters.entries());
     let mut entries = Vec::new();
     for (id, values) in node.get("quests")?.1.entries() {
         let at = Spot { file, place: id.place, node: Some(values) };
-        let mut expansion =
-            Expansion { file, given: BTreeMap::new(), left: &mut *left, problems: &mut *problems };
-        expansion.give(parameters, values, at);
+        let mut expansion = Expansion {
+            file,
+            parameters,
+            given: BTreeMap::new(),
+            left: &mut *left,
+            problems: &mut *problems,
+        };
+        if !expansion.give(values, at) {
+            unmade.push(id.text.clone());
+            continue;
+        }
         match expansion.put(quest) {
             Some(made) => entries.push((id.clone(), made)),
             None => {
@@ -108,15 +131,18 @@ fn quests(spot: Spot<'_>, file: &str, left: &mut usize, problems: &mut Problems)
 /// A row of the table put into a quest.
 struct Expansion<'a, 'p> {
     file: &'a str,
+    parameters: &'a [(Key, Node)],
     given: BTreeMap<&'a str, &'a Node>,
     left: &'p mut usize,
     problems: &'p mut Problems,
 }
 
 impl<'a> Expansion<'a, '_> {
-    /// Takes the values of a row; what is unknown or missing is reported.
-    fn give(&mut self, parameters: &'a [(Key, Node)], values: &'a Node, at: Spot<'_>) {
+    /// Takes the values of a row; what is unknown or missing is reported. Whether none is missing.
+    fn give(&mut self, values: &'a Node, at: Spot<'_>) -> bool {
+        let parameters = self.parameters;
         let names = || parameters.iter().map(|(key, _)| key.text.as_str());
+        let mut whole = true;
         for (key, value) in values.entries() {
             if names().any(|name| name == key.text) {
                 self.given.insert(&key.text, value);
@@ -135,9 +161,11 @@ impl<'a> Expansion<'a, '_> {
                 None => {
                     let hint = "give it here, or give the parameter a `default`".to_owned();
                     self.report(at, format!("the parameter `{}` is missing", key.text), hint);
+                    whole = false;
                 }
             }
         }
+        whole
     }
 
     fn report(&mut self, spot: Spot<'_>, message: String, hint: String) {
@@ -188,9 +216,9 @@ impl<'a> Expansion<'a, '_> {
                     self.report(spot, message, "let it be all of the value: `key: ${name}`".to_owned());
                 }
                 None => {
-                    let names: Vec<&str> = self.given.keys().copied().collect();
+                    let names = || self.parameters.iter().map(|(key, _)| key.text.as_str());
                     let message = format!("the template has no parameter `{name}`");
-                    let hint = hint(name, names.iter().copied(), &format!("it has {}", names.join(", ")));
+                    let hint = hint(name, names(), &format!("it has {}", listed(names())));
                     self.report(Spot { file: self.file, place: node.place, node: None }, message, hint);
                 }
             }
@@ -224,7 +252,7 @@ fn plain(node: &Node) -> Option<String> {
         NodeValue::Int(n) => Some(n.to_string()),
         NodeValue::Float(n) => Some(n.to_string()),
         NodeValue::Bool(b) => Some(b.to_string()),
-        NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => None,
+        NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) | NodeValue::Tag(_) => None,
     }
 }
 

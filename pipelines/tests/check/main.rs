@@ -2,16 +2,20 @@
 
 mod calendars;
 mod expressions;
+mod files;
 mod hopeless;
 mod lifecycle;
 mod mistakes;
 mod objectives;
 mod personal;
 mod quests;
+mod reach;
 mod realm;
 mod rows;
 mod rules;
+mod traps;
 mod whom;
+mod whose;
 
 use expect_test::{Expect, expect};
 use worldflow::world::{Folder, LoadedWorld, WorldError, check};

@@ -1,6 +1,8 @@
 //! What is reckoned and compared: names, types, and whose facts they are.
 
-use worldflow_schemas::definitions::expression::{Compare, Comparison, Expr, ExprKind, Subject, parse};
+use std::cmp::Ordering;
+
+use worldflow_schemas::definitions::expression::{Compare, Comparison, Expr, ExprKind, Subject, Term, parse};
 
 use super::conditions::Operand;
 use super::{Checker, Sort};
@@ -53,6 +55,13 @@ impl Checker<'_> {
         let Ok(Expr { kind: ExprKind::Compare(left, compare, right), .. }) = parse(&written) else { return };
         self.check_scopes(&left, &written, spot);
         self.check_scopes(&right, &written, spot);
+        if let Some(holds) = decided(comparison) {
+            let how = if holds { "always" } else { "never" };
+            let message = format!("nothing here depends on the world, so this {how} holds");
+            let hint = "compare a fact, the level or a column with a value, or remove it";
+            self.error(within(spot, &written, left.from, right.to), message, hint);
+            return;
+        }
         let right_is_word = matches!(&right.kind, ExprKind::Name(parts) if parts.len() == 1);
         let of_left = self.term(&left, &written, spot, false);
         let of_right = self.term(&right, &written, spot, right_is_word);
@@ -114,6 +123,30 @@ impl Checker<'_> {
             ExprKind::Row(row) => self.row_term(row, text, spot),
             _ => None,
         }
+    }
+}
+
+/// Whether a comparison holds, if both sides are written out, or are the same.
+fn decided(comparison: &Comparison) -> Option<bool> {
+    let Comparison { left, compare, right } = comparison;
+    let order = match (left, right) {
+        (Term::Text(a), Term::Text(b)) => a.cmp(b),
+        (Term::Bool(a), Term::Bool(b)) => a.cmp(b),
+        _ => match (number(left), number(right)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ if left == right => Ordering::Equal,
+            _ => return None,
+        },
+    };
+    Some(compare.holds(order))
+}
+
+/// What a term comes to that is written out.
+fn number(term: &Term) -> Option<i128> {
+    match term {
+        Term::Number(number) => Some((*number).into()),
+        Term::Arithmetic(a, arithmetic, b) => arithmetic.apply(number(a)?, number(b)?),
+        _ => None,
     }
 }
 

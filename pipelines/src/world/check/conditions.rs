@@ -231,11 +231,11 @@ impl Checker<'_> {
             } else if name == "one_of" && !value.is_array() {
                 self.error(spot.key(name), "`one_of` needs a list", "write `{one_of: [a, b]}`");
             } else if !matches!(name.as_str(), "is" | "is_not" | "one_of") && !value.is_number() {
-                self.error(
-                    spot.key(name),
-                    format!("`{name}` needs a number"),
-                    "compare text with `is`, `is_not` or `one_of`",
-                );
+                let hint = match value.as_str().map(str::parse::<f64>) {
+                    Some(Ok(_)) => "remove the quotes",
+                    _ => "compare text with `is`, `is_not` or `one_of`",
+                };
+                self.error(spot.key(name), format!("`{name}` needs a number"), hint);
             }
         }
     }

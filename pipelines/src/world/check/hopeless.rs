@@ -17,10 +17,13 @@ impl Checker<'_> {
         self.check_possible_states(&quest.requires, spot.key("requires"));
         self.check_fails_itself(quest, spot);
         self.check_goes_round(id, quest, spot);
+        self.check_whose(quest, spot);
+        self.check_spans(quest, spot);
         for (name, stage) in quest.stages.iter() {
             let spot = spot.key("stages").name(name).key("objectives");
             for (id, objective) in stage.objectives.iter() {
                 self.check_enough(objective, spot.name(id));
+                self.check_values_kept(objective, spot.name(id));
             }
         }
     }
@@ -69,6 +72,7 @@ impl Checker<'_> {
                 self.warn(spot, message, format!("mend `{of}` first, or let this wait for another quest"));
             }
         }
+        self.check_reach(&never);
     }
 
     /// An event that counts for an objective and fails the quest.

@@ -8,8 +8,11 @@ mod climates;
 mod clock;
 mod comparisons;
 mod conditions;
+mod contradictions;
 mod dates;
+mod day;
 mod facts;
+mod growth;
 mod hopeless;
 mod moves;
 mod names;
@@ -19,13 +22,17 @@ mod objectives;
 mod patterns;
 mod personal;
 mod quests;
+mod reach;
+mod reserved;
 mod rewards;
 mod roles;
 mod rule_cycles;
 mod rules;
 mod sources;
+mod spans;
 mod unused;
 mod views;
+mod whose;
 mod world;
 
 use super::collected::Definitions;
@@ -114,6 +121,7 @@ impl Checker<'_> {
     fn check_id(&mut self, what: &str, id: &str, spot: Spot<'_>) {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-');
         self.check_name(what, id, spot, fits, "use lower-case letters, digits, `_`, `.` and `-`");
+        self.check_not_taken(what, id, spot);
     }
 
     /// An id that games choose: letters of both cases, too.

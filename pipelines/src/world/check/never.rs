@@ -4,18 +4,18 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{
-    Condition, Hours, OneOrMany, QuestDef, QuestState, Test, TestRange, WorldDef,
-};
+use worldflow_schemas::definitions::{Condition, Hours, OneOrMany, QuestDef, QuestState, WorldDef};
 
-use super::{Checker, minutes};
+use super::Checker;
+use super::contradictions::{no_number, no_time, opposites};
+use super::day::{DAY_MIN, phase_at, phases as begins_of, within};
 use crate::world::spot::Spot;
 
 /// A condition's parts that must all hold, those of its `all` included.
-struct Parts<'c>(Vec<&'c Condition>);
+pub(super) struct Parts<'c>(pub(super) Vec<&'c Condition>);
 
 impl<'c> Parts<'c> {
-    fn of(condition: &'c Condition) -> Parts<'c> {
+    pub(super) fn of(condition: &'c Condition) -> Parts<'c> {
         let mut parts = vec![condition];
         let mut next = 0;
         while let Some(part) = parts.get(next).copied() {
@@ -44,19 +44,29 @@ impl Checker<'_> {
         regions: Option<&OneOrMany<String>>,
         spot: Spot<'_>,
     ) {
-        let Some(world) = self.definitions.world.as_ref().filter(|world| world.whole) else { return };
-        let parts = Parts::of(condition);
-        let found = exclusive_names(&parts)
-            .or_else(|| never_this_hour(&parts, &world.definition))
-            .or_else(|| never_this_number(&parts))
-            .or_else(|| self.never_here(&parts, regions, &world.definition));
-        if let Some((message, hint)) = found {
+        if let Some((message, hint)) = self.why_never(condition, regions) {
             self.error(spot, format!("this never holds: {message}"), hint);
             return;
         }
         for (index, inner) in condition.any.iter().enumerate() {
             self.check_can_hold(inner, regions, spot.key("any").item(index));
         }
+    }
+
+    /// Why a condition never holds, if that is known, and what to do.
+    pub(super) fn why_never(
+        &self,
+        condition: &Condition,
+        regions: Option<&OneOrMany<String>>,
+    ) -> Option<(String, String)> {
+        let world = self.definitions.world.as_ref().filter(|world| world.whole)?;
+        let parts = Parts::of(condition);
+        exclusive_names(&parts)
+            .or_else(|| never_this_hour(&parts, &world.definition))
+            .or_else(|| no_number(&parts))
+            .or_else(|| opposites(&parts))
+            .or_else(|| no_time(&parts, condition, &world.definition))
+            .or_else(|| self.never_here(&parts, regions, &world.definition))
     }
 
     /// Regions that exclude each other, or none of which has the weather that is asked for.
@@ -157,26 +167,18 @@ fn exclusive_names(parts: &Parts<'_>) -> Option<(String, String)> {
 fn never_this_hour(parts: &Parts<'_>, world: &WorldDef) -> Option<(String, String)> {
     let hours: Vec<Hours> = parts.0.iter().filter_map(|part| part.hours).collect();
     let first = hours.first()?;
-    let within = |minute: u32| hours.iter().all(|hours| holds(*hours, minute));
-    if !(0..1440).any(within) {
+    let in_all = |minute: u32| hours.iter().all(|hours| within(*hours, minute));
+    if !(0..DAY_MIN).any(in_all) {
         let message = "no hour lies in all of these ranges".to_owned();
         return Some((message, "put them into `any`, or make one range of them".to_owned()));
     }
     let phases = parts.names(|part| part.phase.as_ref()).filter(|phases| !phases.is_empty())?;
-    let begins: Option<Vec<(u32, &str)>> =
-        world.clock.phases.iter().map(|(name, phase)| Some((minutes(&phase.from)?, name))).collect();
-    let mut begins = begins?;
-    begins.sort_unstable();
+    let begins = begins_of(world)?;
     if !phases.iter().all(|phase| begins.iter().any(|(_, name)| name == phase)) {
         return None;
     }
-    // Before the first phase of a day it is still the last one.
-    let phase_at = |minute: u32| {
-        let before = begins.iter().rev().find(|(from, _)| *from <= minute);
-        before.or(begins.last()).map(|(_, name)| *name)
-    };
-    let both =
-        (0..1440).any(|minute| within(minute) && phase_at(minute).is_some_and(|name| phases.contains(name)));
+    let both = (0..DAY_MIN)
+        .any(|minute| in_all(minute) && phase_at(&begins, minute).is_some_and(|name| phases.contains(name)));
     (!both).then(|| {
         let message = format!(
             "{} is never between {} and {}",
@@ -191,63 +193,12 @@ fn never_this_hour(parts: &Parts<'_>, world: &WorldDef) -> Option<(String, Strin
     })
 }
 
-fn holds(Hours { from_min, to_min }: Hours, minute: u32) -> bool {
-    if from_min < to_min {
-        from_min <= minute && minute < to_min
-    } else {
-        minute >= from_min || minute < to_min
-    }
-}
-
 fn clock(minute: u32) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
-/// The level, or a fact, that would have to be two things at once.
-fn never_this_number(parts: &Parts<'_>) -> Option<(String, String)> {
-    let levels: Vec<&Test> = parts.0.iter().filter_map(|part| part.level.as_ref()).collect();
-    let names: BTreeSet<&String> = parts.0.iter().flat_map(|part| part.facts.keys()).collect();
-    let facts = names.into_iter().map(|name| {
-        (
-            format!("the fact `{name}`"),
-            parts.0.iter().filter_map(|part| part.facts.get(name)).collect::<Vec<_>>(),
-        )
-    });
-    let found =
-        [("the level".to_owned(), levels)].into_iter().chain(facts).find(|(_, tests)| exclude(tests))?;
-    Some((
-        format!("{} cannot be all of this at once", found.0),
-        "put the parts into `any`, or remove one".to_owned(),
-    ))
-}
-
-/// Whether tests of one operand, each in a part of its own, exclude each other.
-fn exclude(tests: &[&Test]) -> bool {
-    if tests.len() < 2 {
-        return false;
-    }
-    let (mut lowest, mut highest) = (f64::NEG_INFINITY, f64::INFINITY);
-    let mut values: Vec<&serde_json::Value> = Vec::new();
-    for test in tests {
-        match test {
-            Test::Is(value) => values.push(value),
-            Test::Range(TestRange { at_least, at_most, above, below, is, .. }) => {
-                let number =
-                    |bound: &Option<serde_json::Number>| bound.as_ref().and_then(serde_json::Number::as_f64);
-                lowest = [at_least, above].into_iter().filter_map(number).fold(lowest, f64::max);
-                highest = [at_most, below].into_iter().filter_map(number).fold(highest, f64::min);
-                values.extend(is);
-            }
-        }
-    }
-    let differs = values.windows(2).any(|two| two[0] != two[1]);
-    let outside =
-        values.iter().filter_map(|value| value.as_f64()).any(|value| value < lowest || value > highest);
-    differs || outside || lowest > highest
-}
-
 /// "`a`", "`a` or `b`", "`a`, `b` or `c`".
-fn listed(names: &BTreeSet<&str>) -> String {
+pub(super) fn listed(names: &BTreeSet<&str>) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),

@@ -47,6 +47,8 @@ impl Checker<'_> {
                 self.error(spot.key("after"), "`after` is no time at all", hint);
             }
             self.check_actions(rule, view, spot.key("do"), placed.whole);
+            self.check_rule_whose(rule, spot);
+            self.check_waiting(rule, spot);
         }
     }
 

@@ -5,10 +5,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use worldflow_schemas::definitions::SourceDef;
 
 use super::Checker;
+use crate::world::folder::{FOLDERS, Folder, TESTS, VIEWS};
 use crate::world::problem::{Problem, Severity, hint};
 
 const FILES: [&str; 8] =
     ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
+
+/// Whether a folder of this name is read.
+fn is_folder(name: &str) -> bool {
+    FOLDERS.contains(&name) || [VIEWS, TESTS].contains(&name)
+}
+
+/// Whether a file lies in a folder that is read, and is of its kind.
+fn has_place(file: &str) -> bool {
+    let folder = file.split_once('/').map(|(folder, _)| folder);
+    let is_yaml = file.ends_with(".yaml") || file.ends_with(".yml");
+    folder.is_some()
+        && (Folder::has_place_for(file)
+            || (folder == Some(VIEWS) && file.ends_with(".sql"))
+            || (folder == Some(TESTS) && is_yaml))
+}
+
+/// What to do with a file that nothing reads, so that it is.
+fn how_to_be_read(file: &str) -> String {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let views = file.starts_with("views/");
+    let lower = extension.to_ascii_lowercase();
+    match lower.as_str() {
+        "sql" if folder.is_empty() || !views => {
+            format!("views in SQL are read in `views/`: move it to `views/{stem}.sql`")
+        }
+        "sql" => format!("call it `{stem}.sql`: the ending is written small"),
+        "yaml" | "yml" if views => "views are written in SQL: `views/*.sql`".to_owned(),
+        "json" => format!("files of a world are YAML, of which JSON is a part: call it `{stem}.yaml`"),
+        "yaml" | "yml" if lower != extension => format!("call it `{stem}.yaml`: the ending is written small"),
+        _ => hint(
+            stem,
+            FILES,
+            "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates, text and views beside it",
+        ),
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn check_files(&mut self) {
@@ -18,25 +56,34 @@ impl Checker<'_> {
             let (SourceDef::Recording { map, .. } | SourceDef::Kinesis { map, .. }) = source;
             maps.extend(map.as_deref());
         }
-        for file in self.folder.files.keys() {
+        let named = |file: &str| {
             let stem = file.trim_end_matches(".yaml").trim_end_matches(".yml");
-            if file.contains('/')
-                || FILES.contains(&stem)
-                || maps.contains(file.as_str())
-                || stem.ends_with("map")
-                || stem.ends_with("mapping")
-            {
-                continue;
+            let is_map = stem.ends_with("map") || stem.ends_with("mapping");
+            maps.contains(file) || FILES.contains(&stem) || is_map
+        };
+        let folder = self.folder;
+        let strays = folder.files.keys().filter(|file| !has_place(file)).chain(&folder.unread);
+        let strays: BTreeSet<&str> = strays.map(String::as_str).filter(|file| !named(file)).collect();
+        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for file in strays {
+            match file.split_once('/').filter(|(folder, _)| !is_folder(folder)) {
+                Some((folder, _)) => folders.entry(folder).or_default().push(file),
+                None => self.unread(file, "nothing reads this file".to_owned(), how_to_be_read(file)),
             }
-            let otherwise = "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates, text and views beside it";
-            self.problems.0.push(Problem {
-                severity: Severity::Warning,
-                file: file.clone(),
-                place: None,
-                message: "nothing reads this file".to_owned(),
-                hint: Some(hint(stem, FILES, otherwise)),
-                snippet: None,
-            });
+        }
+        for (folder, files) in folders {
+            let more = match files.len() {
+                1 => String::new(),
+                n => format!(" and {} more", n - 1),
+            };
+            let known = FOLDERS.into_iter().chain([VIEWS, TESTS]);
+            let hint = hint(
+                folder,
+                known,
+                "a world's folders are climates, entities, npcs, quests, rules, schedules, templates, tests, text and views",
+            );
+            let message = format!("nothing reads the folder `{folder}/`: {}{more}", files[0]);
+            self.unread(files[0], message, hint);
         }
         if world.is_none() && !self.problems.0.iter().any(|problem| problem.file == "world.yaml") {
             self.problems.0.push(Problem {
@@ -48,6 +95,17 @@ impl Checker<'_> {
                 snippet: None,
             });
         }
+    }
+
+    fn unread(&mut self, file: &str, message: String, hint: String) {
+        self.problems.0.push(Problem {
+            severity: Severity::Warning,
+            file: file.to_owned(),
+            place: None,
+            message,
+            hint: Some(hint),
+            snippet: None,
+        });
     }
 
     pub(super) fn check_unused(&mut self) {
