@@ -23,6 +23,8 @@ pub struct Scenario {
     /// The file, relative to the world folder.
     pub file: String,
     pub(super) def: ScenarioDef,
+    /// The text of its file.
+    pub(super) text: Arc<str>,
     document: Arc<Document>,
 }
 
@@ -39,7 +41,8 @@ pub fn check_scenarios(files: &Folder, catalog: &Catalog, problems: &mut Problem
     for (file, bytes) in &files.files {
         let before = problems.0.len();
         if let Some(document) = parse_document(file, bytes, problems) {
-            scenarios.extend(of_document(Arc::new(document), catalog, problems));
+            let text = String::from_utf8_lossy(bytes).into();
+            scenarios.extend(of_document(Arc::new(document), &text, catalog, problems));
         }
         fill_snippets(bytes, &mut problems.0[before..]);
     }
@@ -53,12 +56,18 @@ pub fn catalog_of(world: &Folder) -> Catalog {
     views.fold(Catalog::built_in(), |catalog, view| catalog.with(view).unwrap_or(catalog))
 }
 
-fn of_document(document: Arc<Document>, catalog: &Catalog, problems: &mut Problems) -> Vec<Scenario> {
+fn of_document(
+    document: Arc<Document>,
+    text: &Arc<str>,
+    catalog: &Catalog,
+    problems: &mut Problems,
+) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (id, placed) in read_map::<ScenarioDef>(&document, "scenario", problems) {
         let before = problems.0.len();
         let (whole, def) = (placed.whole, placed.definition);
-        let scenario = Scenario { id, file: document.file.clone(), def, document: Arc::clone(&document) };
+        let (file, text) = (document.file.clone(), Arc::clone(text));
+        let scenario = Scenario { id, file, def, text, document: Arc::clone(&document) };
         check(&scenario, whole, catalog, problems);
         if whole && problems.0.len() == before {
             scenarios.push(scenario);

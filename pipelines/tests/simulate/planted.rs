@@ -59,6 +59,12 @@ after_shut:
   title: After it
   requires: {quests: {shut: done}}
   stages: {look: {objectives: {well: {event: visit, target: well}}}}
+# A realm is nowhere.
+nowhere:
+  title: Rain on nobody
+  scope: realm
+  requires: {region: meadow}
+  stages: {look: {objectives: {well: {event: visit, target: well}}}}
 # Who takes the left way can never finish.
 crossroads:
   title: Crossroads
@@ -102,6 +108,8 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
           give it an objective that takes a deed, or `repeat: {cooldown: ...}`; it was taken out after 1.8 min so that the others could go on
         after_shut (never available): `quests: {shut: done}` never held for anybody
           look first at what keeps `shut` from it
+        nowhere (never available): `region: meadow` never held for anybody
+          a realm has no place, and so no region and no weather: keep the quest for a player or a region, or ask for a fact
         shut (never available): `facts: {gate_open: true}` never held for anybody
           look what brings it about, or simulate more days
         impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 167 deeds for `pick.sealed`, and none counted
