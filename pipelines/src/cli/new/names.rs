@@ -33,21 +33,29 @@ pub(super) fn of_world(loaded: &LoadedWorld) -> Names {
     let mut put = |place, name: Option<String>| drop(name.map(|name| names.insert(place, name)));
     if let Some(deed) = kind(world, "kill", "") {
         let tell = kind(world, "talk", deed).unwrap_or(deed);
-        let Targets { tag, one, other, whom } = targets(world);
+        let found = targets(world);
+        let target = aimed_at(loaded, deed).or_else(|| found.tag.map(str::to_owned));
+        let whom = aimed_at(loaded, tell).or_else(|| found.whom.map(str::to_owned));
+        let carries = |(id, entity): &(&String, &EntityDef)| {
+            target.as_ref().is_some_and(|target| *id == target || entity.tags.contains(target))
+        };
+        let mut carriers = world.entities.iter().filter(carries).map(|(id, _)| id.as_str());
+        let one = carriers.next().or(found.one);
+        let other = carriers.next().or(one);
         let title = |kind: &str, target: Option<&str>| {
             let text = [kind, target.unwrap_or_default()].join(" ").replace('_', " ");
             let mut letters = text.trim().chars();
             letters.next().map(|first| first.to_uppercase().chain(letters).collect())
         };
-        put("deeds_title", title(deed, tag));
-        put("tell_title", title(tell, whom));
+        put("deeds_title", title(deed, target.as_deref()));
+        put("tell_title", title(tell, whom.as_deref()));
         put("deed", Some(scalar(deed)));
         put("deeds", Some("deeds".to_owned()));
         put("tell", Some(scalar(tell)));
-        put("target", tag.map(scalar));
+        put("target", target.as_deref().map(scalar));
         put("one", one.map(scalar));
         put("other", other.map(scalar));
-        put("whom", whom.map(scalar));
+        put("whom", whom.as_deref().map(scalar));
     }
     let region = world.regions.iter().find(|(_, region)| region.zone.is_some());
     put("region", region.or_else(|| world.regions.iter().next()).map(|(region, _)| scalar(region)));
@@ -62,11 +70,19 @@ fn kind<'w>(world: &'w WorldDef, wanted: &str, other: &str) -> Option<&'w str> {
     named.or_else(|| world.kinds.keys().find(|kind| *kind != other)).map(String::as_str)
 }
 
+/// What a quest of the world counts events of this kind of, if one does.
+fn aimed_at(loaded: &LoadedWorld, kind: &str) -> Option<String> {
+    let stages = loaded.quests.values().flat_map(|quest| quest.stages.iter());
+    let objectives = stages.flat_map(|(_, stage)| stage.objectives.iter());
+    let patterns = objectives.map(|(_, objective)| objective.pattern());
+    let targets = patterns.filter(|pattern| pattern.event == kind).filter_map(|pattern| pattern.target);
+    targets.filter_map(|target| target.as_slice().first().cloned()).next()
+}
+
 struct Targets<'w> {
     /// What several carry, or the one that there is.
     tag: Option<&'w str>,
     one: Option<&'w str>,
-    other: Option<&'w str>,
     /// Somebody else.
     whom: Option<&'w str>,
 }
@@ -84,12 +100,12 @@ fn targets(world: &WorldDef) -> Targets<'_> {
     let most = carriers.iter().rev().max_by_key(|(_, carriers)| carriers.len());
     let (tag, of) = match most {
         Some((tag, of)) => (Some(*tag), of.clone()),
-        None => (all.first().map(|(id, _)| *id), all.iter().take(2).map(|(id, _)| *id).collect()),
+        None => (all.first().map(|(id, _)| *id), all.first().map(|(id, _)| *id).into_iter().collect()),
     };
     let of_tag: BTreeSet<&str> = of.iter().copied().collect();
     let whom = all.iter().map(|(id, _)| *id).find(|id| !of_tag.contains(id));
     let one = of.first().copied();
-    Targets { tag, one, other: of.get(1).copied().or(one), whom: whom.or(one) }
+    Targets { tag, one, whom: whom.or(one) }
 }
 
 /// A fact that a number can be added to, of the realm or of a player.

@@ -7,8 +7,7 @@ pub(super) fn filled<'n>(template: &str, name: impl Fn(&str) -> Option<&'n str>)
     while let Some(at) = text.find("{{") {
         let end = at + text[at..].find("}}").expect("templates close what they open") + 2;
         let wanted = &text[at + 2..end - 2];
-        let found = name(wanted).unwrap_or_else(|| panic!("a template asks for `{wanted}`"));
-        let found = found.to_owned();
+        let found = name(wanted).expect("a template asks for what has been looked for").to_owned();
         text.replace_range(at..end, &found);
     }
     text
