@@ -12,13 +12,13 @@ use worldflow_schemas::{Sym, Tick};
 use crate::collector::Recorder;
 use crate::dedupe::Dedupe;
 use crate::disk::Folder;
-use crate::journal::{JournalReader, last_known};
+use crate::journal::{JournalReader, JournaledTick, last_known};
 use crate::positions::Positions;
 use crate::privacy::Privacy;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, RunningRealm, start};
 use crate::sequencer::Before;
 use crate::snapshot::{
-    BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through,
+    BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through, oldest_tick,
 };
 use crate::view_store::ViewStore;
 use crate::worlds::{Graphs, Worlds};
@@ -111,6 +111,23 @@ pub fn tick_of(config: &RebuildConfig) -> Result<(Tick, TickLength), OpenError> 
     let newest = newest_tick_through(snapshots, asked);
     let last = last_known(&journal)?.max(newest).ok_or_else(nothing)?;
     Ok((last.min(asked), length))
+}
+
+/// The first tick that can be rebuilt: the first of a journal that is whole, or else that of the oldest snapshot.
+///
+/// # Errors
+/// When the folder holds nothing, or is damaged.
+pub fn first_of(folder: &Path) -> Result<Tick, OpenError> {
+    let at = Folder::from(folder);
+    let mut first: Option<Tick> = None;
+    if let Ok(mut reader) = JournalReader::look(at.join("journal"), None, Tick::MAX) {
+        while first.is_none()
+            && reader.next_segment(&mut |tick: JournaledTick| first = first.or(Some(tick.sealed.tick)))?
+        {
+        }
+    }
+    let first = first.or_else(|| oldest_tick(at.join("snapshots")));
+    first.ok_or_else(|| OpenError::Nothing(folder.to_owned()))
 }
 
 /// From which snapshot a tick is rebuilt.

@@ -179,7 +179,7 @@ impl Serving {
         let editings: Vec<Editing> = editable.iter().map(|realm| realm.editing.clone()).collect();
         let explained = editable
             .iter()
-            .map(|realm| Explained { realm: realm.editing.realm().clone(), folder: realm.folder.clone() });
+            .map(|realm| Explained { editing: realm.editing.clone(), folder: realm.folder.clone() });
         let explain = explain_router(explained.collect(), edges.tokens().clone());
         let texts = text_router(editings.clone(), authorize(edges.tokens().clone()));
         let explain = explain.merge(explain_view_router(measured, authorize(edges.tokens().clone())));

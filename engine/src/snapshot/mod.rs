@@ -169,6 +169,12 @@ pub fn newest_tick_through(folder: impl Into<Folder>, last: Tick) -> Option<Tick
     list(&folder.into()).into_iter().map(|listed| listed.tick).find(|tick| *tick <= last)
 }
 
+/// The tick of the oldest snapshot, whole or not.
+#[must_use]
+pub fn oldest_tick(folder: impl Into<Folder>) -> Option<Tick> {
+    list(&folder.into()).last().map(|listed| listed.tick)
+}
+
 /// Reads the oldest whole snapshot, if there is one of a tick that is not after `last`.
 #[must_use]
 pub fn oldest_through(folder: impl Into<Folder>, last: Tick) -> Option<Snapshot> {

@@ -363,6 +363,10 @@ impl Core {
             let def = self.trace.as_ref().and_then(|trace| trace.def.clone());
             let ix = self.plan.ix(watch.quest);
             let mut picture = self.picture(self.at(watch.holder), ix, def.as_deref());
+            if def.is_none() {
+                let others = self.plan.all().filter(|other| self.plan.get(*other).is_some());
+                picture.others = others.map(|other| self.plan.name(other)).collect();
+            }
             picture.def = def;
             self.say(Traced::Picture(Box::new(picture)));
         }

@@ -181,6 +181,8 @@ pub struct Picture {
     pub tick: Tick,
     /// The definition; `None` when there is no such quest.
     pub def: Option<Arc<QuestDef>>,
+    /// The quests that there are instead, where there is no such quest.
+    pub others: Vec<Sym>,
     /// Whether anything was ever heard of the holder.
     pub known: bool,
     /// Where the holder is.

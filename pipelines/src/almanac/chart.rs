@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Zone, states};
+use crate::day_marks::day_marks;
 use crate::xml::escaped;
 
 const WIDTH: f64 = 1200.0;
@@ -34,9 +35,9 @@ const NAMED: [(&str, &str); 15] = [
 ];
 const OTHERS: [&str; 6] = ["#c98bb9", "#a3b86c", "#d9a066", "#7aa6a1", "#b58463", "#9a8fbf"];
 
-/// The chart of some zones. `title` stands above it.
+/// The chart of some zones, whose first hour begins at this moment of world time. `title` stands above it.
 #[must_use]
-pub fn chart(title: &str, zones: &[Zone]) -> String {
+pub fn chart(title: &str, zones: &[Zone], start_ms: i64) -> String {
     let all = states(zones);
     let colours = colours(&all);
     let hours =
@@ -78,7 +79,7 @@ pub fn chart(title: &str, zones: &[Zone]) -> String {
             );
         }
     }
-    days(&mut svg, hours, strips_end, x);
+    days(&mut svg, (start_ms, hours), strips_end, x);
     by_season(&mut svg, zones, &all, (&seasons, &colours), strips_end + 52.0);
     svg.push_str("</svg>\n");
     svg
@@ -117,25 +118,17 @@ fn legend(svg: &mut String, all: &[(String, f64)], colours: &BTreeMap<&str, &'st
     }
 }
 
-/// A mark every so many days, so that there are about ten.
-fn days(svg: &mut String, hours: f64, y: f64, x: impl Fn(f64) -> f64) {
-    let days = hours / 24.0;
-    let step = [1.0, 2.0, 5.0, 7.0, 14.0, 28.0, 56.0, 91.0, 182.0, 364.0]
-        .into_iter()
-        .find(|step| days / step <= 14.0)
-        .unwrap_or(days);
-    let mut day = 0.0;
-    while day <= days {
+/// A mark at midnight of every so many days.
+fn days(svg: &mut String, (start_ms, hours): (i64, f64), y: f64, x: impl Fn(f64) -> f64) {
+    for (day, said) in day_marks(start_ms, hours / 24.0) {
         let at = x(day * 24.0);
         let _ = writeln!(
             svg,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{:.0}\" y2=\"{:.0}\" stroke=\"#c3cad2\"/><text x=\"{at:.1}\" y=\"{:.0}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#66727e\">day {:.0}</text>",
+            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{:.0}\" y2=\"{:.0}\" stroke=\"#c3cad2\"/><text x=\"{at:.1}\" y=\"{:.0}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#66727e\">{said}</text>",
             TOP - 4.0,
             y - GAP + 6.0,
             y + 6.0,
-            day + 1.0
         );
-        day += step;
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     );
     let examined = folders.iter().map(examine).collect::<Result<Vec<_>, _>>()?;
     if args.json {
-        super::show(&format!("{}\n", serde_json::to_string_pretty(&examined)?))?;
+        super::show_json(&examined)?;
     } else {
         super::show(&examined.iter().map(text).collect::<String>())?;
     }

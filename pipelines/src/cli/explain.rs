@@ -46,7 +46,7 @@ pub(super) struct ExplainArgs {
     player: Option<String>,
     /// Whose quest, as SCOPE:ID: `party:p1`, `region:moor`.
     #[arg(long, value_name = "SCOPE:ID", conflicts_with = "player")]
-    holder: Option<String>,
+    holder: Option<Who>,
     /// Which quest.
     #[arg(long)]
     quest: String,
@@ -93,7 +93,7 @@ fn shown<T: serde::Serialize>(
     text: impl Fn(&T) -> String,
 ) -> anyhow::Result<ExitCode> {
     if args.json {
-        return super::show(&format!("{}\n", serde_json::to_string_pretty(told)?));
+        return super::show_json(told);
     }
     super::show(&text(told))
 }
@@ -108,15 +108,15 @@ fn of_folder(args: &ExplainArgs) -> anyhow::Result<Option<Explain>> {
     };
     let (folder, realm) = super::replay::journal_of(data.clone(), named)?;
     let realm = id(&realm, "a realm")?;
-    let who = match (&args.player, &args.holder) {
+    let who = match (&args.player, args.holder) {
         (Some(player), _) => Who::Player(id(player, "a player")?),
-        (None, Some(holder)) => holder.parse().map_err(|error: String| anyhow::anyhow!("{error}"))?,
+        (None, Some(holder)) => holder,
         (None, None) => Who::Holder(Holder { scope: Scope::Realm, id: realm }),
     };
     // The last second of a realm that runs may not be in its folder yet.
     let last = is_in_use(&folder).then(|| worldflow_engine::tick_clock::system_wall_clock()() - 1_000);
-    let at = args.at.or(last.map(When::Utc));
-    Ok(Some(Explain { realm, folder, who, quest: id(&args.quest, "a quest")?, at, events: args.events }))
+    let quest = id(&args.quest, "a quest")?;
+    Ok(Some(Explain { realm, folder, who, quest, at: args.at, known_ms: last, events: args.events }))
 }
 
 fn id(text: &str, what: &str) -> anyhow::Result<Sym> {
@@ -130,9 +130,10 @@ async fn of_server<T: DeserializeOwned>(args: &ExplainArgs) -> anyhow::Result<T>
     };
     let at = args.at.map(|at| at.to_string());
     let events = args.events.to_string();
+    let holder = args.holder.map(|holder| holder.to_string());
     let mut query = vec![("quest", args.quest.as_str()), ("events", events.as_str())];
     query.extend(args.player.as_deref().map(|player| ("player", player)));
-    query.extend(args.holder.as_deref().map(|holder| ("holder", holder)));
+    query.extend(holder.as_deref().map(|holder| ("holder", holder)));
     query.extend(at.as_deref().map(|at| ("at", at)));
     query.extend(args.stuck.then_some(("stuck", "true")));
     let answer = Server::at(url, token).get("/v1/explain", &query).await?;

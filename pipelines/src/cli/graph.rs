@@ -34,7 +34,7 @@ pub(super) fn run(args: &GraphArgs) -> anyhow::Result<ExitCode> {
         Some(file) => (dot(&relations), file.clone()),
         None => (svg(&relations), args.svg.clone().flatten()),
     };
-    let Some(file) = file else { return super::show(&text) };
+    let Some(file) = file else { return super::show_file(&text) };
     std::fs::write(&file, text).map_err(|error| {
         anyhow::anyhow!("{}: {error}\nhint: name a file that can be written", file.display())
     })?;

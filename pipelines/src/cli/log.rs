@@ -5,6 +5,8 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
+use crate::terminal::shown;
+
 /// How logs are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(super) enum LogFormat {
@@ -36,6 +38,6 @@ pub(super) fn error(format: LogFormat, text: &str) {
         (LogFormat::Json, Some((error, hint))) => tracing::error!(hint, "{error}"),
         (LogFormat::Json, None) => tracing::error!("{text}"),
         // Whoever has closed the output does not want to read it.
-        (LogFormat::Text, _) => drop(writeln!(std::io::stderr(), "error: {text}")),
+        (LogFormat::Text, _) => drop(writeln!(std::io::stderr(), "error: {}", shown(text))),
     }
 }

@@ -33,10 +33,12 @@ mod views;
 mod weather;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::terminal::{json, shown};
 
 /// A game world's clock, weather, players, quests and NPCs as one live dataflow.
 #[derive(Debug, Parser)]
@@ -179,8 +181,23 @@ fn asks_for_json(args: impl Iterator<Item = OsString>) -> bool {
         || args.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
 }
 
-/// Writes what was asked for. A reader that closes the pipe early, such as `head`, is no error.
+/// Writes what was asked for, for people: what definitions and players call things cannot steer their terminal.
 fn show(text: &str) -> anyhow::Result<ExitCode> {
+    written(&shown(text))
+}
+
+/// Writes JSON.
+fn show_json(value: &impl serde::Serialize) -> anyhow::Result<ExitCode> {
+    written(&format!("{}\n", json(value)?))
+}
+
+/// Writes what would be the content of a file: to a terminal as for people, and to anything else as it is.
+fn show_file(text: &str) -> anyhow::Result<ExitCode> {
+    if std::io::stdout().is_terminal() { show(text) } else { written(text) }
+}
+
+/// A reader that closes the pipe early, such as `head`, is no error.
+fn written(text: &str) -> anyhow::Result<ExitCode> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),

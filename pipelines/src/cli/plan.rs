@@ -69,7 +69,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let mut plan = plan;
         plan.files = Files::default();
-        return super::show(&format!("{}\n", serde_json::to_string_pretty(&plan)?));
+        return super::show_json(&plan);
     }
     let mut said = text(&plan);
     if let Some(out) = &args.out

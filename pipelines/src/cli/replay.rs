@@ -9,7 +9,7 @@ use worldflow_schemas::definitions::Span;
 
 use super::keys::KeysArgs;
 use crate::replay::{JournalReplay, MOST_GAP_MS, Progress, Replay, Replayed, replay, replay_journal};
-use crate::world::LoadedWorld;
+use crate::world::{LoadedWorld, did_you_mean};
 
 /// Replay a recording through a world, or a realm's own journal, as fast as it goes.
 ///
@@ -88,10 +88,16 @@ fn moment(text: &str) -> Result<i64, String> {
 /// The folder of the one realm that is meant, and its name.
 pub(super) fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Result<(PathBuf, String)> {
     let mut folders = realm_folders(&folder);
-    if let Some(realm) = &realm
-        && folders.len() > 1
-    {
-        folders.retain(|folder| folder.file_name().is_some_and(|name| name == realm.as_str()));
+    // A folder that is a realm's own may be called otherwise, as a copy is; one that has realms in it calls each by its name.
+    if let Some(realm) = realm.as_deref().filter(|_| !folders.is_empty() && folders != [folder.clone()]) {
+        let names = folders.iter().filter_map(|folder| folder.file_name()?.to_str());
+        let hint = did_you_mean(realm, names.clone()).map_or_else(
+            || format!("it has {}", names.clone().collect::<Vec<_>>().join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let wanted = names.clone().any(|name| name == realm);
+        anyhow::ensure!(wanted, "{}: no realm `{realm}` keeps its data here\nhint: {hint}", folder.display());
+        folders.retain(|folder| folder.file_name().is_some_and(|name| name == realm));
     }
     let [folder] = folders.as_slice() else {
         anyhow::bail!(

@@ -286,7 +286,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Says something while it runs. Whoever has closed the output does not want to read it.
 fn say(what: String) {
-    let _closed = writeln!(std::io::stdout(), "{what}");
+    let _closed = writeln!(std::io::stdout(), "{}", crate::terminal::shown(&what));
 }
 
 /// Waits for `stop`, or for a realm to stop by itself. Returns whether the last.

@@ -115,15 +115,10 @@ fn rewrite(world: &Path, verdicts: &[Verdict]) -> anyhow::Result<String> {
     for (file, found) in by_file {
         let path = world.join(file);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let (updated, left) = scenario::update(&text, &found);
+        let updated = scenario::update(&text, &found);
         std::fs::write(&path, updated).with_context(|| path.display().to_string())?;
-        let _ = writeln!(told, "{file}: {} tables written", found.len() - left);
-        if left > 0 {
-            let _ = writeln!(
-                told,
-                "hint: {left} more are not written as `rows: |` with the table below: change those by hand"
-            );
-        }
+        let tables = if found.len() == 1 { "table" } else { "tables" };
+        let _ = writeln!(told, "{file}: {} {tables} written", found.len());
     }
     Ok(told)
 }

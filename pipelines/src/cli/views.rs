@@ -30,7 +30,7 @@ pub(super) fn run(args: &ViewsArgs) -> anyhow::Result<ExitCode> {
     };
     if args.json {
         let views: Vec<_> = chosen.into_iter().map(view_json).collect();
-        return super::show(&format!("{:#}\n", serde_json::Value::Array(views)));
+        return super::show_json(&views);
     }
     match (args.view.is_some(), chosen.as_slice()) {
         (true, [view]) => super::show(&columns(view)),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use worldflow_operators::clock::parse_moment;
 
 use crate::almanac::{self, Observations, ObservedDef, Zone, chart, fit, read_observations, summary};
 use crate::world::{LoadedWorld, read_definition};
@@ -50,7 +51,7 @@ pub(super) struct WeatherArgs {
 }
 
 pub(super) fn run(args: &WeatherArgs) -> anyhow::Result<ExitCode> {
-    let (title, zones) = match (&args.observed, &args.table) {
+    let (title, zones, start_ms) = match (&args.observed, &args.table) {
         (Some(map), Some(table)) => {
             let observations = observations(map, table)?;
             if let Some(zone) = &args.fit {
@@ -64,18 +65,19 @@ pub(super) fn run(args: &WeatherArgs) -> anyhow::Result<ExitCode> {
             if args.lines {
                 return super::show(&(observations.lines().join("\n") + "\n"));
             }
-            (table.display().to_string(), observations.runs())
+            (table.display().to_string(), observations.runs(), 0)
         }
         _ => simulated(args)?,
     };
     let zones = chosen(zones, &args.zones)?;
     if let Some(path) = &args.svg {
-        std::fs::write(path, chart(&title, &zones)).with_context(|| path.display().to_string())?;
+        std::fs::write(path, chart(&title, &zones, start_ms)).with_context(|| path.display().to_string())?;
     }
     super::show(&format!("{title}\n\n{}", summary(&zones)))
 }
 
-fn simulated(args: &WeatherArgs) -> anyhow::Result<(String, Vec<Zone>)> {
+/// Title, weather, and the moment of world time at which it begins.
+fn simulated(args: &WeatherArgs) -> anyhow::Result<(String, Vec<Zone>, i64)> {
     let world = match &args.world {
         Some(path) => LoadedWorld::open(path)?,
         None => LoadedWorld::greenvale()?,
@@ -85,7 +87,8 @@ fn simulated(args: &WeatherArgs) -> anyhow::Result<(String, Vec<Zone>)> {
     let days = args.days.unwrap_or(year);
     let seed = args.seed.unwrap_or(def.seed);
     let title = format!("{}: {days} days from day {}, seed {seed}", def.name, def.clock.start);
-    Ok((title, almanac::year(&world, days, Some(seed))))
+    let start_ms = parse_moment(&def.clock.start).unwrap_or(0);
+    Ok((title, almanac::year(&world, days, Some(seed)), start_ms))
 }
 
 fn observations(map: &Path, table: &Path) -> anyhow::Result<Observations> {

@@ -18,10 +18,9 @@ use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
-use super::standing::{
-    Columns, Key, Moved, Progress, Stands, moved, progress, stands, was_objective, was_stage,
-};
+use super::standing::{Key, Moved, Progress, Stands, moved, progress, stands, was_objective, was_stage};
 use super::{Change, Difference};
+use crate::columns::Columns;
 use crate::graph::graphs;
 use crate::world::LoadedWorld;
 

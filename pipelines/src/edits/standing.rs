@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use worldflow_engine::view_store::{Filter, ViewStore};
-use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::QuestDef;
 use worldflow_schemas::{Row, Value};
 
 use super::difference::was;
+use crate::columns::Columns;
 
 /// A holder and a quest, as in keys of rows: scope, holder, quest.
 pub(super) type Key = [Value; 3];
@@ -43,29 +44,6 @@ pub(super) struct Progress {
     pub(super) objective: &'static str,
     pub(super) value: i64,
     pub(super) done: bool,
-}
-
-/// Columns of a view by name.
-pub(super) struct Columns(pub(super) ViewId);
-
-impl Columns {
-    pub(super) fn value<'r>(&self, row: &'r Row, name: &str) -> &'r Value {
-        &row[self.0.def().column(name).expect("the catalog has it")]
-    }
-
-    pub(super) fn int(&self, row: &Row, name: &str) -> i64 {
-        match self.value(row, name) {
-            Value::Int(number) => *number,
-            _ => 0,
-        }
-    }
-
-    pub(super) fn id(&self, row: &Row, name: &str) -> Option<&'static str> {
-        match self.value(row, name) {
-            Value::Sym(id) => Some(id.as_str()),
-            _ => None,
-        }
-    }
 }
 
 /// The objectives of every open instance.

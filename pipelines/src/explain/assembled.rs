@@ -56,6 +56,7 @@ impl Parts<'_> {
             fail_on: def.fail_on.iter().map(words::pattern).collect(),
             stages,
             history: collected.history(),
+            asked: None,
             looked_from: None,
         }
     }

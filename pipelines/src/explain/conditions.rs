@@ -8,6 +8,7 @@ use worldflow_operators::quests::traced::{Leaf, Node, Now};
 use worldflow_schemas::definitions::{Condition, Hours, OneOrMany, Test, TestRange, WeatherTest};
 use worldflow_schemas::{Sym, Tick, Value};
 
+use super::compared;
 use super::moments::Moments;
 use super::told::{Joined, Tested};
 
@@ -122,18 +123,23 @@ impl Words {
             Now::Weather(weather) => self.weather(weather, test),
             Now::Fact(None, _) => "nobody has it here".to_owned(),
             Now::Fact(Some(_), None) => "now nothing".to_owned(),
-            Now::Fact(Some(_), Some(value)) => format!("now {value}"),
+            Now::Fact(Some(_), Some(value)) => {
+                format!("now {value}{}", compared::short_of(test.facts.values().next(), value))
+            }
             Now::Quest(_, state, 0) => format!("now {}", state.name()),
             Now::Quest(_, state, completions) => {
                 format!("now {}, completed {}", state.name(), times(*completions))
             }
-            Now::Number(number) => format!("now {number}"),
-            Now::Utc(ms) => format!("now {}", local(*ms, test)),
-            Now::Sides(left, right) => {
-                let side =
-                    |side: &Option<Value>| side.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-                format!("now {} and {}", side(left), side(right))
+            Now::Number(number) => {
+                let of = test.level.as_ref().or_else(|| test.progress.values().next()?.values().next());
+                format!("now {number}{}", compared::short_of(of, &Value::Int(*number)))
             }
+            Now::Utc(ms) => format!("now {}", local(*ms, test)),
+            }
+            Now::Sides(left, right) => match &test.compare {
+                Some(of) => compared::sides(of, left.as_ref(), right.as_ref()),
+                None => String::new(),
+            },
         }
     }
 
@@ -302,7 +308,7 @@ fn tests(def: &Condition) -> Vec<String> {
             .map(|(objective, of)| test(&format!("progress.{}.{}", id(quest), id(objective)), of))
     }));
     parts.extend(def.level.as_ref().map(|of| test("player.level", of)));
-    parts.extend(def.compare.as_ref().map(ToString::to_string));
+    parts.extend(def.compare.as_ref().map(compared::comparison));
     parts
 }
 
@@ -378,7 +384,7 @@ fn json(value: &serde_json::Value) -> String {
 }
 
 /// An id as conditions write it: in quotes where it could be taken for something else.
-fn id(text: &str) -> String {
+pub(super) fn id(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if plain { text.to_owned() } else { format!("'{text}'") }
@@ -401,6 +407,7 @@ mod tests {
             "player.level >= 5 and quest.'lost-flock' in [failed, expired]",
             "(path == iron or path == stone) and not region == harbour",
             "path == iron or (path == stone and player.level > 3)",
+            "view.hunters[player].kills + 1 >= 10 and not view.'red-1'['realm', player.path, fact.mood]",
         ] {
             let read = condition_of_text(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
             let said = condition(&read);

@@ -83,7 +83,7 @@ fn active(parts: &Parts<'_>) -> String {
     let Some(open) = &parts.picture.open else { return "it opens in the next tick".to_owned() };
     let Some(stage) = parts.def.stages.get(open.stage.as_str()) else { return String::new() };
     let needed: Vec<&str> =
-        needed(stage, open).iter().flat_map(|way| &way.objectives).map(|(id, ..)| *id).collect();
+        needed(stage, open).iter().flat_map(|way| &way.objectives).map(|(id, _)| *id).collect();
     let open_ones: Vec<String> = (open.objectives.iter())
         .filter(|now| needed.contains(&now.objective.as_str()))
         .map(|now| format!("`{}` {}/{}", now.objective, now.value, now.need))
@@ -94,16 +94,16 @@ fn active(parts: &Parts<'_>) -> String {
     format!("stage `{}` is open: {}", open.stage, open_ones.join(", "))
 }
 
-/// One way to complete a stage: so many of these objectives.
-struct Way<'a> {
-    branch: Option<&'a str>,
+/// One way to complete a stage: so many of these objectives, none of which is done.
+pub(super) struct Way<'a> {
+    pub(super) branch: Option<&'a str>,
     /// How many; `None`: all.
-    of: Option<usize>,
-    objectives: Vec<(&'a str, &'a ObjectiveDef, &'a ObjectiveNow)>,
+    pub(super) of: Option<usize>,
+    pub(super) objectives: Vec<(&'a str, &'a ObjectiveDef)>,
 }
 
-/// What is still needed of a stage, by each branch.
-fn needed<'a>(stage: &'a StageDef, open: &'a StageNow) -> Vec<Way<'a>> {
+/// What is still needed of a stage, by each branch. `done` knows of objectives that are open whether they are done.
+pub(super) fn ways(stage: &StageDef, done: impl Fn(&str) -> Option<bool>) -> Vec<Way<'_>> {
     let mut branches: Vec<Option<&str>> = Vec::new();
     for (_, objective) in stage.objectives.iter() {
         let branch = objective.branch.as_deref();
@@ -114,29 +114,36 @@ fn needed<'a>(stage: &'a StageDef, open: &'a StageNow) -> Vec<Way<'a>> {
     if branches.is_empty() {
         branches.push(None);
     }
-    branches.into_iter().map(|branch| way(stage, open, branch)).collect()
+    branches.into_iter().map(|branch| way(stage, &done, branch)).collect()
 }
 
-fn way<'a>(stage: &'a StageDef, open: &'a StageNow, branch: Option<&'a str>) -> Way<'a> {
+fn way<'a>(stage: &'a StageDef, done: &impl Fn(&str) -> Option<bool>, branch: Option<&'a str>) -> Way<'a> {
     let counts =
         |def: &ObjectiveDef| !def.optional && (def.branch.is_none() || def.branch.as_deref() == branch);
-    let all = stage.objectives.iter().filter(|(_, def)| counts(def)).filter_map(|(id, def)| {
-        let now = open.objectives.iter().find(|now| now.objective.as_str() == id)?;
-        Some((id, def, now))
-    });
-    let (done, objectives): (Vec<_>, Vec<_>) = all.partition(|(_, _, now)| now.done);
+    let all = stage.objectives.iter().filter(|(_, def)| counts(def));
+    let known = all.filter_map(|(id, def)| Some((id, def, done(id)?)));
+    let (finished, open): (Vec<_>, Vec<_>) = known.partition(|(_, _, done)| *done);
+    let objectives: Vec<(&str, &ObjectiveDef)> = open.into_iter().map(|(id, def, _)| (id, def)).collect();
     let least = match stage.complete {
         Complete::Any => Some(1),
         Complete::AtLeast(least) => usize::try_from(least).ok(),
         Complete::All | Complete::Sequence | Complete::StrictSequence => None,
     };
-    let of = least.map(|least| least.saturating_sub(done.len()));
+    let of = least.map(|least| least.saturating_sub(finished.len()));
     if of == Some(0) {
         return Way { branch, of, objectives: Vec::new() };
     }
     // Where nothing less would do, it is all of them.
     let of = of.filter(|of| *of < objectives.len());
     Way { branch, of, objectives }
+}
+
+fn needed<'a>(stage: &'a StageDef, open: &StageNow) -> Vec<Way<'a>> {
+    ways(stage, |id| now_of(open, id).map(|now| now.done))
+}
+
+fn now_of<'a>(open: &'a StageNow, id: &str) -> Option<&'a ObjectiveNow> {
+    open.objectives.iter().find(|now| now.objective.as_str() == id)
 }
 
 /// The least that would finish it, in its order.
@@ -182,11 +189,11 @@ fn now(parts: &Parts<'_>, open: &StageNow) -> Vec<String> {
     let mut steps = match ways.as_slice() {
         // One is done.
         _ if ways.iter().any(|way| way.objectives.is_empty()) => Vec::new(),
-        [only] => of_way(parts, only),
+        [only] => of_way(parts, open, only),
         many => {
             let said = many.iter().map(|way| {
                 let branch = way.branch.unwrap_or_default();
-                format!("by branch `{branch}`: {}", of_way(parts, way).join("; then "))
+                format!("by branch `{branch}`: {}", of_way(parts, open, way).join("; then "))
             });
             vec![said.collect::<Vec<_>>().join("; or ")]
         }
@@ -198,9 +205,10 @@ fn now(parts: &Parts<'_>, open: &StageNow) -> Vec<String> {
     steps
 }
 
-fn of_way(parts: &Parts<'_>, way: &Way<'_>) -> Vec<String> {
-    let said: Vec<String> =
-        way.objectives.iter().map(|(id, def, now)| said(parts, id, def, now, &way.objectives)).collect();
+fn of_way(parts: &Parts<'_>, open: &StageNow, way: &Way<'_>) -> Vec<String> {
+    let objectives = way.objectives.iter();
+    let nows = objectives.filter_map(|(id, def)| Some((*id, *def, now_of(open, id)?)));
+    let said: Vec<String> = nows.map(|(id, def, now)| said(parts, id, def, now, &way.objectives)).collect();
     match way.of {
         Some(of) => vec![format!("any {of} of: {}", said.join("; "))],
         None => said,
@@ -213,10 +221,10 @@ fn said(
     id: &str,
     def: &ObjectiveDef,
     now: &ObjectiveNow,
-    all: &[(&str, &ObjectiveDef, &ObjectiveNow)],
+    all: &[(&str, &ObjectiveDef)],
 ) -> String {
     let mut text = format!("`{id}`: {}", deed(def, now.value, now.need));
-    let open = all.iter().map(|(id, _, _)| *id);
+    let open = all.iter().map(|(id, _)| *id);
     let first: Vec<String> = if now.hidden {
         def.hidden_until.iter().map(|id| format!("`{id}`")).collect()
     } else {

@@ -6,6 +6,7 @@
 
 mod assembled;
 mod collected;
+mod compared;
 mod conditions;
 mod finish;
 mod moments;
@@ -20,15 +21,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use worldflow_engine::collector::Recorder;
 use worldflow_engine::privacy::Privacy;
-use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild, retrace, tick_of};
+use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, first_of, rebuild, retrace, tick_of};
 use worldflow_engine::runtime::OpenError;
-use worldflow_engine::view_store::Filter;
 use worldflow_operators::clock::Calendar;
 use worldflow_operators::quests::traced::{Picture, Watch};
+use worldflow_schemas::definitions::QuestDef;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{Sym, Tick, catalog};
+use worldflow_schemas::{Sym, Tick};
 
 use crate::graph::{Tracing, traced_graphs};
 use crate::world::did_you_mean;
@@ -66,6 +68,8 @@ pub struct Explain {
     pub quest: Sym,
     /// The end of which tick; the last that is known without it.
     pub at: Option<When>,
+    /// UTC milliseconds: what is later may not be in the folder yet, and is not spoken of.
+    pub known_ms: Option<i64>,
     /// How many events are told one by one, at most [`MOST_EVENTS`].
     pub events: usize,
 }
@@ -79,13 +83,22 @@ pub enum Who {
     Holder(Holder),
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Player(player) => write!(f, "{player}"),
+            Who::Holder(Holder { scope, id }) => write!(f, "{}:{id}", scope.name()),
+        }
+    }
+}
+
 impl FromStr for Who {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Who, String> {
         let wrong = || {
             let scopes = Scope::ALL.map(Scope::name).join(", ");
-            format!("`{text}` is no holder; write SCOPE:ID, where the scope is one of {scopes}")
+            format!("`{text}` is no holder\nhint: write SCOPE:ID, where the scope is one of {scopes}")
         };
         let (scope, id) = text.split_once(':').ok_or_else(wrong)?;
         let scope = Scope::ALL.into_iter().find(|of| of.name() == scope).ok_or_else(wrong)?;
@@ -146,7 +159,7 @@ pub enum ExplainError {
     #[error("there is no quest `{quest}` at {at}\nhint: {hint}")]
     UnknownQuest {
         /// The quest.
-        quest: Sym,
+        quest: String,
         /// The moment.
         at: String,
         /// What it might be.
@@ -164,6 +177,14 @@ pub enum ExplainError {
         /// What that is.
         given: &'static str,
     },
+    /// The moment is before everything that is kept.
+    #[error("{asked} is before what is kept\nhint: the earliest moment is {at} (tick {tick})", at = .first.at, tick = .first.tick)]
+    TooEarly {
+        /// The moment.
+        asked: String,
+        /// The earliest one.
+        first: At,
+    },
     /// The past cannot be rebuilt.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -180,14 +201,13 @@ struct Seen {
 }
 
 /// How far back a trace begins.
-#[derive(Clone, Copy)]
-enum From {
+enum Begin {
     /// At the newest snapshot: where it stands is all that is wanted.
-    Now,
+    Newest,
     /// At a snapshot before this moment, if there is one.
     Before(i64),
-    /// As early as anything is kept.
-    First,
+    /// As early as anything is kept; every change on the way is told.
+    First(Option<Recorder>),
 }
 
 /// Explains.
@@ -195,16 +215,14 @@ enum From {
 /// # Errors
 /// When the folder no longer holds that moment, or there is no such quest.
 pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
-    let (config, until, moments) = past(of)?;
-    let trace = Trace { of, config: &config, until, moments };
+    let trace = Trace::of(of)?;
+    let Trace { until, moments, .. } = trace;
     let asked = match of.who {
         Who::Player(player) => Holder { scope: Scope::Player, id: player },
         Who::Holder(holder) => holder,
     };
-    let mut now = trace.run(asked, From::Now).await?;
-    let Some(def) = now.picture.def.clone() else {
-        return Err(trace.unknown(&now.rebuilt));
-    };
+    let mut now = trace.run(asked, Begin::Newest).await?;
+    let def = trace.def(&now)?;
     let mut holder = asked;
     if def.scope != asked.scope {
         let Who::Player(player) = of.who else {
@@ -215,10 +233,10 @@ pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
             return Ok(without_holder(of, &trace, &now, def.scope, player));
         };
         holder = found;
-        now = trace.run(holder, From::Now).await?;
+        now = trace.run(holder, Begin::Newest).await?;
     }
     let seen = trace.back(holder, now).await?;
-    let Some(def) = seen.picture.def.clone() else { return Err(trace.unknown(&seen.rebuilt)) };
+    let def = trace.def(&seen)?;
     let calendar = Calendar::compile(&seen.rebuilt.world.clock).ok();
     let words = Words::at(until, seen.picture.clock.as_ref(), calendar, moments);
     let parts = assembled::Parts {
@@ -231,23 +249,8 @@ pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
     };
     let mut told = parts.explanation(of.realm, of.quest, Some(holder));
     told.looked_from = seen.rebuilt.snapshot.map(|tick| moments.at(tick));
+    told.asked = trace.later.clone();
     Ok(told)
-}
-
-/// The past that is asked about, fixed to one tick: a realm may be writing on.
-fn past(of: &Explain) -> Result<(RebuildConfig, Tick, Moments), ExplainError> {
-    let mut config = RebuildConfig {
-        folder: of.folder.clone(),
-        name: of.realm,
-        workers: 1,
-        until_ms: None,
-        privacy: Privacy::none(),
-    };
-    let (_, length) = tick_of(&config)?;
-    config.until_ms = of.at.map(|at| at.utc_ms(length));
-    let (until, _) = tick_of(&config)?;
-    config.until_ms = Some(length.utc_ms(until));
-    Ok((config, until, Moments { length }))
 }
 
 /// The holder that a player has of a scope, if any.
@@ -276,19 +279,50 @@ fn without_holder(of: &Explain, trace: &Trace<'_>, now: &Seen, scope: Scope, pla
     told.title = now.picture.def.as_ref().map(|def| def.title.clone()).unwrap_or_default();
     told.scope = scope.to_owned();
     told.state = "hidden".to_owned();
+    told.asked = trace.later.clone();
     told
 }
 
-/// What every trace of one question has in common.
+/// What every trace of one question has in common: a past that is fixed to one tick, since the realm may be writing on.
 struct Trace<'a> {
     of: &'a Explain,
-    config: &'a RebuildConfig,
+    config: RebuildConfig,
     until: Tick,
     moments: Moments,
+    /// What was asked for, where that is later than what is known.
+    later: Option<At>,
 }
 
-impl Trace<'_> {
-    async fn run(&self, holder: Holder, from: From) -> Result<Seen, ExplainError> {
+impl<'a> Trace<'a> {
+    fn of(of: &'a Explain) -> Result<Trace<'a>, ExplainError> {
+        let mut config = RebuildConfig {
+            folder: of.folder.clone(),
+            name: of.realm,
+            workers: 1,
+            until_ms: None,
+            privacy: Privacy::none(),
+        };
+        let (_, length) = tick_of(&config)?;
+        let moments = Moments { length };
+        let asked_ms = of.at.map(|at| at.utc_ms(length));
+        config.until_ms = match (asked_ms, of.known_ms) {
+            (Some(asked), Some(known)) => Some(asked.min(known)),
+            (asked, known) => asked.or(known),
+        };
+        let (until, _) = tick_of(&config)?;
+        config.until_ms = Some(length.utc_ms(until));
+        let mut later = None;
+        if let (Some(at), Some(asked)) = (of.at, asked_ms.map(|ms| length.tick_at(ms))) {
+            let first = first_of(&of.folder)?;
+            if asked < first {
+                return Err(ExplainError::TooEarly { asked: at.to_string(), first: moments.at(first) });
+            }
+            later = (asked > until).then(|| moments.at(asked));
+        }
+        Ok(Trace { of, config, until, moments, later })
+    }
+
+    async fn run(&self, holder: Holder, begin: Begin) -> Result<Seen, ExplainError> {
         let watch = Watch { holder, quest: self.of.quest, until: self.until };
         let most = self.of.events.min(MOST_EVENTS);
         let collected = Arc::new(Mutex::new(Collected::new(self.moments, most)));
@@ -300,10 +334,10 @@ impl Trace<'_> {
             }),
         };
         let graphs = traced_graphs(self.of.realm, tracing);
-        let rebuilt = match from {
-            From::Now => rebuild(self.config, graphs).await?,
-            From::Before(ms) => retrace(self.config, ms, graphs, None).await?,
-            From::First => retrace(self.config, i64::MIN, graphs, None).await?,
+        let rebuilt = match begin {
+            Begin::Newest => rebuild(&self.config, graphs).await?,
+            Begin::Before(ms) => retrace(&self.config, ms, graphs, None).await?,
+            Begin::First(recorder) => retrace(&self.config, i64::MIN, graphs, recorder).await?,
         };
         // Workers that still hold it have ended.
         let mut collected = std::mem::replace(
@@ -326,24 +360,32 @@ impl Trace<'_> {
             0 => end.saturating_sub(LOOK_BACK_MS),
             since => self.moments.length.utc_ms(since).min(end.saturating_sub(LOOK_BACK_MS)),
         };
-        let seen = self.run(holder, From::Before(since)).await?;
+        let seen = self.run(holder, Begin::Before(since)).await?;
         // An older one is there only if this is from before.
         let from = seen.rebuilt.snapshot.filter(|tick| self.moments.length.utc_ms(*tick) < since);
         if from.is_some() && seen.collected.began_before() {
-            return self.run(holder, From::First).await;
+            return self.run(holder, Begin::First(None)).await;
         }
         Ok(seen)
     }
 
-    fn unknown(&self, rebuilt: &Rebuilt) -> ExplainError {
-        let view = rebuilt.views.read(catalog::QUEST_STATE);
-        let column = catalog::QUEST_STATE.def().column("quest").expect("the catalog has it");
-        let all = Filter::all();
-        let names = view.rows(&all).filter_map(|row| row[column].as_str());
-        let hint = match did_you_mean(self.of.quest.as_str(), names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "name a quest of the world as it was then".to_owned(),
-        };
-        ExplainError::UnknownQuest { quest: self.of.quest, at: self.moments.at(self.until).at, hint }
+    /// The quest as it was then.
+    fn def(&self, seen: &Seen) -> Result<Arc<QuestDef>, ExplainError> {
+        seen.picture.def.clone().ok_or_else(|| {
+            let names = seen.picture.others.iter().map(|quest| quest.as_str());
+            ExplainError::UnknownQuest {
+                quest: self.of.quest.to_string(),
+                at: self.moments.at(self.until).at,
+                hint: hint_of_quest(self.of.quest.as_str(), names),
+            }
+        })
+    }
+}
+
+/// What a quest might be that is none of these.
+fn hint_of_quest<'n>(quest: &str, names: impl Iterator<Item = &'n str>) -> String {
+    match did_you_mean(quest, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name a quest of the world as it was then".to_owned(),
     }
 }

@@ -13,24 +13,22 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::sync::Semaphore;
-use worldflow_engine::realm::Realm;
 use worldflow_schemas::Sym;
-use worldflow_schemas::input::Scope;
-use worldflow_schemas::tick::TickLength;
+use worldflow_schemas::input::{Holder, Scope};
 use worldflow_sinks::http_views::HttpError;
 use worldflow_sources::game_socket::request_token;
 use worldflow_sources::tokens::{Role, Tokens};
 
-use super::{EVENTS, Explain, ExplainError, MOST_EVENTS, When, Who, explain, stuck};
-use crate::edits::{MOST_FOLDER_BYTES, size};
+use super::{EVENTS, Explain, ExplainError, MOST_EVENTS, When, Who, explain, hint_of_quest, stuck};
+use crate::edits::{Editing, MOST_FOLDER_BYTES, size};
 
 /// How long it may take.
 const EXPLAINING: Duration = Duration::from_secs(120);
 
 /// A realm whose quests are explained.
 pub struct Explained {
-    /// The realm.
-    pub realm: Realm,
+    /// The realm, and what it is defined by.
+    pub editing: Editing,
     /// Its data folder.
     pub folder: PathBuf,
 }
@@ -53,7 +51,7 @@ pub fn explain_router(realms: Vec<Explained>, tokens: Tokens) -> Router {
 struct Request {
     realm: Option<String>,
     who: Option<Who>,
-    quest: Option<Sym>,
+    quest: Option<String>,
     at: Option<When>,
     events: Option<usize>,
     stuck: bool,
@@ -79,7 +77,7 @@ async fn answer(
         HttpError::bad_request("bad_query", rejection.body_text().to_lowercase(), hint)
     })?;
     let request = Request::parse(&query)?;
-    let of = asked.realms.iter().find(|of| of.realm.name == claims.realm);
+    let of = asked.realms.iter().find(|of| of.editing.realm().name == claims.realm);
     let known = request.realm.as_deref().is_none_or(|realm| realm == claims.realm.as_str());
     let of = of.filter(|_| known).ok_or_else(|| {
         let reason = "the realm does not run here, or is not the token's".to_owned();
@@ -130,12 +128,15 @@ impl Request {
             match name.as_str() {
                 "token" => {}
                 "realm" => request.realm = Some(text.clone()),
-                "quest" => request.quest = Some(id(text)?),
+                "quest" => request.quest = Some(text.clone()),
                 "player" => request.who = Some(Who::Player(id(text)?)),
                 "holder" => {
-                    id(text.split_once(':').map_or("", |(_, id)| id))?;
                     let hint = "write for example `holder=guild:keepers`";
-                    request.who = Some(text.parse().map_err(|reason| bad(name, reason, hint))?);
+                    let wrong = || bad(name, format!("`{text}` is no holder"), hint);
+                    let (scope, of) = text.split_once(':').ok_or_else(wrong)?;
+                    let scope = Scope::ALL.into_iter().find(|known| known.name() == scope);
+                    let scope = scope.filter(|_| !of.is_empty()).ok_or_else(wrong)?;
+                    request.who = Some(Who::Holder(Holder { scope, id: id(of)? }));
                 }
                 "at" => {
                     request.at = Some(
@@ -148,7 +149,16 @@ impl Request {
                     let reason = || format!("`{text}` is not a number up to {MOST_EVENTS}");
                     request.events = Some(events.ok_or_else(|| bad(name, reason(), "leave it out"))?);
                 }
-                "stuck" => request.stuck = text == "true" || text.is_empty(),
+                "stuck" => {
+                    request.stuck = match text.as_str() {
+                        "true" | "1" | "" => true,
+                        "false" | "0" => false,
+                        _ => {
+                            let reason = format!("`{text}` is neither true nor false");
+                            return Err(bad(name, reason, "write `stuck=true`"));
+                        }
+                    }
+                }
                 _ => {
                     let hint = "there are `player`, `holder`, `quest`, `at`, `events`, `stuck` and `realm`";
                     return Err(bad(name, format!("`{name}` is no parameter of this address"), hint));
@@ -164,23 +174,29 @@ impl Request {
             HttpError::bad_request("missing_parameter", format!("`{name}` is missing"), hint.to_owned())
                 .at(name)
         };
-        let Some(quest) = self.quest else { return Err(needed("quest")) };
-        let realm = Scope::Realm;
+        let realm = of.editing.realm();
+        let Some(quest) = self.quest.filter(|quest| !quest.is_empty()) else { return Err(needed("quest")) };
         let who = match (self.who, self.stuck) {
             (Some(who), false) => who,
-            (_, true) => Who::Holder(worldflow_schemas::input::Holder { scope: realm, id: of.realm.name }),
+            (_, true) => Who::Holder(Holder { scope: Scope::Realm, id: realm.name }),
             (None, false) => return Err(needed("player")),
         };
+        let Some(quest) = Sym::find(&quest) else {
+            // Nothing was ever called so, and it is given no id.
+            let (_, world) = of.editing.now().await;
+            let hint = hint_of_quest(&quest, world.quests.keys().map(String::as_str));
+            let reason = format!("there is no quest `{quest}`");
+            return Err(HttpError::not_found("unknown_quest", reason, hint).at("quest"));
+        };
         // What is not published yet may not be in the folder.
-        let progress = *of.realm.progress.borrow();
-        let length = TickLength { tick_ms: of.realm.world.tick_ms.max(1) };
-        let asked_ms = self.at.map_or(progress.utc_ms, |at| at.utc_ms(length));
+        let progress = *realm.progress.borrow();
         let explain_of = Explain {
-            realm: of.realm.name,
+            realm: realm.name,
             folder: of.folder.clone(),
             who,
             quest,
-            at: Some(When::Utc(asked_ms.min(progress.utc_ms))),
+            at: self.at,
+            known_ms: Some(progress.utc_ms),
             events: self.events.unwrap_or(EVENTS),
         };
         let answer = if self.stuck {
@@ -198,6 +214,7 @@ fn refused(error: ExplainError) -> HttpError {
     let (reason, hint) = (reason.to_owned(), hint.to_owned());
     match error {
         ExplainError::UnknownQuest { .. } => HttpError::not_found("unknown_quest", reason, hint).at("quest"),
+        ExplainError::TooEarly { .. } => HttpError::bad_request("too_early", reason, hint).at("at"),
         ExplainError::OtherScope { .. } => HttpError::bad_request("other_scope", reason, hint).at("holder"),
         ExplainError::Open(_) | ExplainError::Unseen(_) => HttpError::unavailable("no_past", reason, hint),
     }

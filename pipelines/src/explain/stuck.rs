@@ -1,22 +1,25 @@
 //! Who is stuck on a quest, and where: its open holders by stage and by what is missing, and how long ago each of them last
 //! got further.
 //!
-//! `rebuilt views (who stands where) × changes on the way there (when a counter last changed) → StuckTold`
+//! `rebuilt views (who stands where) × changes on the way there (when a counter last grew) → StuckTold`
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use worldflow_engine::rebuild::retrace;
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::catalog::{self, ViewId};
+use worldflow_schemas::definitions::{Aggregate, QuestDef};
+use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
-use super::moments::{Moments, span};
-use super::{At, ExplainError};
-use crate::graph::graphs;
+use super::finish::ways;
+use super::moments::Moments;
+use super::text::Tree;
+use super::{At, Begin, ExplainError, Trace};
+use crate::columns::Columns;
+use crate::spans::span;
 
 /// The first few holders of each group that are named.
 const NAMED: usize = 5;
@@ -35,6 +38,9 @@ pub struct StuckTold {
     pub holders: u64,
     /// By stage, in the order in which most of them stand there.
     pub stages: Vec<StuckStage>,
+    /// The moment that was asked for, where it is later than the last that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked: Option<At>,
     /// From when on it was looked at who got further; `None`: always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_from: Option<At>,
@@ -58,9 +64,12 @@ pub struct StuckStage {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StuckOn {
-    /// The objectives that are not done.
+    /// The objectives that are not done, and of which some or all are needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<String>,
+    /// How much of them is needed, in words: `wolves and herbs`, `2 of wolves, herbs and ore`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub needed: String,
     /// How many.
     pub holders: u64,
     /// For half of them it is at least so many milliseconds since they last got further ...
@@ -90,120 +99,151 @@ pub struct StuckHolder {
 
 /// A holder by scope and id.
 type Key = [Value; 2];
+/// A holder's stage and objective.
+type Place = (Key, Value, Value);
 
 /// When each holder last got further.
-#[derive(Default)]
 struct Furthest {
-    /// The value of each objective, as it was last told.
-    values: FxHashMap<(Key, Value, Value), Value>,
+    quest: Sym,
+    /// The objectives of which the least counts, by stage and id.
+    least: Vec<(String, String)>,
+    /// How far each objective is, as it was last told: its value, and whether it is done.
+    far: FxHashMap<Place, (i64, bool)>,
     last: FxHashMap<Key, Tick>,
     /// The first tick that was told.
     first: Option<Tick>,
 }
 
 impl Furthest {
-    fn take(&mut self, quest: Sym, tick: Tick, changes: &[(ViewId, Row, Diff)]) {
+    fn of(quest: Sym, def: &QuestDef) -> Furthest {
+        let stages = def.stages.iter();
+        let objectives =
+            stages.flat_map(|(stage, def)| def.objectives.iter().map(move |(id, def)| (stage, id, def)));
+        let least = objectives.filter(|(_, _, def)| def.aggregate().0 == Aggregate::Min);
+        let least = least.map(|(stage, id, _)| (stage.to_owned(), id.to_owned())).collect();
+        Furthest { quest, least, far: FxHashMap::default(), last: FxHashMap::default(), first: None }
+    }
+
+    fn take(&mut self, tick: Tick, changes: &[(ViewId, Row, Diff)]) {
         // Where a snapshot is loaded everything is told, and nobody has got further.
         let first = *self.first.get_or_insert(tick) == tick;
         let view = Columns(catalog::OBJECTIVE_PROGRESS);
-        let named = Value::id(quest);
-        let of_quest = |row: &Row| *view.value(row, "quest") == named;
-        for (id, row, diff) in changes {
-            if *id != catalog::OBJECTIVE_PROGRESS || *diff < 0 || !of_quest(row) {
-                continue;
-            }
-            let key: Key = ["scope", "holder"].map(|name| view.value(row, name).clone());
-            let [stage, objective, value] =
-                ["stage", "objective", "value"].map(|name| view.value(row, name).clone());
-            let before = self.values.insert((key.clone(), stage, objective), value.clone());
-            let same = before.as_ref() == Some(&value);
-            // A stage that opens is progress too.
-            if !first && !same {
+        let named = Value::id(self.quest);
+        let of_quest = |(id, row, _): &&(ViewId, Row, Diff)| {
+            *id == catalog::OBJECTIVE_PROGRESS && *view.value(row, "quest") == named
+        };
+        let of_quest: Vec<_> = changes.iter().filter(of_quest).collect();
+        let place = |row: &Row| -> Place {
+            let [scope, holder, stage, objective] =
+                ["scope", "holder", "stage", "objective"].map(|name| view.value(row, name).clone());
+            ([scope, holder], stage, objective)
+        };
+        // What is told anew is taken away first; of a stage that has closed that is all.
+        let gone = of_quest.iter().filter(|(_, _, diff)| *diff < 0);
+        let mut was: FxHashMap<Place, (i64, bool)> =
+            gone.filter_map(|(_, row, _)| self.far.remove_entry(&place(row))).collect();
+        for (_, row, _) in of_quest.iter().filter(|(_, _, diff)| *diff > 0) {
+            let place = place(row);
+            let now = (view.int(row, "value"), view.is_true(row, "done"));
+            let is_least = self.is_least(&place.1, &place.2);
+            let key = place.0.clone();
+            // Where another world begins to rule, everything is told again without having been taken away.
+            let was = was.remove(&place).or(self.far.get(&place).copied());
+            self.far.insert(place, now);
+            // A stage that opens is progress too; what passes, is lost or set back is none.
+            let further = match was {
+                None => true,
+                Some((_, false)) if now.1 => true,
+                Some((was, _)) if is_least => now.0 > 0 && (was == 0 || now.0 < was),
+                Some((was, _)) => now.0 > was,
+            };
+            if further && !first {
                 self.last.insert(key, tick);
             }
         }
     }
-}
 
-struct Columns(ViewId);
-
-impl Columns {
-    fn value<'r>(&self, row: &'r Row, name: &str) -> &'r Value {
-        &row[self.0.def().column(name).expect("the catalog has it")]
-    }
-
-    fn number(&self, row: &Row, name: &str) -> u64 {
-        match self.value(row, name) {
-            Value::Int(number) => u64::try_from(*number).unwrap_or(0),
-            _ => 0,
-        }
-    }
-
-    fn is_true(&self, row: &Row, name: &str) -> bool {
-        *self.value(row, name) == Value::Bool(true)
+    fn is_least(&self, stage: &Value, objective: &Value) -> bool {
+        let is = |value: &Value, name: &String| value.as_str() == Some(name);
+        self.least.iter().any(|(of, id)| is(stage, of) && is(objective, id))
     }
 }
 
 /// Says who is stuck on a quest.
 ///
 /// # Errors
-/// When the folder no longer holds that moment.
+/// When the folder no longer holds that moment, or there is no such quest.
 pub async fn stuck(of: &super::Explain) -> Result<StuckTold, ExplainError> {
-    let (config, until, moments) = super::past(of)?;
-    let furthest = Arc::new(Mutex::new(Furthest::default()));
-    let (told, quest) = (Arc::clone(&furthest), of.quest);
+    let trace = Trace::of(of)?;
+    let realm = Holder { scope: Scope::Realm, id: of.realm };
+    // What the quest is; then how it came there.
+    let def = trace.def(&trace.run(realm, Begin::Newest).await?)?;
+    let furthest = Arc::new(Mutex::new(Furthest::of(of.quest, &def)));
+    let told = Arc::clone(&furthest);
     let recorder = Box::new(move |tick: Tick, changes: &[(ViewId, Row, Diff)]| {
-        told.lock().unwrap_or_else(PoisonError::into_inner).take(quest, tick, changes);
+        told.lock().unwrap_or_else(PoisonError::into_inner).take(tick, changes);
     });
-    let rebuilt = retrace(&config, i64::MIN, graphs(of.realm), Some(recorder)).await?;
-    let furthest = std::mem::take(&mut *furthest.lock().unwrap_or_else(PoisonError::into_inner));
-    let now = Now { quest, until, moments, from: rebuilt.snapshot, furthest };
-    let mut told = now.told(&rebuilt.views);
-    told.realm = of.realm.to_string();
-    Ok(told)
+    let rebuilt = trace.run(realm, Begin::First(Some(recorder))).await?.rebuilt;
+    let mut furthest = furthest.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = std::mem::take(&mut furthest.last);
+    let (quest, until, moments) = (of.quest, trace.until, trace.moments);
+    let now = Now { quest, def: &def, until, moments, from: rebuilt.snapshot, last };
+    let told = now.told(&rebuilt.views);
+    Ok(StuckTold { realm: of.realm.to_string(), asked: trace.later.clone(), ..told })
 }
 
 /// What is known at the end.
-struct Now {
+struct Now<'a> {
     quest: Sym,
+    def: &'a QuestDef,
     until: Tick,
     moments: Moments,
     from: Option<Tick>,
-    furthest: Furthest,
+    last: FxHashMap<Key, Tick>,
 }
 
-/// A holder's objectives that are not done.
-type Missing = BTreeMap<String, String>;
+/// An objective of a holder: how far it is, whether it is done, and whether it is hidden.
+struct Far {
+    progress: String,
+    done: bool,
+    hidden: bool,
+}
 
-impl Now {
+/// The objectives of a holder by id.
+type Open = BTreeMap<String, Far>;
+
+/// The objectives that are not done, and how much of them is needed.
+type Group = (Vec<String>, String);
+
+impl Now<'_> {
     fn told(&self, views: &ViewStore) -> StuckTold {
-        let missing = self.missing(views);
+        let open = self.open(views);
         let view = Columns(catalog::QUEST_STATE);
         let filter = self.of_quest(catalog::QUEST_STATE);
-        let mut stages: BTreeMap<(String, String), BTreeMap<Vec<String>, Vec<StuckHolder>>> = BTreeMap::new();
+        let mut stages: BTreeMap<(String, String), BTreeMap<Group, Vec<StuckHolder>>> = BTreeMap::new();
         for row in views.read(catalog::QUEST_STATE).rows(&filter) {
             let state = view.value(row, "state").to_string();
             if state != "active" && state != "ready" {
                 continue;
             }
             let key: Key = ["scope", "holder"].map(|name| view.value(row, name).clone());
-            let none = Missing::new();
-            let missing = if state == "ready" { &none } else { missing.get(&key).unwrap_or(&none) };
-            let holder = self.holder(&key, view.number(row, "since"), missing);
             let stage = view.value(row, "stage").to_string();
-            let objectives = missing.keys().cloned().collect();
-            stages.entry((stage, state)).or_default().entry(objectives).or_default().push(holder);
+            let none = Open::new();
+            let open = if state == "ready" { &none } else { open.get(&key).unwrap_or(&none) };
+            let group = self.missing(&stage, open);
+            let holder = self.holder(&key, view.count(row, "since"), open, &group.0);
+            stages.entry((stage, state)).or_default().entry(group).or_default().push(holder);
         }
         let mut stages: Vec<StuckStage> =
             stages.into_iter().map(|(key, groups)| stage(key, groups)).collect();
         stages.sort_by_key(|of| std::cmp::Reverse(of.all.holders));
         StuckTold {
-            realm: String::new(),
             quest: self.quest.to_string(),
             now: self.moments.at(self.until),
             holders: stages.iter().map(|of| of.all.holders).sum(),
             stages,
             looked_from: self.from.map(|tick| self.moments.at(tick)),
+            ..StuckTold::default()
         }
     }
 
@@ -212,56 +252,91 @@ impl Now {
         Filter::all().and(column, [Value::id(self.quest)])
     }
 
-    /// What each holder has not done, with how far it is.
-    fn missing(&self, views: &ViewStore) -> BTreeMap<Key, Missing> {
+    /// How far the objectives of each holder's open stage are.
+    fn open(&self, views: &ViewStore) -> BTreeMap<Key, Open> {
         let view = Columns(catalog::OBJECTIVE_PROGRESS);
-        let mut all: BTreeMap<Key, Missing> = BTreeMap::new();
+        let mut all: BTreeMap<Key, Open> = BTreeMap::new();
         let filter = self.of_quest(catalog::OBJECTIVE_PROGRESS);
         for row in views.read(catalog::OBJECTIVE_PROGRESS).rows(&filter) {
-            if view.is_true(row, "done") || view.is_true(row, "hidden") {
-                continue;
-            }
             let key: Key = ["scope", "holder"].map(|name| view.value(row, name).clone());
-            let progress = format!("{}/{}", view.number(row, "value"), view.number(row, "need"));
-            all.entry(key).or_default().insert(view.value(row, "objective").to_string(), progress);
+            let far = Far {
+                progress: format!("{}/{}", view.count(row, "value"), view.count(row, "need")),
+                done: view.is_true(row, "done"),
+                hidden: view.is_true(row, "hidden"),
+            };
+            all.entry(key).or_default().insert(view.value(row, "objective").to_string(), far);
         }
         all
     }
 
-    fn holder(&self, key: &Key, since: Tick, missing: &Missing) -> StuckHolder {
-        let last = self.furthest.last.get(key).copied().max(Some(since)).unwrap_or(since);
+    /// What is not done of a stage, and needed: neither what is optional nor what is hidden, and of branches each.
+    fn missing(&self, stage: &str, open: &Open) -> Group {
+        let Some(def) = self.def.stages.get(stage) else { return Group::default() };
+        let ways = ways(def, |id| open.get(id).map(|far| far.done));
+        if ways.iter().any(|way| way.objectives.is_empty()) {
+            return Group::default();
+        }
+        let mut objectives: Vec<String> = Vec::new();
+        let mut said = Vec::new();
+        for way in &ways {
+            let ids = way.objectives.iter().map(|(id, _)| *id);
+            let ids: Vec<&str> = ids.filter(|id| open.get(*id).is_some_and(|far| !far.hidden)).collect();
+            let of = way.of.map(|of| format!("{of} of ")).unwrap_or_default();
+            let by = way.branch.map(|branch| format!(" (branch {branch})")).unwrap_or_default();
+            said.push(format!("{of}{}{by}", all_of(&ids)));
+            for id in ids {
+                if !objectives.iter().any(|other| other == id) {
+                    objectives.push(id.to_owned());
+                }
+            }
+        }
+        (objectives, said.join(", or "))
+    }
+
+    fn holder(&self, key: &Key, since: Tick, open: &Open, objectives: &[String]) -> StuckHolder {
+        let last = self.last.get(key).copied().max(Some(since)).unwrap_or(since);
         let known_from = self.from.unwrap_or(0);
         let at_least = last <= known_from && known_from > 0;
         let tick_ms = u64::from(self.moments.length.tick_ms);
+        let progress = objectives.iter().filter_map(|id| open.get(id)).map(|far| far.progress.clone());
         StuckHolder {
             scope: key[0].to_string(),
             holder: key[1].to_string(),
-            progress: missing.values().cloned().collect(),
+            progress: progress.collect(),
             idle_ms: self.until.saturating_sub(last.max(known_from)).saturating_mul(tick_ms),
             at_least,
         }
     }
 }
 
-fn stage((stage, state): (String, String), groups: BTreeMap<Vec<String>, Vec<StuckHolder>>) -> StuckStage {
+/// `wolves`, `wolves and herbs`, `wolves, herbs and ore`.
+fn all_of(ids: &[&str]) -> String {
+    match ids {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn stage((stage, state): (String, String), groups: BTreeMap<Group, Vec<StuckHolder>>) -> StuckStage {
     let everyone: Vec<u64> = groups.values().flatten().map(|holder| holder.idle_ms).collect();
     let mut missing: Vec<StuckOn> = groups
         .into_iter()
-        .map(|(objectives, mut holders)| {
+        .map(|((objectives, needed), mut holders)| {
             // Who waits longest comes first.
             holders.sort_by(|a, b| b.idle_ms.cmp(&a.idle_ms).then_with(|| a.holder.cmp(&b.holder)));
             let idle: Vec<u64> = holders.iter().map(|holder| holder.idle_ms).collect();
-            let mut on = of(idle);
+            let on = idleness(idle);
             holders.truncate(NAMED);
-            (on.objectives, on.first) = (objectives, holders);
-            on
+            StuckOn { objectives, needed, first: holders, ..on }
         })
         .collect();
     missing.sort_by(|a, b| b.holders.cmp(&a.holders).then_with(|| a.objectives.cmp(&b.objectives)));
-    StuckStage { stage, state, all: of(everyone), missing }
+    StuckStage { stage, state, all: idleness(everyone), missing }
 }
 
-fn of(mut idle: Vec<u64>) -> StuckOn {
+/// How long holders have been idle.
+fn idleness(mut idle: Vec<u64>) -> StuckOn {
     idle.sort_unstable();
     // The value below which so many hundredths lie, the nearest one at or above.
     let share = |hundredths: usize| {
@@ -281,38 +356,37 @@ fn of(mut idle: Vec<u64>) -> StuckOn {
 pub fn stuck_text(told: &StuckTold) -> String {
     let holders = |count: u64| if count == 1 { "1 holder".to_owned() } else { format!("{count} holders") };
     let idle = |on: &StuckOn| format!("p50 {}, p90 {}", span(on.idle_p50_ms), span(on.idle_p90_ms));
-    let mut text = format!("{}: {} at {}\n", told.quest, open(told.holders), told.now.at);
+    let mut tree = Tree::default();
+    tree.line(0, &format!("{}: {} at {}", told.quest, open(told.holders), told.now.at));
+    tree.asked(0, told.asked.as_ref());
     for of in &told.stages {
         let state = if of.state == "ready" { ", waits to be turned in" } else { "" };
         let (all, on) = (holders(of.all.holders), idle(&of.all));
-        let _infallible = writeln!(text, "\nstage {}{state}: {all}, without progress for {on}", of.stage);
+        tree.line(0, &format!("\nstage {}{state}: {all}, without progress for {on}", of.stage));
         for on in &of.missing {
-            let what = if on.objectives.is_empty() {
-                "nothing is missing".to_owned()
-            } else {
-                format!("without {}", on.objectives.join(" and "))
+            let what = match on.needed.as_str() {
+                "" => "nothing is missing".to_owned(),
+                needed => format!("without {needed}"),
             };
-            let _infallible = writeln!(text, "  {what}: {}, {}", holders(on.holders), idle(on));
-            for holder in &on.first {
-                let least = if holder.at_least { "at least " } else { "" };
-                let progress = on.objectives.iter().zip(&holder.progress);
-                let progress: Vec<String> = progress.map(|(id, far)| format!("{id} {far}")).collect();
-                let (name, progress) = (&holder.holder, progress.join(", "));
-                let gap = if progress.is_empty() { "" } else { " " };
-                let _infallible = writeln!(
-                    text,
-                    "    {} {name}{gap}{progress}, {least}{}",
-                    holder.scope,
-                    span(holder.idle_ms)
-                );
-            }
+            tree.line(1, &format!("{what}: {}, {}", holders(on.holders), idle(on)));
+            on.first.iter().for_each(|holder| named(&mut tree, &on.objectives, holder));
         }
     }
     if let Some(from) = &told.looked_from {
-        let _infallible =
-            writeln!(text, "\nlooked at progress from {} on (the snapshot of tick {})", from.at, from.tick);
+        tree.line(
+            0,
+            &format!("\nlooked at progress from {} on (the snapshot of tick {})", from.at, from.tick),
+        );
     }
-    text
+    tree.0
+}
+
+fn named(tree: &mut Tree, objectives: &[String], of: &StuckHolder) {
+    let least = if of.at_least { "at least " } else { "" };
+    let progress = objectives.iter().zip(&of.progress).map(|(id, far)| format!("{id} {far}"));
+    let progress = progress.collect::<Vec<_>>().join(", ");
+    let gap = if progress.is_empty() { "" } else { " " };
+    tree.line(2, &format!("{} {}{gap}{progress}, {least}{}", of.scope, of.holder, span(of.idle_ms)));
 }
 
 fn open(holders: u64) -> String {
@@ -332,7 +406,7 @@ mod tests {
         for (idle, p50, p90) in
             [(vec![7], 7, 7), (vec![3, 1, 2, 4], 2, 4), ((1..=10).rev().collect(), 5, 9), (vec![], 0, 0)]
         {
-            let on = of(idle.clone());
+            let on = idleness(idle.clone());
             assert_eq!((on.idle_p50_ms, on.idle_p90_ms), (p50, p90), "{idle:?}");
         }
     }

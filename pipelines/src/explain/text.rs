@@ -1,8 +1,11 @@
 //! An explanation as a tree of text: ✓ holds or is done, ✗ does not, · is not looked at now.
+//!
+//! What definitions and players call things stays on its line: `Tree` shows what a terminal would obey.
 
 use std::fmt::Write as _;
 
-use super::told::{Deed, Deeds, EventTold, Explanation, Joined, ObjectiveTold, StageTold, Step, Tested};
+use super::told::{At, Deed, Deeds, EventTold, Explanation, Joined, ObjectiveTold, StageTold, Step, Tested};
+use crate::terminal::in_line;
 
 /// The explanation as text; ends with a line's end.
 #[must_use]
@@ -42,15 +45,24 @@ pub fn text(told: &Explanation) -> String {
 
 /// Lines, each so deep.
 #[derive(Default)]
-struct Tree(String);
+pub(super) struct Tree(pub(super) String);
 
 impl Tree {
-    fn line(&mut self, depth: usize, what: &str) {
-        let _infallible = match what.strip_prefix('\n') {
-            Some(what) => writeln!(self.0, "\n{:indent$}{what}", "", indent = depth * 2),
-            None if what.is_empty() => writeln!(self.0),
-            None => writeln!(self.0, "{:indent$}{what}", "", indent = depth * 2),
-        };
+    /// A line; a line's end before it is an empty line.
+    pub(super) fn line(&mut self, depth: usize, what: &str) {
+        let (before, what) = what.strip_prefix('\n').map_or(("", what), |what| ("\n", what));
+        let indent = if what.is_empty() { 0 } else { depth * 2 };
+        let _infallible = writeln!(self.0, "{before}{:indent$}{}", "", in_line(what));
+    }
+
+    /// That the moment that was asked for is later than what is known.
+    pub(super) fn asked(&mut self, depth: usize, asked: Option<&At>) {
+        if let Some(asked) = asked {
+            self.line(
+                depth,
+                &format!("what was asked for, {}, is later: this is the last that is known", asked.at),
+            );
+        }
     }
 }
 
@@ -68,6 +80,7 @@ fn head(tree: &mut Tree, told: &Explanation) {
     tree.line(1, &told.why);
     let world = if told.world.is_empty() { String::new() } else { format!("; world time {}", told.world) };
     tree.line(1, &format!("at {} (tick {}){world}", told.now.at, told.now.tick));
+    tree.asked(1, told.asked.as_ref());
     let mut facts = Vec::new();
     if told.instance > 0 {
         facts.push(format!("instance {}", told.instance));
@@ -170,8 +183,12 @@ fn deeds(tree: &mut Tree, of: &Deeds, what: &str) {
     let events = if of.count == 1 { "1 event".to_owned() } else { format!("{} events", of.count) };
     let sum = if of.sum == 0 { String::new() } else { format!(", {} in all", signed(of.sum)) };
     let shown = u64::try_from(of.last.iter().filter(|deed| deed.event.is_some()).count()).unwrap_or(0);
-    let last = if shown < of.count { format!("; the last {shown}") } else { String::new() };
-    tree.line(3, &format!("{events} {what}{sum}{last}:"));
+    let last = match shown {
+        0 => "",
+        shown if shown < of.count => &format!("; the last {shown}:"),
+        _ => ":",
+    };
+    tree.line(3, &format!("{events} {what}{sum}{last}"));
     of.last.iter().for_each(|of| tree.line(4, &deed(of)));
 }
 

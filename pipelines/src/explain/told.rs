@@ -63,6 +63,9 @@ pub struct Explanation {
     pub stages: Vec<StageTold>,
     /// How it came there: the last changes of its state.
     pub history: Vec<Step>,
+    /// The moment that was asked for, where it is later than the last that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<At>,
     /// From when on events were still there to be looked at; `None`: all of them were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_from: Option<At>,

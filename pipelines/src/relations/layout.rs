@@ -22,19 +22,23 @@ pub(super) struct Layout {
 /// Between places of a layer, and between edges at one side.
 const BETWEEN_PLACES: f64 = 22.0;
 const BETWEEN_EDGES: f64 = 13.0;
+/// Between layers at least, and beside labels that stand there.
+const BETWEEN_LAYERS: f64 = 110.0;
+const BESIDE_LABELS: f64 = 36.0;
 /// Sweeps over the layers, for the order and for the places.
 const SWEEPS: usize = 24;
 /// The most edges between two layers whose crossings are counted.
 const MOST_COUNTED: usize = 1_500;
 
-/// Lays out nodes of these sizes, all of which hang together, with a gap between layers.
-pub(super) fn layout(sizes: &[Point], edges: &[(usize, usize)], gap: f64) -> Layout {
+/// Lays out nodes of these sizes, all of which hang together. Between layers there is room for the labels of the edges, which
+/// are so wide and stand beside what their edges lead to.
+pub(super) fn layout(sizes: &[Point], edges: &[(usize, usize)], labels: &[f64]) -> Layout {
     let forward = without_cycles(sizes.len(), edges);
     let ranks = ranks(sizes.len(), &forward);
     let mut layers = Layers::new(sizes, &forward, &ranks);
     layers.order();
     let ys = layers.places();
-    layers.drawn(&ys, edges, gap)
+    layers.drawn(&ys, edges, labels)
 }
 
 /// The edges with those turned round that lead back.
@@ -275,20 +279,40 @@ impl<'a> Layers<'a> {
         }
     }
 
+    /// How wide the gaps behind layers are: what leads on has its label at the right of a gap, and what leads back at the left.
+    fn gaps(&self, layer_of: &[usize], edges: &[(usize, usize)], labels: &[f64]) -> Vec<f64> {
+        let mut widest = vec![(0.0_f64, 0.0_f64); self.layers.len()];
+        for ((chain, edge), label) in self.chains.iter().zip(edges).zip(labels) {
+            let (back, on) = match chain[0] == edge.0 {
+                true => (None, layer_of[chain[chain.len() - 1]].checked_sub(1)),
+                false => (Some(layer_of[chain[0]]), None),
+            };
+            if let Some(at) = back {
+                widest[at].0 = widest[at].0.max(*label);
+            }
+            if let Some(at) = on {
+                widest[at].1 = widest[at].1.max(*label);
+            }
+        }
+        widest.into_iter().map(|(back, on)| BETWEEN_LAYERS.max(back + on + BESIDE_LABELS)).collect()
+    }
+
     /// Corners and routes. Edges that were turned round are drawn as they are.
-    fn drawn(&self, ys: &[f64], edges: &[(usize, usize)], gap: f64) -> Layout {
+    fn drawn(&self, ys: &[f64], edges: &[(usize, usize)], labels: &[f64]) -> Layout {
+        let mut layer_of = vec![0; self.items.len()];
+        for (at, layer) in self.layers.iter().enumerate() {
+            layer.iter().for_each(|item| layer_of[*item] = at);
+        }
+        let gaps = self.gaps(&layer_of, edges, labels);
         let mut lefts = Vec::with_capacity(self.layers.len());
-        let (mut x, mut widths) = (0.0, Vec::with_capacity(self.layers.len()));
-        for layer in &self.layers {
+        let (mut x, mut right, mut widths) = (0.0, 0.0, Vec::with_capacity(self.layers.len()));
+        for (layer, gap) in self.layers.iter().zip(gaps) {
             let nodes = layer.iter().filter_map(|item| self.items[*item].node);
             let width = nodes.map(|node| self.sizes[node].0).fold(0.0, f64::max);
             lefts.push(x);
             widths.push(width);
-            x += width + gap;
-        }
-        let mut layer_of = vec![0; self.items.len()];
-        for (at, layer) in self.layers.iter().enumerate() {
-            layer.iter().for_each(|item| layer_of[*item] = at);
+            right = x + width;
+            x = right + gap;
         }
         let corners: Vec<Point> = (self.sizes.iter().enumerate())
             .map(|(node, (_, height))| (lefts[layer_of[node]], ys[node] - height / 2.0))
@@ -306,13 +330,15 @@ impl<'a> Layers<'a> {
                 route.push((lefts[layer] + widths[layer], ys[*item]));
             }
             route.push((corners[last].0, ports[at].1));
+            // A way of no length has no direction for the tip of an arrow.
+            route.dedup_by(|b, a| (a.0 - b.0).abs() < 0.05 && (a.1 - b.1).abs() < 0.05);
             if chain[0] != edges[at].0 {
                 route.reverse();
             }
             routes.push(route);
         }
         let height = (self.items.iter().zip(ys)).map(|(item, y)| y + item.height / 2.0).fold(0.0, f64::max);
-        Layout { corners, routes, size: ((x - gap).max(0.0), height) }
+        Layout { corners, routes, size: (right, height) }
     }
 
     /// Where each edge leaves and enters: beside each other, in the order of where they come from and go to.
@@ -357,7 +383,7 @@ mod tests {
     use super::*;
 
     fn of(nodes: usize, edges: &[(usize, usize)]) -> Layout {
-        layout(&vec![(100.0, 40.0); nodes], edges, 110.0)
+        layout(&vec![(100.0, 40.0); nodes], edges, &vec![0.0; edges.len()])
     }
 
     #[test]
@@ -394,6 +420,17 @@ mod tests {
         // The edge that leads back ends where the first node ends.
         let back = &drawn.routes[2];
         assert_eq!((back[0].0, back[back.len() - 1].0), (drawn.corners[2].0, drawn.corners[0].0 + 100.0));
+        // Its tip has a direction: to the left.
+        let [.., before, last] = back.as_slice() else { panic!("it has two ends: {back:?}") };
+        assert!(before.0 > last.0 + 1.0, "{back:?}");
+    }
+
+    #[test]
+    fn labels_have_room_in_the_gaps_that_they_stand_in() {
+        let edges = [(0, 1), (1, 2), (2, 1)];
+        let drawn = layout(&[(100.0, 40.0); 3], &edges, &[20.0, 150.0, 70.0]);
+        let gap = |from: usize, to: usize| drawn.corners[to].0 - drawn.corners[from].0 - 100.0;
+        assert_eq!((gap(0, 1), gap(1, 2)), (BETWEEN_LAYERS, 150.0 + 70.0 + BESIDE_LABELS));
     }
 
     #[test]

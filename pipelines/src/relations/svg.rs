@@ -10,12 +10,15 @@ use crate::xml::escaped;
 const MOST_LETTERS: usize = 44;
 /// The width that parts are put beside each other in.
 const ROW_WIDTH: f64 = 1_500.0;
-/// Between layers at least, and beside a label that stands there.
-const BETWEEN_LAYERS: f64 = 110.0;
-const BESIDE_LABEL: f64 = 36.0;
 const MARGIN: f64 = 36.0;
 const BETWEEN_PARTS: f64 = 46.0;
-const HEAD: f64 = 92.0;
+/// The title, and the lines of the legend, which are so far apart and at least so wide.
+const TITLE: f64 = 38.0;
+const LEGEND_LINE: f64 = 24.0;
+const LEGEND_WIDTH: f64 = 900.0;
+/// The most files that the legend names, and the most letters that are shown of a label.
+const MOST_FILES: usize = 64;
+const MOST_OF_LABEL: usize = 34;
 
 /// The colours of files; the next ones begin again.
 const FILES: [&str; 8] =
@@ -39,22 +42,27 @@ path.w{fill:none;stroke-width:1.4;stroke-opacity:.85}.requires{stroke:#3f7d58;st
 pub fn svg(of: &Relations) -> String {
     let cards: Vec<Card> = cards(of);
     let parts = parts(of);
-    let mut body = String::new();
-    let (mut x, mut y, mut row, mut widest) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
     let drawn: Vec<(Layout, &Part)> = parts.iter().map(|part| (part.layout(of, &cards), part)).collect();
     let limit = drawn.iter().map(|(layout, _)| layout.size.0).fold(ROW_WIDTH, f64::max);
-    for (layout, part) in &drawn {
+    let (mut x, mut y, mut row, mut widest) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+    let mut corners = Vec::with_capacity(drawn.len());
+    for (layout, _) in &drawn {
         if x > 0.0 && x + layout.size.0 > limit {
             (x, y, row) = (0.0, y + row + BETWEEN_PARTS, 0.0);
         }
-        part.draw(&mut body, of, &cards, layout, (MARGIN + x, HEAD + y));
+        corners.push((x, y));
         x += layout.size.0 + BETWEEN_PARTS;
         row = row.max(layout.size.1);
         widest = widest.max(x - BETWEEN_PARTS);
     }
-    let legend = legend(of);
-    let width = widest.max(legend.1).max(400.0) + 2.0 * MARGIN;
-    let height = HEAD + y + row + MARGIN;
+    let width = widest.max(LEGEND_WIDTH) + 2.0 * MARGIN;
+    let legend = Legend::of(of, width - MARGIN);
+    let head = TITLE + legend.height() + 30.0;
+    let mut body = String::new();
+    for ((layout, part), (x, y)) in drawn.iter().zip(corners) {
+        part.draw(&mut body, of, &cards, layout, (MARGIN + x, head + y));
+    }
+    let height = head + y + row + MARGIN;
     let title = format!("{}: what leads to what", of.world);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
@@ -79,9 +87,9 @@ pub fn svg(of: &Relations) -> String {
     }
     let _infallible = writeln!(
         text,
-        "</defs>\n<text class=\"h\" x=\"{MARGIN}\" y=\"38\">{}</text>\n{}{body}</svg>",
+        "</defs>\n<text class=\"h\" x=\"{MARGIN}\" y=\"{TITLE}\">{}</text>\n{}{body}</svg>",
         escaped(&title),
-        legend.0
+        legend.text
     );
     text
 }
@@ -199,8 +207,9 @@ impl Part {
         let edges: Vec<(usize, usize)> = (self.edges.iter())
             .map(|edge| (place(of.edges[*edge].from), place(of.edges[*edge].to)))
             .collect();
-        let labels = self.edges.iter().map(|edge| text_width(&shortened(&of.edges[*edge].label), 10.0));
-        layout(&sizes, &edges, labels.fold(BETWEEN_LAYERS, |gap, label| gap.max(label + BESIDE_LABEL)))
+        let label = |edge: &usize| text_width(&shortened(&of.edges[*edge].label), 10.0);
+        let labels: Vec<f64> = self.edges.iter().map(label).collect();
+        layout(&sizes, &edges, &labels)
     }
 
     fn draw(&self, text: &mut String, of: &Relations, cards: &[Card], layout: &Layout, at: Point) {
@@ -244,25 +253,28 @@ fn draw_label(text: &mut String, edge: &Edge, route: &[Point]) {
         return;
     }
     // Before the tip; after it, where the edge leads back.
-    let (x, anchor) = if before.0 <= last.0 {
-        (last.0 - 11.0, "")
-    } else {
-        (last.0 + 11.0, " style=\"text-anchor:start\"")
-    };
-    let label = escaped(&shortened(&edge.label));
-    let y = last.1 - 3.0;
+    let (x, anchor) =
+        if before.0 < last.0 { (last.0 - 11.0, "") } else { (last.0 + 11.0, " style=\"text-anchor:start\"") };
+    let shown = shortened(&edge.label);
+    // All of it is told to whoever points at it.
+    let all =
+        if shown == edge.label { String::new() } else { format!("<title>{}</title>", escaped(&edge.label)) };
+    let (label, y) = (escaped(&shown), last.1 - 3.0);
     // Under the letters the same ones, broad: not every reader knows `paint-order`.
-    for class in ["eh", "e"] {
+    for (class, all) in [("eh", ""), ("e", all.as_str())] {
         let _infallible =
-            writeln!(text, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\"{anchor}>{label}</text>");
+            writeln!(text, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\"{anchor}>{all}{label}</text>");
     }
 }
 
+/// A label without its middle, where it is long: labels beside each other begin alike, and differ at their ends.
 fn shortened(label: &str) -> String {
-    if label.chars().count() <= 30 {
+    let letters: Vec<char> = label.chars().collect();
+    if letters.len() <= MOST_OF_LABEL {
         return label.to_owned();
     }
-    label.chars().take(29).chain(['…']).collect()
+    let (first, last) = (MOST_OF_LABEL / 2 - 4, MOST_OF_LABEL / 2 + 3);
+    letters[..first].iter().chain(['…'].iter()).chain(&letters[letters.len() - last..]).collect()
 }
 
 fn draw_card(text: &mut String, node: &Node, card: &Card, (x, y): Point) {
@@ -303,31 +315,110 @@ fn draw_card(text: &mut String, node: &Node, card: &Card, (x, y): Point) {
     text.push_str("</g>\n");
 }
 
-/// What colours and lines mean, and how wide that is.
-fn legend(of: &Relations) -> (String, f64) {
-    let (mut text, mut x) = (String::new(), MARGIN);
-    for leads in Leads::ALL.into_iter().filter(|leads| of.edges.iter().any(|edge| edge.leads == *leads)) {
+/// What colours and lines mean, in as many lines as it takes.
+struct Legend {
+    text: String,
+    /// Where the next thing stands.
+    at: Point,
+    right: f64,
+}
+
+impl Legend {
+    /// It goes no further than `right`.
+    fn of(of: &Relations, right: f64) -> Legend {
+        let mut legend = Legend { text: String::new(), at: (MARGIN, TITLE + LEGEND_LINE), right };
+        for leads in Leads::ALL.into_iter().filter(|leads| of.edges.iter().any(|edge| edge.leads == *leads)) {
+            legend.line(leads);
+        }
+        // Files begin a line of their own where they do not fit beside these.
+        let files = of.files.iter().take(MOST_FILES);
+        let wide: f64 = files.clone().map(|file| file_width(file)).sum();
+        if legend.at.0 + wide > right {
+            legend.at = (MARGIN, legend.at.1 + LEGEND_LINE);
+        }
+        for (place, file) in files.enumerate() {
+            legend.file(file, FILES[place % FILES.len()]);
+        }
+        if let Some(more) = of.files.len().checked_sub(MOST_FILES).filter(|more| *more > 0) {
+            let said = format!("and {more} more");
+            let (x, y) = legend.room(text_width(&said, 11.5) + 20.0);
+            let _infallible =
+                writeln!(legend.text, "<text class=\"k\" x=\"{x:.1}\" y=\"{y:.1}\">{said}</text>");
+        }
+        legend
+    }
+
+    /// How high all its lines are.
+    fn height(&self) -> f64 {
+        self.at.1 - TITLE
+    }
+
+    /// A place for something so wide.
+    fn room(&mut self, wide: f64) -> Point {
+        if self.at.0 > MARGIN && self.at.0 + wide > self.right {
+            self.at = (MARGIN, self.at.1 + LEGEND_LINE);
+        }
+        let place = self.at;
+        self.at.0 += wide;
+        place
+    }
+
+    fn line(&mut self, leads: Leads) {
+        let (x, y) = self.room(33.0 + text_width(leads.words(), 11.5) + 24.0);
         let class = leads.name();
         let tip =
             if leads == Leads::Offers { String::new() } else { format!(" marker-end=\"url(#{class})\"") };
         let _infallible = writeln!(
-            text,
-            "<path class=\"w {class}\" d=\"M{x:.1} 58 L{:.1} 58\"{tip}/><text class=\"k\" x=\"{:.1}\" y=\"62\">{}</text>",
+            self.text,
+            "<path class=\"w {class}\" d=\"M{x:.1} {0:.1} L{1:.1} {0:.1}\"{tip}/><text class=\"k\" x=\"{2:.1}\" y=\"{y:.1}\">{3}</text>",
+            y - 4.0,
             x + 26.0,
             x + 33.0,
             leads.words()
         );
-        x += 33.0 + text_width(leads.words(), 11.5) + 24.0;
     }
-    for (place, file) in of.files.iter().enumerate() {
-        let colour = FILES[place % FILES.len()];
+
+    fn file(&mut self, file: &str, colour: &str) {
+        let (x, y) = self.room(file_width(file));
         let _infallible = writeln!(
-            text,
-            "<rect x=\"{x:.1}\" y=\"51\" width=\"4\" height=\"14\" rx=\"2\" fill=\"{colour}\"/><text class=\"k\" x=\"{:.1}\" y=\"62\">{}</text>",
+            self.text,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"4\" height=\"14\" rx=\"2\" fill=\"{colour}\"/><text class=\"k\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
+            y - 11.0,
             x + 10.0,
             escaped(file)
         );
-        x += 10.0 + text_width(file, 11.5) + 20.0;
     }
-    (text, x)
+}
+
+fn file_width(file: &str) -> f64 {
+    10.0 + text_width(file, 11.5) + 20.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_keeps_its_end() {
+        let shown = ["ash", "hush"]
+            .map(|drug| shortened(&format!("appears or changes: drug == {drug} and more == {drug}")));
+        assert!(shown[0] != shown[1] && shown[0].ends_with("== ash"), "{shown:?}");
+        assert!(shown.iter().all(|shown| shown.chars().count() <= MOST_OF_LABEL), "{shown:?}");
+        assert_eq!(shortened("state == done"), "state == done");
+    }
+
+    #[test]
+    fn many_files_make_lines_and_no_wider_picture() {
+        let files = |count: usize| (0..count).map(|at| format!("quests/chapter_{at}.yaml")).collect();
+        let of = |count: usize| Relations { files: files(count), ..Relations::default() };
+        let right = LEGEND_WIDTH + MARGIN;
+        let legend = Legend::of(&of(60), right);
+        assert!(legend.height() > 5.0 * LEGEND_LINE, "{}", legend.text);
+        let places = legend.text.split("x=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
+        let furthest = places.map(|x| x.parse().expect("a number")).fold(0.0, f64::max);
+        assert!(furthest < right, "{furthest}");
+        assert!(Legend::of(&of(100), right).text.contains(">and 36 more<"));
+        let picture = svg(&of(60));
+        assert!(picture.contains(&format!("width=\"{:.0}\"", LEGEND_WIDTH + 2.0 * MARGIN)), "{picture}");
+    }
 }

@@ -24,6 +24,8 @@ pub struct Scenario {
     /// The file, relative to the world folder.
     pub file: String,
     pub(super) def: ScenarioDef,
+    /// The text of its file.
+    pub(super) text: Arc<str>,
     document: Arc<Document>,
 }
 
@@ -40,19 +42,26 @@ pub fn check_scenarios(files: &Folder, vocabulary: &Vocabulary, problems: &mut P
     for (file, bytes) in &files.files {
         let before = problems.0.len();
         if let Some(document) = parse_document(file, bytes, problems) {
-            scenarios.extend(of_document(Arc::new(document), vocabulary, problems));
+            let text = String::from_utf8_lossy(bytes).into();
+            scenarios.extend(of_document(Arc::new(document), &text, vocabulary, problems));
         }
         fill_snippets(bytes, &mut problems.0[before..]);
     }
     scenarios
 }
 
-fn of_document(document: Arc<Document>, vocabulary: &Vocabulary, problems: &mut Problems) -> Vec<Scenario> {
+fn of_document(
+    document: Arc<Document>,
+    text: &Arc<str>,
+    vocabulary: &Vocabulary,
+    problems: &mut Problems,
+) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (id, placed) in read_map::<ScenarioDef>(&document, "scenario", problems) {
         let before = problems.0.len();
         let (whole, def) = (placed.whole, placed.definition);
-        let scenario = Scenario { id, file: document.file.clone(), def, document: Arc::clone(&document) };
+        let (file, text) = (document.file.clone(), Arc::clone(text));
+        let scenario = Scenario { id, file, def, text, document: Arc::clone(&document) };
         check(&scenario, whole, vocabulary, problems);
         if whole && problems.0.len() == before {
             scenarios.push(scenario);

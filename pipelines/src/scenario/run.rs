@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::file::Scenario;
 use super::playing::Playing;
+use super::update::is_written;
 use crate::world::{Folder, Place};
 
 /// How a scenario ended.
@@ -85,13 +86,20 @@ async fn steps(
         playing = next;
         let Some(differs) = differs else { continue };
         let rows = scenario.step(number).key("expect").name("rows");
-        if updates {
-            let line = usize::try_from(rows.place.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = usize::try_from(rows.place.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let is_written = scenario.text.lines().nth(line).is_some_and(is_written);
+        if updates && is_written {
             found.push(Found { line, rows: differs.found.lines() });
-        } else {
-            let place = Some(rows.place);
-            return Err(Failure { file: scenario.file.clone(), place, message: differs.message });
+            continue;
         }
+        let hint = match (updates, is_written) {
+            (true, false) => {
+                "\nhint: it cannot be written here: put `rows: |` on a line of its own, with the table below"
+            }
+            _ => "",
+        };
+        let message = format!("{}{hint}", differs.message);
+        return Err(Failure { file: scenario.file.clone(), place: Some(rows.place), message });
     }
     playing.end().await.map_err(|message| at(scenario.def.steps.len() - 1, message))
 }

@@ -2,23 +2,26 @@
 
 use super::run::Found;
 
-/// The text of a file in which tables are replaced by what was found. What stands on one line with its key is left alone, and
-/// counted.
+/// Whether the table of a line can be written: its key begins the line, and its value is of that line and those indented below.
+pub(super) fn is_written(line: &str) -> bool {
+    line.trim_start().trim_start_matches("- ").starts_with("rows:")
+}
+
+/// The text of a file in which tables are replaced by what was found. One in quotes on the line of its key becomes a block.
 #[must_use]
-pub fn update(text: &str, found: &[&Found]) -> (String, usize) {
+pub fn update(text: &str, found: &[&Found]) -> String {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let mut found = found.to_vec();
     // From the end, so that the places before stay true.
     found.sort_by_key(|found| std::cmp::Reverse(found.line));
-    let mut left = 0;
     for Found { line, rows } in found {
-        let Some(key) = lines.get(*line) else { continue };
+        let Some(key) = lines.get(*line).cloned().filter(|key| is_written(key)) else { continue };
         let indent = key.len() - key.trim_start().len();
         // A list's dash is part of what its keys are indented by.
         let indent = indent + if key.trim_start().starts_with("- ") { 2 } else { 0 };
-        if !key.trim_end().ends_with(['|', '-', '+']) {
-            left += 1;
-            continue;
+        let (before, value) = key.split_once("rows:").expect("it is written so");
+        if !value.trim_start().starts_with('|') {
+            lines[*line] = format!("{before}rows: |\n");
         }
         let first = line + 1;
         let inside = |line: &&String| line.trim().is_empty() || line.len() - line.trim_start().len() > indent;
@@ -30,7 +33,7 @@ pub fn update(text: &str, found: &[&Found]) -> (String, usize) {
         let rows = rows.iter().map(|row| format!("{:width$}{row}\n", "", width = indent + 2));
         lines.splice(first..first + count, rows);
     }
-    (lines.concat(), left)
+    lines.concat()
 }
 
 #[cfg(test)]
@@ -49,19 +52,25 @@ one:
           ana
 
     # the end
+    - expect:
+        rows: \"player\\n\\
+          ana\"
+        view: levels
     - expect: {view: levels, rows: \"player\"}
 ";
         let rows = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect();
         let found = [
             Found { line: 4, rows: rows(&["player", "bo", "cy"]) },
-            Found { line: 9, rows: rows(&["player"]) },
+            Found { line: 10, rows: rows(&["player", "bo"]) },
         ];
-        let (updated, left) = update(text, &found.iter().collect::<Vec<_>>());
-        assert_eq!(left, 2, "a comment behind the mark, and a table on one line, are left alone");
-        assert_eq!(updated, text);
-        let text = text.replace("   # kept", "");
-        let (updated, left) = update(&text, &found.iter().collect::<Vec<_>>());
-        assert_eq!(left, 1);
-        assert_eq!(updated, text.replace("          ana\n", "          bo\n          cy\n"));
+        let updated = update(text, &found.iter().collect::<Vec<_>>());
+        let wanted = text.replacen("          ana\n", "          bo\n          cy\n", 1).replacen(
+            "rows: \"player\\n\\\n          ana\"\n",
+            "rows: |\n          player\n          bo\n",
+            1,
+        );
+        assert_eq!(updated, wanted);
+        let writes: Vec<bool> = text.lines().filter(|line| line.contains("rows:")).map(is_written).collect();
+        assert_eq!(writes, [true, true, false], "in braces there is no place for a table");
     }
 }

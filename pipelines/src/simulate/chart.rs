@@ -8,7 +8,7 @@ mod rows;
 use std::fmt::Write as _;
 
 use super::report::{QuestReport, Report};
-use super::spans::span;
+use crate::spans::rounded_span;
 use crate::xml::escaped;
 
 const WIDTH: f64 = 1200.0;
@@ -34,7 +34,7 @@ pub fn chart(report: &Report) -> String {
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"{INK}\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>"
     );
-    let real = span(report.day_ms.saturating_mul(u64::from(report.days)));
+    let real = rounded_span(report.day_ms.saturating_mul(u64::from(report.days)));
     let title = format!("{}: {} players, {} days of the world", report.world, report.players, report.days);
     let under = format!("{real} in real time, seed {}, {}", report.seed, report.mix);
     text(&mut svg, (rows::LEFT - 170.0, 30.0), "font-size=\"18\" font-weight=\"600\"", &title);

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::QuestDef;
+use worldflow_schemas::definitions::expression::Term;
+use worldflow_schemas::definitions::{Condition, QuestDef};
+use worldflow_schemas::input::Scope;
 
 use super::gates::said;
 use super::report::{Ended, QuestReport};
-use super::spans::span;
 use super::tally::Looping;
+use crate::spans::rounded_span;
 
 /// So many deeds for an objective that never counted are enough to say that it cannot.
 const ENOUGH_DEEDS: u64 = 40;
@@ -146,7 +148,7 @@ impl Finder<'_> {
                 "`{}` finished it {} times, once in {}: {}",
                 most.holder.as_str(),
                 most.times,
-                span(most.every_ms),
+                rounded_span(most.every_ms),
                 self.pays()
             );
             let hint = "give it `repeat: {cooldown: ...}` or a daily time, or let it pay less".to_owned();
@@ -175,12 +177,12 @@ impl Finder<'_> {
             self.holder(),
             of.holder.as_str(),
             of.times,
-            span(of.every_ms),
+            rounded_span(of.every_ms),
             self.pays()
         );
         let hint = format!(
             "give it an objective that takes a deed, or `repeat: {{cooldown: ...}}`; it was taken out after {} so that the others could go on",
-            span(at_ms)
+            rounded_span(at_ms)
         );
         self.found(Trouble::GoesRound, text, hint)
     }
@@ -209,7 +211,12 @@ impl Finder<'_> {
             Some(parts) => {
                 let never: Vec<String> = parts.iter().map(|part| format!("`{}`", said(part))).collect();
                 let waits = parts.iter().flat_map(|part| part.quests.keys()).next();
+                let placeless = !matches!(self.def.scope, Scope::Player | Scope::Region);
                 let hint = match waits {
+                    _ if placeless && parts.iter().any(|part| asks_for_a_place(part)) => format!(
+                        "a {} has no place, and so no region and no weather: keep the quest for a player or a region, or ask for a fact",
+                        self.holder()
+                    ),
                     Some(quest) => format!("look first at what keeps `{quest}` from it"),
                     None => "look what brings it about, or simulate more days".to_owned(),
                 };
@@ -332,6 +339,22 @@ impl Finder<'_> {
         }
         found
     }
+}
+
+/// Whether a condition asks where its holder is, or what the weather is there.
+fn asks_for_a_place(condition: &Condition) -> bool {
+    fn reads_weather(term: &Term) -> bool {
+        match term {
+            Term::Intensity => true,
+            Term::Arithmetic(a, _, b) => reads_weather(a) || reads_weather(b),
+            _ => false,
+        }
+    }
+    let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
+    condition.region.is_some()
+        || condition.weather.is_some()
+        || condition.compare.as_ref().is_some_and(|of| reads_weather(&of.left) || reads_weather(&of.right))
+        || inner.any(asks_for_a_place)
 }
 
 fn stand(holders: u64) -> String {

@@ -15,7 +15,6 @@ mod mail;
 mod personality;
 mod report;
 mod running;
-mod spans;
 mod striving;
 mod summary;
 mod tally;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use worldflow_operators::clock::parse_moment;
 use worldflow_schemas::Tick;
 use worldflow_schemas::definitions::{Accept, QuestDef};
 use worldflow_schemas::input::Scope;
@@ -33,6 +34,8 @@ pub struct Report {
     pub seed: u64,
     /// Days of the world that passed.
     pub days: u32,
+    /// World time at the beginning, in milliseconds.
+    pub start_ms: i64,
     /// Real milliseconds of a day of the world.
     pub day_ms: u64,
     /// Every quest, by id.
@@ -193,6 +196,7 @@ impl Report {
             mix: config.mix.clone(),
             seed: config.seed,
             days: config.days,
+            start_ms: parse_moment(&world.world.clock.start).unwrap_or(0),
             day_ms: ended.day_ms,
             personalities: personalities.collect(),
             items: paid(&tally.items),

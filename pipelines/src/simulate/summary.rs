@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::findings::Finding;
 use super::report::{QuestReport, Report};
-use super::spans::span;
+use crate::spans::rounded_span;
 
 /// The widest bar, in characters.
 const BAR: u64 = 12;
@@ -28,7 +28,7 @@ pub fn summary(report: &Report) -> String {
 }
 
 fn heading(report: &Report) -> String {
-    let real = span(report.day_ms.saturating_mul(u64::from(report.days)));
+    let real = rounded_span(report.day_ms.saturating_mul(u64::from(report.days)));
     format!(
         "{}: {} players, {} days of the world ({real}), seed {}\n{}\n",
         report.world, report.players, report.days, report.seed, report.mix
@@ -96,7 +96,7 @@ fn quests(text: &mut String, report: &Report) {
 fn row(report: &Report, quest: &QuestReport) -> Vec<String> {
     let took = |pick: fn((u64, u64)) -> u64, world: bool| {
         let ms = quest.took_ms.map(pick);
-        ms.map_or_else(|| "-".to_owned(), |ms| span(if world { report.world_ms(ms) } else { ms }))
+        ms.map_or_else(|| "-".to_owned(), |ms| rounded_span(if world { report.world_ms(ms) } else { ms }))
     };
     let stands = quest.stands.as_ref().map(|at| match &at.objective {
         Some(objective) => format!("{}.{objective} {}/{} ({})", at.stage, at.value, at.need, at.holders),

@@ -103,6 +103,7 @@ impl Texts {
                 }
                 Some(translation) => (State::Translated.name(), &translation.text),
                 None if *locale == self.source => ("source", &source.text),
+                None if source.text.trim().is_empty() => (State::Translated.name(), &source.text),
                 None => (State::Missing.name(), &source.text),
             };
             let mut comment = format!("{state}; source {}; {}", hash(&source.text), source.place);
@@ -137,7 +138,7 @@ impl Texts {
             }
             taken.wrong.extend(wrong(&source.text, &self.source, &arrival, locale));
             let there = own.and_then(|own| own.get(&arrival.key));
-            let entry = renewed(there, &arrival);
+            let entry = renewed(there, &arrival, &hash(&source.text));
             if there == Some(&entry) {
                 taken.left += 1;
             } else {
@@ -149,17 +150,16 @@ impl Texts {
     }
 }
 
-/// The entry that a text which came makes of the one that is there.
-fn renewed(there: Option<&Translation>, arrival: &Arrival) -> Translation {
+/// The entry that a text which came makes of the one that is there; `now` is the hash of the source text.
+fn renewed(there: Option<&Translation>, arrival: &Arrival, now: &str) -> Translation {
     let same = there.filter(|there| there.text == arrival.text);
     let known = there.and_then(|there| there.of.clone());
-    let of = match (arrival.fuzzy, same) {
-        // It was stale when it went out, and nobody has looked at it.
-        (true, Some(same)) => {
-            same.of.clone().or_else(|| arrival.of.clone()).or_else(|| Some(OF_NOTHING.to_owned()))
-        }
-        (true, None) => Some(arrival.of.clone().unwrap_or_else(|| OF_NOTHING.to_owned())),
-        (false, _) => arrival.of.clone().or(known),
+    let of = if arrival.fuzzy {
+        // It was stale when it went out, and nobody has looked at it; or somebody has, and it is not right any more.
+        let was = same.and_then(|same| same.of.clone()).into_iter().chain(arrival.of.clone());
+        Some(was.into_iter().find(|of| of != now).unwrap_or_else(|| OF_NOTHING.to_owned()))
+    } else {
+        arrival.of.clone().or(known)
     };
     let note =
         arrival.note.clone().unwrap_or_else(|| there.map(|there| there.note.clone()).unwrap_or_default());

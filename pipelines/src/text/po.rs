@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use super::texts::OF_NOTHING;
+
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 32 << 20;
 
@@ -121,6 +123,23 @@ impl PoEntry {
     }
 }
 
+impl PoEntry {
+    /// Takes the source text that a stale translation was made of out of its note, of which it is the last line. Any other
+    /// note may begin with these words.
+    fn take_made_of(&mut self) {
+        let (before, last) = self.note.rsplit_once('\n').unwrap_or(("", &self.note));
+        let of = last.strip_prefix(MADE_OF).map(str::trim).filter(|of| self.fuzzy && is_hash(of));
+        if let Some(of) = of.map(str::to_owned) {
+            (self.made_of, self.note) = (Some(of), before.to_owned());
+        }
+    }
+}
+
+/// Whether this may say which source text something was made of.
+fn is_hash(text: &str) -> bool {
+    text == OF_NOTHING || (text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// A keyword and its text, a line of the file for each of the text.
 fn quoted(file: &mut String, before: &str, keyword: &str, text: &str) {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -209,10 +228,7 @@ impl Reader {
         };
         let after = |mark: char| rest.strip_prefix(mark).map(|rest| rest.strip_prefix(' ').unwrap_or(rest));
         if let Some(note) = after('.') {
-            match note.strip_prefix(MADE_OF) {
-                Some(of) => self.entry.made_of = Some(of.trim().to_owned()),
-                None => add(&mut self.entry.note, note),
-            }
+            add(&mut self.entry.note, note);
         } else if let Some(flags) = after(',') {
             self.entry.fuzzy |= flags.split(',').any(|flag| flag.trim() == "fuzzy");
         } else if !rest.starts_with([':', '|', '=']) {
@@ -287,7 +303,8 @@ impl Reader {
 
     /// The entry is complete.
     fn close(&mut self, number: usize) -> Result<(), PoError> {
-        let entry = std::mem::take(&mut self.entry);
+        let mut entry = std::mem::take(&mut self.entry);
+        entry.take_made_of();
         let has_key = self.has[0];
         self.has = [false; 3];
         self.part = Part::Nothing;

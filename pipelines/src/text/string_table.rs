@@ -65,6 +65,10 @@ pub fn read(text: &str) -> Result<Vec<Row>, TableError> {
         return Err(error(1, "this file is too large".to_owned(), format!("at most {MAX_BYTES} bytes")));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(line) = unclosed(text) {
+        let hint = "the file is cut off, or a `\"` is missing: export the table again".to_owned();
+        return Err(error(line, "a text that begins here is not closed".to_owned(), hint));
+    }
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let not_csv = |problem: &csv::Error| {
         let line = problem.position().map_or(1, csv::Position::line);
@@ -97,6 +101,34 @@ pub fn read(text: &str) -> Result<Vec<Row>, TableError> {
         rows.push(Row { key: field(key)?, text: field(shown)?, comment, line });
     }
     Ok(rows)
+}
+
+/// The line in which a field in quotes begins that the file does not close: where a file ends is no end of a text.
+fn unclosed(text: &str) -> Option<u64> {
+    /// Where in a field.
+    enum At {
+        Begin,
+        Plain,
+        Quoted(u64),
+        /// Behind a quote that ends it, unless another one follows.
+        Closing(u64),
+    }
+    let (mut at, mut line) = (At::Begin, 1);
+    for c in text.chars() {
+        at = match (at, c) {
+            (At::Begin, '"') => At::Quoted(line),
+            (At::Quoted(from), '"') => At::Closing(from),
+            (At::Quoted(from), _) => At::Quoted(from),
+            (At::Closing(from), '"') => At::Quoted(from),
+            (_, ',' | '\n' | '\r') => At::Begin,
+            _ => At::Plain,
+        };
+        line += u64::from(c == '\n');
+    }
+    match at {
+        At::Quoted(from) => Some(from),
+        _ => None,
+    }
 }
 
 fn escaped(text: &str) -> String {

@@ -154,6 +154,10 @@ impl Texts {
         match translations.filter_map(|name| self.translation(name, key)).next() {
             Some(translation) if self.is_stale(key, translation) => State::Stale,
             Some(_) => State::Translated,
+            // Of nothing there is nothing to translate.
+            None if self.sources.get(key).is_some_and(|source| source.text.trim().is_empty()) => {
+                State::Translated
+            }
             None => State::Missing,
         }
     }

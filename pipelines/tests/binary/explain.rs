@@ -91,6 +91,19 @@ async fn the_page_says_what_the_commands_say() {
     place.assert_said(None, next());
     place.assert_said(None, next());
     place.assert_said(None, next());
+    // A realm that is not there is not taken for the only one that is.
+    for (realm, says) in [
+        ("smal", "no realm `smal` keeps its data here\nhint: did you mean `small`?"),
+        ("nope", "it has small"),
+    ] {
+        for what in ["explain --player ana --quest lost_flock", "plan world world"] {
+            let said = place.said(None, &format!("worldflow {what} --data data --realm {realm}"));
+            assert!(!said.status.success() && said.stderr.contains(says), "{said:?}");
+        }
+    }
+    let counted = "worldflow explain --data data --player ana --quest lost_flock --events 0";
+    let counted = place.said(None, counted).stdout;
+    assert!(counted.contains("1 event counted, +1 in all\n") && !counted.contains("the last 0"), "{counted}");
     let picture = std::fs::read_to_string(place.at("graph.svg")).expect("it is written");
     assert!(picture.contains(">lost_flock</text>"), "{picture}");
     assert!(blocks.next().is_none(), "every block of the page has been run");
@@ -124,15 +137,31 @@ async fn a_server_explains_to_those_who_may_read_its_realm() {
         ("/v1/explain?player=ana&quest=lost_flock&events=100000", 400, "bad_query"),
         ("/v1/explain?player=ana&quest=lost_flock&colour=red", 400, "bad_query"),
         ("/v1/explain?holder=region:meadow&quest=lost_flock", 400, "other_scope"),
-        ("/v1/explain?holder=meadow&quest=lost_flock", 404, "unknown_id"),
+        ("/v1/explain?holder=meadow&quest=lost_flock", 400, "bad_query"),
+        ("/v1/explain?holder=guild:nobody-at-all&quest=lost_flock", 404, "unknown_id"),
+        ("/v1/explain?player=ana&quest=lost_flok", 404, "unknown_quest"),
+        ("/v1/explain?quest=lost_flok&stuck=true", 404, "unknown_quest"),
+        ("/v1/explain?quest=lost_flock&stuck=maybe", 400, "bad_query"),
+        ("/v1/explain?player=ana&quest=lost_flock&at=5", 400, "too_early"),
     ] {
         let refused = get(&server, address, dashboard).await;
         let error = refused.json()["error"].clone();
         assert_eq!((refused.status, &error["code"]), (status, &json!(code)), "{address}: {refused:?}");
-        assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{address}: {refused:?}");
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(!hint.is_empty() && error["retryable"] != true, "{address}: {refused:?}");
+        assert!(!address.contains("flok") || hint == "did you mean `lost_flock`?", "{address}: {refused:?}");
     }
-    let stuck = get(&server, "/v1/explain?quest=lost_flock&stuck=true", dashboard).await.json();
-    assert_eq!((&stuck["holders"], &stuck["stages"][0]["stage"]), (&json!(1), &json!("search")), "{stuck}");
+    for stuck in ["true", "1"] {
+        let stuck =
+            get(&server, &format!("/v1/explain?quest=lost_flock&stuck={stuck}"), dashboard).await.json();
+        assert_eq!(
+            (&stuck["holders"], &stuck["stages"][0]["stage"]),
+            (&json!(1), &json!("search")),
+            "{stuck}"
+        );
+    }
+    let later = get(&server, &format!("{address}&at=2999-01-01T00:00:00Z"), dashboard).await.json();
+    assert_eq!(later["asked"]["at"], "2999-01-01T00:00:00Z", "{later}");
     // What came last is in it, and what the past was does not change.
     let now = get(&server, address, dashboard).await.json();
     let at = format!("{address}&at={}", now["tick"]);
@@ -154,7 +183,7 @@ fn what_is_asked_wrongly_says_how_to_ask() {
         (vec!["explain", "--data", "nowhere", "--player", "ana", "--quest", "q"], "hint:"),
         (vec!["explain", "--data", "nowhere", "--quest", "q"], "--player"),
         (vec!["explain", "--data", "nowhere", "--player", "a", "--quest", "q", "--at", "noon"], "no moment"),
-        (vec!["explain", "--data", "nowhere", "--holder", "ana", "--quest", "q"], "hint:"),
+        (vec!["explain", "--data", "nowhere", "--holder", "ana", "--quest", "q"], "SCOPE:ID"),
         (vec!["graph", "nowhere"], "nowhere"),
         (vec!["graph", path(&place.at("world")), "--dot", "/proc/none/x.dot"], "hint: name a file"),
     ] {

@@ -86,11 +86,36 @@ fn scenarios_pass_fail_and_are_updated() {
 
     let (said, shown) = test(&world, &["--update", "--filter", "hunting"]);
     assert_eq!(said.status.code(), Some(0), "{said:?}");
-    assert!(shown.contains("tests/hunt.yaml: 1 tables written"), "{shown}");
+    assert!(shown.contains("tests/hunt.yaml: 1 table written"), "{shown}");
     let expected = HUNT.replace("ana     1\n          cy      1", "ana     2\n          bo      1");
     assert_eq!(fs::read_to_string(&file).expect("a file"), expected);
     let (said, shown) = test(&world, &["--filter", "hunting"]);
     assert_eq!((said.status.code(), shown.ends_with("1 passed, 0 failed\n")), (Some(0), true), "{shown}");
+
+    // A table on the line of its key becomes one below it; where there is no place for that, nothing is said to be updated.
+    let inline = "\
+kept:
+  steps:
+    - send: {player: ana, kind: kill, target: wolf}
+    - expect:
+        view: levels
+        rows: \"player\"
+braces:
+  steps:
+    - send: {player: ana, kind: kill, target: wolf}
+    - expect: {view: presence, rows: \"player\\nbo\"}
+";
+    fs::write(&file, inline.replace("view: levels", "view: entities").replace("\"player\"", "\"entity\""))
+        .expect("written");
+    let (said, shown) = test(&world, &["--update"]);
+    assert_eq!(said.status.code(), Some(1), "{shown}");
+    let refused = "tests/hunt.yaml:10:32: the rows of `presence` are not the expected ones";
+    assert!(shown.contains(refused) && shown.contains("hint: it cannot be written here"), "{shown}");
+    assert!(shown.contains("  updated kept") && shown.contains("1 table written"), "{shown}");
+    let written = fs::read_to_string(&file).expect("a file");
+    assert!(written.contains("        rows: |\n          entity\n          "), "{written}");
+    assert!(written.ends_with("rows: \"player\\nbo\"}\n"), "{written}");
+    assert_eq!(test(&world, &["--filter", "kept"]).0.status.code(), Some(0));
 }
 
 #[test]

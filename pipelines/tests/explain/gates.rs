@@ -330,3 +330,36 @@ dated:
     "#]]
     .assert_eq(&played.said(player("ann"), "dated", None).await);
 }
+
+#[tokio::test]
+async fn rows_of_views_are_told_with_what_they_say_and_what_is_missing() {
+    let view = "CREATE VIEW hunters AS SELECT holder AS player, CAST(value AS INTEGER) AS kills FROM facts \
+                WHERE fact = 'renown' AND scope = 'player';";
+    let quests = "
+prize:
+  requires: \"view.hunters[player].kills >= 10 and player.renown >= 3\"
+  stages: {s: {objectives: {k: {event: kill}}}}
+seen:
+  requires: \"view.facts['player', player, renown] and view.hunters[player].kills == fact.mood\"
+  stages: {s: {objectives: {k: {event: kill}}}}
+";
+    let played = Played::with(&[("quests/all.yaml", quests), ("views/hunters.sql", view)]);
+    let played = played.play("3 fact player ann renown 2\n 5 event kill player=bob\n 9 wait").await;
+    let why = async |name: &str, quest: &str| {
+        let told = played.told(player(name), quest, None).await.unwrap_or_else(|error| panic!("{error}"));
+        told.why
+    };
+    assert_eq!(
+        why("ann", "prize").await,
+        "it requires view.hunters[player].kills >= 10 (now 2, 8 more) and renown >= 3 (now 2, 1 more)"
+    );
+    assert_eq!(
+        why("bob", "prize").await,
+        "it requires view.hunters[player].kills >= 10 (now nothing: no row has it) and renown >= 3 (now 0, 3 more)"
+    );
+    assert_eq!(
+        why("ann", "seen").await,
+        "it requires view.hunters[player].kills == fact.mood (now 2 and 0)",
+        "a row that is there holds"
+    );
+}

@@ -140,6 +140,7 @@ impl Played {
             who,
             quest: Sym::new(quest),
             at: at.map(When::Tick),
+            known_ms: None,
             events: EVENTS,
         }
     }
@@ -159,8 +160,11 @@ impl Played {
     }
 
     pub(crate) async fn stuck(&self, quest: &str, at: Option<Tick>) -> StuckTold {
-        let realm = holder(Scope::Realm, "told");
-        stuck(&self.asked(realm, quest, at)).await.unwrap_or_else(|error| panic!("{error}"))
+        self.stuck_at(quest, at).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) async fn stuck_at(&self, quest: &str, at: Option<Tick>) -> Result<StuckTold, ExplainError> {
+        stuck(&self.asked(holder(Scope::Realm, "told"), quest, at)).await
     }
 }
 

@@ -198,6 +198,21 @@ fn what_is_wrong_is_not_imported() {
 }
 
 #[test]
+fn a_dash_is_no_file() {
+    let vale = Vale::new();
+    let po = vale.said("worldflow text export vale --locale de --po -");
+    assert_eq!(po, {
+        vale.said("worldflow text export vale --locale de --po de.po");
+        vale.read("de.po")
+    });
+    let table = vale.said("worldflow text export vale --locale de --ue5 -");
+    assert!(table.starts_with("Key,SourceString,Comment\r\n") && !table.contains("in `de`"), "{table}");
+    assert!(!vale.folder.path().join("-").exists());
+    let both = vale.refused("worldflow text export vale --locale de --ue5 - --po -");
+    assert!(both.contains("hint: name a file for one"), "{both}");
+}
+
+#[test]
 fn what_cannot_be_done_is_said_with_a_way() {
     let vale = Vale::new();
     for (command, says) in [

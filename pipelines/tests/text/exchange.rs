@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use worldflow::text::po::{Po, PoEntry};
 use worldflow::text::string_table::{self, Row};
-use worldflow::text::{Locale, Source, Texts, Translation, hash, of_po, of_rows};
+use worldflow::text::{Locale, Source, State, Texts, Translation, hash, of_po, of_rows};
 use worldflow_engine::testing::fuzz::fuzz;
 
 /// Texts with all that quoting is about.
@@ -240,6 +240,45 @@ fn files_of_translation_tools_are_read() {
 }
 
 #[test]
+fn a_note_may_begin_as_what_is_said_of_a_stale_text() {
+    let note = "made of old stories, so keep it simple";
+    let entry = |fuzzy: bool, note: &str, made_of: Option<&str>| PoEntry {
+        key: "a".to_owned(),
+        source: "b".to_owned(),
+        text: "c".to_owned(),
+        note: note.to_owned(),
+        made_of: made_of.map(str::to_owned),
+        fuzzy,
+        ..PoEntry::default()
+    };
+    for entry in [
+        entry(false, note, None),
+        entry(true, note, Some("0123abcd")),
+        entry(false, "made of 0123abcd", None),
+        entry(true, "made of 0123abcd\nand more", Some("-")),
+    ] {
+        let po = Po { header: Vec::new(), entries: vec![entry.clone()] };
+        let mut read = Po::read(&po.write()).expect("it is PO").entries;
+        read[0].line = 0;
+        assert_eq!(read, [entry]);
+    }
+}
+
+#[test]
+fn of_nothing_there_is_nothing_to_translate() {
+    let source = |text: &str| Source { text: text.to_owned(), ..Source::default() };
+    let texts = Texts {
+        source: locale("en"),
+        locales: vec![locale("de")],
+        sources: [("empty".to_owned(), source(" ")), ("full".to_owned(), source("full"))].into(),
+        translations: BTreeMap::new(),
+    };
+    let counts = texts.counts(&locale("de"));
+    assert_eq!((counts.translated, counts.missing), (1, 1));
+    assert_eq!(texts.keys_in(&locale("de"), State::Missing).into_iter().collect::<Vec<_>>(), ["full"]);
+}
+
+#[test]
 fn what_is_no_po_file_is_pointed_at() {
     for (text, line, message) in [
         ("hello", 1, "this is no line of a PO file"),
@@ -264,6 +303,8 @@ fn what_is_no_string_table_is_pointed_at() {
         ("", 1, "this is no string table"),
         ("Name,Text\na,b\n", 1, "this is no string table"),
         ("Key,SourceString\na\n", 2, "a column is missing in this row"),
+        ("Key,SourceString\na,\"b\nc\"\nd,\"e \"\"f\ng", 4, "a text that begins here is not closed"),
+        ("Key,SourceString\n\"a", 2, "a text that begins here is not closed"),
     ] {
         let error = string_table::read(text).err().unwrap_or_else(|| panic!("{text} is read"));
         assert_eq!((error.line, error.message.as_str()), (line, message), "{text}");
@@ -340,6 +381,13 @@ fn what_translators_do_is_taken_over() {
         ]
     );
     assert_eq!((taken.new, taken.left, taken.wrong.len()), (1, 2, 0));
+
+    // Somebody doubts a text that was right until now.
+    let mut doubted = texts.po("vale", &de);
+    doubted.entries.iter_mut().filter(|entry| entry.key == "untouched").for_each(|entry| entry.fuzzy = true);
+    let taken = texts.taken(&de, of_po(doubted));
+    assert_eq!((taken.entries.len(), taken.left), (1, 4), "{:?}", taken.entries);
+    assert!(texts.is_stale("untouched", &taken.entries["untouched"]));
 
     // The source text has changed while the file was away: what comes back is stale at once.
     late.entries

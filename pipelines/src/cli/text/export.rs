@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::is_dash;
 use crate::text::string_table;
 
 /// Write the texts of a language as a PO file, or as a string table of Unreal Engine 5
@@ -19,10 +20,10 @@ pub(super) struct ExportArgs {
     /// The language; the source language gives a PO file without translations, to begin one with.
     #[arg(long)]
     locale: String,
-    /// The PO file.
+    /// The PO file; `-` is the standard output.
     #[arg(long, value_name = "FILE", group = "form")]
     po: Option<PathBuf>,
-    /// The CSV file, with the columns Key, SourceString and Comment.
+    /// The CSV file, with the columns Key, SourceString and Comment; `-` is the standard output.
     #[arg(long, value_name = "FILE", group = "form")]
     ue5: Option<PathBuf>,
 }
@@ -30,8 +31,13 @@ pub(super) struct ExportArgs {
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let (folder, texts) = super::open(&args.world)?;
     let locale = super::locale(&texts, &args.locale)?;
+    let dashes = [&args.po, &args.ue5].into_iter().flatten().filter(|path| is_dash(path)).count();
+    anyhow::ensure!(dashes < 2, "both are to go to the standard output\nhint: name a file for one");
     let mut said = String::new();
     let mut write = |path: &Path, text: String, count: usize| -> anyhow::Result<()> {
+        if is_dash(path) {
+            return super::super::show_file(&text).map(drop);
+        }
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
         said.push_str(&format!("{}: {} in `{locale}`\n", path.display(), super::counted(count, "text")));
         Ok(())
@@ -45,5 +51,6 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         let rows = texts.rows(locale);
         write(path, string_table::write(&rows), rows.len())?;
     }
-    super::super::show(&said)
+    // What goes to the standard output is a file, and nothing else.
+    if dashes == 0 { super::super::show(&said) } else { Ok(ExitCode::SUCCESS) }
 }

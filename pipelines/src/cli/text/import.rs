@@ -1,11 +1,13 @@
 //! `worldflow text import`: what translators send back, into `text/<locale>.yaml`.
 
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::is_dash;
 use crate::text::po::{self, Po};
 use crate::text::{Arrival, Locale, Taken, Texts, Translation, of_po, of_rows, string_table};
 
@@ -21,10 +23,10 @@ pub(super) struct ImportArgs {
     /// The language.
     #[arg(long)]
     locale: String,
-    /// The PO file.
+    /// The PO file; `-` is the standard input.
     #[arg(long, value_name = "FILE", group = "form")]
     po: Option<PathBuf>,
-    /// The CSV file, with the columns Key and SourceString.
+    /// The CSV file, with the columns Key and SourceString; `-` is the standard input.
     #[arg(long, value_name = "FILE", group = "form")]
     ue5: Option<PathBuf>,
 }
@@ -66,12 +68,13 @@ fn refuse(shown: &str, taken: &Taken) -> anyhow::Result<()> {
 
 fn read(path: &Path, most: usize) -> anyhow::Result<String> {
     let shown = path.display();
-    let length = std::fs::metadata(path).with_context(|| shown.to_string())?.len();
-    anyhow::ensure!(
-        usize::try_from(length).is_ok_and(|length| length <= most),
-        "{shown}: this file is too large\nhint: at most {most} bytes"
-    );
-    let bytes = std::fs::read(path).with_context(|| shown.to_string())?;
+    let file: Box<dyn Read> = match path {
+        path if is_dash(path) => Box::new(std::io::stdin()),
+        path => Box::new(std::fs::File::open(path).with_context(|| shown.to_string())?),
+    };
+    let (mut bytes, more) = (Vec::new(), u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1));
+    file.take(more).read_to_end(&mut bytes).with_context(|| shown.to_string())?;
+    anyhow::ensure!(bytes.len() <= most, "{shown}: this file is too large\nhint: at most {most} bytes");
     decoded(bytes).with_context(|| format!("{shown}: this is not text\nhint: save the file as UTF-8"))
 }
 

@@ -138,6 +138,11 @@ impl Writing<'_> {
     }
 }
 
+/// Whether a path stands for the standard input or output.
+fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{CURVES_HIGH, CURVES_TOP, FAINT, GRID, WIDTH, count, number, short, text};
+use crate::day_marks::day_marks;
 use crate::simulate::report::{QuestReport, Report};
 
 const LEFT: f64 = 70.0;
@@ -22,7 +23,7 @@ const FAINT_CURVES: usize = 200;
 
 pub(super) fn curves(svg: &mut String, report: &Report, quests: &[&QuestReport]) {
     text(svg, (LEFT - 50.0, CURVES_TOP - 20.0), "font-weight=\"600\"", "Finished, of those who could");
-    grid(svg, report.days);
+    grid(svg, report);
     let mut named: Vec<&QuestReport> = quests.to_vec();
     named.sort_by(|a, b| b.began.cmp(&a.began).then_with(|| a.id.cmp(&b.id)));
     let others = named.split_off(named.len().min(COLOURS.len()));
@@ -52,8 +53,8 @@ fn y(share: f64) -> f64 {
     CURVES_TOP + (1.0 - share) * CURVES_HIGH
 }
 
-fn grid(svg: &mut String, days: u32) {
-    let right = WIDTH - RIGHT;
+fn grid(svg: &mut String, report: &Report) {
+    let (right, days) = (WIDTH - RIGHT, f64::from(report.days));
     for quarter in 0..=4_u32 {
         let share = f64::from(quarter) / 4.0;
         let at = y(share);
@@ -64,10 +65,8 @@ fn grid(svg: &mut String, days: u32) {
         let how = format!("text-anchor=\"end\" font-size=\"11\" fill=\"{FAINT}\"");
         text(svg, (LEFT - 8.0, at + 4.0), &how, &format!("{:.0} %", share * 100.0));
     }
-    let steps = [1, 2, 5, 7, 14, 28, 56, 91, 182, 364];
-    let step = steps.into_iter().find(|step| days / step <= 14).unwrap_or(364);
-    for day in (0..=days).step_by(step as usize) {
-        let at = LEFT + f64::from(day) / f64::from(days.max(1)) * (right - LEFT);
+    for (day, said) in day_marks(report.start_ms, days) {
+        let at = LEFT + day / days.max(f64::MIN_POSITIVE) * (right - LEFT);
         let bottom = CURVES_TOP + CURVES_HIGH;
         let _ = writeln!(
             svg,
@@ -75,7 +74,7 @@ fn grid(svg: &mut String, days: u32) {
             bottom + 5.0
         );
         let how = format!("text-anchor=\"middle\" font-size=\"11\" fill=\"{FAINT}\"");
-        text(svg, (at, bottom + 19.0), &how, &format!("day {}", day + 1));
+        text(svg, (at, bottom + 19.0), &how, &said);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{FAINT, WIDTH, count, number, rect, short, text};
 use crate::simulate::report::{QuestReport, Report};
-use crate::simulate::spans::span;
+use crate::spans::rounded_span;
 
 pub(super) const LEFT: f64 = 190.0;
 const BAR: f64 = 470.0;
@@ -42,7 +42,8 @@ pub(super) fn rows(svg: &mut String, report: &Report, quests: &[&QuestReport], t
         let y = top + count(row) * ROW;
         text(svg, (LEFT - 10.0, y + 14.0), "text-anchor=\"end\"", &short(&quest.id, 24));
         outcomes(svg, quest, y);
-        let took = quest.took_ms.map_or_else(|| "-".to_owned(), |(median, _)| span(report.world_ms(median)));
+        let took =
+            quest.took_ms.map_or_else(|| "-".to_owned(), |(median, _)| rounded_span(report.world_ms(median)));
         text(svg, (TOOK, y + 14.0), "font-size=\"12\"", &took);
         funnel(svg, quest, y);
     }
