@@ -135,7 +135,6 @@ impl Words {
                 format!("now {number}{}", compared::short_of(of, &Value::Int(*number)))
             }
             Now::Utc(ms) => format!("now {}", local(*ms, test)),
-            }
             Now::Sides(left, right) => match &test.compare {
                 Some(of) => compared::sides(of, left.as_ref(), right.as_ref()),
                 None => String::new(),

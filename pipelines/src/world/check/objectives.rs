@@ -41,7 +41,7 @@ impl Checker<'_> {
         }
         self.check_aggregate(objective, spot);
         self.check_modifiers(quest, objective, spot);
-        self.check_whose(quest, objective, spot);
+        self.check_everyone(quest, objective, spot);
         self.check_streak(objective, spot);
         self.check_percent(objective, spot);
         self.check_latched(stage, objective, spot);

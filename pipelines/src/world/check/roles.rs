@@ -36,7 +36,7 @@ impl Checker<'_> {
     }
 
     /// Everyone who does their part, and who has a role, as objectives.
-    pub(super) fn check_whose(&mut self, quest: &QuestDef, objective: &ObjectiveDef, spot: Spot<'_>) {
+    pub(super) fn check_everyone(&mut self, quest: &QuestDef, objective: &ObjectiveDef, spot: Spot<'_>) {
         if objective.everyone {
             if !matches!(quest.scope, Scope::Party | Scope::Guild | Scope::Account | Scope::Instance) {
                 let message = format!("nobody belongs to a {}", quest.scope.name());
