@@ -31,6 +31,11 @@ const MAX_DEPTH: usize = 8;
 /// How many entries of folders that are no part of a world are looked at, to say what nobody reads.
 const MOST_STRAYS: usize = 1_000;
 
+/// How deep files of a folder may lie. A language is one file.
+fn depth_of(folder: &str) -> usize {
+    if folder == TEXT { 1 } else { MAX_DEPTH }
+}
+
 /// The files of a world.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
@@ -108,7 +113,7 @@ impl Folder {
         {
             let inner = path.join(name);
             if inner.is_dir() {
-                folder.read_files(&inner, &format!("{name}/"), extensions, MAX_DEPTH)?;
+                folder.read_files(&inner, &format!("{name}/"), extensions, depth_of(name))?;
             }
         }
         folder.look_for_strays(path, "", &mut 0);
@@ -121,9 +126,8 @@ impl Folder {
         let parts: Vec<&str> = path.split('/').collect();
         let plain = |part: &&str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
         parts.iter().all(plain)
-            && parts.len() <= MAX_DEPTH + 1
             && (path.ends_with(".yaml") || path.ends_with(".yml"))
-            && (parts.len() == 1 || FOLDERS.contains(&parts[0]))
+            && (parts.len() == 1 || (FOLDERS.contains(&parts[0]) && parts.len() <= depth_of(parts[0]) + 1))
     }
 
     /// Reads the YAML files of one folder of a world, which may be absent.
