@@ -31,6 +31,11 @@ const MAX_DEPTH: usize = 8;
 /// How many entries of folders that are no part of a world are looked at, to say what nobody reads.
 const MOST_STRAYS: usize = 1_000;
 
+/// How deep files of a folder may lie. A language is one file.
+fn depth_of(folder: &str) -> usize {
+    if folder == TEXT { 1 } else { MAX_DEPTH }
+}
+
 /// The files of a world.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
@@ -108,7 +113,7 @@ impl Folder {
         {
             let inner = path.join(name);
             if inner.is_dir() {
-                folder.read_files(&inner, &format!("{name}/"), extensions, MAX_DEPTH)?;
+                folder.read_files(&inner, &format!("{name}/"), extensions, depth_of(name))?;
             }
         }
         folder.look_for_strays(path, "", &mut 0);
@@ -122,11 +127,10 @@ impl Folder {
         let plain = |part: &&str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
         let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
         parts.iter().all(plain)
-            && parts.len() <= MAX_DEPTH + 1
             && match parts[0] {
                 _ if parts.len() == 1 => yaml,
-                VIEWS => path.ends_with(".sql"),
-                folder => yaml && FOLDERS.contains(&folder),
+                VIEWS => path.ends_with(".sql") && parts.len() <= depth_of(VIEWS) + 1,
+                folder => yaml && FOLDERS.contains(&folder) && parts.len() <= depth_of(folder) + 1,
             }
     }
 

@@ -10,6 +10,7 @@ mod folder;
 mod greenvale;
 mod json_schemas;
 mod mapping;
+mod misfit;
 mod node;
 mod problem;
 mod shape;

@@ -18,6 +18,9 @@ impl Checker<'_> {
             }
             ExprKind::Not(inner) | ExprKind::Negated(inner) => self.check_scopes(inner, text, spot),
             ExprKind::Compare(a, _, b) | ExprKind::Arithmetic(a, _, b) => {
+                if matches!(&expr.kind, ExprKind::Compare(..)) {
+                    self.check_word(a, b, text, spot);
+                }
                 self.check_scopes(a, text, spot);
                 self.check_scopes(b, text, spot);
             }
@@ -44,6 +47,19 @@ impl Checker<'_> {
             | ExprKind::Bool(_)
             | ExprKind::Time(_)
             | ExprKind::Span(_) => {}
+        }
+    }
+
+    /// A lone word on the right is an id, also where a fact is called so.
+    fn check_word(&mut self, left: &Expr, right: &Expr, text: &str, spot: Spot<'_>) {
+        let (ExprKind::Name(left), ExprKind::Name(word)) = (&left.kind, &right.kind) else { return };
+        let ([word], Ok(Subject::Fact(..))) = (word.as_slice(), Subject::of(left)) else { return };
+        let world = self.definitions.world.as_ref();
+        if let Some(fact) = world.and_then(|world| world.definition.facts.get(&word.text)) {
+            let (word, scope) = (&word.text, fact.scope.name());
+            let message = format!("`{word}` is an id here, and there is a fact of that name");
+            let hint = format!("write `{scope}.{word}` for the fact, or `'{word}'` for the id");
+            self.warn(within(spot, text, right.from, right.to), message, hint);
         }
     }
 

@@ -12,6 +12,7 @@ mod contradictions;
 mod dates;
 mod day;
 mod facts;
+mod files;
 mod growth;
 mod hopeless;
 mod moves;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_operators::levels::level_of;
-use worldflow_schemas::definitions::{Action, Condition, Effect, QuestDef, QuestState};
+use worldflow_schemas::definitions::{Action, Condition, Effect, QuestDef, QuestState, Slot};
 use worldflow_schemas::input::Scope;
 
 use super::Checker;
@@ -78,7 +78,7 @@ impl Checker<'_> {
                     let message = format!(
                         "nobody gets to this level: what can be earned before brings level {level} at most"
                     );
-                    self.error(spot, message, "ask for less, or give more `experience` for other quests");
+                    self.warn(spot, message, "ask for less, or give more `experience` for other quests");
                 }
             }
         }
@@ -150,7 +150,9 @@ impl<'c, 'q> Reach<'c, 'q> {
         while let Some(id) = next.pop() {
             let Some(placed) = quests.get(id).filter(|_| !self.begun.contains(id)) else { continue };
             let quest = &placed.definition;
-            if self.lack(&quest.requires).is_some() {
+            let never = self.checker.why_never(&quest.requires, None).is_some()
+                || self.checker.holder_lacks(&quest.requires, quest.scope).is_some();
+            if self.lack(&quest.requires).is_some() || never {
                 continue;
             }
             self.begun.insert(id);
@@ -166,8 +168,7 @@ impl<'c, 'q> Reach<'c, 'q> {
         let earned = quest.rewards.experience.unwrap_or(0);
         // Who is in many groups, or does it again, earns it again.
         let once = quest.scope == Scope::Player && quest.repeat.is_none();
-        let by_slot = quest.rewards.slots.contains_key("experience")
-            || quest.rewards.slots.values().any(|slot| slot.item == "experience");
+        let by_slot = quest.rewards.slots.values().any(gives_experience);
         self.experience = match self.experience {
             Some(sum) if !by_slot && (once || earned == 0) => Some(sum.saturating_add(earned.into())),
             _ => None,
@@ -208,6 +209,13 @@ impl<'c, 'q> Reach<'c, 'q> {
         let first = ways.next()??;
         ways.all(|way| way.is_some()).then_some(first)
     }
+}
+
+/// Whether a slot may give what levels are made of.
+fn gives_experience(slot: &Slot) -> bool {
+    let choice = slot.choice.values().map(|prize| prize.item.as_str());
+    let table = slot.table.values().filter_map(|entry| entry.item.as_deref());
+    choice.chain(table).chain([slot.item.as_str()]).any(|item| item == "experience")
 }
 
 /// The quests that a condition names, also by facts that only quests change; whether it asks for a level.

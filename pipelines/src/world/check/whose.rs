@@ -184,19 +184,29 @@ impl Checker<'_> {
         }
     }
 
+    /// The scope of the fact or quest that rows are of.
+    fn scope_named(&self, filter: &BTreeMap<String, Test>) -> Option<Scope> {
+        let name = |column: &str| match filter.get(column) {
+            Some(Test::Is(Value::String(name))) => Some(name.as_str()),
+            _ => None,
+        };
+        let quest = || Some(self.definitions.quests.get(name("quest")?)?.definition.scope);
+        name("fact").and_then(|fact| self.fact(fact)).map(|fact| fact.scope).or_else(quest)
+    }
+
     /// The scopes of the holders that a rule may act for; `None` when it may be any.
     fn holders_of(&self, trigger: &Trigger) -> Option<Vec<Scope>> {
         let Some((view, filter)) = trigger.rows() else { return Some(vec![Scope::Realm]) };
         let def: &ViewDef = self.views.get(view)?;
         let has = |name: &str| def.columns.iter().any(|column| column.name == name);
         if has("scope") && has("holder") {
-            return scopes(filter);
+            return scopes(filter).or_else(|| self.scope_named(filter).map(|scope| vec![scope]));
         }
         Some(vec![if has("player") { Scope::Player } else { Scope::Realm }])
     }
 }
 
-/// The scopes that rows of these are of.
+/// The scopes that rows of these say they are of.
 fn scopes(filter: &BTreeMap<String, Test>) -> Option<Vec<Scope>> {
     let test = filter.get("scope")?;
     let scopes = Scope::ALL.into_iter().filter(|scope| passes(test, &Value::from(scope.name())));
