@@ -90,6 +90,17 @@ pub async fn open_realm(config: OpenConfig) -> Result<RunningRealm, StartError> 
 /// # Errors
 /// When the engine cannot be opened, or stops at once.
 pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), StartError> {
+    let (world, manual) = (config.world.clone(), config.manual);
+    let running = open_as_it_is(config).await?;
+    let defined = define(&running, &world, manual).await?;
+    Ok((running, defined))
+}
+
+/// Opens a realm with the definitions that it has, whatever its folder says of them, and seals nothing.
+///
+/// # Errors
+/// When the engine cannot be opened.
+pub async fn open_as_it_is(config: OpenConfig) -> Result<RunningRealm, StartError> {
     let OpenConfig { realm, world, folder, workers, manual, event_time, keys } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
@@ -113,9 +124,7 @@ pub async fn start_realm(config: OpenConfig) -> Result<(RunningRealm, Defined), 
         event_time,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let running = open(engine, graphs(realm)).await?;
-    let defined = define(&running, &world, manual).await?;
-    Ok((running, defined))
+    Ok(open(engine, graphs(realm)).await?)
 }
 
 /// The world's own number of workers, or one a core.

@@ -38,7 +38,7 @@ use crate::connections::{ConnectionLimits, serve};
 use crate::edits::{Editable, Editing, Watching, edit_router, watch};
 use crate::explain::{Explained, explain_router};
 use crate::keys::Keys;
-use crate::open::{OpenConfig, start_realm};
+use crate::open::{OpenConfig, open_as_it_is, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
 use crate::streams::{Reading, StreamSource, streams_of};
@@ -75,7 +75,8 @@ pub struct ServeConfig {
     pub limits: Limits,
     /// Where the keys of players lie.
     pub keys: Keys,
-    /// Nothing is read from sources, and no tier is asked: for what is done to a realm that is not in use.
+    /// Nothing is read from sources, no tier is asked and no definition is written: for what is done to a realm that is
+    /// not in use, and seals no tick but for what is asked of it.
     pub quiet: bool,
 }
 
@@ -137,7 +138,7 @@ impl Serving {
             let event_time = (recordings.iter().filter_map(RecordingSource::event_time))
                 .chain(streams.iter().filter_map(StreamSource::event_time))
                 .collect();
-            let (running, defined) = start_realm(OpenConfig {
+            let opening = OpenConfig {
                 realm: name,
                 world: world.clone(),
                 folder: Some(folder.clone()),
@@ -145,13 +146,20 @@ impl Serving {
                 manual: config.manual,
                 event_time,
                 keys: config.keys.clone(),
-            })
-            .await?;
+            };
+            let (running, defined) = if config.quiet {
+                (open_as_it_is(opening).await?, None)
+            } else {
+                let (running, defined) = start_realm(opening).await?;
+                (running, Some(defined))
+            };
             let realm = running.realm.clone();
             let positions = running.positions();
             playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone(), positions)));
             reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
-            defined.taken().await?;
+            if let Some(defined) = defined {
+                defined.taken().await?;
+            }
             let editing = Editing::of(realm.clone(), world);
             editable.push(Editable { editing, folder: folder.clone() });
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
