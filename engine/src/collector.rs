@@ -249,7 +249,11 @@ impl Turns for Collecting {
             return ControlFlow::Break(Err(failed));
         }
         match self.finish {
-            Some(finish) if self.collector.next >= finish => ControlFlow::Break(Ok(())),
+            Some(finish) if self.collector.next >= finish => {
+                // Whoever is here until the end goes on from the very tick that the last snapshot is of.
+                self.collector.tell_the_last();
+                ControlFlow::Break(Ok(()))
+            }
             _ => ControlFlow::Continue(()),
         }
     }
@@ -480,6 +484,12 @@ impl Collector {
             }
         }
         rows
+    }
+
+    fn tell_the_last(&mut self) {
+        if self.next > 0 {
+            self.tell();
+        }
     }
 
     /// Lets readers see what has been published, and the observed rows with it.

@@ -31,6 +31,7 @@ struct State {
     rejected: FxHashMap<Sym, Rejected>,
     rejections: u64,
     trouble: Option<String>,
+    unsaved: Option<String>,
 }
 
 /// The rejections of one source.
@@ -128,6 +129,20 @@ impl Observed {
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.lock().trouble.clone()
+    }
+
+    /// Says why no snapshots are published at the moment, or that they are again. The journal holds everything, so the
+    /// realm goes on; but a restart takes longer and longer.
+    pub fn set_unsaved(&self, why: Option<String>) {
+        metrics::gauge!("worldflow_snapshots_failing", "realm" => self.realm.as_str())
+            .set(if why.is_some() { 1.0 } else { 0.0 });
+        self.lock().unsaved = why;
+    }
+
+    /// Why no snapshots are published at the moment.
+    #[must_use]
+    pub fn unsaved(&self) -> Option<String> {
+        self.lock().unsaved.clone()
     }
 
     /// The changes since the last call, for the collector.

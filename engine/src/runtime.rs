@@ -327,13 +327,14 @@ pub(crate) async fn start(
         Host::Simulated => Workers::simulate(config.cut, keeps_base, graph, report),
     };
     let workers = workers.map_err(OpenError::Threads)?;
+    let observed = Observed::new(config.name);
     // The collector ends when nobody can tell it anything more, and the thread of snapshots with it.
     let tells = Arc::new(to_collector.clone());
     let snapshots = folder
         .map(|folder| {
             let (snapshots, journal) = (folder.snapshots(), folder.journal());
-            let folders =
-                Folders { snapshots, journal, host, epoch, journaled: Arc::clone(&place.journaled) };
+            let (journaled, observed) = (Arc::clone(&place.journaled), observed.clone());
+            let folders = Folders { snapshots, journal, host, epoch, journaled, observed };
             let (from, tell) = (before.snapshot.as_ref(), Arc::downgrade(&tells));
             let window = config.dedupe.window(length);
             Snapshots::start(folders, config.snapshots, length, window, from, move || {
@@ -349,7 +350,6 @@ pub(crate) async fn start(
     let (progress, progress_read) = watch::channel(Progress::default());
     let (tell_published, published) = watch::channel(Amount::default());
     let (events, _) = broadcast::channel(EVENTS_HELD);
-    let observed = Observed::new(config.name);
     let views = Arc::new(ViewStore::loaded(config.held_changes, loaded));
     let collector = Collector {
         host,

@@ -94,6 +94,17 @@ pub async fn start_realm(
     config: OpenConfig,
     sizes: ViewSizes,
 ) -> Result<(RunningRealm, Defined), StartError> {
+    let (world, manual) = (config.world.clone(), config.manual);
+    let running = open_as_it_is(config, sizes).await?;
+    let defined = define(&running, &world, manual).await?;
+    Ok((running, defined))
+}
+
+/// Opens a realm with the definitions that it has, whatever its folder says of them, and seals nothing.
+///
+/// # Errors
+/// When the engine cannot be opened.
+pub async fn open_as_it_is(config: OpenConfig, sizes: ViewSizes) -> Result<RunningRealm, StartError> {
     let OpenConfig { realm, world, folder, workers, manual, event_time, keys } = config;
     let length = TickLength { tick_ms: world.world.tick_ms };
     let wall = system_wall_clock();
@@ -117,9 +128,7 @@ pub async fn start_realm(
         event_time,
         ..RealmConfig::in_memory(realm, Arc::clone(&world.world))
     };
-    let running = open(engine, measured_graphs(realm, sizes)).await?;
-    let defined = define(&running, &world, manual).await?;
-    Ok((running, defined))
+    Ok(open(engine, measured_graphs(realm, sizes)).await?)
 }
 
 /// The world's own number of workers, or one a core.

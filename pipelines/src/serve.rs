@@ -39,7 +39,7 @@ use crate::edits::{Editable, Editing, Watching, edit_router, watch};
 use crate::explain::{Explained, explain_router};
 use crate::explain_view::{Measured, ViewSizes, explain_view_router};
 use crate::keys::Keys;
-use crate::open::{OpenConfig, start_realm};
+use crate::open::{OpenConfig, open_as_it_is, start_realm};
 use crate::recordings::{Playing, RecordingSource, recordings_of};
 use crate::secrets::resolve;
 use crate::streams::{Reading, StreamSource, streams_of};
@@ -76,7 +76,8 @@ pub struct ServeConfig {
     pub limits: Limits,
     /// Where the keys of players lie.
     pub keys: Keys,
-    /// Nothing is read from sources, and no tier is asked: for what is done to a realm that is not in use.
+    /// Nothing is read from sources, no tier is asked and no definition is written: for what is done to a realm that is
+    /// not in use, and seals no tick but for what is asked of it.
     pub quiet: bool,
 }
 
@@ -139,7 +140,7 @@ impl Serving {
             let event_time = (recordings.iter().filter_map(RecordingSource::event_time))
                 .chain(streams.iter().filter_map(StreamSource::event_time))
                 .collect();
-            let opened = OpenConfig {
+            let opening = OpenConfig {
                 realm: name,
                 world: world.clone(),
                 folder: Some(folder.clone()),
@@ -149,12 +150,19 @@ impl Serving {
                 keys: config.keys.clone(),
             };
             let sizes = ViewSizes::default();
-            let (running, defined) = start_realm(opened, sizes.clone()).await?;
+            let (running, defined) = if config.quiet {
+                (open_as_it_is(opening, sizes.clone()).await?, None)
+            } else {
+                let (running, defined) = start_realm(opening, sizes.clone()).await?;
+                (running, Some(defined))
+            };
             let realm = running.realm.clone();
             let positions = running.positions();
             playing.extend(recordings.into_iter().map(|recording| recording.play(realm.clone(), positions)));
             reading.extend(streams.into_iter().map(|stream| stream.read(realm.clone(), positions)));
-            defined.taken().await?;
+            if let Some(defined) = defined {
+                defined.taken().await?;
+            }
             let editing = Editing::of(realm.clone(), world);
             measured.push(Measured { editing: editing.clone(), sizes });
             editable.push(Editable { editing, folder: folder.clone() });

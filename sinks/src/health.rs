@@ -1,7 +1,8 @@
 //! Health and metrics: `/healthz`, `/readyz` and `/metrics`.
 //!
 //! Ready means that every realm moves: its tick grows while the request waits, and its journal can be written. A sink that has lost
-//! its database does not make a realm unready, for nothing waits for it; its lag is in the answer.
+//! its database does not make a realm unready, for nothing waits for it; its lag is in the answer. Nor do snapshots that cannot be
+//! published, for the journal holds everything; why is in the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +114,14 @@ async fn moves(realm: Realm, pace: Pace) -> (bool, Json) {
     // What is not durable yet may still be going on for a while: that it stands is known earlier.
     let why = realm.observed.trouble().or(why);
     let tick = realm.progress.borrow().tick;
-    (why.is_none(), json!({"realm": realm.name.as_str(), "ready": why.is_none(), "tick": tick, "why": why}))
+    let json = json!({
+        "realm": realm.name.as_str(),
+        "ready": why.is_none(),
+        "tick": tick,
+        "why": why,
+        "snapshots": realm.observed.unsaved(),
+    });
+    (why.is_none(), json)
 }
 
 /// How a sink is doing, as JSON.

@@ -5,7 +5,7 @@ mod support;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::database::Database;
 use support::postgres::Postgres;
-use support::{Chance, Fake, designed, random_write, scenarios};
+use support::{Chance, Fake, designed, old_grants, random_write, scenarios};
 use worldflow_sinks::sql::{SinkStatus, SqlSink};
 
 fn database(server: &Postgres) -> Database {
@@ -67,6 +67,21 @@ async fn a_designers_view_may_be_named_before_it_comes() {
 async fn realms_that_share_a_table_change_and_drop_it_together() {
     let server = Postgres::start();
     designed::of_two_realms(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_that_leave_are_kept_in_a_table_of_their_own() {
+    let server = Postgres::start();
+    old_grants::are_kept(&database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_that_leave_are_kept_once_wherever_the_sink_is_killed() {
+    for seed in 1..=3 {
+        let server = Postgres::start();
+        println!("seed {seed}");
+        old_grants::are_kept_wherever_it_is_killed(&database(&server), seed).await;
+    }
 }
 
 /// The server crashes while the sink writes, and comes back: the sink says that it is behind, the

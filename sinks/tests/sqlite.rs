@@ -3,7 +3,7 @@
 mod support;
 
 use support::database::Database;
-use support::{designed, scenarios};
+use support::{designed, old_grants, scenarios};
 
 fn file(folder: &tempfile::TempDir) -> Database {
     Database::Sqlite(folder.path().join("sub").join("world.db"))
@@ -15,6 +15,21 @@ async fn tables_are_the_views_at_a_closed_tick_wherever_the_sink_is_killed() {
         let folder = tempfile::tempdir().expect("a folder");
         println!("seed {seed}");
         scenarios::killed_at_random(&file(&folder), seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_that_leave_are_kept_in_a_table_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    old_grants::are_kept(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_that_leave_are_kept_once_wherever_the_sink_is_killed() {
+    for seed in 1..=6 {
+        let folder = tempfile::tempdir().expect("a folder");
+        println!("seed {seed}");
+        old_grants::are_kept_wherever_it_is_killed(&file(&folder), seed).await;
     }
 }
 

@@ -21,6 +21,7 @@ use crate::alarm::PanicAlarm;
 use crate::dedupe::{Dedupe, SealedIds, Window};
 use crate::disk::{Folder, PART};
 use crate::host::{Host, Task, Turns};
+use crate::observed::Observed;
 use crate::positions::{Positions, Reached};
 
 /// What happened in a complete, durable tick.
@@ -53,6 +54,8 @@ pub(crate) struct Folders {
     pub(crate) epoch: u64,
     /// The bytes that have been journaled, or read from the journal at the start.
     pub(crate) journaled: Arc<AtomicU64>,
+    /// Where it is said that none can be published.
+    pub(crate) observed: Observed,
 }
 
 /// A handle to the snapshot thread. Dropping it ends the thread.
@@ -168,7 +171,7 @@ impl<A: FnMut()> Turns for Keeping<A> {
                 if let Some((tick, state_hash)) = through.filter(|(tick, _)| *tick > kept.tick) {
                     (kept.tick, kept.state_hash) = (tick, Some(state_hash));
                 }
-                let _nobody_waits = done.send(kept.publish().map(|()| kept.tick));
+                let _nobody_waits = done.send(kept.publish_and_say().map(|()| kept.tick));
             }
             #[cfg(test)]
             Ok(ToSnapshots::Panic) => panic!("asked to"),
@@ -178,10 +181,8 @@ impl<A: FnMut()> Turns for Keeping<A> {
         kept.take_merged();
         let now = host.now();
         if now >= due || (kept.much_is_journaled() && now.saturating_duration_since(*last) >= APART) {
-            if kept.changed
-                && let Err(why) = kept.publish()
-            {
-                error!(%why, "a snapshot could not be published; the journal still holds everything");
+            if kept.changed {
+                let _said = kept.publish_and_say();
             }
             *last = now;
             kept.merge_if_due();
@@ -282,6 +283,19 @@ impl Kept {
         }
     }
 
+    /// Publishes, and says everywhere when that cannot be done.
+    fn publish_and_say(&mut self) -> Result<(), SnapshotError> {
+        let published = self.publish();
+        if let Err(why) = &published {
+            error!(%why, "a snapshot could not be published; the journal still holds everything");
+        }
+        // Of a run that is damaged it is known before the next one is to be published.
+        if self.damaged.is_none() {
+            self.folders.observed.set_unsaved(published.as_ref().err().map(ToString::to_string));
+        }
+        published
+    }
+
     fn publish(&mut self) -> Result<(), SnapshotError> {
         if self.tick == self.published && !self.changed {
             return Ok(());
@@ -374,15 +388,19 @@ impl Kept {
             Ok(Err(NotMerged::Unwritten(error))) => {
                 warn!(%error, "runs of snapshots could not be merged; it is tried again");
             }
-            Ok(Err(NotMerged::Damaged(why))) => {
-                error!(
-                    why,
-                    "a run of the snapshots is damaged; no more are published, and the journal is kept"
-                );
-                self.damaged = Some(why);
-            }
-            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(Err(NotMerged::Damaged(why))) => self.is_damaged(why),
+            Err(_) => self.is_damaged("reading it panicked".to_owned()),
         }
+    }
+
+    /// Nothing that builds on these runs is published any more. What there is stays.
+    fn is_damaged(&mut self, why: String) {
+        error!(why, "a run of the snapshots is damaged; no more are published, and the journal is kept");
+        self.folders.observed.set_unsaved(Some(format!(
+            "a run of the snapshots is damaged, none is published, and the journal is kept: {why}; \
+             `worldflow doctor` examines the folder"
+        )));
+        self.damaged = Some(why);
     }
 }
 
@@ -394,13 +412,15 @@ mod tests {
     use super::*;
     use crate::dedupe::DedupeConfig;
     use crate::snapshot::newest;
+    use crate::testing::simulation::Chance;
 
     const LENGTH: TickLength = TickLength { tick_ms: 10 };
 
     fn folders(folder: &Path) -> Folders {
         let folder = Folder::from(folder);
         let (snapshots, journal) = (folder.join("snapshots"), folder.join("journal"));
-        Folders { snapshots, journal, host: Host::System, epoch: 7, journaled: Arc::default() }
+        let observed = Observed::new("realm".into());
+        Folders { snapshots, journal, host: Host::System, epoch: 7, journaled: Arc::default(), observed }
     }
 
     fn kept(folder: &Path, from: Option<&Snapshot>) -> Kept {
@@ -492,14 +512,53 @@ mod tests {
         let damaged = folder.path().join("snapshots/000000000003.run");
         assert!(damaged.exists(), "runs and ids are numbered in turn");
         fs::write(damaged, "damaged").expect("writable");
+        merged(&mut kept);
+        kept.apply(tick(4, &[("a", Some("2"))]));
+        let why = kept.publish().expect_err("refused").to_string();
+        assert!(why.contains("a run is damaged"), "{why}");
+        assert_eq!(kept.changes.len(), 1, "nothing is forgotten");
+    }
+
+    fn merged(kept: &mut Kept) {
         kept.merge_if_due();
         while kept.merging.is_some() {
             kept.take_merged();
             std::thread::yield_now();
         }
-        kept.apply(tick(4, &[("a", Some("2"))]));
-        let why = kept.publish().expect_err("refused").to_string();
-        assert!(why.contains("a run is damaged"), "{why}");
-        assert_eq!(kept.changes.len(), 1, "nothing is forgotten");
+    }
+
+    /// Arrow panics on some of these, whose sums are right.
+    #[test]
+    fn a_run_that_is_not_what_it_says_stops_snapshots_which_is_told_and_leaves_those_there_are() {
+        let (mut damaged, mut panics) = (0, 0);
+        for seed in 0..200 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut kept = kept(folder.path(), None);
+            for number in 1..=2 {
+                kept.apply(tick(number, &[("a", Some("1")), ("b", None)]));
+                kept.publish_and_say().expect("writable");
+            }
+            let there = files(&kept.folders.snapshots).count();
+            assert_eq!(kept.folders.observed.unsaved(), None);
+            let file = folder.path().join("snapshots/000000000003.run");
+            let bytes = fs::read(&file).expect("runs and ids are numbered in turn");
+            let changed = crate::testing::fuzz::mutate(&mut Chance::new(seed), &bytes, &bytes);
+            fs::write(&file, &changed).expect("writable");
+            let run = kept.runs.last_mut().expect("two were written");
+            (run.bytes, run.crc32) = (changed.len() as u64, crc32fast::hash(&changed));
+            merged(&mut kept);
+            let Some(why) = kept.damaged.clone() else { continue };
+            damaged += 1;
+            panics += usize::from(why.contains("not what it says"));
+            let said = kept.folders.observed.unsaved().expect("it is told at once");
+            assert!(said.contains(&why) && said.contains("worldflow doctor"), "{said}");
+            kept.apply(tick(3, &[("a", Some("2"))]));
+            assert!(kept.publish_and_say().is_err());
+            assert_eq!(kept.folders.observed.unsaved(), Some(said), "and is not taken back");
+            let left =
+                files(&kept.folders.snapshots).filter(|path| path.extension().is_none_or(|it| it != PART));
+            assert_eq!(left.count(), there, "seed {seed}");
+        }
+        assert!(damaged > 20 && panics > 0, "{damaged} were refused, {panics} of them by a panic");
     }
 }

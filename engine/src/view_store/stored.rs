@@ -89,6 +89,8 @@ pub struct StoredView {
     deltas: VecDeque<Arc<Delta>>,
     held_changes: usize,
     complete_since: Tick,
+    /// The tick that it came with; 0 of a view that was always there.
+    began: Tick,
     /// Of what readers held at ticks before this one, nobody knows whether it was the same.
     resumes_from: Tick,
     last_change: Tick,
@@ -107,6 +109,7 @@ impl StoredView {
             deltas: VecDeque::new(),
             held_changes: 0,
             complete_since: loaded,
+            began: 0,
             resumes_from: 0,
             last_change: 0,
             hash: 0,
@@ -115,13 +118,19 @@ impl StoredView {
 
     /// A view of a designer that there is from `tick` on. Nobody can have followed it before.
     pub(super) fn begun(id: ViewId, tick: Tick) -> StoredView {
-        StoredView { resumes_from: tick, last_change: tick, ..StoredView::new(id, tick) }
+        StoredView { began: tick, resumes_from: tick, last_change: tick, ..StoredView::new(id, tick) }
     }
 
     /// Which view it is.
     #[must_use]
     pub fn id(&self) -> ViewId {
         self.id
+    }
+
+    /// The tick that it came with, which the realm's progress may not have reached; 0 of a view that was always there.
+    #[must_use]
+    pub fn began(&self) -> Tick {
+        self.began
     }
 
     pub(super) fn hash(&self) -> u128 {

@@ -13,6 +13,7 @@ use worldflow_engine::runtime::{OpenError, RealmConfig, open};
 use worldflow_engine::sequencer::{End, Mode};
 use worldflow_engine::snapshot::SnapshotConfig;
 use worldflow_schemas::EventId;
+use worldflow_schemas::catalog::LEVELS;
 
 use crate::realms::{batch, config, config_in, count, item, named, publish, rejection_codes};
 use crate::tiny::{self, graph};
@@ -92,6 +93,24 @@ async fn a_realm_has_begun_with_its_first_durable_tick() {
             fs::remove_dir_all(folder.path().join("journal")).expect("removed");
             assert!(has_begun(folder.path()));
         }
+    }
+}
+
+/// Its last tick changes no view, and is that of the snapshot.
+#[tokio::test]
+async fn who_reads_until_a_clean_end_goes_on_after_the_restart() {
+    for last in ["kill", "refuse"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let running = open(config_in(folder.path()), graph()).await.expect("opens");
+        publish(&running, vec![named("ada", "kill", "a")]).await;
+        let progress = running.realm.progress.clone();
+        running.realm.admission.submit(batch("test", vec![named("ada", last, "b")])).await.expect("runs");
+        running.close().await.expect("closes");
+        let seen = progress.borrow().tick;
+        let again = open(config_in(folder.path()), graph()).await.expect("opens");
+        let missed = again.realm.views.read(LEVELS).resumed_since(seen).map(|missed| missed.len());
+        assert_eq!(missed, Some(0), "after {last}, at tick {seen}");
+        again.close().await.expect("closes");
     }
 }
 

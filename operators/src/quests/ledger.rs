@@ -2,8 +2,9 @@
 //!
 //! `completions ─→ grants (pending) ─answers→ grants (delivered | refused) ─after a while→ past_grants`
 //!
-//! A grant never changes but for its status. Once it has been answered and is old, it is added up with others of its
-//! kind and goes: instances of a holder's quest are counted on, so it is never written again.
+//! A grant never changes but for its status. Once it has been answered, and has then stood for long enough that everyone
+//! who follows it has seen how, it is added up with others of its kind and goes: instances of a holder's quest are counted
+//! on, so it is never written again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -30,7 +31,7 @@ pub(super) struct Ledger {
     /// Those that have been answered, by when they go.
     leaving: BTreeSet<(Tick, ArcStr)>,
     past: FxHashMap<PastKey, Past>,
-    /// How long one stays that has been answered, from when it was earned.
+    /// How long one stays that has been answered, from then on.
     keep: Tick,
 }
 
@@ -64,6 +65,9 @@ pub(super) struct Grant {
     pub(super) amount: u32,
     pub(super) status: Status,
     pub(super) tick: Tick,
+    /// The tick of its last answer or revocation: a piece of its own.
+    #[serde(skip)]
+    pub(super) changed: Option<Tick>,
 }
 
 /// How a grant was answered.
@@ -132,9 +136,19 @@ impl Ledger {
         self.leaving.first().map(|(tick, _)| *tick)
     }
 
+    /// When a grant's time is over. Of one that an earlier version answered it is only known when it was earned.
+    fn due(&self, grant: &Grant) -> Tick {
+        grant.changed.unwrap_or(grant.tick).saturating_add(self.keep)
+    }
+
     /// Notes when a grant goes that was answered in `now` or before.
-    fn leaves(&mut self, id: &ArcStr, earned: Tick, now: Tick) {
-        self.leaving.insert((earned.saturating_add(self.keep).max(now + 1), id.clone()));
+    fn leaves(&mut self, id: &ArcStr, grant: &Grant, now: Tick) {
+        self.leaving.insert((self.due(grant).max(now + 1), id.clone()));
+    }
+
+    /// Whether a grant goes now: it may have been changed since that was noted.
+    fn is_over(&self, grant: &Grant, now: Tick) -> bool {
+        !grant.status.is_open() && self.due(grant) <= now
     }
 }
 
@@ -166,9 +180,9 @@ impl Core {
             && due.0 <= self.context.now
         {
             let Some((_, id)) = self.ledger.leaving.pop_first() else { return };
-            // One that is to be taken back goes when that has been answered.
-            let stays = self.ledger.grants.get(&id).is_none_or(|grant| grant.status.is_open());
-            let Some(grant) = (!stays).then(|| self.ledger.grants.remove(&id)).flatten() else { continue };
+            let is_over = |grant: &Grant| self.ledger.is_over(grant, self.context.now);
+            let goes = self.ledger.grants.get(&id).is_some_and(is_over);
+            let Some(grant) = goes.then(|| self.ledger.grants.remove(&id)).flatten() else { continue };
             self.out.remove(catalog::GRANTS, self.grant_row(&id, &grant));
             if grant.status.is_void() {
                 self.drop_grant(id, &grant);
@@ -197,8 +211,10 @@ impl Core {
 
     fn drop_grant(&mut self, id: ArcStr, grant: &Grant) {
         if self.out.keeps_base {
-            let key = PieceKey::Grant(id);
-            self.out.base.push(piece::change::<_, ()>(self.name, grant.holder.id, &key, None));
+            let changed = grant.changed.map(|_| PieceKey::Changed(id.clone()));
+            for key in std::iter::once(PieceKey::Grant(id)).chain(changed) {
+                self.out.base.push(piece::change::<_, ()>(self.name, grant.holder.id, &key, None));
+            }
         }
     }
 
@@ -225,12 +241,17 @@ impl Core {
 
     /// Gives a grant another status.
     fn change_grant(&mut self, id: ArcStr, old: &Grant, status: Status) {
-        let new = Grant { status, ..old.clone() };
+        let now = self.context.now;
+        let new = Grant { status, changed: Some(now), ..old.clone() };
         let (old_row, new_row) = (self.grant_row(&id, old), self.grant_row(&id, &new));
         self.out.replace(catalog::GRANTS, Some(old_row), Some(new_row));
         self.keep_grant(&id, &new);
+        if self.out.keeps_base {
+            let key = PieceKey::Changed(id.clone());
+            self.out.base.push(piece::change(self.name, new.holder.id, &key, Some(&now)));
+        }
         if !new.status.is_open() {
-            self.ledger.leaves(&id, new.tick, self.context.now);
+            self.ledger.leaves(&id, &new, now);
         }
         self.ledger.grants.insert(id, new);
     }
@@ -239,9 +260,19 @@ impl Core {
     pub(super) fn restore_grant(&mut self, id: ArcStr, grant: Grant) {
         self.out.insert(catalog::GRANTS, self.grant_row(&id, &grant));
         if !grant.status.is_open() {
-            self.ledger.leaves(&id, grant.tick, self.context.now);
+            self.ledger.leaves(&id, &grant, self.context.now);
         }
         self.ledger.grants.insert(id, grant);
+    }
+
+    /// Gives back when a grant, which has been given back, was last changed.
+    pub(super) fn restore_changed(&mut self, id: &ArcStr, tick: Tick) {
+        let Some(grant) = self.ledger.grants.get_mut(id) else { return };
+        grant.changed = Some(tick);
+        let grant = grant.clone();
+        if !grant.status.is_open() {
+            self.ledger.leaves(id, &grant, self.context.now);
+        }
     }
 
     /// Gives back what an earlier run has added up.

@@ -173,8 +173,18 @@ impl Core {
         let instance = record.instance;
         for Earned { slot, player, item, amount } in all {
             let (status, tick) = (Status::Pending, self.context.now);
-            let grant =
-                Grant { quest: quest.quest, holder, instance, slot, player, item, amount, status, tick };
+            let grant = Grant {
+                quest: quest.quest,
+                holder,
+                instance,
+                slot,
+                player,
+                item,
+                amount,
+                status,
+                tick,
+                changed: None,
+            };
             self.grant(grant_id(quest.quest, holder, instance, slot, player), grant);
         }
         self.give_effects(at, ix);

@@ -54,6 +54,8 @@ pub(super) enum PieceKey {
     Running(Holder, Sym, u16),
     /// What a credit was when its stage opened again, where that matters: `i64`.
     Before(Holder, Sym, ShareKey),
+    /// When a grant was last answered or revoked: `Tick`.
+    Changed(ArcStr),
 }
 
 /// A record and its open instance.
@@ -321,7 +323,8 @@ impl Core {
                 | PieceKey::Seen(..)
                 | PieceKey::Mark(..)
                 | PieceKey::Running(..)
-                | PieceKey::Before(..) => extras.push((key, row)),
+                | PieceKey::Before(..)
+                | PieceKey::Changed(..) => extras.push((key, row)),
             }
         }
         for (key, row) in extras {
@@ -388,6 +391,10 @@ impl Core {
                 let at = self.restored(holder);
                 let ix = self.plan.ix(quest);
                 return self.restore_mark(at, ix, mark, said);
+            }
+            PieceKey::Changed(id) => {
+                let (_, tick): (PieceKey, Tick) = piece::read(row);
+                return self.restore_changed(&id, tick);
             }
             PieceKey::Share(holder, quest, _)
             | PieceKey::Before(holder, quest, _)

@@ -80,7 +80,7 @@ async fn stopped(args: &ForgetArgs) -> anyhow::Result<u64> {
         listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
         postgres: args.postgres.clone(),
         workers: None,
-        // A realm that is not in use stays where it is in time, but for the ticks that this takes.
+        // A realm that is not in use stays where it is in time, but for the one tick that this takes.
         manual: true,
         tls: None,
         insecure: false,

@@ -50,11 +50,7 @@ fn sqlite_form(rows: &Table) -> Table {
 
 /// Asks a database until it holds these rows: a database tells nobody what it is given. Until the
 /// sink has made its tables, asking is an error.
-pub(crate) async fn until_held<F: Future<Output = sqlx::Result<Table>>>(
-    what: &str,
-    wanted: &Table,
-    ask: impl Fn() -> F,
-) {
+pub(crate) async fn until_held(what: &str, wanted: &Table, ask: impl AsyncFn() -> sqlx::Result<Table>) {
     let end = Instant::now() + DEADLINE;
     loop {
         let held = ask().await;

@@ -20,6 +20,7 @@ mod http;
 mod kinesis;
 mod new;
 mod npcs;
+mod old_grants;
 mod outage;
 mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]

@@ -157,7 +157,13 @@ async fn a_forgotten_player_is_in_no_view_no_table_and_no_file() {
     server.stop();
     let (data_path, world_path) = (path(&data), path(&world));
     let stopped = ["forget", "player-1", "--data", data_path, "--world", world_path, "--postgres", &url];
-    succeeds(stopped);
+    let tick = |said: &str| {
+        let (_, tick) = said.rsplit_once("as of tick ").expect("it says when");
+        tick.trim().parse::<u64>().expect("a tick")
+    };
+    // It takes one tick, and writes no definition.
+    let first = tick(&succeeds(stopped));
+    assert_eq!(tick(&succeeds(stopped)), first + 1);
     assert_eq!(holding(&data, &[SAID, NAME]), Vec::<String>::new());
     let gone = vec![json!(FORGOTTEN); 2];
     assert_eq!(texts(&in_sqlite(&sqlite, "npc_lines").await.expect("a table"), "text"), gone);
@@ -168,7 +174,7 @@ async fn a_forgotten_player_is_in_no_view_no_table_and_no_file() {
     server.stop();
     let audit = std::fs::read_to_string(data.join("audit.jsonl")).expect("a file");
     let acts = audit.lines().filter(|line| line.contains(r#""act":"player_forgotten""#));
-    assert_eq!(acts.count(), 2, "{audit}");
+    assert_eq!(acts.count(), 3, "{audit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,8 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "quest_state" => &["realm", "scope", "holder", "quest"],
         "objective_progress" => &["realm", "scope", "holder", "quest", "stage", "objective"],
         "grants" => &["realm", "grant"],
+        "worldflow_old_grants" => &["realm", "grant", "epoch"],
+        "past_grants" => &["realm", "quest", "scope", "holder", "player", "item"],
         "presence" => &["realm", "player"],
         "levels" => &["realm", "player"],
         "facts" => &["realm", "scope", "holder", "fact"],

@@ -165,7 +165,7 @@ impl Oracle {
             if stays {
                 continue;
             }
-            let Grant { row, .. } = self.grants.remove(&id).expect("it is there");
+            let Grant { row } = self.grants.remove(&id).expect("it is there");
             self.note_grant(tick, &row, -1);
             if ["revoked", "taken"].map(|status| json!(status)).contains(&row[10]) {
                 continue;
@@ -560,7 +560,7 @@ impl Oracle {
             return;
         }
         self.note_grant(tick, &row, 1);
-        self.grants.insert(id, Grant { row, earned: tick });
+        self.grants.insert(id, Grant { row });
     }
 }
 

@@ -144,7 +144,6 @@ pub struct Held {
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub row: Vec<serde_json::Value>,
-    pub earned: Tick,
 }
 
 impl Grant {

@@ -149,10 +149,11 @@ impl Oracle {
         let grant = self.grants.get_mut(id).expect("it is there");
         let old = grant.row.clone();
         (grant.row[10], grant.row[11]) = (json!(status), reason);
-        let (new, open, earned) = (grant.row.clone(), grant.is_open(), grant.earned);
+        let (new, open) = (grant.row.clone(), grant.is_open());
+        self.leaving.retain(|(_, leaves)| leaves != id);
         if !open {
             let keep = self.world.grants.keep.ms / u64::from(self.world.tick_ms);
-            self.leaving.insert((tick.max(earned + keep - 1) + 1, id.to_owned()));
+            self.leaving.insert((tick + keep.max(1), id.to_owned()));
         }
         self.note_grant(tick, &old, -1);
         self.note_grant(tick, &new, 1);

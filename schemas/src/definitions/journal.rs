@@ -37,8 +37,8 @@ impl Default for JournalDef {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrantsDef {
-    /// A grant that has been answered stays in `grants` for so long after it was earned, and is then added up in
-    /// `past_grants`; real time.
+    /// A grant that has been answered stays in `grants` for so long from then on, and is then added up in `past_grants`;
+    /// real time.
     pub keep: Span,
 }
 

@@ -13,13 +13,14 @@ use tracing::trace;
 use worldflow_engine::PHASE;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::{Delta, Filter};
-use worldflow_schemas::catalog::{Catalog, ViewDef, ViewId};
+use worldflow_schemas::catalog::{Catalog, GRANTS, ViewDef, ViewId};
 use worldflow_schemas::{Row, Tick};
 
 use super::cell::{Cell, Cells, cells};
 use super::config::SinkViews;
 use super::connection::{Connection, Frontier};
 use super::error::SqlError;
+use super::old_grants;
 use crate::view_at::{deltas_between, rows_at};
 
 /// Rows that are turned into cells at once.
@@ -64,8 +65,8 @@ struct Shaped {
 
 /// What is to be done to one table.
 enum Plan {
-    /// The table is at a tick from which the changes are known: the last value of each key.
-    Change(FxHashMap<Cells, Option<Row>>),
+    /// The table is at a tick from which the changes are known: the last row of each key, and whether it is there.
+    Change(FxHashMap<Cells, (Row, bool)>),
     /// It is anywhere: these are the rows it shall have.
     Reconcile(FxHashMap<Cells, Row>),
 }
@@ -107,15 +108,15 @@ impl Flush {
 
     /// Brings the tables to the realm's present tick. After an error the connection is of no use.
     pub(super) async fn run(&mut self, connection: &mut Connection) -> Result<Flushed, SqlError> {
-        let (to, plans) = loop {
+        let (to, plans, frontiers) = loop {
             self.shape(connection).await?;
             let begun = async {
                 connection.begin(self.realm.name.as_str()).await?;
                 connection.frontiers(self.realm.name.as_str()).await
             };
             let frontiers = within(BEGIN_TIMEOUT, &self.target, begun).await?;
-            if let Some(planned) = self.plan(&frontiers).await? {
-                break planned;
+            if let Some((to, plans)) = self.plan(&frontiers).await? {
+                break (to, plans, frontiers);
             }
             // Nothing has been written.
             connection.commit().await?;
@@ -126,10 +127,17 @@ impl Flush {
         let writing = async {
             let mut rows = 0;
             for (view, plan) in plans {
-                rows += match plan {
-                    Plan::Change(changes) => change(connection, view.def(), changes).await?,
-                    Plan::Reconcile(wanted) => reconcile(connection, view.def(), name, wanted).await?,
+                // What is there was written in the lineage of its frontier; of a new shape of the table that is not known.
+                let epoch =
+                    frontiers.get(view.def().name).map_or(self.realm.epoch, |frontier| frontier.epoch);
+                let written = match plan {
+                    Plan::Change(changes) => changed(view.def(), changes),
+                    Plan::Reconcile(wanted) => compared(connection, view.def(), name, wanted).await?,
                 };
+                if view == GRANTS {
+                    rows += archive(connection, name, &written.gone, epoch).await?;
+                }
+                rows += write(connection, view.def(), &written).await?;
                 connection.advance(name, view.def(), self.realm.epoch, to).await?;
             }
             connection.commit().await?;
@@ -227,10 +235,19 @@ async fn within<T>(
     }
 }
 
-fn last_values(view: &ViewDef, deltas: &[Arc<Delta>]) -> FxHashMap<Cells, Option<Row>> {
+/// What is to be written into one table.
+#[derive(Default)]
+struct Written {
+    /// Rows that go, as they were last.
+    gone: Vec<Cells>,
+    /// Rows that come, or replace those of their keys.
+    here: Vec<Row>,
+}
+
+fn last_values(view: &ViewDef, deltas: &[Arc<Delta>]) -> FxHashMap<Cells, (Row, bool)> {
     let mut last = FxHashMap::default();
     for (row, diff) in deltas.iter().flat_map(|delta| &delta.changes) {
-        last.insert(cells(view, row.key(view.key)), (*diff > 0).then(|| row.clone()));
+        last.insert(cells(view, row.key(view.key)), (row.clone(), *diff > 0));
     }
     last
 }
@@ -239,27 +256,25 @@ fn by_key(view: &ViewDef, rows: Vec<Row>) -> FxHashMap<Cells, Row> {
     rows.into_iter().map(|row| (cells(view, row.key(view.key)), row)).collect()
 }
 
-async fn change(
-    connection: &mut Connection,
-    view: &ViewDef,
-    changes: FxHashMap<Cells, Option<Row>>,
-) -> Result<u64, SqlError> {
-    let (mut gone, mut here) = (Vec::new(), Vec::new());
-    for (key, row) in changes {
-        match row {
-            Some(row) => here.push(row),
-            None => gone.push(key),
+fn changed(view: &ViewDef, changes: FxHashMap<Cells, (Row, bool)>) -> Written {
+    let mut written = Written::default();
+    for (row, is_there) in changes.into_values() {
+        if is_there {
+            written.here.push(row);
+        } else {
+            written.gone.push(cells(view, &row));
         }
     }
-    write(connection, view, &gone, &here).await
+    written
 }
 
-async fn reconcile(
+/// What makes a table that is anywhere equal to these rows.
+async fn compared(
     connection: &mut Connection,
     view: &ViewDef,
     realm: &str,
     mut wanted: FxHashMap<Cells, Row>,
-) -> Result<u64, SqlError> {
+) -> Result<Written, SqlError> {
     let mut gone = Vec::new();
     let mut compare = |stored: Cells| {
         let same = |row: &Row| {
@@ -269,21 +284,36 @@ async fn reconcile(
         match wanted.entry(stored[..view.key].to_vec()) {
             Entry::Occupied(row) if same(row.get()) => drop(row.remove()),
             Entry::Occupied(_) => {}
-            Entry::Vacant(key) => gone.push(key.into_key()),
+            Entry::Vacant(_) => gone.push(stored),
         }
     };
     connection.read(view, realm, &mut compare).await?;
-    let here: Vec<Row> = wanted.into_values().collect();
-    write(connection, view, &gone, &here).await
+    Ok(Written { gone, here: wanted.into_values().collect() })
 }
 
-async fn write(
+/// Has grants that are over go on in their own table.
+async fn archive(
     connection: &mut Connection,
-    view: &ViewDef,
+    realm: &str,
     gone: &[Cells],
-    here: &[Row],
+    epoch: u64,
 ) -> Result<u64, SqlError> {
-    connection.delete(view, gone).await?;
+    let open = gone.iter().filter(|grant| old_grants::is_open(grant)).count();
+    if open > 0 {
+        let hint = "they left while the tables were away; how they were answered is not known here";
+        tracing::warn!(realm, grants = open, hint, "grants are kept as the tables knew them, unanswered");
+    }
+    for rows in gone.chunks(CHUNK_ROWS) {
+        let rows: Vec<Cells> = rows.iter().map(|row| old_grants::row(row.clone(), epoch)).collect();
+        connection.upsert(&old_grants::DEF, &rows).await?;
+    }
+    Ok(gone.len() as u64)
+}
+
+async fn write(connection: &mut Connection, view: &ViewDef, written: &Written) -> Result<u64, SqlError> {
+    let Written { gone, here } = written;
+    let keys: Vec<Cells> = gone.iter().map(|row| row[..view.key].to_vec()).collect();
+    connection.delete(view, &keys).await?;
     for rows in here.chunks(CHUNK_ROWS) {
         let rows: Vec<Cells> = rows.iter().map(|row| cells(view, row)).collect();
         connection.upsert(view, &rows).await?;

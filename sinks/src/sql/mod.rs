@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod error;
 mod flush;
+mod old_grants;
 mod postgres;
 mod read;
 mod sqlite;

@@ -2,6 +2,8 @@
 
 use worldflow_schemas::catalog::{self, Column, ColumnType, ViewDef};
 
+use super::old_grants;
+
 /// Which database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Dialect {
@@ -238,7 +240,8 @@ pub(crate) fn shape(view: &ViewDef) -> String {
         .enumerate()
         .map(|(place, column)| {
             let key = if place < view.key { " key" } else { "" };
-            let designed = if place == 0 && catalog::view(view.name).is_none() { DESIGNED } else { "" };
+            let theirs = catalog::view(view.name).is_none() && view.name != old_grants::TABLE;
+            let designed = if place == 0 && theirs { DESIGNED } else { "" };
             format!("{} {:?}{key}{designed}", column.name, column.kind)
         })
         .collect();

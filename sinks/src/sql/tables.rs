@@ -5,10 +5,11 @@
 //! when no other realm has rows in it, and dropped by the last.
 
 use rustc_hash::FxHashMap;
-use worldflow_schemas::catalog::{Catalog, ViewDef, ViewId};
+use worldflow_schemas::catalog::{Catalog, GRANTS, ViewDef, ViewId};
 
 use super::connection::Connection;
 use super::error::SqlError;
+use super::old_grants;
 use super::table::{OWN_TABLES, is_designed, quoted, shape};
 
 impl Connection {
@@ -49,6 +50,12 @@ impl Connection {
                 continue;
             }
             self.reshape(old, def).await?;
+        }
+        if views.contains(&GRANTS) {
+            let old = shapes.get(old_grants::TABLE).map(String::as_str);
+            if old != Some(&shape(&old_grants::DEF)) {
+                self.reshape(old, &old_grants::DEF).await?;
+            }
         }
         self.commit().await?;
         Ok(waiting)

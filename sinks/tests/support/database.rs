@@ -105,19 +105,23 @@ impl Database {
 
     /// The tables of a realm, and the frontier they all are at.
     pub async fn tables(&self, realm: Sym, views: &[ViewId]) -> (Tick, BTreeMap<ViewId, Table>) {
+        let defs: Vec<&ViewDef> = views.iter().map(|view| view.def()).collect();
+        let (tick, tables) = self.tables_like(realm, &defs).await;
+        (tick, views.iter().copied().zip(tables).collect())
+    }
+
+    /// The same of tables that look like these, whether they are views' or not.
+    pub async fn tables_like(&self, realm: Sym, defs: &[&ViewDef]) -> (Tick, Vec<Table>) {
         let realm_name = realm.as_str();
         let mut statements =
             vec![format!("SELECT CAST(tick AS TEXT) FROM worldflow_frontier WHERE realm = '{realm_name}'")];
-        statements.extend(views.iter().map(|view| self.rows_of(view.def(), realm)));
+        statements.extend(defs.iter().map(|def| self.rows_of(def, realm)));
         let mut texts = self.texts(statements).await.into_iter();
         let frontiers: BTreeSet<String> = texts.next().expect("asked for").into_iter().collect();
         assert_eq!(frontiers.len(), 1, "one frontier for all tables of {realm_name}, not {frontiers:?}");
         let tick = frontiers.first().expect("just counted").parse().expect("a tick");
-        let tables = views.iter().zip(texts).map(|(view, rows)| {
-            (
-                *view,
-                rows.iter().map(|row| normal(view.def(), serde_json::from_str(row).expect("JSON"))).collect(),
-            )
+        let tables = defs.iter().zip(texts).map(|(def, rows)| {
+            rows.iter().map(|row| normal(def, serde_json::from_str(row).expect("JSON"))).collect()
         });
         (tick, tables.collect())
     }
@@ -132,6 +136,11 @@ pub fn expected(state: &State, views: &[ViewId]) -> BTreeMap<ViewId, Table> {
         }
     }
     tables
+}
+
+/// What a table that looks like that must hold for a row.
+pub fn expected_row(def: &ViewDef, row: &Row) -> String {
+    normal(def, object(def, row))
 }
 
 fn object(view: &ViewDef, row: &Row) -> Map<String, Json> {

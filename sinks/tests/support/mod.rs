@@ -5,6 +5,7 @@
 pub mod database;
 pub mod designed;
 pub mod http;
+pub mod old_grants;
 pub mod postgres;
 pub mod scenarios;
 

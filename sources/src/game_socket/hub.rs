@@ -107,6 +107,12 @@ impl Hub {
         self.gone.subscribe()
     }
 
+    /// Hands out what the realm has published by now, for who cannot wait until somebody gets round to it.
+    pub(super) fn catch_up(&self) {
+        let tick = self.realm.progress.borrow().tick;
+        self.dispatch(tick);
+    }
+
     /// The tick whose changes have all been handed out.
     pub(super) fn complete(&self) -> Tick {
         self.complete.load(Ordering::Acquire)
@@ -201,8 +207,12 @@ impl Hub {
         Some((tick, rows?))
     }
 
+    /// `None` also of a view that comes with the next tick, which owes its followers a snapshot.
     fn begin(&self, id: EntryId, view: ViewId, state: &mut State) -> Option<(Tick, Arc<Wanted>)> {
         let tick = state.tick;
+        if self.realm.views.get(view)?.began() > tick {
+            return None;
+        }
         let entry = state.entry(id, view)?;
         entry.live = true;
         entry.inbox.restart(id.1);
@@ -266,6 +276,10 @@ impl Hub {
     fn dispatch(&self, tick: Tick) {
         let mut state = self.lock();
         let state = &mut *state;
+        if tick < state.tick {
+            // Somebody was faster.
+            return;
+        }
         let mut woken: FxHashMap<SessionId, Arc<Inbox>> = FxHashMap::default();
         let mut behind: FxHashSet<SessionId> = FxHashSet::default();
         state.views.retain(|view, followers| {

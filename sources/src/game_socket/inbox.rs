@@ -377,6 +377,13 @@ impl Inbox {
         self.ready.notify_one();
     }
 
+    /// Nothing waits for its rate any more.
+    pub(super) fn hurry(&self) {
+        for waiting in self.lock().subs.values_mut() {
+            (waiting.period, waiting.due) = (None, None);
+        }
+    }
+
     /// Takes everything that may be sent now, of the ticks up to `complete`: the hub may be handing out the
     /// next, of which a client is to get all or nothing.
     pub(super) fn take(&self, now: Instant, complete: Tick) -> Taken {

@@ -112,8 +112,8 @@ impl<'a> Writer<'a> {
     pub(super) async fn run(&mut self, mut outgoing: Outgoing) -> End {
         let mut waiting: Option<Unacked> = None;
         let mut due: Option<Instant> = None;
-        let (mut frames_open, mut acks_open) = (true, true);
-        while frames_open || acks_open || waiting.is_some() || self.unwritten > 0 {
+        let (mut frames_open, mut acks_open, mut gone) = (true, true, false);
+        while !gone && (frames_open || acks_open || waiting.is_some() || self.unwritten > 0) {
             let wrote = tokio::select! {
                 biased;
                 frame = outgoing.frames.recv(), if frames_open => match frame {
@@ -130,7 +130,10 @@ impl<'a> Writer<'a> {
                 }
                 outcomes = acks::outcomes(&mut waiting) => match waiting.take().map(|it| ack(it, outcomes)) {
                     Some(Some(ack)) => self.plain(&Frame::Ack(ack)).await,
-                    Some(None) => return End::shutting_down(),
+                    Some(None) => {
+                        gone = true;
+                        Ok(())
+                    }
                     None => Ok(()),
                 },
                 () = self.inbox.ready.notified() => self.deliver(&mut due).await,
@@ -143,9 +146,14 @@ impl<'a> Writer<'a> {
                 return end;
             }
         }
-        // Whoever comes back goes on from here.
+        // Whoever comes back goes on from here: what the realm has published by now is all there will be.
+        self.hub.catch_up();
+        self.inbox.hurry();
         match self.complete(&mut due).await {
-            Ok(()) => self.flush().await.err().unwrap_or(End::Gone),
+            Ok(()) => {
+                let end = if gone { End::shutting_down() } else { End::Gone };
+                self.flush().await.err().unwrap_or(end)
+            }
             Err(end) => end,
         }
     }

@@ -188,6 +188,29 @@ async fn a_view_that_goes_and_comes_back_between_two_looks_is_snapshot_anew() {
     assert_eq!(snapshot["rows"].as_array().map(Vec::len), Some(1));
 }
 
+/// Its rows are in the store, and the realm's progress has not come to their tick.
+#[tokio::test]
+async fn who_subscribes_in_the_moment_a_view_comes_gets_its_rows_once() {
+    let server = start(Limits::default()).await;
+    let mut client = JsonClient::open(&server, &server.game_server).await;
+    let coming = server.realm.progress.borrow().tick + 1;
+    let rows = vec![(rain(false), fallen("moor", 1), 1)];
+    server.realm.views.apply_edits(coming, &[edit("rain", Some(rain(false)))], ViewChanges::by_view(rows));
+    client.send(json!({"subscribe": {"id": 1, "view": "rain", "hash": true}})).await;
+    client.expect("subscribed").await;
+    client.send(json!({"ping": {"nonce": 1}})).await;
+    client.expect("pong").await;
+    assert_eq!(server.tick(Vec::new()), coming);
+    let snapshot = client.expect("snapshot").await;
+    assert_eq!((&snapshot["tick"], &snapshot["rows"][0]["zone"]), (&json!(coming), &json!("moor")));
+    server.edits(&[], vec![(rain(false), fallen("fen", 2), 1)]);
+    let delta = client.expect("delta").await;
+    assert_eq!(
+        (&delta["changes"][0]["after"], &delta["changes"][0]["rows"][0]["zone"]),
+        (&json!(coming), &json!("fen"))
+    );
+}
+
 /// The example of the page: what `subscribed` says, the bytes, and the rows that they are.
 #[test]
 fn the_page_shows_how_rows_are_read_without_a_generated_type() {

@@ -4,6 +4,7 @@ use serde_json::json;
 use worldflow_schemas::catalog;
 use worldflow_sources::game_socket::Limits;
 
+use crate::client::JsonClient;
 use crate::peer::{BOTH, Encoding, Held, Peer};
 use crate::realm::{Server, level, start, start_with};
 
@@ -174,5 +175,29 @@ async fn it_misses_and_repeats_nothing_amid_ticks() {
             held = Some(peer.held.clone());
         }
         assert!(resumed > 10 && resumed + afresh == 59, "{resumed} {afresh}");
+    }
+}
+
+/// One thread: the session wakes before anybody has handed out the last tick, as it may on a busy machine.
+#[tokio::test]
+async fn who_is_here_at_the_end_has_the_last_tick_whatever_its_rate() {
+    for (rows, max_hz) in [(true, None), (false, None), (true, Some(0.001)), (false, Some(0.001))] {
+        let server = start(Limits::default()).await;
+        let mut client = JsonClient::open(&server, &server.game_server).await;
+        client.subscribe(json!({"id": 1, "view": "levels", "max_hz": max_hz})).await;
+        for experience in 1..=2 {
+            server.set(catalog::LEVELS, [level("ana", experience)]);
+        }
+        client.expect("delta").await;
+        server.realms.close();
+        let last = server.set(catalog::LEVELS, rows.then(|| level("ana", 3)));
+        let mut complete = 0;
+        let end = loop {
+            match client.next().await {
+                (name, body) if name == "delta" => complete = body["tick"].as_u64().expect("a tick"),
+                other => break other.0,
+            }
+        };
+        assert_eq!((end.as_str(), complete), ("goodbye", last), "{rows} {max_hz:?}");
     }
 }
