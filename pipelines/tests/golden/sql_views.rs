@@ -137,6 +137,8 @@ fn views_are_installed_replaced_and_dropped_while_the_world_runs() {
         20: -1 here player=cy region=MOOR since=13
         20: -1 here player=dee region=MOOR since=18
         20: -1 regions region=MOOR n=4
+        19: refused wrong_view: the view `brave_regions`, 2:56: there is no view `brave_players`
+        20: refused wrong_view: the view `regions`, 1:58: there is no view `here`
     "#]]
     .assert_eq(&golden.changes(&["here", "regions", "brave_players", "brave_regions"]));
     golden.check_laws();

@@ -219,7 +219,8 @@ impl<'scope> Dataflows<'scope> {
         let made = self.keys.entry((node.clone(), key.clone()));
         made.or_insert_with(|| {
             let keys = rows.map(move |row| of_cells(&of, &row)).filter(|key| !key.has_null());
-            let keys = distinct(keys, gauges.gauge(Stage::Groups(node.clone())));
+            // As large as the arrangement of them, which tells.
+            let keys = distinct(keys, Gauge::default());
             let keys = keys.map(|key| (key, Packed::empty())).arrange_by_key_named("keys");
             measured(keys, gauges.gauge(Stage::Keys(node.clone(), key)))
         })
