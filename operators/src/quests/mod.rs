@@ -8,6 +8,7 @@
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
 mod asked;
+mod availability;
 mod branches;
 mod closing;
 mod comparison;
@@ -16,6 +17,7 @@ mod context;
 mod core;
 mod counting;
 mod decay;
+mod edited;
 mod edits;
 mod groups;
 mod holder;
@@ -40,6 +42,7 @@ mod sharing;
 mod states;
 mod trace;
 pub mod traced;
+mod waiting;
 
 pub(crate) use condition::{Cond, Test};
 pub(crate) use context::{Actor, Context};
