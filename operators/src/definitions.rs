@@ -10,6 +10,7 @@ mod revisions;
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::definitions::QuestDef;
@@ -131,9 +132,14 @@ impl DefinitionsMachine {
     /// Edits that belong together. Two of one id have no order of their own: the greater text wins. `Only`
     /// comes last. Returns what differs then from what was.
     fn apply_all(&mut self, mut edits: Vec<DefinitionEdit>) -> Before {
-        edits.sort_by_cached_key(|edit| {
-            (key(edit).is_none(), key(edit).map(|(kind, id)| (kind, id.as_str())), format!("{edit:?}"))
-        });
+        let place = |edit: &DefinitionEdit| {
+            let key = key(edit);
+            (key.is_none(), key.map(|(kind, id)| (kind, id.as_str())))
+        };
+        edits.sort_by_cached_key(place);
+        for same in edits.chunk_by_mut(|a, b| place(a) == place(b)).filter(|same| same.len() > 1) {
+            same.sort_by_cached_key(|edit| format!("{edit:?}"));
+        }
         let mut before = Before::new();
         for edit in edits {
             self.apply(edit, &mut before);
@@ -144,17 +150,20 @@ impl DefinitionsMachine {
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
         let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules } = edit else { return };
+        let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
+        let [quests, climates, schedules, npcs, views, rules] =
+            [quests, climates, schedules, npcs, views, rules].map(|ids| set(ids));
         let gone: Vec<Key> = self
             .present
             .keys()
             .filter(|(kind, id)| {
                 let kept = match kind {
-                    Kind::Climate => climates,
-                    Kind::Schedule => schedules,
-                    Kind::Npc => npcs,
-                    Kind::Quest => quests,
-                    Kind::View => views,
-                    Kind::Rule => rules,
+                    Kind::Climate => &climates,
+                    Kind::Schedule => &schedules,
+                    Kind::Npc => &npcs,
+                    Kind::Quest => &quests,
+                    Kind::View => &views,
+                    Kind::Rule => &rules,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

@@ -416,6 +416,12 @@ impl KnownFacts {
         self.defaults.get(&fact).map(|(scope, _)| *scope)
     }
 
+    /// Whether something has been told of it for a holder, so that it may be another than its default.
+    #[must_use]
+    pub fn is_told(&self, holder: Holder, fact: Sym) -> bool {
+        self.values.contains_key(&(holder, fact))
+    }
+
     /// Its value for a holder, or its default; `None` when there is no such fact.
     #[must_use]
     pub fn get(&self, holder: Option<Holder>, fact: Sym) -> Option<&Value> {

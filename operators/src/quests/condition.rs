@@ -291,6 +291,16 @@ impl Test {
         Test(all)
     }
 
+    /// What a number must be at least to pass, in millionths, if that is said.
+    pub(super) fn least(&self) -> Option<i128> {
+        let least = |compare: &Compare| match compare {
+            Compare::AtLeast(bound) | Compare::Above(bound) => Some(*bound),
+            Compare::Is(value) => value.as_millionths(),
+            _ => None,
+        };
+        self.0.iter().filter_map(least).max()
+    }
+
     /// Whether a value passes; an absent one does not.
     pub(crate) fn holds(&self, value: Option<&Value>) -> bool {
         let Some(value) = value else { return false };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::base::BaseName;
 use worldflow_schemas::definitions::{QuestState, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
@@ -59,6 +59,11 @@ pub(super) struct Core {
     pub(super) global: u16,
     /// Facts and quests whose change has something tested for every holder in this tick.
     pub(super) named: Vec<Named>,
+    /// Quests that the edits of this tick have looked at again, for everyone who may be concerned.
+    pub(super) edited: FxHashSet<Ix>,
+    /// Everything is looked at for everyone in every tick.
+    #[cfg(test)]
+    pub(super) exhaustive: bool,
     /// Room for the places of what is tested, used again.
     pub(super) to_test: Vec<Place>,
     /// What this tick has changed.
@@ -114,6 +119,9 @@ impl Core {
             marked: Vec::new(),
             global: 0,
             named: Vec::new(),
+            edited: FxHashSet::default(),
+            #[cfg(test)]
+            exhaustive: false,
             to_test: Vec::new(),
             touched: Vec::new(),
             progressed: Vec::new(),
@@ -371,10 +379,11 @@ impl Core {
         self.named.clear();
         self.free.append(&mut self.freed);
         let tested = std::mem::take(&mut self.global);
-        if tested != 0 {
+        let edited = !std::mem::take(&mut self.edited).is_empty();
+        if tested != 0 || edited {
             self.edge = self.context.next_edge(&self.plan);
         }
-        if tested & depends::DATES != 0 {
+        if tested & depends::DATES != 0 || edited {
             self.plan_dates();
         }
     }

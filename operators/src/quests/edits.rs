@@ -6,11 +6,11 @@
 
 use std::rc::Rc;
 
-use worldflow_schemas::Sym;
+use rustc_hash::FxHashMap;
 use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat, Since};
+use worldflow_schemas::{Sym, catalog};
 
 use super::branches::Mark;
-use super::condition::depends;
 use super::core::{At, Core};
 use super::holder::{Counter, Instance};
 use super::moves::Was;
@@ -18,17 +18,47 @@ use super::plan::Ix;
 use super::quest_plan::QuestPlan;
 use crate::messages::QuestEdit;
 
+/// Holders by the edited quests of which they keep something, each list in the order of its places.
+pub(super) type Keepers = FxHashMap<Ix, Vec<At>>;
+
 impl Core {
     /// Takes the edits of a tick.
     pub(super) fn define_all(&mut self, edits: &[QuestEdit]) {
-        for edit in edits {
-            self.define(edit);
+        if edits.is_empty() {
+            return;
         }
-        self.plan.arrange();
+        let mut keepers = self.keepers(edits);
+        for edit in edits {
+            self.define(edit, &mut keepers);
+        }
+        self.edited = self.plan.arrange().unwrap_or_default();
+    }
+
+    /// Who keeps something of the quests that are edited, found at once for all of them.
+    fn keepers(&mut self, edits: &[QuestEdit]) -> Keepers {
+        let names = edits.iter().flat_map(|edit| [edit.quest, edit.from]).filter(|name| !name.is_none());
+        let mut keepers: Keepers = names.map(|name| (self.plan.ix(name), Vec::new())).collect();
+        for (at, holder) in (0..).zip(&self.holders) {
+            let baselines = holder.baselines.keys().map(|(ix, _)| ix);
+            if keepers.len() < holder.records.len() {
+                let kept = keepers.iter_mut().filter(|(ix, _)| holder.records.contains_key(ix));
+                kept.for_each(|(_, keepers)| keepers.push(at));
+            } else {
+                for ix in holder.records.keys() {
+                    keepers.get_mut(ix).into_iter().for_each(|keepers| keepers.push(at));
+                }
+            }
+            for ix in baselines {
+                if let Some(keepers) = keepers.get_mut(ix).filter(|keepers| keepers.last() != Some(&at)) {
+                    keepers.push(at);
+                }
+            }
+        }
+        keepers
     }
 
     /// Takes an edit and carries the holders of the quest over.
-    fn define(&mut self, edit: &QuestEdit) {
+    fn define(&mut self, edit: &QuestEdit, keepers: &mut Keepers) {
         if let Some(trace) = &mut self.trace {
             trace.edit(edit);
         }
@@ -36,30 +66,30 @@ impl Core {
         // Without a stage there is nothing to hold; the check of a world says so.
         let def = def.as_deref().filter(|def| !def.stages.is_empty());
         let ix = self.plan.ix(*quest);
-        let from = (!from.is_none()).then(|| self.plan.ix(*from));
-        let old = match from {
-            Some(from) => self.move_quest(ix, from),
-            None => self.plan.get(ix).cloned(),
+        let old = if from.is_none() {
+            self.plan.get(ix).cloned()
+        } else {
+            let from = self.plan.ix(*from);
+            self.move_quest(ix, from, keepers)
         };
-        let holders: Vec<At> = (0..)
-            .zip(&self.holders)
-            .filter(|(_, holder)| holder.records.contains_key(&ix))
-            .map(|(at, _)| at)
-            .collect();
-        for at in &holders {
-            self.hide_objectives(*at, ix);
-            self.hide_state(*at, ix);
-        }
+        let keepers = keepers.get(&ix).map_or(&[][..], Vec::as_slice);
         let scope = def.map(|def| def.scope);
         let resets = def.is_some_and(reads_baselines);
-        for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
-            if !resets || scope != Some(self.holders[at as usize].holder.scope) {
+        for at in keepers.iter().copied() {
+            let holder = &self.holders[at as usize];
+            let (stays, recorded) = (scope == Some(holder.holder.scope), holder.records.contains_key(&ix));
+            if !resets || !stays {
                 self.drop_baselines(at, ix);
             }
-        }
-        for at in &holders {
-            if scope != Some(self.holders[*at as usize].holder.scope) {
-                self.forget(*at, ix);
+            if !recorded {
+                continue;
+            }
+            if stays {
+                self.forget_times(at, ix);
+            } else {
+                self.hide_objectives(at, ix);
+                self.hide_state(at, ix);
+                self.forget(at, ix);
             }
         }
         let before = self.plan.progress_named.clone();
@@ -71,20 +101,24 @@ impl Core {
         if let Some(new) = &new {
             self.plan_reset(ix, new);
         }
-        for at in holders {
+        let old = old.filter(|old| scope == Some(old.scope));
+        let was = old.as_ref().zip(new.as_ref()).map(|(old, new)| Was::of(old, new));
+        for at in keepers.iter().copied() {
+            let holder = &self.holders[at as usize];
+            if !holder.records.contains_key(&ix) {
+                continue;
+            }
             if let Some(new) = &new
-                && scope == Some(self.holders[at as usize].holder.scope)
+                && scope == Some(holder.holder.scope)
             {
-                let old = old.as_ref().filter(|old| old.scope == new.scope);
-                self.plan_again(at, ix, old, new);
+                self.plan_again(at, ix, old.as_ref(), new);
                 self.enter_untested(at, ix, new);
-                if let Some(old) = old {
-                    self.carry_over(at, ix, old, new);
+                if let Some((old, was)) = old.as_ref().zip(was.as_ref()) {
+                    self.carry_over(at, ix, (old, new), was);
                 }
             }
             self.touch(at, ix);
         }
-        self.global = depends::ALL;
     }
 
     /// A quest that nothing keeps from being available is tested nowhere.
@@ -123,11 +157,11 @@ impl Core {
         }
     }
 
-    fn carry_over(&mut self, at: At, ix: Ix, old: &Rc<QuestPlan>, new: &Rc<QuestPlan>) {
+    fn carry_over(&mut self, at: At, ix: Ix, (old, new): (&Rc<QuestPlan>, &Rc<QuestPlan>), was: &Was) {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
-        let was = Was::of(old, new);
         let open_stage = usize::from(open.stage);
         let Some(stage) = was.stages.iter().position(|was| *was == Some(open_stage)) else {
+            self.hide_objectives(at, ix);
             self.restart(at, ix, new);
             return;
         };
@@ -142,12 +176,22 @@ impl Core {
         self.move_seen(at, ix, &kept);
         let holder = self.holders[at as usize].holder;
         let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan, holder)).collect();
-        let Core { holders, context, .. } = self;
+        let Core { holders, context, out, .. } = self;
         let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = u16::try_from(stage).expect("a plan has fewer stages");
+        let mut before = std::mem::take(&mut open.counters);
         open.counters = (new_stage.objectives.iter().zip(&kept).zip(needs))
             .map(|((objective, kept), need)| {
-                let was = kept.map(|place| &open.counters[place]);
+                let mut was = kept.map(|place| &mut before[place]);
+                let named = |place: usize| {
+                    (old_stage.name, old_stage.objectives[place].name) == (new_stage.name, objective.name)
+                };
+                // A row that goes on under its names is shown again only if it says something else.
+                let shown = match (&mut was, kept) {
+                    (Some(was), Some(place)) if named(*place) => was.shown.take(),
+                    _ => None,
+                };
+                let was = was.as_deref();
                 let count = was.map_or(0, |counter| counter.count);
                 let mut counter = Counter {
                     count,
@@ -157,12 +201,16 @@ impl Core {
                         counter.hidden && !objective.hidden_until.is_empty()
                     }),
                     ripe: was.is_some_and(|counter| counter.ripe),
+                    shown,
                     ..Counter::default()
                 };
                 counter.carry(objective, was.is_some_and(|was| was.done), context);
                 counter
             })
             .collect();
+        for (_, row) in before.into_iter().filter_map(|counter| counter.shown) {
+            out.remove(catalog::OBJECTIVE_PROGRESS, row);
+        }
         open.settle(new_stage, Sym::NONE);
         // What was done did not pass; if it is done no more, it does now.
         if new_stage.timed {

@@ -1,6 +1,7 @@
-//! What happens to a quest of a holder, phase by phase: available, accepted, staged, done, failed.
+//! What happens to a quest of a holder, phase by phase: accepted, staged, done, failed.
 //!
-//! Each phase looks only at what something has marked for it. Nothing here counts events.
+//! Each phase looks only at what something has marked for it. Nothing here counts events, and what is available is
+//! found in `availability`.
 
 use worldflow_schemas::definitions::{Accept, Aggregate, Complete, QuestState, Repeat, Since, TurnIn};
 use worldflow_schemas::input::Scope;
@@ -12,7 +13,6 @@ use super::core::{At, Core};
 use super::holder::{Counter, Instance};
 use super::objective::ObjectivePlan;
 use super::plan::Ix;
-use super::prerequisites::Place;
 use super::quest_plan::{QuestPlan, StagePlan};
 use super::saved::PieceKey;
 use crate::piece;
@@ -22,7 +22,7 @@ impl Core {
     /// acceptance.
     pub(super) fn open_phase(&mut self) {
         self.reset_counters();
-        if self.global & depends::DATES != 0 {
+        if self.global & depends::DATES != 0 || !self.edited.is_empty() {
             self.draw_pools();
         }
         for (at, ix) in std::mem::take(&mut self.soon) {
@@ -156,99 +156,6 @@ impl Core {
         } else {
             self.enter(at, ix, if available { QuestState::Available } else { QuestState::Hidden });
         }
-    }
-
-    /// Whether nothing but its own state keeps a holder from a quest.
-    pub(super) fn is_open_to(&self, at: At, ix: Ix, quest: &QuestPlan) -> bool {
-        let holder = &self.holders[at as usize];
-        let taken = |other: &Ix| {
-            *other != ix
-                && (holder.records.get(other))
-                    .is_some_and(|record| record.state.is_open() || record.completions > 0)
-        };
-        quest.scope == holder.holder.scope
-            && !self.plan.rivals(quest.exclusive).iter().any(taken)
-            && self.is_dated(at, ix, quest)
-            && (quest.requires.as_ref())
-                .is_none_or(|cond| cond.holds(&self.plan, &self.context, &Actor::of(holder)))
-    }
-
-    /// Tests availability wherever something that it depends on has changed.
-    fn test_phase(&mut self) {
-        if self.plan.tested.is_empty() || (self.global == 0 && self.marked.is_empty()) {
-            return;
-        }
-        let all = self.global == depends::ALL;
-        let shared = |scope| (scope, self.plan.prerequisites.of_all(scope, self.global, &self.named));
-        let shared: Vec<(Scope, Vec<Place>)> = Scope::ALL.into_iter().map(shared).collect();
-        if all || shared.iter().any(|(_, places)| !places.is_empty()) {
-            for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
-                self.test_holder(at, &shared);
-            }
-            return;
-        }
-        for at in self.marked.clone() {
-            self.test_holder(at, &shared);
-        }
-    }
-
-    fn test_holder(&mut self, at: At, shared: &[(Scope, Vec<Place>)]) {
-        let holder = &self.holders[at as usize];
-        let shared = shared.iter().find(|(scope, _)| *scope == holder.holder.scope);
-        let shared = shared.map_or(&[][..], |(_, places)| places);
-        let all = self.global == depends::ALL || holder.dirty == depends::ALL;
-        if holder.gone || (holder.dirty == 0 && shared.is_empty() && !all) {
-            return;
-        }
-        let mut places = std::mem::take(&mut self.to_test);
-        places.extend(shared);
-        if all {
-            self.plan.prerequisites.everything(holder, &mut places);
-        } else {
-            self.plan.prerequisites.of_holder(holder, &mut places);
-        }
-        places.sort_unstable();
-        places.dedup();
-        let mut next = 0;
-        while let Some(place) = places.get(next).copied() {
-            next += 1;
-            let ix = self.plan.tested[place as usize];
-            if self.test(at, ix) {
-                // What is accepted here keeps the later ones of its group from being available.
-                let group = self.plan.get(ix).map_or(Sym::NONE, |quest| quest.exclusive);
-                let later = self.plan.rivals(group).iter();
-                let later = later.filter_map(|rival| self.plan.prerequisites.place_of(*rival));
-                for later in later.filter(|later| *later > place) {
-                    if let Err(before) = places[next..].binary_search(&later) {
-                        places.insert(next + before, later);
-                    }
-                }
-            }
-        }
-        places.clear();
-        self.to_test = places;
-    }
-
-    /// Tests availability. Whether the quest has been accepted.
-    fn test(&mut self, at: At, ix: Ix) -> bool {
-        let Some(quest) = self.plan.get(ix).cloned() else { return false };
-        let record = self.holders[at as usize].records.get(&ix);
-        let (state, instance) =
-            record.map_or((QuestState::Hidden, 0), |record| (record.state, record.instance));
-        if !matches!(state, QuestState::Hidden | QuestState::Available | QuestState::Offered) {
-            return false;
-        }
-        let available = self.is_open_to(at, ix, &quest);
-        if available && quest.accept == Accept::Auto {
-            self.accept(at, ix, &quest);
-            return true;
-        }
-        if available && state == QuestState::Hidden && (instance > 0 || quest.is_gated()) {
-            self.enter(at, ix, QuestState::Available);
-        } else if !available && state != QuestState::Hidden {
-            self.enter(at, ix, QuestState::Hidden);
-        }
-        false
     }
 
     pub(super) fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
@@ -394,19 +301,29 @@ impl Core {
         }
     }
 
-    /// The open instances of quests for which something of their bits was told in this tick.
+    /// The open instances of quests for which something of their bits was told in this tick, or edited.
     pub(super) fn told_open(&self, bits_of: impl Fn(&QuestPlan) -> u16) -> Vec<(At, Ix)> {
         let mut open = Vec::new();
+        let bits_of = |ix: Ix| self.plan.get(ix).map_or(0, |quest| bits_of(quest));
+        let edited = self.edited.iter().any(|ix| bits_of(*ix) != 0);
+        #[cfg(test)]
+        if self.exhaustive {
+            let open = |at: At| self.holders[at as usize].open_ix.iter().map(move |ix| (at, *ix));
+            return (0..).take(self.holders.len()).flat_map(open).collect();
+        }
         let mut look = |at: At| {
             let holder = &self.holders[at as usize];
             for ix in &holder.open_ix {
-                let bits = self.plan.get(*ix).map_or(0, |quest| bits_of(quest));
-                if self.global == depends::ALL || bits & (self.global | holder.dirty) != 0 {
+                let bits = bits_of(*ix);
+                if self.global == depends::ALL
+                    || bits & (self.global | holder.dirty) != 0
+                    || (edited && bits != 0 && self.edited.contains(ix))
+                {
                     open.push((at, *ix));
                 }
             }
         };
-        if self.global == 0 {
+        if self.global == 0 && !edited {
             self.marked.iter().for_each(|at| look(*at));
         } else {
             (0..).take(self.holders.len()).for_each(look);

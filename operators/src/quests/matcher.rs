@@ -62,6 +62,13 @@ impl Matcher {
                 .is_none_or(|names| names.iter().any(|name| *name == target || tags.contains(name)))
     }
 
+    /// Its kind with each target or tag that it names, or with [`Sym::NONE`] if any target will do.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (Sym, Sym)> + '_ {
+        let any = self.targets.is_none().then_some(Sym::NONE);
+        let names = self.targets.iter().flatten().copied();
+        names.chain(any).map(|name| (self.kind, name))
+    }
+
     /// Whether an event of a fitting kind and target is accepted, `within` aside.
     #[inline]
     pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {

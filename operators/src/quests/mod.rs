@@ -8,6 +8,7 @@
 //! state back with `load`; what they are told (clock, facts, places ...) they keep as last told.
 
 mod asked;
+mod availability;
 mod branches;
 mod calendars;
 mod closing;
@@ -17,6 +18,7 @@ mod context;
 mod core;
 mod counting;
 mod decay;
+mod edited;
 mod edits;
 mod groups;
 mod holder;
@@ -42,6 +44,7 @@ mod sharing;
 mod states;
 mod trace;
 pub mod traced;
+mod waiting;
 
 pub(crate) use condition::{Cond, Test};
 pub(crate) use context::{Actor, Context};

@@ -9,6 +9,7 @@ use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::QuestState;
 
 use super::core::{At, Core};
+use super::edits::Keepers;
 use super::holder::{Record, Share, ShareKey};
 use super::plan::Ix;
 use super::quest_plan::{QuestPlan, StagePlan};
@@ -88,9 +89,14 @@ fn places(old: &[(Sym, Sym)], new: &[(Sym, Sym)]) -> Vec<Option<usize>> {
 
 impl Core {
     /// Everything of a quest goes on as another's, which is not defined. Returns what the quest was.
-    pub(super) fn move_quest(&mut self, ix: Ix, from: Ix) -> Option<Rc<QuestPlan>> {
+    pub(super) fn move_quest(&mut self, ix: Ix, from: Ix, keepers: &mut Keepers) -> Option<Rc<QuestPlan>> {
         let old = self.plan.get(from).cloned();
-        for at in 0..At::try_from(self.holders.len()).expect("holders are counted in this type") {
+        let of_former = keepers.get(&from).cloned().unwrap_or_default();
+        let of_both = keepers.entry(ix).or_default();
+        of_both.extend(&of_former);
+        of_both.sort_unstable();
+        of_both.dedup();
+        for at in of_former {
             let record = self.holders[at as usize].records.get(&from);
             if record.is_some_and(|record| !record.is_nothing()) {
                 self.move_record(at, ix, from);
@@ -110,6 +116,7 @@ impl Core {
         self.context.move_stands(ix, from);
         let name = self.plan.name(from);
         self.plan.define(name, None);
+        self.plan.edited.note_moved(ix, from);
         self.resets.retain(|(_, of)| *of != from);
         old
     }

@@ -54,6 +54,11 @@ impl Pools {
         self.by_name.values_mut().for_each(|pool| pool.members.clear());
     }
 
+    /// The quests of a pool.
+    pub(super) fn members(&self, pool: Sym) -> &[Ix] {
+        self.by_name.get(&pool).map_or(&[], |pool| pool.members.as_slice())
+    }
+
     /// Takes note of a quest; they come in order of their names.
     pub(super) fn add(&mut self, ix: Ix, quest: &QuestPlan) {
         if let Some(pool) = self.by_name.get_mut(&quest.pool) {

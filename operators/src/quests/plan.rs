@@ -15,12 +15,14 @@ use worldflow_schemas::{Sym, Value};
 
 use super::calendars::Dated;
 use super::condition::{Cond, depends};
+use super::edited::Edited;
 use super::matcher::Matcher;
 use super::objective::ObjectivePlan;
 use super::offers::Pools;
 use super::prerequisites::Prerequisites;
 use super::quest_plan::{QuestPlan, Use};
 use super::seen::Named;
+use crate::facts::default_of;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
 pub(crate) type Ix = u32;
@@ -53,15 +55,18 @@ pub(crate) struct Plan {
     /// Who carries each tag, by hash.
     members: FxHashMap<Sym, FxHashSet<u128>>,
     index: FxHashMap<(Sym, Sym), Candidates>,
+    /// Patterns by the kind that they ask for and a target or tag, [`Sym::NONE`] where any will do; in no order.
+    patterns: FxHashMap<(Sym, Sym), Vec<(Ix, u16)>>,
     pub(super) lifetimes: Vec<LifetimePlan>,
     updates: Vec<UpdatePlan>,
     /// Quests whose availability is tested, in order of their names.
     pub(super) tested: Vec<Ix>,
     /// What has which of them tested.
     pub(super) prerequisites: Prerequisites,
-    /// Definitions have changed since all of this was arranged.
-    stale: bool,
-    fact_scopes: FxHashMap<Sym, Scope>,
+    /// Which definitions have changed since all of this was arranged.
+    pub(super) edited: Edited,
+    /// Facts that are declared, with their scopes and defaults.
+    facts: FxHashMap<Sym, (Scope, Value)>,
     /// Quests with `fail_when`, in order of their names.
     pub(super) failing: Vec<Ix>,
     /// Bounds of hours and spans of weather in prerequisites and failure conditions.
@@ -145,7 +150,7 @@ impl Plan {
             plan.lifetimes.push(LifetimePlan { name, identity, scope: def.scope, matcher });
         }
         for (name, def) in &world.facts {
-            plan.fact_scopes.insert(Sym::new(name), def.scope);
+            plan.facts.insert(Sym::new(name), (def.scope, default_of(def)));
             for update in &def.on {
                 let matcher = Matcher::new(&update.pattern, &mut plan);
                 plan.updates.push(UpdatePlan {
@@ -203,8 +208,26 @@ impl Plan {
 
     /// Compiles a definition, or takes it away. [`Plan::arrange`] follows once for all of them.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
-        self.stale = true;
-        self.compile(quest, def)
+        let ix = self.ix(quest);
+        let new = def.map(|def| Rc::new(QuestPlan::new(quest, def, self)));
+        let old = std::mem::replace(&mut self.quests[ix as usize], new);
+        let new = self.quests[ix as usize].clone();
+        self.edited.note(ix, old.as_deref(), new.as_deref());
+        self.list_patterns(ix, old.as_deref(), new.as_deref());
+        ix
+    }
+
+    fn list_patterns(&mut self, ix: Ix, old: Option<&QuestPlan>, new: Option<&QuestPlan>) {
+        for key in old.into_iter().flat_map(|old| &old.patterns).flat_map(|pattern| pattern.matcher.keys()) {
+            if let Some(list) = self.patterns.get_mut(&key) {
+                list.retain(|(of, _)| *of != ix);
+            }
+        }
+        for (place, pattern) in new.into_iter().flat_map(|new| &new.patterns).enumerate() {
+            for key in pattern.matcher.keys() {
+                self.patterns.entry(key).or_default().push((ix, small(place)));
+            }
+        }
     }
 
     /// Compiles definitions, or takes them away.
@@ -217,7 +240,12 @@ impl Plan {
 
     /// The scope of a fact that is declared.
     pub(super) fn fact_scope(&self, fact: Sym) -> Option<Scope> {
-        self.fact_scopes.get(&fact).copied()
+        self.facts.get(&fact).map(|(scope, _)| *scope)
+    }
+
+    /// The default of a fact that is declared.
+    pub(super) fn fact_default(&self, fact: Sym) -> Option<&Value> {
+        self.facts.get(&fact).map(|(_, default)| default)
     }
 
     /// Says which quests NPCs ask about. Followed are those that are defined, with the others of their
@@ -234,17 +262,10 @@ impl Plan {
         fresh
     }
 
-    fn compile(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
-        let ix = self.ix(quest);
-        let compiled = def.map(|def| Rc::new(QuestPlan::new(quest, def, self)));
-        self.quests[ix as usize] = compiled;
-        ix
-    }
-
-    /// What follows from all definitions together, if any has changed.
-    pub(super) fn arrange(&mut self) {
-        if !std::mem::take(&mut self.stale) {
-            return;
+    /// What follows from all definitions together, if any has changed; what that may have changed for others.
+    pub(super) fn arrange(&mut self) -> Option<FxHashSet<Ix>> {
+        if self.edited.is_nothing() {
+            return None;
         }
         self.index.clear();
         self.rivals.clear();
@@ -278,7 +299,6 @@ impl Plan {
                 self.failing.push(ix);
             }
             let objectives = || plan.stages.iter().flat_map(|stage| &stage.objectives);
-            let holds = objectives().filter_map(|objective| objective.holds.as_ref());
             for (list, of) in [(&mut self.holding, Aggregate::Holds), (&mut self.of_sets, Aggregate::Percent)]
             {
                 list.extend(objectives().any(|objective| objective.aggregate == of).then_some(ix));
@@ -286,7 +306,7 @@ impl Plan {
             self.of_everyone.extend(objectives().any(|objective| objective.everyone).then_some(ix));
             self.has_roles |= !plan.roles.is_empty();
             self.by_world_day.extend(objectives().any(ObjectivePlan::is_by_world_time).then_some(ix));
-            for cond in plan.requires.iter().chain(&plan.fail_when).chain(holds) {
+            for cond in plan.conditions() {
                 cond.visit(&mut |cond| match cond {
                     Cond::Hours(hours) => {
                         self.minutes.extend([hours.from_min % 1440, hours.to_min % 1440]);
@@ -321,6 +341,7 @@ impl Plan {
             }
         }
         self.prerequisites = Prerequisites::new(self);
+        Some(std::mem::take(&mut self.edited).concerned(self))
     }
 
     /// The tags of an entity have changed.
@@ -420,17 +441,21 @@ impl Plan {
         let tags = self.tags_of(target);
         let fits = |matcher: &Matcher| matcher.fits(kind, target, tags);
         let mut found = Candidates::default();
-        for (ix, plan) in (0..).zip(&self.quests) {
-            let Some(plan) = plan else { continue };
-            for (place, pattern) in plan.patterns.iter().enumerate().filter(|(_, p)| fits(&p.matcher)) {
-                if plan.scope == Scope::Player {
-                    found.players.push((ix, small(place), pattern.used));
-                    if plan.credit != Credit::Own {
-                        found.shared.push((ix, small(place), pattern.used));
-                    }
-                } else {
-                    found.groups.push((ix, small(place)));
+        let names = tags.iter().chain([&target, &Sym::NONE]);
+        let fitting = names.filter_map(|name| self.patterns.get(&(kind, *name))).flatten();
+        let mut fitting: Vec<(Ix, u16)> = fitting.copied().collect();
+        fitting.sort_unstable();
+        fitting.dedup();
+        for (ix, place) in fitting {
+            let Some(plan) = self.get(ix) else { continue };
+            let used = plan.patterns[usize::from(place)].used;
+            if plan.scope == Scope::Player {
+                found.players.push((ix, place, used));
+                if plan.credit != Credit::Own {
+                    found.shared.push((ix, place, used));
                 }
+            } else {
+                found.groups.push((ix, place));
             }
         }
         let places = |fits: Vec<bool>| -> Vec<u16> {

@@ -179,6 +179,12 @@ impl PlayersMachine {
         self
     }
 
+    /// Has it look at everything for everyone in every tick.
+    #[cfg(test)]
+    pub(super) fn look_everywhere(&mut self) {
+        self.core.exhaustive = true;
+    }
+
     /// Takes in what is to be known, and edits last: they are carried out with the clock of this
     /// tick. Returns events and answers.
     fn tell(&mut self, inputs: Vec<PlayersIn>) -> (Vec<Event>, Vec<GrantAnswer>) {

@@ -1,18 +1,19 @@
 //! Which quests' availability must be tested when something changes, so that a change costs what hangs on it and not what there is.
 //!
-//! `(scope, what has changed) ─▶ places of quests in the order of their names`. A quest whose prerequisites name another one that the
-//! holder must have begun is looked at only by those who have a record of that.
+//! `(scope, what has changed) ─▶ places of quests in the order of their names`. What nobody can have who lacks something is in
+//! `waiting`.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Scope;
 
 use super::condition::{Cond, depends};
+use super::context::Context;
 use super::holder::HolderState;
 use super::plan::{Ix, Plan};
 use super::quest_plan::QuestPlan;
 use super::seen::RowPlan;
+use super::waiting::Waiting;
 
 /// A place in the list of quests that are tested, which is in the order of their names.
 pub(super) type Place = u32;
@@ -41,7 +42,6 @@ const BITS: [u16; 7] = [
 #[derive(Debug, Default)]
 pub(super) struct Prerequisites {
     scopes: FxHashMap<Scope, OfScope>,
-    place_of: FxHashMap<Ix, (Scope, Place)>,
 }
 
 /// Of the quests of one scope.
@@ -49,10 +49,7 @@ pub(super) struct Prerequisites {
 struct OfScope {
     by_bit: [Vec<Place>; BITS.len()],
     by_name: FxHashMap<Named, Vec<Place>>,
-    /// By the quest that the holder must have begun.
-    behind: FxHashMap<Ix, Vec<Place>>,
-    /// Those of which none must have been.
-    free: Vec<Place>,
+    waiting: Waiting,
 }
 
 impl Prerequisites {
@@ -61,15 +58,27 @@ impl Prerequisites {
         let mut all = Prerequisites::default();
         for (place, ix) in (0..).zip(&plan.tested) {
             let Some(quest) = plan.get(*ix) else { continue };
-            all.place_of.insert(*ix, (quest.scope, place));
             all.scopes.entry(quest.scope).or_default().add(place, *ix, quest, plan);
         }
+        all.scopes.values_mut().for_each(|of| of.waiting.sort());
         all
     }
 
     /// The place of a quest that is tested.
     pub(super) fn place_of(&self, ix: Ix) -> Option<Place> {
-        self.place_of.get(&ix).map(|(_, place)| *place)
+        self.scopes.values().find_map(|of| of.waiting.place_of(ix))
+    }
+
+    /// Some of the quests, by their scopes and by what they wait for.
+    pub(super) fn of_some(&self, quests: &FxHashSet<Ix>, plan: &Plan) -> FxHashMap<Scope, Waiting> {
+        let mut some: FxHashMap<Scope, Waiting> = FxHashMap::default();
+        for ix in quests {
+            if let (Some(quest), Some(place)) = (plan.get(*ix), self.place_of(*ix)) {
+                some.entry(quest.scope).or_default().add(place, *ix, quest, plan);
+            }
+        }
+        some.values_mut().for_each(Waiting::sort);
+        some
     }
 
     /// The quests of a scope that must be tested for every holder, in order.
@@ -90,13 +99,9 @@ impl Prerequisites {
     }
 
     /// All quests that can be available to a holder, and those of which it has a record.
-    pub(super) fn everything(&self, holder: &HolderState, places: &mut Vec<Place>) {
-        let Some(of) = self.scopes.get(&holder.holder.scope) else { return };
-        places.extend(&of.free);
-        for ix in holder.records.keys() {
-            places.extend(of.behind.get(ix).into_iter().flatten());
-            let own = self.place_of.get(ix).filter(|(scope, _)| *scope == holder.holder.scope);
-            places.extend(own.map(|(_, place)| *place));
+    pub(super) fn everything(&self, holder: &HolderState, context: &Context, places: &mut Vec<Place>) {
+        if let Some(of) = self.scopes.get(&holder.holder.scope) {
+            of.waiting.of_holder(holder, context, places);
         }
     }
 }
@@ -120,10 +125,7 @@ impl OfScope {
                 list.push(place);
             }
         }
-        match quest.requires.as_ref().and_then(|requires| behind(requires, quest.scope, plan)) {
-            Some(other) => self.behind.entry(other).or_default().push(place),
-            None => self.free.push(place),
-        }
+        self.waiting.add(place, ix, quest, plan);
     }
 
     fn told(&self, bits: u16, named: &[Named], places: &mut Vec<Place>) {
@@ -167,17 +169,5 @@ fn told_by_bit(cond: &Cond, scope: Scope, plan: &Plan, names: &mut Vec<Named>) -
         // Their parts are visited by themselves.
         Cond::All(_) | Cond::Any(_) | Cond::Not(_) => 0,
         other => other.depends(),
-    }
-}
-
-/// A quest of the same scope that a holder must have begun, or been offered, before a condition can hold.
-fn behind(cond: &Cond, scope: Scope, plan: &Plan) -> Option<Ix> {
-    let recorded = |state: &QuestState| !matches!(state, QuestState::Hidden | QuestState::Available);
-    match cond {
-        Cond::Quest(ix, states) if states.iter().all(recorded) => {
-            plan.get(*ix).is_some_and(|named| named.scope == scope).then_some(*ix)
-        }
-        Cond::All(of) => of.iter().find_map(|cond| behind(cond, scope, plan)),
-        _ => None,
     }
 }

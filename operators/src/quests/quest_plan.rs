@@ -195,6 +195,13 @@ impl QuestPlan {
         self.requires.is_some() || !self.pool.is_none() || self.window.is_some()
     }
 
+    /// The conditions that are tested again when what they depend on changes: those of patterns are tested by events.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Cond> {
+        let objectives = self.stages.iter().flat_map(|stage| &stage.objectives);
+        let holds = objectives.filter_map(|objective| objective.holds.as_ref());
+        self.requires.iter().chain(&self.fail_when).chain(holds)
+    }
+
     /// What an event adds where one of the quest's patterns has accepted it.
     pub(super) fn gain(&self, used: Use, event: &Event) -> Option<Gain> {
         match used {
