@@ -323,9 +323,8 @@ impl Playing {
         let view = self.realm.realm.views.catalog().view(&expect.view).ok_or_else(unknown)?;
         let expected = Table::parse(&expect.rows).map_err(|bad| bad.why)?;
         let (def, tick_ms) = (view.def(), self.world.world.tick_ms);
-        let place = |name: &str| {
-            def.column(name).ok_or_else(|| format!("`{}` has no column `{name}`", expect.view))
-        };
+        let place =
+            |name: &str| def.column(name).ok_or_else(|| format!("`{}` has no column `{name}`", expect.view));
         let places = expected.columns.iter().map(|name| place(name)).collect::<Result<Vec<usize>, _>>()?;
         let mut wanted = Vec::new();
         for (name, values) in expect.wanted() {
