@@ -13,7 +13,7 @@ const LEAD: &str = "# Glitch in worldflow's words
 Generated: `WORLDFLOW_UPDATE=1 cargo test -p worldflow --test glitch page` writes it; do not edit. Glitch was a game for many players that was played until 2012; its
 game server is public ([tinyspeck/glitch-GameServerJS](https://github.com/tinyspeck/glitch-GameServerJS), CC0). Its 447 quests and 665 achievements are put into definitions of a
 world by `pipelines/tests/glitch`, a function for each kind of row, and read by the loader that reads every world. Bots play all of
-them in small realms, and the graph and an independent naive evaluator agree on every change. The data is no part of the project: the tests look for it as for the recording ([CONTRIBUTING.md](../CONTRIBUTING.md)).
+them in small realms, where the graph is compared with an independent naive evaluator on every change. The data is no part of the project: the tests look for it as for the recording ([CONTRIBUTING.md](../CONTRIBUTING.md)).
 
 **Exact**: it means what it meant. **Nearly**: it differs in what the notes under a table say. **Not**: it could not be said.
 ";
@@ -79,7 +79,7 @@ fn played(page: &mut String, played: &Played) {
     write!(
         page,
         "\n## Played\n\nThe definitions are dealt out to {} small realms, those that ask for each other to the same. In each, four bots do what its definitions ask for, now and then the wrong thing \
-         or too early, give up and begin again, and a fifth asks for anything and finishes nothing: {} inputs in all. The graph and the naive evaluator of the\ntests agree on all {} changes of states, objectives, \
+         or too early, give up and begin again, and a fifth asks for anything and finishes nothing: {} inputs in all. The graph and the naive evaluator of the\ntests are compared on all {} changes of states, objectives, \
          contributions, grants and facts; some realms with two workers, some after a load in the middle.\n\n| definitions | there are | begun | completed |\n|---|---|---|---|\n",
         played.realms, played.inputs, played.changes
     )

@@ -195,7 +195,7 @@ fn bots_begin_and_complete_what_there_is() {
 
 /// How many definitions nobody begins, and nobody completes, at most.
 const NOT_BEGUN: usize = 0;
-const NOT_DONE: usize = 0;
+const NOT_DONE: usize = 4;
 
 /// The best are rewarded, by the share of credit that what they gave is worth.
 #[test]

@@ -157,7 +157,46 @@ daily:
         1600 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state"]));
+    expect![[r#"
+        10: +1 quest_state scope=player holder=bob quest=daily instance=0 state=available stage= since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=bob quest=same instance=0 state=available stage= since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=bob quest=visitor instance=0 state=available stage= since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=cid quest=same instance=0 state=available stage= since=10 deadline= completions=0
+        10: +1 quest_state scope=player holder=cid quest=visitor instance=0 state=available stage= since=10 deadline= completions=0
+        121: +1 quest_state scope=player holder=ann quest=same instance=0 state=available stage= since=121 deadline= completions=0
+        121: +1 quest_state scope=player holder=ann quest=visitor instance=0 state=available stage= since=121 deadline= completions=0
+        361: +1 quest_state scope=player holder=dan quest=same instance=0 state=available stage= since=361 deadline= completions=0
+        361: +1 quest_state scope=player holder=dan quest=visitor instance=0 state=available stage= since=361 deadline= completions=0
+        480: -1 quest_state scope=player holder=bob quest=daily instance=0 state=available stage= since=10 deadline= completions=0
+        480: +1 quest_state scope=player holder=cid quest=daily instance=0 state=available stage= since=480 deadline= completions=0
+        601: -1 quest_state scope=player holder=ann quest=same instance=0 state=available stage= since=121 deadline= completions=0
+        601: -1 quest_state scope=player holder=ann quest=visitor instance=0 state=available stage= since=121 deadline= completions=0
+        601: -1 quest_state scope=player holder=bob quest=same instance=0 state=available stage= since=10 deadline= completions=0
+        601: -1 quest_state scope=player holder=bob quest=visitor instance=0 state=available stage= since=10 deadline= completions=0
+        601: -1 quest_state scope=player holder=dan quest=same instance=0 state=available stage= since=361 deadline= completions=0
+        601: -1 quest_state scope=player holder=dan quest=visitor instance=0 state=available stage= since=361 deadline= completions=0
+        841: +1 quest_state scope=player holder=ann quest=same instance=0 state=available stage= since=841 deadline= completions=0
+        841: +1 quest_state scope=player holder=ann quest=visitor instance=0 state=available stage= since=841 deadline= completions=0
+        841: -1 quest_state scope=player holder=cid quest=same instance=0 state=available stage= since=10 deadline= completions=0
+        841: -1 quest_state scope=player holder=cid quest=visitor instance=0 state=available stage= since=10 deadline= completions=0
+        1081: -1 quest_state scope=player holder=ann quest=same instance=0 state=available stage= since=841 deadline= completions=0
+        1081: -1 quest_state scope=player holder=ann quest=visitor instance=0 state=available stage= since=841 deadline= completions=0
+        1081: +1 quest_state scope=player holder=cid quest=same instance=0 state=available stage= since=1081 deadline= completions=0
+        1081: +1 quest_state scope=player holder=cid quest=visitor instance=0 state=available stage= since=1081 deadline= completions=0
+        1081: +1 quest_state scope=player holder=dan quest=same instance=0 state=available stage= since=1081 deadline= completions=0
+        1081: +1 quest_state scope=player holder=dan quest=visitor instance=0 state=available stage= since=1081 deadline= completions=0
+        1321: +1 quest_state scope=player holder=ann quest=same instance=0 state=available stage= since=1321 deadline= completions=0
+        1321: +1 quest_state scope=player holder=ann quest=visitor instance=0 state=available stage= since=1321 deadline= completions=0
+        1321: +1 quest_state scope=player holder=bob quest=same instance=0 state=available stage= since=1321 deadline= completions=0
+        1321: +1 quest_state scope=player holder=bob quest=visitor instance=0 state=available stage= since=1321 deadline= completions=0
+        1321: -1 quest_state scope=player holder=cid quest=same instance=0 state=available stage= since=1081 deadline= completions=0
+        1321: -1 quest_state scope=player holder=cid quest=visitor instance=0 state=available stage= since=1081 deadline= completions=0
+        1561: +1 quest_state scope=player holder=cid quest=same instance=0 state=available stage= since=1561 deadline= completions=0
+        1561: +1 quest_state scope=player holder=cid quest=visitor instance=0 state=available stage= since=1561 deadline= completions=0
+        1561: -1 quest_state scope=player holder=dan quest=same instance=0 state=available stage= since=1081 deadline= completions=0
+        1561: -1 quest_state scope=player holder=dan quest=visitor instance=0 state=available stage= since=1081 deadline= completions=0
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state"]));
     golden.story(&[10, 119, 120, 121, 359, 360, 361, 479, 480, 481, 1_200]);
 }
 

@@ -147,7 +147,39 @@ bounty:
         23 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress", "quest_bindings"]));
+    expect![[r#"
+        10: +1 objective_progress scope=player holder=ann quest=bounty stage=hunt objective=kill instance=1 value=0 need=1 done=false hidden=false
+        10: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=giver instance=1 value=elder
+        10: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=prey instance=1 value=wolf
+        10: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=witness instance=1 value=smith
+        10: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=active stage=hunt since=10 deadline= completions=0
+        12: -1 objective_progress scope=player holder=ann quest=bounty stage=hunt objective=kill instance=1 value=0 need=1 done=false hidden=false
+        12: +1 objective_progress scope=player holder=ann quest=bounty stage=hunt objective=kill instance=1 value=1 need=1 done=true hidden=false
+        13: -1 objective_progress scope=player holder=ann quest=bounty stage=hunt objective=kill instance=1 value=1 need=1 done=true hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=bounty stage=tell objective=talk instance=1 value=0 need=1 done=false hidden=false
+        13: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=active stage=hunt since=10 deadline= completions=0
+        13: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=active stage=tell since=10 deadline= completions=0
+        14: -1 objective_progress scope=player holder=ann quest=bounty stage=tell objective=talk instance=1 value=0 need=1 done=false hidden=false
+        14: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=active stage=tell since=10 deadline= completions=0
+        14: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=done stage= since=14 deadline= completions=1
+        15: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=available stage= since=15 deadline= completions=1
+        15: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=done stage= since=14 deadline= completions=1
+        18: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=available stage= since=15 deadline= completions=1
+        18: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=hidden stage= since=18 deadline= completions=1
+        21: +1 quest_state scope=player holder=ann quest=bounty instance=1 state=available stage= since=21 deadline= completions=1
+        21: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=hidden stage= since=18 deadline= completions=1
+        22: +1 objective_progress scope=player holder=ann quest=bounty stage=hunt objective=kill instance=2 value=0 need=1 done=false hidden=false
+        22: -1 quest_bindings scope=player holder=ann quest=bounty kind=role name=giver instance=1 value=elder
+        22: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=giver instance=2 value=elder
+        22: -1 quest_bindings scope=player holder=ann quest=bounty kind=role name=prey instance=1 value=wolf
+        22: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=prey instance=2 value=wolf
+        22: -1 quest_bindings scope=player holder=ann quest=bounty kind=role name=witness instance=1 value=smith
+        22: +1 quest_bindings scope=player holder=ann quest=bounty kind=role name=witness instance=2 value=smith
+        22: -1 quest_state scope=player holder=ann quest=bounty instance=1 state=available stage= since=21 deadline= completions=1
+        22: +1 quest_state scope=player holder=ann quest=bounty instance=2 state=active stage=hunt since=22 deadline= completions=1
+        19: refused not_available: quest `bounty` is not available
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state", "objective_progress", "quest_bindings"]));
     golden.check_laws();
 }
 
@@ -195,6 +227,43 @@ neighbour:
         22 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["quest_state", "objective_progress", "quest_bindings"]));
+    expect![[r#"
+        9: +1 objective_progress scope=player holder=ann quest=guard stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        9: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=0 need=9 done=false hidden=false
+        9: +1 objective_progress scope=player holder=ann quest=memory stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        9: +1 quest_bindings scope=player holder=ann quest=guard kind=role name=ward instance=1 value=smith
+        9: +1 quest_bindings scope=player holder=ann quest=hunt kind=role name=prey instance=1 value=wolf
+        9: +1 quest_bindings scope=player holder=ann quest=memory kind=role name=lost instance=1 value=smith
+        9: +1 quest_state scope=player holder=ann quest=guard instance=1 state=active stage=talk since=9 deadline= completions=0
+        9: +1 quest_state scope=player holder=ann quest=hunt instance=1 state=active stage=kill since=9 deadline= completions=0
+        9: +1 quest_state scope=player holder=ann quest=memory instance=1 state=active stage=talk since=9 deadline= completions=0
+        10: -1 objective_progress scope=player holder=ann quest=guard stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=guard stage=talk objective=talk instance=1 value=1 need=9 done=false hidden=false
+        10: -1 objective_progress scope=player holder=ann quest=memory stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        10: +1 objective_progress scope=player holder=ann quest=memory stage=talk objective=talk instance=1 value=1 need=9 done=false hidden=false
+        11: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=0 need=9 done=false hidden=false
+        11: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=1 need=9 done=false hidden=false
+        12: +1 quest_bindings scope=player holder=ann quest=hunt kind=role name=prey instance=1 value=bear
+        12: -1 quest_bindings scope=player holder=ann quest=hunt kind=role name=prey instance=1 value=wolf
+        13: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=1 need=9 done=false hidden=false
+        13: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=2 need=9 done=false hidden=false
+        16: -1 quest_bindings scope=player holder=ann quest=hunt kind=role name=prey instance=1 value=bear
+        16: +1 quest_bindings scope=player holder=ann quest=hunt kind=role name=prey instance=1 value=rat
+        17: -1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=2 need=9 done=false hidden=false
+        17: +1 objective_progress scope=player holder=ann quest=hunt stage=kill objective=prey instance=1 value=3 need=9 done=false hidden=false
+        18: +1 quest_state scope=player holder=ann quest=neighbour instance=0 state=available stage= since=18 deadline= completions=0
+        19: +1 objective_progress scope=player holder=ann quest=neighbour stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        19: +1 quest_bindings scope=player holder=ann quest=neighbour kind=role name=friend instance=1 value=smith
+        19: -1 quest_state scope=player holder=ann quest=neighbour instance=0 state=available stage= since=18 deadline= completions=0
+        19: +1 quest_state scope=player holder=ann quest=neighbour instance=1 state=active stage=talk since=19 deadline= completions=0
+        20: -1 objective_progress scope=player holder=ann quest=guard stage=talk objective=talk instance=1 value=1 need=9 done=false hidden=false
+        20: -1 quest_state scope=player holder=ann quest=guard instance=1 state=active stage=talk since=9 deadline= completions=0
+        20: +1 quest_state scope=player holder=ann quest=guard instance=1 state=failed stage= since=20 deadline= completions=0
+        21: -1 objective_progress scope=player holder=ann quest=memory stage=talk objective=talk instance=1 value=1 need=9 done=false hidden=false
+        21: +1 objective_progress scope=player holder=ann quest=memory stage=talk objective=talk instance=1 value=2 need=9 done=false hidden=false
+        21: -1 objective_progress scope=player holder=ann quest=neighbour stage=talk objective=talk instance=1 value=0 need=9 done=false hidden=false
+        21: +1 objective_progress scope=player holder=ann quest=neighbour stage=talk objective=talk instance=1 value=1 need=9 done=false hidden=false
+    "#]]
+    .assert_eq(&golden.changes(&["quest_state", "objective_progress", "quest_bindings"]));
     golden.check_laws();
 }
