@@ -54,7 +54,7 @@ fn names() {
               hint: did you mean `player`? the columns are player, server, region, instance, party, guild, account, since
             CREATE VIEW v AS SELECT player FROM presense
               1:37: there is no view `presense`
-              hint: did you mean `presence`? docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+              hint: did you mean `presence`? docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT q.player FROM presence AS p
               1:25: there is no `q` in FROM
               hint: did you mean `p`? name a table of FROM, or its alias
@@ -66,7 +66,7 @@ fn names() {
               hint: leave it out: all rows are of one realm, and the view's rows have it as their first column
             CREATE VIEW v AS SELECT session FROM sessions
               1:38: there is no view `sessions`
-              hint: docs/catalog.md lists the views; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT player, count(*) FROM presence GROUP BY player
               1:33: a column without a name
               hint: give it one: AS name
@@ -118,7 +118,38 @@ fn events() {
             "SELECT e.tick, e.source, e.id FROM events AS e, levels AS l WHERE l.player = e.player AND now() <= e.at + l.level * INTERVAL '1 day'",
             "CREATE VIEW events AS SELECT player FROM levels",
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+            CREATE VIEW v AS SELECT player FROM events
+              1:37: `events` without a bound in time: they would pile up for good
+              hint: say how long they count, joined by AND in the WHERE of this query: now() <= at + INTERVAL '10 minutes'
+            CREATE VIEW v AS SELECT tick, source, id FROM events WHERE now() >= at
+              1:47: `events` without a bound in time: they would pile up for good
+              hint: say how long they count, joined by AND in the WHERE of this query: now() <= at + INTERVAL '10 minutes'
+            CREATE VIEW v AS SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '31 days'
+              1:47: events of more than 30 days
+              hint: keep them for at most 30 days; what counts longer is a lifetime counter or a fact
+            CREATE VIEW v AS SELECT tick, source, id FROM events WHERE now() <= at + INTERVAL '1 day' OR amount = 1
+              1:60: `now` is a bound, not a value: rows would change all the time
+              hint: compare it in WHERE, joined by AND: `now() <= at + INTERVAL '10 minutes'`
+            CREATE VIEW v AS SELECT tick, source, id, words FROM events WHERE now() <= at + INTERVAL '1 day'
+              1:43: there is no column `words`
+              hint: the columns are tick, source, id, at, kind, player, target, region, amount, damage, weapon
+            CREATE VIEW v AS SELECT p.player, e.id FROM presence AS p LEFT JOIN events AS e ON e.player = p.player
+              1:69: `events` without a bound in time: they would pile up for good
+              hint: write LEFT JOIN (SELECT ... FROM events WHERE now() <= at + INTERVAL '10 minutes') AS e ON ...
+            CREATE VIEW v AS SELECT p.player FROM presence AS p WHERE EXISTS (SELECT * FROM events AS e WHERE e.player = p.player)
+              1:81: `events` without a bound in time: they would pile up for good
+              hint: say how long they count, joined by AND in the WHERE of this query: now() <= at + INTERVAL '10 minutes'
+            CREATE VIEW v AS WITH e AS (SELECT tick, source, id, at FROM events) SELECT tick, source, id FROM e WHERE now() <= at + INTERVAL '1 day'
+              1:62: `events` without a bound in time: they would pile up for good
+              hint: say how long they count, joined by AND in the WHERE of this query: now() <= at + INTERVAL '10 minutes'
+            CREATE VIEW v AS SELECT e.tick, e.source, e.id FROM events AS e, levels AS l WHERE l.player = e.player AND now() <= e.at + l.level * INTERVAL '1 day'
+              1:53: `events` without a bound in time: they would pile up for good
+              hint: say how long they count, joined by AND in the WHERE of this query: now() <= at + INTERVAL '10 minutes'
+            CREATE VIEW events AS SELECT player FROM levels
+              1:13: there is a view `events` already
+              hint: docs/catalog.md lists the views of every world: take another name
+        "#]],
     );
 }
 
