@@ -36,7 +36,7 @@ fn streams() {
 
             error: world.yaml:24:17: a password stands in this address
                |
-            24 | endpoint: 'http://me:secret@host'
+            24 | endpoint: 'http://me:******@host'
                |           ^^^^^^^^^^^^^^^^^^^^^^^
             hint: give keys by reference, under `credentials:`
 
@@ -72,13 +72,13 @@ fn streams() {
 
             error: world.yaml:29:33: a secret stands here in the clear
                |
-            29 | credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
+            29 | credentials: {access_key: ****, secret_key: '${SECRET}', session_token: ***}
                |                           ^^^^
             hint: give it by reference, `access_key: ${AWS_ACCESS_KEY}`, and put it in the environment
 
             error: world.yaml:29:79: a secret stands here in the clear
                |
-            29 | credentials: {access_key: AKIA, secret_key: '${SECRET}', session_token: abc}
+            29 | credentials: {access_key: ****, secret_key: '${SECRET}', session_token: ***}
                |                                                                         ^^^
             hint: give it by reference, `session_token: ${AWS_SESSION_TOKEN}`, and put it in the environment
 
@@ -126,19 +126,19 @@ lifetime:
 
             warning: world.yaml:21:3: no npc asks the tier `gold`
                |
-            21 | gold: {url: 'http://me:secret@host', model: m, key: sk-123}
+            21 | gold: {url: 'http://me:******@host', model: m, key: ******}
                | ^^^^
             hint: name it in npcs/ with `tier:`, or remove it
 
             error: world.yaml:21:15: a password stands in this address
                |
-            21 | gold: {url: 'http://me:secret@host', model: m, key: sk-123}
+            21 | gold: {url: 'http://me:******@host', model: m, key: ******}
                |             ^^^^^^^^^^^^^^^^^^^^^^^
             hint: give the key by reference: `key: ${TIER_KEY}`
 
             error: world.yaml:21:55: a secret stands here in the clear
                |
-            21 | gold: {url: 'http://me:secret@host', model: m, key: sk-123}
+            21 | gold: {url: 'http://me:******@host', model: m, key: ******}
                |                                                     ^^^^^^
             hint: give it by reference, `key: ${TIER_KEY}`, and put it in the environment
 
@@ -156,7 +156,7 @@ lifetime:
 
             error: world.yaml:24:24: a secret stands here in the clear
                |
-            24 | pg: {postgres: {url: 'postgres://me:secret@host/db'}}
+            24 | pg: {postgres: {url: 'postgres://me:******@host/db'}}
                |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
             hint: give the address by reference, `url: ${WORLDFLOW_POSTGRES}`, and put it in the environment
 
