@@ -59,12 +59,6 @@ after_shut:
   title: After it
   requires: {quests: {shut: done}}
   stages: {look: {objectives: {well: {event: visit, target: well}}}}
-# A realm is nowhere.
-nowhere:
-  title: Rain on nobody
-  scope: realm
-  requires: {region: meadow}
-  stages: {look: {objectives: {well: {event: visit, target: well}}}}
 # Who takes the left way can never finish.
 crossroads:
   title: Crossroads
@@ -108,8 +102,6 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
           give it an objective that takes a deed, or `repeat: {cooldown: ...}`; it was taken out after 1.8 min so that the others could go on
         after_shut (never available): `quests: {shut: done}` never held for anybody
           look first at what keeps `shut` from it
-        nowhere (never available): `region: meadow` never held for anybody
-          a realm has no place, and so no region and no weather: keep the quest for a player or a region, or ask for a fact
         shut (never available): `facts: {gate_open: true}` never held for anybody
           look what brings it about, or simulate more days
         impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 167 deeds for `pick.sealed`, and none counted
@@ -122,4 +114,20 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
     let of = |id: &str| report.quests.iter().find(|quest| quest.id == id).expect("it is there");
     assert!(of("honest").finished > 20 && of("behind").finished > 20);
     assert_eq!((of("shut").seen, of("impossible").finished, of("after_shut").began), (0, 0, 0));
+}
+
+#[test]
+fn who_has_no_place_is_not_told_to_wait_for_one() {
+    let quests = "
+nowhere:
+  title: Rain on nobody
+  scope: realm
+  requires: {all: [{region: meadow}]}
+  stages: {look: {objectives: {well: {event: visit, target: well}}}}
+";
+    let world = world(&[("world.yaml", WORLD), ("quests/all.yaml", quests)]);
+    let report = played(&world, &config(3, 1, 1, ""));
+    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.text, "`region: meadow` never held for anybody");
+    assert!(finding.hint.starts_with("a realm has no place, and so no region and no weather"), "{finding:?}");
 }
