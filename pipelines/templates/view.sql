@@ -5,4 +5,5 @@
 CREATE VIEW {{id}} AS
 SELECT quest, state, count(*) AS holders
 FROM quest_state
+WHERE state IS NOT NULL
 GROUP BY quest, state;

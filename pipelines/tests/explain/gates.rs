@@ -51,11 +51,11 @@ errand:
             ✓ weather.intensity >= 0.5   now 0.52866
             ✓ weather.lasting >= 10m world   now rain for 15 s
             ✓ region == moor   now moor
-            ✗ mood >= 3   now 2
+            ✗ mood >= 3   now 2, 1 more
             ✗ renown == 2   now 0
             ✗ quest.errand == done   now active
             ✗ player.level > 1   now 1
-            ✗ (fact.'renown' * 2) > fact.'mood'   now 0 and 2
+            ✗ (fact.renown * 2) > fact.mood   now 0 and 2
             ✓ clock.phase in [day, dusk]   now day, until 20:00 (in 7 min 40 s)
             ✗ one of
               ✗ region == village   now moor
@@ -71,11 +71,11 @@ errand:
           2. it must hold: clock.time between 19:00 and 04:00 (now 12:21, from 19:00 (in 6 min 40 s))
           3. it must hold: clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min))
           4. it must hold: moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min))
-          5. it must hold: mood >= 3 (now 2)
+          5. it must hold: mood >= 3 (now 2, 1 more)
           6. it must hold: renown == 2 (now 0)
           7. it must hold: quest.errand == done (now active)
           8. it must hold: player.level > 1 (now 1)
-          9. it must hold: (fact.'renown' * 2) > fact.'mood' (now 0 and 2)
+          9. it must hold: (fact.renown * 2) > fact.mood (now 0 and 2)
           10. it must hold: region == village (now moor); or mood < 0 (now 2)
           11. it must hold: not (quest.errand == active (now active))
           12. accept it (`quest.accept`)
@@ -100,11 +100,11 @@ errand:
             ✓ weather.intensity >= 0.5   now 0.52866
             ✗ weather.lasting >= 10m world   now rain, which has just begun
             ✓ region == moor   now moor
-            ✗ mood >= 3   now 0
+            ✗ mood >= 3   now 0, 3 more
             ✗ renown == 2   now 0
             ✗ quest.errand == done   now available
             ✗ player.level > 1   now 1
-            ✗ (fact.'renown' * 2) > fact.'mood'   now 0 and 0
+            ✗ (fact.renown * 2) > fact.mood   now 0 and 0
             ✓ clock.phase in [day, dusk]   now day, until 20:00 (in 7 min 55 s)
             ✗ one of
               ✗ region == village   now moor
@@ -121,11 +121,11 @@ errand:
           3. it must hold: clock.season in [fall, winter] (now spring, from 00:00 in 56 days (in 22 h 11 min))
           4. it must hold: moon.moon == full (now new, from 00:00 in 14 days (in 5 h 23 min))
           5. it must hold: weather.lasting >= 10m world (now rain, which has just begun)
-          6. it must hold: mood >= 3 (now 0)
+          6. it must hold: mood >= 3 (now 0, 3 more)
           7. it must hold: renown == 2 (now 0)
           8. it must hold: quest.errand == done (now available)
           9. it must hold: player.level > 1 (now 1)
-          10. it must hold: (fact.'renown' * 2) > fact.'mood' (now 0 and 0)
+          10. it must hold: (fact.renown * 2) > fact.mood (now 0 and 0)
           11. it must hold: region == village (now moor); or mood < 0 (now 0)
           12. accept it (`quest.accept`)
           13. then stage `watch`: talk elder
@@ -337,14 +337,18 @@ async fn rows_of_views_are_told_with_what_they_say_and_what_is_missing() {
                 WHERE fact = 'renown' AND scope = 'player';";
     let quests = "
 prize:
+  title: P
   requires: \"view.hunters[player].kills >= 10 and player.renown >= 3\"
   stages: {s: {objectives: {k: {event: kill}}}}
 seen:
+  title: S
   requires: \"view.facts['player', player, renown] and view.hunters[player].kills == fact.mood\"
   stages: {s: {objectives: {k: {event: kill}}}}
 ";
     let played = Played::with(&[("quests/all.yaml", quests), ("views/hunters.sql", view)]);
-    let played = played.play("3 fact player ann renown 2\n 5 event kill player=bob\n 9 wait").await;
+    let played = played
+        .play("3 fact player ann renown 2\n 4 event talk player=ann\n 5 event kill player=bob\n 9 wait")
+        .await;
     let why = async |name: &str, quest: &str| {
         let told = played.told(player(name), quest, None).await.unwrap_or_else(|error| panic!("{error}"));
         told.why

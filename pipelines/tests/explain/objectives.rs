@@ -141,7 +141,7 @@ all_kinds:
               holds since 1970-01-01T00:00:10Z, for 55 s more until it is done
               ✓ now: region == moor   now moor
           ✗ rich 0/1: renown >= 2 — it does not hold
-              ✗ now: renown >= 2   now 0
+              ✗ now: renown >= 2   now 0, 2 more
           ✗ daily 1/3: 3 world days in a row with talk — 2 more world days in a row
               lost in 35 min 46 s without another
               1 event counted, +1 in all:
@@ -162,7 +162,7 @@ all_kinds:
           5. `stock`: 7 more of gather
           6. `pure`: 2 more of gather with quality >= 70
           7. `there`: region == moor for 1m
-          8. `rich`: renown >= 2 [not now: renown >= 2 (now 0)]
+          8. `rich`: renown >= 2 [not now: renown >= 2 (now 0, 2 more)]
           9. `daily`: 2 more world days in a row with talk
           10. `race`: lap, after `daily`
 

@@ -59,12 +59,6 @@ after_shut:
   title: After it
   requires: {quests: {shut: done}}
   stages: {look: {objectives: {well: {event: visit, target: well}}}}
-# A realm is nowhere.
-nowhere:
-  title: Rain on nobody
-  scope: realm
-  requires: {region: meadow}
-  stages: {look: {objectives: {well: {event: visit, target: well}}}}
 # Who takes the left way can never finish.
 crossroads:
   title: Crossroads
@@ -105,22 +99,36 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
         );
     }
     expect![[r#"
-        quests/all.yaml:48:1: hoard (goes round): it goes round by itself: player `fighter-007` finished it 20 times, once in 1 s, and it paid 2500 gold in all
+        quests/all.yaml:42:1: hoard (goes round): it goes round by itself: player `fighter-007` finished it 20 times, once in 1 s, and it paid 2500 gold in all
           give it an objective that takes a deed, or `repeat: {cooldown: ...}`; it was taken out after 1.8 min so that the others could go on
         quests/all.yaml:23:1: after_shut (never available): `quests: {shut: done}` never held for anybody
           look first at what keeps `shut` from it
-        quests/all.yaml:28:1: nowhere (never available): `region: meadow` never held for anybody
-          a realm has no place, and so no region and no weather: keep the quest for a player or a region, or ask for a fact
         quests/all.yaml:19:1: shut (never available): `facts: {gate_open: true}` never held for anybody
           look what brings it about, or simulate more days
         quests/all.yaml:11:1: impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 167 deeds for `pick.sealed`, and none counted
           look at its pattern: what it asks for together may be nowhere at any time
-        quests/all.yaml:34:1: crossroads (dead end): 20 players took branch `left` of `choose`, and none of them finished; 11 stand at `lost.bears`
+        quests/all.yaml:28:1: crossroads (dead end): 20 players took branch `left` of `choose`, and none of them finished; 11 stand at `lost.bears`
           look at the stages behind it: what they ask for may be nowhere
-        quests/all.yaml:34:1: crossroads (never counts): 75 deeds for `lost.bears`, and none counted
+        quests/all.yaml:28:1: crossroads (never counts): 75 deeds for `lost.bears`, and none counted
           look at its pattern: what it asks for together may be nowhere at any time
     "#]].assert_eq(&found);
     let of = |id: &str| report.quests.iter().find(|quest| quest.id == id).expect("it is there");
     assert!(of("honest").finished > 20 && of("behind").finished > 20);
     assert_eq!((of("shut").seen, of("impossible").finished, of("after_shut").began), (0, 0, 0));
+}
+
+#[test]
+fn who_has_no_place_is_not_told_to_wait_for_one() {
+    let quests = "
+nowhere:
+  title: Rain on nobody
+  scope: realm
+  requires: {all: [{region: meadow}]}
+  stages: {look: {objectives: {well: {event: visit, target: well}}}}
+";
+    let world = world(&[("world.yaml", WORLD), ("quests/all.yaml", quests)]);
+    let report = played(&world, &config(3, 1, 1, ""));
+    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.text, "`region: meadow` never held for anybody");
+    assert!(finding.hint.starts_with("a realm has no place, and so no region and no weather"), "{finding:?}");
 }
