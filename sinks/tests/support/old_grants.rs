@@ -30,7 +30,7 @@ fn config(database: &Database, every_ms: u64) -> SqlSinkConfig {
 }
 
 fn grant(fake: &Fake, number: u64, status: &str, earned: Tick) -> Row {
-    let id = Value::text(format!("wolves/player:ann/{number}/pelt/ann"));
+    let id = Value::text(&format!("wolves/player:ann/{number}/pelt/ann"));
     let [quest, player, ann, pelt] = ["wolves", "player", "ann", "pelt"].map(sym);
     let reason = if status == "refused" { Value::text("no room, 'sorry'") } else { Value::Null };
     Row::from([
