@@ -309,7 +309,11 @@ async fn ready_means_that_ticks_go_on() {
     let full = server.get("/readyz").await;
     assert_eq!((full.status, &full.json()["realms"][0]["why"]), (503, &Json::from("the disk is full")));
     fake.realm.observed.set_trouble(None);
-    assert_eq!(server.get("/readyz").await.status, 200);
+    // A realm without snapshots goes on, and says so.
+    fake.realm.observed.set_unsaved(Some("a run is damaged".to_owned()));
+    let unsaved = server.get("/readyz").await;
+    let said = &unsaved.json()["realms"][0]["snapshots"];
+    assert_eq!((unsaved.status, said), (200, &Json::from("a run is damaged")));
     moving.abort();
     assert_eq!(server.get("/metrics").await.status, 401);
 }

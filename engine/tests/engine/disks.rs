@@ -1,6 +1,7 @@
 //! A disk that is full or fails: nothing is acknowledged that is not durable, nothing is lost that was,
 //! and the realm goes on when it can.
 
+use std::collections::BTreeMap;
 use std::io::{self, Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,11 +29,20 @@ pub(crate) struct Faults {
     stuck: AtomicBool,
     /// Nothing that is there can be overwritten.
     pub(crate) read_only: AtomicBool,
+    /// Nothing at all can be written, as when somebody has mounted it so.
+    no_writes: AtomicBool,
 }
 
 impl Faults {
     fn give(&self, room: Option<usize>) {
         *self.room.lock().expect("no panic") = room;
+    }
+
+    fn writable(&self) -> io::Result<()> {
+        if self.no_writes.load(Ordering::Relaxed) {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        Ok(())
     }
 }
 
@@ -47,6 +57,7 @@ struct FaultyFile {
 
 impl Disk for Faulty {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.0.writable()?;
         if *self.0.room.lock().expect("no panic") == Some(0) {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -59,6 +70,7 @@ impl Disk for Faulty {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.writable()?;
         if self.0.stuck.load(Ordering::Relaxed) {
             return Err(ErrorKind::ReadOnlyFilesystem.into());
         }
@@ -82,18 +94,24 @@ impl Disk for Faulty {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.writable()?;
         self.1.rename(from, to)
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
+        if !path.exists() {
+            self.0.writable()?;
+        }
         self.1.make_folder(path)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.writable()?;
         self.1.sync_folder(folder)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.0.writable()?;
         self.1.lock(path)
     }
 
@@ -111,6 +129,7 @@ impl Disk for Faulty {
 
 impl DiskFile for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.faults.writable()?;
         let mut room = self.faults.room.lock().expect("no panic");
         let Some(left) = *room else { return self.file.append(bytes) };
         let fits = left.min(bytes.len());
@@ -133,6 +152,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.faults.writable()?;
         if self.faults.stuck.load(Ordering::Relaxed) {
             return Err(ErrorKind::ReadOnlyFilesystem.into());
         }
@@ -270,4 +290,47 @@ async fn a_realm_on_a_full_disk_can_be_stopped_and_says_what_was_wrong() {
     }
     assert_eq!(waiting.await.expect("no panic"), [], "nobody was told that it was taken");
     assert_survives(folder.path(), 1).await;
+}
+
+/// Every file under a folder.
+fn files_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            files.extend(files_of(&path));
+        } else {
+            files.insert(path.clone(), std::fs::read(&path).expect("readable"));
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_refused_as_it_is_and_waited_for_once_it_is_in_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let faults = Arc::new(Faults::default());
+    let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+    publish(&running, vec![named("ada", "kill", "1")]).await;
+    running.close().await.expect("closes");
+    let before = files_of(folder.path());
+    faults.no_writes.store(true, Ordering::Relaxed);
+    let refused = open(config(folder.path(), &faults), graph()).await.err().expect("refused").to_string();
+    assert!(refused.contains("read-only") && refused.contains("hint: "), "{refused}");
+    assert!(refused.contains(&folder.path().display().to_string()), "{refused}");
+    assert_eq!(files_of(folder.path()), before);
+
+    faults.no_writes.store(false, Ordering::Relaxed);
+    let running = open(config(folder.path(), &faults), graph()).await.expect("opens");
+    publish(&running, vec![named("ada", "kill", "2")]).await;
+    faults.no_writes.store(true, Ordering::Relaxed);
+    let waiting = begin(&running, "3");
+    let why = until_trouble(&running).await;
+    assert!(why.contains("read-only"), "{why}");
+    assert!(!waiting.is_finished(), "nothing is durable");
+    assert_survives(folder.path(), 2).await;
+    faults.no_writes.store(false, Ordering::Relaxed);
+    assert!(matches!(waiting.await.expect("no panic")[..], [Outcome::Accepted { .. }]));
+    assert_survives(folder.path(), 3).await;
+    running.close().await.expect("closes");
 }

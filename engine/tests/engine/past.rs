@@ -130,6 +130,7 @@ async fn a_copy_of_a_running_realm_goes_on_by_itself() {
     let epoch = running.realm.epoch;
     let copied = backup(folder.path(), &saved, None).expect("copied");
     let last = copied.recovery.last.expect("it holds something");
+    assert_eq!(hashes.keys().next_back(), Some(&last), "all that was acknowledged before it began");
     assert!(copied.epoch.is_none() && copied.recovery.snapshot == Some(6), "{copied:#?}");
     play(&running, &mut hashes, 3).await;
     running.close().await.expect("closes");

@@ -54,7 +54,7 @@ fn without_epoch(held: &Table, epoch: i64) -> Table {
 async fn old_grants_stay_in_both_databases() {
     let (postgres, folder) = (Postgres::start(), worlds::small());
     let (url, data, world) = (postgres.url(), folder.path().join("data"), folder.path().join("world"));
-    worlds::write(&world, &[("world.yaml", &format!("{}grants: {{keep: 1s}}\n", worlds::WORLD))]);
+    worlds::write(&world, &[("world.yaml", &format!("{}grants: {{keep: 3s}}\n", worlds::WORLD))]);
     let sqlite = data.join("small/small.sqlite");
     let server = Server::run(&world, &data, &["--postgres", &url]);
     let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;

@@ -39,7 +39,7 @@ pub(super) fn row(mut grant: Cells, epoch: u64) -> Cells {
 }
 
 /// Whether an answer to the grant was waited for when it was last seen.
-pub(super) fn is_open(grant: &Cells) -> bool {
+pub(super) fn is_open(grant: &[Cell]) -> bool {
     let status = GRANTS.def().column("status").and_then(|column| grant.get(column));
     matches!(status, Some(Cell::Text(status)) if matches!(&**status, "pending" | "clawback"))
 }
