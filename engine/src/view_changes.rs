@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashSet, FxHasher};
 use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::row::Salt;
 use worldflow_schemas::{Diff, Row, Value};
@@ -100,17 +100,60 @@ fn widened(diff: Diff) -> u128 {
 
 /// Adds up the diffs of equal rows and drops zeros.
 fn add_up(changes: &mut Vec<Change>) {
-    let mut places: HashTable<usize> = HashTable::with_capacity(changes.len());
-    for next in 0..changes.len() {
-        let (before, rest) = changes.split_at_mut(next);
-        let Change { row, hash, diff, .. } = &mut rest[0];
-        let same = |place: &usize| before[*place].hash == *hash && before[*place].row == *row;
-        match places.entry(*hash, same, |place| before[*place].hash) {
-            Entry::Occupied(place) => before[*place.get()].diff += std::mem::take(diff),
-            Entry::Vacant(free) => drop(free.insert(next)),
+    let met = Met::new(changes.iter().map(|change| change.hash));
+    if !met.again.is_empty() {
+        let mut places: HashTable<usize> = HashTable::with_capacity(4 * met.again.len());
+        for next in 0..changes.len() {
+            let (before, rest) = changes.split_at_mut(next);
+            let Change { row, hash, diff, .. } = &mut rest[0];
+            if !met.may_be_again(*hash) {
+                continue;
+            }
+            let same = |place: &usize| before[*place].hash == *hash && before[*place].row == *row;
+            match places.entry(*hash, same, |place| before[*place].hash) {
+                Entry::Occupied(place) => before[*place.get()].diff += std::mem::take(diff),
+                Entry::Vacant(free) => drop(free.insert(next)),
+            }
         }
     }
     changes.retain(|change| change.diff != 0);
+}
+
+/// Which hashes may have been met more than once. Most rows of a tick are there once, and to find that out costs a bit each
+/// instead of a place in a table.
+struct Met {
+    mask: usize,
+    /// Of several hashes those that end alike.
+    again: FxHashSet<usize>,
+}
+
+impl Met {
+    /// Bits of a hash: so few hashes end alike.
+    const BITS: usize = 16;
+
+    fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Met {
+        let bits = (hashes.len() * Met::BITS).next_power_of_two().max(64);
+        let mut seen = vec![0_u64; bits / 64];
+        let mut met = Met { mask: bits - 1, again: FxHashSet::default() };
+        for hash in hashes {
+            let place = met.place(hash);
+            let (word, bit) = (&mut seen[place / 64], 1 << (place % 64));
+            if *word & bit != 0 {
+                met.again.insert(place);
+            }
+            *word |= bit;
+        }
+        met
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "only how it ends matters")]
+    fn place(&self, hash: u64) -> usize {
+        hash as usize & self.mask
+    }
+
+    fn may_be_again(&self, hash: u64) -> bool {
+        self.again.contains(&self.place(hash))
+    }
 }
 
 #[cfg(test)]
@@ -143,5 +186,14 @@ mod tests {
         let whole = ViewChanges::new(catalog::FACTS, vec![(row(2), -1), (row(3), 1), (row(5), 1)]);
         assert_eq!(one.hash, whole.hash);
         assert_ne!(one.hash, 0);
+    }
+    #[test]
+    fn of_many_rows_those_that_come_and_go_are_gone_and_the_others_stay() {
+        let mut rows: Vec<(Row, Diff)> = (0..5_000).map(|n| (row(n), 1)).collect();
+        rows.extend((0..5_000).filter(|n| n % 3 == 0).map(|n| (row(n), -1)));
+        rows.extend((0..5_000).filter(|n| n % 5 == 0).map(|n| (row(n), 1)));
+        let expected = (0..5_000).map(|n| (n, 1 - Diff::from(n % 3 == 0) + Diff::from(n % 5 == 0)));
+        let expected: Vec<(i64, Diff)> = expected.filter(|(_, diff)| *diff != 0).collect();
+        assert_eq!(listed(&ViewChanges::new(catalog::FACTS, rows)), expected);
     }
 }

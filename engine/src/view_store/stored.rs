@@ -250,8 +250,7 @@ impl StoredView {
             // Rows have changed that look the same as before.
             return false;
         }
-        changes.iter().filter(|change| change.diff < 0).for_each(|change| self.remove(change));
-        changes.iter().filter(|change| change.diff > 0).for_each(|change| self.insert(change));
+        self.take_in(&changes);
         self.last_change = tick;
         if most_changes == 0 || tick <= self.complete_since {
             self.complete_since = self.complete_since.max(tick);
@@ -275,6 +274,30 @@ impl StoredView {
 }
 
 impl StoredView {
+    /// Removals come before additions; of a row that is followed by the one that takes its place both are done at once.
+    fn take_in(&mut self, changes: &[Change]) {
+        let columns = self.id.def().key;
+        let mut others = Vec::new();
+        let mut next = changes;
+        while let Some((first, rest)) = next.split_first() {
+            next = rest;
+            match rest.split_first() {
+                Some((second, rest))
+                    if first.diff < 0
+                        && second.diff > 0
+                        && first.key == second.key
+                        && first.row.key(columns) == second.row.key(columns) =>
+                {
+                    self.insert(second);
+                    next = rest;
+                }
+                _ => others.push(first),
+            }
+        }
+        others.iter().filter(|change| change.diff < 0).for_each(|change| self.remove(change));
+        others.iter().filter(|change| change.diff > 0).for_each(|change| self.insert(change));
+    }
+
     fn remove(&mut self, change: &Change) {
         let (id, columns) = (self.id, self.id.def().key);
         let key = change.row.key(columns);
@@ -294,7 +317,16 @@ impl StoredView {
         match self.rows.entry(change.key, same, |kept| kept.key) {
             Entry::Occupied(mut found) => {
                 let old = std::mem::replace(&mut found.get_mut().row, change.row.clone());
-                self.indexes.iter_mut().for_each(|index| index.remove(id, &old));
+                // What an index says of a row is its key, by a column.
+                for index in self
+                    .indexes
+                    .iter_mut()
+                    .filter(|index| old.get(index.column) != change.row.get(index.column))
+                {
+                    index.remove(id, &old);
+                    index.insert(id, &change.row);
+                }
+                return;
             }
             Entry::Vacant(free) => drop(free.insert(Kept { key: change.key, row: change.row.clone() })),
         }
