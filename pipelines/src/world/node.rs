@@ -213,6 +213,8 @@ fn options(bytes: usize) -> Options {
     if let Some(budget) = &mut options.budget {
         budget.max_depth = MAX_DEPTH;
         budget.max_nodes = MAX_NODES;
+        // What aliases stand for is bounded below; that one anchor is named often is what anchors are for.
+        budget.enforce_alias_anchor_ratio = false;
     }
     options.alias_limits.max_total_replayed_events = most_aliased(bytes);
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
@@ -244,6 +246,10 @@ fn not_yaml(error: &serde_saphyr::Error, bytes: usize) -> NotYaml {
     use serde_saphyr::Error;
     let error = error.without_snippet();
     let place = error.location().filter(|location| *location != Location::UNKNOWN).map(|l| place(&l));
+    let mut error = error;
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
     let (message, hint) = match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
             (format!("this file is nested more than {MAX_DEPTH} deep"), "write it flatter".to_owned())

@@ -21,7 +21,21 @@ fn a_text_that_is_right_has_no_problem() {
         ">-\n    level >= 5\n    and phase == night",
         "{any: [\"mood > 3\", {level: 4}], not: \"saved\"}",
     ] {
-        requires(text, expect![[""]]);
+        requires(text, expect![[r#"
+            warning: quests/wolves.yaml:5:5: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            5 | level >= 5
+              | ^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
+
+        "#]
+            warning: quests/wolves.yaml:4:13: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            4 | requires: "level >= 5 and weather.state in [rain, clear] and not quest.wolves == done"
+              |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
+
+        "#]]);
     }
 }
 
@@ -30,13 +44,19 @@ fn names_and_types_are_looked_at_where_they_stand() {
     requires(
         "\"level >= 5 and weather.state in [rain, snwo]\"",
         expect![[r#"
-        error: quests/wolves.yaml:4:53: unknown weather `snwo`
-          |
-        4 | requires: "level >= 5 and weather.state in [rain, snwo]"
-          |                                                   ^^^^
-        hint: states of the weather are declared in climates/
+            warning: quests/wolves.yaml:4:13: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            4 | requires: "level >= 5 and weather.state in [rain, snwo]"
+              |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
 
-    "#]],
+            error: quests/wolves.yaml:4:53: unknown weather `snwo`
+              |
+            4 | requires: "level >= 5 and weather.state in [rain, snwo]"
+              |                                                   ^^^^
+            hint: states of the weather are declared in climates/
+
+        "#]],
     );
     requires(
         "mod >= 3 and saved",
@@ -208,35 +228,53 @@ fn places_are_found_in_texts_of_several_lines() {
     requires(
         ">\n    level >= 5\n    and mod >= 3\n",
         expect![[r#"
-        error: quests/wolves.yaml:6:9: unknown fact `mod`
-          |
-        6 | and mod >= 3
-          |     ^^^
-        hint: did you mean `mood`? facts are declared in world.yaml under `facts`
+            warning: quests/wolves.yaml:5:5: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            5 | level >= 5
+              | ^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
 
-    "#]],
+            error: quests/wolves.yaml:6:9: unknown fact `mod`
+              |
+            6 | and mod >= 3
+              |     ^^^
+            hint: did you mean `mood`? facts are declared in world.yaml under `facts`
+
+        "#]],
     );
     requires(
         "|-\n    level >= 5\n    and mood ==\n      high\n",
         expect![[r#"
-        error: quests/wolves.yaml:7:7: the fact `mood` is a number, not `high`
-          |
-        7 | high
-          | ^^^^
-        hint: compare it with a value of its own type
+            warning: quests/wolves.yaml:5:5: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            5 | level >= 5
+              | ^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
 
-    "#]],
+            error: quests/wolves.yaml:7:7: the fact `mood` is a number, not `high`
+              |
+            7 | high
+              | ^^^^
+            hint: compare it with a value of its own type
+
+        "#]],
     );
     requires(
         "level >= 5\n    and\n    phase == nihgt\n",
         expect![[r#"
-        error: quests/wolves.yaml:6:14: unknown phase of the day `nihgt`
-          |
-        6 | phase == nihgt
-          |          ^^^^^
-        hint: did you mean `night`? phases are declared in world.yaml under `clock: phases`
+            warning: quests/wolves.yaml:4:13: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            4 | requires: level >= 5
+              |           ^^^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
 
-    "#]],
+            error: quests/wolves.yaml:6:14: unknown phase of the day `nihgt`
+              |
+            6 | phase == nihgt
+              |          ^^^^^
+            hint: did you mean `night`? phases are declared in world.yaml under `clock: phases`
+
+        "#]],
     );
 }
 

@@ -161,6 +161,12 @@ fn a_list_is_no_map_anywhere() {
     quest(
         "wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}\n",
         expect![[r#"
+            warning: quests/wolves.yaml:1:20: nobody gets to this level: what can be earned before brings level 1 at most
+              |
+            1 | wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}
+              |                    ^^^^^^^^
+            hint: ask for less, or give more `experience` for other quests
+
             error: quests/wolves.yaml:1:31: the level is compared with a list
               |
             1 | wolves: {title: W, requires: {level: [3]}, stages: {hunt: {objectives: {kill: {event: kill, where: {damage: [3]}}}}}}
@@ -243,7 +249,7 @@ other:
               |
             2 | titel: Wolves
               | ^^^^^
-            hint: did you mean `title`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
+            hint: did you mean `title`? it may be `title`, `roles`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
 
             error: quests/wolves.yaml:3:10: unknown choice `partie`
               |
@@ -278,7 +284,7 @@ other:
                |
             10 | kill: {event: 5, cuont: 5}
                |                  ^^^^^
-            hint: did you mean `count`? it may be `title`, `event`, `target`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `worth`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since`, `lifetime` or `moved_from`
+            hint: did you mean `count`? it may be `title`, `event`, `target`, `role`, `region`, `where`, `when`, `within`, `holds`, `for`, `count`, `sum`, `distinct`, `max`, `min`, `last`, `percent`, `streak`, `every`, `of`, `window`, `half_life`, `players`, `everyone`, `worth`, `minus`, `reset_on`, `latched`, `after`, `optional`, `branch`, `hidden_until`, `since`, `lifetime` or `moved_from`
 
             error: quests/wolves.yaml:11:36: expected a whole number from 0 to 4294967295, found the number -3
                |
@@ -336,6 +342,12 @@ fn types_of_facts_and_attributes_are_checked() {
     - add: {fact: saved, by: 1}
 ",
         expect![[r#"
+            warning: quests/wolves.yaml:3:3: only `wolves` changes the fact `mood`, and it is never available: neither is this
+              |
+            3 | requires:
+              | ^^^^^^^^
+            hint: mend `wolves` first, or let something else change `mood`; a game server may write it, too
+
             error: quests/wolves.yaml:4:19: the fact `mood` is a number, not `happy`
               |
             4 | facts: {mood: happy, saved: {at_least: 1}, mod: 1}

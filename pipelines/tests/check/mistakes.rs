@@ -43,7 +43,7 @@ wolves:
               |
             3 | reward: {experience: 10}
               | ^^^^^^
-            hint: did you mean `rewards`? it may be `title`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
+            hint: did you mean `rewards`? it may be `title`, `roles`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
 
             error: quests/wolves.yaml:5:5: `objectives` is missing
               |

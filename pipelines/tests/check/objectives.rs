@@ -265,7 +265,7 @@ fn what_comes_after_what_and_stays_how_long() {
                |
             12 | e: {event: kill, latched: false}
                |                  ^^^^^^^
-            hint: remove it; it goes with `holds`, `window`, `minus`, `last` and `percent`
+            hint: remove it; it goes with `holds`, `window`, `minus`, `last`, `percent` and `everyone`
 
             error: quests/wolves.yaml:13:33: `since: ever` counts only
                |

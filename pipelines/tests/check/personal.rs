@@ -28,6 +28,12 @@ gossip:
 ";
     let found = problems(&[("world.yaml", &with_personal()), ("quests/gossip.yaml", quest)]);
     expect![[r#"
+        warning: quests/gossip.yaml:3:3: only `gossip` changes the fact `real_name`, and it is never available: neither is this
+          |
+        3 | requires: {facts: {real_name: Ana}}
+          | ^^^^^^^^
+        hint: mend `gossip` first, or let something else change `real_name`; a game server may write it, too
+
         error: quests/gossip.yaml:3:22: the fact `real_name` is personal, so nothing can be computed on it
           |
         3 | requires: {facts: {real_name: Ana}}

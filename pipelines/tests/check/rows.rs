@@ -134,7 +134,7 @@ f: {trigger: {appears: {view: hunters}}, do: [{emit: {event: kill, target: wolf,
 
 #[test]
 fn rules_that_feed_each_other_through_a_view_in_sql_are_told() {
-    let views = "CREATE VIEW moods AS SELECT fact, CAST(value AS INTEGER) AS mood FROM facts WHERE scope = 'realm' AND holder = 'small' AND fact = 'mood';\n";
+    let views = "CREATE VIEW moods AS SELECT holder AS player, CAST(value AS INTEGER) AS mood FROM facts WHERE scope = 'player' AND holder IS NOT NULL AND fact = 'mood';\n";
     let rule = |name: &str| {
         let trigger = format!("{{{name}: {{view: moods}}}}");
         let rule = format!("a: {{trigger: {trigger}, do: [{{add: {{fact: mood, by: 1}}}}]}}\n");

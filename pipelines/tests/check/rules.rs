@@ -50,6 +50,12 @@ fn views_and_columns_are_known() {
               |                               ^^^^^^^^
             hint: rules follow views that are a function of what happened
 
+            error: rules/all.yaml:1:61: the fact `mood` is kept for a player, and this rule acts for the realm: nothing would happen
+              |
+            1 | a: {trigger: {appears: {view: sessions}}, do: [{add: {fact: mood, by: 1}}]}
+              |                                                             ^^^^
+            hint: say whose with `of`, or let the rule go through rows of those who have it, with `each`
+
         "#]],
     );
     rule(
@@ -123,6 +129,12 @@ fn views_and_columns_are_known() {
             1 | a: {trigger: {changes: {view: entities, where: {tags: big}}}, do: [{add: {fact: mood, by: 1}}]}
               |                                                 ^^^^
             hint: compare and take plain values only
+
+            error: rules/all.yaml:1:81: the fact `mood` is kept for a player, and this rule acts for the realm: nothing would happen
+              |
+            1 | a: {trigger: {changes: {view: entities, where: {tags: big}}}, do: [{add: {fact: mood, by: 1}}]}
+              |                                                                                 ^^^^
+            hint: say whose with `of`, or let the rule go through rows of those who have it, with `each`
 
         "#]],
     );
@@ -236,13 +248,19 @@ a:
     rule(
         "a: {trigger: {every: {span: 1m}}, do: [{add: {fact: mood, by: {column: level}}}]}\n",
         expect![[r#"
-        error: rules/all.yaml:1:72: this rule has no row to take a column from
-          |
-        1 | a: {trigger: {every: {span: 1m}}, do: [{add: {fact: mood, by: {column: level}}}]}
-          |                                                                        ^^^^^
-        hint: give the value itself, or let the rule go through rows with `each`
+            error: rules/all.yaml:1:53: the fact `mood` is kept for a player, and this rule acts for the realm: nothing would happen
+              |
+            1 | a: {trigger: {every: {span: 1m}}, do: [{add: {fact: mood, by: {column: level}}}]}
+              |                                                     ^^^^
+            hint: say whose with `of`, or let the rule go through rows of those who have it, with `each`
 
-    "#]],
+            error: rules/all.yaml:1:72: this rule has no row to take a column from
+              |
+            1 | a: {trigger: {every: {span: 1m}}, do: [{add: {fact: mood, by: {column: level}}}]}
+              |                                                                        ^^^^^
+            hint: give the value itself, or let the rule go through rows with `each`
+
+        "#]],
     );
     rule(
         "a: {trigger: {every: {span: 1m}}, do: []}\n",

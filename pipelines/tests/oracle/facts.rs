@@ -67,6 +67,8 @@ impl Oracle {
         // A group that has ended is unknown until somebody belongs to it at the end of the writes.
         for group in closed {
             self.end(tick, group);
+            // Its facts are gone: whoever belongs to it now is counted anew.
+            self.sizes.values_mut().filter_map(|sizes| sizes.get_mut(&group)).for_each(|size| *size = -1);
             touched.remove(&group);
             touched.extend(self.places.values().any(|place| place.is_in(group)).then_some(group));
         }

@@ -108,7 +108,7 @@ fn view(dice: &mut Dice) -> View {
 fn windows(dice: &mut Dice) -> View {
     let mut needs = Vec::new();
     let one = some(dice, "e", &mut needs);
-    let window = Both::of("tumble(e.at, INTERVAL '50 ms')", "(e.at / 50) * 50");
+    let window = Both::of("tumble(e.at, INTERVAL '50 ms')", "(e.at - ((e.at % 50) + 50) % 50)");
     let text = "SELECT $ AS begins, count(*) AS n FROM events AS e WHERE $ GROUP BY 1";
     View { query: Both::filled(text, &[&window, &one]), needs }
 }

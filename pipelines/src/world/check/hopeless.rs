@@ -181,6 +181,7 @@ fn covers(wide: &Pattern, narrow: &Pattern) -> bool {
         (Some(_), None) => false,
     };
     wide.event == narrow.event
+        && (wide.role.is_none() || wide.role == narrow.role)
         && within(&wide.target, &narrow.target)
         && within(&wide.region, &narrow.region)
         && (wide.attributes.is_empty() || wide.attributes == narrow.attributes)

@@ -206,12 +206,13 @@ impl Checker<'_> {
             || objective.window.is_some()
             || objective.last.is_some()
             || objective.percent.is_some()
+            || objective.everyone
             || !objective.minus.is_empty();
         if !falls {
             self.error(
                 spot.name("latched"),
                 "what is counted here never falls, so `latched: false` has no effect",
-                "remove it; it goes with `holds`, `window`, `minus`, `last` and `percent`",
+                "remove it; it goes with `holds`, `window`, `minus`, `last`, `percent` and `everyone`",
             );
         }
     }
