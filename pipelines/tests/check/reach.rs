@@ -26,7 +26,9 @@ fn a_quest_that_nobody_can_ever_begin() {
         let more = if more.is_empty() { String::new() } else { format!(", {more}") };
         yaml.push_str(&format!("{id}: {{title: T, requires: {requires}, {stages}{more}}}\n"));
     }
-    quest(&yaml, expect![[r#"
+    quest(
+        &yaml,
+        expect![[r#"
         error: quests/wolves.yaml:1:16: these quests wait for each other in every way, so nobody can ever begin one: `a1` → `b1` → `a1`
           |
         1 | a1: {title: T, requires: {any: [{quests: {b1: done}}, {quests: {b1: active}}]}, stages: {s: {objectives: {o: {event: kill, target: wolf}}}}}
@@ -63,7 +65,8 @@ fn a_quest_that_nobody_can_ever_begin() {
            |                  ^^^^^^^^
         hint: mend `never` first, or let something else change `saved`; a game server may write it, too
 
-    "#]]);
+    "#]],
+    );
     // Whoever can do it again earns again.
     let again = yaml.replace("requires: {}, ", "repeat: {always: {}}, ");
     assert!(!problems(&[("quests/a.yaml", &again)]).contains("nobody gets to this level"));
@@ -193,7 +196,9 @@ fn a_condition_that_contradicts_itself_or_needs_no_world() {
         let quests = conditions.iter().enumerate();
         quests.map(|(n, when)| format!("q_{n:02}: {{title: T, requires: {when}, {stages}}}\n")).collect()
     };
-    quest(&quests(&conditions), expect![[r#"
+    quest(
+        &quests(&conditions),
+        expect![[r#"
         error: quests/wolves.yaml:1:29: nothing here depends on the world, so this never holds
           |
         1 | q_00: {title: T, requires: '3 > 5', stages: {s: {objectives: {o: {event: kill}}}}}
@@ -278,6 +283,7 @@ fn a_condition_that_contradicts_itself_or_needs_no_world() {
            |                  ^^^^^^^^
         hint: put the parts into `any`, or remove one
 
-    "#]]);
+    "#]],
+    );
     quest(&quests(&fine), expect![[""]]);
 }

@@ -147,7 +147,9 @@ null_is_said: {title: N, deadline: null, requires: ~, stages: {s: {objectives: {
 
         "#]],
     );
-    world("sinks:\nclock:\n", expect![[r#"
+    world(
+        "sinks:\nclock:\n",
+        expect![[r#"
         error: world.yaml:18:1: `sinks` has nothing behind it
            |
         18 | sinks:
@@ -160,7 +162,8 @@ null_is_said: {title: N, deadline: null, requires: ~, stages: {s: {objectives: {
            | ^^^^^
         hint: write what belongs to it below it, `clock: {}` if nothing does, or delete the line
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -320,7 +323,8 @@ text: {title: T, requires: \"level >= '3'\", stages: {s: {objectives: {o: {event
           |                                                            ^^^^^^^^^^^^
         hint: remove the quotes: 3
 
-    "#]].assert_eq(&problems(&[("rules.yaml", rules), ("views/high.sql", sql)]));
+    "#]]
+    .assert_eq(&problems(&[("rules.yaml", rules), ("views/high.sql", sql)]));
 }
 
 #[test]
@@ -385,7 +389,8 @@ tiers:
            |                                           ^^^^^^^^
         hint: put it in quotes
 
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
 }
 
 #[test]
@@ -405,7 +410,8 @@ fn a_short_file_that_grows_by_its_aliases_is_refused_at_once() {
           |          ^^^
         hint: check the indentation and the quotes around here; text with `: ` or ` #` needs quotes
 
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
     // What repeats little is no bomb.
     let mut fair = "one: &one {title: One, stages: {s: {objectives: {o: {event: kill}}}}}\n".to_owned();
     (0..100)
@@ -438,5 +444,6 @@ bare:
           |                ^^^^^^^^^^^^^^
         hint: it has none; declare it under `parameters`
 
-    "#]].assert_eq(&problems(&[("templates/hunts.yaml", templates), ("quests/after.yaml", after)]));
+    "#]]
+    .assert_eq(&problems(&[("templates/hunts.yaml", templates), ("quests/after.yaml", after)]));
 }

@@ -227,14 +227,17 @@ fn ids_that_would_mean_something_else() {
         hint: give it another name
 
     "#]].assert_eq(&problems(&[("world.yaml", &other), ("quests/a.yaml", wolves)]));
-    world("lifetime:\n  level: {pattern: {event: kill}}\n", expect![[r#"
+    world(
+        "lifetime:\n  level: {pattern: {event: kill}}\n",
+        expect![[r#"
         warning: world.yaml:19:3: no objective reads the counter `level`
            |
         19 | level: {pattern: {event: kill}}
            | ^^^^^
         hint: a counter costs memory for every holder; use it with `since: ever`, or remove it
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
