@@ -193,7 +193,11 @@ fn tell(core: &mut Core, rosters: &mut Rosters, inputs: Vec<GroupsIn>) -> Sorted
             GroupsIn::Level(level) => drop(core.context.levels.insert(level.player, level.level)),
             GroupsIn::Seen(now) => seen.push(now),
             GroupsIn::Known(holder) => known.push(holder),
-            GroupsIn::Close(group) => core.close_group(group),
+            GroupsIn::Close(group) => {
+                core.close_group(group);
+                // Its facts are gone: those who are still in it are counted anew.
+                rosters.changed.extend(core.plan.members_of(group).next().map(|_| group));
+            }
             GroupsIn::Answer(answer) => sorted.answers.push(answer),
             GroupsIn::Member(member) => rosters.tell(member, &mut core.plan.rosters),
             GroupsIn::Together(together) => sorted.together.push(together),

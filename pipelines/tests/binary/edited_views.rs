@@ -10,13 +10,15 @@ use crate::worlds;
 
 const HUNTERS: &str = "\
 CREATE VIEW hunters AS
-SELECT holder AS player, completions FROM quest_state WHERE quest = 'wolf_hunt' AND state = 'done';
+SELECT holder AS player, coalesce(completions, 0) AS completions FROM quest_state
+WHERE quest = 'wolf_hunt' AND state = 'done' AND holder IS NOT NULL;
 ";
 
 /// Another column, and a view that reads it.
 const EDITED: &str = "\
 CREATE VIEW hunters AS
-SELECT holder AS player, completions, state FROM quest_state WHERE quest = 'wolf_hunt';
+SELECT holder AS player, coalesce(completions, 0) AS completions, state FROM quest_state
+WHERE quest = 'wolf_hunt' AND holder IS NOT NULL AND state IS NOT NULL;
 CREATE VIEW done AS SELECT count(*) AS players FROM hunters WHERE state = 'done';
 ";
 

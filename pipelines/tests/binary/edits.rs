@@ -276,7 +276,7 @@ async fn views_and_rules_are_edited_while_the_realm_runs() {
     let error = &wrong.json()["error"];
     assert_eq!((wrong.status, &error["code"]), (400, &json!("bad_world")), "{wrong:?}");
     let reason = error["reason"].as_str().expect("a text");
-    assert!(reason.contains("views/kills.sql:1:58: `events` without a bound in time"), "{reason}");
+    assert!(reason.contains("views/kills.sql:1:56: `events` without a bound in time"), "{reason}");
     let applied = apply(1, KILLS, RULE).await;
     assert_eq!((applied.status, &applied.json()["definitions"]), (200, &json!(2)), "{applied:?}");
     // It counts from now on.

@@ -14,7 +14,7 @@ pub(super) fn filled<'n>(template: &str, name: impl Fn(&str) -> Option<&'n str>)
 }
 
 /// The text without the parts that have no place in it.
-fn parts<'n>(template: &str, name: &impl Fn(&str) -> Option<&'n str>) -> String {
+fn parts<'n>(template: &str, name: &dyn Fn(&str) -> Option<&'n str>) -> String {
     let (mut text, mut rest) = (String::new(), template);
     while let Some(at) = [rest.find("{{#"), rest.find("{{^")].into_iter().flatten().min() {
         let (before, from) = rest.split_at(at);
@@ -25,7 +25,7 @@ fn parts<'n>(template: &str, name: &impl Fn(&str) -> Option<&'n str>) -> String 
         let has = name(of).is_some();
         // A mark on a line of its own takes the line with it.
         if has == opened.starts_with("{{#") {
-            text.push_str(inner.strip_prefix('\n').unwrap_or(inner));
+            text.push_str(&parts(inner.strip_prefix('\n').unwrap_or(inner), name));
         }
         rest = if inner.starts_with('\n') { after.strip_prefix('\n').unwrap_or(after) } else { after };
     }
