@@ -5,9 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::expression::Term;
-use worldflow_schemas::definitions::{Condition, QuestDef};
-use worldflow_schemas::input::Scope;
+use worldflow_schemas::definitions::QuestDef;
 
 use super::gates::said;
 use super::report::{Ended, QuestReport};
@@ -211,12 +209,7 @@ impl Finder<'_> {
             Some(parts) => {
                 let never: Vec<String> = parts.iter().map(|part| format!("`{}`", said(part))).collect();
                 let waits = parts.iter().flat_map(|part| part.quests.keys()).next();
-                let placeless = !matches!(self.def.scope, Scope::Player | Scope::Region);
                 let hint = match waits {
-                    _ if placeless && parts.iter().any(|part| asks_for_a_place(part)) => format!(
-                        "a {} has no place, and so no region and no weather: keep the quest for a player or a region, or ask for a fact",
-                        self.holder()
-                    ),
                     Some(quest) => format!("look first at what keeps `{quest}` from it"),
                     None => "look what brings it about, or simulate more days".to_owned(),
                 };
@@ -339,22 +332,6 @@ impl Finder<'_> {
         }
         found
     }
-}
-
-/// Whether a condition asks where its holder is, or what the weather is there.
-fn asks_for_a_place(condition: &Condition) -> bool {
-    fn reads_weather(term: &Term) -> bool {
-        match term {
-            Term::Intensity => true,
-            Term::Arithmetic(a, _, b) => reads_weather(a) || reads_weather(b),
-            _ => false,
-        }
-    }
-    let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
-    condition.region.is_some()
-        || condition.weather.is_some()
-        || condition.compare.as_ref().is_some_and(|of| reads_weather(&of.left) || reads_weather(&of.right))
-        || inner.any(asks_for_a_place)
 }
 
 fn stand(holders: u64) -> String {

@@ -140,7 +140,7 @@ again:
 ";
     let golden = golden(views, rules, "10 event kill player=ann target=wolf\n60 wait");
     let changes = golden.changes(&["hunters"]);
-    let last = changes.lines().filter(|line| line.contains("+1 hunters")).next_back();
+    let last = changes.lines().rfind(|line| line.contains("+1 hunters"));
     assert!(
         last.is_some_and(|line| line.ends_with("player=ann kills=17")),
         "one, and one of each depth: {changes}"

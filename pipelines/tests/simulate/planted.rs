@@ -116,19 +116,3 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
     assert!(of("honest").finished > 20 && of("behind").finished > 20);
     assert_eq!((of("shut").seen, of("impossible").finished, of("after_shut").began), (0, 0, 0));
 }
-
-#[test]
-fn who_has_no_place_is_not_told_to_wait_for_one() {
-    let quests = "
-nowhere:
-  title: Rain on nobody
-  scope: realm
-  requires: {all: [{region: meadow}]}
-  stages: {look: {objectives: {well: {event: visit, target: well}}}}
-";
-    let world = world(&[("world.yaml", WORLD), ("quests/all.yaml", quests)]);
-    let report = played(&world, &config(3, 1, 1, ""));
-    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
-    assert_eq!(finding.text, "`region: meadow` never held for anybody");
-    assert!(finding.hint.starts_with("a realm has no place, and so no region and no weather"), "{finding:?}");
-}
