@@ -56,14 +56,14 @@ impl Edited {
     /// may be seen otherwise, or ask how far one is.
     pub(super) fn concerned(self, plan: &Plan) -> FxHashSet<Ix> {
         let Edited { mut quests, mut seen_otherwise, groups, pools } = self;
+        let edited = quests.clone();
         for group in groups {
             quests.extend(plan.rivals(group));
             seen_otherwise.extend(plan.rivals(group));
         }
         pools.into_iter().for_each(|pool| quests.extend(plan.pools.members(pool)));
-        let progress_is_asked = quests.iter().any(|ix| plan.progress_named.contains(ix));
+        let progress_is_asked = edited.iter().any(|ix| plan.progress_named.contains(ix));
         if !seen_otherwise.is_empty() || progress_is_asked {
-            let edited = quests.clone();
             for ix in plan.all() {
                 let Some(quest) = plan.get(ix) else { continue };
                 let mut names = false;

@@ -95,7 +95,7 @@ fn requires(world: &mut World, judged: &mut Judged<'_>, quest: &Object<'_>, text
                 judged.row(
                     NEEDED,
                     "`over_level`",
-                    "`{facts: {level: {at_least: 6}}}`: the game has its own levels",
+                    "`{facts: {game_level: {at_least: 6}}}`: the game has its own levels",
                     Verdict::Exact,
                 );
                 at_least(world.level(), condition.number("value").expect("a level"))

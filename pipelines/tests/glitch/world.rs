@@ -93,7 +93,7 @@ impl World {
     }
 
     pub(crate) fn level(&mut self) -> String {
-        self.fact("level".to_owned(), "int", 1.into(), vec![update("level_up", None, 1.into())])
+        self.fact("game_level".to_owned(), "int", 1.into(), vec![update("level_up", None, 1.into())])
     }
 
     /// Whether a player has a skill.
