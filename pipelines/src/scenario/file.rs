@@ -47,6 +47,7 @@ pub fn check_scenarios(files: &Folder, vocabulary: &Vocabulary, problems: &mut P
         }
         fill_snippets(bytes, &mut problems.0[before..]);
     }
+    problems.sort();
     scenarios
 }
 
