@@ -90,7 +90,7 @@ impl Problems {
         self.0.iter().filter(|problem| problem.severity == severity).count()
     }
 
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.0.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
         self.0.dedup();
     }
