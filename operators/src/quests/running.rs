@@ -422,7 +422,9 @@ fn next_pass(open: &Instance, stage: &StagePlan, context: &Context) -> Option<Ti
     let next = |(counter, objective): (&Counter, &ObjectivePlan)| {
         let runs = objective.window.is_some() || objective.every.is_some() || objective.lasting.is_some();
         let own = counter.times(objective, &open.counters, context).filter(|_| runs);
-        let late = counter.follows(objective, &open.counters, context).filter(|_| !counter.done);
+        // What holds only for that time does so no longer after it.
+        let ends = objective.holds.is_some() && !objective.latched;
+        let late = counter.follows(objective, &open.counters, context).filter(|_| !counter.done || ends);
         // A span that is over waits for nothing more.
         let own = own.and_then(|(_, _, until)| until);
         let own = own.filter(|until| objective.lasting.is_none() || *until > context.now);
