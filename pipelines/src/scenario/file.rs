@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use worldflow_operators::clock::parse_moment;
-use worldflow_schemas::catalog::Catalog;
 
 use super::def::{ExpectDef, ScenarioDef, StepDef};
 use super::names::{check_names, writes_entities};
@@ -98,8 +97,7 @@ fn check(scenario: &Scenario, whole: bool, vocabulary: &Vocabulary, problems: &m
         let views_edited = |step: &StepDef| step.edit.keys().any(|file| file.starts_with("views/"));
         let before = &scenario.def.steps[..number];
         let known = !before.iter().any(views_edited);
-        let catalog = known.then_some(&vocabulary.catalog);
-        let mut wrong = check_step(step, scenario.step(number), catalog);
+        let mut wrong = check_step(step, scenario.step(number), known.then_some(vocabulary));
         // What an edit makes of the names is known when it is done, too.
         if before.iter().all(|step| step.edit.is_empty()) {
             wrong.extend(check_names(step, scenario.step(number), vocabulary, writes));
@@ -113,7 +111,7 @@ fn check(scenario: &Scenario, whole: bool, vocabulary: &Vocabulary, problems: &m
 fn check_step<'a>(
     step: &StepDef,
     spot: Spot<'a>,
-    catalog: Option<&Catalog>,
+    vocabulary: Option<&Vocabulary>,
 ) -> Vec<(Spot<'a>, String, String)> {
     let mut wrong = Vec::new();
     let does = step.does();
@@ -144,7 +142,7 @@ fn check_step<'a>(
         wrong.push((spot.key("clock"), why, "write a day and a time: `3 20:00`".to_owned()));
     }
     if let Some(expect) = &step.expect {
-        wrong.extend(check_expect(expect, spot.key("expect"), catalog));
+        wrong.extend(check_expect(expect, spot.key("expect"), vocabulary));
     }
     wrong
 }
@@ -152,10 +150,14 @@ fn check_step<'a>(
 fn check_expect<'a>(
     expect: &ExpectDef,
     spot: Spot<'a>,
-    catalog: Option<&Catalog>,
+    vocabulary: Option<&Vocabulary>,
 ) -> Vec<(Spot<'a>, String, String)> {
-    let Some(catalog) = catalog else { return Vec::new() };
+    let Some(Vocabulary { catalog, lacks_views, .. }) = vocabulary else { return Vec::new() };
     let Some(view) = catalog.view(&expect.view) else {
+        // It may be one that has a problem of its own.
+        if *lacks_views {
+            return Vec::new();
+        }
         let near = did_you_mean(&expect.view, catalog.names());
         let hint = near.map_or_else(
             || "`worldflow views` lists them".to_owned(),

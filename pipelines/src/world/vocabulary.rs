@@ -39,6 +39,8 @@ impl Naming {
 pub struct Vocabulary {
     /// Its views: what is built in, and its designers' that have no problem.
     pub catalog: Catalog,
+    /// Whether there are others, which have.
+    pub(crate) lacks_views: bool,
     /// `None` when the world has problems, so that something may be missing.
     names: Option<Names>,
 }
@@ -74,9 +76,12 @@ impl Vocabulary {
                 facts: world.facts.keys().cloned().collect(),
             }
         });
-        let views = sql_views(folder).into_iter().filter_map(|view| view.designed().id().ok());
+        let before = problems.0.len();
+        let views = sql_views::planned(folder, &definitions, &mut problems);
+        let lacks_views = problems.0.len() > before;
+        let views = views.into_iter().filter_map(|view| view.designed().id().ok());
         let catalog = views.fold(Catalog::built_in(), |catalog, view| catalog.with(view).unwrap_or(catalog));
-        Vocabulary { catalog, names }
+        Vocabulary { catalog, lacks_views, names }
     }
 
     /// What the target of an event names, if it has to be declared.

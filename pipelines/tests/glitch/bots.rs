@@ -269,7 +269,7 @@ impl Bots<'_> {
         for deed in self.preparing(&def.requires) {
             self.send(tick, player, deed);
         }
-        self.ask(tick + 2, player, "quest.offer", id);
+        self.ask(tick + 1, player, "quest.offer", id);
         if self.once_in(6) {
             self.ask(tick + 2, player, "quest.decline", id);
             self.ask(tick + 2, player, "quest.offer", id);
