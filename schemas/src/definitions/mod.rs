@@ -20,6 +20,7 @@ mod rule;
 mod source;
 mod span;
 mod sql_view;
+mod storylet;
 mod text;
 mod window;
 mod world;
@@ -45,6 +46,7 @@ pub use rule::{
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
+pub use storylet::{CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
