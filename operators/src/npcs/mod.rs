@@ -496,6 +496,9 @@ impl Machine for NpcsMachine {
         if self.has_timed_request() || self.storylets.is_timed() {
             return Some(self.known.now() + 1);
         }
-        [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()].into_iter().flatten().min()
+        [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -242,9 +242,10 @@ impl Storylets {
             let Some(story) = self.stories.get(&choice.storylet) else { continue };
             let known = memory.get(&choice.storylet).copied();
             let now = known.unwrap_or_default();
-            let rested = now.last.zip(story.cooldown).is_none_or(|(last, cooldown)| {
-                around.now().saturating_sub(last) >= around.ticks(cooldown)
-            });
+            let rested = now
+                .last
+                .zip(story.cooldown)
+                .is_none_or(|(last, cooldown)| around.now().saturating_sub(last) >= around.ticks(cooldown));
             if now.times >= story.most || !rested {
                 continue;
             }
@@ -295,7 +296,9 @@ impl Storylets {
 
     /// All that is known: player, storylet.
     pub(super) fn all_memory(&self) -> impl Iterator<Item = (Sym, Sym, Memory)> + '_ {
-        self.memory.iter().flat_map(|(player, of)| of.iter().map(|(story, memory)| (*player, *story, *memory)))
+        self.memory
+            .iter()
+            .flat_map(|(player, of)| of.iter().map(|(story, memory)| (*player, *story, *memory)))
     }
 }
 
