@@ -47,7 +47,8 @@ impl Defined {
             | DefinitionEdit::Npc(..)
             | DefinitionEdit::View(..)
             | DefinitionEdit::Rule(..)
-            | DefinitionEdit::Storylet(..) => {}
+            | DefinitionEdit::Storylet(..)
+            | DefinitionEdit::Behaviour(..) => {}
         }
     }
 }
@@ -77,6 +78,7 @@ mod tests {
             views: Vec::new(),
             rules: Vec::new(),
             storylets: Vec::new(),
+            behaviours: Vec::new(),
         });
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }

@@ -37,6 +37,7 @@ enum Kind {
     Count,
     // What comes later comes last: the places of the others are written in snapshots.
     Storylet,
+    Behaviour,
 }
 
 /// What the machine is told.
@@ -88,6 +89,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::View(id, _) => Some((Kind::View, *id)),
         DefinitionEdit::Rule(id, _) => Some((Kind::Rule, *id)),
         DefinitionEdit::Storylet(id, _) => Some((Kind::Storylet, *id)),
+        DefinitionEdit::Behaviour(id, _) => Some((Kind::Behaviour, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -102,6 +104,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::View(_, None)
             | DefinitionEdit::Rule(_, None)
             | DefinitionEdit::Storylet(_, None)
+            | DefinitionEdit::Behaviour(_, None)
     )
 }
 
@@ -114,6 +117,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::View => Some(DefinitionEdit::View(id, None)),
         Kind::Rule => Some(DefinitionEdit::Rule(id, None)),
         Kind::Storylet => Some(DefinitionEdit::Storylet(id, None)),
+        Kind::Behaviour => Some(DefinitionEdit::Behaviour(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -154,12 +158,14 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules, storylets } = edit else {
+        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules, storylets, behaviours } =
+            edit
+        else {
             return;
         };
         let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
-        let [quests, climates, schedules, npcs, views, rules, storylets] =
-            [quests, climates, schedules, npcs, views, rules, storylets].map(|ids| set(ids));
+        let [quests, climates, schedules, npcs, views, rules, storylets, behaviours] =
+            [quests, climates, schedules, npcs, views, rules, storylets, behaviours].map(|ids| set(ids));
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -172,6 +178,7 @@ impl DefinitionsMachine {
                     Kind::View => &views,
                     Kind::Rule => &rules,
                     Kind::Storylet => &storylets,
+                    Kind::Behaviour => &behaviours,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

@@ -30,6 +30,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
+use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
 use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
@@ -254,6 +255,7 @@ pub fn build_watching<'scope>(
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let npcs = shared.npcs(&entered, &known);
+    let behaviours = shared.behaviours(&entered, &known);
 
     let quest_rows = players.rows.concat(groups.rows);
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
@@ -300,6 +302,7 @@ pub fn build_watching<'scope>(
             presence.rows,
             quest_rows.as_collection(),
             reach(npcs.rows),
+            behaviours.rows,
             levels.rows,
             community,
         ],
@@ -333,6 +336,7 @@ pub fn build_watching<'scope>(
             players.base,
             groups.base,
             npcs.base,
+            behaviours.base,
             rules.base,
             kept_events.base,
         ]),
@@ -395,7 +399,7 @@ fn begins(command: &Command) -> bool {
     }
 }
 
-/// Only an entity that `entities.yaml` declares as an npc can be talked to (the check of a world asks it of
+/// Only an entity that `entities.yaml` declares as an npc can be talked to, or tell what it senses (the check of a world asks it of
 /// every definition), so most events are passed over. Which kind of event addresses it is looked at by the
 /// machine, since definitions are edited while the graph runs.
 fn may_be_addressed(world: &WorldDef) -> impl Fn(&Event) -> bool + 'static {
@@ -560,6 +564,21 @@ impl<'scope> Shared<'_, 'scope> {
         ];
         let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
         self.loads.operate(inputs, machine.watching(self.watch))
+    }
+
+    fn behaviours(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, ()> {
+        let peers = self.peers;
+        let edits = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Behaviour(id, def) => Some((id, def)),
+            _ => None,
+        });
+        let inputs = vec![
+            broadcast(edits, peers, |(id, def)| BehavioursIn::Define(id, def)),
+            broadcast(known.clock.clone(), peers, BehavioursIn::Clock),
+            known.tags.clone().map(|tags| (tags.entity.hash64(), BehavioursIn::Entity(tags))),
+            entered.talk.clone().map(|event| (event.target.hash64(), BehavioursIn::Event(event))),
+        ];
+        self.loads.operate(inputs, BehavioursMachine::new(self.realm, self.world.tick_ms))
     }
 
     fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, NpcsOut> {

@@ -81,6 +81,8 @@ pub const PENDING_ACTIONS: ViewId = ViewId(23);
 pub const STORYLET_MEMORY: ViewId = ViewId(24);
 /// Whom storylets reach.
 pub const STORYLET_REACH: ViewId = ViewId(25);
+/// What NPCs do.
+pub const NPC_DIRECTIVES: ViewId = ViewId(26);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -575,6 +577,31 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Whom each storylet reaches: `eligible` is 0 for what never fits, `times` for what others always win against.",
     },
+    ViewDef {
+        name: "npc_directives",
+        key: 2,
+        columns: &[
+            REALM,
+            col("npc", Text, "The NPC."),
+            col(
+                "action",
+                Text,
+                "dodge, flee, attack, approach, defend, withdraw, interact, socialise or idle.",
+            ),
+            col("toward", Text, "Towards what, or away from it; empty if idle."),
+            col("priority", Dec, "How urgent it is, 0 to 1."),
+            col("goal", Text, "What the NPC is after: combat, company, discovery or survival."),
+            col("since", ColumnType::Tick, "Since when it does that."),
+            col(
+                "decisions",
+                Int,
+                "How often it was decided what it does: once for each tick in which what it senses has changed.",
+            ),
+        ],
+        filters: &["action"],
+        deterministic: true,
+        doc: "What each NPC does about what it senses; a row goes when all that it sensed is too long ago.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -630,6 +657,7 @@ mod tests {
             (PENDING_ACTIONS, "pending_actions"),
             (STORYLET_MEMORY, "storylet_memory"),
             (STORYLET_REACH, "storylet_reach"),
+            (NPC_DIRECTIVES, "npc_directives"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

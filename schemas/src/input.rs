@@ -5,7 +5,9 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef};
+use crate::definitions::{
+    BehaviourDef, ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+};
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
 use crate::tick::Tick;
@@ -156,6 +158,9 @@ pub enum DefinitionEdit {
         /// Storylets; what was written before there were any has none.
         #[serde(default)]
         storylets: Vec<Sym>,
+        /// Behaviours; what was written before there were any has none.
+        #[serde(default)]
+        behaviours: Vec<Sym>,
     },
     /// A view in SQL. It and what follows came later, and the places of the others are written in snapshots.
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
@@ -163,6 +168,8 @@ pub enum DefinitionEdit {
     Rule(Sym, #[serde(with = "json_text")] Option<Arc<RuleDef>>),
     /// A storylet.
     Storylet(Sym, #[serde(with = "json_text")] Option<Arc<StoryletDef>>),
+    /// A behaviour.
+    Behaviour(Sym, #[serde(with = "json_text")] Option<Arc<BehaviourDef>>),
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

@@ -159,6 +159,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::View => "views",
         Kind::Rule => "rules",
         Kind::Storylet => "storylets",
+        Kind::Behaviour => "behaviours",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

@@ -8,6 +8,7 @@ macro_rules! files {
 
 /// Every file of Greenvale; a test compares the list with the folder.
 pub(super) const FILES: &[(&str, &str)] = files![
+    "behaviours.yaml",
     "climates/coastal.yaml",
     "climates/highland.yaml",
     "climates/temperate.yaml",

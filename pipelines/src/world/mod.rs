@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
+    BehaviourDef, ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
@@ -64,6 +64,8 @@ pub struct LoadedWorld {
     pub rules: BTreeMap<String, Arc<RuleDef>>,
     /// Storylets by id.
     pub storylets: BTreeMap<String, Arc<StoryletDef>>,
+    /// Behaviours by id.
+    pub behaviours: BTreeMap<String, Arc<BehaviourDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -144,6 +146,7 @@ impl LoadedWorld {
             views: ids(self.views.keys().collect()),
             rules: ids(self.rules.keys().collect()),
             storylets: ids(self.storylets.keys().collect()),
+            behaviours: ids(self.behaviours.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -160,7 +163,10 @@ impl LoadedWorld {
         let storylets = self.storylets.iter();
         let storylets = storylets.map(|(id, def)| DefinitionEdit::Storylet(Sym::new(id), Some(def.clone())));
         let all = climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules);
-        all.chain(storylets).chain([only]).collect()
+        let behaviours = self.behaviours.iter();
+        let behaviours =
+            behaviours.map(|(id, def)| DefinitionEdit::Behaviour(Sym::new(id), Some(def.clone())));
+        all.chain(storylets).chain(behaviours).chain([only]).collect()
     }
 }
 
@@ -221,6 +227,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             views: sql_views::definitions(views),
             rules: shared(definitions.rules),
             storylets: shared(definitions.storylets),
+            behaviours: shared(definitions.behaviours),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),

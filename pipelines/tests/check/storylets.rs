@@ -68,3 +68,34 @@ c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: 
         expect![[""]],
     );
 }
+
+#[test]
+fn behaviours_have_somebody_and_something_to_sense() {
+    let world = "\
+name: small
+seed: 7
+zones:
+  vale: {climate: mild}
+regions: {meadow: {zone: vale}}
+kinds:
+  sense: {attributes: {thing: id, distance: number, hostile: bool}}
+  kill: {}
+entities:
+  wolf: {kind: npc, tags: [beast]}
+  rock: {kind: object}
+";
+    let said = problems(&[
+        ("world.yaml", world),
+        (
+            "behaviours.yaml",
+            "
+right: {who: [wolf, beast], traits: {aggression: 0.9}, lasts: 5s}
+nobody: {who: rock}
+wild: {who: beast, traits: {curiosity: 2}, lasts: 0s}
+deaf: {who: beast, sensed_by: kill}
+blind: {who: beast, sensed_by: smell}
+",
+        ),
+    ]);
+    expect![[""]].assert_eq(&said);
+}

@@ -64,6 +64,7 @@ impl Case {
             views: Vec::new(),
             rules: self.rules.keys().map(|id| Sym::new(id)).collect(),
             storylets: Vec::new(),
+            behaviours: Vec::new(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));

@@ -3,6 +3,7 @@
 //! The types say shape only. Whether names refer to something is checked where a world folder is
 //! loaded, so that every problem can be reported at its place in its file.
 
+mod behaviour;
 mod climate;
 mod condition;
 mod dates;
@@ -25,6 +26,7 @@ mod text;
 mod window;
 mod world;
 
+pub use behaviour::{BehaviourDef, TraitsDef};
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use dates::{ChanceTest, Dates, DatesTest};
