@@ -132,6 +132,12 @@ impl Banned {
         Term::read(term).map(drop)
     }
 
+    /// Whether nothing is banned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spaced.is_none() && self.unspaced.is_none()
+    }
+
     /// How many words before a text a term may begin that ends in it.
     #[must_use]
     pub fn reach(&self) -> usize {
@@ -142,7 +148,7 @@ impl Banned {
     /// Whether a banned term is in a text.
     #[must_use]
     pub fn is_in(&self, folded: &Folded, wanted: Wanted<'_>) -> bool {
-        if self.spaced.is_none() && self.unspaced.is_none() {
+        if self.is_empty() {
             return false;
         }
         folded.forms().iter().any(|form| {
@@ -198,7 +204,8 @@ mod tests {
             ("ar", vec!["حمار"]),
             ("*", vec!["acme"]),
         ];
-        let terms = terms.map(|(locale, terms)| (locale.to_owned(), terms.into_iter().map(str::to_owned).collect()));
+        let terms =
+            terms.map(|(locale, terms)| (locale.to_owned(), terms.into_iter().map(str::to_owned).collect()));
         Banned::new(&terms.into_iter().collect()).expect("they can be looked for")
     }
 

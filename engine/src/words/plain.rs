@@ -25,12 +25,11 @@ pub fn plain(text: &str) -> Plain {
     let mut plain = Plain::default();
     let seen = without_invisible(text, &mut plain.invisible);
     let mut formed = String::with_capacity(seen.len());
-    for (index, part) in seen.split_inclusive(is_typographic).enumerate() {
+    for part in seen.split_inclusive(is_typographic) {
         let (part, mark) = match part.chars().next_back().filter(|last| is_typographic(*last)) {
             Some(mark) => (&part[..part.len() - mark.len_utf8()], Some(mark)),
             None => (part, None),
         };
-        debug_assert!(index < seen.len(), "each part has at least a character");
         formed.extend(part.nfkc());
         formed.extend(mark);
     }

@@ -28,9 +28,7 @@ mod world;
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use dates::{ChanceTest, Dates, DatesTest};
-pub use guard::{
-    GuardDef, HttpModerationDef, LeaksDef, ModerationDef, MostSaid, NpcGuardDef, RepetitionDef,
-};
+pub use guard::{GuardDef, HttpModerationDef, LeaksDef, ModerationDef, MostSaid, NpcGuardDef, RepetitionDef};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use npc::{NpcDef, TierDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};

@@ -241,7 +241,8 @@ impl FormReader {
             }
             InText::End if field == LINE => {
                 self.at = At::Over;
-                let half = self.high.take().map_or(Step::Nothing, |_| Step::Letter(char::REPLACEMENT_CHARACTER));
+                let half =
+                    self.high.take().map_or(Step::Nothing, |_| Step::Letter(char::REPLACEMENT_CHARACTER));
                 Ok([half, Step::End])
             }
             InText::End => {

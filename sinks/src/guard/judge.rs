@@ -186,12 +186,7 @@ impl Judge {
     }
 
     /// The head: its words are of the definition's lists, and what it refers to is there and known.
-    fn head(
-        &mut self,
-        rules: &Rules,
-        head: Head,
-        reference: &dyn Fn(&str) -> Reference,
-    ) -> Result<(), Code> {
+    fn head(&mut self, rules: &Rules, head: Head, reference: &dyn Fn(&str) -> Reference) -> Result<(), Code> {
         let Head { mut emotion, mut action, mut refs } = head;
         if !rules.of.emotions.contains(&emotion) {
             // That a model names none is no fault.
@@ -205,9 +200,11 @@ impl Judge {
             action = None;
         }
         let mut met: Vec<String> = Vec::with_capacity(refs.len());
-        refs.retain(|id| !id.is_empty() && !met.contains(id) && {
-            met.push(id.clone());
-            true
+        refs.retain(|id| {
+            !id.is_empty() && !met.contains(id) && {
+                met.push(id.clone());
+                true
+            }
         });
         if refs.len() > usize::try_from(rules.guard.rules.refs).unwrap_or(usize::MAX) {
             return Err(Code::TooManyRefs);
@@ -259,7 +256,8 @@ impl Judge {
             return Err(Code::RoleLeak);
         }
         let (text, marked) = unmarked(&seen.text);
-        let changes = [(seen.form, Code::NormalForm), (seen.invisible, Code::Invisible), (marked, Code::Markup)];
+        let changes =
+            [(seen.form, Code::NormalForm), (seen.invisible, Code::Invisible), (marked, Code::Markup)];
         changes.into_iter().filter(|(changed, _)| *changed).for_each(|(_, code)| self.note(code));
         let Saying { npc, others, .. } = &rules.saying;
         let text = match speaker::turn(&text, npc, &rules.guard.speakers, others) {

@@ -6,8 +6,9 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use worldflow_engine::words::{Folded, fold};
 
 /// What models say of themselves. Folded as banned terms are, and like them whole words.
-pub(super) const PHRASES: [&str; 38] = [
+pub(super) const PHRASES: [&str; 39] = [
     "as an ai",
+    "as an a.i.",
     "as an artificial intelligence",
     "as a language model",
     "as a large language model",
@@ -49,8 +50,24 @@ pub(super) const PHRASES: [&str; 38] = [
 
 /// What a chat is put together with, as it is written.
 const MARKS: [&str; 18] = [
-    "<|", "|>", "[inst]", "[/inst]", "<<sys>>", "<s>", "</s>", "<bos>", "<eos>", "<think", "</think", "<start_of_turn",
-    "<end_of_turn", "### instruction", "### response", "### system", "{{", "}}",
+    "<|",
+    "|>",
+    "[inst]",
+    "[/inst]",
+    "<<sys>>",
+    "<s>",
+    "</s>",
+    "<bos>",
+    "<eos>",
+    "<think",
+    "</think",
+    "<start_of_turn",
+    "<end_of_turn",
+    "### instruction",
+    "### response",
+    "### system",
+    "{{",
+    "}}",
 ];
 
 /// Whether a mark of a template stands in a text, or what a prompt would have been filled in for: `{player}`.
@@ -61,7 +78,9 @@ pub(super) fn has_marks(text: &str) -> bool {
 
 fn is_slot(after: &str) -> bool {
     let name = after.split_once('}').map(|(name, _)| name);
-    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    name.is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    })
 }
 
 /// A script without space between words has two characters for a word.
@@ -102,7 +121,8 @@ impl Echoes {
         let single = |token: &&str| token.chars().nth(1).is_none() && !token.is_ascii();
         let mut runs = tokens.windows(self.words).filter(|run| !run.iter().all(single));
         let mut long_runs = tokens.windows(self.reach());
-        runs.any(|run| self.runs.contains(&hash(run))) || long_runs.any(|run| self.long_runs.contains(&hash(run)))
+        runs.any(|run| self.runs.contains(&hash(run)))
+            || long_runs.any(|run| self.long_runs.contains(&hash(run)))
     }
 }
 

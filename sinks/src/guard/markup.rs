@@ -50,7 +50,8 @@ fn tag(text: &str) -> Option<usize> {
     let inner = &text[1..];
     let end = inner.find(close).filter(|end| *end <= MOST_TAG)?;
     let inner = &inner[..end];
-    let named = inner.starts_with(|letter: char| letter.is_ascii_alphabetic() || matches!(letter, '/' | '!' | '?' | '#'));
+    let named = inner
+        .starts_with(|letter: char| letter.is_ascii_alphabetic() || matches!(letter, '/' | '!' | '?' | '#'));
     let is_tag = match close {
         '>' => named && !inner.contains('<'),
         // Between square brackets stand words, too.
@@ -78,17 +79,23 @@ fn link(text: &str, before: Option<char>) -> Option<usize> {
     Some(bracket + end + usize::from(closed))
 }
 
-/// Without a stage direction at its beginning: what stands between asterisks, or is all that there is.
-fn undirected(text: &str) -> &str {
-    let Some(rest) = text.strip_prefix('*').filter(|rest| !rest.starts_with('*')) else {
+/// Without stage directions at its beginning: what stands between asterisks there, or between brackets and is all that is left.
+fn undirected(mut text: &str) -> &str {
+    loop {
         let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        return if inner.is_some_and(|inner| !inner.contains(['(', ')'])) { "" } else { text };
-    };
-    let Some((direction, after)) = rest.split_once('*') else { return text };
-    let after = after.trim_start();
-    // A word that is stressed goes on in small letters.
-    let begins = after.chars().find(|letter| letter.is_alphanumeric()).is_none_or(|letter| !letter.is_lowercase());
-    if begins && direction.starts_with(char::is_lowercase) { after } else { text }
+        if inner.is_some_and(|inner| !inner.contains(['(', ')'])) {
+            return "";
+        }
+        let directed = text.strip_prefix('*').and_then(|rest| rest.split_once('*'));
+        let is_small = |directed: &(&str, &str)| directed.0.starts_with(char::is_lowercase);
+        let Some(after) = directed.filter(is_small).map(|(_, after)| after.trim_start()) else { return text };
+        // A word that is stressed goes on in small letters.
+        let first = after.chars().find(|letter| letter.is_alphanumeric());
+        if first.is_some_and(char::is_lowercase) {
+            return text;
+        }
+        text = after;
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +119,7 @@ mod tests {
             ("*never* do that.", "never do that."),
             ("*waves*", ""),
             ("(She waves.)", ""),
+            ("*waves* *nods* (He goes.)", ""),
             ("Well (so it is said) yes.", "Well (so it is said) yes."),
             ("Nothing here, ‘truly’.", "Nothing here, ‘truly’."),
             ("*微笑* 你好", "微笑 你好"),

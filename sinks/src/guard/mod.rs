@@ -98,7 +98,8 @@ impl Guard {
     ) -> Result<Guard, GuardError> {
         let rules = world.guard.clone();
         let banned = Banned::new(&rules.banned).map_err(GuardError::Banned)?;
-        let phrases = leaks::PHRASES.iter().copied().map(str::to_owned).chain(rules.leaks.phrases.iter().cloned());
+        let phrases =
+            leaks::PHRASES.iter().copied().map(str::to_owned).chain(rules.leaks.phrases.iter().cloned());
         let phrases = BTreeMap::from([(ANY.to_owned(), phrases.collect())]);
         let leaks = Banned::new(&phrases).map_err(GuardError::Leaks)?;
         let mut speakers: FxHashSet<String> = world.entities.iter().flat_map(speaker::names_of).collect();

@@ -52,7 +52,12 @@ mod tests {
             .assert_eq(&format);
         assert!(serde_json::from_str::<serde_json::Value>(&format).is_ok());
         let free = response_format(&words(&["calm"]), &[], &[], 3);
-        assert!(free.contains(r#""action":{"type":"null"},"refs":{"type":"array","items":{"type":"string","maxLength":64}"#), "{free}");
+        assert!(
+            free.contains(
+                r#""action":{"type":"null"},"refs":{"type":"array","items":{"type":"string","maxLength":64}"#
+            ),
+            "{free}"
+        );
         assert!(serde_json::from_str::<serde_json::Value>(&free).is_ok());
     }
 }

@@ -8,8 +8,7 @@
 pub(super) const MOST_SENTENCE_BYTES: usize = 4_096;
 
 /// Words before a full stop that does not end a sentence, in Latin script.
-const SHORT: [&str; 12] =
-    ["mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "no", "hr", "fr"];
+const SHORT: [&str; 11] = ["mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "hr", "fr"];
 
 /// What has come of a line and is not a whole sentence yet.
 #[derive(Debug, Default)]
@@ -94,14 +93,49 @@ impl State {
 fn is_stop(letter: char) -> bool {
     matches!(
         letter,
-        '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '。' | '！' | '？' | '｡' | '։' | '؟' | '۔' | '।' | '॥' | '།' | '።' | '၊' | '။' | '។'
+        '.' | '!'
+            | '?'
+            | '…'
+            | '‼'
+            | '⁇'
+            | '⁈'
+            | '⁉'
+            | '。'
+            | '！'
+            | '？'
+            | '｡'
+            | '։'
+            | '؟'
+            | '۔'
+            | '।'
+            | '॥'
+            | '།'
+            | '።'
+            | '၊'
+            | '။'
+            | '។'
     )
 }
 
 fn is_closing(letter: char) -> bool {
     matches!(
         letter,
-        '"' | '\'' | '”' | '’' | ')' | ']' | '}' | '»' | '›' | '」' | '』' | '）' | '】' | '*' | '_' | '~' | '～'
+        '"' | '\''
+            | '”'
+            | '’'
+            | ')'
+            | ']'
+            | '}'
+            | '»'
+            | '›'
+            | '」'
+            | '』'
+            | '）'
+            | '】'
+            | '*'
+            | '_'
+            | '~'
+            | '～'
     )
 }
 

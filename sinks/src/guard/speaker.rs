@@ -5,9 +5,8 @@ use worldflow_engine::words::fold;
 use worldflow_schemas::definitions::EntityDef;
 
 /// Whom a chat knows besides those of the world.
-const ROLES: [&str; 12] = [
-    "user", "assistant", "system", "player", "human", "npc", "narrator", "ai", "bot", "model", "you", "me",
-];
+const ROLES: [&str; 12] =
+    ["user", "assistant", "system", "player", "human", "npc", "narrator", "ai", "bot", "model", "you", "me"];
 
 /// The longest name, in words.
 const MOST_WORDS: usize = 4;
@@ -63,10 +62,14 @@ mod tests {
         let others: FxHashSet<String> = ["old_mira", "волк"].into_iter().filter_map(folded).collect();
         let turn = |text| turn(text, "captain_grimm", &others, &["ana".to_owned()]);
         assert_eq!(turn("Captain Grimm: Halt!"), Turn::Own("Halt!"));
-        for text in ["Old Mira: Come in.", "OLD_MIRA : hm", "Волк: р-р", "User: hello", "Ana：はい", "assistant: x"] {
+        for text in
+            ["Old Mira: Come in.", "OLD_MIRA : hm", "Волк: р-р", "User: hello", "Ana：はい", "assistant: x"]
+        {
             assert_eq!(turn(text), Turn::Other, "{text}");
         }
-        for text in ["Listen: the wolves come.", "I told Old Mira of it: she wept.", "Halt!", ": x", "Grimm: x"] {
+        for text in
+            ["Listen: the wolves come.", "I told Old Mira of it: she wept.", "Halt!", ": x", "Grimm: x"]
+        {
             assert_eq!(turn(text), Turn::None, "{text}");
         }
     }
