@@ -31,6 +31,7 @@ pub mod testing;
 pub mod tick_clock;
 pub mod view_changes;
 pub mod view_store;
+pub mod words;
 pub mod workers;
 pub mod worlds;
 

@@ -147,6 +147,7 @@ pub fn ruling(world: &WorldDef) -> WorldDef {
     ruling.workers = 0;
     ruling.journal = JournalDef::default();
     ruling.text = None;
+    (ruling.guard, ruling.moderation) = Default::default();
     ruling.sources.clear();
     ruling.sinks.clear();
     let text = serde_json::to_string(&ruling).expect("a world is plain data with text keys");

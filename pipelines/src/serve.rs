@@ -20,7 +20,7 @@ use worldflow_engine::folder::has_begun;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::tick_clock::system_wall_clock;
-use worldflow_schemas::definitions::SinkDef;
+use worldflow_schemas::definitions::{ModerationDef, SinkDef};
 use worldflow_schemas::{Input, Sym, Tick};
 use worldflow_sinks::health::{Health, Pace, health_router};
 use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
@@ -31,6 +31,7 @@ use worldflow_sources::audit::{Act, Audit, AuditConfig, forgotten};
 use worldflow_sources::check::{Checker, Sender};
 use worldflow_sources::game_socket::{Limits, Now, Realms, request_token, router};
 use worldflow_sources::http_guard::guarded;
+use worldflow_sources::moderator::Moderator;
 use worldflow_sources::tokens::{Claims, Role, Tokens};
 
 use crate::advance::advance_router;
@@ -183,6 +184,9 @@ impl Serving {
             now,
         );
         edges.record_in(audit.clone());
+        if !config.quiet {
+            moderate(&edges, &realms)?;
+        }
         let statuses = sinks.iter().map(|(realm, sink)| (*realm, sink.status())).collect();
         let editings: Vec<Editing> = editable.iter().map(|realm| realm.editing.clone()).collect();
         let explained = editable
@@ -355,6 +359,17 @@ fn one_producer_each(recordings: &[RecordingSource], streams: &[StreamSource]) -
             "a recording and a stream have the same producer `{producer}`\n\
              hint: their events would count as one another's; give one of them another"
         );
+    }
+    Ok(())
+}
+
+/// Has a service judge what players say, in the realms whose worlds have one.
+fn moderate(edges: &Realms, realms: &[RunningRealm]) -> anyhow::Result<()> {
+    for realm in realms.iter().map(|running| &running.realm) {
+        if let ModerationDef::Http(def) = &realm.world.moderation {
+            let moderator = Moderator::open(realm.name, def, |name| std::env::var(name).ok())?;
+            edges.moderate_with(realm.name, moderator);
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sinks: one file each, one list.
 
 pub mod arrow;
+pub mod guard;
 pub mod health;
 pub mod http_views;
 pub mod live_page;

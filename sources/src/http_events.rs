@@ -19,7 +19,7 @@ use worldflow_engine::admission::{Item, Outcome, Refusal};
 use worldflow_schemas::{ArcStr, EventId, Tick};
 
 use crate::audit::Act;
-use crate::check::{Hints, Proposed, Sender, clip, refuse};
+use crate::check::{Hints, Proposed, Sender, Unsealed, clip, refuse};
 use crate::game_socket::{RealmPath, Realms, Room, refused, request_token, wall_ms};
 use crate::http_guard::peer;
 use crate::tokens::Bearer;
@@ -122,7 +122,7 @@ struct Lines {
     room: Arc<Room>,
     sender: Sender,
     number: u64,
-    batch: Vec<(u64, Item)>,
+    batch: Vec<(u64, Option<ArcStr>, Unsealed)>,
     hints: Hints,
     summary: Summary,
     /// Lines that the token has paid for.
@@ -202,7 +202,7 @@ impl Lines {
         if std::mem::take(skipping) {
             let most = self.realms.limits().line_bytes;
             let reason = format!("the line is longer than {most} bytes");
-            self.refuse(None, refuse("line_too_long", "", reason, "an event is much shorter"));
+            self.refuse(self.number, None, refuse("line_too_long", "", reason, "an event is much shorter"));
             self.summary.lines += 1;
             return Ok(());
         }
@@ -220,24 +220,29 @@ impl Lines {
             Ok(event) => event,
             Err(error) => {
                 let hint = "each line is one event as JSON: {\"kind\": \"kill\", \"target\": \"wolf\"}";
-                return self.refuse(None, refuse("malformed", "", clip(&error.to_string()), hint));
+                return self.refuse(
+                    self.number,
+                    None,
+                    refuse("malformed", "", clip(&error.to_string()), hint),
+                );
             }
         };
         let now_ms = self.realms.now_ms(&self.room.realm);
         let (sender, unnumbered) = (&self.sender, EventId::UNNUMBERED);
-        match self.room.checker.event(&event, sender, unnumbered, Some(now_ms), &self.hints) {
-            Ok(item) => self.batch.push((self.number, item)),
-            Err(refusal) => self.refuse(event.id_text().map(ArcStr::from), refusal),
+        let id = event.id_text().map(ArcStr::from);
+        match self.room.checker.unsealed(&event, sender, unnumbered, Some(now_ms), &self.hints) {
+            Ok(unsealed) => self.batch.push((self.number, id, unsealed)),
+            Err(refusal) => self.refuse(self.number, id, refusal),
         }
     }
 
-    fn refuse(&mut self, id: Option<ArcStr>, refusal: Refusal) {
+    fn refuse(&mut self, number: u64, id: Option<ArcStr>, refusal: Refusal) {
         if let Some(act) = Act::without_authority(&refusal) {
             self.realms.audit().write(act.by(&self.bearer).from(self.from));
         }
-        let position = id.clone().map_or(EventId::Position(self.number), EventId::Named);
+        let position = id.clone().map_or(EventId::Position(number), EventId::Named);
         self.room.realm.observed.reject(self.sender.source, Some(&position), &refusal, wall_ms());
-        self.list(self.number, id, refusal);
+        self.list(number, id, refusal);
     }
 
     fn list(&mut self, line: u64, id: Option<ArcStr>, refusal: Refusal) {
@@ -261,7 +266,19 @@ impl Lines {
 
     async fn flush(&mut self) -> Result<(), Failed> {
         self.wait_for_allowance().await;
-        let (numbers, items): (Vec<u64>, Vec<Item>) = self.batch.drain(..).unzip();
+        let (lines, unsealed): (Vec<_>, Vec<_>) =
+            self.batch.drain(..).map(|(number, id, unsealed)| ((number, id), Ok(unsealed))).unzip();
+        let settled = self.room.checker.settle(unsealed).await;
+        let (mut numbers, mut items): (Vec<u64>, Vec<Item>) = (Vec::new(), Vec::new());
+        for ((number, id), settled) in lines.into_iter().zip(settled) {
+            match settled {
+                Ok(item) => {
+                    numbers.push(number);
+                    items.push(item);
+                }
+                Err(refusal) => self.refuse(number, id, refusal),
+            }
+        }
         if items.is_empty() {
             return Ok(());
         }

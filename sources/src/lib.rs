@@ -9,6 +9,7 @@ mod http_forget;
 pub mod http_guard;
 pub mod kinesis;
 pub mod lingering;
+pub mod moderator;
 pub mod recording;
 pub mod tokens;
 mod wire;

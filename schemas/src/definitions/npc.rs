@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::guard::NpcGuardDef;
 use super::one_or_many::OneOrMany;
 use super::span::Span;
 
@@ -33,6 +34,9 @@ pub struct NpcDef {
     /// How long to wait before the bark is said instead.
     #[serde(default = "patience")]
     pub patience: Span,
+    /// What of the world's `guard:` is otherwise for it: `guard: {most: {graphemes: 80, sentences: 1}}`.
+    #[serde(default, skip_serializing_if = "NpcGuardDef::is_empty")]
+    pub guard: NpcGuardDef,
     /// What is said without a tier; by turns.
     pub barks: OneOrMany<String>,
 }

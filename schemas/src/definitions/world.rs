@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dates::DatesTest;
+use super::guard::{GuardDef, ModerationDef};
 use super::journal::{GrantsDef, JournalDef};
 use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
@@ -77,6 +78,12 @@ pub struct WorldDef {
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,
+    /// What models may make NPCs say.
+    #[serde(default, skip_serializing_if = "GuardDef::is_default")]
+    pub guard: GuardDef,
+    /// Who looks at what players say, before anything keeps or reads it: `moderation: local`.
+    #[serde(default, skip_serializing_if = "ModerationDef::is_local")]
+    pub moderation: ModerationDef,
     /// Where events come from, besides sockets and HTTP.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceDef>,

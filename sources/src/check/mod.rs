@@ -10,8 +10,9 @@ mod new_ids;
 mod personal;
 mod proposed;
 mod recent;
+mod words;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_engine::admission::{Item, Refusal};
@@ -39,7 +40,9 @@ pub(crate) use personal::of_nobody;
 pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 use recent::Recent;
+pub(crate) use words::Unsealed;
 
+use crate::moderator::Moderator;
 use crate::tokens::{Claims, Role};
 
 /// The longest id: of an event, a player, a target, a group, an attribute that is an id.
@@ -97,6 +100,8 @@ pub struct Checker {
     rates: Mutex<RateLimits>,
     recent: Recent,
     new_ids: NewIds,
+    /// Who is asked what players may say, where the world has somebody asked.
+    moderator: OnceLock<Moderator>,
     /// The quests there are; without it every id that is known may be one.
     defined: Option<Defined>,
 }
@@ -178,6 +183,7 @@ impl Checker {
             rates: Mutex::default(),
             recent: Recent::default(),
             new_ids: NewIds::default(),
+            moderator: OnceLock::new(),
             defined: None,
         }
     }
@@ -220,6 +226,22 @@ impl Checker {
         now_ms: Option<i64>,
         hints: &Hints,
     ) -> Result<Item, Refusal> {
+        let mut item = self.passed(event, sender, position, now_ms, hints)?;
+        if let Input::Event(event) = &mut item.input {
+            self.personal.seal_event(event)?;
+        }
+        Ok(item)
+    }
+
+    /// What has passed every rule but those for words.
+    fn passed(
+        &self,
+        event: &Proposed<'_>,
+        sender: &Sender,
+        position: u64,
+        now_ms: Option<i64>,
+        hints: &Hints,
+    ) -> Result<Item, Refusal> {
         if let Some(odd) = &event.odd {
             return Err(refuse_odd(odd, hints));
         }
@@ -247,8 +269,7 @@ impl Checker {
         }
         let id = id.map_or(EventId::Position(position), |id| EventId::Named(id.into()));
         let source = sender.source;
-        let mut event = Event { at_ms, source, id, player, kind: kind_name, target, region, amount, with };
-        self.personal.seal_event(&mut event)?;
+        let event = Event { at_ms, source, id, player, kind: kind_name, target, region, amount, with };
         Ok(Item {
             id: event.id.clone(),
             input: Input::Event(event),

@@ -13,6 +13,7 @@ use worldflow_schemas::input::{
 };
 use worldflow_schemas::{Command, Event, Input, Sym, Value, catalog};
 
+use super::words::{Words, unavailable};
 use super::{refuse, under};
 
 /// What of a world is personal, and what seals it.
@@ -22,9 +23,11 @@ pub struct Personal {
     privacy: Privacy,
     views: Option<Arc<ViewStore>>,
     /// Kinds that have attributes that are personal, and which.
-    kinds: FxHashMap<Sym, Vec<Sym>>,
+    pub(super) kinds: FxHashMap<Sym, Arc<[Sym]>>,
     facts: FxHashSet<Sym>,
     properties: FxHashSet<Sym>,
+    /// What may be said.
+    pub(super) words: Words,
 }
 
 impl Personal {
@@ -33,7 +36,7 @@ impl Personal {
     pub fn new(realm: Sym, world: &WorldDef, privacy: Privacy, views: Arc<ViewStore>) -> Personal {
         let texts = |(name, def): (&String, &worldflow_schemas::definitions::KindDef)| {
             let texts = def.attributes.iter().filter(|(_, holds)| **holds == AttributeKind::Text);
-            let texts: Vec<Sym> = texts.map(|(name, _)| Sym::new(name)).collect();
+            let texts: Arc<[Sym]> = texts.map(|(name, _)| Sym::new(name)).collect();
             (!texts.is_empty()).then(|| (Sym::new(name), texts))
         };
         let facts = world.facts.iter().filter(|(_, def)| def.personal && def.kind == FactKind::Text);
@@ -44,6 +47,7 @@ impl Personal {
             kinds: world.kinds.iter().filter_map(texts).collect(),
             facts: facts.map(|(name, _)| Sym::new(name)).collect(),
             properties: world.personal_properties.iter().map(|name| Sym::new(name)).collect(),
+            words: Words::new(world),
         }
     }
 
@@ -76,11 +80,23 @@ impl Personal {
         }
     }
 
-    /// As [`Personal::seal`].
+    /// As [`Personal::seal`], when the words of the event may be said.
     ///
     /// # Errors
-    /// When a personal attribute belongs to no player.
+    /// When a personal attribute belongs to no player, or a player says what is not allowed, or what somebody else would have
+    /// to judge.
     pub fn seal_event(&self, event: &mut Event) -> Result<(), Refusal> {
+        self.look(event)?;
+        if self.words.asks()
+            && let Some((name, _)) = self.words_of(event).next()
+        {
+            return Err(unavailable(name, None));
+        }
+        self.seal_judged(event)
+    }
+
+    /// Seals the words of an event that have been judged.
+    pub(super) fn seal_judged(&self, event: &mut Event) -> Result<(), Refusal> {
         let Some(with) = &event.with else { return Ok(()) };
         let Some(texts) = self.kinds.get(&event.kind) else { return Ok(()) };
         if !with.iter().any(|(name, _)| texts.contains(name)) {

@@ -49,6 +49,7 @@ use crate::allowance::{Allowances, later};
 use crate::audit::Audit;
 use crate::check::{Checker, quote, refuse};
 use crate::http_guard::{Code, Payer, peer};
+use crate::moderator::Moderator;
 use crate::tokens::{Bearer, Claims, Role, Tokens, random_hex};
 
 /// How much one session, and all together, may take.
@@ -253,6 +254,14 @@ impl Realms {
     /// Writes down from now on who comes and goes. The first call counts.
     pub fn record_in(&self, audit: Audit) {
         let _is_set = self.shared.audit.set(audit);
+    }
+
+    /// Has this moderator judge what players say in a realm, where its world has somebody asked. Until then nothing that
+    /// needs to be judged is taken. The first call counts.
+    pub fn moderate_with(&self, realm: Sym, moderator: Moderator) {
+        if let Some(room) = self.shared.rooms.get(realm.as_str()) {
+            room.checker.moderate_with(moderator);
+        }
     }
 
     pub(crate) fn audit(&self) -> &Audit {

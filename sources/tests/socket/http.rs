@@ -9,7 +9,7 @@ use worldflow_sources::game_socket::Limits;
 use crate::realm::{Server, start};
 
 /// A plain HTTP/1.1 request: its status and the JSON of its answer.
-async fn post(server: &Server, token: &str, body: &[u8]) -> (u16, Value) {
+pub(crate) async fn post(server: &Server, token: &str, body: &[u8]) -> (u16, Value) {
     let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\

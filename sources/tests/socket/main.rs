@@ -8,6 +8,7 @@ mod following;
 mod hashing;
 mod heartbeat;
 mod http;
+mod moderation;
 mod offering;
 mod peer;
 mod realm;

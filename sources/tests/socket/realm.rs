@@ -77,6 +77,16 @@ pub(crate) async fn start_with(limits: Limits, most_changes: usize) -> Server {
 
 /// A realm whose stream holds so many ticks for one who is late.
 pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: usize) -> Server {
+    start_world(world(), limits, most_changes, ticks).await
+}
+
+/// A realm of this world.
+pub(crate) async fn start_world(
+    world: WorldDef,
+    limits: Limits,
+    most_changes: usize,
+    ticks: usize,
+) -> Server {
     let defined = Defined::default();
     let quest = serde_json::json!({"title": "t", "stages": {"s": {"objectives": {"o": {"event": "kill"}}}}});
     let quest = serde_json::from_value(quest).expect("a quest");
@@ -87,7 +97,7 @@ pub(crate) async fn start_streaming(limits: Limits, most_changes: usize, ticks: 
     let realm = Realm {
         name,
         epoch: 0xfeed,
-        world: Arc::new(world()),
+        world: Arc::new(world),
         views: Arc::new(ViewStore::new(most_changes)),
         admission,
         progress: progress_seen,

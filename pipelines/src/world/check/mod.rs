@@ -15,6 +15,7 @@ mod day;
 mod facts;
 mod files;
 mod growth;
+mod guard;
 mod hopeless;
 mod moves;
 mod names;
@@ -69,6 +70,7 @@ pub(crate) fn check(
     checker.check_pools();
     checker.check_occasions();
     checker.check_tiers();
+    checker.check_guard();
     checker.check_sources();
     checker.check_sinks();
     checker.check_climates();

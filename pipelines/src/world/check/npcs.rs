@@ -29,6 +29,7 @@ impl Checker<'_> {
             self.check_text(&npc.persona, &PERSONA, spot.key("persona"));
             self.check_text(&npc.prompt, &PROMPT, spot.key("prompt"));
             self.check_said(npc, spot);
+            self.check_npc_guard(&npc.guard, spot);
             self.check_what_is_said(npc);
         }
     }

@@ -75,12 +75,20 @@ impl Session {
     ) -> Result<Option<End>, Refusal> {
         self.count("publish.events", events.len())?;
         let now_ms = self.realms.now_ms(&self.room.realm);
-        let checked = events.iter().map(|event| {
-            let (sender, unnumbered) = (&self.sender, EventId::UNNUMBERED);
-            let checked = self.room.checker.event(event, sender, unnumbered, Some(now_ms), &self.hints);
+        let (checker, sender, unnumbered) = (&self.room.checker, &self.sender, EventId::UNNUMBERED);
+        let named = |(event, checked): (&Proposed<'_>, Result<Item, Refusal>)| {
             checked.map_err(|refusal| (event.id_text().map(ArcStr::from), refusal))
-        });
-        let (items, unacked, reply) = sort(seq, "events", checked.collect());
+        };
+        let checked: Vec<_> = if checker.asks() {
+            // What comes after waits behind it, so that order stays.
+            let unsealed = |event| checker.unsealed(event, sender, unnumbered, Some(now_ms), &self.hints);
+            let settled = checker.settle(events.iter().map(unsealed).collect()).await;
+            events.iter().zip(settled).map(named).collect()
+        } else {
+            let check = |event| (event, checker.event(event, sender, unnumbered, Some(now_ms), &self.hints));
+            events.iter().map(check).map(named).collect()
+        };
+        let (items, unacked, reply) = sort(seq, "events", checked);
         self.published += i64::try_from(items.len()).unwrap_or(i64::MAX);
         if now_ms > self.told_published_ms + 1_000 {
             self.told_published_ms = now_ms;
