@@ -21,6 +21,7 @@ mod source;
 mod span;
 mod sql_view;
 mod text;
+mod tier;
 mod window;
 mod world;
 
@@ -28,7 +29,7 @@ pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use dates::{ChanceTest, Dates, DatesTest};
 pub use journal::{GrantsDef, JournalDef, Size};
-pub use npc::{NpcDef, TierDef};
+pub use npc::{Budget, NpcDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
@@ -46,6 +47,7 @@ pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
 pub use text::{NotedText, TextDef, TextLocales};
+pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,
