@@ -47,7 +47,7 @@ pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
 pub use text::{NotedText, TextDef, TextLocales};
-pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef};
+pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef, fallback};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,

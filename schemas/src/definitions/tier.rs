@@ -1,5 +1,7 @@
 //! Tiers: groups of model servers that answer requests, and what is expected of them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -108,6 +110,18 @@ impl TierDef {
         };
         self.first_token.map_or(usual, |span| span.ms)
     }
+}
+
+/// Who is asked instead of a tier, if anybody is.
+#[must_use]
+pub fn fallback<'a>(name: &str, tiers: &'a BTreeMap<String, TierDef>) -> Option<&'a str> {
+    let tier = tiers.get(name)?;
+    if let Some(fallback) = &tier.fallback {
+        return Some(fallback);
+    }
+    let mut silver = tiers.iter().filter(|(other, tier)| tier.class_or(other) == SILVER);
+    let usual = (tier.class_or(name) == GOLD).then(|| silver.next()).flatten();
+    usual.map(|(other, _)| other.as_str())
 }
 
 /// A number of at least 0 in thousandths; `None` when it is not one.

@@ -46,12 +46,15 @@ impl Ask {
         let (prefix, prompt_tokens) = measured(messages);
         let request = request_of(row);
         let span_ms = |ticks: u64| ticks.saturating_mul(u64::from(tick_ms)).min(DAY_MS);
-        let whole = now + Duration::from_millis(span_ms(number(row, "deadline").saturating_sub(tick)));
+        let deadline = now + Duration::from_millis(span_ms(number(row, "deadline").saturating_sub(tick)));
         let passed_ms = span_ms(tick.saturating_sub(number(row, "asked")));
         let budget_ms = is_given(row, "budget_ms").then(|| number(row, "budget_ms"));
-        let first = budget_ms.map_or(whole, |budget_ms| {
-            now + Duration::from_millis(budget_ms.min(DAY_MS).saturating_sub(passed_ms))
-        });
+        let within = budget_ms
+            .map(|budget_ms| now + Duration::from_millis(budget_ms.min(DAY_MS).saturating_sub(passed_ms)));
+        // At the deadline the graph says the bark by itself, and takes the request back.
+        let first = within.filter(|within| *within < deadline).unwrap_or(deadline + GRACE);
+        let margin = Duration::from_millis(span_ms(MARGIN_TICKS));
+        let whole = deadline.checked_sub(margin).unwrap_or(now).max(now);
         Ask {
             player: id(row, "player"),
             tier: id(row, "tier"),
@@ -60,7 +63,7 @@ impl Ask {
             prefix,
             rank: rank(id(row, "priority")),
             budget_ms,
-            until: Until { first: first.min(whole), whole },
+            until: Until { first, whole },
             seed: seed(&request),
             messages: messages.into(),
             request,
@@ -73,7 +76,7 @@ impl Ask {
             u64::try_from(until.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)
         };
         Need {
-            first_ms: left_ms(self.until.first),
+            first_ms: left_ms(self.until.first.min(self.until.whole)),
             whole_ms: left_ms(self.until.whole),
             max_tokens: self.max_tokens,
             prompt_tokens: self.prompt_tokens,
@@ -81,6 +84,10 @@ impl Ask {
     }
 }
 
+/// So long before its deadline an answer is ended that is not whole, so that it is in time.
+const MARGIN_TICKS: u64 = 3;
+/// So long after the deadline it is the graph that must have said so.
+const GRACE: Duration = Duration::from_millis(100);
 /// Nothing is waited for longer.
 const DAY_MS: u64 = 86_400_000;
 
@@ -162,12 +169,21 @@ mod tests {
             let need = Ask::of(&row(asked, deadline, budget_ms, "normal"), 10, 10, now).need(now);
             (need.first_ms, need.whole_ms)
         };
-        assert_eq!(left(10, 210, Value::Int(300)), (300, 2_000));
-        assert_eq!(left(5, 205, Value::Int(300)), (250, 1_950));
-        assert_eq!(left(5, 25, Value::Int(300)), (150, 150), "nothing is read after the deadline");
-        assert_eq!(left(10, 210, Value::Null), (2_000, 2_000), "no hurry");
+        assert_eq!(left(10, 210, Value::Int(300)), (300, 1_970), "and an answer needs some ticks");
+        assert_eq!(left(5, 205, Value::Int(300)), (250, 1_920));
+        assert_eq!(left(5, 25, Value::Int(300)), (120, 120), "nothing is read after the deadline");
+        assert_eq!(left(10, 210, Value::Null), (1_970, 1_970), "no hurry");
         assert_eq!(left(1, 5, Value::Int(300)), (0, 0));
-        assert_eq!(left(1, i64::MAX, Value::Int(i64::MAX)).1, DAY_MS);
+        assert_eq!(left(1, i64::MAX, Value::Int(i64::MAX)).1, DAY_MS - 30);
+    }
+
+    #[test]
+    fn at_the_deadline_it_is_the_graph_that_says_so() {
+        let now = Instant::now();
+        let until = |budget_ms| Ask::of(&row(10, 210, Value::Int(budget_ms), "normal"), 10, 10, now).until;
+        let at = |ms| now + Duration::from_millis(ms);
+        assert_eq!((until(300).first, until(300).whole), (at(300), at(1_970)));
+        assert_eq!((until(2_000).first, until(2_000).whole), (at(2_000) + GRACE, at(1_970)));
     }
 
     #[test]

@@ -188,7 +188,7 @@ impl<F: FnMut(&str)> Reading<F> {
     /// What comes next, if it comes in time.
     async fn in_time<T>(&self, future: impl Future<Output = reqwest::Result<T>>) -> Result<T, Broke> {
         let until = match self.spoken.first {
-            None => self.until.first.min(self.until.whole),
+            None => self.until.first,
             Some(_) => (self.last + self.stall).min(self.until.whole),
         };
         match tokio::time::timeout_at(until, future).await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
-use worldflow_schemas::definitions::{GOLD, SILVER, TierDef, WorldDef};
+use worldflow_schemas::definitions::{TierDef, WorldDef, fallback};
 use worldflow_schemas::input::Finish;
 use worldflow_schemas::{Row, Sym, Value};
 
@@ -62,7 +62,7 @@ impl Tier {
         Ok(Tier {
             name: Sym::new(name),
             class: Sym::new(def.class_or(name)),
-            fallback: fallback(name, def, world).map(Sym::new),
+            fallback: fallback(name, &world.tiers).map(Sym::new),
             line: Arc::new(Line {
                 client,
                 model: def.model.as_str().into(),
@@ -190,16 +190,6 @@ impl Tier {
         self.counts.gauge("worldflow_tier_open_breakers", u32::try_from(open.count()).unwrap_or(u32::MAX));
         Row::new(row)
     }
-}
-
-/// Who is asked instead of a tier.
-fn fallback<'a>(name: &str, def: &'a TierDef, world: &'a WorldDef) -> Option<&'a str> {
-    if let Some(fallback) = &def.fallback {
-        return Some(fallback);
-    }
-    let silver = |(other, def): &(&'a String, &TierDef)| def.class_or(other) == SILVER;
-    let usual = (def.class_or(name) == GOLD).then(|| world.tiers.iter().find(silver)).flatten();
-    usual.map(|(other, _)| other.as_str())
 }
 
 /// What a text stands for: itself, or the variable that it refers to.

@@ -21,7 +21,7 @@ fn order(server: &SimulatedTier) -> Vec<String> {
 #[tokio::test]
 async fn a_batch_is_gathered_over_ticks_and_sent_by_priority_and_prefix() {
     let server = open(quick());
-    let more = json!({"max_in_flight": 1, "batch": {"size": 5, "wait": "1h", "tokens": 100000}});
+    let more = json!({"max_in_flight": 1, "batch": {"size": 5, "wait": "2s", "tokens": 100000}});
     let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
     let edge = fake.open();
     let smith = "You are the smith.";
@@ -46,7 +46,7 @@ async fn a_batch_does_not_wait_for_ever_nor_grow_without_bound() {
     let edge = fake.open();
     assert!(fake.asked(Wish::new(1, "alone")).await.outcome.is_ok(), "sent after 30 ms");
     edge.close().await;
-    let more = json!({"batch": {"size": 100, "wait": "1h", "tokens": 64}});
+    let more = json!({"batch": {"size": 100, "wait": "2s", "tokens": 64}});
     let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
     let edge = fake.open();
     assert!(

@@ -65,7 +65,7 @@ async fn each_fault_has_its_end() {
         let reply = fake.asked(Wish { max_tokens: 48, ..Wish::new(number, "hail") }).await;
         assert_eq!(reply.finish, Finish::Truncated, "{fault:?}");
         let text = reply.outcome.expect("what there was");
-        assert!(fault == Fault::Long || text.ends_with('.'), "{fault:?}: {text}");
+        assert!(fault == Fault::Long || text.ends_with('.') || !text.contains('.'), "{fault:?}: {text}");
         assert!(text.len() <= MOST_LINE_BYTES);
         asked += 1;
         assert_eq!(server.measured().requests, asked, "{fault:?}");

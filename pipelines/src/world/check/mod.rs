@@ -31,6 +31,7 @@ mod rule_cycles;
 mod rules;
 mod sources;
 mod spans;
+mod tiers;
 mod unused;
 mod views;
 mod whose;
