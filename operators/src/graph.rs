@@ -40,7 +40,7 @@ use crate::machine::{Produced, ViewRow};
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{NpcsIn, NpcsMachine, quests_named, reply_route};
+use crate::npcs::{NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_storylet, reach, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
 use crate::quests::{
@@ -278,6 +278,10 @@ pub fn build_watching<'scope>(
         Conclusion::Spread(spread) => Some(Concluded::Spread(spread)),
         Conclusion::Refused(_) | Conclusion::Traced(_) => None,
     });
+    let next = next.concat(npcs.out.clone().flat_map(|out| match out {
+        NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
+        NpcsOut::Refused(_) => None,
+    }));
     // A stream that goes another way would be copied.
     let traced = watch.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
@@ -295,7 +299,7 @@ pub fn build_watching<'scope>(
             entities.rows,
             presence.rows,
             quest_rows.as_collection(),
-            npcs.rows,
+            reach(npcs.rows),
             levels.rows,
             community,
         ],
@@ -357,7 +361,10 @@ pub fn build_watching<'scope>(
                 Conclusion::Refused(refused) => Some(refused),
                 _ => None,
             }),
-            npcs.out,
+            npcs.out.flat_map(|out| match out {
+                NpcsOut::Refused(refused) => Some(refused),
+                NpcsOut::Effect(_) => None,
+            }),
             kept_events.out,
             tapped.refused,
             rules.out.flat_map(|out| match out {
@@ -476,6 +483,11 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Npc(npc, def) => {
                 Some((npc, def.as_deref().map(quests_named).unwrap_or_default()))
             }
+            DefinitionEdit::Storylet(id, def) => {
+                // By a name that no NPC can have.
+                let id = Sym::new(&format!("storylet:{id}"));
+                Some((id, def.as_deref().map(quests_of_storylet).unwrap_or_default()))
+            }
             _ => None,
         });
         let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered));
@@ -550,8 +562,12 @@ impl<'scope> Shared<'_, 'scope> {
         self.loads.operate(inputs, machine.watching(self.watch))
     }
 
-    fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, Refused> {
+    fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, NpcsOut> {
         let peers = self.peers;
+        let storylets = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Storylet(id, def) => Some((id, def)),
+            _ => None,
+        });
         let edits = entered.defined.clone().flat_map(|edit| match edit {
             DefinitionEdit::Npc(id, def) => Some((id, def)),
             _ => None,
@@ -576,6 +592,8 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let inputs = vec![
             broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
+            broadcast(storylets, peers, |(id, def)| NpcsIn::DefineStorylet(id, def)),
+            broadcast(known.tags.clone(), peers, NpcsIn::Entity),
             self.quest_edits(entered, NpcsIn::DefineQuest),
             broadcast(known.clock.clone(), peers, NpcsIn::Clock),
             broadcast(known.weather.clone(), peers, NpcsIn::Weather),
@@ -585,6 +603,6 @@ impl<'scope> Shared<'_, 'scope> {
             entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
             replies,
         ];
-        self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world))
+        self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world).on(self.index, peers))
     }
 }

@@ -140,7 +140,7 @@ pub struct FactEffect {
 
 pub use worldflow_schemas::event::RULES;
 
-/// The order of effects within a tick: updates by events first, then effects of quests, then those of rules.
+/// The order of effects within a tick: updates by events first, then effects of quests, of storylets, and of rules.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EffectOrder {
     /// By an event: (at, source, id), and the fact's place among the updates of that event.
@@ -158,6 +158,15 @@ pub enum EffectOrder {
         quest: Sym,
         /// The holder.
         holder: Holder,
+        /// Place in the list of effects.
+        place: u32,
+    },
+    /// By a storylet: (storylet, player, place in the list of effects).
+    Storylet {
+        /// The storylet.
+        storylet: Sym,
+        /// To whom it was said.
+        player: Sym,
         /// Place in the list of effects.
         place: u32,
     },
@@ -200,13 +209,20 @@ impl EffectOrder {
     /// Compares by value.
     #[must_use]
     pub fn cmp_order(&self, other: &EffectOrder) -> std::cmp::Ordering {
-        use std::cmp::Ordering::{Greater, Less};
+        let sort = |order: &EffectOrder| match order {
+            EffectOrder::Event { .. } => 0,
+            EffectOrder::Quest { .. } => 1,
+            EffectOrder::Storylet { .. } => 2,
+            EffectOrder::Rule(_) => 3,
+        };
         match (self, other) {
             (EffectOrder::Rule(a), EffectOrder::Rule(b)) => a.cmp_order(b),
-            (_, EffectOrder::Rule(_)) => Less,
-            (EffectOrder::Rule(_), _) => Greater,
-            (EffectOrder::Event { .. }, EffectOrder::Quest { .. }) => Less,
-            (EffectOrder::Quest { .. }, EffectOrder::Event { .. }) => Greater,
+            (
+                EffectOrder::Storylet { storylet, player, place },
+                EffectOrder::Storylet { storylet: storylet_b, player: player_b, place: place_b },
+            ) => (storylet.cmp_text(*storylet_b))
+                .then_with(|| player.cmp_text(*player_b))
+                .then_with(|| place.cmp(place_b)),
             (
                 EffectOrder::Event { at_ms, source, id },
                 EffectOrder::Event { at_ms: at_b, source: source_b, id: id_b },
@@ -218,6 +234,7 @@ impl EffectOrder {
                 .then_with(|| holder.scope.cmp(&holder_b.scope))
                 .then_with(|| holder.id.cmp_text(holder_b.id))
                 .then_with(|| place.cmp(place_b)),
+            _ => sort(self).cmp(&sort(other)),
         }
     }
 }

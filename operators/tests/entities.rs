@@ -113,9 +113,14 @@ fn a_load_tells_that_declared_tags_are_gone() {
         out.retain(|told| told.contains(r#"entity: "wolf""#));
         out
     };
-    let none = [r#"Tags(EntityTags { entity: "wolf", there: false, tags: [], region: "" })"#];
-    assert_eq!(told(EntityChange::Delete), none);
-    assert_eq!(told(upsert("npc", &[], &[])), none);
+    assert_eq!(
+        told(EntityChange::Delete),
+        [r#"Tags(EntityTags { entity: "wolf", there: false, tags: [], region: "" })"#]
+    );
+    assert_eq!(
+        told(upsert("npc", &[], &[])),
+        [r#"Tags(EntityTags { entity: "wolf", there: true, tags: [], region: "" })"#]
+    );
     assert_eq!(
         told(merge(&[], &[], &["pack"])),
         [r#"Tags(EntityTags { entity: "wolf", there: true, tags: ["beast"], region: "" })"#]

@@ -375,6 +375,8 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
         let key = match input {
             NpcsIn::Define(npc, _) => format!("define {npc}"),
             NpcsIn::DefineQuest(edit) => format!("define quest {}", edit.quest),
+            NpcsIn::DefineStorylet(id, _) => format!("define storylet {id}"),
+            NpcsIn::Entity(now) => format!("entity {}", now.entity),
             NpcsIn::Clock(_) => "clock".to_owned(),
             NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
             NpcsIn::Seen(now) => format!("seen {now:?}"),

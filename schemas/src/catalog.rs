@@ -77,8 +77,12 @@ pub const QUEST_BINDINGS: ViewId = ViewId(21);
 pub const OBJECTIVE_TIMES: ViewId = ViewId(22);
 /// What rules have waiting.
 pub const PENDING_ACTIONS: ViewId = ViewId(23);
+/// What players have been told.
+pub const STORYLET_MEMORY: ViewId = ViewId(24);
+/// Whom storylets reach.
+pub const STORYLET_REACH: ViewId = ViewId(25);
 /// `tiers`.
-pub const TIERS: ViewId = ViewId(24);
+pub const TIERS: ViewId = ViewId(26);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -399,9 +403,10 @@ pub static CATALOG: &[ViewDef] = &[
             col("line", Int, "Which line between the two, from 1."),
             col("text", Text, "What is said."),
             col("provenance", Text, "model, or authored."),
-            col("why", Text, "Why it is authored: no_tier, no_time, late, failed."),
+            col("why", Text, "Why a bark was said instead of an answer: no_tier, no_time, late, failed."),
             col("tier", Text, "The tier that answered."),
             col("tick", ColumnType::Tick, "When it was said."),
+            col("storylet", Text, "The storylet that it is a line of."),
         ],
         filters: &[],
         deterministic: true,
@@ -551,6 +556,34 @@ pub static CATALOG: &[ViewDef] = &[
         doc: "What rules with `after` have waiting. Neither rules, conditions nor views in SQL see it.",
     },
     ViewDef {
+        name: "storylet_memory",
+        key: 3,
+        columns: &[
+            REALM,
+            col("player", Text, "The player."),
+            col("storylet", Text, "The storylet."),
+            col("times", Int, "How often it was said to them."),
+            col("last", ColumnType::Tick, "When it was last said to them; empty if it never was."),
+        ],
+        filters: &["player", "storylet"],
+        deterministic: true,
+        doc: "The storylets that were said to each player, or could have been when a choice was made.",
+    },
+    ViewDef {
+        name: "storylet_reach",
+        key: 2,
+        columns: &[
+            REALM,
+            col("storylet", Text, "The storylet."),
+            col("eligible", Int, "For how many players it could have been said when a choice was made."),
+            col("players", Int, "To how many of them it was said."),
+            col("times", Int, "How often it was said."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Whom each storylet reaches: `eligible` is 0 for what never fits, `times` for what others always win against.",
+    },
+    ViewDef {
         name: "tiers",
         key: 2,
         columns: &[
@@ -641,6 +674,8 @@ mod tests {
             (QUEST_BINDINGS, "quest_bindings"),
             (OBJECTIVE_TIMES, "objective_times"),
             (PENDING_ACTIONS, "pending_actions"),
+            (STORYLET_MEMORY, "storylet_memory"),
+            (STORYLET_REACH, "storylet_reach"),
             (TIERS, "tiers"),
         ] {
             assert_eq!(id.def().name, name);

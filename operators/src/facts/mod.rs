@@ -274,6 +274,9 @@ impl Machine for FactsMachine {
                     EffectOrder::Quest { quest, holder, .. } => {
                         (Sym::new("quests"), EventId::Named(format!("{quest}/{}", holder.id).into()))
                     }
+                    EffectOrder::Storylet { storylet, player, .. } => {
+                        (Sym::new("storylets"), EventId::Named(format!("{storylet}/{player}").into()))
+                    }
                     EffectOrder::Rule(by) => (Sym::new(RULES), by.id()),
                 };
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));

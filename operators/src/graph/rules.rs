@@ -60,6 +60,9 @@ impl<'scope> Shared<'_, 'scope> {
                 DefinitionEdit::Rule(id, def) => {
                     (format!("rule:{id}"), named(def.as_deref().map(views_named)))
                 }
+                DefinitionEdit::Storylet(id, def) => {
+                    (format!("storylet:{id}"), named(def.as_deref().map(views_named)))
+                }
                 _ => return Vec::new(),
             };
             // A quest that has moved asks for nothing under its former name.

@@ -3,10 +3,11 @@
 //! An NPC's `when` is a condition like those of quests, tested by the same evaluator for the player.
 
 use rustc_hash::FxHashMap;
-use worldflow_schemas::definitions::WorldDef;
-use worldflow_schemas::input::Scope;
+use worldflow_schemas::definitions::{Span, WorldDef};
+use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Sym, Tick};
 
+use crate::facts::span_ticks;
 use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 use crate::presence::PlayerNow;
 use crate::quests::{Actor, Cond, Context, Plan};
@@ -52,6 +53,16 @@ impl Known {
         self.context.stands.retain(|(of, quest), _| of.scope != Scope::Player || followed.contains(quest));
     }
 
+    /// The players who are present, in no order.
+    pub(super) fn present(&self) -> impl Iterator<Item = Sym> + '_ {
+        self.players.values().filter(|now| now.present).map(|now| now.player)
+    }
+
+    /// Whether a player is present.
+    pub(super) fn is_present(&self, player: Sym) -> bool {
+        self.players.get(&player).is_some_and(|now| now.present)
+    }
+
     /// Where a player is.
     pub(super) fn place(&self, player: Sym) -> PlayerPlace {
         self.players.get(&player).map(|now| now.place).unwrap_or_default()
@@ -59,7 +70,7 @@ impl Known {
 
     /// The world around a player who acts in a region.
     pub(super) fn around(&self, player: Sym, region: Sym) -> Around<'_> {
-        Around { known: self, region, actor: Actor::elsewhere(player, self.place(player), region) }
+        Around { known: self, player, region, actor: Actor::elsewhere(player, self.place(player), region) }
     }
 
     /// The tick in which conditions are tested.
@@ -71,6 +82,7 @@ impl Known {
 /// The world around a player who acts in a region.
 pub(super) struct Around<'a> {
     known: &'a Known,
+    player: Sym,
     pub(super) region: Sym,
     actor: Actor<'a>,
 }
@@ -83,6 +95,38 @@ impl Around<'_> {
     /// The weather of the region's zone.
     pub(super) fn weather(&self) -> Option<&ZoneWeather> {
         self.known.context.weather.get(&self.known.plan.zone(self.region)?)
+    }
+
+    /// Around whom it is.
+    pub(super) fn player(&self) -> Sym {
+        self.player
+    }
+
+    /// What is known of entities.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.known.plan
+    }
+
+    /// The tick in which conditions are tested.
+    pub(super) fn now(&self) -> Tick {
+        self.known.context.now
+    }
+
+    /// How many ticks a span takes as things stand.
+    pub(super) fn ticks(&self, span: Span) -> u64 {
+        let context = &self.known.context;
+        span_ticks(span, context.clock.as_ref(), context.length)
+    }
+
+    /// The seed of all chance.
+    pub(super) fn seed(&self) -> u64 {
+        self.known.context.seed
+    }
+
+    /// Whose fact of this name it is.
+    pub(super) fn holder_of_fact(&self, fact: Sym) -> Option<Holder> {
+        let context = &self.known.context;
+        self.actor.holder_of(context.facts.scope(fact)?, context.realm)
     }
 
     /// Whether a condition holds here.

@@ -6,9 +6,14 @@
 //! player talks again, leaves, is forgotten, or when what the NPC's `when` asks no longer holds. Within a tick:
 //! definitions, what is known of the world, premises, who is forgotten, replies, talk, deadlines. It calls nobody:
 //! an edge reads the rows, and its replies come back as inputs.
+//!
+//! What storylets have to say comes before that: see [`storylets`] and [`speaking`].
 
 mod known;
 mod prompt;
+mod reach;
+mod speaking;
+mod storylets;
 mod talk;
 
 use std::sync::Arc;
@@ -17,19 +22,25 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Budget, Condition, NpcDef, WorldDef};
+use worldflow_schemas::definitions::{Budget, Condition, NpcDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::{Finish, Reply};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
 
 use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
-use crate::messages::{ClockNow, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather};
+use crate::messages::{
+    ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
+};
 use crate::presence::PlayerNow;
 use crate::quests::{Cond, Plan};
 use crate::timers::Timers;
 
+pub use reach::reach;
+
 use known::Known;
+use speaking::{Concerned, Spoken};
+use storylets::Storylets;
 use talk::{Pair, Pending, Piece, Talk, Why};
 
 /// The lines of each (player, npc) that are kept.
@@ -42,6 +53,10 @@ pub enum NpcsIn {
     Define(Sym, Option<Arc<NpcDef>>),
     /// A quest is defined, or no longer. Broadcast, also in the tick of a load.
     DefineQuest(QuestEdit),
+    /// A storylet is defined, or no longer. Broadcast, also in the tick of a load.
+    DefineStorylet(Sym, Option<Arc<StoryletDef>>),
+    /// An entity. Broadcast.
+    Entity(EntityTags),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -65,8 +80,26 @@ pub enum NpcsIn {
     Forget(Sym),
 }
 
+/// What the operator of NPCs tells.
+#[derive(Clone, Debug)]
+pub enum NpcsOut {
+    /// A refused input.
+    Refused(Refused),
+    /// What a storylet does to a fact, in the next tick.
+    Effect(FactEffect),
+}
+
 /// The quests that an NPC's condition names: where players stand with them must be told.
 pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
+    quests_of([&def.when])
+}
+
+/// The quests that a storylet's conditions name.
+pub(crate) fn quests_of_storylet(def: &StoryletDef) -> Vec<Sym> {
+    quests_of(std::iter::once(&def.when).chain(def.criteria.values().map(|criterion| &criterion.when)))
+}
+
+fn quests_of<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Vec<Sym> {
     fn visit(when: &Condition, quests: &mut Vec<Sym>) {
         quests.extend(when.quests.keys().map(|quest| Sym::new(quest)));
         for inner in when.all.iter().chain(&when.any).chain(when.not.as_deref()) {
@@ -74,7 +107,7 @@ pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
         }
     }
     let mut quests = Vec::new();
-    visit(&def.when, &mut quests);
+    conditions.into_iter().for_each(|when| visit(when, &mut quests));
     quests
 }
 
@@ -92,6 +125,15 @@ pub struct NpcsMachine {
     length: TickLength,
     tiers: FxHashSet<Sym>,
     npcs: FxHashMap<Sym, Npc>,
+    storylets: Storylets,
+    /// The storylets of this shard whose rows are there.
+    shown: FxHashSet<Sym>,
+    /// When to look again whether there is something to say to a player.
+    silent: Timers<Sym>,
+    /// Whether everyone is to be looked at.
+    look_at_all: bool,
+    /// Which shard it is, of how many.
+    shard: (usize, usize),
     known: Known,
     talks: FxHashMap<Pair, Talk>,
     open: FxHashMap<ArcStr, Pair>,
@@ -141,13 +183,15 @@ struct Told {
     forgotten: Vec<Sym>,
     events: Vec<Event>,
     replies: Vec<Reply>,
+    storylets: Vec<Sym>,
+    concerned: Concerned,
     changed: bool,
 }
 
 /// What a step has produced so far.
 struct Step<'a> {
     tick: Tick,
-    output: &'a mut Output<Refused>,
+    output: &'a mut Output<NpcsOut>,
     touched: FxHashSet<Pair>,
 }
 
@@ -160,6 +204,11 @@ impl NpcsMachine {
             length: TickLength { tick_ms: world.tick_ms },
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
+            storylets: Storylets::default(),
+            shown: FxHashSet::default(),
+            silent: Timers::default(),
+            look_at_all: false,
+            shard: (0, 1),
             known: Known::new(realm, world),
             talks: FxHashMap::default(),
             open: FxHashMap::default(),
@@ -167,11 +216,18 @@ impl NpcsMachine {
         }
     }
 
+    /// One of several shards.
+    #[must_use]
+    pub fn on(self, index: usize, peers: usize) -> NpcsMachine {
+        NpcsMachine { shard: (index, peers.max(1)), ..self }
+    }
+
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
         let (mut definitions, mut quests, mut moves) = (Vec::new(), Vec::new(), Vec::new());
-        let mut seen = Vec::new();
+        let (mut seen, mut storylets) = (Vec::new(), Vec::new());
         for input in inputs {
+            told.concerned.add(&input);
             let known = &mut self.known.context;
             match input {
                 NpcsIn::Event(event) => {
@@ -194,6 +250,8 @@ impl NpcsMachine {
                     }
                     quests.push((quest, def));
                 }
+                NpcsIn::DefineStorylet(id, def) => storylets.push((id, def)),
+                NpcsIn::Entity(now) => self.known.plan.tell_entity(now),
                 NpcsIn::Clock(clock) => known.clock = Some(clock),
                 NpcsIn::Weather(weather) => drop(known.weather.insert(weather.zone, weather)),
                 NpcsIn::Fact(fact) => known.facts.tell(fact),
@@ -214,7 +272,8 @@ impl NpcsMachine {
         definitions.sort_by_cached_key(|(npc, def)| {
             (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))
         });
-        let edited = !(definitions.is_empty() && quests.is_empty());
+        let edited = !(definitions.is_empty() && quests.is_empty() && storylets.is_empty());
+        told.storylets = storylets.iter().map(|(id, _)| *id).collect();
         self.known.plan.define_all(&quests);
         moves.into_iter().for_each(|(quest, from)| self.known.move_quest(quest, from));
         for (npc, def) in definitions {
@@ -223,8 +282,10 @@ impl NpcsMachine {
                 None => drop(self.npcs.remove(&npc)),
             }
         }
+        self.storylets.define(storylets, &mut self.known.plan);
         if edited {
-            self.known.follow(self.npcs.values().flat_map(|npc| quests_named(&npc.def)));
+            let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
+            self.known.follow(of_npcs.chain(quests_of(self.storylets.conditions())));
         }
         told
     }
@@ -271,12 +332,12 @@ impl NpcsMachine {
 
     fn answer(&mut self, reply: Reply, step: &mut Step<'_>) {
         let Some(&pair) = self.open.get(&reply.request) else {
-            step.output.out.push(late_reply(&reply));
+            step.output.out.push(NpcsOut::Refused(late_reply(&reply)));
             return;
         };
         self.close(pair, step);
         match reply.outcome.as_deref().map(prompt::line) {
-            Ok(Some(text)) => self.say(pair, text, reply.tier, None, step),
+            Ok(Some(text)) => self.say(pair, Spoken { text, tier: reply.tier, ..Spoken::default() }, step),
             Err(_) if reply.finish == Finish::NoTime => self.bark(pair, Why::NoTime, step),
             Ok(None) | Err(_) => self.bark(pair, Why::Failed, step),
         }
@@ -294,6 +355,11 @@ impl NpcsMachine {
         if !around.meets(&npc.when) {
             return;
         }
+        if self.say_addressed(pair, region, step) {
+            return;
+        }
+        let Some(npc) = self.npcs.get(&pair.npc) else { return };
+        let around = self.known.around(pair.player, region);
         if let Some(why) = npc.asks_nobody(&self.tiers) {
             self.close(pair, step);
             self.bark(pair, why, step);
@@ -324,22 +390,26 @@ impl NpcsMachine {
     }
 
     fn bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) {
+        if self.say_bark(pair, why, step) {
+            return;
+        }
         let Some(npc) = self.npcs.get(&pair.npc) else { return };
         let barks = npc.def.barks.as_slice();
         let talk = self.talks.entry(pair).or_default();
         let turn = usize::try_from(talk.barks).unwrap_or(0).checked_rem(barks.len());
         let Some(text) = turn.and_then(|turn| prompt::line(&barks[turn])) else { return };
         talk.barks += 1;
-        self.say(pair, text, Sym::NONE, Some(why), step);
+        self.say(pair, Spoken { text, why: Some(why), ..Spoken::default() }, step);
     }
 
-    fn say(&mut self, pair: Pair, text: String, tier: Sym, why: Option<Why>, step: &mut Step<'_>) {
+    fn say(&mut self, pair: Pair, spoken: Spoken, step: &mut Step<'_>) {
+        let Spoken { text, tier, why, storylet } = spoken;
         let talk = self.talks.entry(pair).or_default();
         talk.lines += 1;
         let number = talk.lines;
-        let line = talk::Line { text: text.into(), tier, why, tick: step.tick };
+        let line = talk::Line { text: text.into(), tier, why, tick: step.tick, storylet };
         step.output.insert(catalog::NPC_LINES, line.row(self.realm, pair, number));
-        step.output.base.push(pair.piece(number, Some(&Piece::Line(line.clone()))));
+        step.output.base.push(pair.piece(number, Some(&line.piece())));
         talk.said.push_back((number, line));
         while talk.said.len() as u64 > KEPT_LINES {
             if let Some((number, line)) = talk.said.pop_front() {
@@ -368,11 +438,14 @@ fn late_reply(reply: &Reply) -> Refused {
 
 impl Machine for NpcsMachine {
     type In = NpcsIn;
-    type Out = Refused;
+    type Out = NpcsOut;
     const NAME: BaseName = "npcs";
 
     fn load(&mut self, row: BaseRow) {
         let (pair, piece) = talk::read(&row);
+        if self.load_of_storylets(pair, &piece) {
+            return;
+        }
         let talk = self.talks.entry(pair).or_default();
         match piece {
             (0, Piece::Talk(kept)) => {
@@ -382,19 +455,19 @@ impl Machine for NpcsMachine {
                     self.deadlines.set(pair, pending.deadline);
                 }
             }
-            (number, Piece::Line(line)) => {
+            (number, piece) => {
+                let line = piece.into_line().expect("a conversation is piece 0, and others are lines");
                 let place = talk.said.partition_point(|(other, _)| *other < number);
                 talk.said.insert(place, (number, line));
-            }
-            (number, Piece::Talk(_) | Piece::Former(_)) => {
-                unreachable!("a conversation is piece 0, not {number}")
             }
         }
     }
 
-    fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
+    fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<NpcsOut>) {
         self.known.context.now = tick;
-        self.take_in(inputs);
+        let told = self.take_in(inputs);
+        self.show_storylets(&told.storylets, output);
+        self.show_memory(output);
         for (&pair, talk) in &self.talks {
             for (number, line) in &talk.said {
                 output.insert(catalog::NPC_LINES, line.row(self.realm, pair, *number));
@@ -405,9 +478,10 @@ impl Machine for NpcsMachine {
         }
     }
 
-    fn step(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<Refused>) {
+    fn step(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<NpcsOut>) {
         self.known.context.now = tick;
         let mut told = self.take_in(inputs);
+        self.show_storylets(&told.storylets, output);
         let mut step = Step { tick, output, touched: FxHashSet::default() };
         if told.changed || self.has_timed_request() {
             self.test_premises(&told, &mut step);
@@ -431,6 +505,8 @@ impl Machine for NpcsMachine {
             self.close(pair, &mut step);
             self.bark(pair, Why::Late, &mut step);
         }
+        self.follow_up(&mut step);
+        self.speak_unasked(std::mem::take(&mut told.concerned), &mut step);
         for pair in step.touched {
             let kept = self.talks.get(&pair).map(|talk| Piece::Talk(talk.kept()));
             step.output.base.push(pair.piece(0, kept.as_ref()));
@@ -438,9 +514,12 @@ impl Machine for NpcsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        if self.has_timed_request() {
+        if self.has_timed_request() || self.storylets.is_timed() {
             return Some(self.known.now() + 1);
         }
-        self.deadlines.first()
+        [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -9,17 +9,9 @@ use super::known::Around;
 /// The messages of a request, as JSON: who the NPC is, then what it is asked.
 pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> String {
     let said = Sym::find("said").and_then(|said| event.attribute(said)).map(ToString::to_string);
-    let word = |name: &str| -> Option<String> {
-        let id = |sym: Option<Sym>| Some(sym.map_or(String::new(), |sym| sym.as_str().to_owned()));
-        match name {
-            "player" => id(Some(event.player)),
-            "phase" => id(around.clock().map(|clock| clock.phase)),
-            "season" => id(around.clock().map(|clock| clock.season)),
-            "weather" => id(around.weather().map(|weather| weather.state)),
-            "region" => id(Some(around.region)),
-            "said" => Some(said.clone().unwrap_or_default()),
-            _ => None,
-        }
+    let word = |name: &str| match name {
+        "said" => Some(said.clone().unwrap_or_default()),
+        _ => known_word(name, around),
     };
     let message = |role: &str, text: &str| serde_json::json!({"role": role, "content": fill(text, word)});
     let mut messages = Vec::new();
@@ -28,6 +20,24 @@ pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> Stri
     }
     messages.push(message("user", &def.prompt));
     serde_json::Value::Array(messages).to_string()
+}
+
+/// A line of a storylet.
+pub(super) fn authored(text: &str, around: &Around<'_>) -> Option<String> {
+    line(&fill(text, |name| known_word(name, around)))
+}
+
+/// What is put in for a name, wherever words are said or asked.
+fn known_word(name: &str, around: &Around<'_>) -> Option<String> {
+    let id = |sym: Option<Sym>| Some(sym.map_or(String::new(), |sym| sym.as_str().to_owned()));
+    match name {
+        "player" => id(Some(around.player())),
+        "phase" => id(around.clock().map(|clock| clock.phase)),
+        "season" => id(around.clock().map(|clock| clock.season)),
+        "weather" => id(around.weather().map(|weather| weather.state)),
+        "region" => id(Some(around.region)),
+        _ => None,
+    }
 }
 
 /// Replaces each `{name}` that `word` knows. What is put in is not looked at again, so a player

@@ -12,6 +12,8 @@ use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 use crate::machine::Machine;
 use crate::piece;
 
+use super::storylets::Memory;
+
 /// A player and an NPC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Pair {
@@ -48,6 +50,12 @@ pub(super) enum Piece {
     Former(FormerKept),
     /// A line.
     Line(Line),
+    /// A line of a storylet. It and what follows came later, and the places of the others are written in snapshots.
+    OfStorylet(Line, Sym),
+    /// What is known of a storylet and a player.
+    Memory(Memory),
+    /// When a storylet is to follow, or a player was last spoken to unasked.
+    At(Tick),
     /// The conversation without its lines.
     Talk(Kept),
 }
@@ -94,6 +102,17 @@ impl From<FormerKept> for Kept {
             }
         });
         Kept { requests, lines, barks, pending }
+    }
+}
+
+impl Piece {
+    /// The line that it is.
+    pub(super) fn into_line(self) -> Option<Line> {
+        match self {
+            Piece::Line(line) => Some(line),
+            Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
+            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) => None,
+        }
     }
 }
 
@@ -204,9 +223,18 @@ pub(super) struct Line {
     /// Why it is authored, when it is.
     pub(super) why: Option<Why>,
     pub(super) tick: Tick,
+    /// The storylet that it is a line of, or [`Sym::NONE`].
+    #[serde(skip)]
+    pub(super) storylet: Sym,
 }
 
 impl Line {
+    /// Its piece.
+    pub(super) fn piece(&self) -> Piece {
+        let line = self.clone();
+        if self.storylet.is_none() { Piece::Line(line) } else { Piece::OfStorylet(line, self.storylet) }
+    }
+
     /// Its row.
     pub(super) fn row(&self, realm: Sym, pair: Pair, number: u64) -> Row {
         let why = self.why.map(|why| match why {
@@ -221,10 +249,11 @@ impl Line {
             Value::Sym(pair.npc),
             Value::count(number),
             Value::Text(self.text.clone()),
-            Value::Sym(Sym::new(if why.is_some() { "authored" } else { "model" })),
+            Value::Sym(Sym::new(if self.tier.is_none() { "authored" } else { "model" })),
             why.map_or(Value::Null, |why| Value::Sym(Sym::new(why))),
             Value::id(self.tier),
             Value::count(self.tick),
+            Value::id(self.storylet),
         ])
     }
 }

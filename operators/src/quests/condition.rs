@@ -166,6 +166,16 @@ impl Cond {
         rows
     }
 
+    /// How many tests there are in it.
+    pub(crate) fn tests(&self) -> usize {
+        let mut tests = 0;
+        self.visit(&mut |cond| {
+            let is_test = !matches!(cond, Cond::All(_) | Cond::Any(_) | Cond::Not(_) | Cond::Told(_));
+            tests += usize::from(is_test);
+        });
+        tests
+    }
+
     /// Whether it can come to hold, or cease to, by time alone.
     pub(crate) fn is_timed(&self) -> bool {
         let mut timed = false;

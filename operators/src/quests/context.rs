@@ -22,7 +22,7 @@ pub(crate) struct Context {
     pub(crate) length: TickLength,
     pub(crate) realm: Sym,
     /// The seed of all chance.
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
     calendar: Option<Calendar>,
     pub(crate) clock: Option<ClockNow>,
     pub(crate) weather: FxHashMap<Sym, ZoneWeather>,

@@ -239,9 +239,7 @@ impl Core {
         self.tags_told = true;
         // Who is near whom is asked as where a player is.
         self.global |= if self.plan.asks_near { depends::PLACE } else { 0 };
-        self.plan.tag(tags.entity, tags.tags);
-        self.plan.place(tags.entity, tags.region);
-        self.plan.note_there(tags.entity, tags.there);
+        self.plan.tell_entity(tags);
     }
 
     pub(super) fn tell_weather(&mut self, weather: ZoneWeather) {

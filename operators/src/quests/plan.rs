@@ -23,6 +23,7 @@ use super::prerequisites::Prerequisites;
 use super::quest_plan::{QuestPlan, Use};
 use super::seen::Named;
 use crate::facts::default_of;
+use crate::messages::EntityTags;
 
 /// A quest's place in the plan; stays the same while the process runs, also across edits.
 pub(crate) type Ix = u32;
@@ -344,6 +345,13 @@ impl Plan {
         Some(std::mem::take(&mut self.edited).concerned(self))
     }
 
+    /// What is known of an entity has changed.
+    pub(crate) fn tell_entity(&mut self, now: EntityTags) {
+        self.tag(now.entity, now.tags);
+        self.place(now.entity, now.region);
+        self.note_there(now.entity, now.there);
+    }
+
     /// The tags of an entity have changed.
     pub(super) fn tag(&mut self, entity: Sym, tags: Vec<Sym>) {
         self.index.retain(|(_, target), _| *target != entity);
@@ -391,7 +399,7 @@ impl Plan {
     }
 
     /// The region that an entity is in, or [`Sym::NONE`].
-    pub(super) fn region_of(&self, entity: Sym) -> Sym {
+    pub(crate) fn region_of(&self, entity: Sym) -> Sym {
         self.located.get(&entity).copied().unwrap_or(Sym::NONE)
     }
 
@@ -415,13 +423,13 @@ impl Plan {
     }
 
     /// Whether an entity is one of these, or carries one of them as a tag.
-    pub(super) fn is_one_of(&self, entity: Sym, names: &[Sym]) -> bool {
+    pub(crate) fn is_one_of(&self, entity: Sym, names: &[Sym]) -> bool {
         let tags = self.tags.get(&entity).map_or(&[][..], Vec::as_slice);
         names.contains(&entity) || tags.iter().any(|tag| names.contains(tag))
     }
 
     /// The tags of an entity.
-    pub(super) fn tags_of(&self, entity: Sym) -> &[Sym] {
+    pub(crate) fn tags_of(&self, entity: Sym) -> &[Sym] {
         self.tags.get(&entity).map_or(&[], Vec::as_slice)
     }
 

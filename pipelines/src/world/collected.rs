@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
+    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};
@@ -34,6 +34,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) schedules: Collected<'a, ScheduleDef>,
     pub(crate) npcs: Collected<'a, NpcDef>,
     pub(crate) rules: Collected<'a, RuleDef>,
+    pub(crate) storylets: Collected<'a, StoryletDef>,
     pub(crate) entities: Collected<'a, EntityDef>,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
@@ -61,6 +62,7 @@ impl<'a> Definitions<'a> {
                 "schedules" => collect_map(&mut all.schedules, "schedule", document, unreadable, problems),
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
                 "rules" => collect_map(&mut all.rules, "rule", document, unreadable, problems),
+                "stories" => collect_map(&mut all.storylets, "storylet", document, unreadable, problems),
                 "entities" => collect_map(&mut all.entities, "entity", document, unreadable, problems),
                 // A template, a mapping of a recording, or another tool's file.
                 _ => {}

@@ -16,8 +16,8 @@ pub const MAX_FILE_BYTES: u64 = 4 << 20;
 pub const MAX_FILES: usize = 4096;
 
 /// The folders whose YAML files are read besides the YAML files at the top.
-pub(super) const FOLDERS: [&str; 8] =
-    ["climates", "entities", "npcs", "quests", "rules", "schedules", "templates", TEXT];
+pub(super) const FOLDERS: [&str; 9] =
+    ["climates", "entities", "npcs", "quests", "rules", "schedules", "stories", "templates", TEXT];
 
 /// The folder whose SQL files are read.
 pub(super) const VIEWS: &str = "views";

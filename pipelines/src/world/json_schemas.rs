@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, TextDef, WorldDef,
+    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
 
@@ -29,6 +29,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
         ),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("rules.schema.json", map_of::<RuleDef>("Rules of a worldflow world, by id")),
+        ("stories.schema.json", map_of::<StoryletDef>("Storylets of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),
         ("tests.schema.json", map_of::<ScenarioDef>("Scenarios of a worldflow world, by id")),
         ("templates.schema.json", map_of::<TemplateDef>("Templates of quests of a worldflow world, by id")),

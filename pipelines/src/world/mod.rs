@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, WorldDef,
+    ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
@@ -62,6 +62,8 @@ pub struct LoadedWorld {
     pub views: BTreeMap<String, Arc<SqlViewDef>>,
     /// Rules by id.
     pub rules: BTreeMap<String, Arc<RuleDef>>,
+    /// Storylets by id.
+    pub storylets: BTreeMap<String, Arc<StoryletDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -141,6 +143,7 @@ impl LoadedWorld {
             npcs: ids(self.npcs.keys().collect()),
             views: ids(self.views.keys().collect()),
             rules: ids(self.rules.keys().collect()),
+            storylets: ids(self.storylets.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -154,7 +157,10 @@ impl LoadedWorld {
         let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();
         let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules).chain([only]).collect()
+        let storylets = self.storylets.iter();
+        let storylets = storylets.map(|(id, def)| DefinitionEdit::Storylet(Sym::new(id), Some(def.clone())));
+        let all = climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules);
+        all.chain(storylets).chain([only]).collect()
     }
 }
 
@@ -214,6 +220,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             npcs: shared(definitions.npcs),
             views: sql_views::definitions(views),
             rules: shared(definitions.rules),
+            storylets: shared(definitions.storylets),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),

@@ -112,6 +112,12 @@ impl Reading<'_> {
                 self.source(format!("npcs.{id}.barks.{}", index + 1), bark, spot);
             }
         }
+        for (id, placed) in &definitions.storylets {
+            for (index, line) in placed.definition.lines.as_slice().iter().enumerate() {
+                let spot = placed.spot.key("lines").item(index);
+                self.source(format!("stories.{id}.lines.{}", index + 1), line, spot);
+            }
+        }
     }
 
     fn source(&mut self, key: String, text: &str, spot: Spot<'_>) {

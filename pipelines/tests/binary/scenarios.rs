@@ -251,9 +251,11 @@ fn a_world_is_edited_in_the_middle() {
 }
 
 #[test]
-fn the_scenarios_of_the_broker_pass() {
-    let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/broker");
-    let (said, shown) = test(&world, &[]);
-    assert_eq!(said.status.code(), Some(0), "{shown}{}", said.stderr);
-    assert!(shown.ends_with("44 passed, 0 failed\n"), "{shown}");
+fn the_scenarios_of_the_broker_and_the_chronicle_pass() {
+    for (world, end) in [("broker", "44 passed, 0 failed\n"), ("chronicle", "12 passed, 0 failed\n")] {
+        let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds").join(world);
+        let (said, shown) = test(&world, &[]);
+        assert_eq!(said.status.code(), Some(0), "{shown}{}", said.stderr);
+        assert!(shown.ends_with(end), "{shown}");
+    }
 }

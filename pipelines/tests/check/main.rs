@@ -13,6 +13,7 @@ mod reach;
 mod realm;
 mod rows;
 mod rules;
+mod storylets;
 mod traps;
 mod whom;
 mod whose;

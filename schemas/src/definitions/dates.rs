@@ -104,7 +104,11 @@ impl Dates {
             });
             for time in times {
                 for date in [Some(today), today.tomorrow().ok()].into_iter().flatten() {
-                    edges.extend(instant(&self.zone, date.to_datetime(time)).map(Timestamp::as_millisecond));
+                    let local = date.to_datetime(time);
+                    // Where clocks are put back there are two such moments.
+                    let second = self.zone.to_ambiguous_timestamp(local).later().ok();
+                    let first = instant(&self.zone, local);
+                    edges.extend([first, second].into_iter().flatten().map(Timestamp::as_millisecond));
                 }
             }
             // Where clocks are put forward or back, local time jumps.

@@ -20,6 +20,7 @@ mod rule;
 mod source;
 mod span;
 mod sql_view;
+mod storylet;
 mod text;
 mod tier;
 mod window;
@@ -46,6 +47,7 @@ pub use rule::{
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
+pub use storylet::{CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};
 pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef, fallback};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};

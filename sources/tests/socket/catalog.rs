@@ -1,5 +1,7 @@
 //! Views of designers over the socket: as any other, until the catalog changes under a subscription.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use serde_json::{Value as Json, json};
 use worldflow_engine::view_changes::ViewChanges;
@@ -193,6 +195,9 @@ async fn a_view_that_goes_and_comes_back_between_two_looks_is_snapshot_anew() {
 async fn who_subscribes_in_the_moment_a_view_comes_gets_its_rows_once() {
     let server = start(Limits::default()).await;
     let mut client = JsonClient::open(&server, &server.game_server).await;
+    // Who has connected is a tick of its own: let it be over.
+    server.paused.send_replace(true);
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let coming = server.realm.progress.borrow().tick + 1;
     let rows = vec![(rain(false), fallen("moor", 1), 1)];
     server.realm.views.apply_edits(coming, &[edit("rain", Some(rain(false)))], ViewChanges::by_view(rows));

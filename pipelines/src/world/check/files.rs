@@ -8,8 +8,8 @@ use super::Checker;
 use crate::world::folder::{FOLDERS, Folder, TESTS, VIEWS};
 use crate::world::problem::{Problem, Severity, hint};
 
-const FILES: [&str; 8] =
-    ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "templates"];
+const FILES: [&str; 9] =
+    ["world", "climates", "entities", "npcs", "quests", "rules", "schedules", "stories", "templates"];
 
 /// Whether a folder of this name is read.
 fn is_folder(name: &str) -> bool {
@@ -43,7 +43,7 @@ fn how_to_be_read(file: &str) -> String {
         _ => hint(
             stem,
             FILES,
-            "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, templates, text and views beside it",
+            "a world is world.yaml with climates, entities, npcs, quests, rules, schedules, stories, templates, text and views beside it",
         ),
     }
 }
@@ -80,7 +80,7 @@ impl Checker<'_> {
             let hint = hint(
                 folder,
                 known,
-                "a world's folders are climates, entities, npcs, quests, rules, schedules, templates, tests, text and views",
+                "a world's folders are climates, entities, npcs, quests, rules, schedules, stories, templates, tests, text and views",
             );
             let message = format!("nothing reads the folder `{folder}/`: {}{more}", files[0]);
             self.unread(files[0], message, hint);

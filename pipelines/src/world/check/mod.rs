@@ -31,6 +31,7 @@ mod rule_cycles;
 mod rules;
 mod sources;
 mod spans;
+mod storylets;
 mod tiers;
 mod unused;
 mod views;
@@ -73,6 +74,7 @@ pub(crate) fn check(
     checker.check_climates();
     checker.check_schedules();
     checker.check_npcs();
+    checker.check_storylets();
     checker.check_quests();
     checker.check_quest_cycles();
     checker.check_quest_moves();

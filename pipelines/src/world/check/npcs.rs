@@ -6,7 +6,7 @@ use super::{Checker, Sort};
 use crate::world::problem::hint;
 use crate::world::spot::Spot;
 
-const PERSONA: [&str; 5] = ["player", "phase", "season", "weather", "region"];
+pub(super) const PERSONA: [&str; 5] = ["player", "phase", "season", "weather", "region"];
 const PROMPT: [&str; 6] = ["player", "phase", "season", "weather", "region", "said"];
 
 impl Checker<'_> {
@@ -87,7 +87,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_text(&mut self, text: &str, known: &[&'static str], spot: Spot<'_>) {
+    pub(super) fn check_text(&mut self, text: &str, known: &[&'static str], spot: Spot<'_>) {
         for part in text.split('{').skip(1) {
             let Some((name, _)) = part.split_once('}') else { continue };
             if !known.contains(&name) {

@@ -240,7 +240,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_effect(&mut self, effect: &Effect, spot: Spot<'_>) {
+    pub(super) fn check_effect(&mut self, effect: &Effect, spot: Spot<'_>) {
         let (verb, fact) = match effect {
             Effect::Set { fact, .. } => ("set", fact),
             Effect::Add { fact, .. } => ("add", fact),

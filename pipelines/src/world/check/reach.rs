@@ -122,6 +122,11 @@ impl<'c, 'q> Reach<'c, 'q> {
                 only_set_by.entry(fact).or_default().push(id);
             }
         }
+        let told = definitions.storylets.values().flat_map(|storylet| &storylet.definition.effects);
+        for effect in told {
+            let (Effect::Set { fact, .. } | Effect::Add { fact, .. }) = effect;
+            only_set_by.remove(fact.as_str());
+        }
         let actions = definitions.rules.values().flat_map(|rule| &rule.definition.actions);
         for action in actions {
             if let Action::Set { fact, .. } | Action::Add { fact, .. } | Action::Clamp { fact, .. } = action {

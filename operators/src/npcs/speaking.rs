@@ -1,0 +1,251 @@
+//! What NPCs say of storylets: at a talk, instead of a bark, after another, and unasked.
+
+use rustc_hash::FxHashMap;
+use worldflow_schemas::catalog::{STORYLET_MEMORY, STORYLET_REACH};
+use worldflow_schemas::input::Scope;
+use worldflow_schemas::{Row, Sym, Tick, Value};
+
+use super::storylets::{Choice, Cue, FOLLOWS, Memory, QUIET};
+use super::talk::{Pair, Piece, Why};
+use super::{NpcsIn, NpcsMachine, NpcsOut, Step, prompt};
+use crate::machine::Output;
+use crate::messages::{EffectOrder, FactEffect};
+
+/// How long nobody speaks to a player unasked after somebody did.
+pub(super) const SILENCE_MS: u64 = 5_000;
+
+/// What is said, and why.
+#[derive(Default)]
+pub(super) struct Spoken {
+    pub(super) text: String,
+    pub(super) tier: Sym,
+    pub(super) why: Option<Why>,
+    pub(super) storylet: Sym,
+}
+
+/// Whom what is told in a tick concerns.
+#[derive(Default, Debug)]
+pub(super) struct Concerned {
+    pub(super) everyone: bool,
+    pub(super) players: Vec<Sym>,
+}
+
+impl Concerned {
+    pub(super) fn add(&mut self, input: &NpcsIn) {
+        match input {
+            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Forget(_) => {}
+            NpcsIn::Player(now) => self.players.push(now.player),
+            NpcsIn::Level(now) => self.players.push(now.player),
+            NpcsIn::Fact(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
+            NpcsIn::Quest(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
+            _ => self.everyone = true,
+        }
+    }
+}
+
+impl NpcsMachine {
+    /// At a talk: whether a storylet was said.
+    pub(super) fn say_addressed(&mut self, pair: Pair, region: Sym, step: &mut Step<'_>) -> bool {
+        let mut noted = Vec::new();
+        let around = self.known.around(pair.player, region);
+        let choice = self.storylets.best(Cue::Addressed, &[pair.npc], &around, &mut noted);
+        self.note(pair.player, &noted, step);
+        let Some(choice) = choice else { return false };
+        self.close(pair, step);
+        self.say_choice(pair.player, choice, region, None, step);
+        true
+    }
+
+    /// Where a bark is due: whether a storylet was said instead.
+    pub(super) fn say_bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) -> bool {
+        if !self.npcs.contains_key(&pair.npc) {
+            return false;
+        }
+        let region = self.known.place(pair.player).region;
+        let mut noted = Vec::new();
+        let around = self.known.around(pair.player, region);
+        let choice = self.storylets.best(Cue::Bark, &[pair.npc], &around, &mut noted);
+        self.note(pair.player, &noted, step);
+        let Some(choice) = choice else { return false };
+        self.say_choice(pair.player, choice, region, Some(why), step);
+        true
+    }
+
+    /// Says what is to follow by now.
+    pub(super) fn follow_up(&mut self, step: &mut Step<'_>) {
+        let mut due = Vec::new();
+        while let Some((_, key)) = self.storylets.follows.pop_due(step.tick) {
+            due.push(key);
+        }
+        due.sort_by(|(player, a), (other, b)| player.cmp_text(*other).then_with(|| a.cmp_text(*b)));
+        for (player, storylet) in due {
+            step.output.base.push(Pair { player, npc: storylet }.piece(FOLLOWS, None));
+            if !self.known.is_present(player) {
+                continue;
+            }
+            let region = self.known.place(player).region;
+            let around = self.known.around(player, region);
+            let willing = self.npcs.iter().filter(|(_, npc)| around.meets(&npc.when));
+            let npcs: Vec<Sym> = willing.map(|(id, _)| *id).collect();
+            let mut noted = Vec::new();
+            let choice = self.storylets.best_speaker(storylet, &npcs, &around, &mut noted);
+            self.note(player, &noted, step);
+            if let Some(choice) = choice {
+                self.say_choice(player, choice, region, None, step);
+            }
+        }
+    }
+
+    /// Speaks to those whom nobody has spoken to unasked of late, if there is something to say.
+    pub(super) fn speak_unasked(&mut self, concerned: Concerned, step: &mut Step<'_>) {
+        let mut players = concerned.players;
+        while let Some((_, player)) = self.silent.pop_due(step.tick) {
+            players.push(player);
+        }
+        if !self.storylets.speaks_unasked() {
+            return;
+        }
+        if concerned.everyone || self.look_at_all || self.storylets.is_timed() {
+            players.extend(self.known.present());
+        }
+        self.look_at_all = false;
+        players.sort_unstable();
+        players.dedup();
+        if players.is_empty() {
+            return;
+        }
+        let mut speakers: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
+        for npc in self.npcs.keys() {
+            speakers.entry(self.known.plan.region_of(*npc)).or_default().push(*npc);
+        }
+        for player in players {
+            self.speak_to(player, &speakers, step);
+        }
+    }
+
+    fn speak_to(&mut self, player: Sym, speakers: &FxHashMap<Sym, Vec<Sym>>, step: &mut Step<'_>) {
+        if !self.known.is_present(player) {
+            return;
+        }
+        let silence = self.length.ticks(SILENCE_MS);
+        let until = self.storylets.spoken.get(&player).map(|last| last.saturating_add(silence));
+        if let Some(until) = until.filter(|until| *until > step.tick) {
+            return self.silent.set(player, until);
+        }
+        let region = self.known.place(player).region;
+        let around = self.known.around(player, region);
+        let everywhere = speakers.get(&Sym::NONE).into_iter().filter(|_| !region.is_none());
+        let here = speakers.get(&region).into_iter().chain(everywhere).flatten();
+        let willing = here.filter(|npc| self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
+        let npcs: Vec<Sym> = willing.copied().collect();
+        let mut noted = Vec::new();
+        let choice = self.storylets.best(Cue::Holds, &npcs, &around, &mut noted);
+        let rests = self.storylets.rests_until(Cue::Holds, &npcs, &around);
+        self.note(player, &noted, step);
+        let Some(choice) = choice else {
+            if let Some(until) = rests {
+                self.silent.set(player, until);
+            }
+            return;
+        };
+        self.say_choice(player, choice, region, None, step);
+        self.storylets.spoken.insert(player, step.tick);
+        self.silent.set(player, step.tick.saturating_add(silence));
+        let piece = Piece::At(step.tick);
+        step.output.base.push(Pair { player, npc: Sym::NONE }.piece(QUIET, Some(&piece)));
+    }
+
+    /// When somebody may have something to say unasked, if nothing else happens.
+    pub(super) fn speaks_again(&self) -> Option<Tick> {
+        let looks = self.look_at_all && self.storylets.speaks_unasked();
+        if looks { Some(self.known.now() + 1) } else { self.silent.first() }
+    }
+
+    fn say_choice(
+        &mut self,
+        player: Sym,
+        choice: Choice,
+        region: Sym,
+        why: Option<Why>,
+        step: &mut Step<'_>,
+    ) {
+        let Choice { storylet, npc } = choice;
+        let Some(story) = self.storylets.get(storylet) else { return };
+        let around = self.known.around(player, region);
+        let before = self.storylets.known(player, storylet);
+        let lines = story.def.lines.as_slice();
+        let turn = usize::try_from(before.times).unwrap_or(0).checked_rem(lines.len());
+        let text = turn.and_then(|turn| prompt::authored(&lines[turn], &around)).unwrap_or_default();
+        for (place, (fact, change)) in (0..).zip(&story.effects) {
+            let Some(holder) = around.holder_of_fact(*fact) else { continue };
+            let order = EffectOrder::Storylet { storylet, player, place };
+            let effect = FactEffect { order, holder, fact: *fact, change: change.clone() };
+            step.output.out.push(NpcsOut::Effect(effect));
+        }
+        if let Some((next, after)) = story.then {
+            let at = step.tick.saturating_add(around.ticks(after).max(1));
+            self.storylets.follows.set((player, next), at);
+            let piece = Piece::At(at);
+            step.output.base.push(Pair { player, npc: next }.piece(FOLLOWS, Some(&piece)));
+        }
+        let now = self.storylets.note_said(player, storylet, step.tick);
+        step.output.remove(STORYLET_MEMORY, before.row(self.realm, player, storylet));
+        step.output.insert(STORYLET_MEMORY, now.row(self.realm, player, storylet));
+        step.output.base.push(now.piece(player, storylet));
+        self.say(Pair { player, npc }, Spoken { text, why, storylet, ..Spoken::default() }, step);
+    }
+
+    /// These could be said to a player for the first time.
+    fn note(&self, player: Sym, noted: &[(Sym, Memory)], step: &mut Step<'_>) {
+        for (storylet, memory) in noted {
+            step.output.insert(STORYLET_MEMORY, memory.row(self.realm, player, *storylet));
+            step.output.base.push(memory.piece(player, *storylet));
+        }
+    }
+
+    /// Takes back what is kept of storylets; whether it was of them.
+    pub(super) fn load_of_storylets(&mut self, pair: Pair, piece: &(u64, Piece)) -> bool {
+        let Pair { player, npc: storylet } = pair;
+        match piece {
+            (_, Piece::Memory(memory)) => self.storylets.remember(player, storylet, *memory),
+            (QUIET, Piece::At(tick)) => drop(self.storylets.spoken.insert(player, *tick)),
+            (_, Piece::At(tick)) => self.storylets.follows.set((player, storylet), *tick),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Shows which of these are defined.
+    pub(super) fn show_storylets(&mut self, ids: &[Sym], output: &mut Output<NpcsOut>) {
+        let (index, peers) = self.shard;
+        let mine = |id: &&Sym| id.hash64() % peers as u64 == index as u64;
+        for id in ids.iter().filter(mine) {
+            let row = Row::from([
+                Value::id(self.realm),
+                Value::Sym(*id),
+                Value::Int(0),
+                Value::Int(0),
+                Value::Int(0),
+            ]);
+            match (self.storylets.get(*id).is_some(), self.shown.contains(id)) {
+                (true, false) => {
+                    self.shown.insert(*id);
+                    output.insert(STORYLET_REACH, row);
+                }
+                (false, true) => {
+                    self.shown.remove(id);
+                    output.remove(STORYLET_REACH, row);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Shows all that is known, after a load.
+    pub(super) fn show_memory(&mut self, output: &mut Output<NpcsOut>) {
+        for (player, storylet, memory) in self.storylets.all_memory() {
+            output.insert(STORYLET_MEMORY, memory.row(self.realm, player, storylet));
+        }
+        self.look_at_all = true;
+    }
+}

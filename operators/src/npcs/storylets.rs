@@ -1,0 +1,321 @@
+//! Storylets: which of them may be said, and which is the best.
+//!
+//! `who is addressed, and when a bark, a follow-up or silence is due ─best of those that may be said→ Choice`
+//!
+//! Storylets stand in lists by trigger and by whom they name, so a choice looks at those of one NPC only. It keeps what was said to
+//! whom, and says nothing itself.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use worldflow_schemas::base::BaseChange;
+use worldflow_schemas::definitions::{Condition, Effect, Span, StoryTrigger, StoryletDef};
+use worldflow_schemas::input::FactChange;
+use worldflow_schemas::{Row, Sym, Tick, Value, chance};
+
+use crate::quests::{Cond, Plan};
+use crate::timers::Timers;
+
+use super::known::Around;
+use super::talk::{Pair, Piece};
+
+/// What makes somebody speak, without what comes with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Cue {
+    Addressed,
+    Bark,
+    FollowUp,
+    Holds,
+}
+
+/// A storylet, compiled.
+#[derive(Debug)]
+pub(super) struct Story {
+    pub(super) def: Arc<StoryletDef>,
+    cue: Cue,
+    who: Vec<Sym>,
+    when: Cond,
+    /// Its score before its criteria are looked at.
+    base: i64,
+    criteria: Vec<Criterion>,
+    most: u64,
+    cooldown: Option<Span>,
+    pub(super) effects: Vec<(Sym, FactChange)>,
+    pub(super) then: Option<(Sym, Span)>,
+}
+
+#[derive(Debug)]
+struct Criterion {
+    when: Cond,
+    weight: i64,
+    required: bool,
+}
+
+impl Story {
+    fn new(def: Arc<StoryletDef>, plan: &mut Plan) -> Story {
+        let when = Cond::new(&def.when, plan);
+        let tests = i64::try_from(when.tests()).unwrap_or(i64::MAX);
+        let criteria = def.criteria.values().map(|criterion| Criterion {
+            when: Cond::new(&criterion.when, plan),
+            weight: criterion.weight.into(),
+            required: criterion.required,
+        });
+        let criteria = criteria.collect();
+        let player = def.limits.player.clone().unwrap_or_default();
+        let most = player.most.map_or(u64::MAX, u64::from);
+        Story {
+            cue: match def.trigger {
+                StoryTrigger::Addressed => Cue::Addressed,
+                StoryTrigger::Bark {} => Cue::Bark,
+                StoryTrigger::FollowUp {} => Cue::FollowUp,
+                StoryTrigger::Holds {} => Cue::Holds,
+            },
+            who: def.who.as_slice().iter().map(|name| Sym::new(name)).collect(),
+            when,
+            base: def.salience.map_or(tests, i64::from),
+            criteria,
+            most: if def.limits.once { 1 } else { most },
+            cooldown: player.cooldown,
+            effects: def.effects.iter().filter_map(effect).collect(),
+            then: def.then.as_ref().map(|then| (Sym::new(&then.storylet), then.after)),
+            def,
+        }
+    }
+
+    /// Its score, if what it asks for holds.
+    fn score(&self, around: &Around<'_>) -> Option<i64> {
+        if !around.meets(&self.when) {
+            return None;
+        }
+        self.criteria.iter().try_fold(self.base, |score, criterion| {
+            match (around.meets(&criterion.when), criterion.required) {
+                (true, _) => Some(score.saturating_add(criterion.weight)),
+                (false, false) => Some(score),
+                (false, true) => None,
+            }
+        })
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        std::iter::once(&self.def.when).chain(self.def.criteria.values().map(|criterion| &criterion.when))
+    }
+
+    fn is_timed(&self) -> bool {
+        self.when.is_timed() || self.criteria.iter().any(|criterion| criterion.when.is_timed())
+    }
+}
+
+fn effect(def: &Effect) -> Option<(Sym, FactChange)> {
+    Some(match def {
+        Effect::Set { fact, to, .. } => (Sym::new(fact), FactChange::Set(Value::from_json(to)?)),
+        Effect::Add { fact, by, .. } => {
+            (Sym::new(fact), FactChange::Add(Value::from_json(&by.clone().into())?))
+        }
+    })
+}
+
+/// What is known of a storylet and a player.
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Memory {
+    pub(super) times: u64,
+    pub(super) last: Option<Tick>,
+}
+
+/// The number of a piece of base state that holds a [`Memory`], of a storylet in the NPC's place.
+pub(super) const MEMORY: u64 = u64::MAX;
+/// That of a storylet that is to follow.
+pub(super) const FOLLOWS: u64 = u64::MAX - 1;
+/// That of when a player was last spoken to unasked; the storylet is [`Sym::NONE`].
+pub(super) const QUIET: u64 = u64::MAX - 2;
+
+/// What is said, by whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) storylet: Sym,
+    pub(super) npc: Sym,
+}
+
+/// The storylets, and what was said of them to the players of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Storylets {
+    stories: FxHashMap<Sym, Story>,
+    /// By what makes them be said and by a name in `who`, in the order of ids.
+    lists: FxHashMap<(Cue, Sym), Vec<Sym>>,
+    memory: FxHashMap<Sym, FxHashMap<Sym, Memory>>,
+    /// When a player was last spoken to unasked.
+    pub(super) spoken: FxHashMap<Sym, Tick>,
+    /// What is to follow, by player and storylet.
+    pub(super) follows: Timers<(Sym, Sym)>,
+    /// Whether one that is said unasked can become so by time alone.
+    timed: bool,
+}
+
+impl Storylets {
+    /// These are other from this tick on.
+    pub(super) fn define(&mut self, edits: Vec<(Sym, Option<Arc<StoryletDef>>)>, plan: &mut Plan) {
+        if edits.is_empty() {
+            return;
+        }
+        for (id, def) in edits {
+            match def {
+                Some(def) => drop(self.stories.insert(id, Story::new(def, plan))),
+                None => drop(self.stories.remove(&id)),
+            }
+        }
+        self.lists.clear();
+        for (id, story) in &self.stories {
+            for name in &story.who {
+                self.lists.entry((story.cue, *name)).or_default().push(*id);
+            }
+        }
+        self.lists.values_mut().for_each(|list| list.sort_by(|a, b| a.cmp_text(*b)));
+        self.timed = self.stories.values().any(|story| story.cue == Cue::Holds && story.is_timed());
+    }
+
+    pub(super) fn get(&self, id: Sym) -> Option<&Story> {
+        self.stories.get(&id)
+    }
+
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.stories.values().flat_map(Story::conditions)
+    }
+
+    /// Whether any is said unasked.
+    pub(super) fn speaks_unasked(&self) -> bool {
+        self.lists.keys().any(|(cue, _)| *cue == Cue::Holds)
+    }
+
+    /// Whether what is said unasked must be looked at in every tick.
+    pub(super) fn is_timed(&self) -> bool {
+        self.timed
+    }
+
+    /// The storylets of an NPC, by itself and by its tags, some twice.
+    fn of_npc<'a>(&'a self, cue: Cue, npc: Sym, plan: &'a Plan) -> impl Iterator<Item = Sym> + 'a {
+        let names = std::iter::once(npc).chain(plan.tags_of(npc).iter().copied());
+        names.filter_map(move |name| self.lists.get(&(cue, name))).flatten().copied()
+    }
+
+    /// The best that these NPCs may say to a player. Every NPC's own condition has been tested.
+    pub(super) fn best(
+        &mut self,
+        cue: Cue,
+        npcs: &[Sym],
+        around: &Around<'_>,
+        noted: &mut Vec<(Sym, Memory)>,
+    ) -> Option<Choice> {
+        let among = npcs.iter().flat_map(|npc| {
+            let ids = self.of_npc(cue, *npc, around.plan());
+            ids.map(|storylet| Choice { storylet, npc: *npc })
+        });
+        let among: Vec<Choice> = among.collect();
+        self.choose(&among, around, noted)
+    }
+
+    /// The best NPC to say this storylet to a player.
+    pub(super) fn best_speaker(
+        &mut self,
+        storylet: Sym,
+        npcs: &[Sym],
+        around: &Around<'_>,
+        noted: &mut Vec<(Sym, Memory)>,
+    ) -> Option<Choice> {
+        let story = self.stories.get(&storylet).filter(|story| story.cue == Cue::FollowUp)?;
+        let among = npcs.iter().filter(|npc| around.plan().is_one_of(**npc, &story.who));
+        let among: Vec<Choice> = among.map(|npc| Choice { storylet, npc: *npc }).collect();
+        self.choose(&among, around, noted)
+    }
+
+    /// The best of these that may be said. What might be said for the first time is noted.
+    fn choose(
+        &mut self,
+        among: &[Choice],
+        around: &Around<'_>,
+        noted: &mut Vec<(Sym, Memory)>,
+    ) -> Option<Choice> {
+        let player = around.player();
+        let memory = self.memory.entry(player).or_default();
+        let mut best = None;
+        for choice in among {
+            let Some(story) = self.stories.get(&choice.storylet) else { continue };
+            let known = memory.get(&choice.storylet).copied();
+            let now = known.unwrap_or_default();
+            let rested = now
+                .last
+                .zip(story.cooldown)
+                .is_none_or(|(last, cooldown)| around.now().saturating_sub(last) >= around.ticks(cooldown));
+            if now.times >= story.most || !rested {
+                continue;
+            }
+            let Some(score) = story.score(around) else { continue };
+            if known.is_none() {
+                memory.insert(choice.storylet, now);
+                noted.push((choice.storylet, now));
+            }
+            let (storylet, npc) = (choice.storylet.as_str(), choice.npc.as_str());
+            let key = format!("{player}/{npc}/{storylet}");
+            let draw = chance::draw(around.seed(), "storylet", &key, now.times);
+            let rank = (Reverse(score), now.last, draw, storylet, npc);
+            if best.as_ref().is_none_or(|(other, _)| rank < *other) {
+                best = Some((rank, *choice));
+            }
+        }
+        best.map(|(_, choice)| choice)
+    }
+
+    /// When the first of these that rest may be said again.
+    pub(super) fn rests_until(&self, cue: Cue, npcs: &[Sym], around: &Around<'_>) -> Option<Tick> {
+        let memory = self.memory.get(&around.player())?;
+        let ids = npcs.iter().flat_map(|npc| self.of_npc(cue, *npc, around.plan()));
+        let ends = ids.filter_map(|id| {
+            let cooldown = self.stories.get(&id)?.cooldown?;
+            Some(memory.get(&id)?.last?.saturating_add(around.ticks(cooldown)))
+        });
+        ends.filter(|end| *end > around.now()).min()
+    }
+
+    /// What is known of a storylet and a player.
+    pub(super) fn known(&self, player: Sym, storylet: Sym) -> Memory {
+        self.memory.get(&player).and_then(|of| of.get(&storylet)).copied().unwrap_or_default()
+    }
+
+    /// It is said to a player in this tick. Returns what is known now.
+    pub(super) fn note_said(&mut self, player: Sym, storylet: Sym, tick: Tick) -> Memory {
+        let memory = self.memory.entry(player).or_default().entry(storylet).or_default();
+        memory.times += 1;
+        memory.last = Some(tick);
+        *memory
+    }
+
+    /// What is known is given back.
+    pub(super) fn remember(&mut self, player: Sym, storylet: Sym, memory: Memory) {
+        self.memory.entry(player).or_default().insert(storylet, memory);
+    }
+
+    /// All that is known: player, storylet.
+    pub(super) fn all_memory(&self) -> impl Iterator<Item = (Sym, Sym, Memory)> + '_ {
+        self.memory
+            .iter()
+            .flat_map(|(player, of)| of.iter().map(|(story, memory)| (*player, *story, *memory)))
+    }
+}
+
+impl Memory {
+    /// Its row.
+    pub(super) fn row(self, realm: Sym, player: Sym, storylet: Sym) -> Row {
+        Row::from([
+            Value::id(realm),
+            Value::Sym(player),
+            Value::Sym(storylet),
+            Value::count(self.times),
+            self.last.map_or(Value::Null, Value::count),
+        ])
+    }
+
+    /// Its piece of base state.
+    pub(super) fn piece(self, player: Sym, storylet: Sym) -> BaseChange {
+        Pair { player, npc: storylet }.piece(MEMORY, Some(&Piece::Memory(self)))
+    }
+}

@@ -1,0 +1,158 @@
+//! Storylets: who says them, what for, and what comes of it.
+
+use std::collections::BTreeSet;
+
+use worldflow_schemas::definitions::{Effect, StoryTrigger, StoryletDef};
+
+use super::npcs::PERSONA;
+use super::{Checker, Sort};
+use crate::world::problem::hint;
+use crate::world::spot::Spot;
+
+/// What a criterion may weigh, and a salience may be, either way.
+const MOST_WEIGHT: i32 = 1_000;
+
+impl Checker<'_> {
+    pub(super) fn check_storylets(&mut self) {
+        let definitions = self.definitions;
+        for (id, placed) in &definitions.storylets {
+            let (storylet, spot) = (&placed.definition, placed.spot);
+            self.check_id("storylet", id, spot);
+            self.check_who(storylet, spot.key("who"));
+            self.check_condition_elsewhere(&storylet.when, spot.key("when"));
+            for (name, criterion) in &storylet.criteria {
+                let spot = spot.key("criteria").name(name);
+                self.check_id("criterion", name, spot);
+                self.check_condition_elsewhere(&criterion.when, spot.key("when"));
+                if criterion.when.is_empty() {
+                    self.error(spot, "this criterion tests nothing", "give it a condition in `when`");
+                }
+                self.check_weight("weight", criterion.weight, spot.key("weight"));
+            }
+            if let Some(salience) = storylet.salience {
+                self.check_weight("salience", salience, spot.key("salience"));
+            }
+            self.check_limits(storylet, spot);
+            self.check_lines(storylet, spot.key("lines"));
+            for (index, effect) in storylet.effects.iter().enumerate() {
+                let spot = spot.key("effects").item(index);
+                self.check_effect(effect, spot);
+                self.check_effect_of_storylet(effect, spot);
+            }
+            self.check_then(storylet, spot.key("then"));
+        }
+        self.check_followed();
+    }
+
+    fn check_who(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
+        let definitions = self.definitions;
+        let tags_of = |npc: &str| {
+            let entity = definitions.entities.get(npc);
+            entity.into_iter().flat_map(|entity| entity.definition.tags.iter().map(String::as_str))
+        };
+        let npcs = definitions.npcs.keys().map(String::as_str);
+        let names: BTreeSet<&str> = npcs.flat_map(|npc| tags_of(npc).chain([npc])).collect();
+        let who = storylet.who.as_slice();
+        if who.is_empty() {
+            self.error(spot, "nobody says this", "name an npc of npcs/, or a tag that one carries");
+        }
+        for (index, name) in who.iter().enumerate() {
+            if !names.contains(name.as_str()) && !self.names.incomplete(Sort::Target) {
+                let otherwise = "an npc is one of npcs/, and a tag one that its entity carries";
+                let hint = hint(name, names.iter().copied(), otherwise);
+                self.error(spot.item(index), format!("no npc is `{name}` or carries it as a tag"), hint);
+            }
+        }
+    }
+
+    fn check_weight(&mut self, what: &str, weight: i32, spot: Spot<'_>) {
+        if !(-MOST_WEIGHT..=MOST_WEIGHT).contains(&weight) {
+            let hint = format!("{} to {MOST_WEIGHT}", -MOST_WEIGHT);
+            self.error(spot, format!("a {what} of {weight}"), hint);
+        }
+    }
+
+    fn check_limits(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
+        let spot = spot.key("limits");
+        let player = storylet.limits.player.clone().unwrap_or_default();
+        if player.most == Some(0) {
+            let hint = "give at least 1, or remove the storylet";
+            self.error(spot.key("player").key("most"), "it may never be said", hint);
+        }
+        if storylet.limits.once && storylet.limits.player.is_some() {
+            let hint = "`once` is the same as `player: {most: 1}`: keep one of the two";
+            self.error(spot, "`once` leaves nothing for `player` to limit", hint);
+        }
+        if player.cooldown.is_some_and(|cooldown| cooldown.ms == 0) {
+            let hint = "give a span such as `20m`, or remove it";
+            self.error(spot.key("player").key("cooldown"), "`cooldown` is no time at all", hint);
+        }
+        let unlimited = !storylet.limits.once && player.most.is_none() && player.cooldown.is_none();
+        if matches!(storylet.trigger, StoryTrigger::Holds {}) && unlimited {
+            let hint = "give `limits: {once: true}`, or a cooldown: `limits: {player: {cooldown: 10m}}`";
+            self.error(spot, "it would be said every few seconds for as long as it holds", hint);
+        }
+    }
+
+    fn check_lines(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
+        if storylet.lines.as_slice().is_empty() {
+            self.error(spot, "there is nothing to say", "write at least one line");
+        }
+        for (index, line) in storylet.lines.as_slice().iter().enumerate() {
+            if line.trim().is_empty() {
+                self.error(spot.item(index), "an empty line", "write what is said, or remove it");
+            }
+            self.check_text(line, &PERSONA, spot.item(index));
+        }
+    }
+
+    /// What only effects of quests can do.
+    fn check_effect_of_storylet(&mut self, effect: &Effect, spot: Spot<'_>) {
+        let (verb, after) = match effect {
+            Effect::Set { after, .. } => ("set", after),
+            Effect::Add { after, .. } => ("add", after),
+        };
+        if !after.is_empty() {
+            let hint = "remove `after`: a storylet has no stages";
+            self.error(spot.key(verb).key("after"), "`after` names stages of a quest", hint);
+        }
+    }
+
+    fn check_then(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
+        let Some(then) = &storylet.then else { return };
+        let definitions = self.definitions;
+        let waits = |storylet: &StoryletDef| matches!(storylet.trigger, StoryTrigger::FollowUp {});
+        match definitions.storylets.get(&then.storylet) {
+            Some(placed) if waits(&placed.definition) => {}
+            Some(_) => {
+                let message = format!("`{}` does not wait for another storylet", then.storylet);
+                self.error(spot.key("storylet"), message, "give it `trigger: {follow_up: {}}`");
+            }
+            None if definitions.unreadable.contains(&then.storylet) => {}
+            None => {
+                let all = definitions.storylets.iter();
+                let known = all.filter(|(_, placed)| waits(&placed.definition)).map(|(id, _)| id.as_str());
+                let otherwise = "storylets are defined in stories/";
+                let hint = hint(&then.storylet, known, otherwise);
+                self.error(spot.key("storylet"), format!("unknown storylet `{}`", then.storylet), hint);
+            }
+        }
+    }
+
+    /// Storylets that wait for one that names them, and none does.
+    fn check_followed(&mut self) {
+        let definitions = self.definitions;
+        let named: BTreeSet<&str> = definitions
+            .storylets
+            .values()
+            .filter_map(|placed| Some(placed.definition.then.as_ref()?.storylet.as_str()))
+            .collect();
+        for (id, placed) in &definitions.storylets {
+            let waits = matches!(placed.definition.trigger, StoryTrigger::FollowUp {});
+            if waits && !named.contains(id.as_str()) {
+                let hint = format!("name it in another storylet: `then: {{storylet: {id}, after: 2s}}`");
+                self.warn(placed.spot.key("trigger"), format!("nothing leads to `{id}`"), hint);
+            }
+        }
+    }
+}
