@@ -16,7 +16,7 @@ use worldflow_operators::presence::PlayerNow;
 use worldflow_operators::quests::{PlayersIn, PlayersMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
 use worldflow_schemas::definitions::{NpcDef, QuestDef, QuestState, WorldDef};
-use worldflow_schemas::input::{Holder, MOST_LINE_BYTES, Reply, Scope};
+use worldflow_schemas::input::{Finish, Holder, MOST_LINE_BYTES, Reply, Scope};
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
 
 fn village() -> WorldDef {
@@ -71,6 +71,12 @@ fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
         outcome: outcome.map(Into::into).map_err(Into::into),
         took_ms: 7,
         tokens: 3,
+        finish: if outcome == Err("no time") { Finish::NoTime } else { Finish::Unknown },
+        replica: 1,
+        first_ms: 5,
+        prompt_tokens: 40,
+        model: "tiny".into(),
+        seed: 1,
     })
 }
 
@@ -138,7 +144,7 @@ fn a_talk_becomes_a_request_and_its_reply_a_line() {
         [concat!(
             "+1 smith/ada/1 smith ada gold ",
             r#"[{"content":"You are the smith at dusk in village, in rain.","role":"system"},"#,
-            r#"{"content":"ada: a {phase} \"sword\"","role":"user"}] 64 2 7"#
+            r#"{"content":"ada: a {phase} \"sword\"","role":"user"}] 64 2 7 50 normal"#
         )]
     );
     assert_eq!(changes(&run, 4)[1], "+1 ada smith 1 Aye. model - gold 4");
@@ -164,6 +170,41 @@ fn without_a_tier_the_barks_are_said_by_turns() {
         );
         assert_eq!(changes(&run, 3), ["+1 ada smith 3 Hm. authored no_tier - 3"]);
     }
+}
+
+#[test]
+fn a_budget_goes_with_the_request_and_one_of_nothing_asks_nobody() {
+    let define = |budget: &str, tier: Option<&str>| {
+        let def =
+            json!({"barks": "Hm.", "budget": budget, "tier": tier, "priority": "high", "prompt": "{said}"});
+        NpcsIn::Define(Sym::new("smith"), Some(Arc::new(serde_json::from_value(def).expect("an npc"))))
+    };
+    let script = Script::from([
+        (1, vec![define("80ms", None)]),
+        (2, vec![talk(1, "ada", "hi")]),
+        (3, vec![reply("smith/ada/1", Err("no time"))]),
+        (4, vec![define("async", Some("gold")), talk(2, "ada", "ho")]),
+        (5, vec![define("0s", Some("gold")), talk(3, "ada", "ha")]),
+        (6, vec![define("300ms", Some("silver")), talk(4, "ada", "hu")]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 20);
+    let asked = r#"[{"content":"hi","role":"user"}] 64 2 202 80 high"#;
+    assert_eq!(
+        changes(&run, 2),
+        [format!("+1 smith/ada/1 smith ada - {asked}")],
+        "the edge chooses the tier"
+    );
+    assert_eq!(changes(&run, 3)[1], "+1 ada smith 1 Hm. authored no_time - 3");
+    assert_eq!(
+        changes(&run, 4),
+        [r#"+1 smith/ada/2 smith ada gold [{"content":"ho","role":"user"}] 64 4 204 - high"#]
+    );
+    assert_eq!(
+        changes(&run, 5)[1],
+        "+1 ada smith 2 Hm. authored no_time - 5",
+        "and the request is taken back"
+    );
+    assert_eq!(changes(&run, 6), ["+1 ada smith 3 Hm. authored no_tier - 6"], "a tier that is not declared");
 }
 
 #[test]
@@ -352,7 +393,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
 
 fn input() -> impl Strategy<Value = NpcsIn> {
     let who = || prop::sample::select(vec!["ada", "bo"]);
-    let outcome = prop::sample::select(vec![Ok("Aye."), Err("down")]);
+    let outcome = prop::sample::select(vec![Ok("Aye."), Err("down"), Err("no time")]);
     let when = prop::sample::select(vec![
         json!({}),
         json!({"region": "village"}),

@@ -83,6 +83,8 @@ pub const STORYLET_MEMORY: ViewId = ViewId(24);
 pub const STORYLET_REACH: ViewId = ViewId(25);
 /// What NPCs do.
 pub const NPC_DIRECTIVES: ViewId = ViewId(26);
+/// `tiers`.
+pub const TIERS: ViewId = ViewId(27);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -377,11 +379,17 @@ pub static CATALOG: &[ViewDef] = &[
             col("request", Text, "The request's stable id."),
             col("npc", Text, "Who is to speak."),
             col("player", Text, "To whom."),
-            col("tier", Text, "Which tier is asked."),
+            col("tier", Text, "Which tier is asked; when empty, one is chosen by the budget."),
             col("messages", Json, "The messages sent."),
             col("max_tokens", Int, "The longest answer asked for."),
             col("asked", ColumnType::Tick, "When it was asked."),
             col("deadline", ColumnType::Tick, "When the authored bark is said instead."),
+            col(
+                "budget_ms",
+                Int,
+                "Milliseconds within which the first words must come; empty if there is no hurry.",
+            ),
+            col("priority", Text, "Which a tier takes first: critical, high, normal, low."),
         ],
         filters: &["tier"],
         deterministic: true,
@@ -397,7 +405,7 @@ pub static CATALOG: &[ViewDef] = &[
             col("line", Int, "Which line between the two, from 1."),
             col("text", Text, "What is said."),
             col("provenance", Text, "model, or authored."),
-            col("why", Text, "Why a bark was said instead of an answer: no_tier, late, failed."),
+            col("why", Text, "Why a bark was said instead of an answer: no_tier, no_time, late, failed."),
             col("tier", Text, "The tier that answered."),
             col("tick", ColumnType::Tick, "When it was said."),
             col("storylet", Text, "The storylet that it is a line of."),
@@ -602,6 +610,44 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "What each NPC does about what it senses; a row goes when all that it sensed is too long ago.",
     },
+    ViewDef {
+        name: "tiers",
+        key: 2,
+        columns: &[
+            REALM,
+            col("tier", Text, "The tier."),
+            col("class", Text, "How fast it is: gold, silver, bronze or a name of the world's own."),
+            col("replicas", Int, "How many servers it has."),
+            col("breaker", Text, "closed; half_open or open when no server of it is better."),
+            col("queue", Int, "Requests that wait."),
+            col("in_flight", Int, "Requests under way."),
+            col("in_flight_limit", Int, "The most requests under way at the moment, over its servers."),
+            col(
+                "first_token_p50_ms",
+                Int,
+                "Milliseconds to the first text: of half of the latest at most this.",
+            ),
+            col("first_token_p95_ms", Int, "The same of 95 in 100."),
+            col("first_token_p99_ms", Int, "The same of 99 in 100."),
+            col("sent", Int, "Requests sent, since the start of the process."),
+            col("answered", Int, "Good answers."),
+            col("failed", Int, "Requests sent that failed."),
+            col(
+                "pushed_back",
+                Int,
+                "Requests sent that a server had no room for (503 or 429), and that wait again.",
+            ),
+            col("retried", Int, "Requests sent a second time."),
+            col("shed", Int, "Requests that were not sent, since their time was over or too short."),
+            col("cancelled", Int, "Requests whose reason had gone."),
+            col("fallback", Int, "Requests that went on to another tier."),
+            col("prompt_tokens", Int, "Tokens of prompts, as far as servers said."),
+            col("tokens", Int, "Tokens of answers."),
+        ],
+        filters: &[],
+        deterministic: false,
+        doc: "How the tiers are doing, as the edge that asks them sees it; told every second.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -658,6 +704,7 @@ mod tests {
             (STORYLET_MEMORY, "storylet_memory"),
             (STORYLET_REACH, "storylet_reach"),
             (NPC_DIRECTIVES, "npc_directives"),
+            (TIERS, "tiers"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

@@ -531,12 +531,13 @@ pub struct GrantAnswer {
     pub reason: ArcStr,
 }
 
-/// A tier's answer to a request, or the news that there will be none.
+/// A tier's answer to a request, or the news that there will be none. What was written before a field was there
+/// says nothing of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reply {
     /// The request's id, as in the `npc_requests` view.
     pub request: ArcStr,
-    /// The tier that answered.
+    /// The tier that answered, or that was asked last; [`Sym::NONE`] when none was.
     pub tier: Sym,
     /// What it said, or why it failed.
     pub outcome: Result<ArcStr, ArcStr>,
@@ -544,4 +545,53 @@ pub struct Reply {
     pub took_ms: u32,
     /// Tokens of the answer, 0 when unknown.
     pub tokens: u32,
+    /// How it ended.
+    #[serde(default)]
+    pub finish: Finish,
+    /// Which of the tier's servers answered, from 1 in the order of its definition; 0 when none did.
+    #[serde(default)]
+    pub replica: u32,
+    /// Milliseconds from sending to the first text, 0 when unknown.
+    #[serde(default)]
+    pub first_ms: u32,
+    /// Tokens of the prompt, 0 when unknown.
+    #[serde(default)]
+    pub prompt_tokens: u32,
+    /// The model that was asked.
+    #[serde(default)]
+    pub model: ArcStr,
+    /// The seed that it was given.
+    #[serde(default)]
+    pub seed: u32,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// The model had said all.
+    Stop,
+    /// It reached the longest answer asked for.
+    Length,
+    /// It stopped in the middle: the stream stalled, broke off or grew too long.
+    Truncated,
+    /// There is none: no tier could have answered in time.
+    NoTime,
+    /// There is none: what was asked failed.
+    Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_of_before_is_still_read() {
+        let before = r#"{"Reply":{"request":"smith/ada/1","tier":"gold","outcome":{"Ok":"Aye."},"took_ms":7,"tokens":3}}"#;
+        let Command::Reply(reply) = serde_json::from_str(before).expect("a reply") else { panic!("a reply") };
+        assert_eq!((reply.tokens, reply.finish, reply.model.as_str()), (3, Finish::Unknown, ""));
+    }
 }

@@ -5,6 +5,7 @@ pub mod guard;
 pub mod health;
 pub mod http_views;
 pub mod live_page;
+pub mod simulated_tier;
 pub mod sql;
 pub mod tiers;
 pub mod view_at;

@@ -22,8 +22,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Condition, NpcDef, StoryletDef, WorldDef};
-use worldflow_schemas::input::Reply;
+use worldflow_schemas::definitions::{Budget, Condition, NpcDef, StoryletDef, WorldDef};
+use worldflow_schemas::input::{Finish, Reply};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
 
@@ -155,6 +155,24 @@ impl Npc {
         let tier = def.tier.as_deref().map_or(Sym::NONE, Sym::new);
         let (addressed_by, when) = (Sym::new(&def.addressed_by), Cond::new(&def.when, plan));
         Npc { def, addressed_by, tier, timed: when.is_timed(), when }
+    }
+
+    /// Why no tier is asked, of those that the world declares.
+    fn asks_nobody(&self, tiers: &FxHashSet<Sym>) -> Option<Why> {
+        match self.def.budget {
+            Some(Budget::Within(budget)) if budget.ms == 0 => Some(Why::NoTime),
+            Some(_) if self.tier.is_none() => tiers.is_empty().then_some(Why::NoTier),
+            _ => (!tiers.contains(&self.tier)).then_some(Why::NoTier),
+        }
+    }
+
+    /// Within which the first words must come, if there is a hurry. A budget is real time, like the tiers' own.
+    fn budget_ms(&self) -> Option<u64> {
+        match self.def.budget {
+            Some(Budget::Within(budget)) => Some(budget.ms),
+            Some(Budget::Async) => None,
+            None => (!self.def.patience.world).then_some(self.def.patience.ms),
+        }
     }
 }
 
@@ -320,6 +338,7 @@ impl NpcsMachine {
         self.close(pair, step);
         match reply.outcome.as_deref().map(prompt::line) {
             Ok(Some(text)) => self.say(pair, Spoken { text, tier: reply.tier, ..Spoken::default() }, step),
+            Err(_) if reply.finish == Finish::NoTime => self.bark(pair, Why::NoTime, step),
             Ok(None) | Err(_) => self.bark(pair, Why::Failed, step),
         }
     }
@@ -341,9 +360,9 @@ impl NpcsMachine {
         }
         let Some(npc) = self.npcs.get(&pair.npc) else { return };
         let around = self.known.around(pair.player, region);
-        if !self.tiers.contains(&npc.tier) {
+        if let Some(why) = npc.asks_nobody(&self.tiers) {
             self.close(pair, step);
-            self.bark(pair, Why::NoTier, step);
+            self.bark(pair, why, step);
             return;
         }
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
@@ -356,6 +375,8 @@ impl NpcsMachine {
             deadline: step.tick.saturating_add(patience),
             region,
             seen_region: place.region,
+            budget_ms: npc.budget_ms(),
+            priority: npc.def.priority,
         };
         self.close(pair, step);
         let talk = self.talks.entry(pair).or_default();

@@ -1,9 +1,12 @@
 //! What is kept of a conversation between a player and an NPC, and the rows it shows.
+//!
+//! A piece that an older version wrote is still read: what it does not say of a request is what held then.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseChange, BaseRow};
+use worldflow_schemas::definitions::Priority;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use crate::machine::Machine;
@@ -30,17 +33,21 @@ impl Pair {
     }
 }
 
-/// A piece given back.
+/// A piece given back, as it is written now.
 pub(super) fn read(row: &BaseRow) -> (Pair, (u64, Piece)) {
     let ((player, npc, number), piece) = piece::read(row);
+    let piece = match piece {
+        Piece::Former(kept) => Piece::Talk(kept.into()),
+        other => other,
+    };
     (Pair { player, npc }, (number, piece))
 }
 
-/// A piece of base state.
+/// A piece of base state. The places of these are written in snapshots.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Piece {
-    /// The conversation without its lines.
-    Talk(Kept),
+    /// The conversation without its lines, as it was written before requests had a budget.
+    Former(FormerKept),
     /// A line.
     Line(Line),
     /// A line of a storylet. It and what follows came later, and the places of the others are written in snapshots.
@@ -49,6 +56,53 @@ pub(super) enum Piece {
     Memory(Memory),
     /// When a storylet is to follow, or a player was last spoken to unasked.
     At(Tick),
+    /// The conversation without its lines.
+    Talk(Kept),
+}
+
+/// A conversation without its lines, as it was written before requests had a budget.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FormerKept {
+    requests: u64,
+    lines: u64,
+    barks: u64,
+    pending: Option<FormerPending>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FormerPending {
+    number: u64,
+    tier: Sym,
+    messages: ArcStr,
+    max_tokens: u32,
+    asked: Tick,
+    deadline: Tick,
+    region: Sym,
+    seen_region: Sym,
+}
+
+impl From<FormerKept> for Kept {
+    fn from(former: FormerKept) -> Kept {
+        let FormerKept { requests, lines, barks, pending } = former;
+        let pending = pending.map(|pending| {
+            let FormerPending { number, tier, messages, max_tokens, asked, deadline, region, seen_region } =
+                pending;
+            let (budget_ms, priority) = (None, Priority::Normal);
+            Pending {
+                number,
+                tier,
+                messages,
+                max_tokens,
+                asked,
+                deadline,
+                region,
+                seen_region,
+                budget_ms,
+                priority,
+            }
+        });
+        Kept { requests, lines, barks, pending }
+    }
 }
 
 impl Piece {
@@ -57,7 +111,7 @@ impl Piece {
         match self {
             Piece::Line(line) => Some(line),
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
-            Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) => None,
+            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) => None,
         }
     }
 }
@@ -104,6 +158,7 @@ impl Talk {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) number: u64,
+    /// The tier asked, or [`Sym::NONE`] when the edge chooses one.
     pub(super) tier: Sym,
     pub(super) messages: ArcStr,
     pub(super) max_tokens: u32,
@@ -113,6 +168,9 @@ pub(super) struct Pending {
     pub(super) region: Sym,
     /// Where the player was by presence when that was last looked at.
     pub(super) seen_region: Sym,
+    /// Within which the first words must come, if there is a hurry.
+    pub(super) budget_ms: Option<u64>,
+    pub(super) priority: Priority,
 }
 
 impl Pending {
@@ -132,11 +190,13 @@ impl Pending {
             Value::Text(pair.request(self.number)),
             Value::Sym(pair.npc),
             Value::Sym(pair.player),
-            Value::Sym(self.tier),
+            Value::id(self.tier),
             Value::Text(self.messages.clone()),
             Value::Int(self.max_tokens.into()),
             Value::count(self.asked),
             Value::count(self.deadline),
+            self.budget_ms.map_or(Value::Null, Value::count),
+            Value::Sym(Sym::new(self.priority.name())),
         ])
     }
 }
@@ -150,6 +210,8 @@ pub(super) enum Why {
     Late,
     /// The tier failed.
     Failed,
+    /// The budget is nothing, or no tier could have answered within it. It and what follows came later.
+    NoTime,
 }
 
 /// A line that was said.
@@ -179,6 +241,7 @@ impl Line {
             Why::NoTier => "no_tier",
             Why::Late => "late",
             Why::Failed => "failed",
+            Why::NoTime => "no_time",
         });
         Row::from([
             Value::id(realm),
@@ -192,5 +255,34 @@ impl Line {
             Value::count(self.tick),
             Value::id(self.storylet),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_an_older_version_kept_is_still_read() {
+        let pending = FormerPending {
+            number: 3,
+            tier: Sym::new("gold"),
+            messages: "[]".into(),
+            max_tokens: 64,
+            asked: 5,
+            deadline: 9,
+            region: Sym::NONE,
+            seen_region: Sym::new("moor"),
+        };
+        let former = FormerKept { requests: 3, lines: 2, barks: 1, pending: Some(pending) };
+        // The former enum had the conversation in this place.
+        let bytes = postcard::to_stdvec(&(0_u32, former)).expect("plain data");
+        let Ok(Piece::Former(former)) = postcard::from_bytes(&bytes) else { panic!("a former piece") };
+        let mut talk = Talk::default();
+        talk.take_back(former.into());
+        let pending = talk.pending.expect("a request");
+        assert_eq!((talk.requests, talk.lines, talk.barks), (3, 2, 1));
+        assert_eq!((pending.number, pending.deadline, pending.seen_region.as_str()), (3, 9, "moor"));
+        assert_eq!((pending.budget_ms, pending.priority), (None, Priority::Normal));
     }
 }

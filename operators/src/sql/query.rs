@@ -203,7 +203,7 @@ impl Planner<'_> {
         let hint = super::scope::near(
             name,
             known,
-            "docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world",
+            "docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world",
         );
         Err(SqlError::at(span, format!("there is no view `{name}`"), hint))
     }

@@ -330,3 +330,15 @@ eldre: {barks: Hello}
         ("quest.yaml", "{}\n"),
     ]));
 }
+
+#[test]
+fn tiers_and_budgets() {
+    world(
+        "tiers:
+  gold: {url: [], model: m, fallback: silver, max_in_flight: 0, ms_per_token: -1}
+  silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+  iron: {url: http://h, model: m, fallback: bronz}
+",
+        expect![[r#""#]],
+    );
+}

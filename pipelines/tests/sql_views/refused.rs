@@ -54,7 +54,7 @@ fn names() {
               hint: did you mean `player`? the columns are player, server, region, instance, party, guild, account, since
             CREATE VIEW v AS SELECT player FROM presense
               1:37: there is no view `presense`
-              hint: did you mean `presence`? docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+              hint: did you mean `presence`? docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT q.player FROM presence AS p
               1:25: there is no `q` in FROM
               hint: did you mean `p`? name a table of FROM, or its alias
@@ -66,7 +66,7 @@ fn names() {
               hint: leave it out: all rows are of one realm, and the view's rows have it as their first column
             CREATE VIEW v AS SELECT session FROM sessions
               1:38: there is no view `sessions`
-              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections and engine_stats cannot be read here, as they are not functions of the world
+              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT player, count(*) FROM presence GROUP BY player
               1:33: a column without a name
               hint: give it one: AS name

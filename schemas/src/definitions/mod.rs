@@ -24,6 +24,7 @@ mod span;
 mod sql_view;
 mod storylet;
 mod text;
+mod tier;
 mod window;
 mod world;
 
@@ -33,7 +34,7 @@ pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};
 pub use dates::{ChanceTest, Dates, DatesTest};
 pub use guard::{GuardDef, HttpModerationDef, LeaksDef, ModerationDef, MostSaid, NpcGuardDef, RepetitionDef};
 pub use journal::{GrantsDef, JournalDef, Size};
-pub use npc::{NpcDef, TierDef};
+pub use npc::{Budget, NpcDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
@@ -52,6 +53,7 @@ pub use span::Span;
 pub use sql_view::SqlViewDef;
 pub use storylet::{CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};
+pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef, fallback};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};
 pub use world::{
     AttributeKind, CalendarDef, ClockDef, Downtime, EntityDef, FactDef, FactKind, FactUpdate, KindDef,

@@ -1,12 +1,15 @@
-//! NPCs that speak, and the tiers that make them.
+//! NPCs that speak.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::condition::Condition;
 use super::guard::NpcGuardDef;
 use super::one_or_many::OneOrMany;
 use super::span::Span;
+use super::world::Priority;
 
 /// An NPC that can be talked to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -18,9 +21,19 @@ pub struct NpcDef {
     /// What must hold for it to answer; when it stops holding, the request is cancelled.
     #[serde(default, skip_serializing_if = "Condition::is_empty")]
     pub when: Condition,
-    /// The tier asked; without one the bark is said at once.
+    /// The tier asked. Without one a tier is chosen by `budget`; without either the bark is said at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"gold")]
     pub tier: Option<String>,
+    /// How soon the first words must come, or `async` when there is no hurry; as long as `patience` when absent. With
+    /// `0s` nothing can be asked: the bark is said at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"300ms")]
+    pub budget: Option<Budget>,
+    /// Which requests a tier takes first.
+    #[serde(default, skip_serializing_if = "is_normal")]
+    #[schemars(example = Priority::High)]
+    pub priority: Priority,
     /// Who it is: the system message. `{player}`, `{phase}`, `{season}`, `{weather}`, `{region}`
     /// are replaced.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -57,29 +70,81 @@ fn patience() -> Span {
     Span { ms: 2_000, world: false }
 }
 
-/// A tier: an OpenAI-compatible server that answers requests.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TierDef {
-    /// The server, for example `http://127.0.0.1:8000`.
-    pub url: String,
-    /// The model asked for.
-    pub model: String,
-    /// The key, by reference: `${GOLD_KEY}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// The most requests in flight.
-    #[serde(default = "in_flight")]
-    pub max_in_flight: u32,
-    /// How long one request may take.
-    #[serde(default = "timeout")]
-    pub timeout: Span,
+fn is_normal(priority: &Priority) -> bool {
+    *priority == Priority::Normal
 }
 
-fn in_flight() -> u32 {
-    8
+/// How soon the first words of an answer must come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Budget {
+    /// Within this real time.
+    Within(Span),
+    /// There is no hurry.
+    Async,
 }
 
-fn timeout() -> Span {
-    Span { ms: 10_000, world: false }
+const ASYNC: &str = "async";
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Budget::Within(span) => span.fmt(f),
+            Budget::Async => f.write_str(ASYNC),
+        }
+    }
+}
+
+impl Serialize for Budget {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Budget {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == ASYNC {
+            return Ok(Budget::Async);
+        }
+        text.parse().map(Budget::Within).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Budget {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Budget".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A span of real time such as `300ms`, or `async`.",
+            "pattern": r"^\s*(async|(\d+(w|d|h|m|s|ms)\s*)+)\s*$",
+            "examples": ["80ms", "300ms", "async"]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_span_or_async() {
+        for (text, ms) in [("80ms", Some(80)), ("0s", Some(0)), ("async", None)] {
+            let budget: Budget = serde_json::from_value(text.into()).expect("a budget");
+            let expected = ms.map_or(Budget::Async, |ms| Budget::Within(Span { ms, world: false }));
+            assert_eq!((budget, budget.to_string().as_str()), (expected, text));
+        }
+        assert!(serde_json::from_value::<Budget>("soon".into()).is_err());
+    }
+
+    #[test]
+    fn an_npc_of_before_reads_and_writes_as_it_was() {
+        let before = serde_json::json!({
+            "addressed_by": "talk", "tier": "gold", "prompt": "Hail", "max_tokens": 64, "patience": "2s", "barks": "Hm.",
+        });
+        let def: NpcDef = serde_json::from_value(before.clone()).expect("an npc");
+        assert_eq!(serde_json::to_value(&def).expect("plain data"), before);
+    }
 }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::dates::DatesTest;
 use super::guard::{GuardDef, ModerationDef};
 use super::journal::{GrantsDef, JournalDef};
-use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
 use super::quest::Pattern;
 use super::source::SourceDef;
 use super::span::Span;
 use super::text::TextLocales;
+use super::tier::TierDef;
 use super::window::PoolDef;
 use crate::input::Scope;
 

@@ -1,207 +1,290 @@
-//! One request to one OpenAI-compatible server, from opening a tier to the text of its answer.
+//! One request to one server: what is sent, and what came of it.
+//!
+//! The answer is read as it comes, from a stream of events or from one body. Text that has come is never asked for
+//! again: whatever goes wrong after its first piece ends the answer there.
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Url};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, Url};
+use serde_json::Value as Json;
 use tokio::time::Instant;
-use worldflow_schemas::definitions::TierDef;
-use worldflow_schemas::{ArcStr, Sym};
+use worldflow_schemas::ArcStr;
+use worldflow_schemas::input::Finish;
 
-/// The largest body of an answer that is read.
+use super::ask::Ask;
+use super::spoken::{Spoken, clean, whole_sentences};
+use super::sse::{Events, TooLong};
+
+/// The largest body of an answer that is not streamed.
 pub const MOST_BODY_BYTES: usize = 64 * 1024;
+/// The most bytes of a stream that are read; each token has a frame of some hundred.
+pub const MOST_STREAM_BYTES: usize = 2 * 1024 * 1024;
+/// The most text of an answer that is read.
+pub const MOST_TEXT_BYTES: usize = 16 * 1024;
 
-/// A tier that cannot be opened. No message holds a key.
-#[derive(Debug, thiserror::Error)]
-pub enum TiersError {
-    /// Its url cannot be read.
-    #[error("tier `{tier}`: the url cannot be read\nhint: write for example `http://127.0.0.1:8000`")]
-    Url {
-        /// The tier.
-        tier: String,
-    },
-    /// Its key is written out.
-    #[error("tier `{tier}`: the key is not a reference\nhint: write `${{NAME}}`, and set the variable NAME")]
-    LiteralKey {
-        /// The tier.
-        tier: String,
-    },
-    /// The variable is not set.
-    #[error("tier `{tier}`: the variable `{variable}` is not set\nhint: set it to the key of the tier")]
-    UnsetKey {
-        /// The tier.
-        tier: String,
-        /// The variable.
-        variable: String,
-    },
-    /// The variable holds what no header can.
-    #[error("tier `{tier}`: the variable `{variable}` holds no key\nhint: a key is one line of ASCII")]
-    WrongKey {
-        /// The tier.
-        tier: String,
-        /// The variable.
-        variable: String,
-    },
-    /// No client can be made.
-    #[error(
-        "tier `{tier}`: no HTTP client can be made: {reason}\nhint: https needs the system's certificates"
-    )]
-    Client {
-        /// The tier.
-        tier: String,
-        /// Why.
-        reason: String,
-    },
+/// How long the end of a body is waited for when all has been said.
+const LINGER: Duration = Duration::from_millis(20);
+
+/// What all requests to a tier have in common.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) client: Client,
+    pub(super) model: ArcStr,
+    /// Marked sensitive, so that it is never printed.
+    pub(super) key: Option<HeaderValue>,
+    pub(super) timeout: Duration,
+    pub(super) stall: Duration,
+    /// Whether the servers are told priorities.
+    pub(super) priority: bool,
 }
 
-/// What is asked.
-#[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) request: ArcStr,
-    /// Who is to be answered.
-    pub(super) player: Sym,
-    pub(super) messages: String,
-    pub(super) max_tokens: u64,
+/// Until when an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Until {
+    /// The first words.
+    pub(super) first: Instant,
+    /// All of it.
+    pub(super) whole: Instant,
 }
 
-/// What came of it.
+/// What came of a request.
 #[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) took: Duration,
+}
+
+/// See [`Ended`].
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// There is text.
+    Answered(Answer),
+    /// The server had no room for it, and may say for how long.
+    PushedBack(Option<Duration>),
+    /// There is none.
+    Failed(Fault, String),
+}
+
+/// Text, and what is known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Answer {
-    /// The text, or why there is none.
-    pub(super) outcome: Result<String, String>,
-    pub(super) took_ms: u32,
+    pub(super) text: String,
+    pub(super) finish: Finish,
+    pub(super) first: Duration,
+    pub(super) prompt_tokens: u32,
     pub(super) tokens: u32,
 }
 
-impl Answer {
-    pub(super) fn failed(reason: String, took_ms: u32) -> Answer {
-        Answer { outcome: Err(reason), took_ms, tokens: 0 }
-    }
+/// What a failure says of the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    /// It cannot be reached, is silent, or failed by itself.
+    Broken,
+    /// The first words were not there in the time of the request.
+    Late,
+    /// It is there, and what it said is of no use.
+    Useless,
 }
 
-/// A tier that can be asked.
-#[derive(Debug)]
-pub(super) struct Tier {
-    client: Client,
-    url: Url,
-    model: String,
-    /// Marked sensitive, so that it is never printed.
-    key: Option<HeaderValue>,
-    timeout: Duration,
-    pub(super) max_in_flight: u32,
-}
-
-impl Tier {
-    pub(super) fn open(
-        name: &str,
-        def: &TierDef,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Tier, TiersError> {
-        let tier = || name.to_owned();
-        let address = format!("{}/v1/chat/completions", def.url.trim_end_matches('/'));
-        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| TiersError::Url { tier: tier() })?;
-        let key = def.key.as_deref().map(|reference| key(name, reference, variable)).transpose()?;
-        Ok(Tier {
-            client: client(url.scheme() == "https")
-                .map_err(|error| TiersError::Client { tier: tier(), reason: error.to_string() })?,
-            url,
-            model: def.model.clone(),
-            key,
-            timeout: Duration::from_millis(def.timeout.ms.max(1)),
-            max_in_flight: def.max_in_flight.max(1),
-        })
-    }
-
-    /// Asks, and gives up after the tier's timeout. Dropping the future drops the connection.
-    pub(super) async fn ask(&self, ask: &Ask) -> Answer {
+impl Line {
+    /// Asks. `piece` is given the text as it comes. Dropping the future drops the connection.
+    pub(super) async fn ask(
+        &self,
+        url: Url,
+        ask: &Ask,
+        tokens: u64,
+        until: Until,
+        piece: impl FnMut(&str),
+    ) -> Ended {
         let sent = Instant::now();
-        let answer = tokio::time::timeout(self.timeout, self.exchange(ask)).await;
-        let took_ms = u32::try_from(sent.elapsed().as_millis()).unwrap_or(u32::MAX);
-        match answer {
-            Err(_) => Answer::failed(format!("no answer within {} ms", self.timeout.as_millis()), took_ms),
-            Ok(Err(reason)) => Answer::failed(reason, took_ms),
-            Ok(Ok((text, tokens))) => Answer { outcome: Ok(text), took_ms, tokens },
-        }
+        let reading = Reading {
+            sent,
+            until: Until {
+                first: until.first.min(sent + self.timeout),
+                whole: until.whole.min(sent + self.timeout),
+            },
+            stall: self.stall,
+            spoken: Spoken::default(),
+            last: sent,
+            piece,
+        };
+        let outcome = match self.body(ask, tokens) {
+            Ok(body) => reading.exchange(self, url, body).await,
+            Err(reason) => Outcome::Failed(Fault::Useless, reason),
+        };
+        Ended { outcome, took: sent.elapsed() }
     }
 
-    async fn exchange(&self, ask: &Ask) -> Result<(String, u32), String> {
-        let messages: serde_json::Value =
+    fn body(&self, ask: &Ask, tokens: u64) -> Result<String, String> {
+        let messages: Json =
             serde_json::from_str(&ask.messages).map_err(|_| "the messages are no JSON".to_owned())?;
-        let body = serde_json::json!({
-            "model": self.model,
+        let mut body = serde_json::json!({
+            "model": self.model.as_str(),
             "messages": messages,
-            "max_tokens": ask.max_tokens,
-            "stream": false,
+            "max_tokens": tokens,
+            "seed": ask.seed,
+            "stream": true,
+            "stream_options": {"include_usage": true},
         });
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .body(body.to_string());
-        if let Some(key) = &self.key {
+        if self.priority {
+            body["priority"] = ask.rank.into();
+        }
+        Ok(body.to_string())
+    }
+}
+
+/// An answer that is being read.
+struct Reading<F> {
+    sent: Instant,
+    until: Until,
+    stall: Duration,
+    spoken: Spoken,
+    /// When the last text came.
+    last: Instant,
+    piece: F,
+}
+
+/// What ends a stream but its end.
+enum Broke {
+    /// The time for what comes next is over.
+    Silence,
+    /// This, which says that of the server.
+    By(Fault, String),
+}
+
+fn useless(reason: &str) -> Broke {
+    Broke::By(Fault::Useless, reason.to_owned())
+}
+
+impl<F: FnMut(&str)> Reading<F> {
+    async fn exchange(mut self, line: &Line, url: Url, body: String) -> Outcome {
+        let mut request = line.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(key) = &line.key {
             request = request.header(AUTHORIZATION, key.clone());
         }
-        let mut response = request.send().await.map_err(|error| why(&error))?;
-        if !response.status().is_success() {
-            return Err(format!("the server answered {}", response.status().as_u16()));
+        let response = match self.in_time(request.send()).await {
+            Ok(response) => response,
+            Err(broke) => return self.failed(broke, line),
+        };
+        match response.status() {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                return Outcome::PushedBack(retry_after(&response));
+            }
+            status if !status.is_success() => {
+                let fault = if status.is_server_error() { Fault::Broken } else { Fault::Useless };
+                return Outcome::Failed(fault, format!("the server answered {}", status.as_u16()));
+            }
+            _ => {}
         }
+        let read =
+            if is_stream(&response) { self.stream(response).await } else { self.whole(response).await };
+        match read {
+            Ok(()) => self.answered(),
+            Err(broke) => self.failed(broke, line),
+        }
+    }
+
+    /// What comes next, if it comes in time.
+    async fn in_time<T>(&self, future: impl Future<Output = reqwest::Result<T>>) -> Result<T, Broke> {
+        let until = match self.spoken.first {
+            None => self.until.first,
+            Some(_) => (self.last + self.stall).min(self.until.whole),
+        };
+        match tokio::time::timeout_at(until, future).await {
+            Ok(Ok(next)) => Ok(next),
+            Ok(Err(error)) => Err(Broke::By(Fault::Broken, why(&error))),
+            Err(_) => Err(Broke::Silence),
+        }
+    }
+
+    async fn stream(&mut self, mut response: Response) -> Result<(), Broke> {
+        let (mut events, mut bytes) = (Events::default(), 0);
+        while let Some(chunk) = self.in_time(response.chunk()).await? {
+            bytes += chunk.len();
+            if bytes > MOST_STREAM_BYTES {
+                return Err(useless("the answer is too long"));
+            }
+            for data in events.push(&chunk).map_err(|TooLong| useless("the answer is too long"))? {
+                if data == "[DONE]" {
+                    // The end of the body frees the connection for the next request.
+                    let _ = tokio::time::timeout(LINGER, response.chunk()).await;
+                    return Ok(());
+                }
+                let data: Json = serde_json::from_str(&data).map_err(|_| useless("the answer is no JSON"))?;
+                if data.get("error").is_some() {
+                    return Err(Broke::By(Fault::Broken, "the server reported an error".to_owned()));
+                }
+                self.take(&data, "delta")?;
+            }
+        }
+        // Without `[DONE]` the end is one only if the model has said why it stopped.
+        if self.spoken.finish == Finish::Unknown || events.is_half() {
+            return Err(Broke::By(Fault::Broken, "the stream broke off".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn whole(&mut self, mut response: Response) -> Result<(), Broke> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
+        while let Some(chunk) = self.in_time(response.chunk()).await? {
             if body.len() + chunk.len() > MOST_BODY_BYTES {
-                return Err(format!("the answer is longer than {MOST_BODY_BYTES} bytes"));
+                return Err(useless(&format!("the answer is longer than {MOST_BODY_BYTES} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
-        read(&body)
+        let body: Json = serde_json::from_slice(&body).map_err(|_| useless("the answer is no JSON"))?;
+        self.take(&body, "message")
+    }
+
+    /// Takes what a frame or body says.
+    fn take(&mut self, data: &Json, part: &str) -> Result<(), Broke> {
+        let piece = self.spoken.take(data, part, self.sent);
+        if !piece.is_empty() {
+            self.last = Instant::now();
+            (self.piece)(&piece);
+        }
+        if self.spoken.text.len() > MOST_TEXT_BYTES {
+            return Err(useless("the answer is too long"));
+        }
+        Ok(())
+    }
+
+    fn answered(self) -> Outcome {
+        let text = clean(&self.spoken.text);
+        if text.is_empty() {
+            return Outcome::Failed(Fault::Useless, "the answer is empty".to_owned());
+        }
+        Outcome::Answered(self.spoken.answer(text, self.sent))
+    }
+
+    /// What has come before it broke is the answer, as far as its sentences are whole.
+    fn failed(mut self, broke: Broke, line: &Line) -> Outcome {
+        let text = clean(whole_sentences(&self.spoken.text));
+        if !text.is_empty() {
+            self.spoken.finish = Finish::Truncated;
+            return Outcome::Answered(self.spoken.answer(text, self.sent));
+        }
+        match broke {
+            Broke::By(fault, reason) => Outcome::Failed(fault, reason),
+            Broke::Silence if self.sent.elapsed() >= line.timeout => {
+                let ms = line.timeout.as_millis();
+                Outcome::Failed(Fault::Broken, format!("no answer within {ms} ms"))
+            }
+            Broke::Silence => Outcome::Failed(Fault::Late, "the first words did not come in time".to_owned()),
+        }
     }
 }
 
-/// The text of an answer and its tokens.
-fn read(body: &[u8]) -> Result<(String, u32), String> {
-    let answer: serde_json::Value =
-        serde_json::from_slice(body).map_err(|_| "the answer is no JSON".to_owned())?;
-    let text = answer["choices"][0]["message"]["content"].as_str().ok_or("the answer has no text")?;
-    let text = clean(text);
-    if text.is_empty() {
-        return Err("the answer is empty".to_owned());
-    }
-    let tokens = answer["usage"]["completion_tokens"].as_u64().unwrap_or(0);
-    Ok((text, u32::try_from(tokens).unwrap_or(u32::MAX)))
+fn is_stream(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
 }
 
-/// Without control characters, trimmed; line breaks and tabs become spaces.
-fn clean(text: &str) -> String {
-    let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
-    let kept: String = spaced.filter(|c| !c.is_control()).collect();
-    kept.trim().to_owned()
-}
-
-fn key(
-    tier: &str,
-    reference: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<HeaderValue, TiersError> {
-    let named = reference.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    let named = named.filter(|name| !name.is_empty());
-    let name = named.ok_or_else(|| TiersError::LiteralKey { tier: tier.to_owned() })?;
-    let (tier, variable_name) = (tier.to_owned(), name.to_owned());
-    let Some(secret) = variable(name).filter(|secret| !secret.is_empty()) else {
-        return Err(TiersError::UnsetKey { tier, variable: variable_name });
-    };
-    let mut header = HeaderValue::from_str(&format!("Bearer {secret}"))
-        .map_err(|_| TiersError::WrongKey { tier, variable: variable_name })?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
-/// A client that goes where it is told and nowhere else: no proxy, no redirects.
-fn client(tls: bool) -> reqwest::Result<Client> {
-    // Someone else in the process may have installed one: any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    // A server on plain http needs no certificates, and there may be none on the machine.
-    if tls { builder.build() } else { builder.tls_certs_only([]).build() }
+/// How long the server asks to be left alone, in whole seconds.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// Why a request failed, in words that hold neither address nor key.
@@ -214,38 +297,4 @@ fn why(error: &reqwest::Error) -> String {
         "the connection was lost"
     };
     what.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_read_and_cleaned() {
-        let body = |text: &str| {
-            serde_json::json!({"choices": [{"message": {"content": text}}], "usage": {"completion_tokens": 7}})
-                .to_string()
-        };
-        assert_eq!(read(body(" Hail,\n\u{1b}friend.\u{0} ").as_bytes()), Ok(("Hail, friend.".to_owned(), 7)));
-        for wrong in [body(" \u{7}\n"), "{}".to_owned(), "[".to_owned(), r#"{"choices":[]}"#.to_owned()] {
-            assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_a_reference_to_a_variable_and_is_never_shown() {
-        let def = |key: &str| -> TierDef {
-            serde_json::from_value(serde_json::json!({"url": "http://127.0.0.1:1", "model": "m", "key": key}))
-                .expect("a tier")
-        };
-        let variable = |name: &str| (name == "GOLD_KEY").then(|| "s3cret".to_owned());
-        let tier = Tier::open("gold", &def("${GOLD_KEY}"), variable).expect("the variable is set");
-        assert!(!format!("{tier:?}").contains("s3cret"));
-        let unset = Tier::open("gold", &def("${SILVER_KEY}"), variable).expect_err("it is not set");
-        assert!(unset.to_string().contains("`SILVER_KEY` is not set"), "{unset}");
-        let literal = Tier::open("gold", &def("s3cret"), variable).expect_err("a literal key");
-        assert!(matches!(literal, TiersError::LiteralKey { .. }) && !literal.to_string().contains("s3cret"));
-        let url = TierDef { url: "ftp://x".to_owned(), ..def("${GOLD_KEY}") };
-        assert!(matches!(Tier::open("gold", &url, variable), Err(TiersError::Url { .. })));
-    }
 }

@@ -1,106 +1,20 @@
-//! The inference edge against a server that delays, fails, babbles and disconnects.
+//! The inference edge against a server that delays, fails, babbles and disconnects, and against simulated tiers.
 
+mod batches;
+mod choice;
+mod fake;
+mod faults;
 mod server;
+mod simulator;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use fake::Fake;
 use serde_json::json;
 use server::{Call, Server};
-use tokio::sync::{broadcast, mpsc, watch};
-use worldflow_engine::admission::{Admission, Batch};
-use worldflow_engine::observed::Observed;
-use worldflow_engine::realm::{Progress, Realm};
-use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::NPC_REQUESTS;
-use worldflow_schemas::input::Reply;
-use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
+use worldflow_schemas::input::Finish;
 use worldflow_sinks::tiers::{MOST_BODY_BYTES, Tiers, TiersError};
-
-/// A realm whose requests the test writes and whose replies it reads.
-struct Fake {
-    realm: Realm,
-    progress: watch::Sender<Progress>,
-    batches: mpsc::Receiver<Batch>,
-    tick: Tick,
-}
-
-impl Fake {
-    fn new(tiers: serde_json::Value, most_changes: usize) -> Fake {
-        let world = json!({"name": "fake", "seed": 1, "tiers": tiers});
-        let (progress, seen) = watch::channel(Progress::default());
-        let (admission, batches) = Admission::open();
-        let realm = Realm {
-            name: Sym::new("fake"),
-            epoch: 1,
-            world: Arc::new(serde_json::from_value(world).expect("a world")),
-            views: Arc::new(ViewStore::new(most_changes)),
-            admission,
-            progress: seen,
-            events: broadcast::channel(1).0,
-            observed: Observed::new(Sym::new("fake")),
-            defined: Default::default(),
-            privacy: worldflow_engine::privacy::Privacy::none(),
-        };
-        Fake { realm, progress, batches, tick: 0 }
-    }
-
-    fn open(&self) -> Tiers {
-        let variable = |name: &str| (name == "GOLD_KEY").then(|| "s3cret".to_owned());
-        Tiers::open(self.realm.clone(), variable).expect("the tiers are well formed")
-    }
-
-    /// A tick in which these requests appear and those go, without telling anyone.
-    fn apply(&mut self, come: &[&str], go: &[&str]) {
-        self.tick += 1;
-        let come = come.iter().map(|said| (NPC_REQUESTS, row(said), 1));
-        let go = go.iter().map(|said| (NPC_REQUESTS, row(said), -1));
-        self.realm.views.apply(self.tick, come.chain(go));
-    }
-
-    fn tell(&self) {
-        self.progress.send_replace(Progress { tick: self.tick, utc_ms: 0 });
-    }
-
-    fn tick(&mut self, come: &[&str], go: &[&str]) {
-        self.apply(come, go);
-        self.tell();
-    }
-
-    /// The next reply, as it would be sealed.
-    async fn reply(&mut self) -> Reply {
-        let batch = soon(self.batches.recv()).await.expect("the realm is open");
-        assert_eq!(batch.source, Sym::new("tier:gold"));
-        let [item] = &batch.items[..] else { panic!("one reply a batch") };
-        let Input::Command(Command::Reply(reply)) = &item.input else { panic!("a reply") };
-        assert_eq!(item.id, EventId::Named(reply.request.clone()));
-        reply.clone()
-    }
-
-    /// Why the next reply failed.
-    async fn failure(&mut self) -> String {
-        self.reply().await.outcome.expect_err("a failed reply").to_string()
-    }
-}
-
-/// A request by its number and what the player said, as `3:hello`; the number is its deadline too.
-fn row(said: &str) -> Row {
-    let (number, text) = said.split_once(':').expect("a number and a text");
-    let messages =
-        json!([{"role": "system", "content": "You are the smith."}, {"role": "user", "content": text}]);
-    Row::from([
-        Value::Sym(Sym::new("fake")),
-        Value::text(&format!("smith/ada/{number}")),
-        Value::Sym(Sym::new("smith")),
-        Value::Sym(Sym::new("ada")),
-        Value::Sym(Sym::new("gold")),
-        Value::text(&messages.to_string()),
-        Value::Int(48),
-        Value::Int(1),
-        Value::Int(number.parse().expect("a number")),
-    ])
-}
 
 /// Waits for what must come, and fails a test that would hang.
 async fn soon<F: Future>(future: F) -> F::Output {
@@ -130,17 +44,21 @@ async fn a_request_becomes_a_reply() {
     assert_eq!(
         asked.body,
         json!({
-            "model": "tiny", "max_tokens": 48, "stream": false,
+            "model": "tiny", "max_tokens": 48, "seed": asked.body["seed"],
+            "stream": true, "stream_options": {"include_usage": true},
             "messages": [
                 {"role": "system", "content": "You are the smith."},
                 {"role": "user", "content": "hello"},
             ],
         })
     );
+    let asked_seed = asked.body["seed"].as_u64().expect("a seed");
     asked.say("  Hail,\n\u{1b}friend. ");
     let reply = fake.reply().await;
     assert_eq!(reply.request, "smith/ada/1");
     assert_eq!((reply.outcome.as_deref(), reply.tokens), (Ok("Hail, friend."), 3));
+    assert_eq!((reply.replica, reply.model.as_str(), reply.finish), (1, "tiny", Finish::Unknown));
+    assert_eq!(asked_seed, u64::from(reply.seed));
     fake.tick(&[], &["1:hello"]);
     tiers.close().await;
 }
@@ -151,18 +69,25 @@ async fn what_goes_wrong_is_a_failed_reply() {
     let mut fake = Fake::new(gold(&server, json!({})), 100);
     let tiers = fake.open();
     type Answer = fn(Call);
-    let cases: [(&str, Answer, &str); 6] = [
-        ("1:a", |call| call.respond(500, "no".to_owned()), "the server answered 500"),
-        ("2:b", |call| call.respond(503, "no".to_owned()), "the server answered 503"),
-        ("3:c", |call| call.respond(200, "<html>".to_owned()), "the answer is no JSON"),
-        ("4:d", |call| call.say(" \n\u{7} "), "the answer is empty"),
-        ("5:e", |call| call.say(&"ha ".repeat(MOST_BODY_BYTES)), "the answer is longer than 65536 bytes"),
-        ("6:f", Call::break_off, "the connection was lost"),
+    // What may be the server's own trouble is asked once more, if retries are left.
+    let cases: [(&str, usize, Answer, &str); 6] = [
+        ("1:a", 2, |call| call.respond(500, "no".to_owned()), "the server answered 500"),
+        ("2:b", 1, |call| call.respond(404, "no".to_owned()), "the server answered 404"),
+        ("3:c", 1, |call| call.respond(200, "<html>".to_owned()), "the answer is no JSON"),
+        ("4:d", 1, |call| call.say(" \n\u{7} "), "the answer is empty"),
+        ("5:e", 1, |call| call.say(&"ha ".repeat(MOST_BODY_BYTES)), "the answer is longer than 65536 bytes"),
+        ("6:f", 1, Call::break_off, "the connection was lost"),
     ];
-    for (request, answer, reason) in cases {
+    for (request, times, answer, reason) in cases {
         fake.tick(&[request], &[]);
-        answer(call(&mut server).await);
-        assert_eq!(fake.failure().await, reason);
+        for _ in 0..times {
+            answer(call(&mut server).await);
+        }
+        let reply = fake.reply().await;
+        assert_eq!(
+            (reply.outcome.as_deref().map_err(|reason| reason.as_str()), reply.finish),
+            (Err(reason), Finish::Failed)
+        );
     }
     tiers.close().await;
 }
@@ -173,8 +98,8 @@ async fn a_server_that_is_not_there_or_does_not_answer_is_a_failed_reply() {
     let mut fake = Fake::new(gold(&server, json!({"timeout": "50ms"})), 100);
     let tiers = fake.open();
     fake.tick(&["1:hello"], &[]);
-    let _unanswered = call(&mut server).await;
-    assert_eq!(fake.failure().await, "no answer within 50 ms");
+    let _unanswered = (call(&mut server).await, call(&mut server).await);
+    assert_eq!(fake.failure().await, "no answer within 50 ms", "twice");
     assert_eq!(soon(server.dropped.recv()).await.as_deref(), Some("hello"));
     tiers.close().await;
 
@@ -284,5 +209,5 @@ async fn a_key_that_is_not_set_is_an_error_at_the_start() {
     let server = Server::start().await;
     let fake = Fake::new(gold(&server, json!({"key": "${SILVER_KEY}"})), 100);
     let error = Tiers::open(fake.realm.clone(), |_| None).expect_err("the variable is not set");
-    assert!(matches!(&error, TiersError::UnsetKey { variable, .. } if variable == "SILVER_KEY"), "{error}");
+    assert!(matches!(&error, TiersError::Unset { variable, .. } if variable == "SILVER_KEY"), "{error}");
 }

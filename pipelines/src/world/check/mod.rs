@@ -34,6 +34,7 @@ mod rules;
 mod sources;
 mod spans;
 mod storylets;
+mod tiers;
 mod unused;
 mod views;
 mod whose;

@@ -1,6 +1,6 @@
 //! NPCs that speak.
 
-use worldflow_schemas::definitions::NpcDef;
+use worldflow_schemas::definitions::{Budget, NpcDef};
 
 use super::{Checker, Sort};
 use crate::world::problem::hint;
@@ -30,6 +30,7 @@ impl Checker<'_> {
             self.check_text(&npc.prompt, &PROMPT, spot.key("prompt"));
             self.check_said(npc, spot);
             self.check_npc_guard(&npc.guard, spot);
+            self.check_budget(npc, spot);
             self.check_what_is_said(npc);
         }
     }
@@ -61,6 +62,29 @@ impl Checker<'_> {
                     "write what is said, or remove it",
                 );
             }
+        }
+    }
+
+    fn check_budget(&mut self, npc: &NpcDef, spot: Spot<'_>) {
+        let tiers = self.definitions.world.as_ref().map(|world| !world.definition.tiers.is_empty());
+        if npc.budget.is_some() && npc.tier.is_none() && tiers == Some(false) {
+            self.warn(
+                spot.key("budget"),
+                "there is no tier to ask",
+                "declare one in world.yaml under `tiers`",
+            );
+        }
+        let Some(Budget::Within(budget)) = npc.budget else { return };
+        if budget.world {
+            let message = format!("`budget: {budget}` is in world time");
+            self.error(spot.key("budget"), message, "it is real time: leave out `world`");
+        } else if !npc.patience.world && budget.ms > npc.patience.ms {
+            let message = format!("a budget of {budget}, but a patience of {}", npc.patience);
+            self.error(
+                spot.key("budget"),
+                message,
+                "the first words come before the last: give more `patience`",
+            );
         }
     }
 

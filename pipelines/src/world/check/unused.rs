@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use worldflow_schemas::definitions::fallback;
+
 use super::Checker;
 use crate::world::problem::hint;
 
@@ -20,9 +22,14 @@ impl Checker<'_> {
                 );
             }
         }
+        let npcs = || definitions.npcs.values().map(|npc| &npc.definition);
+        // With a budget and no tier any may be chosen.
+        let any = npcs().any(|npc| npc.budget.is_some() && npc.tier.is_none());
+        let named = npcs().filter_map(|npc| npc.tier.as_deref());
+        let tiers = &world.definition.tiers;
         let used: BTreeSet<&str> =
-            definitions.npcs.values().filter_map(|npc| npc.definition.tier.as_deref()).collect();
-        for tier in world.definition.tiers.keys().filter(|tier| !used.contains(tier.as_str())) {
+            named.chain(tiers.keys().filter_map(|tier| fallback(tier, tiers))).collect();
+        for tier in world.definition.tiers.keys().filter(|tier| !any && !used.contains(tier.as_str())) {
             self.warn(
                 world.spot.key("tiers").name(tier),
                 format!("no npc asks the tier `{tier}`"),

@@ -1,4 +1,4 @@
-//! The world file: places, kinds, entities, tiers and sinks.
+//! The world file: places, kinds, entities and sinks.
 
 use std::path::Path;
 
@@ -152,36 +152,6 @@ impl Checker<'_> {
                         "a property is a number, text, `true` or `false`",
                     );
                 }
-            }
-        }
-    }
-
-    pub(super) fn check_tiers(&mut self) {
-        let Some(world) = &self.definitions.world else { return };
-        for (name, tier) in &world.definition.tiers {
-            let spot = world.spot.key("tiers").name(name);
-            self.check_id("tier", name, spot);
-            let hint = "give the key by reference: `key: ${TIER_KEY}`";
-            self.check_address(&tier.url, spot.key("url"), "TIER_URL", hint);
-            if tier.key.as_ref().is_some_and(|key| !is_reference(key)) {
-                self.error(
-                    spot.key("key"),
-                    "a secret stands here in the clear",
-                    "give it by reference, `key: ${TIER_KEY}`, and put it in the environment",
-                );
-            }
-            if tier.model.trim().is_empty() {
-                self.error(
-                    spot.key("model"),
-                    "the model has no name",
-                    "the server lists its models at /v1/models",
-                );
-            }
-            if tier.max_in_flight == 0 {
-                self.error(spot.key("max_in_flight"), "`max_in_flight: 0` asks nothing", "give at least 1");
-            }
-            if tier.timeout.ms == 0 {
-                self.error(spot.key("timeout"), "`timeout` is no time at all", "give a span such as `10s`");
             }
         }
     }

@@ -1,0 +1,98 @@
+//! A request on its way: where it stands, and why one is not sent.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use worldflow_schemas::Sym;
+use worldflow_schemas::input::Finish;
+
+use super::ask::Ask;
+use super::queue::Waiting;
+use super::route::{LEAST_TOKENS, Need, Offer};
+
+/// Where a request stands whose row is there.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// In the queue of its tier, until this instant.
+    Waiting(Instant),
+    /// Sent to this server.
+    InFlight {
+        replica: usize,
+        sent: Instant,
+        call: AbortHandle,
+    },
+    /// Its reply is on its way.
+    Answering(AbortHandle),
+    Answered,
+}
+
+/// A request whose row is there.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) ask: Arc<Ask>,
+    /// The tier that it waits for, or that has it.
+    pub(super) tier: Sym,
+    /// How many tokens it is asked for.
+    pub(super) tokens: u64,
+    pub(super) stage: Stage,
+    /// The tiers that it has been with.
+    pub(super) tried: Vec<Sym>,
+    /// Whether it has been sent a second time.
+    pub(super) retried: bool,
+    /// The server that could not answer it.
+    pub(super) avoid: Option<usize>,
+    /// How often servers had no room for it.
+    pub(super) pushed_back: u32,
+}
+
+impl Request {
+    pub(super) fn new(ask: Arc<Ask>) -> Request {
+        Request {
+            tier: Sym::NONE,
+            tokens: ask.max_tokens,
+            stage: Stage::Answered,
+            tried: Vec::new(),
+            retried: false,
+            avoid: None,
+            pushed_back: 0,
+            ask,
+        }
+    }
+
+    /// What it needs from now on of the tier that has it.
+    pub(super) fn need(&self, now: Instant) -> Need {
+        Need { max_tokens: self.tokens, ..self.ask.need(now) }
+    }
+
+    /// As it waits in a queue.
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting {
+            request: self.ask.request.clone(),
+            rank: self.ask.rank,
+            deadline: self.ask.until.first,
+            prefix: self.ask.prefix,
+            tokens: self.ask.prompt_tokens.saturating_add(self.tokens),
+        }
+    }
+}
+
+/// Why no tier can be asked.
+pub(super) fn why_none(ask: &Ask, need: &Need, offers: &[Offer<'_>]) -> (Finish, String) {
+    if offers.is_empty() {
+        let reason = match ask.tier.as_str() {
+            "" => "no tier is declared".to_owned(),
+            tier => format!("tier `{tier}` is not declared"),
+        };
+        return (Finish::Failed, reason);
+    }
+    if offers.iter().all(|offer| !offer.up) {
+        return (Finish::Failed, "no server of the tier is up".to_owned());
+    }
+    let too_long =
+        |offer: &Offer<'_>| offer.context.is_some_and(|context| context < need.prompt_tokens + LEAST_TOKENS);
+    if offers.iter().filter(|offer| offer.up).all(too_long) {
+        return (Finish::Failed, "the prompt is longer than the context".to_owned());
+    }
+    (Finish::NoTime, "no tier can answer in time".to_owned())
+}
