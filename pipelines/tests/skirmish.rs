@@ -1,6 +1,8 @@
 //! Real matches: the graph and an independent naive evaluator agree on every change.
 
 mod oracle;
+#[path = "skirmish/storylets.rs"]
+mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -350,53 +352,6 @@ fn a_load_at_any_tick_of_an_edited_world_goes_on_as_if_nothing_had_happened() {
 fn is_edit(input: &Input) -> bool {
     use worldflow_schemas::Command;
     matches!(input, Input::Command(Command::Revise(_) | Command::Define(_)))
-}
-
-/// The picker: what NPCs say, to whom and when, is what an evaluator says that goes through all that was ever said.
-#[test]
-fn graph_and_evaluator_agree_on_random_storylets() {
-    let (mut lines, mut wrong) = (0, Vec::new());
-    let mut met: BTreeMap<&str, u64> = BTreeMap::new();
-    let cases = worldflow_engine::testing::setting("WORLDFLOW_STORYLETS", 120);
-    for seed in 0..cases {
-        let case = oracle::random_storylets::case(30_000 + seed);
-        let workers = [1, 2, 4][usize::try_from(seed % 3).unwrap()];
-        let cut = Cut { items: 1 + usize::try_from(seed % 5).unwrap() };
-        let ran = case.run(&case.definitions(), &Plan { workers, cut, ..Plan::default() });
-        // What is said unasked may be said in any tick.
-        let (expected, came_about) = case.evaluate_all(true, oracle::compare::weather(&ran));
-        if let Some(difference) = differences(&expected, &seen(&ran)) {
-            wrong.push(format!("seed {seed}, {workers} workers: {difference}\n{}", case.around(&difference)));
-        }
-        lines += expected.iter().filter(|(view, ..)| *view == "npc_lines").count() as u64;
-        for (what, times) in came_about {
-            *met.entry(what).or_insert(0) += times;
-        }
-        if wrong.len() >= 4 {
-            break;
-        }
-    }
-    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n\n"));
-    for what in oracle::random_storylets::MUST_MEET {
-        let times = met.get(what).copied().unwrap_or(0);
-        assert!(times * 6 >= cases, "{what}: only {times} times: {met:?}");
-    }
-    assert!(lines > cases * 40, "{lines} lines are too few to prove anything");
-}
-
-/// The law of base state for what was said, what may follow, and who waits.
-#[test]
-fn a_load_at_any_tick_of_a_world_with_storylets_goes_on_as_if_nothing_had_happened() {
-    for seed in 0..worldflow_engine::testing::setting("WORLDFLOW_STORYLETS", 24) {
-        let case = oracle::random_storylets::case(40_000 + seed);
-        let first = *case.inputs.keys().next().expect("a case has inputs");
-        let tick = |n| first + below(seed, "snapshots", "tick", n, case.until - first);
-        let workers = [1, 2][usize::try_from(seed % 2).unwrap()];
-        let plan = Plan { workers, cut: Cut { items: 3 }, ..Plan::default() };
-        if let Err(broken) = case.law(&plan, (0..4).map(tick).collect()) {
-            panic!("seed {seed}, {workers} workers: {broken}");
-        }
-    }
 }
 
 /// The evaluator's shortcut for large inputs leaves nothing out.

@@ -125,6 +125,8 @@ pub struct NpcsMachine {
     length: TickLength,
     tiers: FxHashSet<Sym>,
     npcs: FxHashMap<Sym, Npc>,
+    /// Whether some NPC can come to answer by time alone.
+    timed: bool,
     storylets: Storylets,
     /// The storylets of this shard whose rows are there.
     shown: FxHashSet<Sym>,
@@ -186,6 +188,7 @@ impl NpcsMachine {
             length: TickLength { tick_ms: world.tick_ms },
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
+            timed: false,
             storylets: Storylets::default(),
             shown: FxHashSet::default(),
             silent: Timers::default(),
@@ -266,6 +269,7 @@ impl NpcsMachine {
         }
         self.storylets.define(storylets, &mut self.known.plan);
         if edited {
+            self.timed = self.npcs.values().any(|npc| npc.timed);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
             self.known.follow(of_npcs.chain(quests_of(self.storylets.conditions())));
         }
@@ -317,10 +321,10 @@ impl NpcsMachine {
             step.output.out.push(NpcsOut::Refused(late_reply(&reply)));
             return;
         };
-        self.close(pair, step);
+        let region = self.close(pair, step).map_or(Sym::NONE, |pending| pending.region);
         match reply.outcome.as_deref().map(prompt::line) {
             Ok(Some(text)) => self.say(pair, Spoken { text, tier: reply.tier, ..Spoken::default() }, step),
-            Ok(None) | Err(_) => self.bark(pair, Why::Failed, step),
+            Ok(None) | Err(_) => self.bark(pair, Why::Failed, region, step),
         }
     }
 
@@ -343,7 +347,7 @@ impl NpcsMachine {
         let around = self.known.around(pair.player, region);
         if !self.tiers.contains(&npc.tier) {
             self.close(pair, step);
-            self.bark(pair, Why::NoTier, step);
+            self.bark(pair, Why::NoTier, region, step);
             return;
         }
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
@@ -368,8 +372,8 @@ impl NpcsMachine {
         step.touched.insert(pair);
     }
 
-    fn bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) {
-        if self.say_bark(pair, why, step) {
+    fn bark(&mut self, pair: Pair, why: Why, region: Sym, step: &mut Step<'_>) {
+        if self.say_bark(pair, why, region, step) {
             return;
         }
         let Some(npc) = self.npcs.get(&pair.npc) else { return };
@@ -480,10 +484,7 @@ impl Machine for NpcsMachine {
         for event in &told.events {
             self.talk(event, &mut step);
         }
-        while let Some((_, pair)) = self.deadlines.pop_due(tick) {
-            self.close(pair, &mut step);
-            self.bark(pair, Why::Late, &mut step);
-        }
+        self.give_up(&mut step);
         self.follow_up(&mut step);
         self.speak_unasked(std::mem::take(&mut told.concerned), &mut step);
         for pair in step.touched {
@@ -493,7 +494,7 @@ impl Machine for NpcsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        if self.has_timed_request() || self.storylets.is_timed() {
+        if self.has_timed_request() || self.unasked_is_timed() {
             return Some(self.known.now() + 1);
         }
         [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()]

@@ -30,6 +30,7 @@ mod rows;
 mod rows_seen;
 mod rules;
 mod sharing;
+mod spoken_rows;
 mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};

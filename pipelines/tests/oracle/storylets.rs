@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
 use worldflow_schemas::chance::draw;
 use worldflow_schemas::definitions::{
     Condition, Effect as EffectDef, NpcDef, Span, StoryTrigger, StoryletDef,
@@ -13,28 +12,35 @@ use worldflow_schemas::definitions::{
 use worldflow_schemas::input::{DefinitionEdit, FactChange, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
+use super::conditions::Actor;
 use super::counting::times;
+use super::spoken_rows::Shown;
 use super::{Effect, Oracle};
 
-/// How many lines of each player and NPC are kept.
-const KEPT_LINES: usize = 20;
 /// How long nothing is said unasked after something was.
 const SILENCE: Span = Span { ms: 5_000, world: false };
 
-/// A row of one of the views, with its columns.
-type Shown = BTreeSet<(&'static str, String, Vec<Json>)>;
-
 /// A line that was said.
 #[derive(Clone, Debug)]
-struct Said {
-    tick: Tick,
-    player: Sym,
-    npc: String,
-    text: String,
+pub struct Said {
+    pub(super) tick: Tick,
+    pub(super) player: Sym,
+    pub(super) npc: String,
+    pub(super) text: String,
     /// Why a bark was due.
-    why: Option<&'static str>,
-    storylet: Option<String>,
-    unasked: bool,
+    pub(super) why: Option<&'static str>,
+    pub(super) storylet: Option<String>,
+    pub(super) unasked: bool,
+}
+
+/// A request that waits.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    until: Tick,
+    /// Where its premise is tested.
+    region: Sym,
+    /// Where the player was in the tick before.
+    was: Sym,
 }
 
 /// What NPCs have to say, and all that they have said.
@@ -42,19 +48,19 @@ struct Said {
 pub struct Spoken {
     pub npcs: BTreeMap<String, Arc<NpcDef>>,
     pub storylets: BTreeMap<String, Arc<StoryletDef>>,
-    said: Vec<Said>,
+    pub(super) said: Vec<Said>,
     /// Which storylets could have been said to whom, by the player's id.
-    could: BTreeSet<(String, String)>,
-    /// Requests that wait, by player and NPC: until when.
-    asked: BTreeMap<(String, String), Tick>,
+    pub(super) could: BTreeSet<(String, String)>,
+    /// Requests that wait, by player and NPC.
+    asked: BTreeMap<(String, String), Asked>,
     /// What may follow, by storylet and player: when.
     follow: BTreeMap<(String, String), Tick>,
     /// Who was present at the end of the tick before.
     present: BTreeSet<Sym>,
-    shown: Shown,
+    pub(super) shown: Shown,
     /// Of what the rows were made: lines, what could be said, storylets.
-    made_of: (usize, usize, Vec<String>),
-    /// For the next tick, by (storylet, player, line, place).
+    pub(super) made_of: (usize, usize, Vec<String>),
+    /// For the next tick, by (storylet, player, place, line).
     effects: BTreeMap<(String, String, usize, usize), Effect>,
     /// What has come about, for tests that must not pass by chance.
     pub met: BTreeMap<&'static str, u64>,
@@ -62,7 +68,7 @@ pub struct Spoken {
 
 impl Spoken {
     /// The lines of a storylet that a player has heard.
-    fn of(&self, player: Sym, storylet: &str) -> impl Iterator<Item = &Said> {
+    pub(super) fn of(&self, player: Sym, storylet: &str) -> impl Iterator<Item = &Said> {
         self.said
             .iter()
             .filter(move |said| said.player == player && said.storylet.as_deref() == Some(storylet))
@@ -159,10 +165,14 @@ impl Oracle {
             .map(|(player, _)| *player)
             .collect();
         let left: BTreeSet<Sym> = self.spoken.present.difference(&here).copied().collect();
-        for ((player, npc), deadline) in std::mem::take(&mut self.spoken.asked) {
+        for ((player, npc), mut asked) in std::mem::take(&mut self.spoken.asked) {
             let of = Sym::new(&player);
-            if !left.contains(&of) && self.answers_to(tick, &npc, of) {
-                self.spoken.asked.insert((player, npc), deadline);
+            let is = self.place(of).region;
+            if is != asked.was {
+                (asked.region, asked.was) = (is, is);
+            }
+            if !left.contains(&of) && self.answers_to(tick, &npc, &self.player_in(of, asked.region)) {
+                self.spoken.asked.insert((player, npc), asked);
             } else {
                 self.spoken.meet("taken back");
             }
@@ -171,10 +181,10 @@ impl Oracle {
             self.talk(tick, event);
         }
         let due: Vec<_> =
-            self.spoken.asked.iter().filter(|(_, at)| **at <= tick).map(|(of, _)| of.clone()).collect();
+            self.spoken.asked.iter().filter(|(_, of)| of.until <= tick).map(|(of, _)| of.clone()).collect();
         for (player, npc) in due {
-            self.spoken.asked.remove(&(player.clone(), npc.clone()));
-            self.bark(tick, Sym::new(&player), &npc, "late");
+            let asked = self.spoken.asked.remove(&(player.clone(), npc.clone())).expect("it is due");
+            self.bark(tick, Sym::new(&player), asked.region, &npc, "late");
         }
         let due: Vec<_> =
             self.spoken.follow.iter().filter(|(_, at)| **at <= tick).map(|(of, _)| of.clone()).collect();
@@ -195,9 +205,14 @@ impl Oracle {
     }
 
     /// Whether an NPC is there to answer a player.
-    fn answers_to(&self, tick: Tick, npc: &str, player: Sym) -> bool {
+    fn answers_to(&self, tick: Tick, npc: &str, actor: &Actor) -> bool {
+        self.spoken.npcs.get(npc).is_some_and(|def| self.holds(tick, &def.when, actor))
+    }
+
+    /// A player who acts in a region.
+    fn player_in(&self, player: Sym, region: Sym) -> Actor {
         let by_itself = self.by_itself(Holder { scope: Scope::Player, id: player });
-        self.spoken.npcs.get(npc).is_some_and(|def| self.holds(tick, &def.when, &by_itself))
+        Actor { region, ..by_itself }
     }
 
     fn talk(&mut self, tick: Tick, event: &Event) {
@@ -206,23 +221,26 @@ impl Oracle {
         if player.is_none() || def.addressed_by != event.kind.as_str() {
             return;
         }
-        if !self.answers_to(tick, npc, player) {
+        let actor = self.actor_of(event);
+        let region = actor.region;
+        if !self.answers_to(tick, npc, &actor) {
             return self.spoken.meet("no answer");
         }
         let pair = (player.as_str().to_owned(), npc.to_owned());
         self.spoken.asked.remove(&pair);
         if let Some((storylet, npc)) =
-            self.best(tick, player, &self.with_trigger(&StoryTrigger::Addressed), &[npc.to_owned()])
+            self.best(tick, (player, region), &self.with_trigger(&StoryTrigger::Addressed), &[npc.to_owned()])
         {
             self.spoken.meet("addressed");
-            return self.tell(tick, player, &npc, &storylet, None);
+            return self.tell(tick, (player, region), &npc, &storylet, None);
         }
         match def.tier.as_ref().filter(|tier| self.world.tiers.contains_key(*tier)) {
             Some(_) => {
-                let deadline = tick + self.clock.ticks(def.patience);
-                self.spoken.asked.insert(pair, deadline);
+                let until = tick + self.clock.ticks(def.patience).max(1);
+                let was = self.place(player).region;
+                self.spoken.asked.insert(pair, Asked { until, region, was });
             }
-            None => self.bark(tick, player, npc, "no_tier"),
+            None => self.bark(tick, player, region, npc, "no_tier"),
         }
     }
 
@@ -231,11 +249,11 @@ impl Oracle {
         all.filter(|(_, def)| def.trigger == *trigger).map(|(id, _)| id.clone()).collect()
     }
 
-    fn bark(&mut self, tick: Tick, player: Sym, npc: &str, why: &'static str) {
+    fn bark(&mut self, tick: Tick, player: Sym, region: Sym, npc: &str, why: &'static str) {
         let barks = self.with_trigger(&StoryTrigger::Bark {});
-        if let Some((storylet, npc)) = self.best(tick, player, &barks, &[npc.to_owned()]) {
+        if let Some((storylet, npc)) = self.best(tick, (player, region), &barks, &[npc.to_owned()]) {
             self.spoken.meet(if why == "late" { "late bark" } else { "bark" });
-            return self.tell(tick, player, &npc, &storylet, Some(why));
+            return self.tell(tick, (player, region), &npc, &storylet, Some(why));
         }
         let said = self.spoken.said.iter();
         let barked = said.filter(|said| said.player == player && said.npc == npc && said.storylet.is_none());
@@ -253,6 +271,7 @@ impl Oracle {
             return self.spoken.meet("follow_up not said");
         }
         let npcs: Vec<String> = self.spoken.npcs.keys().cloned().collect();
+        let player = (player, self.place(player).region);
         match self.best(tick, player, &[storylet.to_owned()], &npcs) {
             Some((storylet, npc)) => {
                 self.spoken.meet("follow_up");
@@ -276,9 +295,9 @@ impl Oracle {
             .cloned()
             .collect();
         let holds = self.with_trigger(&StoryTrigger::Holds {});
-        if let Some((storylet, npc)) = self.best(tick, player, &holds, &npcs) {
+        if let Some((storylet, npc)) = self.best(tick, (player, region), &holds, &npcs) {
             self.spoken.meet("holds");
-            self.tell(tick, player, &npc, &storylet, None);
+            self.tell(tick, (player, region), &npc, &storylet, None);
             self.spoken.said.last_mut().expect("it was just said").unasked = true;
         }
     }
@@ -287,16 +306,17 @@ impl Oracle {
     fn best(
         &mut self,
         tick: Tick,
-        player: Sym,
+        (player, region): (Sym, Sym),
         storylets: &[String],
         npcs: &[String],
     ) -> Option<(String, String)> {
         let mut all = Vec::new();
+        let actor = self.player_in(player, region);
         for storylet in storylets {
             let def = Arc::clone(&self.spoken.storylets[storylet]);
             let allowed = self.limits_allow(tick, player, storylet, &def);
             for npc in npcs {
-                let Some(score) = self.score(tick, player, &def, npc) else { continue };
+                let Some(score) = self.score(tick, &actor, &def, npc) else { continue };
                 if let Err(limit) = allowed {
                     self.spoken.meet(limit);
                     continue;
@@ -352,16 +372,15 @@ impl Oracle {
     }
 
     /// How well a storylet fits in the mouth of an NPC; nothing if it does not, whatever its limits are.
-    fn score(&self, tick: Tick, player: Sym, def: &StoryletDef, npc: &str) -> Option<i64> {
+    fn score(&self, tick: Tick, actor: &Actor, def: &StoryletDef, npc: &str) -> Option<i64> {
         let tags = self.tags.get(npc).into_iter().flatten();
         let speaks = def.who.as_slice().iter().any(|who| who == npc || tags.clone().any(|tag| tag == who));
-        let by_itself = self.by_itself(Holder { scope: Scope::Player, id: player });
-        if !speaks || !self.answers_to(tick, npc, player) || !self.holds(tick, &def.when, &by_itself) {
+        if !speaks || !self.answers_to(tick, npc, actor) || !self.holds(tick, &def.when, actor) {
             return None;
         }
         let mut score = def.salience.map_or_else(|| tests(&def.when), i64::from);
         for criterion in def.criteria.values() {
-            let holds = self.holds(tick, &criterion.when, &by_itself);
+            let holds = self.holds(tick, &criterion.when, actor);
             if criterion.required && !holds {
                 return None;
             }
@@ -371,12 +390,19 @@ impl Oracle {
     }
 
     /// A storylet is said.
-    fn tell(&mut self, tick: Tick, player: Sym, npc: &str, storylet: &str, why: Option<&'static str>) {
+    fn tell(
+        &mut self,
+        tick: Tick,
+        (player, region): (Sym, Sym),
+        npc: &str,
+        storylet: &str,
+        why: Option<&'static str>,
+    ) {
         let def = Arc::clone(&self.spoken.storylets[storylet]);
         let times_said = self.spoken.of(player, storylet).count();
         let lines = def.lines.as_slice();
-        let text = self.put_in(tick, player, &lines[times_said % lines.len()]);
-        let by_itself = self.by_itself(Holder { scope: Scope::Player, id: player });
+        let text = self.put_in(tick, player, region, &lines[times_said % lines.len()]);
+        let actor = self.player_in(player, region);
         let number = self.spoken.said.len();
         for (place, effect) in def.effects.iter().enumerate() {
             let (fact, change) = match effect {
@@ -386,8 +412,8 @@ impl Oracle {
                 EffectDef::Add { fact, by, .. } => (fact, FactChange::Add(times(by, 1))),
             };
             let Some(scope) = self.world.facts.get(fact).map(|def| def.scope) else { continue };
-            let Some(holder) = self.holder_of(scope, &by_itself) else { continue };
-            let order = (storylet.to_owned(), player.as_str().to_owned(), number, place);
+            let Some(holder) = self.holder_of(scope, &actor) else { continue };
+            let order = (storylet.to_owned(), player.as_str().to_owned(), place, number);
             self.spoken.effects.insert(order, Effect { holder, fact: fact.clone(), change });
         }
         if let Some(then) = &def.then {
@@ -407,8 +433,7 @@ impl Oracle {
     }
 
     /// A line with what it asks for put in.
-    fn put_in(&self, tick: Tick, player: Sym, line: &str) -> String {
-        let region = self.place(player).region;
+    fn put_in(&self, tick: Tick, player: Sym, region: Sym, line: &str) -> String {
         let zone = self.world.regions.get(region.as_str()).and_then(|region| region.zone.clone());
         let weather = self.weather.iter().rfind(|row| row.tick <= tick && Some(&row.zone) == zone.as_ref());
         let region = if region.is_none() { "" } else { region.as_str() };
@@ -419,75 +444,5 @@ impl Oracle {
             .replace("{region}", region)
             .trim()
             .to_owned()
-    }
-
-    /// The rows of the three views, made anew from all that was said, and how they have changed.
-    fn note_spoken(&mut self, tick: Tick) {
-        let storylets = self.spoken.storylets.keys().cloned().collect();
-        let made_of = (self.spoken.said.len(), self.spoken.could.len(), storylets);
-        if made_of == self.spoken.made_of {
-            return;
-        }
-        self.spoken.made_of = made_of;
-        let mut rows = Shown::new();
-        if self.line_rows(&mut rows) > KEPT_LINES {
-            self.spoken.meet("kept lines");
-        }
-        self.memory_rows(&mut rows);
-        let old = std::mem::replace(&mut self.spoken.shown, rows);
-        let new = &self.spoken.shown;
-        let gone = old.difference(new).map(|(view, _, row)| (*view, row.clone(), tick, -1));
-        let come = new.difference(&old).map(|(view, _, row)| (*view, row.clone(), tick, 1));
-        self.changes.extend(gone.chain(come).collect::<Vec<_>>());
-    }
-
-    /// Adds the last lines of each pair; how many there were of the one that spoke most.
-    fn line_rows(&self, rows: &mut Shown) -> usize {
-        let mut pairs: BTreeMap<(&str, &str), Vec<&Said>> = BTreeMap::new();
-        for said in &self.spoken.said {
-            pairs.entry((said.player.as_str(), &said.npc)).or_default().push(said);
-        }
-        let most = pairs.values().map(Vec::len).max().unwrap_or(0);
-        for said in pairs.into_values() {
-            for (place, said) in said.iter().enumerate().skip(said.len().saturating_sub(KEPT_LINES)) {
-                let row = vec![
-                    json!(self.realm.as_str()),
-                    json!(said.player.as_str()),
-                    json!(said.npc),
-                    json!(place + 1),
-                    json!(said.text),
-                    json!("authored"),
-                    json!(said.why),
-                    Json::Null,
-                    json!(said.tick),
-                    json!(said.storylet),
-                ];
-                rows.insert(("npc_lines", json!(row).to_string(), row));
-            }
-        }
-        most
-    }
-
-    fn memory_rows(&self, rows: &mut Shown) {
-        let realm = json!(self.realm.as_str());
-        for (player, storylet) in &self.spoken.could {
-            let said: Vec<&Said> = self.spoken.of(Sym::new(player), storylet).collect();
-            let last = said.last().map(|said| said.tick);
-            let row = vec![realm.clone(), json!(player), json!(storylet), json!(said.len()), json!(last)];
-            rows.insert(("storylet_memory", json!(row).to_string(), row));
-        }
-        for storylet in self.spoken.storylets.keys() {
-            let could = self.spoken.could.iter().filter(|(_, of)| of == storylet);
-            let said = self.spoken.said.iter().filter(|said| said.storylet.as_ref() == Some(storylet));
-            let to: BTreeSet<Sym> = said.clone().map(|said| said.player).collect();
-            let row = vec![
-                realm.clone(),
-                json!(storylet),
-                json!(could.count()),
-                json!(to.len()),
-                json!(said.count()),
-            ];
-            rows.insert(("storylet_reach", json!(row).to_string(), row));
-        }
     }
 }
