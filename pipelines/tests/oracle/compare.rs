@@ -69,16 +69,14 @@ impl Case {
     /// The quests as commands, as a realm begins.
     pub fn definitions(&self) -> Vec<Command> {
         let speakers = &self.speakers;
-        let ids =
-            |keys: std::collections::btree_map::Keys<'_, String, _>| keys.map(|id| Sym::new(id)).collect();
         let only = DefinitionEdit::Only {
-            quests: self.quests.keys().map(|id| Sym::new(id)).collect(),
-            climates: ids(speakers.climates.keys()),
+            quests: ids(&self.quests),
+            climates: ids(&speakers.climates),
             schedules: Vec::new(),
-            npcs: ids(speakers.npcs.keys()),
+            npcs: ids(&speakers.npcs),
             views: Vec::new(),
-            rules: self.rules.keys().map(|id| Sym::new(id)).collect(),
-            storylets: ids(speakers.storylets.keys()),
+            rules: ids(&self.rules),
+            storylets: ids(&speakers.storylets),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
@@ -192,6 +190,10 @@ pub fn weather(ran: &Ran) -> Vec<WeatherRow> {
         }
     }
     rows
+}
+
+fn ids<T>(defs: &BTreeMap<String, T>) -> Vec<Sym> {
+    defs.keys().map(|id| Sym::new(id)).collect()
 }
 
 /// What is wrong, if anything: the first tick at which the two differ.

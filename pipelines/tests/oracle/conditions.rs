@@ -17,7 +17,7 @@ use super::{Oracle, Place};
 pub struct Actor {
     /// The holder by itself, or the acting player.
     pub(super) itself: Option<Holder>,
-    place: Place,
+    pub(super) place: Place,
     pub(super) region: Sym,
 }
 
