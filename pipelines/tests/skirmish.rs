@@ -1,13 +1,15 @@
 //! Real matches: the graph and an independent naive evaluator agree on every change.
 
 mod oracle;
+#[path = "skirmish/storylets.rs"]
+mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use oracle::Seen;
-use oracle::compare::{Case, differences, seen};
+use oracle::compare::{Case, Speakers, differences, seen};
 use worldflow::replay::{MOST_GAP_MS, Replay, Replayed, replay};
 use worldflow::world::{LoadedWorld, condition_of_text, open_mapping};
 use worldflow_engine::testing::{Plan, Ran};
@@ -77,7 +79,14 @@ static SKIRMISH: LazyLock<Loaded> = LazyLock::new(|| {
     let until = inputs.keys().next_back().expect("a recording is not empty") + GRACE_TICKS;
     let quests = world.quests.clone();
     Loaded {
-        case: Case { world: (*world.world).clone(), quests, rules: BTreeMap::new(), inputs, until },
+        case: Case {
+            world: (*world.world).clone(),
+            quests,
+            rules: BTreeMap::new(),
+            speakers: Speakers::default(),
+            inputs,
+            until,
+        },
         world,
     }
 });

@@ -125,6 +125,8 @@ pub struct NpcsMachine {
     length: TickLength,
     tiers: FxHashSet<Sym>,
     npcs: FxHashMap<Sym, Npc>,
+    /// Whether some NPC can come to answer by time alone.
+    timed: bool,
     storylets: Storylets,
     /// The storylets of this shard whose rows are there.
     shown: FxHashSet<Sym>,
@@ -204,6 +206,7 @@ impl NpcsMachine {
             length: TickLength { tick_ms: world.tick_ms },
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
+            timed: false,
             storylets: Storylets::default(),
             shown: FxHashSet::default(),
             silent: Timers::default(),
@@ -284,6 +287,7 @@ impl NpcsMachine {
         }
         self.storylets.define(storylets, &mut self.known.plan);
         if edited {
+            self.timed = self.npcs.values().any(|npc| npc.timed);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
             self.known.follow(of_npcs.chain(quests_of(self.storylets.conditions())));
         }
@@ -335,11 +339,11 @@ impl NpcsMachine {
             step.output.out.push(NpcsOut::Refused(late_reply(&reply)));
             return;
         };
-        self.close(pair, step);
+        let region = self.close(pair, step).map_or(Sym::NONE, |pending| pending.region);
         match reply.outcome.as_deref().map(prompt::line) {
             Ok(Some(text)) => self.say(pair, Spoken { text, tier: reply.tier, ..Spoken::default() }, step),
-            Err(_) if reply.finish == Finish::NoTime => self.bark(pair, Why::NoTime, step),
-            Ok(None) | Err(_) => self.bark(pair, Why::Failed, step),
+            Err(_) if reply.finish == Finish::NoTime => self.bark(pair, Why::NoTime, region, step),
+            Ok(None) | Err(_) => self.bark(pair, Why::Failed, region, step),
         }
     }
 
@@ -362,7 +366,7 @@ impl NpcsMachine {
         let around = self.known.around(pair.player, region);
         if let Some(why) = npc.asks_nobody(&self.tiers) {
             self.close(pair, step);
-            self.bark(pair, why, step);
+            self.bark(pair, why, region, step);
             return;
         }
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
@@ -389,8 +393,8 @@ impl NpcsMachine {
         step.touched.insert(pair);
     }
 
-    fn bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) {
-        if self.say_bark(pair, why, step) {
+    fn bark(&mut self, pair: Pair, why: Why, region: Sym, step: &mut Step<'_>) {
+        if self.say_bark(pair, why, region, step) {
             return;
         }
         let Some(npc) = self.npcs.get(&pair.npc) else { return };
@@ -501,10 +505,7 @@ impl Machine for NpcsMachine {
         for event in &told.events {
             self.talk(event, &mut step);
         }
-        while let Some((_, pair)) = self.deadlines.pop_due(tick) {
-            self.close(pair, &mut step);
-            self.bark(pair, Why::Late, &mut step);
-        }
+        self.give_up(&mut step);
         self.follow_up(&mut step);
         self.speak_unasked(std::mem::take(&mut told.concerned), &mut step);
         for pair in step.touched {
@@ -514,7 +515,7 @@ impl Machine for NpcsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        if self.has_timed_request() || self.storylets.is_timed() {
+        if self.has_timed_request() || self.unasked_is_timed() {
             return Some(self.known.now() + 1);
         }
         [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()]

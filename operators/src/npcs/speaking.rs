@@ -57,11 +57,10 @@ impl NpcsMachine {
     }
 
     /// Where a bark is due: whether a storylet was said instead.
-    pub(super) fn say_bark(&mut self, pair: Pair, why: Why, step: &mut Step<'_>) -> bool {
+    pub(super) fn say_bark(&mut self, pair: Pair, why: Why, region: Sym, step: &mut Step<'_>) -> bool {
         if !self.npcs.contains_key(&pair.npc) {
             return false;
         }
-        let region = self.known.place(pair.player).region;
         let mut noted = Vec::new();
         let around = self.known.around(pair.player, region);
         let choice = self.storylets.best(Cue::Bark, &[pair.npc], &around, &mut noted);
@@ -69,6 +68,20 @@ impl NpcsMachine {
         let Some(choice) = choice else { return false };
         self.say_choice(pair.player, choice, region, Some(why), step);
         true
+    }
+
+    /// Has NPCs bark whose tiers have not answered in time. What is said counts for the next, so ids decide which is first.
+    pub(super) fn give_up(&mut self, step: &mut Step<'_>) {
+        let mut due = Vec::new();
+        while let Some((_, pair)) = self.deadlines.pop_due(step.tick) {
+            due.push(pair);
+        }
+        due.sort_by(|a, b| a.player.cmp_text(b.player).then_with(|| a.npc.cmp_text(b.npc)));
+        for pair in due {
+            if let Some(pending) = self.close(pair, step) {
+                self.bark(pair, Why::Late, pending.region, step);
+            }
+        }
     }
 
     /// Says what is to follow by now.
@@ -79,6 +92,10 @@ impl NpcsMachine {
         }
         due.sort_by(|(player, a), (other, b)| player.cmp_text(*other).then_with(|| a.cmp_text(*b)));
         for (player, storylet) in due {
+            // One that was just said may have put it off.
+            if self.storylets.follows.get(&(player, storylet)).is_some() {
+                continue;
+            }
             step.output.base.push(Pair { player, npc: storylet }.piece(FOLLOWS, None));
             if !self.known.is_present(player) {
                 continue;
@@ -105,7 +122,7 @@ impl NpcsMachine {
         if !self.storylets.speaks_unasked() {
             return;
         }
-        if concerned.everyone || self.look_at_all || self.storylets.is_timed() {
+        if concerned.everyone || self.look_at_all || self.unasked_is_timed() {
             players.extend(self.known.present());
         }
         self.look_at_all = false;
@@ -153,6 +170,11 @@ impl NpcsMachine {
         self.silent.set(player, step.tick.saturating_add(silence));
         let piece = Piece::At(step.tick);
         step.output.base.push(Pair { player, npc: Sym::NONE }.piece(QUIET, Some(&piece)));
+    }
+
+    /// Whether what is said unasked must be looked at in every tick.
+    pub(super) fn unasked_is_timed(&self) -> bool {
+        self.storylets.is_timed() || (self.timed && self.storylets.speaks_unasked())
     }
 
     /// When somebody may have something to say unasked, if nothing else happens.

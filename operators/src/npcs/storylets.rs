@@ -187,7 +187,7 @@ impl Storylets {
         self.lists.keys().any(|(cue, _)| *cue == Cue::Holds)
     }
 
-    /// Whether what is said unasked must be looked at in every tick.
+    /// Whether what is said unasked can be another by time alone.
     pub(super) fn is_timed(&self) -> bool {
         self.timed
     }

@@ -13,7 +13,7 @@ use worldflow_sources::recording::Rules;
 use super::GLITCH;
 use super::bots::Bots;
 use super::oracle::Seen;
-use super::oracle::compare::{Case, differences, seen};
+use super::oracle::compare::{Case, Speakers, differences, seen};
 use super::realms::{Realm, realms};
 
 /// What bots made of a definition.
@@ -81,7 +81,7 @@ fn case(realm: &Realm, seed: u64) -> Case {
         .unwrap_or_else(|refusal| panic!("{refusal:?}: {input:?}"));
     }
     let (world, quests) = (realm.world.clone(), realm.quests.clone());
-    Case { world, quests, rules: BTreeMap::new(), inputs, until }
+    Case { world, quests, rules: BTreeMap::new(), speakers: Speakers::default(), inputs, until }
 }
 
 /// Where graph and evaluator differ: with one worker, in some realms with two and inputs in small parts, and in

@@ -7,13 +7,13 @@ use worldflow::graph::WorldGraph;
 use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{LawBroken, Plan, Ran, law, run};
 use worldflow_engine::workers::SealedTick;
-use worldflow_schemas::definitions::{QuestDef, RuleDef, WorldDef};
+use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const COMPARED: [&str; 8] = [
+pub const COMPARED: [&str; 11] = [
     "quest_state",
     "objective_progress",
     "objective_times",
@@ -22,13 +22,25 @@ pub const COMPARED: [&str; 8] = [
     "past_grants",
     "quest_bindings",
     "facts",
+    "npc_lines",
+    "storylet_memory",
+    "storylet_reach",
 ];
+
+/// Who speaks in a world, and of what weather.
+#[derive(Default)]
+pub struct Speakers {
+    pub npcs: BTreeMap<String, Arc<NpcDef>>,
+    pub storylets: BTreeMap<String, Arc<StoryletDef>>,
+    pub climates: BTreeMap<String, Arc<ClimateDef>>,
+}
 
 /// A world and what happens in it.
 pub struct Case {
     pub world: WorldDef,
     pub quests: BTreeMap<String, Arc<QuestDef>>,
     pub rules: BTreeMap<String, Arc<RuleDef>>,
+    pub speakers: Speakers,
     /// What happens in each tick.
     pub inputs: BTreeMap<Tick, Vec<Input>>,
     pub until: Tick,
@@ -56,21 +68,29 @@ impl Case {
 
     /// The quests as commands, as a realm begins.
     pub fn definitions(&self) -> Vec<Command> {
+        let speakers = &self.speakers;
         let only = DefinitionEdit::Only {
-            quests: self.quests.keys().map(|id| Sym::new(id)).collect(),
-            climates: Vec::new(),
+            quests: ids(&self.quests),
+            climates: ids(&speakers.climates),
             schedules: Vec::new(),
-            npcs: Vec::new(),
+            npcs: ids(&speakers.npcs),
             views: Vec::new(),
-            rules: self.rules.keys().map(|id| Sym::new(id)).collect(),
-            storylets: Vec::new(),
+            rules: ids(&self.rules),
+            storylets: ids(&speakers.storylets),
             behaviours: Vec::new(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();
         let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
-        quests.chain(rules).chain([only]).map(Command::Define).collect()
+        let climates = speakers.climates.iter();
+        let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
+        let npcs = speakers.npcs.iter();
+        let npcs = npcs.map(|(id, def)| DefinitionEdit::Npc(Sym::new(id), Some(def.clone())));
+        let storylets = speakers.storylets.iter();
+        let storylets = storylets.map(|(id, def)| DefinitionEdit::Storylet(Sym::new(id), Some(def.clone())));
+        let all = quests.chain(rules).chain(climates).chain(npcs).chain(storylets);
+        all.chain([only]).map(Command::Define).collect()
     }
 
     pub fn graph(&self) -> Arc<dyn BuildGraph> {
@@ -93,6 +113,12 @@ impl Case {
         for (name, rule) in &self.rules {
             text.push_str(&format!("  {name}: {}\n", serde_json::json!(rule)));
         }
+        for (name, npc) in &self.speakers.npcs {
+            text.push_str(&format!("  {name}: {}\n", serde_json::json!(npc)));
+        }
+        for (name, storylet) in &self.speakers.storylets {
+            text.push_str(&format!("  {name}: {}\n", serde_json::json!(storylet)));
+        }
         for (name, quest) in &self.quests {
             if difference.contains(&format!("\"{name}\"")) {
                 text.push_str(&format!("  {name}: {}\n", serde_json::json!(quest)));
@@ -111,12 +137,24 @@ impl Case {
 
     /// What the evaluator says.
     pub fn evaluate(&self, exhaustive: bool, weather: Vec<WeatherRow>) -> Vec<Seen> {
+        self.evaluate_all(exhaustive, weather).0
+    }
+
+    /// What the evaluator says, and what came about when NPCs spoke.
+    pub fn evaluate_all(
+        &self,
+        exhaustive: bool,
+        weather: Vec<WeatherRow>,
+    ) -> (Vec<Seen>, BTreeMap<&'static str, u64>) {
         let origin = *self.inputs.keys().next().expect("something happens");
         let mut oracle = Oracle::new(&self.world, &self.quests, Sym::new(&self.world.name), origin);
         oracle.exhaustive = exhaustive;
         oracle.weather = weather;
         oracle.rules.defs = self.rules.iter().map(|(id, def)| (id.clone(), (**def).clone())).collect();
-        oracle.run(&self.inputs, self.until)
+        oracle.spoken.npcs.clone_from(&self.speakers.npcs);
+        oracle.spoken.storylets.clone_from(&self.speakers.storylets);
+        let changes = oracle.run(&self.inputs, self.until);
+        (changes, oracle.spoken.met)
     }
 }
 
@@ -153,6 +191,10 @@ pub fn weather(ran: &Ran) -> Vec<WeatherRow> {
         }
     }
     rows
+}
+
+fn ids<T>(defs: &BTreeMap<String, T>) -> Vec<Sym> {
+    defs.keys().map(|id| Sym::new(id)).collect()
 }
 
 /// What is wrong, if anything: the first tick at which the two differ.

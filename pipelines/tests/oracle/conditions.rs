@@ -17,8 +17,8 @@ use super::{Oracle, Place};
 pub struct Actor {
     /// The holder by itself, or the acting player.
     pub(super) itself: Option<Holder>,
-    place: Place,
-    region: Sym,
+    pub(super) place: Place,
+    pub(super) region: Sym,
 }
 
 pub(super) fn one_of(list: &OneOrMany<String>, text: &str) -> bool {

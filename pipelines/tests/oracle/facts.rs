@@ -31,7 +31,19 @@ impl Oracle {
         }
         let updates = std::mem::take(&mut self.updates);
         let effects = std::mem::take(&mut self.effects);
-        for Effect { holder, fact, change } in updates.into_iter().chain(effects.into_values()).chain(ruled) {
+        let told = self.take_told();
+        for Effect { holder, fact, change } in updates.into_iter().chain(effects.into_values()) {
+            self.write_fact(tick, holder, &fact, &change, touched);
+        }
+        for Effect { holder, fact, change } in told {
+            let before = self.value_held(holder, &fact);
+            self.write_fact(tick, holder, &fact, &change, touched);
+            let changed = self.value_held(holder, &fact) != before;
+            if changed && self.spoken.names_fact(&fact) {
+                self.spoken.meet("effect");
+            }
+        }
+        for Effect { holder, fact, change } in ruled {
             self.write_fact(tick, holder, &fact, &change, touched);
         }
         let mut commands: Vec<(&WriteOrder, &Command)> = Vec::new();
@@ -232,6 +244,10 @@ impl Oracle {
             },
         };
         self.regions.insert(entity.to_owned(), region);
+    }
+
+    fn value_held(&self, holder: Holder, fact: &str) -> Option<Value> {
+        self.facts.get(&(holder, fact.to_owned())).map(|held| held.value.clone())
     }
 
     fn write_fact(

@@ -52,6 +52,7 @@ impl Oracle {
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
         self.edits(tick, given);
+        self.define_speakers(given);
         self.resets(tick);
         self.let_go(tick);
         self.answers(tick, given);
@@ -62,6 +63,7 @@ impl Oracle {
         });
         let mut events: Vec<&Event> = events.collect();
         events.sort_by(|a, b| a.cmp_order(b));
+        self.speak(tick, &events);
         for event in &events {
             if !event.player.is_none() {
                 self.known.insert(Holder { scope: Scope::Player, id: event.player });

@@ -1,6 +1,6 @@
-//! A naive evaluator of quests, written from `docs/semantics.md` alone: it keeps every input, folds
+//! A naive evaluator of quests and storylets, written from `docs/semantics.md` alone: it keeps every input, folds
 //! tick by tick with maps and plain loops, and says every change of `quest_state`,
-//! `objective_progress`, `contributions` and `grants`.
+//! `objective_progress`, `contributions` and `grants`, of facts, and of what NPCs say.
 //!
 //! It shares nothing with the graph but the types of definitions and inputs. World time runs at a
 //! constant scale, and the weather is given.
@@ -23,12 +23,15 @@ pub mod random;
 mod random_edits;
 mod random_inputs;
 mod random_rules;
+pub mod random_storylets;
 mod rewards;
 mod roles;
 mod rows;
 mod rows_seen;
 mod rules;
 mod sharing;
+mod spoken_rows;
+mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -175,6 +178,8 @@ pub struct Oracle {
     /// How often a fact has changed.
     pub versions: BTreeMap<(Holder, String), u64>,
     pub rules: rules::Rules,
+    /// What NPCs say.
+    pub spoken: storylets::Spoken,
     /// What conditions see of views.
     pub rows_seen: rows_seen::RowsSeen,
     /// How many chains of rules were too deep.
@@ -258,6 +263,7 @@ impl Oracle {
             facts: BTreeMap::new(),
             versions: BTreeMap::new(),
             rules: rules::Rules::default(),
+            spoken: storylets::Spoken::default(),
             rows_seen: rows_seen::RowsSeen::default(),
             too_deep: 0,
             updates: Vec::new(),
@@ -297,7 +303,7 @@ impl Oracle {
     }
 
     /// Folds all ticks up to `until` and returns every change, sorted.
-    pub fn run(mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
+    pub fn run(&mut self, inputs: &BTreeMap<Tick, Vec<Input>>, until: Tick) -> Vec<Seen> {
         let Some(&first) = inputs.keys().next() else { return Vec::new() };
         self.until = until;
         self.plan_resets(first);
@@ -323,7 +329,7 @@ impl Oracle {
             next = [given, look, sweep, every, leaving].into_iter().flatten().min();
         }
         self.changes.sort_by_cached_key(|change| format!("{:020} {change:?}", change.2));
-        self.changes
+        std::mem::take(&mut self.changes)
     }
 
     /// Has a tick look at a holder.

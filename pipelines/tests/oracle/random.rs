@@ -8,7 +8,7 @@ use worldflow_schemas::chance;
 use worldflow_schemas::definitions::{QuestDef, WorldDef};
 use worldflow_schemas::{Input, Tick};
 
-use super::compare::Case;
+use super::compare::{Case, Speakers};
 use super::random_edits::{Edited, plain};
 use super::random_inputs::input;
 use super::random_rules::rules;
@@ -16,7 +16,7 @@ use super::random_rules::rules;
 pub(super) const REALM: &str = "realm";
 pub(super) const TICK_MS: u64 = 100;
 /// 2024-01-01T03:59:40Z: twenty seconds before the daily reset.
-const START_MS: u64 = 1_704_081_580_000;
+pub(super) const START_MS: u64 = 1_704_081_580_000;
 pub(super) const PLAYERS: [&str; 5] = ["ada", "bob", "cyd", "dan", "eve"];
 pub(super) const TARGETS: [&str; 5] = ["wolf", "bear", "rat", "bandit", "rock"];
 pub(super) const KINDS: [&str; 3] = ["kill", "gather", "talk"];
@@ -24,8 +24,8 @@ const SCOPES: [&str; 7] = ["player", "party", "guild", "account", "region", "ins
 
 /// Draws from a seed, one after the other.
 pub struct Draws {
-    seed: u64,
-    at: u64,
+    pub(super) seed: u64,
+    pub(super) at: u64,
 }
 
 impl Draws {
@@ -102,10 +102,10 @@ fn case_of(seed: u64, edited_percent: u64) -> Case {
             _ => 1 + draws.below(120),
         };
     }
-    Case { world, quests, rules, inputs, until: tick + 300 }
+    Case { world, quests, rules, speakers: Speakers::default(), inputs, until: tick + 300 }
 }
 
-fn world() -> WorldDef {
+pub(super) fn world() -> WorldDef {
     let world = json!({
         "name": REALM, "seed": 1, "tick_ms": TICK_MS,
         "clock": {"real_seconds_per_hour": 1, "start": "1 03:00"},

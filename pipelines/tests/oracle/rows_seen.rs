@@ -73,8 +73,17 @@ impl Oracle {
         let json = "a definition is plain data";
         let quests = self.quests.values().map(|quest| serde_json::to_string(quest).expect(json));
         let rules = self.rules.defs.values().map(|rule| serde_json::to_string(rule).expect(json));
+        let speakers = &self.spoken;
+        let npcs = speakers.npcs.values().map(|npc| serde_json::to_string(npc).expect(json));
+        let storylets = speakers.storylets.values().map(|def| serde_json::to_string(def).expect(json));
         let world = serde_json::to_string(&*self.world).expect(json);
-        quests.chain(rules).chain([world]).flat_map(|definition| named_in(&definition)).collect()
+        quests
+            .chain(rules)
+            .chain(npcs)
+            .chain(storylets)
+            .chain([world])
+            .flat_map(|definition| named_in(&definition))
+            .collect()
     }
 
     /// At the end of a tick in which rows have become these, and definitions are what they are.
