@@ -46,7 +46,8 @@ impl Defined {
             | DefinitionEdit::Schedule(..)
             | DefinitionEdit::Npc(..)
             | DefinitionEdit::View(..)
-            | DefinitionEdit::Rule(..) => {}
+            | DefinitionEdit::Rule(..)
+            | DefinitionEdit::Lore(..) => {}
         }
     }
 }
@@ -75,6 +76,7 @@ mod tests {
             npcs: Vec::new(),
             views: Vec::new(),
             rules: Vec::new(),
+            lore: Vec::new(),
         });
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }

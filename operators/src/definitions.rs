@@ -35,6 +35,8 @@ enum Kind {
     Revision,
     /// How many revisions there have been.
     Count,
+    /// Written in snapshots by its place, so what came later stands last.
+    Lore,
 }
 
 /// What the machine is told.
@@ -85,6 +87,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Quest(id, _) => Some((Kind::Quest, *id)),
         DefinitionEdit::View(id, _) => Some((Kind::View, *id)),
         DefinitionEdit::Rule(id, _) => Some((Kind::Rule, *id)),
+        DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -98,6 +101,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Quest(_, None)
             | DefinitionEdit::View(_, None)
             | DefinitionEdit::Rule(_, None)
+            | DefinitionEdit::Lore(_, None)
     )
 }
 
@@ -109,6 +113,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::Quest => Some(DefinitionEdit::Quest(id, None)),
         Kind::View => Some(DefinitionEdit::View(id, None)),
         Kind::Rule => Some(DefinitionEdit::Rule(id, None)),
+        Kind::Lore => Some(DefinitionEdit::Lore(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -149,10 +154,12 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules } = edit else { return };
+        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules, lore } = edit else {
+            return;
+        };
         let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
-        let [quests, climates, schedules, npcs, views, rules] =
-            [quests, climates, schedules, npcs, views, rules].map(|ids| set(ids));
+        let [quests, climates, schedules, npcs, views, rules, lore] =
+            [quests, climates, schedules, npcs, views, rules, lore].map(|ids| set(ids));
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -164,6 +171,7 @@ impl DefinitionsMachine {
                     Kind::Quest => &quests,
                     Kind::View => &views,
                     Kind::Rule => &rules,
+                    Kind::Lore => &lore,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

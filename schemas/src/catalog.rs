@@ -77,6 +77,8 @@ pub const QUEST_BINDINGS: ViewId = ViewId(21);
 pub const OBJECTIVE_TIMES: ViewId = ViewId(22);
 /// What rules have waiting.
 pub const PENDING_ACTIONS: ViewId = ViewId(23);
+/// `lore`.
+pub const LORE: ViewId = ViewId(24);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -542,6 +544,24 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "What rules with `after` have waiting. Neither rules, conditions nor views in SQL see it.",
     },
+    ViewDef {
+        name: "lore",
+        key: 3,
+        columns: &[
+            REALM,
+            col("document", Text, "The document."),
+            col("chunk", Text, "Which part of it: the headings above it and its number under them, from 1."),
+            col("heading", Text, "The headings above it, the outermost first."),
+            col("text", Text, "What it says."),
+            col("digest", Text, "The hash of heading and text; what is embedded is kept by it."),
+            col("topics", Json, "What the document is about."),
+            col("known_by", Json, "The NPCs that know it, by id or by tag; empty for everyone."),
+            col("locale", Text, "The language that it is written in."),
+        ],
+        filters: &["digest"],
+        deterministic: true,
+        doc: "Lore, in chunks that can be found by themselves.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -595,6 +615,7 @@ mod tests {
             (QUEST_BINDINGS, "quest_bindings"),
             (OBJECTIVE_TIMES, "objective_times"),
             (PENDING_ACTIONS, "pending_actions"),
+            (LORE, "lore"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

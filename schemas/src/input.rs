@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef};
+use crate::definitions::{ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef};
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
 use crate::tick::Tick;
@@ -153,11 +153,16 @@ pub enum DefinitionEdit {
         /// Rules; what was written before there were any has none.
         #[serde(default)]
         rules: Vec<Sym>,
+        /// Documents of lore; what was written before there were any has none.
+        #[serde(default)]
+        lore: Vec<Sym>,
     },
     /// A view in SQL. It and what follows came later, and the places of the others are written in snapshots.
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
     /// A rule.
     Rule(Sym, #[serde(with = "json_text")] Option<Arc<RuleDef>>),
+    /// A document of lore.
+    Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

@@ -4,6 +4,7 @@ pub mod arrow;
 pub mod health;
 pub mod http_views;
 pub mod live_page;
+pub mod lore;
 pub mod sql;
 pub mod tiers;
 pub mod view_at;

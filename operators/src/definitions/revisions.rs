@@ -158,6 +158,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Quest => "quests",
         Kind::View => "views",
         Kind::Rule => "rules",
+        Kind::Lore => "lore",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

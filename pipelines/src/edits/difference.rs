@@ -32,7 +32,7 @@ pub enum Change {
 /// A definition that differs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// `quest`, `climate`, `schedule`, `npc`, `rule`, `view` or `text`.
+    /// `quest`, `climate`, `schedule`, `npc`, `rule`, `lore`, `view` or `text`.
     pub kind: String,
     /// Its id; of a text, its language.
     pub id: String,
@@ -71,6 +71,7 @@ impl Difference {
         all.extend(plain("schedule", &old.schedules, &new.schedules));
         all.extend(plain("npc", &old.npcs, &new.npcs));
         all.extend(plain("rule", &old.rules, &new.rules));
+        all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
         Difference { definitions: all, fixed: fixed(old, new) }
@@ -112,6 +113,7 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "climate" => DefinitionEdit::Climate(sym, new.climates.get(id).cloned()),
         "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
         "rule" => DefinitionEdit::Rule(sym, new.rules.get(id).cloned()),
+        "lore" => DefinitionEdit::Lore(sym, new.lore.get(id).cloned()),
         "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
+    ClimateDef, EntityDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};
@@ -35,6 +35,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) npcs: Collected<'a, NpcDef>,
     pub(crate) rules: Collected<'a, RuleDef>,
     pub(crate) entities: Collected<'a, EntityDef>,
+    pub(crate) lore: Collected<'a, LoreDef>,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
     pub(crate) unreadable: Vec<String>,
@@ -151,7 +152,7 @@ fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
     Spot { file: &document.file, place: key.place, node: Some(node) }
 }
 
-fn add<'a, T>(
+pub(super) fn add<'a, T>(
     into: &mut Collected<'a, T>,
     kind: &str,
     id: String,

@@ -9,6 +9,7 @@ mod expression;
 mod folder;
 mod greenvale;
 mod json_schemas;
+mod lore;
 mod mapping;
 mod misfit;
 mod node;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, WorldDef,
+    ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, WorldDef,
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
@@ -62,6 +63,8 @@ pub struct LoadedWorld {
     pub views: BTreeMap<String, Arc<SqlViewDef>>,
     /// Rules by id.
     pub rules: BTreeMap<String, Arc<RuleDef>>,
+    /// Documents of lore by id: those of the world, and those that it shares with others.
+    pub lore: BTreeMap<String, Arc<LoreDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -141,6 +144,7 @@ impl LoadedWorld {
             npcs: ids(self.npcs.keys().collect()),
             views: ids(self.views.keys().collect()),
             rules: ids(self.rules.keys().collect()),
+            lore: ids(self.lore.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -154,7 +158,10 @@ impl LoadedWorld {
         let views = views.map(|(id, def)| DefinitionEdit::View(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();
         let rules = rules.map(|(id, def)| DefinitionEdit::Rule(Sym::new(id), Some(def.clone())));
-        climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules).chain([only]).collect()
+        let lore = self.lore.iter();
+        let lore = lore.map(|(id, def)| DefinitionEdit::Lore(Sym::new(id), Some(def.clone())));
+        let all = climates.chain(schedules).chain(quests).chain(npcs).chain(views).chain(rules).chain(lore);
+        all.chain([only]).collect()
     }
 }
 
@@ -192,6 +199,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
+    let lore = lore::read(folder, &mut problems);
+    definitions.lore = lore::collect(&lore, &mut problems);
     let before = problems.0.len();
     let views = sql_views::planned(folder, &definitions, &mut problems);
     let incomplete = problems.0.len() > before;
@@ -206,6 +215,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);
+        // Their documents are definitions like any others, and may be others while the world runs.
+        world.lore.shared.clear();
         LoadedWorld {
             world: Arc::new(world),
             quests: shared(definitions.quests),
@@ -214,6 +225,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             npcs: shared(definitions.npcs),
             views: sql_views::definitions(views),
             rules: shared(definitions.rules),
+            lore: shared(definitions.lore),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),

@@ -5,6 +5,7 @@ mod expressions;
 mod files;
 mod hopeless;
 mod lifecycle;
+mod lore;
 mod mistakes;
 mod objectives;
 mod personal;

@@ -63,6 +63,7 @@ impl Case {
             npcs: Vec::new(),
             views: Vec::new(),
             rules: self.rules.keys().map(|id| Sym::new(id)).collect(),
+            lore: Vec::new(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));

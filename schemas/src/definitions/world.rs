@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dates::DatesTest;
 use super::journal::{GrantsDef, JournalDef};
+use super::lore::LoreIndexDef;
 use super::npc::TierDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
@@ -77,6 +78,9 @@ pub struct WorldDef {
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,
+    /// How lore is searched, and which shared lore there is besides `lore/`.
+    #[serde(default, skip_serializing_if = "LoreIndexDef::is_default")]
+    pub lore: LoreIndexDef,
     /// Where events come from, besides sockets and HTTP.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceDef>,

@@ -15,6 +15,7 @@ mod facts;
 mod files;
 mod growth;
 mod hopeless;
+mod lore;
 mod moves;
 mod names;
 mod never;
@@ -72,6 +73,7 @@ pub(crate) fn check(
     checker.check_climates();
     checker.check_schedules();
     checker.check_npcs();
+    checker.check_lore();
     checker.check_quests();
     checker.check_quest_cycles();
     checker.check_quest_moves();

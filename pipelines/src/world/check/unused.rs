@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use worldflow_schemas::definitions::EmbedderDef;
+
 use super::Checker;
 use crate::world::problem::hint;
 
@@ -20,8 +22,11 @@ impl Checker<'_> {
                 );
             }
         }
-        let used: BTreeSet<&str> =
+        let mut used: BTreeSet<&str> =
             definitions.npcs.values().filter_map(|npc| npc.definition.tier.as_deref()).collect();
+        if let EmbedderDef::Tier(tier) = &world.definition.lore.embedder {
+            used.insert(tier);
+        }
         for tier in world.definition.tiers.keys().filter(|tier| !used.contains(tier.as_str())) {
             self.warn(
                 world.spot.key("tiers").name(tier),
