@@ -155,7 +155,7 @@ async fn only_what_changed_is_embedded_again() {
     let asked = question(None, "part 7 of 1", 1);
     until(&lore, &asked, Ranking::Cosine).await;
     let first = counting.asked();
-    assert_eq!(first.len(), 101, "each chunk, and the question; {} of them are one text", 101 - first.len());
+    assert_eq!(first.len(), 100, "the question is the text of a chunk");
     assert!(
         first.iter().all(|(text, times)| *times == if text == "part 7 of 1" { 2 } else { 1 }),
         "{first:?}"
@@ -196,7 +196,7 @@ async fn what_was_found_is_kept_until_something_else_may_be_found() {
     let again = lore.searcher().search(&asked).await;
     assert!(Arc::ptr_eq(&first.hits[0].chunk, &again.hits[0].chunk));
     assert_eq!(first, again);
-    fake.apply(2, vec![chunk("vale", "bells", 1, "bells and bells", None)]);
+    fake.apply(2, vec![chunk("vale", "bells", 1, "bells bells", None)]);
     assert_eq!(documents(&lore.searcher().search(&asked).await), ["bells"]);
 }
 

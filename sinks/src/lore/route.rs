@@ -79,8 +79,7 @@ async fn answer(
 }
 
 /// What was found, as JSON.
-#[must_use]
-pub fn found_json(found: &Found) -> JsonValue {
+fn found_json(found: &Found) -> JsonValue {
     let hits: Vec<JsonValue> = found.hits.iter().map(super::hit_json).collect();
     json!({"tick": found.tick, "ranking": found.ranking.name(), "why": found.why, "hits": hits})
 }
