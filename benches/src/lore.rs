@@ -34,8 +34,8 @@ pub fn run(args: &LoreArgs) {
     println!(
         "taken in       {:.0} ms, {} MiB beside the rows' {}",
         millis(filled),
-        memory_mib() - with_chunks,
-        with_chunks - before
+        memory_mib().saturating_sub(with_chunks),
+        with_chunks.saturating_sub(before)
     );
     let asker = Asker::Npc { id: "npc7".to_owned(), tags: vec!["wise".to_owned()] };
     let (question, anyone) = (|n: usize| text(n * 31 + 5, 12), Asker::Anyone);
@@ -52,7 +52,7 @@ pub fn run(args: &LoreArgs) {
     println!(
         "vectors in     {:.0} ms, {} MiB for {} numbers each",
         millis(embedded),
-        memory_mib() - with_words,
+        memory_mib().saturating_sub(with_words),
         args.dimensions
     );
     let asked: Vec<Vec<f32>> = (0..64).map(|n| vector(&n.to_string(), args.dimensions)).collect();

@@ -198,8 +198,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
-    let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     let lore = lore::read(folder, &mut problems);
+    let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     definitions.lore = lore::collect(&lore, &mut problems);
     let before = problems.0.len();
     let views = sql_views::planned(folder, &definitions, &mut problems);
