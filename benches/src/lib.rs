@@ -2,6 +2,7 @@
 
 pub mod edits;
 pub mod journal;
+pub mod lore;
 pub mod quest_2m;
 pub mod quests_10k;
 pub mod restart;

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    edits, journal, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows, stores, timers,
-    wire,
+    edits, journal, lore, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows, stores,
+    timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -31,6 +31,8 @@ enum Workload {
     Sql(sql::SqlArgs),
     /// A quest that many players hold is edited: until all is consistent, beside computing it again.
     Edits(edits::EditsArgs),
+    /// Ten thousand chunks of lore, searched by words and by vectors.
+    Lore(lore::LoreArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -60,6 +62,10 @@ fn main() -> anyhow::Result<()> {
         Workload::Restart(args) => runtime.block_on(restart::run(&args)),
         Workload::Sql(args) => runtime.block_on(sql::run(&args)),
         Workload::Edits(args) => runtime.block_on(edits::run(&args)),
+        Workload::Lore(args) => {
+            lore::run(&args);
+            Ok(())
+        }
         Workload::SqlRows(args) => {
             sql_rows::run(&args);
             Ok(())

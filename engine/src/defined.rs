@@ -49,6 +49,7 @@ impl Defined {
             | DefinitionEdit::Rule(..)
             | DefinitionEdit::Storylet(..)
             | DefinitionEdit::Behaviour(..) => {}
+            | DefinitionEdit::Lore(..) => {}
         }
     }
 }
@@ -79,6 +80,7 @@ mod tests {
             rules: Vec::new(),
             storylets: Vec::new(),
             behaviours: Vec::new(),
+            lore: Vec::new(),
         });
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }

@@ -38,6 +38,7 @@ enum Kind {
     // What comes later comes last: the places of the others are written in snapshots.
     Storylet,
     Behaviour,
+    Lore,
 }
 
 /// What the machine is told.
@@ -90,6 +91,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Rule(id, _) => Some((Kind::Rule, *id)),
         DefinitionEdit::Storylet(id, _) => Some((Kind::Storylet, *id)),
         DefinitionEdit::Behaviour(id, _) => Some((Kind::Behaviour, *id)),
+        DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
         DefinitionEdit::Only { .. } => None,
     }
 }
@@ -105,6 +107,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Rule(_, None)
             | DefinitionEdit::Storylet(_, None)
             | DefinitionEdit::Behaviour(_, None)
+            | DefinitionEdit::Lore(_, None)
     )
 }
 
@@ -118,6 +121,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::Rule => Some(DefinitionEdit::Rule(id, None)),
         Kind::Storylet => Some(DefinitionEdit::Storylet(id, None)),
         Kind::Behaviour => Some(DefinitionEdit::Behaviour(id, None)),
+        Kind::Lore => Some(DefinitionEdit::Lore(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -158,14 +162,23 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only { quests, climates, schedules, npcs, views, rules, storylets, behaviours } =
-            edit
+        let DefinitionEdit::Only {
+            quests,
+            climates,
+            schedules,
+            npcs,
+            views,
+            rules,
+            storylets,
+            behaviours,
+            lore,
+        } = edit
         else {
             return;
         };
         let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
-        let [quests, climates, schedules, npcs, views, rules, storylets, behaviours] =
-            [quests, climates, schedules, npcs, views, rules, storylets, behaviours].map(|ids| set(ids));
+        let [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore] =
+            [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore].map(|ids| set(ids));
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -179,6 +192,7 @@ impl DefinitionsMachine {
                     Kind::Rule => &rules,
                     Kind::Storylet => &storylets,
                     Kind::Behaviour => &behaviours,
+                    Kind::Lore => &lore,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

@@ -37,6 +37,7 @@ use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, Definitions
 use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
+use crate::lore::{LoreIn, LoreMachine};
 use crate::machine::{Produced, ViewRow};
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
@@ -233,6 +234,12 @@ pub fn build_watching<'scope>(
         PresenceOut::Refused(_) => None,
     });
 
+    let documents = defined.clone().flat_map(|edit| match edit {
+        DefinitionEdit::Lore(document, def) => Some((document.hash64(), LoreIn { document, def })),
+        _ => None,
+    });
+    let lore = loads.operate(vec![documents], LoreMachine::new(realm));
+
     let told_views = told_views(&clock_now, &defined, peers);
     let shared = Shared { realm, world, loads: &loads, peers, index, watch };
     let known = Known {
@@ -303,6 +310,7 @@ pub fn build_watching<'scope>(
             quest_rows.as_collection(),
             reach(npcs.rows),
             behaviours.rows,
+            lore.rows,
             levels.rows,
             community,
         ],

@@ -12,6 +12,7 @@ mod events;
 pub mod facts;
 pub mod graph;
 pub mod levels;
+pub mod lore;
 pub mod machine;
 pub mod messages;
 pub mod npcs;

@@ -21,11 +21,12 @@ use worldflow_engine::realm::Realm;
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::definitions::{ModerationDef, SinkDef};
-use worldflow_schemas::{Input, Sym, Tick};
+use worldflow_schemas::{Input, Sym, Tick, catalog};
 use worldflow_sinks::health::{Health, Pace, health_router};
 use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
-use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig};
+use worldflow_sinks::lore::{Lore, LoreStore, embedder_of, lore_router};
+use worldflow_sinks::sql::{SinkStatus, SqlSink, SqlSinkConfig, Target};
 use worldflow_sinks::tiers::Tiers;
 use worldflow_sources::audit::{Act, Audit, AuditConfig, forgotten};
 use worldflow_sources::check::{Checker, Sender};
@@ -95,6 +96,8 @@ pub struct Serving {
     reading: Vec<Reading>,
     sinks: Vec<SqlSink>,
     tiers: Vec<Tiers>,
+    lores: Vec<Lore>,
+    lore_stores: Vec<LoreStore>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     audit: Audit,
@@ -123,6 +126,7 @@ impl Serving {
         let mut realms = Vec::new();
         let mut sinks: Vec<(Sym, SqlSink)> = Vec::new();
         let mut tiers = Vec::new();
+        let (mut lores, mut lore_stores) = (Vec::new(), Vec::new());
         let (mut playing, mut reading) = (Vec::new(), Vec::new());
         let (mut editable, mut measured) = (Vec::new(), Vec::new());
         for RealmChoice { name, world } in config.realms {
@@ -167,9 +171,12 @@ impl Serving {
             let editing = Editing::of(realm.clone(), world);
             measured.push(Measured { editing: editing.clone(), sizes });
             editable.push(Editable { editing, folder: folder.clone() });
+            let lore = open_lore(&realm, config.quiet)?;
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
+                lore_stores.extend(open_lore_store(&lore, &realm, &sink));
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
+            lores.push(lore);
             if !realm.world.tiers.is_empty() && !config.quiet {
                 tiers.push(Tiers::open(realm, |name| std::env::var(name).ok())?);
             }
@@ -195,6 +202,8 @@ impl Serving {
         let explain = explain_router(explained.collect(), edges.tokens().clone());
         let texts = text_router(editings.clone(), authorize(edges.tokens().clone()));
         let explain = explain.merge(explain_view_router(measured, authorize(edges.tokens().clone())));
+        let searchers = lores.iter().map(Lore::searcher).collect();
+        let explain = explain.merge(lore_router(searchers, authorize(edges.tokens().clone())));
         let edits = edit_router(editable, edges.tokens().clone(), audit.clone()).merge(explain).merge(texts);
         let manual = config.manual.then_some(&audit);
         let app = app(&realms, &edges, statuses, metrics, address.ip(), manual, edits);
@@ -212,6 +221,8 @@ impl Serving {
             reading,
             sinks,
             tiers,
+            lores,
+            lore_stores,
             stop,
             server,
             audit,
@@ -289,6 +300,12 @@ impl Serving {
         for tiers in self.tiers {
             tiers.close().await;
         }
+        for store in self.lore_stores {
+            store.close().await;
+        }
+        for lore in self.lores {
+            lore.close().await;
+        }
         let _gone = self.stop.send(true);
         let mut result = Ok(());
         // Realms before sessions: whoever is here until the end has the last tick, and goes on from it.
@@ -337,7 +354,7 @@ async fn listen(address: SocketAddr, exposed: bool) -> anyhow::Result<TcpListene
 
 /// What a realm's world defines, as a line of the audit log: how much, and a fingerprint that is another when a definition is.
 fn definitions_written(realm: Sym, world: &LoadedWorld) -> Act {
-    let all = (&world.quests, &world.climates, &world.schedules, &world.npcs, &world.rules);
+    let all = (&world.quests, &world.climates, &world.schedules, &world.npcs, &world.rules, &world.lore);
     let text = serde_json::to_vec(&(&*world.world, all)).unwrap_or_default();
     Act::new("definitions_written")
         .realm(realm)
@@ -347,6 +364,7 @@ fn definitions_written(realm: Sym, world: &LoadedWorld) -> Act {
         .with("schedules", world.schedules.len())
         .with("npcs", world.npcs.len())
         .with("rules", world.rules.len())
+        .with("lore", world.lore.len())
         .with("fingerprint", format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&text)))
 }
 
@@ -393,6 +411,20 @@ fn sql_sinks(realm: &Realm, folder: &Path, postgres: Option<&str>) -> anyhow::Re
         sinks.push(parse("postgres", &def)?);
     }
     Ok(sinks)
+}
+
+/// A realm that is not in use asks no embedder.
+fn open_lore(realm: &Realm, quiet: bool) -> anyhow::Result<Lore> {
+    let embedder = if quiet { None } else { embedder_of(&realm.world, |name| std::env::var(name).ok())? };
+    Ok(Lore::open(realm.clone(), embedder))
+}
+
+/// The embeddings of a realm's lore go where its rows go, if that is PostgreSQL.
+fn open_lore_store(lore: &Lore, realm: &Realm, sink: &SqlSinkConfig) -> Option<LoreStore> {
+    let Target::Postgres(address) = &sink.target else { return None };
+    let embeds = lore.searcher().model().is_some();
+    let has_lore = sink.views.of(&realm.views.catalog()).contains(&catalog::LORE);
+    (embeds && has_lore).then(|| LoreStore::open(lore, address.clone()))
 }
 
 fn app(

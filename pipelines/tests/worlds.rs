@@ -73,6 +73,7 @@ fn greenvale_shows_much_of_the_quest_language() {
             + world.climates.len()
             + world.schedules.len()
             + world.rules.len()
+            + world.lore.len()
             + world.views.len()
             + 1
     );

@@ -85,6 +85,8 @@ pub const STORYLET_REACH: ViewId = ViewId(25);
 pub const NPC_DIRECTIVES: ViewId = ViewId(26);
 /// `tiers`.
 pub const TIERS: ViewId = ViewId(27);
+/// `lore`.
+pub const LORE: ViewId = ViewId(28);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -648,6 +650,24 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: false,
         doc: "How the tiers are doing, as the edge that asks them sees it; told every second.",
     },
+    ViewDef {
+        name: "lore",
+        key: 3,
+        columns: &[
+            REALM,
+            col("document", Text, "The document."),
+            col("chunk", Text, "Which part of it: the headings above it and its number under them, from 1."),
+            col("heading", Text, "The headings above it, the outermost first."),
+            col("text", Text, "What it says."),
+            col("digest", Text, "The hash of heading and text; what is embedded is kept by it."),
+            col("topics", Json, "What the document is about."),
+            col("known_by", Json, "The NPCs that know it, by id or by tag; empty for everyone."),
+            col("locale", Text, "The language that it is written in."),
+        ],
+        filters: &["digest"],
+        deterministic: true,
+        doc: "Lore, in chunks that can be found by themselves.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -705,6 +725,7 @@ mod tests {
             (STORYLET_REACH, "storylet_reach"),
             (NPC_DIRECTIVES, "npc_directives"),
             (TIERS, "tiers"),
+            (LORE, "lore"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

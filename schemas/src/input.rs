@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    BehaviourDef, ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
@@ -161,6 +161,9 @@ pub enum DefinitionEdit {
         /// Behaviours; what was written before there were any has none.
         #[serde(default)]
         behaviours: Vec<Sym>,
+        /// Documents of lore; what was written before there were any has none.
+        #[serde(default)]
+        lore: Vec<Sym>,
     },
     /// A view in SQL. It and what follows came later, and the places of the others are written in snapshots.
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
@@ -170,6 +173,8 @@ pub enum DefinitionEdit {
     Storylet(Sym, #[serde(with = "json_text")] Option<Arc<StoryletDef>>),
     /// A behaviour.
     Behaviour(Sym, #[serde(with = "json_text")] Option<Arc<BehaviourDef>>),
+    /// A document of lore.
+    Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

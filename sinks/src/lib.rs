@@ -6,6 +6,7 @@ pub mod health;
 pub mod http_views;
 pub mod live_page;
 pub mod simulated_tier;
+pub mod lore;
 pub mod sql;
 pub mod tiers;
 pub mod view_at;

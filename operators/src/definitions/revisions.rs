@@ -160,6 +160,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Rule => "rules",
         Kind::Storylet => "storylets",
         Kind::Behaviour => "behaviours",
+        Kind::Lore => "lore",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

@@ -176,6 +176,7 @@ fn what_changes_nothing_is_not_passed_on_and_only_removes_the_rest() {
         rules: Vec::new(),
         storylets: Vec::new(),
         behaviours: Vec::new(),
+        lore: Vec::new(),
     };
     let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
     assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
@@ -195,6 +196,7 @@ fn of_each_definition_others_are_told_once_a_tick() {
         rules: Vec::new(),
         storylets: Vec::new(),
         behaviours: Vec::new(),
+        lore: Vec::new(),
     };
     assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
     let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];

@@ -16,6 +16,7 @@ mod graph;
 mod keys;
 mod limits;
 mod log;
+mod lore;
 mod new;
 mod numbers;
 mod plan;
@@ -87,6 +88,7 @@ enum Verb {
     Convert(convert::ConvertArgs),
     Forget(forget::ForgetArgs),
     Graph(graph::GraphArgs),
+    Lore(lore::LoreArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
@@ -114,6 +116,7 @@ impl Verb {
             Verb::Convert(args) => convert::run(&args),
             Verb::Forget(args) => forget::run(args),
             Verb::Graph(args) => graph::run(&args),
+            Verb::Lore(args) => lore::run(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, WorldDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};
@@ -37,6 +37,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) storylets: Collected<'a, StoryletDef>,
     pub(crate) behaviours: Collected<'a, BehaviourDef>,
     pub(crate) entities: Collected<'a, EntityDef>,
+    pub(crate) lore: Collected<'a, LoreDef>,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
     pub(crate) unreadable: Vec<String>,
@@ -155,7 +156,7 @@ fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
     Spot { file: &document.file, place: key.place, node: Some(node) }
 }
 
-fn add<'a, T>(
+pub(super) fn add<'a, T>(
     into: &mut Collected<'a, T>,
     kind: &str,
     id: String,

@@ -4,9 +4,11 @@
 //! read with all folders in them. What looks like a part of a world and is not read is kept by name, so that it can be said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::greenvale;
+use super::lore::{MOST_DOCUMENT_BYTES, SHARED, shared_folders};
 use super::texts::TEXT;
 
 /// The largest file that is read, in bytes.
@@ -31,6 +33,9 @@ pub(super) const FOLDERS: [&str; 10] = [
 
 /// The folder whose SQL files are read.
 pub(super) const VIEWS: &str = "views";
+
+/// The folder whose documents in Markdown are read.
+pub(crate) const LORE: &str = "lore";
 
 /// The folder of scenarios, which are read by whoever runs them.
 pub(crate) const TESTS: &str = "tests";
@@ -86,6 +91,8 @@ const YAML: [&str; 2] = ["yaml", "yml"];
 
 const SQL: [&str; 1] = ["sql"];
 
+const MARKDOWN: [&str; 1] = ["md"];
+
 /// The extensions of what may be meant as a part of a world, however they are written.
 const MEANT: [&str; 4] = ["yaml", "yml", "sql", "json"];
 
@@ -119,14 +126,21 @@ impl Folder {
         if !folder.files.contains_key("world.yaml") {
             return Err(FolderError::NoWorld { path: path.to_owned() });
         }
-        for (name, extensions) in FOLDERS.into_iter().map(|name| (name, &YAML[..])).chain([(VIEWS, &SQL[..])])
-        {
+        let others = [(VIEWS, &SQL[..]), (LORE, &MARKDOWN[..])];
+        for (name, extensions) in FOLDERS.into_iter().map(|name| (name, &YAML[..])).chain(others) {
             let inner = path.join(name);
             if inner.is_dir() {
                 folder.read_files(&inner, &format!("{name}/"), extensions, depth_of(name))?;
             }
         }
         folder.look_for_strays(path, "", &mut 0);
+        for (place, name) in shared_folders(&folder) {
+            let shared = path.join(place);
+            // One that is not there is said where the world is checked.
+            if shared.is_dir() {
+                folder.read_files(&shared, &format!("{SHARED}/{name}/"), &MARKDOWN, MAX_DEPTH)?;
+            }
+        }
         Ok(folder)
     }
 
@@ -140,6 +154,8 @@ impl Folder {
             && match parts[0] {
                 _ if parts.len() == 1 => yaml,
                 VIEWS => path.ends_with(".sql") && parts.len() <= depth_of(VIEWS) + 1,
+                LORE => path.ends_with(".md") && parts.len() <= MAX_DEPTH + 1,
+                SHARED => path.ends_with(".md") && (3..=MAX_DEPTH + 2).contains(&parts.len()),
                 folder => yaml && FOLDERS.contains(&folder) && parts.len() <= depth_of(folder) + 1,
             }
     }
@@ -186,11 +202,17 @@ impl Folder {
             if !is_wanted || !file.is_file() {
                 continue;
             }
+            let is_lore = extensions == MARKDOWN;
             let bytes = std::fs::metadata(&file).map_err(unreadable(&file))?.len();
-            if bytes > MAX_FILE_BYTES || self.files.len() >= MAX_FILES {
+            if (bytes > MAX_FILE_BYTES && !is_lore) || self.files.len() >= MAX_FILES {
                 return Err(FolderError::TooLarge { path: file });
             }
-            self.files.insert(format!("{prefix}{name}"), std::fs::read(&file).map_err(unreadable(&file))?);
+            // Of a document that is too long so much is read that the check can say where it is.
+            let most = if is_lore { MOST_DOCUMENT_BYTES as u64 + 1 } else { MAX_FILE_BYTES };
+            let mut read = Vec::new();
+            let opened = std::fs::File::open(&file).map_err(unreadable(&file))?;
+            opened.take(most).read_to_end(&mut read).map_err(unreadable(&file))?;
+            self.files.insert(format!("{prefix}{name}"), read);
         }
         Ok(())
     }
@@ -220,9 +242,10 @@ impl Folder {
         let lower = extension.to_ascii_lowercase();
         let folder = file.split_once('/').map(|(folder, _)| folder);
         let known =
-            folder.is_some_and(|folder| FOLDERS.contains(&folder) || [VIEWS, TESTS].contains(&folder));
+            folder.is_some_and(|folder| FOLDERS.contains(&folder) || [VIEWS, TESTS, LORE].contains(&folder));
         let is_read = self.files.contains_key(file) || (folder == Some(TESTS) && YAML.contains(&extension));
+        let meant = MEANT.contains(&lower.as_str()) || (folder == Some(LORE) && lower == MARKDOWN[0]);
         // Other tools have files in JSON beside a world.
-        MEANT.contains(&lower.as_str()) && !is_read && (known || lower != "json")
+        meant && !is_read && (known || lower != "json")
     }
 }

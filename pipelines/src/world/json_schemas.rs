@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, TextDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, TextDef,
     WorldDef,
 };
 use worldflow_sources::recording::MapDef;
@@ -19,6 +19,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
     vec![
         ("climates.schema.json", text("A climate of a worldflow world", schema_for!(ClimateDef))),
         ("entities.schema.json", map_of::<EntityDef>("Entities of a worldflow world, by id")),
+        ("lore.schema.json", text("The head of a document of lore", schema_for!(LoreHeadDef))),
         (
             "map.schema.json",
             text("How lines of a recording become events of a worldflow world", schema_for!(MapDef)),

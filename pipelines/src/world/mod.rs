@@ -9,6 +9,7 @@ mod expression;
 mod folder;
 mod greenvale;
 mod json_schemas;
+mod lore;
 mod mapping;
 mod misfit;
 mod node;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
+    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
@@ -66,6 +67,8 @@ pub struct LoadedWorld {
     pub storylets: BTreeMap<String, Arc<StoryletDef>>,
     /// Behaviours by id.
     pub behaviours: BTreeMap<String, Arc<BehaviourDef>>,
+    /// Documents of lore by id: those of the world, and those that it shares with others.
+    pub lore: BTreeMap<String, Arc<LoreDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -147,6 +150,7 @@ impl LoadedWorld {
             rules: ids(self.rules.keys().collect()),
             storylets: ids(self.storylets.keys().collect()),
             behaviours: ids(self.behaviours.keys().collect()),
+            lore: ids(self.lore.keys().collect()),
         };
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -166,7 +170,9 @@ impl LoadedWorld {
         let behaviours = self.behaviours.iter();
         let behaviours =
             behaviours.map(|(id, def)| DefinitionEdit::Behaviour(Sym::new(id), Some(def.clone())));
-        all.chain(storylets).chain(behaviours).chain([only]).collect()
+        let lore = self.lore.iter();
+        let lore = lore.map(|(id, def)| DefinitionEdit::Lore(Sym::new(id), Some(def.clone())));
+        all.chain(storylets).chain(behaviours).chain(lore).chain([only]).collect()
     }
 }
 
@@ -203,7 +209,9 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
+    let lore = lore::read(folder, &mut problems);
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
+    definitions.lore = lore::collect(&lore, &mut problems);
     let before = problems.0.len();
     let views = sql_views::planned(folder, &definitions, &mut problems);
     let incomplete = problems.0.len() > before;
@@ -218,6 +226,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);
+        // Their documents are definitions like any others, and may be others while the world runs.
+        world.lore.shared.clear();
         LoadedWorld {
             world: Arc::new(world),
             quests: shared(definitions.quests),
@@ -228,6 +238,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             rules: shared(definitions.rules),
             storylets: shared(definitions.storylets),
             behaviours: shared(definitions.behaviours),
+            lore: shared(definitions.lore),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),

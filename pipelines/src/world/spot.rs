@@ -32,10 +32,12 @@ impl fmt::Display for Spot<'_> {
     }
 }
 
-/// Parses every file but those in SQL; those that are not YAML are reported and left out.
+/// Parses every file but those in SQL and Markdown; those that are not YAML are reported and left out.
 pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Document> {
     let mut documents = Vec::new();
-    for (file, bytes) in folder.files.iter().filter(|(file, _)| !file.ends_with(".sql")) {
+    for (file, bytes) in
+        folder.files.iter().filter(|(file, _)| !file.ends_with(".sql") && !file.ends_with(".md"))
+    {
         documents.extend(parse(file, bytes, problems));
     }
     documents

@@ -18,6 +18,7 @@ mod grants;
 mod guide;
 mod http;
 mod kinesis;
+mod lore;
 mod new;
 mod npcs;
 mod old_grants;

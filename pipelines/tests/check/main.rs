@@ -6,6 +6,7 @@ mod files;
 mod guard;
 mod hopeless;
 mod lifecycle;
+mod lore;
 mod mistakes;
 mod objectives;
 mod personal;

@@ -6,6 +6,7 @@ mod calendars;
 mod edits;
 mod event_views;
 mod lifecycle;
+mod lore;
 mod orders;
 mod rewards;
 mod roles;

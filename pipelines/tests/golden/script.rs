@@ -10,7 +10,7 @@ use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{Plan, Ran, law, run, show};
 use worldflow_engine::workers::{Cut, SealedTick};
 use worldflow_schemas::base::BaseRow;
-use worldflow_schemas::definitions::{RuleDef, SqlViewDef};
+use worldflow_schemas::definitions::{LoreDef, RuleDef, SqlViewDef};
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
     FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
@@ -286,6 +286,11 @@ pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Opt
         ["view", name, query @ ..] => {
             let sql = format!("CREATE VIEW {name} AS {}", query.join(" "));
             Command::Define(DefinitionEdit::View(Sym::new(name), Some(Arc::new(SqlViewDef { sql }))))
+        }
+        ["lore", id, "drop"] => Command::Define(DefinitionEdit::Lore(Sym::new(id), None)),
+        ["lore", id, text @ ..] => {
+            let def = LoreDef { text: text.join(" ").replace("\\n", "\n"), ..LoreDef::default() };
+            Command::Define(DefinitionEdit::Lore(Sym::new(id), Some(Arc::new(def))))
         }
         ["clock", "scale", world, real] => {
             clock(order, ClockCommand::SetScale { world: number(world, line), real: number(real, line) })

@@ -78,6 +78,7 @@ impl Case {
             rules: ids(&self.rules),
             storylets: ids(&speakers.storylets),
             behaviours: Vec::new(),
+            lore: Vec::new(),
         };
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));

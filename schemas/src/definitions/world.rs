@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dates::DatesTest;
 use super::guard::{GuardDef, ModerationDef};
 use super::journal::{GrantsDef, JournalDef};
+use super::lore::LoreIndexDef;
 use super::one_or_many::OneOrMany;
 use super::ordered::Ordered;
 use super::quest::Pattern;
@@ -84,6 +85,9 @@ pub struct WorldDef {
     /// Who looks at what players say, before anything keeps or reads it: `moderation: local`.
     #[serde(default, skip_serializing_if = "ModerationDef::is_local")]
     pub moderation: ModerationDef,
+    /// How lore is searched, and which shared lore there is besides `lore/`.
+    #[serde(default, skip_serializing_if = "LoreIndexDef::is_default")]
+    pub lore: LoreIndexDef,
     /// Where events come from, besides sockets and HTTP.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceDef>,

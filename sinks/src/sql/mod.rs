@@ -276,6 +276,19 @@ fn gauged(lag_ms: i64) -> f64 {
     lag_ms as f64
 }
 
+/// A session with a PostgreSQL database, set as those of sinks are.
+pub(crate) async fn connect(address: &PostgresAddress) -> Result<sqlx::postgres::PgConnection, sqlx::Error> {
+    postgres::open(&address.options).await
+}
+
+/// Begins a transaction in it that no other of this lock runs beside.
+pub(crate) async fn begin(
+    connection: &mut sqlx::postgres::PgConnection,
+    lock: &str,
+) -> Result<(), sqlx::Error> {
+    postgres::begin(connection, lock).await
+}
+
 async fn open(config: &SqlSinkConfig) -> Result<Connection, SqlError> {
     if let Target::Sqlite(path) = &config.target
         && let Some(folder) = path.parent()

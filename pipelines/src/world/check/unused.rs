@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use worldflow_schemas::definitions::fallback;
+use worldflow_schemas::definitions::{EmbedderDef, fallback};
 
 use super::Checker;
 use crate::world::problem::hint;
@@ -27,8 +27,11 @@ impl Checker<'_> {
         let any = npcs().any(|npc| npc.budget.is_some() && npc.tier.is_none());
         let named = npcs().filter_map(|npc| npc.tier.as_deref());
         let tiers = &world.definition.tiers;
-        let used: BTreeSet<&str> =
+        let mut used: BTreeSet<&str> =
             named.chain(tiers.keys().filter_map(|tier| fallback(tier, tiers))).collect();
+        if let EmbedderDef::Tier(tier) = &world.definition.lore.embedder {
+            used.insert(tier);
+        }
         for tier in world.definition.tiers.keys().filter(|tier| !any && !used.contains(tier.as_str())) {
             self.warn(
                 world.spot.key("tiers").name(tier),

@@ -1,0 +1,259 @@
+//! The lore of realms, searched: for prompts, for the command line and over HTTP.
+//!
+//! `lore ─deltas→ index ─new digests→ embedder ─vectors→ index; question ─→ the k chunks that fit best, of those the asker knows`
+//!
+//! Each realm has an index of its own, so no realm sees another's lore. A search first takes in what the realm has
+//! published, so an edit is there at its tick. While the embedder is down, or some chunk has no vector yet, the search goes by
+//! words and says so. This edge writes nothing into the realm.
+
+mod bm25;
+mod embedder;
+mod index;
+mod route;
+mod search;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use worldflow_engine::realm::Realm;
+use worldflow_schemas::ArcStr;
+use worldflow_schemas::definitions::EmbedderDef;
+
+pub use embedder::{Embedder, Embedding, MOST_DIMENSIONS, MOST_TEXTS, Server};
+pub use index::{Asker, Hit, Index, LoreChunk};
+pub use route::lore_router;
+pub use search::{Found, MOST_FOUND, MOST_QUESTION_BYTES, Question, Ranking, Searcher};
+pub use store::{LoreStore, TABLE};
+
+/// How long is waited after the embedder has failed; each further time twice as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// ... up to this.
+const LAST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// An embedder that cannot be opened. No message holds a key.
+#[derive(Debug, thiserror::Error)]
+pub enum LoreError {
+    /// The world does not declare the tier.
+    #[error(
+        "lore.embedder: the tier `{tier}` is not declared\nhint: tiers are declared in world.yaml under `tiers`"
+    )]
+    Unknown {
+        /// The tier.
+        tier: String,
+    },
+    /// Its url cannot be read.
+    #[error("tier `{tier}`: the url cannot be read\nhint: write for example `http://127.0.0.1:8000`")]
+    Url {
+        /// The tier.
+        tier: String,
+    },
+    /// Its key is written out.
+    #[error("tier `{tier}`: the key is not a reference\nhint: write `${{NAME}}`, and set the variable NAME")]
+    LiteralKey {
+        /// The tier.
+        tier: String,
+    },
+    /// The variable is not set, or holds what no header can.
+    #[error(
+        "tier `{tier}`: the variable `{variable}` holds no key\nhint: set it to the key of the tier, one line of ASCII"
+    )]
+    Key {
+        /// The tier.
+        tier: String,
+        /// The variable.
+        variable: String,
+    },
+    /// No client can be made.
+    #[error(
+        "tier `{tier}`: no HTTP client can be made: {reason}\nhint: https needs the system's certificates"
+    )]
+    Client {
+        /// The tier.
+        tier: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The embedder that a world asks for; `None` when its lore is searched by words.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn embedder_of(
+    world: &worldflow_schemas::definitions::WorldDef,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Arc<dyn Embedder>>, LoreError> {
+    match &world.lore.embedder {
+        EmbedderDef::Lexical => Ok(None),
+        EmbedderDef::Tier(tier) => {
+            let def = world.tiers.get(tier).ok_or_else(|| LoreError::Unknown { tier: tier.clone() })?;
+            Ok(Some(Arc::new(Server::open(tier, def, variable)?)))
+        }
+    }
+}
+
+/// The running edge of a realm's lore.
+#[derive(Debug)]
+pub struct Lore {
+    searcher: Searcher,
+    vectors: watch::Receiver<u64>,
+    closing: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Lore {
+    /// Starts the edge. Without an embedder the lore is searched by words.
+    #[must_use]
+    pub fn open(realm: Realm, embedder: Option<Arc<dyn Embedder>>) -> Lore {
+        let (closing, told_to_close) = watch::channel(false);
+        let failed = Arc::new(Notify::new());
+        let searcher = Searcher::new(realm.clone(), embedder.clone(), Arc::clone(&failed));
+        let (changed, vectors) = watch::channel(0);
+        let run = Run {
+            realm,
+            searcher: searcher.clone(),
+            embedder,
+            changed,
+            failed,
+            failures: 0,
+            closing: told_to_close,
+        };
+        Lore { searcher, vectors, closing, task: tokio::spawn(run.run()) }
+    }
+
+    /// What searches it; it may outlive the edge, and then finds what there was.
+    #[must_use]
+    pub fn searcher(&self) -> Searcher {
+        self.searcher.clone()
+    }
+
+    /// Another number each time chunks or their vectors have changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.vectors.clone()
+    }
+
+    /// Gives up what is being embedded, and ends.
+    pub async fn close(self) {
+        // The task may have ended with the realm.
+        let _ = self.closing.send(true);
+        let _ = self.task.await;
+    }
+}
+
+struct Run {
+    realm: Realm,
+    searcher: Searcher,
+    embedder: Option<Arc<dyn Embedder>>,
+    changed: watch::Sender<u64>,
+    /// A search has found that the embedder is down.
+    failed: Arc<Notify>,
+    failures: u32,
+    closing: watch::Receiver<bool>,
+}
+
+impl Run {
+    async fn run(mut self) {
+        let mut closing = self.closing.clone();
+        let closing = async move {
+            // An error means that the handle has gone.
+            let _ = closing.wait_for(|closing| *closing).await;
+        };
+        tokio::select! {
+            () = self.follow() => {}
+            () = closing => {}
+        }
+    }
+
+    async fn follow(&mut self) {
+        let mut progress = self.realm.progress.clone();
+        progress.mark_changed();
+        loop {
+            let backoff = (FIRST_BACKOFF * (1 << self.failures.min(10) >> 1)).min(LAST_BACKOFF);
+            let down = self.searcher.is_down();
+            tokio::select! {
+                changed = progress.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                () = self.failed.notified() => self.failures = self.failures.max(1),
+                () = tokio::time::sleep(backoff), if down => {
+                    self.embed().await;
+                    continue;
+                }
+            }
+            self.searcher.catch_up();
+            // A search may have taken in what is new before.
+            self.tell();
+            // One that is down is asked again when its time has come, whatever else happens.
+            if !self.searcher.is_down() {
+                self.embed().await;
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let generation = self.searcher.generation();
+        self.changed.send_if_modified(|changed| std::mem::replace(changed, generation) != generation);
+    }
+
+    /// Embeds what has no vector, and asks one that was down whether it still is. Stops at the first failure.
+    async fn embed(&mut self) {
+        let Some(embedder) = self.embedder.clone() else { return };
+        loop {
+            let lacking = self.searcher.lacking();
+            if lacking.is_empty() && !self.searcher.is_down() {
+                return;
+            }
+            let mut texts: Vec<String> = lacking.iter().map(|chunk| chunk.whole()).collect();
+            if texts.is_empty() {
+                texts.push("lore".to_owned());
+            }
+            let digests: Vec<ArcStr> = lacking.iter().map(|chunk| chunk.digest.clone()).collect();
+            let outcome = embedder.embed(&texts).await;
+            let outcome = outcome.and_then(|vectors| self.searcher.embedded(&digests, &vectors));
+            let labels = [("realm", self.realm.name.as_str())];
+            match outcome {
+                Ok(()) => {
+                    metrics::counter!("worldflow_lore_embedded_total", &labels)
+                        .increment(digests.len() as u64);
+                    self.failures = 0;
+                    self.searcher.set_down(None);
+                    self.tell();
+                }
+                Err(reason) => {
+                    metrics::counter!("worldflow_lore_failures_total", &labels).increment(1);
+                    if self.failures.is_power_of_two() || self.failures == 0 {
+                        let (realm, failures) = (self.realm.name.as_str(), self.failures);
+                        tracing::warn!(
+                            realm,
+                            failures,
+                            reason,
+                            "lore is searched by words: it cannot be embedded"
+                        );
+                    }
+                    self.failures = self.failures.saturating_add(1);
+                    self.searcher.set_down(Some(reason));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A chunk that was found, as JSON.
+#[must_use]
+pub fn hit_json(hit: &Hit) -> serde_json::Value {
+    let LoreChunk { document, chunk, heading, text, .. } = &*hit.chunk;
+    serde_json::json!({
+        "document": document.as_str(),
+        "chunk": chunk.as_str(),
+        "heading": heading.as_str(),
+        "score": hit.score,
+        "text": text.as_str(),
+    })
+}
