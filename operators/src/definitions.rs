@@ -178,7 +178,8 @@ impl DefinitionsMachine {
         };
         let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
         let [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore] =
-            [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore].map(|ids| set(ids));
+            [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore]
+                .map(|ids| set(ids));
         let gone: Vec<Key> = self
             .present
             .keys()

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, WorldDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};

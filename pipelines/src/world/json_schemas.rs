@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, TextDef,
-    WorldDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
 

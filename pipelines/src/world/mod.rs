@@ -27,7 +27,8 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
+    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    WorldDef,
 };
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::{Command, Sym};
