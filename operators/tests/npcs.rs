@@ -147,7 +147,7 @@ fn a_talk_becomes_a_request_and_its_reply_a_line() {
             r#"{"content":"ada: a {phase} \"sword\"","role":"user"}] 64 2 7 50 normal"#
         )]
     );
-    assert_eq!(changes(&run, 4)[1], "+1 ada smith 1 Aye. model - gold 4");
+    assert_eq!(changes(&run, 4)[1], "+1 ada smith 1 Aye. model - gold 4 -");
     assert_eq!(run.keys().copied().collect::<Vec<_>>(), [1, 2, 4], "and no deadline follows");
 }
 
@@ -163,12 +163,12 @@ fn without_a_tier_the_barks_are_said_by_turns() {
         assert_eq!(
             changes(&run, 2),
             [
-                "+1 ada smith 1 Hm. authored no_tier - 2",
-                "+1 ada smith 2 Busy. authored no_tier - 2",
-                "+1 bo smith 1 Hm. authored no_tier - 2",
+                "+1 ada smith 1 Hm. authored no_tier - 2 -",
+                "+1 ada smith 2 Busy. authored no_tier - 2 -",
+                "+1 bo smith 1 Hm. authored no_tier - 2 -",
             ]
         );
-        assert_eq!(changes(&run, 3), ["+1 ada smith 3 Hm. authored no_tier - 3"]);
+        assert_eq!(changes(&run, 3), ["+1 ada smith 3 Hm. authored no_tier - 3 -"]);
     }
 }
 
@@ -194,17 +194,17 @@ fn a_budget_goes_with_the_request_and_one_of_nothing_asks_nobody() {
         [format!("+1 smith/ada/1 smith ada - {asked}")],
         "the edge chooses the tier"
     );
-    assert_eq!(changes(&run, 3)[1], "+1 ada smith 1 Hm. authored no_time - 3");
+    assert_eq!(changes(&run, 3)[1], "+1 ada smith 1 Hm. authored no_time - 3 -");
     assert_eq!(
         changes(&run, 4),
         [r#"+1 smith/ada/2 smith ada gold [{"content":"ho","role":"user"}] 64 4 204 - high"#]
     );
     assert_eq!(
         changes(&run, 5)[1],
-        "+1 ada smith 2 Hm. authored no_time - 5",
+        "+1 ada smith 2 Hm. authored no_time - 5 -",
         "and the request is taken back"
     );
-    assert_eq!(changes(&run, 6), ["+1 ada smith 3 Hm. authored no_tier - 6"], "a tier that is not declared");
+    assert_eq!(changes(&run, 6), ["+1 ada smith 3 Hm. authored no_tier - 6 -"], "a tier that is not declared");
 }
 
 #[test]
@@ -219,13 +219,13 @@ fn a_late_and_a_failed_reply_give_the_bark_marked_as_such() {
         (25, vec![reply("smith/ada/3", Ok("Just in time."))]),
     ]);
     let run = drive(&mut machine(), &script, 0, 40);
-    assert_eq!(changes(&run, 7)[1], "+1 ada smith 1 Hm. authored late - 7");
+    assert_eq!(changes(&run, 7)[1], "+1 ada smith 1 Hm. authored late - 7 -");
     assert!(run[&8].rows.is_empty() && run[&8].out[0].contains("late_reply"), "{:?}", run[&8]);
     assert_eq!(
         changes(&run, 10)[2..],
-        ["+1 ada smith 2 Busy. authored failed - 10", "+1 bo smith 1 Hm. authored failed - 10"]
+        ["+1 ada smith 2 Busy. authored failed - 10 -", "+1 bo smith 1 Hm. authored failed - 10 -"]
     );
-    assert_eq!(changes(&run, 25)[1], "+1 ada smith 3 Just in time. model - gold 25");
+    assert_eq!(changes(&run, 25)[1], "+1 ada smith 3 Just in time. model - gold 25 -");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn talking_again_supersedes_the_request() {
     let run = drive(&mut machine(), &script, 0, 20);
     assert!(changes(&run, 2)[0].starts_with("+1 smith/ada/2 ") && run[&2].rows.len() == 1);
     assert!(changes(&run, 4)[0].starts_with("-1 smith/ada/2 ") && run[&4].rows.len() == 2);
-    assert_eq!(changes(&run, 5)[1], "+1 ada smith 1 To three. model - gold 5");
+    assert_eq!(changes(&run, 5)[1], "+1 ada smith 1 To three. model - gold 5 -");
     assert!(run[&5].out.len() == 1 && run[&5].out[0].contains("smith/ada/2"));
 }
 
