@@ -40,7 +40,7 @@ pub(crate) use personal::of_nobody;
 pub(crate) use proposed::MOST_ATTRIBUTES;
 pub use proposed::{FIELDS, Field, Odd, Proposed};
 use recent::Recent;
-pub(crate) use words::Unsealed;
+pub(crate) use words::{NOT_JUDGED, Unsealed};
 
 use crate::moderator::Moderator;
 use crate::tokens::{Claims, Role};

@@ -149,6 +149,9 @@ fn refused(name: Sym) -> Refusal {
     refuse("words_refused", format!("with.{name}"), reason, "say it otherwise")
 }
 
+/// The code of words that nobody could judge.
+pub(crate) const NOT_JUDGED: &str = "words_not_judged";
+
 /// Nobody can judge the words.
 pub(super) fn unavailable(name: Sym, retry_after_ms: Option<u32>) -> Refusal {
     let reason = "what was said could not be judged, so it was not said";

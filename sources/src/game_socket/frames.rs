@@ -176,7 +176,15 @@ pub(super) fn error(refusal: &Refusal, about: Option<u64>) -> v1::Error {
 
 /// Whether sending, or connecting, again later can succeed.
 pub(super) fn retryable(code: &str) -> bool {
-    matches!(code, "rate_limited" | "dedupe_full" | "too_many_sessions" | "shutting_down" | "view_changed")
+    matches!(
+        code,
+        "rate_limited"
+            | "dedupe_full"
+            | "too_many_sessions"
+            | "shutting_down"
+            | "view_changed"
+            | "words_not_judged"
+    )
 }
 
 /// Rows as they come to be written.

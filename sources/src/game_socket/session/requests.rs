@@ -15,7 +15,7 @@ use worldflow_schemas::{ArcStr, Command, EventId, Input};
 
 use super::{End, Open, Out, Session, epoch_text};
 use crate::allowance::later;
-use crate::check::{Proposed, quote, refuse};
+use crate::check::{NOT_JUDGED, Proposed, quote, refuse};
 use crate::game_socket::access::{self, Wanted};
 use crate::game_socket::hub::{Afresh, From, RESUMED};
 use crate::game_socket::inbox::Sub;
@@ -172,7 +172,8 @@ impl Session {
                 return Ok(Some(End::shutting_down()));
             }
         }
-        let refused = unacked.refused.len();
+        // That nobody could judge what was said is not the client's fault.
+        let refused = unacked.refused.iter().filter(|(_, _, refusal)| refusal.code != NOT_JUDGED).count();
         place.send(unacked);
         self.count_refused(refused)?;
         Ok(None)
