@@ -36,7 +36,10 @@ impl Known {
     /// Where a holder stands from now on.
     pub(super) fn tell_stands(&mut self, stands: QuestNow) {
         let quest = self.plan.ix(stands.quest);
-        self.context.tell_stands(quest, stands);
+        // What only rules ask about is not kept up to date here.
+        if stands.holder.scope != Scope::Player || self.plan.followed.contains(&quest) {
+            self.context.tell_stands(quest, stands);
+        }
     }
 
     /// A quest goes on under another id.

@@ -252,15 +252,21 @@ impl Plan {
     /// Says which quests NPCs ask about. Followed are those that are defined, with the others of their
     /// exclusive groups. Returns the ones that were not followed before.
     pub(crate) fn follow(&mut self, named: impl IntoIterator<Item = Sym>) -> Vec<Ix> {
-        let mut followed = FxHashSet::default();
-        for ix in named.into_iter().filter_map(|quest| self.find(quest)) {
-            let group = self.get(ix).map_or(Sym::NONE, |quest| quest.exclusive);
-            followed.insert(ix);
-            followed.extend(self.rivals(group));
-        }
+        let followed = self.with_rivals(named);
         let fresh = followed.difference(&self.followed).copied().collect();
         self.followed = followed;
         fresh
+    }
+
+    /// These quests that are defined, with the others of their exclusive groups.
+    pub(crate) fn with_rivals(&self, named: impl IntoIterator<Item = Sym>) -> FxHashSet<Ix> {
+        let mut all = FxHashSet::default();
+        for ix in named.into_iter().filter_map(|quest| self.find(quest)) {
+            let group = self.get(ix).map_or(Sym::NONE, |quest| quest.exclusive);
+            all.insert(ix);
+            all.extend(self.rivals(group));
+        }
+        all
     }
 
     /// What follows from all definitions together, if any has changed; what that may have changed for others.

@@ -99,6 +99,8 @@ pub struct PlayersMachine {
     spread: Vec<Spread>,
     /// Which quests each NPC asks about.
     npcs_ask: FxHashMap<Sym, Vec<Sym>>,
+    /// Those that NPCs and storylets ask about, and their rivals.
+    asked_by_npcs: FxHashSet<Ix>,
     /// Quests that no NPC asked about before this tick.
     asked_anew: Vec<Ix>,
     /// Reused between ticks.
@@ -166,6 +168,7 @@ impl PlayersMachine {
             told: Vec::new(),
             spread: Vec::new(),
             npcs_ask: FxHashMap::default(),
+            asked_by_npcs: FxHashSet::default(),
             asked_anew: Vec::new(),
             ordered: Vec::new(),
             loose: Vec::new(),
@@ -217,6 +220,14 @@ impl PlayersMachine {
         if follow {
             let named = self.npcs_ask.values().flatten().copied();
             self.asked_anew = self.core.plan.follow(named);
+            // NPCs forget what only rules go on asking about, and are told of it again.
+            let of_npcs = self.npcs_ask.iter().filter(|(asks, _)| !asks.as_str().starts_with("rule:"));
+            let of_npcs = of_npcs.flat_map(|(_, quests)| quests.iter().copied());
+            let of_npcs = self.core.plan.with_rivals(of_npcs);
+            let known: FxHashSet<Ix> = self.asked_anew.iter().copied().collect();
+            let fresh = of_npcs.difference(&self.asked_by_npcs).filter(|ix| !known.contains(ix));
+            self.asked_anew.extend(fresh.copied());
+            self.asked_by_npcs = of_npcs;
         }
         (events, answers)
     }

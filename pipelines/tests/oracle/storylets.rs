@@ -55,6 +55,8 @@ pub struct Spoken {
     asked: BTreeMap<(String, String), Asked>,
     /// What may follow, by storylet and player: when.
     follow: BTreeMap<(String, String), Tick>,
+    /// The quests of which it was known at the end of the tick before what players hold.
+    asked_about: BTreeSet<String>,
     /// Who was present at the end of the tick before.
     present: BTreeSet<Sym>,
     pub(super) shown: Shown,
@@ -158,8 +160,46 @@ impl Oracle {
         std::mem::take(&mut self.spoken.effects).into_values().collect()
     }
 
-    /// Premises, talks, deadlines, what follows and what is said unasked, after the writes of a tick.
+    /// What NPCs see and say in a tick, after its writes.
     pub fn speak(&mut self, tick: Tick, events: &[&Event]) {
+        let all = self.seen.clone();
+        for (holder, records) in &mut self.seen {
+            if holder.scope == Scope::Player {
+                records.retain(|quest, _| self.spoken.asked_about.contains(&**quest));
+            }
+        }
+        self.speak_of_what_is_seen(tick, events);
+        self.seen = all;
+        self.note_asked_about();
+    }
+
+    /// Notes the quests that conditions name, and the others of their exclusive groups: what players hold of them is
+    /// seen in the next tick.
+    fn note_asked_about(&mut self) {
+        fn named(condition: &Condition, quests: &mut BTreeSet<String>) {
+            quests.extend(condition.quests.keys().cloned());
+            for inner in condition.all.iter().chain(&condition.any).chain(condition.not.as_deref()) {
+                named(inner, quests);
+            }
+        }
+        let mut asked_about = BTreeSet::new();
+        for condition in self.spoken.conditions() {
+            named(condition, &mut asked_about);
+        }
+        let groups: BTreeSet<&String> = (self.quests.iter())
+            .filter(|(quest, _)| asked_about.contains(&***quest))
+            .filter_map(|(_, def)| def.exclusive_group.as_ref())
+            .collect();
+        let rivals: Vec<String> = (self.quests.iter())
+            .filter(|(_, def)| def.exclusive_group.as_ref().is_some_and(|group| groups.contains(group)))
+            .map(|(quest, _)| quest.to_string())
+            .collect();
+        asked_about.extend(rivals);
+        self.spoken.asked_about = asked_about;
+    }
+
+    /// Premises, talks, deadlines, what follows and what is said unasked.
+    fn speak_of_what_is_seen(&mut self, tick: Tick, events: &[&Event]) {
         let here: BTreeSet<Sym> = (self.places.iter())
             .filter(|(_, place)| !place.server.is_none())
             .map(|(player, _)| *player)
