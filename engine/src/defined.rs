@@ -30,7 +30,7 @@ impl Defined {
 
     /// Definitions are written together; what says that there are no others counts last.
     pub fn note_all(&self, edits: &[DefinitionEdit]) {
-        let only = |edit: &&DefinitionEdit| matches!(edit, DefinitionEdit::Only { .. });
+        let only = |edit: &&DefinitionEdit| matches!(edit, DefinitionEdit::Only(_));
         edits.iter().filter(|edit| !only(edit)).for_each(|edit| self.note(edit));
         edits.iter().filter(only).for_each(|edit| self.note(edit));
     }
@@ -41,7 +41,7 @@ impl Defined {
         match edit {
             DefinitionEdit::Quest(id, Some(_)) => drop(quests().insert(*id)),
             DefinitionEdit::Quest(id, None) => drop(quests().remove(id)),
-            DefinitionEdit::Only { quests: only, .. } => quests().retain(|id| only.contains(id)),
+            DefinitionEdit::Only(only) => quests().retain(|id| only.quests.contains(id)),
             DefinitionEdit::Climate(..)
             | DefinitionEdit::Schedule(..)
             | DefinitionEdit::Npc(..)
@@ -56,6 +56,8 @@ impl Defined {
 
 #[cfg(test)]
 mod tests {
+    use worldflow_schemas::input::Only;
+
     use super::*;
 
     #[test]
@@ -71,17 +73,7 @@ mod tests {
         assert!(defined.has_quest(a) && defined.has_quest(b));
         defined.note(&DefinitionEdit::Quest(a, None));
         assert_eq!(defined.quests(), [b]);
-        defined.note(&DefinitionEdit::Only {
-            quests: vec![a],
-            climates: Vec::new(),
-            schedules: Vec::new(),
-            npcs: Vec::new(),
-            views: Vec::new(),
-            rules: Vec::new(),
-            storylets: Vec::new(),
-            behaviours: Vec::new(),
-            lore: Vec::new(),
-        });
+        defined.note(&DefinitionEdit::Only(Box::new(Only { quests: vec![a], ..Only::default() })));
         assert!(!defined.has_quest(a) && !defined.has_quest(b));
     }
 }

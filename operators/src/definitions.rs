@@ -92,7 +92,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Storylet(id, _) => Some((Kind::Storylet, *id)),
         DefinitionEdit::Behaviour(id, _) => Some((Kind::Behaviour, *id)),
         DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
-        DefinitionEdit::Only { .. } => None,
+        DefinitionEdit::Only(_) => None,
     }
 }
 
@@ -162,24 +162,11 @@ impl DefinitionsMachine {
     }
 
     fn keep_only(&mut self, edit: &DefinitionEdit, before: &mut Before) {
-        let DefinitionEdit::Only {
-            quests,
-            climates,
-            schedules,
-            npcs,
-            views,
-            rules,
-            storylets,
-            behaviours,
-            lore,
-        } = edit
-        else {
-            return;
-        };
+        let DefinitionEdit::Only(only) = edit else { return };
         let set = |ids: &[Sym]| ids.iter().copied().collect::<FxHashSet<Sym>>();
-        let [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore] =
-            [quests, climates, schedules, npcs, views, rules, storylets, behaviours, lore]
-                .map(|ids| set(ids));
+        let (quests, climates, schedules) = (set(&only.quests), set(&only.climates), set(&only.schedules));
+        let (npcs, views, rules) = (set(&only.npcs), set(&only.views), set(&only.rules));
+        let (storylets, behaviours, lore) = (set(&only.storylets), set(&only.behaviours), set(&only.lore));
         let gone: Vec<Key> = self
             .present
             .keys()

@@ -399,7 +399,7 @@ fn told_views<'scope>(
 
 /// Whether a realm is started: a world writes all of its definitions at every start.
 fn begins(command: &Command) -> bool {
-    let only = |edit: &DefinitionEdit| matches!(edit, DefinitionEdit::Only { .. });
+    let only = |edit: &DefinitionEdit| matches!(edit, DefinitionEdit::Only(_));
     match command {
         Command::Define(edit) => only(edit),
         Command::Revise(revise) => revise.edits.iter().any(only),

@@ -204,7 +204,11 @@ fn a_budget_goes_with_the_request_and_one_of_nothing_asks_nobody() {
         "+1 ada smith 2 Hm. authored no_time - 5 -",
         "and the request is taken back"
     );
-    assert_eq!(changes(&run, 6), ["+1 ada smith 3 Hm. authored no_tier - 6 -"], "a tier that is not declared");
+    assert_eq!(
+        changes(&run, 6),
+        ["+1 ada smith 3 Hm. authored no_tier - 6 -"],
+        "a tier that is not declared"
+    );
 }
 
 #[test]

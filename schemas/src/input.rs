@@ -140,31 +140,7 @@ pub enum DefinitionEdit {
     Npc(Sym, #[serde(with = "json_text")] Option<Arc<NpcDef>>),
     /// These are all there are: every other definition is removed. Written when a world folder is
     /// opened, after its definitions.
-    Only {
-        /// Quests.
-        quests: Vec<Sym>,
-        /// Climates.
-        climates: Vec<Sym>,
-        /// Scheduled world events.
-        schedules: Vec<Sym>,
-        /// NPCs.
-        npcs: Vec<Sym>,
-        /// Views in SQL; what was written before there were any has none.
-        #[serde(default)]
-        views: Vec<Sym>,
-        /// Rules; what was written before there were any has none.
-        #[serde(default)]
-        rules: Vec<Sym>,
-        /// Storylets; what was written before there were any has none.
-        #[serde(default)]
-        storylets: Vec<Sym>,
-        /// Behaviours; what was written before there were any has none.
-        #[serde(default)]
-        behaviours: Vec<Sym>,
-        /// Documents of lore; what was written before there were any has none.
-        #[serde(default)]
-        lore: Vec<Sym>,
-    },
+    Only(Box<Only>),
     /// A view in SQL. It and what follows came later, and the places of the others are written in snapshots.
     View(Sym, #[serde(with = "json_text")] Option<Arc<SqlViewDef>>),
     /// A rule.
@@ -175,6 +151,30 @@ pub enum DefinitionEdit {
     Behaviour(Sym, #[serde(with = "json_text")] Option<Arc<BehaviourDef>>),
     /// A document of lore.
     Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
+}
+
+/// All definitions there are, by id. What was written before there were any of a kind has none of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Only {
+    /// Quests.
+    pub quests: Vec<Sym>,
+    /// Climates.
+    pub climates: Vec<Sym>,
+    /// Scheduled world events.
+    pub schedules: Vec<Sym>,
+    /// NPCs.
+    pub npcs: Vec<Sym>,
+    /// Views in SQL.
+    pub views: Vec<Sym>,
+    /// Rules.
+    pub rules: Vec<Sym>,
+    /// Storylets.
+    pub storylets: Vec<Sym>,
+    /// Behaviours.
+    pub behaviours: Vec<Sym>,
+    /// Documents of lore.
+    pub lore: Vec<Sym>,
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use worldflow_schemas::definitions::{QuestDef, ScheduleDef, SqlViewDef};
+use worldflow_schemas::input::Only;
 
 use super::*;
 
@@ -167,17 +168,7 @@ fn what_changes_nothing_is_not_passed_on_and_only_removes_the_rest() {
         2
     );
     assert_eq!(step(&mut machine, vec![schedule("fair", "1 08:00")]).out, []);
-    let only = DefinitionEdit::Only {
-        quests: Vec::new(),
-        climates: Vec::new(),
-        schedules: vec!["fair".into()],
-        npcs: Vec::new(),
-        views: Vec::new(),
-        rules: Vec::new(),
-        storylets: Vec::new(),
-        behaviours: Vec::new(),
-        lore: Vec::new(),
-    };
+    let only = DefinitionEdit::Only(Box::new(Only { schedules: vec!["fair".into()], ..Only::default() }));
     let removed = step(&mut machine, vec![only, schedule("fair", "1 09:00")]);
     assert!(removed.out.contains(&schedule("fair", "1 09:00")), "{:?}", removed.out);
     assert!(removed.out.contains(&DefinitionEdit::Schedule("ball".into(), None)), "{:?}", removed.out);
@@ -187,17 +178,7 @@ fn what_changes_nothing_is_not_passed_on_and_only_removes_the_rest() {
 #[test]
 fn of_each_definition_others_are_told_once_a_tick() {
     let mut machine = machine();
-    let none = DefinitionEdit::Only {
-        quests: Vec::new(),
-        climates: Vec::new(),
-        schedules: Vec::new(),
-        npcs: Vec::new(),
-        views: Vec::new(),
-        rules: Vec::new(),
-        storylets: Vec::new(),
-        behaviours: Vec::new(),
-        lore: Vec::new(),
-    };
+    let none = DefinitionEdit::Only(Box::default());
     assert_eq!(step(&mut machine, vec![none.clone(), schedule("fair", "1 08:00")]).out, []);
     let both = vec![schedule("fair", "1 08:00"), schedule("fair", "1 09:00")];
     assert_eq!(step(&mut machine, both).out, [schedule("fair", "1 09:00")]);

@@ -30,7 +30,7 @@ use worldflow_schemas::definitions::{
     BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
     WorldDef,
 };
-use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Sym};
 
 use crate::text::Texts;
@@ -142,7 +142,7 @@ impl LoadedWorld {
     #[must_use]
     pub fn edits(&self) -> Vec<DefinitionEdit> {
         let ids = |names: Vec<&String>| names.into_iter().map(|id| Sym::new(id)).collect();
-        let only = DefinitionEdit::Only {
+        let only = DefinitionEdit::Only(Box::new(Only {
             quests: ids(self.quests.keys().collect()),
             climates: ids(self.climates.keys().collect()),
             schedules: ids(self.schedules.keys().collect()),
@@ -152,7 +152,7 @@ impl LoadedWorld {
             storylets: ids(self.storylets.keys().collect()),
             behaviours: ids(self.behaviours.keys().collect()),
             lore: ids(self.lore.keys().collect()),
-        };
+        }));
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
         let schedules = self.schedules.iter();

@@ -8,7 +8,7 @@ use worldflow_engine::graph::BuildGraph;
 use worldflow_engine::testing::{LawBroken, Plan, Ran, law, run};
 use worldflow_engine::workers::SealedTick;
 use worldflow_schemas::definitions::{ClimateDef, NpcDef, QuestDef, RuleDef, StoryletDef, WorldDef};
-use worldflow_schemas::input::DefinitionEdit;
+use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
@@ -69,17 +69,14 @@ impl Case {
     /// The quests as commands, as a realm begins.
     pub fn definitions(&self) -> Vec<Command> {
         let speakers = &self.speakers;
-        let only = DefinitionEdit::Only {
+        let only = DefinitionEdit::Only(Box::new(Only {
             quests: ids(&self.quests),
             climates: ids(&speakers.climates),
-            schedules: Vec::new(),
             npcs: ids(&speakers.npcs),
-            views: Vec::new(),
             rules: ids(&self.rules),
             storylets: ids(&speakers.storylets),
-            behaviours: Vec::new(),
-            lore: Vec::new(),
-        };
+            ..Only::default()
+        }));
         let quests = self.quests.iter();
         let quests = quests.map(|(id, def)| DefinitionEdit::Quest(Sym::new(id), Some(def.clone())));
         let rules = self.rules.iter();

@@ -263,7 +263,7 @@ fn shown(ran: &Ran, name: &str, tick: Tick) -> BTreeMap<Vec<Cell>, i64> {
 }
 
 fn compare(seed: u64, sqlite: &mut Sqlite) -> Result<usize, String> {
-    let mut dice = Dice::new(seed ^ 0xe7e_77);
+    let mut dice = Dice::new(seed ^ 0x000e_7e77);
     let (events, edits) = (events(&mut dice), edits(&mut dice));
     let ticks = sealed(&events, &edits);
     let graph: Arc<dyn BuildGraph> = Arc::new(WorldGraph { realm: Sym::new("stream"), world: world() });

@@ -56,7 +56,11 @@ impl Server {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Server, LoreError> {
         let tier = || name.to_owned();
-        let address = format!("{}/v1/embeddings", def.url.trim_end_matches('/'));
+        // Of several servers the first embeds: what it has embedded is kept.
+        let first = def.url.as_slice().first().map_or("", String::as_str);
+        let referred = first.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        let first = referred.map_or(Some(first.to_owned()), &variable).unwrap_or_default();
+        let address = format!("{}/v1/embeddings", first.trim_end_matches('/'));
         let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or_else(|| LoreError::Url { tier: tier() })?;
         let key = def.key.as_deref().map(|reference| key(name, reference, variable)).transpose()?;

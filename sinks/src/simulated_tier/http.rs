@@ -88,6 +88,7 @@ struct Asking {
 }
 
 impl Asking {
+    #[expect(clippy::result_large_err, reason = "it is the answer, made once for a request that is refused")]
     fn read(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Asking, Response> {
         let bad = |message: &str| error(400, "BadRequestError", message);
         let body: Json = serde_json::from_slice(body).map_err(|_| bad("the body is no JSON"))?;
