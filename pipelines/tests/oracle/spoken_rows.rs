@@ -12,8 +12,8 @@ use super::storylets::Said;
 /// How many lines of each player and NPC are kept.
 const KEPT_LINES: usize = 20;
 
-/// A row of one of the views, with its columns.
-pub type Shown = BTreeSet<(&'static str, String, Vec<Json>)>;
+/// Rows of the views, by view and text.
+pub type Shown = BTreeMap<(&'static str, String), Vec<Json>>;
 
 impl Oracle {
     /// The rows of the three views, made anew from all that was said, and how they have changed.
@@ -31,8 +31,14 @@ impl Oracle {
         self.memory_rows(&mut rows);
         let old = std::mem::replace(&mut self.spoken.shown, rows);
         let new = &self.spoken.shown;
-        let gone = old.difference(new).map(|(view, _, row)| (*view, row.clone(), tick, -1));
-        let come = new.difference(&old).map(|(view, _, row)| (*view, row.clone(), tick, 1));
+        let gone = old
+            .iter()
+            .filter(|(row, _)| !new.contains_key(row))
+            .map(|((view, _), row)| (*view, row.clone(), tick, -1));
+        let come = new
+            .iter()
+            .filter(|(row, _)| !old.contains_key(row))
+            .map(|((view, _), row)| (*view, row.clone(), tick, 1));
         self.changes.extend(gone.chain(come).collect::<Vec<_>>());
     }
 
@@ -57,7 +63,7 @@ impl Oracle {
                     json!(said.tick),
                     json!(said.storylet),
                 ];
-                rows.insert(("npc_lines", json!(row).to_string(), row));
+                rows.insert(("npc_lines", json!(row).to_string()), row);
             }
         }
         most
@@ -69,7 +75,7 @@ impl Oracle {
             let said: Vec<&Said> = self.spoken.of(Sym::new(player), storylet).collect();
             let last = said.last().map(|said| said.tick);
             let row = vec![realm.clone(), json!(player), json!(storylet), json!(said.len()), json!(last)];
-            rows.insert(("storylet_memory", json!(row).to_string(), row));
+            rows.insert(("storylet_memory", json!(row).to_string()), row);
         }
         for storylet in self.spoken.storylets.keys() {
             let could = self.spoken.could.iter().filter(|(_, of)| of == storylet);
@@ -82,7 +88,7 @@ impl Oracle {
                 json!(to.len()),
                 json!(said.count()),
             ];
-            rows.insert(("storylet_reach", json!(row).to_string(), row));
+            rows.insert(("storylet_reach", json!(row).to_string()), row);
         }
     }
 }
