@@ -203,7 +203,10 @@ mod tests {
         assert!(unset.to_string().contains("`OTHER`"), "{unset}");
         let literal = Server::open("vectors", &def("s3cret"), variable).expect_err("a literal key");
         assert!(matches!(literal, LoreError::LiteralKey { .. }) && !literal.to_string().contains("s3cret"));
-        let url = TierDef { url: "ftp://x".to_owned(), ..def("${VECTORS_KEY}") };
+        let url = TierDef {
+            url: worldflow_schemas::definitions::OneOrMany::One("ftp://x".to_owned()),
+            ..def("${VECTORS_KEY}")
+        };
         assert!(matches!(Server::open("vectors", &url, variable), Err(LoreError::Url { .. })));
     }
 }

