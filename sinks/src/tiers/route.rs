@@ -149,9 +149,7 @@ mod tests {
     fn a_prompt_over_the_context_goes_where_it_fits() {
         let wide = Offer { context: Some(9_000), ..BRONZE_TIER };
         let long = |prompt_tokens| Need { prompt_tokens, ..need(Some(900), 9_000, 64) };
-        let chosen = |prompt_tokens| {
-            choose(&long(prompt_tokens), Some(900), &[SILVER_TIER, wide]).map(|(at, tokens)| (at, tokens))
-        };
+        let chosen = |prompt_tokens| choose(&long(prompt_tokens), Some(900), &[SILVER_TIER, wide]);
         assert_eq!(chosen(936), Some((0, 64)));
         assert_eq!(choose(&long(937), Some(900), &[SILVER_TIER]), Some((0, 63)), "a shorter answer");
         assert_eq!(choose(&long(995), Some(900), &[SILVER_TIER]), None);
