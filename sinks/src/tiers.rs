@@ -5,14 +5,15 @@
 //! A row is demand. A tier is chosen for it (`route`), it waits in that tier's queue (`queue`), and is sent to one of the
 //! tier's servers (`replica`) that has room (`limit`) and is well (`breaker`). When the row goes, its request is taken
 //! from the queue, or its connection is dropped. What fails may be sent once more, then goes to the fallback, then back to
-//! the graph as a failed reply. A request that waits at a start is asked again. This edge judges no words and knows no
-//! NPC; the graph says the bark when there is no answer. Docs: `docs/tiers.md`.
+//! the graph as a failed reply. A request that waits at a start is asked again. What is answered is judged by the guard
+//! (`guarded`); the graph says the bark when there is no answer. Docs: `docs/tiers.md`.
 
 mod ask;
 mod breaker;
 mod call;
 mod counts;
 mod error;
+mod guarded;
 mod limit;
 mod queue;
 mod replica;
@@ -26,11 +27,14 @@ mod tier;
 mod window;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::Sym;
+
+use crate::guard::Guard;
 
 pub use call::{MOST_BODY_BYTES, MOST_STREAM_BYTES, MOST_TEXT_BYTES};
 pub use error::TiersError;
@@ -56,8 +60,13 @@ impl Tiers {
         for name in realm.world.tiers.keys() {
             tiers.insert(Sym::new(name), Tier::open(realm.name, name, &realm.world, &variable)?);
         }
+        // Without a guard nothing that a model says is said.
+        let guard = Guard::new(&realm.world, []).map(Arc::new);
+        if let Err(error) = &guard {
+            tracing::error!(realm = realm.name.as_str(), %error, "no answer of a model can be let through");
+        }
         let (closing, told_to_close) = watch::channel(false);
-        Ok(Tiers { closing, task: tokio::spawn(Run::new(realm, tiers).run(told_to_close)) })
+        Ok(Tiers { closing, task: tokio::spawn(Run::new(realm, tiers, guard.ok()).run(told_to_close)) })
     }
 
     /// Drops what is in flight and ends. Requests whose rows remain are asked again at the next start.

@@ -40,6 +40,18 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// Who is asked: the id of a request begins with it.
+    pub(super) fn npc(&self) -> &str {
+        self.request.split('/').next().unwrap_or_default()
+    }
+
+    /// The system message.
+    pub(super) fn system(&self) -> String {
+        let messages: Json = serde_json::from_str(&self.messages).unwrap_or_default();
+        let of_system = messages.as_array().into_iter().flatten().find(|message| message["role"] == "system");
+        of_system.and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned()
+    }
+
     /// Reads a row at a tick. Time runs from the tick in which it was asked.
     pub(super) fn of(row: &Row, tick: Tick, tick_ms: u32, now: Instant) -> Ask {
         let messages = text(row, "messages");

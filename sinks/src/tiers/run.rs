@@ -17,10 +17,12 @@ use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 use super::ask::{Ask, request_of};
 use super::call::{Answer, Ended, Fault, Outcome};
 use super::counts::Happened;
+use super::guarded;
 use super::reply::{self, Asked};
 use super::request::{Request, Stage, why_none};
 use super::route::{self, Offer};
 use super::tier::Tier;
+use crate::guard::Guard;
 
 /// How often the view `tiers` is told.
 const TELL: Duration = Duration::from_secs(1);
@@ -45,14 +47,16 @@ pub(super) struct Run {
     /// Until when requests wait.
     waits: BTreeSet<(Instant, ArcStr)>,
     tasks: JoinSet<Done>,
+    /// What judges answers.
+    guard: Option<Arc<Guard>>,
     /// The tick up to which the view has been read.
     at: Option<Tick>,
 }
 
 impl Run {
-    pub(super) fn new(realm: Realm, tiers: BTreeMap<Sym, Tier>) -> Run {
+    pub(super) fn new(realm: Realm, tiers: BTreeMap<Sym, Tier>, guard: Option<Arc<Guard>>) -> Run {
         let (requests, waits) = (FxHashMap::default(), BTreeSet::new());
-        Run { realm, tiers, requests, waits, tasks: JoinSet::new(), at: None }
+        Run { realm, tiers, requests, waits, tasks: JoinSet::new(), guard, at: None }
     }
 
     pub(super) async fn run(mut self, mut closing: watch::Receiver<bool>) {
@@ -426,7 +430,14 @@ impl Run {
     fn answer(&mut self, name: &ArcStr, replica: usize, answer: Answer, took: Duration) {
         let Some(request) = self.requests.get(name) else { return };
         let (ask, asked) = (request.ask.clone(), self.asked(request, Some(replica), took));
-        self.submit(name, move |realm| reply::answered(realm, &ask, asked, &answer));
+        let guard = self.guard.clone();
+        self.submit(name, move |realm| match guarded::judged(guard.as_ref(), realm, &ask, &answer) {
+            Ok(line) => reply::answered(realm, &ask, asked, &Answer { text: line, ..answer }),
+            Err(rule) => {
+                let reason = format!("the answer was not let through: {rule}");
+                reply::failed(&ask, asked, Finish::Failed, &reason)
+            }
+        });
     }
 
     fn asked(&self, request: &Request, replica: Option<usize>, took: Duration) -> Asked {
