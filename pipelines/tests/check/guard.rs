@@ -14,16 +14,6 @@ fn rules_that_cannot_be_used_are_errors_at_their_places() {
         "\
 guard:
   banned:
-    en: [curs*, '!?', *bane]
-    deutsch-: [Schuft]
-    '*': [acme]
-",
-    );
-    expect![[r#""#]].assert_eq(&found);
-    let found = world(
-        "\
-guard:
-  banned:
     en: ['curs*', '!?', '*bane']
     deutsch-: [Schuft]
     '*': [acme]
