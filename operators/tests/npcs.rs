@@ -107,8 +107,12 @@ fn mood(value: Option<i64>) -> NpcsIn {
 /// Talks to a smith with this `when` at tick 2, tells this at tick 4, and says whether the request
 /// is still there then.
 fn survives(when: serde_json::Value, before: Vec<NpcsIn>, then: Vec<NpcsIn>) -> bool {
+    // Of quests that an NPC begins to ask about it is told a tick later.
+    let (mut second, before): (Vec<NpcsIn>, Vec<NpcsIn>) =
+        before.into_iter().partition(|input| matches!(input, NpcsIn::Quest(_)));
+    second.push(talk(1, "ada", "hi"));
     let first = [define("smith", when, Some("gold"))].into_iter().chain(before).collect();
-    let script = Script::from([(1, first), (2, vec![talk(1, "ada", "hi")]), (4, then)]);
+    let script = Script::from([(1, first), (2, second), (4, then)]);
     let run = drive(&mut machine(), &script, 0, 4);
     assert_eq!(changes(&run, 2).len(), 1, "the talk makes a request");
     let rows = support::rows(&run);

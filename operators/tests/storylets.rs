@@ -223,6 +223,24 @@ fn another_answers_after_a_while() {
 }
 
 #[test]
+fn what_another_has_just_put_off_is_not_said() {
+    let follow = |id: &str, then: Json| storylet(id, json!({"trigger": {"follow_up": {}}, "then": then}));
+    let once = json!({"once": true});
+    let first = vec![
+        npc("smith", None),
+        player("ann", "village", true),
+        storylet("x", json!({"salience": 9, "limits": once, "then": {"storylet": "a", "after": "1s"}})),
+        storylet("y", json!({"limits": once, "then": {"storylet": "b", "after": "1s"}})),
+        follow("a", json!({"storylet": "b", "after": "2s"})),
+        follow("b", Json::Null),
+    ];
+    let script = Script::from([(1, first), (2, vec![talk(1, "ann", "smith"), talk(2, "ann", "smith")])]);
+    let run = drive(&mut machine(), &script, 0, 100);
+    let said: Vec<(Tick, String)> = said(&run);
+    assert_eq!(said[2..], [(12, "ann smith: a".to_owned()), (32, "ann smith: b".to_owned())]);
+}
+
+#[test]
 fn what_holds_is_said_unasked_where_the_player_is_and_not_at_once_again() {
     let once = json!({"once": true});
     let first = vec![
@@ -313,6 +331,7 @@ fn input() -> impl Strategy<Value = NpcsIn> {
     let story = (id(), trigger, limits, when, npcs(), prop::option::of((id(), 100_u64..3_000)));
     let story = story.prop_map(|(id, trigger, limits, when, who, then)| {
         let mut def = json!({"trigger": trigger, "limits": limits, "when": when, "who": who});
+        def["effects"] = json!([{"add": {"fact": "mood", "by": 1}}]);
         if let Some((then, after)) = then {
             def["then"] = json!({"storylet": then, "after": format!("{after}ms")});
         }

@@ -74,6 +74,8 @@ fn greenvale_shows_much_of_the_quest_language() {
             + world.schedules.len()
             + world.rules.len()
             + world.lore.len()
+            + world.storylets.len()
+            + world.behaviours.len()
             + world.views.len()
             + 1
     );

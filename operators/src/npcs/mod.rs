@@ -40,7 +40,7 @@ pub use reach::reach;
 
 use known::Known;
 use speaking::{Concerned, Spoken};
-use storylets::Storylets;
+use storylets::{DONE, Storylets};
 use talk::{Pair, Pending, Piece, Talk, Why};
 
 /// The lines of each (player, npc) that are kept.
@@ -195,6 +195,8 @@ struct Step<'a> {
     tick: Tick,
     output: &'a mut Output<NpcsOut>,
     touched: FxHashSet<Pair>,
+    /// Where storylets that do something to facts were said, by player and storylet.
+    done: FxHashMap<(Sym, Sym), Vec<Sym>>,
 }
 
 impl NpcsMachine {
@@ -472,6 +474,12 @@ impl Machine for NpcsMachine {
         let told = self.take_in(inputs);
         self.show_storylets(&told.storylets, output);
         self.show_memory(output);
+        for (player, storylet, regions) in std::mem::take(&mut self.storylets.done) {
+            // What was done in this tick acts in the next.
+            for region in regions.iter().filter(|_| storylet.1 == tick) {
+                self.act(player, storylet.0, *region, output);
+            }
+        }
         for (&pair, talk) in &self.talks {
             for (number, line) in &talk.said {
                 output.insert(catalog::NPC_LINES, line.row(self.realm, pair, *number));
@@ -486,7 +494,7 @@ impl Machine for NpcsMachine {
         self.known.context.now = tick;
         let mut told = self.take_in(inputs);
         self.show_storylets(&told.storylets, output);
-        let mut step = Step { tick, output, touched: FxHashSet::default() };
+        let mut step = Step { tick, output, touched: FxHashSet::default(), done: FxHashMap::default() };
         if told.changed || self.has_timed_request() {
             self.test_premises(&told, &mut step);
         }
@@ -508,6 +516,10 @@ impl Machine for NpcsMachine {
         self.give_up(&mut step);
         self.follow_up(&mut step);
         self.speak_unasked(std::mem::take(&mut told.concerned), &mut step);
+        for ((player, storylet), regions) in std::mem::take(&mut step.done) {
+            let piece = Piece::Done(tick, regions);
+            step.output.base.push(Pair { player, npc: storylet }.piece(DONE, Some(&piece)));
+        }
         for pair in step.touched {
             let kept = self.talks.get(&pair).map(|talk| Piece::Talk(talk.kept()));
             step.output.base.push(pair.piece(0, kept.as_ref()));

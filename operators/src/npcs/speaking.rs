@@ -198,11 +198,8 @@ impl NpcsMachine {
         let lines = story.def.lines.as_slice();
         let turn = usize::try_from(before.times).unwrap_or(0).checked_rem(lines.len());
         let text = turn.and_then(|turn| prompt::authored(&lines[turn], &around)).unwrap_or_default();
-        for (place, (fact, change)) in (0..).zip(&story.effects) {
-            let Some(holder) = around.holder_of_fact(*fact) else { continue };
-            let order = EffectOrder::Storylet { storylet, player, place };
-            let effect = FactEffect { order, holder, fact: *fact, change: change.clone() };
-            step.output.out.push(NpcsOut::Effect(effect));
+        if !story.effects.is_empty() {
+            step.done.entry((player, storylet)).or_default().push(region);
         }
         if let Some((next, after)) = story.then {
             let at = step.tick.saturating_add(around.ticks(after).max(1));
@@ -214,7 +211,20 @@ impl NpcsMachine {
         step.output.remove(STORYLET_MEMORY, before.row(self.realm, player, storylet));
         step.output.insert(STORYLET_MEMORY, now.row(self.realm, player, storylet));
         step.output.base.push(now.piece(player, storylet));
+        self.act(player, storylet, region, step.output);
         self.say(Pair { player, npc }, Spoken { text, why, storylet, ..Spoken::default() }, step);
+    }
+
+    /// What a storylet that was said in a region does to facts, in the next tick.
+    pub(super) fn act(&self, player: Sym, storylet: Sym, region: Sym, output: &mut Output<NpcsOut>) {
+        let Some(story) = self.storylets.get(storylet) else { return };
+        let around = self.known.around(player, region);
+        for (place, (fact, change)) in (0..).zip(&story.effects) {
+            let Some(holder) = around.holder_of_fact(*fact) else { continue };
+            let order = EffectOrder::Storylet { storylet, player, place };
+            let effect = FactEffect { order, holder, fact: *fact, change: change.clone() };
+            output.out.push(NpcsOut::Effect(effect));
+        }
     }
 
     /// These could be said to a player for the first time.
@@ -230,6 +240,9 @@ impl NpcsMachine {
         let Pair { player, npc: storylet } = pair;
         match piece {
             (_, Piece::Memory(memory)) => self.storylets.remember(player, storylet, *memory),
+            (_, Piece::Done(tick, regions)) => {
+                self.storylets.done.push((player, (storylet, *tick), regions.clone()));
+            }
             (QUIET, Piece::At(tick)) => drop(self.storylets.spoken.insert(player, *tick)),
             (_, Piece::At(tick)) => self.storylets.follows.set((player, storylet), *tick),
             _ => return false,

@@ -130,6 +130,9 @@ pub(super) const FOLLOWS: u64 = u64::MAX - 1;
 /// That of when a player was last spoken to unasked; the storylet is [`Sym::NONE`].
 pub(super) const QUIET: u64 = u64::MAX - 2;
 
+/// That of what a storylet has done in a tick.
+pub(super) const DONE: u64 = u64::MAX - 3;
+
 /// What is said, by whom.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
@@ -148,6 +151,8 @@ pub(super) struct Storylets {
     pub(super) spoken: FxHashMap<Sym, Tick>,
     /// What is to follow, by player and storylet.
     pub(super) follows: Timers<(Sym, Sym)>,
+    /// What was done to facts, as it was given back: player, storylet and tick, regions.
+    pub(super) done: Vec<(Sym, (Sym, Tick), Vec<Sym>)>,
     /// Whether one that is said unasked can become so by time alone.
     timed: bool,
 }

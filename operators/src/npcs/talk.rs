@@ -56,6 +56,8 @@ pub(super) enum Piece {
     Memory(Memory),
     /// When a storylet is to follow, or a player was last spoken to unasked.
     At(Tick),
+    /// The last tick in which a storylet did something to facts of a player, and where it was said then.
+    Done(Tick, Vec<Sym>),
     /// The conversation without its lines.
     Talk(Kept),
 }
@@ -111,7 +113,7 @@ impl Piece {
         match self {
             Piece::Line(line) => Some(line),
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
-            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) => None,
+            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) | Piece::Done(..) => None,
         }
     }
 }

@@ -25,7 +25,56 @@ fn documents_have_heads_that_fit() {
             ("lore/f.md", "---\nlocale: 'e n'\ntopics: ['']\n---\nText.\n"),
             ("lore/ok/deep/file.md", "---\n---\n# H\nText --- and\n---\nmore.\n"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            error: lore/Dark.md:1:1: the document id `Dark` has a `D` in it
+              |
+            1 | Text.
+              | ^
+            hint: call files by lower-case letters, digits, `_`, `.` and `-`
+
+            error: lore/a.md:2:19: unknown target `beats`
+              |
+            2 | known_by: [elder, beats, wolf]
+              |                   ^^^^^
+            hint: did you mean `beast`? targets are declared in entities.yaml, as ids or tags
+
+            error: lore/a.md:3:1: unknown key `topic`
+              |
+            3 | topic: x
+              | ^^^^^
+            hint: did you mean `topics`? it may be `topics`, `known_by` or `locale`
+
+            error: lore/b.md:1:1: the head of this document has no end
+              |
+            1 | ---
+              | ^
+            hint: close it with another line `---`; or begin the text with something else
+
+            error: lore/c.md:2:11: not YAML: unclosed bracket '['
+              |
+            2 | known_by: [
+              |           ^
+            hint: check the indentation and the quotes around here; text with `: ` or ` #` needs quotes
+
+            warning: lore/e.md:1:1: this document says nothing
+              |
+            1 | # Nothing under it
+              | ^
+            hint: write something under its headings, or remove it
+
+            error: lore/f.md:2:9: `e n` names no language
+              |
+            2 | locale: 'e n'
+              |         ^^^^^
+            hint: write for example `en` or `pt-BR`
+
+            error: lore/f.md:3:10: `topics` lists what is no name
+              |
+            3 | topics: ['']
+              |          ^^
+            hint: a name has 1 to 64 bytes
+
+        "#]],
     );
 }
 
@@ -38,7 +87,38 @@ fn an_embedder_is_a_tier_and_shared_folders_are_there() {
                 "{WORLD}{TIERED}lore: {{embedder: {{tier: vectrs}}, shared: [../kingdom, /kingdom, ..]}}\n"
             ),
         )],
-        expect![[r#""#]],
+        expect![[r#"
+            warning: world.yaml:18:9: no npc asks the tier `vectors`
+               |
+            18 | tiers: {vectors: {url: 'http://127.0.0.1:1', model: m}}
+               |         ^^^^^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:19:25: unknown tier `vectrs`
+               |
+            19 | lore: {embedder: {tier: vectrs}, shared: [../kingdom, /kingdom, ..]}
+               |                         ^^^^^^
+            hint: did you mean `vectors`? tiers are declared in world.yaml under `tiers`
+
+            error: world.yaml:19:43: there are no documents in `../kingdom`
+               |
+            19 | lore: {embedder: {tier: vectrs}, shared: [../kingdom, /kingdom, ..]}
+               |                                           ^^^^^^^^^^
+            hint: a path is relative to the world's folder; documents end in `.md`
+
+            error: world.yaml:19:55: `/kingdom` is no folder beside the world
+               |
+            19 | lore: {embedder: {tier: vectrs}, shared: [../kingdom, /kingdom, ..]}
+               |                                                       ^^^^^^^^
+            hint: write where it lies from here, such as `../lore/old_kingdom`
+
+            error: world.yaml:19:65: `..` is no folder beside the world
+               |
+            19 | lore: {embedder: {tier: vectrs}, shared: [../kingdom, /kingdom, ..]}
+               |                                                                 ^^
+            hint: write where it lies from here, such as `../lore/old_kingdom`
+
+        "#]],
     );
     wrong(
         &[
@@ -67,7 +147,15 @@ fn a_document_of_10_mb_is_refused_at_its_place() {
     let folder = Folder::read(folder.path()).expect("a folder that can be read");
     let longest = folder.files.values().map(Vec::len).max();
     assert_eq!(longest, Some(1_000_001), "no more is read than says where it is too long");
-    expect![[r#""#]].assert_eq(&check(&folder).to_string());
+    expect![[r#"
+        error: lore/long.md:23256:36: a document of more than 1000000 bytes, which it has here
+              |
+        23256 | A line of forty bytes, the newline w
+              |                                    ^
+        hint: split it: each file is a document of its own
+
+    "#]]
+    .assert_eq(&check(&folder).to_string());
 }
 
 #[test]
@@ -76,7 +164,12 @@ fn all_documents_together_have_a_bound_too() {
     let names: Vec<String> = (0..33).map(|n| format!("lore/d{n:02}.md")).collect();
     let mut files = vec![("world.yaml", WORLD), ("climates/mild.yaml", CLIMATE)];
     files.extend(names.iter().map(|name| (name.as_str(), text.as_str())));
-    expect![[r#""#]].assert_eq(&check(&Folder::of(files)).to_string());
+    expect![[r#"
+        error: lore/d32.md: the world has more than 32000000 bytes of lore with this document
+        hint: leave out what no NPC speaks of
+
+    "#]]
+    .assert_eq(&check(&Folder::of(files)).to_string());
 }
 
 #[test]
@@ -121,5 +214,13 @@ fn a_file_in_lore_that_is_no_markdown_is_said() {
     write("lore/lake.MD", "Text.\n");
     write("lore/mill.yaml", "a: b\n");
     write("lore/notes.txt", "Text.\n");
-    expect![[r#""#]].assert_eq(&check(&Folder::read(folder.path()).expect("a folder")).to_string());
+    expect![[r#"
+        warning: lore/lake.MD: nothing reads this file
+        hint: call it `lake.md`: the ending is written small
+
+        warning: lore/mill.yaml: nothing reads this file
+        hint: lore is written in Markdown: `lore/*.md`
+
+    "#]]
+    .assert_eq(&check(&Folder::read(folder.path()).expect("a folder")).to_string());
 }

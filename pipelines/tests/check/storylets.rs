@@ -39,7 +39,44 @@ grumbles: {who: elder, trigger: {bark: {}}, lines: [Hm., Hmm.]}
 fn who_says_it_and_what_is_said() {
     stories(
         "a: {who: eldre, lines: Hm.}\nb: {who: bear, lines: []}\nc: {who: [], lines: ['', 'To {playr}.']}\n",
-        expect![[""]],
+        expect![[r#"
+            error: stories/all.yaml:1:10: no npc is `eldre` or carries it as a tag
+              |
+            1 | a: {who: eldre, lines: Hm.}
+              |          ^^^^^
+            hint: did you mean `elder`? an npc is one of npcs/, and a tag one that its entity carries
+
+            error: stories/all.yaml:2:10: no npc is `bear` or carries it as a tag
+              |
+            2 | b: {who: bear, lines: []}
+              |          ^^^^
+            hint: an npc is one of npcs/, and a tag one that its entity carries
+
+            error: stories/all.yaml:2:16: there is nothing to say
+              |
+            2 | b: {who: bear, lines: []}
+              |                ^^^^^
+            hint: write at least one line
+
+            error: stories/all.yaml:3:5: nobody says this
+              |
+            3 | c: {who: [], lines: ['', 'To {playr}.']}
+              |     ^^^
+            hint: name an npc of npcs/, or a tag that one carries
+
+            error: stories/all.yaml:3:22: an empty line
+              |
+            3 | c: {who: [], lines: ['', 'To {playr}.']}
+              |                      ^^
+            hint: write what is said, or remove it
+
+            error: stories/all.yaml:3:26: nothing replaces `{playr}`
+              |
+            3 | c: {who: [], lines: ['', 'To {playr}.']}
+              |                          ^^^^^^^^^^^^^
+            hint: did you mean `player`? {player}, {phase}, {season}, {weather}, {region} are replaced
+
+        "#]],
     );
 }
 
@@ -52,7 +89,62 @@ b: {who: elder, lines: Hm., trigger: {holds: {}}}
 c: {who: elder, lines: Hm., limits: {once: true, player: {most: 0, cooldown: 0s}}}
 d: {who: elder, lines: Hm., salience: -5000, when: {near: wolf}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: stories/all.yaml:2:44: unknown fact `moood`
+              |
+            2 | a: {who: elder, lines: Hm., when: {facts: {moood: 1}}, criteria: {c: {when: {}, weight: 2000}}}
+              |                                            ^^^^^
+            hint: did you mean `mood`? facts are declared in world.yaml under `facts`
+
+            error: stories/all.yaml:2:67: this criterion tests nothing
+              |
+            2 | a: {who: elder, lines: Hm., when: {facts: {moood: 1}}, criteria: {c: {when: {}, weight: 2000}}}
+              |                                                                   ^
+            hint: give it a condition in `when`
+
+            error: stories/all.yaml:2:89: a weight of 2000
+              |
+            2 | a: {who: elder, lines: Hm., when: {facts: {moood: 1}}, criteria: {c: {when: {}, weight: 2000}}}
+              |                                                                                         ^^^^
+            hint: -1000 to 1000
+
+            error: stories/all.yaml:3:1: it would be said every few seconds for as long as it holds
+              |
+            3 | b: {who: elder, lines: Hm., trigger: {holds: {}}}
+              | ^
+            hint: give `limits: {once: true}`, or a cooldown: `limits: {player: {cooldown: 10m}}`
+
+            error: stories/all.yaml:4:29: `once` leaves nothing for `player` to limit
+              |
+            4 | c: {who: elder, lines: Hm., limits: {once: true, player: {most: 0, cooldown: 0s}}}
+              |                             ^^^^^^
+            hint: `once` is the same as `player: {most: 1}`: keep one of the two
+
+            error: stories/all.yaml:4:65: it may never be said
+              |
+            4 | c: {who: elder, lines: Hm., limits: {once: true, player: {most: 0, cooldown: 0s}}}
+              |                                                                 ^
+            hint: give at least 1, or remove the storylet
+
+            error: stories/all.yaml:4:78: `cooldown` is no time at all
+              |
+            4 | c: {who: elder, lines: Hm., limits: {once: true, player: {most: 0, cooldown: 0s}}}
+              |                                                                              ^^
+            hint: give a span such as `20m`, or remove it
+
+            error: stories/all.yaml:5:39: a salience of -5000
+              |
+            5 | d: {who: elder, lines: Hm., salience: -5000, when: {near: wolf}}
+              |                                       ^^^^^
+            hint: -1000 to 1000
+
+            error: stories/all.yaml:5:46: `progress` and `near` cannot be asked for here
+              |
+            5 | d: {who: elder, lines: Hm., salience: -5000, when: {near: wolf}}
+              |                                              ^^^^
+            hint: conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets
+
+        "#]],
     );
 }
 
@@ -65,7 +157,44 @@ b: {who: elder, lines: Hm., then: {storylet: a, after: 1s}}
 follows: {who: elder, lines: Hm., trigger: {follow_up: {}}}
 c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: saved, by: 1}}, {set: {fact: mood, to: 1, after: {s: left}}}]}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: stories/all.yaml:2:46: unknown storylet `follow`
+              |
+            2 | a: {who: elder, lines: Hm., then: {storylet: follow, after: 1s}}
+              |                                              ^^^^^^
+            hint: did you mean `follows`? storylets are defined in stories/
+
+            error: stories/all.yaml:3:46: `a` does not wait for another storylet
+              |
+            3 | b: {who: elder, lines: Hm., then: {storylet: a, after: 1s}}
+              |                                              ^
+            hint: give it `trigger: {follow_up: {}}`
+
+            warning: stories/all.yaml:4:35: nothing leads to `follows`
+              |
+            4 | follows: {who: elder, lines: Hm., trigger: {follow_up: {}}}
+              |                                   ^^^^^^^
+            hint: name it in another storylet: `then: {storylet: follows, after: 2s}`
+
+            error: stories/all.yaml:5:63: the fact `saved` is `true` or `false`, not `3`
+              |
+            5 | c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: saved, by: 1}}, {set: {fact: mood, to: 1, after: {s: left}}}]}
+              |                                                               ^
+            hint: compare it with a value of its own type
+
+            error: stories/all.yaml:5:92: nothing can be added to the fact `saved`, which is no number
+              |
+            5 | c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: saved, by: 1}}, {set: {fact: mood, to: 1, after: {s: left}}}]}
+              |                                                                                            ^
+            hint: use `set`
+
+            error: stories/all.yaml:5:123: `after` names stages of a quest
+              |
+            5 | c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: saved, by: 1}}, {set: {fact: mood, to: 1, after: {s: left}}}]}
+              |                                                                                                                           ^^^^^
+            hint: remove `after`: a storylet has no stages
+
+        "#]],
     );
 }
 
@@ -97,5 +226,37 @@ blind: {who: beast, sensed_by: smell}
 ",
         ),
     ]);
-    expect![[""]].assert_eq(&said);
+    expect![[r#"
+        error: behaviours.yaml:3:15: no npc is `rock` or carries it as a tag
+          |
+        3 | nobody: {who: rock}
+          |               ^^^^
+        hint: entities of the kind `npc` and their tags are in entities.yaml
+
+        error: behaviours.yaml:4:40: `curiosity` is 2
+          |
+        4 | wild: {who: beast, traits: {curiosity: 2}, lasts: 0s}
+          |                                        ^
+        hint: it lies between 0 and 1
+
+        error: behaviours.yaml:4:51: `lasts` is no time at all
+          |
+        4 | wild: {who: beast, traits: {curiosity: 2}, lasts: 0s}
+          |                                                   ^^
+        hint: give a span such as `10s`
+
+        error: behaviours.yaml:5:31: `kill` has no attribute `thing` of the right kind
+          |
+        5 | deaf: {who: beast, sensed_by: kill}
+          |                               ^^^^
+        hint: declare it: `attributes: {thing: id, distance: number, hostile: bool, attacks: bool}`
+
+        error: behaviours.yaml:6:32: unknown kind of event `smell`
+          |
+        6 | blind: {who: beast, sensed_by: smell}
+          |                                ^^^^^
+        hint: kinds are declared in world.yaml under `kinds`
+
+    "#]]
+    .assert_eq(&said);
 }
