@@ -339,6 +339,73 @@ fn tiers_and_budgets() {
   silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
   iron: {url: http://h, model: m, fallback: bronz}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: world.yaml:19:10: there is no server
+               |
+            19 | gold: {url: [], model: m, fallback: silver, max_in_flight: 0, ms_per_token: -1}
+               |        ^^^
+            hint: name at least one, such as `http://127.0.0.1:8000`
+
+            error: world.yaml:19:39: the fallbacks of `gold` lead back to it
+               |
+            19 | gold: {url: [], model: m, fallback: silver, max_in_flight: 0, ms_per_token: -1}
+               |                                     ^^^^^^
+            hint: let the last one have none: then the bark is said
+
+            error: world.yaml:19:62: `max_in_flight: 0` asks nothing
+               |
+            19 | gold: {url: [], model: m, fallback: silver, max_in_flight: 0, ms_per_token: -1}
+               |                                                            ^
+            hint: give at least 1
+
+            error: world.yaml:19:79: `ms_per_token` is negative
+               |
+            19 | gold: {url: [], model: m, fallback: silver, max_in_flight: 0, ms_per_token: -1}
+               |                                                                             ^^
+            hint: give 0 or more
+
+            error: world.yaml:20:28: `h` is no address of a server
+               |
+            20 | silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+               |                          ^
+            hint: write `http://host:port`, or a reference such as `${TIER_URL}`
+
+            error: world.yaml:20:52: the fallbacks of `silver` lead back to it
+               |
+            20 | silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+               |                                                  ^^^^
+            hint: let the last one have none: then the bark is said
+
+            error: world.yaml:20:65: `stall` is no time at all
+               |
+            20 | silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+               |                                                               ^^
+            hint: give a span such as `10s`
+
+            error: world.yaml:20:83: `size: 0` asks nothing
+               |
+            20 | silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+               |                                                                                 ^
+            hint: give at least 1
+
+            error: world.yaml:20:92: `wait` is in world time
+               |
+            20 | silver: {url: [http://h, h], model: m, fallback: gold, stall: 0s, batch: {size: 0, wait: 1h world}}
+               |                                                                                          ^^^^^^^^
+            hint: it is real time: leave out `world`
+
+            warning: world.yaml:21:3: no npc asks the tier `iron`
+               |
+            21 | iron: {url: http://h, model: m, fallback: bronz}
+               | ^^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:21:45: unknown tier `bronz`
+               |
+            21 | iron: {url: http://h, model: m, fallback: bronz}
+               |                                           ^^^^^
+            hint: tiers are declared in world.yaml under `tiers`
+
+        "#]],
     );
 }
