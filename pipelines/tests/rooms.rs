@@ -65,6 +65,7 @@ fn the_middle_depends_on_nothing_that_touches_the_world() {
         "smallvec",
         "sqlparser",
         "strsim",
+        "xxhash-rust",
         "serde",
         "serde_json",
         "postcard",

@@ -77,7 +77,10 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) fn new(tiers: serde_json::Value, most_changes: usize) -> Fake {
-        let world = json!({"name": "fake", "seed": 1, "tiers": tiers});
+        // What is said is nonsense, and long.
+        let guard =
+            json!({"most": {"graphemes": 4000, "sentences": 32}, "repetition": {"percent": 0, "lines": 8}});
+        let world = json!({"name": "fake", "seed": 1, "tiers": tiers, "guard": guard});
         let (progress, seen) = watch::channel(Progress::default());
         let (admission, batches) = Admission::open();
         let realm = Realm {
