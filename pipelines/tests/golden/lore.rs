@@ -34,6 +34,19 @@ fn rows_of_lore_follow_their_documents() {
         14 wait
         ",
     );
-    expect![[r#""#]].assert_eq(&golden.changes(&["lore"]));
+    expect![[r#"
+        1: +1 lore document=kingdom/crown chunk=#1 heading= text=It is lost. digest=f10c99d80a142c39efef7c7b54d727e8 topics=[] known_by= locale=
+        1: +1 lore document=lake chunk=Depth#1 heading=Depth text=Nobody knows. digest=3e6f08e26fa70f4d0861e7170947e582 topics=["lake"] known_by=["tam","wise"] locale=en
+        1: +1 lore document=lake chunk=Fish#1 heading=Fish text=Pike. digest=1dd11dc0cddee82edf640b53145b8115 topics=["lake"] known_by=["tam","wise"] locale=en
+        5: +1 lore document=mill chunk=#1 heading= text=It turns. digest=a153d57d17efce012c71c740688e7856 topics=[] known_by= locale=
+        7: -1 lore document=lake chunk=Depth#1 heading=Depth text=Nobody knows. digest=3e6f08e26fa70f4d0861e7170947e582 topics=["lake"] known_by=["tam","wise"] locale=en
+        7: +1 lore document=lake chunk=Depth#1 heading=Depth text=Nobody knows. digest=3e6f08e26fa70f4d0861e7170947e582 topics=[] known_by= locale=
+        7: -1 lore document=lake chunk=Fish#1 heading=Fish text=Pike. digest=1dd11dc0cddee82edf640b53145b8115 topics=["lake"] known_by=["tam","wise"] locale=en
+        7: +1 lore document=lake chunk=Fish#1 heading=Fish text=Pike. digest=1dd11dc0cddee82edf640b53145b8115 topics=[] known_by= locale=
+        8: -1 lore document=lake chunk=Fish#1 heading=Fish text=Pike. digest=1dd11dc0cddee82edf640b53145b8115 topics=[] known_by= locale=
+        8: +1 lore document=lake chunk=Fish#1 heading=Fish text=Trout. digest=a4e59a66172e55901ac0b96cd47d5ffe topics=[] known_by= locale=
+        10: -1 lore document=mill chunk=#1 heading= text=It turns. digest=a153d57d17efce012c71c740688e7856 topics=[] known_by= locale=
+        12: -1 lore document=kingdom/crown chunk=#1 heading= text=It is lost. digest=f10c99d80a142c39efef7c7b54d727e8 topics=[] known_by= locale=
+    "#]].assert_eq(&golden.changes(&["lore"]));
     golden.check_laws();
 }
