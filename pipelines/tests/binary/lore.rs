@@ -69,7 +69,7 @@ async fn lore_is_edited_while_the_realm_runs() {
     ];
     worlds::write(&at("edited"), &edited);
     let server = Server::run(&at("world"), &at("data"), &[]);
-    assert_eq!(documents(&found(&server, "q=bell%20wheel").await), ["lake", "mill"]);
+    assert_eq!(documents(&found(&server, "q=bell%20wheel").await), ["mill", "lake"]);
     assert_eq!(documents(&found(&server, "q=bell%20wheel&npc=wolf").await), ["mill"]);
     let refused = get(&server, "/v1/realms/small/lore?q=bell", Some(server.token("player"))).await;
     assert_eq!(refused.status, 403, "{refused:?}");

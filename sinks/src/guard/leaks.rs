@@ -73,7 +73,7 @@ const MARKS: [&str; 18] = [
 /// Whether a mark of a template stands in a text, or what a prompt would have been filled in for: `{player}`.
 pub(super) fn has_marks(text: &str) -> bool {
     let small = text.to_lowercase();
-    MARKS.iter().any(|mark| small.contains(mark)) || small.split('{').skip(1).any(is_slot)
+    MARKS.iter().any(|mark| small.contains(mark)) || text.split('{').skip(1).any(is_slot)
 }
 
 fn is_slot(after: &str) -> bool {

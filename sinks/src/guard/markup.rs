@@ -89,8 +89,9 @@ fn undirected(mut text: &str) -> &str {
         let directed = text.strip_prefix('*').and_then(|rest| rest.split_once('*'));
         let is_small = |directed: &(&str, &str)| directed.0.starts_with(char::is_lowercase);
         let Some(after) = directed.filter(is_small).map(|(_, after)| after.trim_start()) else { return text };
-        // A word that is stressed goes on in small letters.
-        let first = after.chars().find(|letter| letter.is_alphanumeric());
+        // A word that is stressed goes on in small letters, unless another direction follows.
+        let another = after.starts_with(['*', '(']);
+        let first = after.chars().find(|letter| letter.is_alphanumeric()).filter(|_| !another);
         if first.is_some_and(char::is_lowercase) {
             return text;
         }

@@ -140,6 +140,9 @@ impl Reader {
     }
 
     fn letter(&mut self, letter: char, bytes: usize, parts: &mut Vec<Part>) {
+        if self.over {
+            return;
+        }
         self.bytes += bytes;
         if self.bytes > MOST_ANSWER_BYTES {
             return self.end(true, parts);

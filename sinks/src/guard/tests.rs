@@ -293,7 +293,8 @@ fn a_rule_looks_across_the_ends_of_sentences_and_of_pieces() {
         "<b>dragon</b>spit",
     ] {
         let answer = format!("{{\"line\":\"Begone, {line}!\"}}");
-        assert_eq!(told(Some(&guard), object.clone(), &[&answer]), "retry banned, 0 said;\n", "{line}");
+        let told = told(Some(&guard), object.clone(), &[&answer]);
+        assert!(told.starts_with("retry banned, 0 said;"), "{line}: {told}");
     }
 }
 
