@@ -240,7 +240,13 @@ mod tests {
         // What stands behind two spaces or a `#` explains the command.
         let command = command.split("  ").next().unwrap_or_default();
         let command = command.split(" # ").next().unwrap_or_default();
-        let parsed = Cli::try_parse_from(command.split_whitespace());
+        // What stands in quotation marks is one word.
+        let quoted = command.split('"').enumerate();
+        let words = quoted.flat_map(|(n, part)| match n % 2 {
+            0 => part.split_whitespace().collect::<Vec<_>>(),
+            _ => vec![part],
+        });
+        let parsed = Cli::try_parse_from(words);
         assert!(
             parsed.is_ok(),
             "{command}: {}",
