@@ -21,6 +21,7 @@ mod reply;
 mod request;
 mod route;
 mod run;
+pub(crate) mod servers;
 mod spoken;
 mod sse;
 mod tier;

@@ -11,7 +11,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use worldflow_schemas::definitions::TierDef;
 
-use super::LoreError;
+use crate::tiers::{TiersError, servers};
 
 /// The longest vector.
 pub const MOST_DIMENSIONS: usize = 8_192;
@@ -46,32 +46,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server of a tier. `variable` looks up an environment variable, for a key by reference.
+    /// The server of a tier; of several the first: what it has embedded is kept. `variable` looks up an environment
+    /// variable, for a key or an address by reference.
     ///
     /// # Errors
-    /// When the url cannot be read, the key is not a reference to a variable that is set, or no HTTP client can be made.
+    /// As a tier that cannot be opened.
     pub fn open(
         name: &str,
         def: &TierDef,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Server, LoreError> {
-        let tier = || name.to_owned();
-        // Of several servers the first embeds: what it has embedded is kept.
-        let first = def.url.as_slice().first().map_or("", String::as_str);
-        let referred = first.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-        let first = referred.map_or(Some(first.to_owned()), &variable).unwrap_or_default();
-        let address = format!("{}/v1/embeddings", first.trim_end_matches('/'));
-        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| LoreError::Url { tier: tier() })?;
-        let key = def.key.as_deref().map(|reference| key(name, reference, variable)).transpose()?;
-        Ok(Server {
-            client: client(url.scheme() == "https")
-                .map_err(|error| LoreError::Client { tier: tier(), reason: error.to_string() })?,
-            url,
-            model: def.model.clone(),
-            key,
-            timeout: Duration::from_millis(def.timeout.ms.max(1)),
-        })
+    ) -> Result<Server, TiersError> {
+        let urls = servers::addresses(name, def, "/v1/embeddings", &variable)?;
+        let (key, client) = (servers::key(name, def, &variable)?, servers::client(name, &urls)?);
+        let url = urls.into_iter().next().ok_or_else(|| TiersError::NoUrl { tier: name.to_owned() })?;
+        let timeout = Duration::from_millis(def.timeout.ms.max(1));
+        Ok(Server { client, url, model: def.model.clone(), key, timeout })
     }
 
     async fn exchange(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, String> {
@@ -138,31 +127,6 @@ fn read(body: &[u8], asked: usize) -> Result<Vec<Vec<f32>>, String> {
     all.ok_or_else(|| "the embedder's answer has fewer vectors than texts".to_owned())
 }
 
-fn key(
-    tier: &str,
-    reference: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<HeaderValue, LoreError> {
-    let named = reference.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    let name = named.filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| LoreError::LiteralKey { tier: tier.to_owned() })?;
-    let secret = variable(name).filter(|secret| !secret.is_empty());
-    let header = secret.and_then(|secret| HeaderValue::from_str(&format!("Bearer {secret}")).ok());
-    let mut header =
-        header.ok_or_else(|| LoreError::Key { tier: tier.to_owned(), variable: name.to_owned() })?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
-/// A client that goes where it is told and nowhere else: no proxy, no redirects.
-fn client(tls: bool) -> reqwest::Result<Client> {
-    // Someone else in the process may have installed one: any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    // A server on plain http needs no certificates, and there may be none on the machine.
-    if tls { builder.build() } else { builder.tls_certs_only([]).build() }
-}
-
 /// Why a request failed, in words that hold neither address nor key.
 fn why(error: &reqwest::Error) -> String {
     let what = if error.is_connect() { "cannot be reached" } else { "broke off" };
@@ -202,11 +166,11 @@ mod tests {
         let unset = Server::open("vectors", &def("${OTHER}"), variable).expect_err("it is not set");
         assert!(unset.to_string().contains("`OTHER`"), "{unset}");
         let literal = Server::open("vectors", &def("s3cret"), variable).expect_err("a literal key");
-        assert!(matches!(literal, LoreError::LiteralKey { .. }) && !literal.to_string().contains("s3cret"));
+        assert!(matches!(literal, TiersError::LiteralKey { .. }) && !literal.to_string().contains("s3cret"));
         let url = TierDef {
             url: worldflow_schemas::definitions::OneOrMany::One("ftp://x".to_owned()),
             ..def("${VECTORS_KEY}")
         };
-        assert!(matches!(Server::open("vectors", &url, variable), Err(LoreError::Url { .. })));
+        assert!(matches!(Server::open("vectors", &url, variable), Err(TiersError::Url { .. })));
     }
 }

@@ -22,6 +22,8 @@ use worldflow_engine::realm::Realm;
 use worldflow_schemas::ArcStr;
 use worldflow_schemas::definitions::EmbedderDef;
 
+use crate::tiers::TiersError;
+
 pub use embedder::{Embedder, Embedding, MOST_DIMENSIONS, MOST_TEXTS, Server};
 pub use index::{Asker, Hit, Index, LoreChunk};
 pub use route::lore_router;
@@ -44,38 +46,9 @@ pub enum LoreError {
         /// The tier.
         tier: String,
     },
-    /// Its url cannot be read.
-    #[error("tier `{tier}`: the url cannot be read\nhint: write for example `http://127.0.0.1:8000`")]
-    Url {
-        /// The tier.
-        tier: String,
-    },
-    /// Its key is written out.
-    #[error("tier `{tier}`: the key is not a reference\nhint: write `${{NAME}}`, and set the variable NAME")]
-    LiteralKey {
-        /// The tier.
-        tier: String,
-    },
-    /// The variable is not set, or holds what no header can.
-    #[error(
-        "tier `{tier}`: the variable `{variable}` holds no key\nhint: set it to the key of the tier, one line of ASCII"
-    )]
-    Key {
-        /// The tier.
-        tier: String,
-        /// The variable.
-        variable: String,
-    },
-    /// No client can be made.
-    #[error(
-        "tier `{tier}`: no HTTP client can be made: {reason}\nhint: https needs the system's certificates"
-    )]
-    Client {
-        /// The tier.
-        tier: String,
-        /// Why.
-        reason: String,
-    },
+    /// It cannot be asked.
+    #[error(transparent)]
+    Tier(#[from] TiersError),
 }
 
 /// The embedder that a world asks for; `None` when its lore is searched by words.

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
-use reqwest::{Client, Url};
 use tokio::time::Instant;
-use worldflow_schemas::definitions::{TierDef, WorldDef, fallback};
+use worldflow_schemas::definitions::{WorldDef, fallback};
 use worldflow_schemas::input::Finish;
 use worldflow_schemas::{Row, Sym, Value};
 
@@ -18,6 +16,7 @@ use super::limit::RetryBudget;
 use super::queue::{BatchLimits, Queue};
 use super::replica::Replica;
 use super::route::Offer;
+use super::servers;
 use super::window::{Quantiles, Window};
 
 /// Tokens of an answer, where nothing was measured and nothing is asked.
@@ -53,11 +52,8 @@ impl Tier {
         variable: &impl Fn(&str) -> Option<String>,
     ) -> Result<Tier, TiersError> {
         let def = &world.tiers[name];
-        let urls = urls(name, def, variable)?;
-        let key = def.key.as_deref().map(|reference| key(name, reference, variable)).transpose()?;
-        let tls = urls.iter().any(|url| url.scheme() == "https");
-        let client = client(tls)
-            .map_err(|error| TiersError::Client { tier: name.to_owned(), reason: error.to_string() })?;
+        let urls = servers::addresses(name, def, "/v1/chat/completions", variable)?;
+        let (key, client) = (servers::key(name, def, variable)?, servers::client(name, &urls)?);
         let now = Instant::now();
         Ok(Tier {
             name: Sym::new(name),
@@ -190,62 +186,6 @@ impl Tier {
         self.counts.gauge("worldflow_tier_open_breakers", u32::try_from(open.count()).unwrap_or(u32::MAX));
         Row::new(row)
     }
-}
-
-/// What a text stands for: itself, or the variable that it refers to.
-fn resolved(
-    tier: &str,
-    text: &str,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Result<String, TiersError> {
-    let Some(name) = reference(text) else { return Ok(text.to_owned()) };
-    let value = variable(name).filter(|value| !value.is_empty());
-    value.ok_or_else(|| TiersError::Unset { tier: tier.to_owned(), variable: name.to_owned() })
-}
-
-fn reference(text: &str) -> Option<&str> {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.filter(|name| !name.is_empty())
-}
-
-fn urls(
-    tier: &str,
-    def: &TierDef,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Result<Vec<Url>, TiersError> {
-    let mut urls = Vec::new();
-    for url in def.url.as_slice() {
-        let address = resolved(tier, url, variable)?;
-        let address = format!("{}/v1/chat/completions", address.trim_end_matches('/'));
-        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        urls.push(url.ok_or_else(|| TiersError::Url { tier: tier.to_owned() })?);
-    }
-    if urls.is_empty() {
-        return Err(TiersError::NoUrl { tier: tier.to_owned() });
-    }
-    Ok(urls)
-}
-
-fn key(
-    tier: &str,
-    text: &str,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Result<HeaderValue, TiersError> {
-    let name = reference(text).ok_or_else(|| TiersError::LiteralKey { tier: tier.to_owned() })?;
-    let secret = resolved(tier, text, variable)?;
-    let mut header = HeaderValue::from_str(&format!("Bearer {secret}"))
-        .map_err(|_| TiersError::WrongKey { tier: tier.to_owned(), variable: name.to_owned() })?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
-/// A client that goes where it is told and nowhere else: no proxy, no redirects.
-fn client(tls: bool) -> reqwest::Result<Client> {
-    // Someone else in the process may have installed one: any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    // A server on plain http needs no certificates, and there may be none on the machine.
-    if tls { builder.build() } else { builder.tls_certs_only([]).build() }
 }
 
 #[cfg(test)]
