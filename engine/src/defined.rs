@@ -1,18 +1,30 @@
-//! Which quests are defined, for edges: they refuse what is about another before it is an input.
+//! Which quests and NPCs are defined, for edges: they refuse what is about another quest before it is an input, and judge by an
+//! NPC's own rules what a model has it say.
 //!
 //! The graph decides all the same, as of the tick. It is filled by what the sequencer takes, and a world writes all of its
 //! definitions anew at every start.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::Sym;
+use worldflow_schemas::definitions::NpcDef;
 use worldflow_schemas::input::DefinitionEdit;
 
-/// The quests of a realm. Cheap to clone; all clones are one.
+/// The quests and NPCs of a realm. Cheap to clone; all clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Defined {
     quests: Arc<RwLock<FxHashSet<Sym>>>,
+    npcs: Arc<RwLock<Npcs>>,
+}
+
+/// The NPCs that can speak, and how often they have been edited.
+#[derive(Clone, Debug, Default)]
+pub struct Npcs {
+    /// Changes with every edit of one.
+    pub revision: u64,
+    /// By id.
+    pub defs: FxHashMap<Sym, Arc<NpcDef>>,
 }
 
 impl Defined {
@@ -28,6 +40,24 @@ impl Defined {
         self.quests.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
+    /// The NPCs, as they are now.
+    #[must_use]
+    pub fn npcs(&self) -> Npcs {
+        self.npcs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The revision of the NPCs.
+    #[must_use]
+    pub fn npcs_revision(&self) -> u64 {
+        self.npcs.read().unwrap_or_else(PoisonError::into_inner).revision
+    }
+
+    fn edit_npcs(&self, edit: impl FnOnce(&mut FxHashMap<Sym, Arc<NpcDef>>)) {
+        let mut npcs = self.npcs.write().unwrap_or_else(PoisonError::into_inner);
+        edit(&mut npcs.defs);
+        npcs.revision += 1;
+    }
+
     /// Definitions are written together; what says that there are no others counts last.
     pub fn note_all(&self, edits: &[DefinitionEdit]) {
         let only = |edit: &&DefinitionEdit| matches!(edit, DefinitionEdit::Only(_));
@@ -41,10 +71,15 @@ impl Defined {
         match edit {
             DefinitionEdit::Quest(id, Some(_)) => drop(quests().insert(*id)),
             DefinitionEdit::Quest(id, None) => drop(quests().remove(id)),
-            DefinitionEdit::Only(only) => quests().retain(|id| only.quests.contains(id)),
+            DefinitionEdit::Npc(id, Some(def)) => self.edit_npcs(|npcs| drop(npcs.insert(*id, def.clone()))),
+            DefinitionEdit::Npc(id, None) => self.edit_npcs(|npcs| drop(npcs.remove(id))),
+            DefinitionEdit::Only(only) => {
+                quests().retain(|id| only.quests.contains(id));
+                self.edit_npcs(|npcs| npcs.retain(|id, _| only.npcs.contains(id)));
+            }
             DefinitionEdit::Climate(..)
             | DefinitionEdit::Schedule(..)
-            | DefinitionEdit::Npc(..)
+            | DefinitionEdit::Prompt(..)
             | DefinitionEdit::View(..)
             | DefinitionEdit::Rule(..)
             | DefinitionEdit::Storylet(..)

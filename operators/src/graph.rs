@@ -42,7 +42,7 @@ use crate::machine::{Produced, ViewRow};
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_storylet, reach, reply_route};
+use crate::npcs::{NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
 use crate::quests::{
@@ -500,6 +500,10 @@ impl<'scope> Shared<'_, 'scope> {
                 let id = Sym::new(&format!("storylet:{id}"));
                 Some((id, def.as_deref().map(quests_of_storylet).unwrap_or_default()))
             }
+            DefinitionEdit::Prompt(id, def) => {
+                let id = Sym::new(&format!("prompt:{id}"));
+                Some((id, def.as_deref().map(quests_of_prompt).unwrap_or_default()))
+            }
             _ => None,
         });
         let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered));
@@ -595,6 +599,10 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Storylet(id, def) => Some((id, def)),
             _ => None,
         });
+        let prompts = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Prompt(id, def) => Some((id, def)),
+            _ => None,
+        });
         let edits = entered.defined.clone().flat_map(|edit| match edit {
             DefinitionEdit::Npc(id, def) => Some((id, def)),
             _ => None,
@@ -614,12 +622,14 @@ impl<'scope> Shared<'_, 'scope> {
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
             Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),
+            Command::Sentence(said) => Some((reply_route(&said.request), NpcsIn::Sentence(said))),
             Command::Forget(write) => Some((write.player.hash64(), NpcsIn::Forget(write.player))),
             _ => None,
         });
         let inputs = vec![
             broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
             broadcast(storylets, peers, |(id, def)| NpcsIn::DefineStorylet(id, def)),
+            broadcast(prompts, peers, |(id, def)| NpcsIn::DefinePrompt(id, def)),
             broadcast(known.tags.clone(), peers, NpcsIn::Entity),
             self.quest_edits(entered, NpcsIn::DefineQuest),
             broadcast(known.clock.clone(), peers, NpcsIn::Clock),

@@ -176,10 +176,10 @@ impl Serving {
                 lore_stores.extend(open_lore_store(&lore, &realm, &sink));
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
             }
-            lores.push(lore);
             if !realm.world.tiers.is_empty() && !config.quiet {
-                tiers.push(Tiers::open(realm, |name| std::env::var(name).ok())?);
+                tiers.push(Tiers::open(realm, Some(lore.searcher()), |name| std::env::var(name).ok())?);
             }
+            lores.push(lore);
             realms.push(running);
         }
         let tokens = Tokens::new();

@@ -87,6 +87,10 @@ pub const NPC_DIRECTIVES: ViewId = ViewId(26);
 pub const TIERS: ViewId = ViewId(27);
 /// `lore`.
 pub const LORE: ViewId = ViewId(28);
+/// `npc_sentences`.
+pub const NPC_SENTENCES: ViewId = ViewId(29);
+/// `npc_verdicts`.
+pub const NPC_VERDICTS: ViewId = ViewId(30);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -392,6 +396,15 @@ pub static CATALOG: &[ViewDef] = &[
                 "Milliseconds within which the first words must come; empty if there is no hurry.",
             ),
             col("priority", Text, "Which a tier takes first: critical, high, normal, low."),
+            col(
+                "digest",
+                Text,
+                "A hash of the NPC, the prompt's revision and what of the world it reads. Equal ones share an answer.",
+            ),
+            col("prompt", Text, "The prompt; empty when the NPC's own words are used."),
+            col("revision", Text, "A hash of the prompt and of the NPC's definition."),
+            col("locale", Text, "The language of the answer; empty when the world declares none."),
+            col("parameters", Json, "How the model is asked: form, sampling, most tokens, whether unasked."),
         ],
         filters: &["tier"],
         deterministic: true,
@@ -411,6 +424,12 @@ pub static CATALOG: &[ViewDef] = &[
             col("tier", Text, "The tier that answered."),
             col("tick", ColumnType::Tick, "When it was said."),
             col("storylet", Text, "The storylet that it is a line of."),
+            col("request", Text, "The request that it answers, or was to."),
+            col("finish", Text, "How the answer ended: stop, length, truncated."),
+            col("prompt_tokens", Int, "Tokens of the prompt."),
+            col("tokens", Int, "Tokens of the answer."),
+            col("first_ms", Int, "Milliseconds from sending to the first text."),
+            col("took_ms", Int, "Milliseconds from sending to the end."),
         ],
         filters: &[],
         deterministic: true,
@@ -643,6 +662,7 @@ pub static CATALOG: &[ViewDef] = &[
             col("shed", Int, "Requests that were not sent, since their time was over or too short."),
             col("cancelled", Int, "Requests whose reason had gone."),
             col("fallback", Int, "Requests that went on to another tier."),
+            col("shared", Int, "Requests that were the same as one under way, and had its answer."),
             col("prompt_tokens", Int, "Tokens of prompts, as far as servers said."),
             col("tokens", Int, "Tokens of answers."),
         ],
@@ -667,6 +687,54 @@ pub static CATALOG: &[ViewDef] = &[
         filters: &["digest"],
         deterministic: true,
         doc: "Lore, in chunks that can be found by themselves.",
+    },
+    ViewDef {
+        name: "npc_sentences",
+        key: 5,
+        columns: &[
+            REALM,
+            col("player", Text, "Who hears it."),
+            col("npc", Text, "Who says it."),
+            col("line", Int, "Which line between the two, from 1: the three together name the utterance."),
+            col("sentence", Int, "Its place in the line, from 0."),
+            col("text", Text, "What is said."),
+            col("voice", Text, "The voice that it is spoken with."),
+            col("emotion", Text, "How it is said; empty when nobody says so."),
+            col("intensity", Int, "How strongly, 0 to 100."),
+            col("action", Text, "What is done along with it."),
+            col("locale", Text, "The language; empty when the world declares none."),
+            col("provenance", Text, "model, or authored."),
+            col("why", Text, "Why a bark is said instead of an answer, as in npc_lines."),
+            col("tier", Text, "The tier that answers."),
+            col("storylet", Text, "The storylet that it is a line of."),
+            col("last", Bool, "Whether the line ends with it; what a model still says does not."),
+            col("tick", ColumnType::Tick, "When it was said."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "What NPCs say, sentence by sentence as it comes: the line that each pair is at. A row that goes while its line \
+              is not whole is taken back.",
+    },
+    ViewDef {
+        name: "npc_verdicts",
+        key: 2,
+        columns: &[
+            REALM,
+            col("request", Text, "The request that was answered."),
+            col("player", Text, "Whom the answer was for."),
+            col("npc", Text, "Who was to say it."),
+            col("tier", Text, "The tier that answered."),
+            col("verdict", Text, "What became of the answer: accept, repair, cut, fall_back."),
+            col("rule", Text, "The rule that decided so, or those by which it was repaired."),
+            col("refs", Json, "The ids that the answer refers to."),
+            col("prompt", Text, "The prompt."),
+            col("revision", Text, "The revision of the prompt."),
+            col("tick", ColumnType::Tick, "When."),
+        ],
+        filters: &["verdict"],
+        deterministic: true,
+        doc: "What became of the last answers of models, of each pair as many as lines are kept. A verdict goes when \
+              something goes that the answer refers to.",
     },
 ];
 
@@ -726,6 +794,8 @@ mod tests {
             (NPC_DIRECTIVES, "npc_directives"),
             (TIERS, "tiers"),
             (LORE, "lore"),
+            (NPC_SENTENCES, "npc_sentences"),
+            (NPC_VERDICTS, "npc_verdicts"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
@@ -54,6 +54,8 @@ pub enum Command {
     Forget(ForgetWrite),
     /// Definitions are edited: all of it in one tick, or none of it.
     Revise(Revise),
+    /// A sentence of an answer, before the answer is whole.
+    Sentence(Sentence),
 }
 
 impl Command {
@@ -72,7 +74,7 @@ impl Command {
             Command::Forget(write) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Fact(write), .. }) => Some(&write.order),
             Command::IfVersion(IfVersion { write: Versioned::Entity(write), .. }) => Some(&write.order),
-            Command::Define(_) | Command::Reply(_) | Command::Revise(_) => None,
+            Command::Define(_) | Command::Reply(_) | Command::Sentence(_) | Command::Revise(_) => None,
         }
     }
 
@@ -100,7 +102,7 @@ impl Command {
                 revise.id = id.clone();
                 return;
             }
-            Command::Define(_) | Command::Reply(_) => return,
+            Command::Define(_) | Command::Reply(_) | Command::Sentence(_) => return,
         };
         order.id = id.clone();
     }
@@ -151,6 +153,8 @@ pub enum DefinitionEdit {
     Behaviour(Sym, #[serde(with = "json_text")] Option<Arc<BehaviourDef>>),
     /// A document of lore.
     Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
+    /// A prompt.
+    Prompt(Sym, #[serde(with = "json_text")] Option<Arc<PromptDef>>),
 }
 
 /// All definitions there are, by id. What was written before there were any of a kind has none of it.
@@ -175,6 +179,8 @@ pub struct Only {
     pub behaviours: Vec<Sym>,
     /// Documents of lore.
     pub lore: Vec<Sym>,
+    /// Prompts.
+    pub prompts: Vec<Sym>,
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.
@@ -568,6 +574,41 @@ pub struct Reply {
     /// The seed that it was given.
     #[serde(default)]
     pub seed: u32,
+    /// Of what it is the answer: everything of the request that the model could tell apart.
+    #[serde(default)]
+    pub digest: ArcStr,
+    /// The revision of the prompt.
+    #[serde(default)]
+    pub revision: ArcStr,
+    /// Whether the answer was asked for by another request that is the same, which counts its tokens.
+    #[serde(default)]
+    pub shared: bool,
+    /// What became of the answer where it was judged: `accept`, `repair`, `cut`, `fall_back`; empty when there was none.
+    #[serde(default)]
+    pub verdict: ArcStr,
+    /// The rule that decided so, or those by which it was repaired; empty when none did.
+    #[serde(default)]
+    pub rule: ArcStr,
+    /// What the answer refers to.
+    #[serde(default)]
+    pub refs: Vec<Sym>,
+}
+
+/// A sentence of an answer that has passed the rules, while the rest of it still comes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sentence {
+    /// The request's id.
+    pub request: ArcStr,
+    /// The tier that answers.
+    pub tier: Sym,
+    /// Its place in the answer, from 0.
+    pub index: u32,
+    /// What is said, sealed.
+    pub text: ArcStr,
+    /// The emotion, which all sentences of an answer share; [`Sym::NONE`] when the model names none.
+    pub emotion: Sym,
+    /// What is done along with it; [`Sym::NONE`] when nothing is.
+    pub action: Sym,
 }
 
 /// How an answer ended.
@@ -587,6 +628,21 @@ pub enum Finish {
     NoTime,
     /// There is none: what was asked failed.
     Failed,
+}
+
+impl Finish {
+    /// Its name in rows; empty when nobody said.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Finish::Unknown => "",
+            Finish::Stop => "stop",
+            Finish::Length => "length",
+            Finish::Truncated => "truncated",
+            Finish::NoTime => "no_time",
+            Finish::Failed => "failed",
+        }
+    }
 }
 
 #[cfg(test)]

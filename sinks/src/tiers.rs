@@ -12,9 +12,12 @@ mod ask;
 mod breaker;
 mod call;
 mod counts;
+mod ends;
 mod error;
-mod guarded;
+mod hear;
 mod limit;
+mod post;
+pub mod prompt;
 mod queue;
 mod replica;
 mod reply;
@@ -28,14 +31,13 @@ mod tier;
 mod window;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::Sym;
 
-use crate::guard::Guard;
+use crate::lore::Searcher;
 
 pub use call::{MOST_BODY_BYTES, MOST_STREAM_BYTES, MOST_TEXT_BYTES};
 pub use error::TiersError;
@@ -51,23 +53,22 @@ pub struct Tiers {
 }
 
 impl Tiers {
-    /// Starts the edge. `variable` looks up an environment variable, for keys and urls by reference.
+    /// Starts the edge. `lore` is searched for prompts that want some; `variable` looks up an environment variable, for keys and urls by reference.
     ///
     /// # Errors
     /// When a tier's url cannot be read, its key is not a reference or names a variable that is not
     /// set, or no HTTP client can be made.
-    pub fn open(realm: Realm, variable: impl Fn(&str) -> Option<String>) -> Result<Tiers, TiersError> {
+    pub fn open(
+        realm: Realm,
+        lore: Option<Searcher>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Tiers, TiersError> {
         let mut tiers = BTreeMap::new();
         for name in realm.world.tiers.keys() {
             tiers.insert(Sym::new(name), Tier::open(realm.name, name, &realm.world, &variable)?);
         }
-        // Without a guard nothing that a model says is said.
-        let guard = Guard::new(&realm.world, []).map(Arc::new);
-        if let Err(error) = &guard {
-            tracing::error!(realm = realm.name.as_str(), %error, "no answer of a model can be let through");
-        }
         let (closing, told_to_close) = watch::channel(false);
-        Ok(Tiers { closing, task: tokio::spawn(Run::new(realm, tiers, guard.ok()).run(told_to_close)) })
+        Ok(Tiers { closing, task: tokio::spawn(Run::new(realm, tiers, lore).run(told_to_close)) })
     }
 
     /// Drops what is in flight and ends. Requests whose rows remain are asked again at the next start.

@@ -3,9 +3,9 @@
 //! An NPC's `when` is a condition like those of quests, tested by the same evaluator for the player.
 
 use rustc_hash::FxHashMap;
-use worldflow_schemas::definitions::{Span, WorldDef};
+use worldflow_schemas::definitions::{QuestState, Span, TextLocales, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
-use worldflow_schemas::{Sym, Tick};
+use worldflow_schemas::{Sym, Tick, Value};
 
 use crate::facts::span_ticks;
 use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
@@ -19,13 +19,15 @@ pub(super) struct Known {
     pub(super) plan: Plan,
     pub(super) context: Context,
     players: FxHashMap<Sym, PlayerNow>,
+    /// The languages of the world.
+    text: Option<TextLocales>,
 }
 
 impl Known {
     /// Nothing but the world's definitions.
     pub(super) fn new(realm: Sym, world: &WorldDef) -> Known {
         let (plan, context) = (Plan::new(world), Context::new(world, realm));
-        Known { plan, context, players: FxHashMap::default() }
+        Known { plan, context, players: FxHashMap::default(), text: world.text.clone() }
     }
 
     /// Where a player is from now on. Returns what was known before.
@@ -130,6 +132,31 @@ impl Around<'_> {
     pub(super) fn holder_of_fact(&self, fact: Sym) -> Option<Holder> {
         let context = &self.known.context;
         self.actor.holder_of(context.facts.scope(fact)?, context.realm)
+    }
+
+    /// What a fact is for a holder, or its default.
+    pub(super) fn fact(&self, holder: Option<Holder>, fact: Sym) -> Option<&Value> {
+        self.known.context.facts.get(holder, fact)
+    }
+
+    /// How the player stands with a quest, and how often it was done.
+    pub(super) fn quest(&self, quest: Sym) -> Option<(QuestState, u32)> {
+        let holder = Holder { scope: Scope::Player, id: self.player };
+        self.known.context.stands.get(&(holder, self.known.plan.known_ix(quest)?)).copied()
+    }
+
+    /// The player's level.
+    pub(super) fn level(&self) -> i64 {
+        self.known.context.levels.get(&self.player).copied().unwrap_or(1)
+    }
+
+    /// The language in which the player reads; `None` when the world declares none.
+    pub(super) fn locale(&self) -> Option<&str> {
+        let text = self.known.text.as_ref()?;
+        let fact = text.fact.as_deref().and_then(Sym::find);
+        let said = fact.and_then(|fact| self.fact(self.holder_of_fact(fact), fact)).and_then(Value::as_str);
+        let declared = said.filter(|said| text.locales.iter().any(|locale| locale == said));
+        Some(declared.unwrap_or(&text.source))
     }
 
     /// Whether a condition holds here.

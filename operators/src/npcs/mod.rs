@@ -9,9 +9,12 @@
 //!
 //! What storylets have to say comes before that: see [`storylets`] and [`speaking`].
 
+mod asking;
 mod known;
 mod prompt;
+mod prompts;
 mod reach;
+mod saying;
 mod speaking;
 mod storylets;
 mod talk;
@@ -22,12 +25,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Budget, Condition, NpcDef, StoryletDef, WorldDef};
-use worldflow_schemas::input::{Finish, Reply};
+use worldflow_schemas::definitions::{
+    Budget, Condition, NpcDef, PromptDef, Reads, StoryletDef, WorldDef,
+};
+use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::tick::TickLength;
-use worldflow_schemas::{ArcStr, Event, EventId, Sym, Tick};
+use worldflow_schemas::{ArcStr, Event, Sym, Tick};
 
-use crate::facts::span_ticks;
 use crate::machine::{Machine, Output};
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
@@ -39,9 +43,10 @@ use crate::timers::Timers;
 pub use reach::reach;
 
 use known::Known;
-use speaking::{Concerned, Spoken};
+use prompts::Prompt;
+use speaking::Concerned;
 use storylets::{DONE, Storylets};
-use talk::{Pair, Pending, Piece, Talk, Why};
+use talk::{Pair, Piece, Talk, Why};
 
 /// The lines of each (player, npc) that are kept.
 pub const KEPT_LINES: u64 = 20;
@@ -55,6 +60,8 @@ pub enum NpcsIn {
     DefineQuest(QuestEdit),
     /// A storylet is defined, or no longer. Broadcast, also in the tick of a load.
     DefineStorylet(Sym, Option<Arc<StoryletDef>>),
+    /// A prompt is defined, or no longer. Broadcast, also in the tick of a load.
+    DefinePrompt(Sym, Option<Arc<PromptDef>>),
     /// An entity. Broadcast.
     Entity(EntityTags),
     /// The clock. Broadcast.
@@ -76,6 +83,8 @@ pub enum NpcsIn {
     Event(Event),
     /// A tier's answer. Routed by [`reply_route`].
     Reply(Reply),
+    /// A sentence of an answer that still comes. Routed by [`reply_route`].
+    Sentence(Sentence),
     /// A player is forgotten. Routed by the player.
     Forget(Sym),
 }
@@ -97,6 +106,15 @@ pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
 /// The quests that a storylet's conditions name.
 pub(crate) fn quests_of_storylet(def: &StoryletDef) -> Vec<Sym> {
     quests_of(std::iter::once(&def.when).chain(def.criteria.values().map(|criterion| &criterion.when)))
+}
+
+/// The quests that a prompt reads of.
+pub(crate) fn quests_of_prompt(def: &PromptDef) -> Vec<Sym> {
+    let read = def.context.iter().filter_map(|name| match Reads::of(name) {
+        Some(Reads::Quest(quest)) => Some(Sym::new(quest)),
+        _ => None,
+    });
+    read.collect()
 }
 
 fn quests_of<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Vec<Sym> {
@@ -125,6 +143,7 @@ pub struct NpcsMachine {
     length: TickLength,
     tiers: FxHashSet<Sym>,
     npcs: FxHashMap<Sym, Npc>,
+    prompts: FxHashMap<Sym, Prompt>,
     /// Whether some NPC can come to answer by time alone.
     timed: bool,
     storylets: Storylets,
@@ -150,13 +169,17 @@ struct Npc {
     when: Cond,
     /// Whether its premise can change by time alone.
     timed: bool,
+    revision: u64,
+    /// What it is asked by without a prompt of `npcs/prompts`.
+    own: Prompt,
 }
 
 impl Npc {
     fn new(def: Arc<NpcDef>, plan: &mut Plan) -> Npc {
         let tier = def.tier.as_deref().map_or(Sym::NONE, Sym::new);
         let (addressed_by, when) = (Sym::new(&def.addressed_by), Cond::new(&def.when, plan));
-        Npc { def, addressed_by, tier, timed: when.is_timed(), when }
+        let own = Prompt::new(Arc::new(prompts::own(&def)));
+        Npc { addressed_by, tier, timed: when.is_timed(), when, revision: prompts::revision(&*def), own, def }
     }
 
     /// Why no tier is asked, of those that the world declares.
@@ -185,6 +208,8 @@ struct Told {
     forgotten: Vec<Sym>,
     events: Vec<Event>,
     replies: Vec<Reply>,
+    sentences: Vec<Sentence>,
+    gone: Vec<Sym>,
     storylets: Vec<Sym>,
     concerned: Concerned,
     changed: bool,
@@ -208,6 +233,7 @@ impl NpcsMachine {
             length: TickLength { tick_ms: world.tick_ms },
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
+            prompts: FxHashMap::default(),
             timed: false,
             storylets: Storylets::default(),
             shown: FxHashSet::default(),
@@ -230,7 +256,7 @@ impl NpcsMachine {
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
         let (mut definitions, mut quests, mut moves) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut seen, mut storylets) = (Vec::new(), Vec::new());
+        let (mut seen, mut storylets, mut prompts) = (Vec::new(), Vec::new(), Vec::new());
         for input in inputs {
             told.concerned.add(&input);
             let known = &mut self.known.context;
@@ -241,6 +267,10 @@ impl NpcsMachine {
                 }
                 NpcsIn::Reply(reply) => {
                     told.replies.push(reply);
+                    continue;
+                }
+                NpcsIn::Sentence(sentence) => {
+                    told.sentences.push(sentence);
                     continue;
                 }
                 NpcsIn::Forget(player) => {
@@ -256,7 +286,13 @@ impl NpcsMachine {
                     quests.push((quest, def));
                 }
                 NpcsIn::DefineStorylet(id, def) => storylets.push((id, def)),
-                NpcsIn::Entity(now) => self.known.plan.tell_entity(now),
+                NpcsIn::DefinePrompt(id, def) => prompts.push((id, def)),
+                NpcsIn::Entity(now) => {
+                    if !now.there {
+                        told.gone.push(now.entity);
+                    }
+                    self.known.plan.tell_entity(now);
+                }
                 NpcsIn::Clock(clock) => known.clock = Some(clock),
                 NpcsIn::Weather(weather) => drop(known.weather.insert(weather.zone, weather)),
                 NpcsIn::Fact(fact) => known.facts.tell(fact),
@@ -277,7 +313,8 @@ impl NpcsMachine {
         definitions.sort_by_cached_key(|(npc, def)| {
             (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))
         });
-        let edited = !(definitions.is_empty() && quests.is_empty() && storylets.is_empty());
+        let edited =
+            !(definitions.is_empty() && quests.is_empty() && storylets.is_empty() && prompts.is_empty());
         told.storylets = storylets.iter().map(|(id, _)| *id).collect();
         self.known.plan.define_all(&quests);
         moves.into_iter().for_each(|(quest, from)| self.known.move_quest(quest, from));
@@ -287,159 +324,22 @@ impl NpcsMachine {
                 None => drop(self.npcs.remove(&npc)),
             }
         }
+        for (id, def) in prompts {
+            match def {
+                Some(def) => drop(self.prompts.insert(id, Prompt::new(def))),
+                None => drop(self.prompts.remove(&id)),
+            }
+        }
         self.storylets.define(storylets, &mut self.known.plan);
         if edited {
             self.timed = self.npcs.values().any(|npc| npc.timed);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
-            self.known.follow(of_npcs.chain(quests_of(self.storylets.conditions())));
+            let of_prompts = self.prompts.values().flat_map(|prompt| quests_of_prompt(&prompt.def));
+            self.known.follow(of_npcs.chain(of_prompts).chain(quests_of(self.storylets.conditions())));
         }
         told
     }
 
-    /// Takes back the requests whose premise no longer holds.
-    fn test_premises(&mut self, told: &Told, step: &mut Step<'_>) {
-        let (npcs, known) = (&self.npcs, &self.known);
-        let mut over = Vec::new();
-        for &pair in self.open.values() {
-            let Some(talk) = self.talks.get_mut(&pair) else { continue };
-            let Some(pending) = &mut talk.pending else { continue };
-            if pending.follow(known.place(pair.player).region) {
-                step.touched.insert(pair);
-            }
-            let around = known.around(pair.player, pending.region);
-            let holds = npcs.get(&pair.npc).is_some_and(|npc| around.meets(&npc.when));
-            if !holds || told.left.contains(&pair.player) {
-                over.push(pair);
-            }
-        }
-        for pair in over {
-            self.close(pair, step);
-        }
-    }
-
-    /// Takes the open request of a pair back, if there is one.
-    fn close(&mut self, pair: Pair, step: &mut Step<'_>) -> Option<Pending> {
-        let pending = self.talks.get_mut(&pair)?.pending.take()?;
-        let request = pair.request(pending.number);
-        self.open.remove(&request);
-        self.deadlines.cancel(&pair);
-        step.output.remove(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
-        step.touched.insert(pair);
-        Some(pending)
-    }
-
-    /// Takes back the requests that hold what a player said who is forgotten.
-    fn forget(&mut self, players: &[Sym], step: &mut Step<'_>) {
-        let asked = self.open.values().filter(|pair| players.contains(&pair.player));
-        for pair in asked.copied().collect::<Vec<_>>() {
-            self.close(pair, step);
-        }
-    }
-
-    fn answer(&mut self, reply: Reply, step: &mut Step<'_>) {
-        let Some(&pair) = self.open.get(&reply.request) else {
-            step.output.out.push(NpcsOut::Refused(late_reply(&reply)));
-            return;
-        };
-        let region = self.close(pair, step).map_or(Sym::NONE, |pending| pending.region);
-        match reply.outcome.as_deref().map(prompt::line) {
-            Ok(Some(text)) => self.say(pair, Spoken { text, tier: reply.tier, ..Spoken::default() }, step),
-            Err(_) if reply.finish == Finish::NoTime => self.bark(pair, Why::NoTime, region, step),
-            Ok(None) | Err(_) => self.bark(pair, Why::Failed, region, step),
-        }
-    }
-
-    fn talk(&mut self, event: &Event, step: &mut Step<'_>) {
-        let Some(npc) = self.npcs.get(&event.target) else { return };
-        if event.kind != npc.addressed_by || event.player.is_none() {
-            return;
-        }
-        let pair = Pair { player: event.player, npc: event.target };
-        let place = self.known.place(event.player);
-        let region = if event.region.is_none() { place.region } else { event.region };
-        let around = self.known.around(event.player, region);
-        if !around.meets(&npc.when) {
-            return;
-        }
-        if self.say_addressed(pair, region, step) {
-            return;
-        }
-        let Some(npc) = self.npcs.get(&pair.npc) else { return };
-        let around = self.known.around(pair.player, region);
-        if let Some(why) = npc.asks_nobody(&self.tiers) {
-            self.close(pair, step);
-            self.bark(pair, why, region, step);
-            return;
-        }
-        let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
-        let mut pending = Pending {
-            number: 0,
-            tier: npc.tier,
-            messages: prompt::messages(&npc.def, event, &around).into(),
-            max_tokens: npc.def.max_tokens,
-            asked: step.tick,
-            deadline: step.tick.saturating_add(patience),
-            region,
-            seen_region: place.region,
-            budget_ms: npc.budget_ms(),
-            priority: npc.def.priority,
-        };
-        self.close(pair, step);
-        let talk = self.talks.entry(pair).or_default();
-        talk.requests += 1;
-        pending.number = talk.requests;
-        self.open.insert(pair.request(pending.number), pair);
-        self.deadlines.set(pair, pending.deadline);
-        step.output.insert(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
-        talk.pending = Some(pending);
-        step.touched.insert(pair);
-    }
-
-    fn bark(&mut self, pair: Pair, why: Why, region: Sym, step: &mut Step<'_>) {
-        if self.say_bark(pair, why, region, step) {
-            return;
-        }
-        let Some(npc) = self.npcs.get(&pair.npc) else { return };
-        let barks = npc.def.barks.as_slice();
-        let talk = self.talks.entry(pair).or_default();
-        let turn = usize::try_from(talk.barks).unwrap_or(0).checked_rem(barks.len());
-        let Some(text) = turn.and_then(|turn| prompt::line(&barks[turn])) else { return };
-        talk.barks += 1;
-        self.say(pair, Spoken { text, why: Some(why), ..Spoken::default() }, step);
-    }
-
-    fn say(&mut self, pair: Pair, spoken: Spoken, step: &mut Step<'_>) {
-        let Spoken { text, tier, why, storylet } = spoken;
-        let talk = self.talks.entry(pair).or_default();
-        talk.lines += 1;
-        let number = talk.lines;
-        let line = talk::Line { text: text.into(), tier, why, tick: step.tick, storylet };
-        step.output.insert(catalog::NPC_LINES, line.row(self.realm, pair, number));
-        step.output.base.push(pair.piece(number, Some(&line.piece())));
-        talk.said.push_back((number, line));
-        while talk.said.len() as u64 > KEPT_LINES {
-            if let Some((number, line)) = talk.said.pop_front() {
-                step.output.remove(catalog::NPC_LINES, line.row(self.realm, pair, number));
-                step.output.base.push(pair.piece(number, None));
-            }
-        }
-        step.touched.insert(pair);
-    }
-
-    fn has_timed_request(&self) -> bool {
-        self.open.values().any(|pair| self.npcs.get(&pair.npc).is_some_and(|npc| npc.timed))
-    }
-}
-
-fn late_reply(reply: &Reply) -> Refused {
-    Refused {
-        source: Sym::try_new(&format!("tier:{}", reply.tier)).unwrap_or(reply.tier),
-        id: EventId::Named(reply.request.clone()),
-        code: Sym::new("late_reply"),
-        reason: format!("request `{}` is not open", reply.request),
-        hint: "it was answered, cancelled, or its time was up".to_owned(),
-        current: None,
-    }
 }
 
 impl Machine for NpcsMachine {
@@ -454,6 +354,7 @@ impl Machine for NpcsMachine {
         }
         let talk = self.talks.entry(pair).or_default();
         match piece {
+            (talk::MORE, Piece::More(more)) => talk.take_back_more(more),
             (0, Piece::Talk(kept)) => {
                 talk.take_back(kept);
                 if let Some(pending) = &talk.pending {
@@ -483,9 +384,15 @@ impl Machine for NpcsMachine {
         for (&pair, talk) in &self.talks {
             for (number, line) in &talk.said {
                 output.insert(catalog::NPC_LINES, line.row(self.realm, pair, *number));
+                if let Some(row) = line.verdict(self.realm, pair) {
+                    output.insert(catalog::NPC_VERDICTS, row);
+                }
+            }
+            for (index, part) in talk.spoken.iter().enumerate() {
+                output.insert(catalog::NPC_SENTENCES, part.row(self.realm, pair, talk.at, index));
             }
             if let Some(pending) = &talk.pending {
-                output.insert(catalog::NPC_REQUESTS, pending.row(self.realm, pair));
+                output.insert(catalog::NPC_REQUESTS, pending.row(self.realm, pair, &talk.asked));
             }
         }
     }
@@ -506,7 +413,12 @@ impl Machine for NpcsMachine {
                 .then_with(|| a.tier.cmp_text(b.tier))
                 .then_with(|| a.outcome.cmp(&b.outcome))
         });
-        for reply in told.replies {
+        self.unsay_verdicts(&told.gone, &mut step);
+        told.sentences.sort_by(|a, b| (&a.request, a.index).cmp(&(&b.request, b.index)));
+        for sentence in std::mem::take(&mut told.sentences) {
+            self.hear(sentence, &mut step);
+        }
+        for reply in std::mem::take(&mut told.replies) {
             self.answer(reply, &mut step);
         }
         told.events.sort_by(Event::cmp_order);
@@ -523,6 +435,8 @@ impl Machine for NpcsMachine {
         for pair in step.touched {
             let kept = self.talks.get(&pair).map(|talk| Piece::Talk(talk.kept()));
             step.output.base.push(pair.piece(0, kept.as_ref()));
+            let more = self.talks.get(&pair).map(|talk| Piece::More(talk.more()));
+            step.output.base.push(pair.piece(talk::MORE, more.as_ref()));
         }
     }
 

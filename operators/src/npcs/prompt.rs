@@ -1,26 +1,9 @@
-//! The words: what a tier is asked, and what may be said of what it answers.
+//! The words: what is put in where they name something of the world, and what may be said of what a tier answers.
 
-use worldflow_schemas::definitions::NpcDef;
 use worldflow_schemas::input::MOST_LINE_BYTES;
-use worldflow_schemas::{Event, Sym, sealed};
+use worldflow_schemas::{Sym, sealed};
 
 use super::known::Around;
-
-/// The messages of a request, as JSON: who the NPC is, then what it is asked.
-pub(super) fn messages(def: &NpcDef, event: &Event, around: &Around<'_>) -> String {
-    let said = Sym::find("said").and_then(|said| event.attribute(said)).map(ToString::to_string);
-    let word = |name: &str| match name {
-        "said" => Some(said.clone().unwrap_or_default()),
-        _ => known_word(name, around),
-    };
-    let message = |role: &str, text: &str| serde_json::json!({"role": role, "content": fill(text, word)});
-    let mut messages = Vec::new();
-    if !def.persona.is_empty() {
-        messages.push(message("system", &def.persona));
-    }
-    messages.push(message("user", &def.prompt));
-    serde_json::Value::Array(messages).to_string()
-}
 
 /// A line of a storylet.
 pub(super) fn authored(text: &str, around: &Around<'_>) -> Option<String> {
@@ -42,7 +25,7 @@ fn known_word(name: &str, around: &Around<'_>) -> Option<String> {
 
 /// Replaces each `{name}` that `word` knows. What is put in is not looked at again, so a player
 /// cannot smuggle a replacement into what they say.
-fn fill(text: &str, word: impl Fn(&str) -> Option<String>) -> String {
+pub(super) fn fill(text: &str, word: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

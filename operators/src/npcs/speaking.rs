@@ -5,23 +5,17 @@ use worldflow_schemas::catalog::{STORYLET_MEMORY, STORYLET_REACH};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
-use super::storylets::{Choice, Cue, FOLLOWS, Memory, QUIET};
-use super::talk::{Pair, Piece, Why};
+use super::asking::Wish;
+use super::known::Around;
+use super::saying::Spoken;
+use super::storylets::{Asks, Choice, Cue, FOLLOWS, Memory, QUIET};
+use super::talk::{Details, Pair, Piece, WONDERED, Why};
 use super::{NpcsIn, NpcsMachine, NpcsOut, Step, prompt};
 use crate::machine::Output;
 use crate::messages::{EffectOrder, FactEffect};
 
 /// How long nobody speaks to a player unasked after somebody did.
 pub(super) const SILENCE_MS: u64 = 5_000;
-
-/// What is said, and why.
-#[derive(Default)]
-pub(super) struct Spoken {
-    pub(super) text: String,
-    pub(super) tier: Sym,
-    pub(super) why: Option<Why>,
-    pub(super) storylet: Sym,
-}
 
 /// Whom what is told in a tick concerns.
 #[derive(Default, Debug)]
@@ -33,7 +27,7 @@ pub(super) struct Concerned {
 impl Concerned {
     pub(super) fn add(&mut self, input: &NpcsIn) {
         match input {
-            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Forget(_) => {}
+            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) | NpcsIn::Forget(_) => {}
             NpcsIn::Player(now) => self.players.push(now.player),
             NpcsIn::Level(now) => self.players.push(now.player),
             NpcsIn::Fact(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
@@ -45,19 +39,26 @@ impl Concerned {
 
 impl NpcsMachine {
     /// At a talk: whether a storylet was said.
-    pub(super) fn say_addressed(&mut self, pair: Pair, region: Sym, step: &mut Step<'_>) -> bool {
+    pub(super) fn say_addressed(&mut self, pair: Pair, region: Sym, said: &str, step: &mut Step<'_>) -> bool {
         let mut noted = Vec::new();
         let around = self.known.around(pair.player, region);
         let choice = self.storylets.best(Cue::Addressed, &[pair.npc], &around, &mut noted);
         self.note(pair.player, &noted, step);
         let Some(choice) = choice else { return false };
-        self.close(pair, step);
-        self.say_choice(pair.player, choice, region, None, step);
+        self.cancel(pair, step);
+        let details = Details { said: said.into(), ..Details::default() };
+        self.say_choice(pair.player, choice, region, (None, details), step);
         true
     }
 
     /// Where a bark is due: whether a storylet was said instead.
-    pub(super) fn say_bark(&mut self, pair: Pair, why: Why, region: Sym, step: &mut Step<'_>) -> bool {
+    pub(super) fn say_bark(
+        &mut self,
+        pair: Pair,
+        (why, details): (Why, Details),
+        region: Sym,
+        step: &mut Step<'_>,
+    ) -> bool {
         if !self.npcs.contains_key(&pair.npc) {
             return false;
         }
@@ -66,22 +67,8 @@ impl NpcsMachine {
         let choice = self.storylets.best(Cue::Bark, &[pair.npc], &around, &mut noted);
         self.note(pair.player, &noted, step);
         let Some(choice) = choice else { return false };
-        self.say_choice(pair.player, choice, region, Some(why), step);
+        self.say_choice(pair.player, choice, region, (Some(why), details), step);
         true
-    }
-
-    /// Has NPCs bark whose tiers have not answered in time. What is said counts for the next, so ids decide which is first.
-    pub(super) fn give_up(&mut self, step: &mut Step<'_>) {
-        let mut due = Vec::new();
-        while let Some((_, pair)) = self.deadlines.pop_due(step.tick) {
-            due.push(pair);
-        }
-        due.sort_by(|a, b| a.player.cmp_text(b.player).then_with(|| a.npc.cmp_text(b.npc)));
-        for pair in due {
-            if let Some(pending) = self.close(pair, step) {
-                self.bark(pair, Why::Late, pending.region, step);
-            }
-        }
     }
 
     /// Says what is to follow by now.
@@ -108,7 +95,7 @@ impl NpcsMachine {
             let choice = self.storylets.best_speaker(storylet, &npcs, &around, &mut noted);
             self.note(player, &noted, step);
             if let Some(choice) = choice {
-                self.say_choice(player, choice, region, None, step);
+                self.say_choice(player, choice, region, (None, Details::default()), step);
             }
         }
     }
@@ -153,10 +140,16 @@ impl NpcsMachine {
         let around = self.known.around(player, region);
         let everywhere = speakers.get(&Sym::NONE).into_iter().filter(|_| !region.is_none());
         let here = speakers.get(&region).into_iter().chain(everywhere).flatten();
-        let willing = here.filter(|npc| self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
+        // Nobody interrupts themselves.
+        let speaks = |npc: Sym| {
+            self.talks.get(&Pair { player, npc }).is_some_and(|talk| talk.asked.line != 0)
+        };
+        let willing =
+            here.filter(|npc| !speaks(**npc) && self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
         let npcs: Vec<Sym> = willing.copied().collect();
         let mut noted = Vec::new();
-        let choice = self.storylets.best(Cue::Holds, &npcs, &around, &mut noted);
+        let asks = self.asks_of(player, &npcs, &around);
+        let choice = self.storylets.best_unasked(&npcs, &around, &asks, &mut noted);
         let rests = self.storylets.rests_until(Cue::Holds, &npcs, &around);
         self.note(player, &noted, step);
         let Some(choice) = choice else {
@@ -165,7 +158,7 @@ impl NpcsMachine {
             }
             return;
         };
-        self.say_choice(player, choice, region, None, step);
+        self.say_choice(player, choice, region, (None, Details::default()), step);
         self.storylets.spoken.insert(player, step.tick);
         self.silent.set(player, step.tick.saturating_add(silence));
         let piece = Piece::At(step.tick);
@@ -183,21 +176,36 @@ impl NpcsMachine {
         if looks { Some(self.known.now() + 1) } else { self.silent.first() }
     }
 
+    /// What storylets would ask that these may say unasked: the digest of each, where nothing stands in the way of asking.
+    fn asks_of(&self, player: Sym, npcs: &[Sym], around: &Around<'_>) -> Asks {
+        let mut asks = Asks::default();
+        for (choice, prompt, every) in self.storylets.that_ask(npcs, around.plan()) {
+            let pair = Pair { player, npc: choice.npc };
+            if self.talks.get(&pair).is_some_and(|talk| talk.pending.is_some()) {
+                continue;
+            }
+            let Some(digest) = self.digest_of(choice.npc, prompt, around) else { continue };
+            if self.storylets.wonders(player, choice.storylet, &digest, around.ticks(every), around.now()) {
+                asks.insert(choice, digest);
+            }
+        }
+        asks
+    }
+
+    /// A storylet is said, or asks a tier for what is said.
     fn say_choice(
         &mut self,
         player: Sym,
         choice: Choice,
         region: Sym,
-        why: Option<Why>,
+        (why, details): (Option<Why>, Details),
         step: &mut Step<'_>,
     ) {
         let Choice { storylet, npc } = choice;
         let Some(story) = self.storylets.get(storylet) else { return };
         let around = self.known.around(player, region);
         let before = self.storylets.known(player, storylet);
-        let lines = story.def.lines.as_slice();
-        let turn = usize::try_from(before.times).unwrap_or(0).checked_rem(lines.len());
-        let text = turn.and_then(|turn| prompt::authored(&lines[turn], &around)).unwrap_or_default();
+        let (prompt, unasked) = (story.prompt(), story.is_unasked());
         if !story.effects.is_empty() {
             step.done.entry((player, storylet)).or_default().push(region);
         }
@@ -212,7 +220,47 @@ impl NpcsMachine {
         step.output.insert(STORYLET_MEMORY, now.row(self.realm, player, storylet));
         step.output.base.push(now.piece(player, storylet));
         self.act(player, storylet, region, step.output);
-        self.say(Pair { player, npc }, Spoken { text, why, storylet, ..Spoken::default() }, step);
+        let pair = Pair { player, npc };
+        let Some(prompt) = prompt.filter(|_| why.is_none()) else {
+            return self.say_lines(pair, storylet, region, (why, details), step);
+        };
+        if unasked {
+            self.wonder(pair, storylet, prompt, region, step);
+        }
+        let wish =
+            Wish { pair, region, said: &details.said, storylet: Some((storylet, prompt)), unasked };
+        if let Err(why) = self.ask(&wish, step) {
+            self.say_lines(pair, storylet, region, (Some(why), details), step);
+        }
+    }
+
+    /// Keeps what a storylet has asked unasked.
+    fn wonder(&mut self, pair: Pair, storylet: Sym, prompt: Sym, region: Sym, step: &mut Step<'_>) {
+        let around = self.known.around(pair.player, region);
+        let Some(digest) = self.digest_of(pair.npc, prompt, &around) else { return };
+        let piece = Piece::Wondered(step.tick, digest.clone());
+        self.storylets.wondered.insert((pair.player, storylet), (step.tick, digest));
+        step.output.base.push(Pair { player: pair.player, npc: storylet }.piece(WONDERED, Some(&piece)));
+    }
+
+    /// Says the authored lines of a storylet, one after the other each time that it is said.
+    pub(super) fn say_lines(
+        &mut self,
+        pair: Pair,
+        storylet: Sym,
+        region: Sym,
+        (why, details): (Option<Why>, Details),
+        step: &mut Step<'_>,
+    ) {
+        let Some(story) = self.storylets.get(storylet) else { return };
+        let around = self.known.around(pair.player, region);
+        let lines = story.def.lines.as_slice();
+        let times = self.storylets.known(pair.player, storylet).times.saturating_sub(1);
+        let turn = usize::try_from(times).unwrap_or(0).checked_rem(lines.len());
+        let text = turn.and_then(|turn| prompt::authored(&lines[turn], &around)).unwrap_or_default();
+        let emotion = story.def.emotion.as_deref().and_then(Sym::try_new).unwrap_or(Sym::NONE);
+        let intensity = story.def.intensity;
+        self.say(pair, Spoken { text, why, storylet, details, emotion, intensity, ..Spoken::default() }, step);
     }
 
     /// What a storylet that was said in a region does to facts, in the next tick.
@@ -242,6 +290,9 @@ impl NpcsMachine {
             (_, Piece::Memory(memory)) => self.storylets.remember(player, storylet, *memory),
             (_, Piece::Done(tick, regions)) => {
                 self.storylets.done.push((player, (storylet, *tick), regions.clone()));
+            }
+            (_, Piece::Wondered(tick, digest)) => {
+                drop(self.storylets.wondered.insert((player, storylet), (*tick, digest.clone())));
             }
             (QUIET, Piece::At(tick)) => drop(self.storylets.spoken.insert(player, *tick)),
             (_, Piece::At(tick)) => self.storylets.follows.set((player, storylet), *tick),

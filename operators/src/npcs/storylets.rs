@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::definitions::{Condition, Effect, Span, StoryTrigger, StoryletDef};
 use worldflow_schemas::input::FactChange;
-use worldflow_schemas::{Row, Sym, Tick, Value, chance};
+use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value, chance};
 
 use crate::quests::{Cond, Plan};
 use crate::timers::Timers;
@@ -44,6 +44,8 @@ pub(super) struct Story {
     cooldown: Option<Span>,
     pub(super) effects: Vec<(Sym, FactChange)>,
     pub(super) then: Option<(Sym, Span)>,
+    /// The prompt by which a tier is asked, and how soon that is done again unasked.
+    ask: Option<(Sym, Span)>,
 }
 
 #[derive(Debug)]
@@ -80,8 +82,19 @@ impl Story {
             cooldown: player.cooldown,
             effects: def.effects.iter().filter_map(effect).collect(),
             then: def.then.as_ref().map(|then| (Sym::new(&then.storylet), then.after)),
+            ask: def.ask.as_ref().map(|ask| (Sym::new(&ask.prompt), ask.every)),
             def,
         }
+    }
+
+    /// The prompt by which a tier is asked, if one is.
+    pub(super) fn prompt(&self) -> Option<Sym> {
+        self.ask.map(|(prompt, _)| prompt)
+    }
+
+    /// Whether nobody has to address anyone for it to be said.
+    pub(super) fn is_unasked(&self) -> bool {
+        self.cue == Cue::Holds
     }
 
     /// Its score, if what it asks for holds.
@@ -133,8 +146,11 @@ pub(super) const QUIET: u64 = u64::MAX - 2;
 /// That of what a storylet has done in a tick.
 pub(super) const DONE: u64 = u64::MAX - 3;
 
+/// What storylets would ask, of those that ask and may.
+pub(super) type Asks = FxHashMap<Choice, ArcStr>;
+
 /// What is said, by whom.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Choice {
     pub(super) storylet: Sym,
     pub(super) npc: Sym,
@@ -153,6 +169,8 @@ pub(super) struct Storylets {
     pub(super) follows: Timers<(Sym, Sym)>,
     /// What was done to facts, as it was given back: player, storylet and tick, regions.
     pub(super) done: Vec<(Sym, (Sym, Tick), Vec<Sym>)>,
+    /// When a storylet has last asked what for a player, unasked.
+    pub(super) wondered: FxHashMap<(Sym, Sym), (Tick, ArcStr)>,
     /// Whether one that is said unasked can become so by time alone.
     timed: bool,
 }
@@ -203,6 +221,51 @@ impl Storylets {
         names.filter_map(move |name| self.lists.get(&(cue, name))).flatten().copied()
     }
 
+    /// Those that are said unasked and ask a tier, of these NPCs: with prompt, and how soon again.
+    pub(super) fn that_ask(&self, npcs: &[Sym], plan: &Plan) -> Vec<(Choice, Sym, Span)> {
+        let of = |npc: &Sym| {
+            let npc = *npc;
+            let ids = self.of_npc(Cue::Holds, npc, plan);
+            ids.filter_map(move |storylet| {
+                let (prompt, every) = self.stories.get(&storylet)?.ask?;
+                Some((Choice { storylet, npc }, prompt, every))
+            })
+            .collect::<Vec<_>>()
+        };
+        npcs.iter().flat_map(of).collect()
+    }
+
+    /// Whether a storylet may ask this unasked: it has asked something else last, and not just now.
+    pub(super) fn wonders(&self, player: Sym, storylet: Sym, digest: &str, every: u64, now: Tick) -> bool {
+        let last = self.wondered.get(&(player, storylet));
+        last.is_none_or(|(at, before)| before != digest && now.saturating_sub(*at) >= every)
+    }
+
+    /// The best that these NPCs may say to a player unasked. One that asks a tier must be among `asks`.
+    pub(super) fn best_unasked(
+        &mut self,
+        npcs: &[Sym],
+        around: &Around<'_>,
+        asks: &Asks,
+        noted: &mut Vec<(Sym, Memory)>,
+    ) -> Option<Choice> {
+        let mut among = self.among(Cue::Holds, npcs, around);
+        among.retain(|choice| {
+            let asks_a_tier = self.stories.get(&choice.storylet).is_some_and(|story| story.ask.is_some());
+            !asks_a_tier || asks.contains_key(choice)
+        });
+        self.choose(&among, around, noted)
+    }
+
+    fn among(&self, cue: Cue, npcs: &[Sym], around: &Around<'_>) -> Vec<Choice> {
+        let of = |npc: &Sym| {
+            let npc = *npc;
+            let ids = self.of_npc(cue, npc, around.plan());
+            ids.map(move |storylet| Choice { storylet, npc }).collect::<Vec<_>>()
+        };
+        npcs.iter().flat_map(of).collect()
+    }
+
     /// The best that these NPCs may say to a player. Every NPC's own condition has been tested.
     pub(super) fn best(
         &mut self,
@@ -211,11 +274,7 @@ impl Storylets {
         around: &Around<'_>,
         noted: &mut Vec<(Sym, Memory)>,
     ) -> Option<Choice> {
-        let among = npcs.iter().flat_map(|npc| {
-            let ids = self.of_npc(cue, *npc, around.plan());
-            ids.map(|storylet| Choice { storylet, npc: *npc })
-        });
-        let among: Vec<Choice> = among.collect();
+        let among = self.among(cue, npcs, around);
         self.choose(&among, around, noted)
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::definitions::Priority;
+use worldflow_schemas::input::Finish;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use crate::machine::Machine;
@@ -60,6 +61,121 @@ pub(super) enum Piece {
     Done(Tick, Vec<Sym>),
     /// The conversation without its lines.
     Talk(Kept),
+    /// What more is known of a conversation. It and what follows came later.
+    More(More),
+    /// A line, the storylet that it is of, and what more is known of it.
+    Told(Line, Sym, Details),
+    /// When a storylet has asked what for a player, unasked.
+    Wondered(Tick, ArcStr),
+}
+
+/// The number of a piece of base state that holds [`More`].
+pub(super) const MORE: u64 = u64::MAX - 4;
+/// That of what a storylet has asked, unasked; the storylet stands in the NPC's place.
+pub(super) const WONDERED: u64 = u64::MAX - 5;
+
+/// What more is known of a conversation.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub(super) struct More {
+    asked: Asked,
+    at: u64,
+    spoken: Vec<Part>,
+}
+
+/// What more is known of the request that waits.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) prompt: Sym,
+    pub(super) revision: ArcStr,
+    pub(super) digest: ArcStr,
+    pub(super) locale: ArcStr,
+    pub(super) parameters: ArcStr,
+    /// The storylet that asks, or [`Sym::NONE`].
+    pub(super) storylet: Sym,
+    /// What the player has said, sealed.
+    pub(super) said: ArcStr,
+    /// Whether nobody has addressed the NPC.
+    pub(super) unasked: bool,
+    /// How many ticks the bark is waited for, if an answer may follow it; else 0.
+    pub(super) patience: u64,
+    /// Whether the bark has been said.
+    pub(super) barked: bool,
+    /// Which line the answer is, once something of it has been heard; else 0.
+    pub(super) line: u64,
+}
+
+/// A sentence, or a line that came whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) text: ArcStr,
+    pub(super) voice: ArcStr,
+    pub(super) emotion: Sym,
+    pub(super) intensity: u32,
+    pub(super) action: Sym,
+    pub(super) locale: ArcStr,
+    pub(super) why: Option<Why>,
+    pub(super) tier: Sym,
+    pub(super) storylet: Sym,
+    pub(super) last: bool,
+    pub(super) tick: Tick,
+}
+
+impl Part {
+    /// Its row.
+    pub(super) fn row(&self, realm: Sym, pair: Pair, line: u64, index: usize) -> Row {
+        let text = |text: &ArcStr| if text.is_empty() { Value::Null } else { Value::Text(text.clone()) };
+        Row::from([
+            Value::id(realm),
+            Value::Sym(pair.player),
+            Value::Sym(pair.npc),
+            Value::count(line),
+            Value::count(index as u64),
+            Value::Text(self.text.clone()),
+            text(&self.voice),
+            Value::id(self.emotion),
+            Value::Int(self.intensity.into()),
+            Value::id(self.action),
+            text(&self.locale),
+            provenance(self.tier),
+            why_value(self.why),
+            Value::id(self.tier),
+            Value::id(self.storylet),
+            Value::Bool(self.last),
+            Value::count(self.tick),
+        ])
+    }
+}
+
+/// What more is known of a line.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub(super) struct Details {
+    /// The request that it answers, or was to.
+    pub(super) request: ArcStr,
+    pub(super) finish: Finish,
+    pub(super) prompt_tokens: u32,
+    pub(super) tokens: u32,
+    pub(super) first_ms: u32,
+    pub(super) took_ms: u32,
+    /// What the player had said, sealed.
+    pub(super) said: ArcStr,
+    pub(super) judged: Option<Judged>,
+}
+
+impl Details {
+    fn is_none(&self) -> bool {
+        self.request.is_empty() && self.said.is_empty() && self.judged.is_none()
+    }
+}
+
+/// What became of an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Judged {
+    pub(super) verdict: ArcStr,
+    pub(super) rule: ArcStr,
+    pub(super) refs: Vec<Sym>,
+    pub(super) tier: Sym,
+    pub(super) prompt: Sym,
+    pub(super) revision: ArcStr,
 }
 
 /// A conversation without its lines, as it was written before requests had a budget.
@@ -113,7 +229,9 @@ impl Piece {
         match self {
             Piece::Line(line) => Some(line),
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
-            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) | Piece::Done(..) => None,
+            Piece::Told(line, storylet, details) => Some(Line { storylet, details, ..line }),
+            Piece::Former(_) | Piece::Talk(_) | Piece::More(_) => None,
+            Piece::Memory(_) | Piece::At(_) | Piece::Done(..) | Piece::Wondered(..) => None,
         }
     }
 }
@@ -138,6 +256,12 @@ pub(super) struct Talk {
     pub(super) barks: u64,
     /// The request that waits.
     pub(super) pending: Option<Pending>,
+    /// What more is known of it.
+    pub(super) asked: Asked,
+    /// Which line it is at.
+    pub(super) at: u64,
+    /// What has been said of that line.
+    pub(super) spoken: Vec<Part>,
     /// The last lines with their numbers, in order.
     pub(super) said: VecDeque<(u64, Line)>,
 }
@@ -147,6 +271,16 @@ impl Talk {
     pub(super) fn kept(&self) -> Kept {
         let Talk { requests, lines, barks, .. } = *self;
         Kept { requests, lines, barks, pending: self.pending.clone() }
+    }
+
+    /// What more is kept of it.
+    pub(super) fn more(&self) -> More {
+        More { asked: self.asked.clone(), at: self.at, spoken: self.spoken.clone() }
+    }
+
+    /// Takes back what more was kept.
+    pub(super) fn take_back_more(&mut self, more: More) {
+        (self.asked, self.at, self.spoken) = (more.asked, more.at, more.spoken);
     }
 
     /// Takes back what was kept.
@@ -186,7 +320,8 @@ impl Pending {
     }
 
     /// Its row.
-    pub(super) fn row(&self, realm: Sym, pair: Pair) -> Row {
+    pub(super) fn row(&self, realm: Sym, pair: Pair, more: &Asked) -> Row {
+        let text = |text: &ArcStr| if text.is_empty() { Value::Null } else { Value::Text(text.clone()) };
         Row::from([
             Value::id(realm),
             Value::Text(pair.request(self.number)),
@@ -199,6 +334,11 @@ impl Pending {
             Value::count(self.deadline),
             self.budget_ms.map_or(Value::Null, Value::count),
             Value::Sym(Sym::new(self.priority.name())),
+            text(&more.digest),
+            Value::id(more.prompt),
+            text(&more.revision),
+            text(&more.locale),
+            text(&more.parameters),
         ])
     }
 }
@@ -216,6 +356,25 @@ pub(super) enum Why {
     NoTime,
 }
 
+impl Why {
+    fn name(self) -> &'static str {
+        match self {
+            Why::NoTier => "no_tier",
+            Why::Late => "late",
+            Why::Failed => "failed",
+            Why::NoTime => "no_time",
+        }
+    }
+}
+
+fn why_value(why: Option<Why>) -> Value {
+    why.map_or(Value::Null, |why| Value::Sym(Sym::new(why.name())))
+}
+
+fn provenance(tier: Sym) -> Value {
+    Value::Sym(Sym::new(if tier.is_none() { "authored" } else { "model" }))
+}
+
 /// A line that was said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
@@ -228,34 +387,65 @@ pub(super) struct Line {
     /// The storylet that it is a line of, or [`Sym::NONE`].
     #[serde(skip)]
     pub(super) storylet: Sym,
+    /// What more is known of it.
+    #[serde(skip)]
+    pub(super) details: Details,
 }
 
 impl Line {
     /// Its piece.
     pub(super) fn piece(&self) -> Piece {
         let line = self.clone();
-        if self.storylet.is_none() { Piece::Line(line) } else { Piece::OfStorylet(line, self.storylet) }
+        match (self.details.is_none(), self.storylet.is_none()) {
+            (true, true) => Piece::Line(line),
+            (true, false) => Piece::OfStorylet(line, self.storylet),
+            (false, _) => Piece::Told(line, self.storylet, self.details.clone()),
+        }
+    }
+
+    /// The row of what became of the answer, if it was judged and what it refers to is there.
+    pub(super) fn verdict(&self, realm: Sym, pair: Pair) -> Option<Row> {
+        let judged = self.details.judged.as_ref()?;
+        let refs: Vec<&str> = judged.refs.iter().map(|id| id.as_str()).collect();
+        let text = |text: &ArcStr| if text.is_empty() { Value::Null } else { Value::Text(text.clone()) };
+        Some(Row::from([
+            Value::id(realm),
+            Value::Text(self.details.request.clone()),
+            Value::Sym(pair.player),
+            Value::Sym(pair.npc),
+            Value::id(judged.tier),
+            text(&judged.verdict),
+            text(&judged.rule),
+            Value::text(&serde_json::json!(refs).to_string()),
+            Value::id(judged.prompt),
+            text(&judged.revision),
+            Value::count(self.tick),
+        ]))
     }
 
     /// Its row.
     pub(super) fn row(&self, realm: Sym, pair: Pair, number: u64) -> Row {
-        let why = self.why.map(|why| match why {
-            Why::NoTier => "no_tier",
-            Why::Late => "late",
-            Why::Failed => "failed",
-            Why::NoTime => "no_time",
-        });
+        let details = &self.details;
+        let asked = !details.request.is_empty();
+        let measured = |n: u32| if asked { Value::Int(n.into()) } else { Value::Null };
+        let finish = Some(details.finish.name()).filter(|name| !name.is_empty());
         Row::from([
             Value::id(realm),
             Value::Sym(pair.player),
             Value::Sym(pair.npc),
             Value::count(number),
             Value::Text(self.text.clone()),
-            Value::Sym(Sym::new(if self.tier.is_none() { "authored" } else { "model" })),
-            why.map_or(Value::Null, |why| Value::Sym(Sym::new(why))),
+            provenance(self.tier),
+            why_value(self.why),
             Value::id(self.tier),
             Value::count(self.tick),
             Value::id(self.storylet),
+            if asked { Value::Text(details.request.clone()) } else { Value::Null },
+            finish.map_or(Value::Null, |name| Value::Sym(Sym::new(name))),
+            measured(details.prompt_tokens),
+            measured(details.tokens),
+            measured(details.first_ms),
+            measured(details.took_ms),
         ])
     }
 }

@@ -177,6 +177,11 @@ impl Plan {
         ix
     }
 
+    /// The place of a quest that somebody has named.
+    pub(crate) fn known_ix(&self, quest: Sym) -> Option<Ix> {
+        self.ix_of.get(&quest).copied()
+    }
+
     pub(super) fn find(&self, quest: Sym) -> Option<Ix> {
         self.ix_of.get(&quest).copied().filter(|ix| self.get(*ix).is_some())
     }

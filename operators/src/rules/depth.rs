@@ -64,7 +64,7 @@ struct Names {
 }
 
 /// Views to whose rows an event may lead.
-const BY_EVENTS: [ViewId; 10] = [
+const BY_EVENTS: [ViewId; 12] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::COMMUNITY_PROGRESS,
@@ -74,6 +74,8 @@ const BY_EVENTS: [ViewId; 10] = [
     catalog::LEVELS,
     catalog::NPC_REQUESTS,
     catalog::NPC_LINES,
+    catalog::NPC_SENTENCES,
+    catalog::NPC_VERDICTS,
     catalog::FACTS,
 ];
 

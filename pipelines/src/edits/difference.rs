@@ -73,6 +73,7 @@ impl Difference {
         all.extend(plain("rule", &old.rules, &new.rules));
         all.extend(plain("storylet", &old.storylets, &new.storylets));
         all.extend(plain("behaviour", &old.behaviours, &new.behaviours));
+        all.extend(plain("prompt", &old.prompts, &new.prompts));
         all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
@@ -116,6 +117,7 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "schedule" => DefinitionEdit::Schedule(sym, new.schedules.get(id).cloned()),
         "rule" => DefinitionEdit::Rule(sym, new.rules.get(id).cloned()),
         "behaviour" => DefinitionEdit::Behaviour(sym, new.behaviours.get(id).cloned()),
+        "prompt" => DefinitionEdit::Prompt(sym, new.prompts.get(id).cloned()),
         "storylet" => DefinitionEdit::Storylet(sym, new.storylets.get(id).cloned()),
         "lore" => DefinitionEdit::Lore(sym, new.lore.get(id).cloned()),
         "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
     WorldDef,
 };
 
@@ -34,6 +34,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) climates: Collected<'a, ClimateDef>,
     pub(crate) schedules: Collected<'a, ScheduleDef>,
     pub(crate) npcs: Collected<'a, NpcDef>,
+    pub(crate) prompts: Collected<'a, PromptDef>,
     pub(crate) rules: Collected<'a, RuleDef>,
     pub(crate) storylets: Collected<'a, StoryletDef>,
     pub(crate) behaviours: Collected<'a, BehaviourDef>,
@@ -63,6 +64,9 @@ impl<'a> Definitions<'a> {
                 "climates" if stem != kind => all.climate(document, problems),
                 "climates" => collect_map(&mut all.climates, "climate", document, unreadable, problems),
                 "schedules" => collect_map(&mut all.schedules, "schedule", document, unreadable, problems),
+                "npcs" if is_of_prompts(stem) => {
+                    collect_map(&mut all.prompts, "prompt", document, unreadable, problems);
+                }
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
                 "rules" => collect_map(&mut all.rules, "rule", document, unreadable, problems),
                 "behaviours" => collect_map(&mut all.behaviours, "behaviour", document, unreadable, problems),
@@ -105,6 +109,11 @@ impl<'a> Definitions<'a> {
         }
         self.world = Some(Placed { definition, spot, whole: misfits.is_empty() });
     }
+}
+
+/// Whether a file of `npcs/` is one of prompts: `npcs/prompts.yaml`, or one of `npcs/prompts/`.
+pub(crate) fn is_of_prompts(stem: &str) -> bool {
+    stem.strip_prefix("npcs/prompts").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Reads a file that is a map by id; what does not fit is reported.

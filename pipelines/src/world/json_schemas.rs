@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
     TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
@@ -25,6 +25,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
             text("How lines of a recording become events of a worldflow world", schema_for!(MapDef)),
         ),
         ("npcs.schema.json", map_of::<NpcDef>("NPCs of a worldflow world that speak, by id")),
+        ("prompts.schema.json", map_of::<PromptDef>("Prompts of a worldflow world, by id")),
         (
             "observed.schema.json",
             text("How recorded observations of weather are read", schema_for!(ObservedDef)),

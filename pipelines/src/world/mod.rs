@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
     WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
@@ -60,6 +60,8 @@ pub struct LoadedWorld {
     pub schedules: BTreeMap<String, Arc<ScheduleDef>>,
     /// NPCs that speak, by id.
     pub npcs: BTreeMap<String, Arc<NpcDef>>,
+    /// Prompts by id.
+    pub prompts: BTreeMap<String, Arc<PromptDef>>,
     /// Views in SQL, by name.
     pub views: BTreeMap<String, Arc<SqlViewDef>>,
     /// Rules by id.
@@ -152,6 +154,7 @@ impl LoadedWorld {
             storylets: ids(self.storylets.keys().collect()),
             behaviours: ids(self.behaviours.keys().collect()),
             lore: ids(self.lore.keys().collect()),
+            prompts: ids(self.prompts.keys().collect()),
         }));
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -173,7 +176,9 @@ impl LoadedWorld {
             behaviours.map(|(id, def)| DefinitionEdit::Behaviour(Sym::new(id), Some(def.clone())));
         let lore = self.lore.iter();
         let lore = lore.map(|(id, def)| DefinitionEdit::Lore(Sym::new(id), Some(def.clone())));
-        all.chain(storylets).chain(behaviours).chain(lore).chain([only]).collect()
+        let prompts = self.prompts.iter();
+        let prompts = prompts.map(|(id, def)| DefinitionEdit::Prompt(Sym::new(id), Some(def.clone())));
+        all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain([only]).collect()
     }
 }
 
@@ -239,6 +244,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             rules: shared(definitions.rules),
             storylets: shared(definitions.storylets),
             behaviours: shared(definitions.behaviours),
+            prompts: shared(definitions.prompts),
             lore: shared(definitions.lore),
             texts: texts.map(Arc::new),
             places,

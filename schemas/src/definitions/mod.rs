@@ -16,6 +16,7 @@ mod objective;
 mod one_or_many;
 mod only_map;
 mod ordered;
+mod prompt;
 mod quest;
 mod reset;
 mod reward;
@@ -36,11 +37,12 @@ pub use dates::{ChanceTest, Dates, DatesTest};
 pub use guard::{GuardDef, HttpModerationDef, LeaksDef, ModerationDef, MostSaid, NpcGuardDef, RepetitionDef};
 pub use journal::{GrantsDef, JournalDef, Size};
 pub use lore::{EmbedderDef, LoreDef, LoreHeadDef, LoreIndexDef};
-pub use npc::{Budget, NpcDef};
+pub use npc::{Budget, LateReplies, NpcDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;
 pub use only_map::only_map;
 pub use ordered::Ordered;
+pub use prompt::{Answers, Audience, Cut, PromptDef, Reads, Role, SamplingDef, SectionDef};
 pub use quest::{
     Accept, After, CalendarTimes, Complete, Credit, Effect, Lost, Pattern, QuestDef, Repeat, RoleDef,
     StageDef, TurnIn, Weekday,
@@ -53,7 +55,7 @@ pub use rule::{
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
 pub use sql_view::SqlViewDef;
-pub use storylet::{CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
+pub use storylet::{AskDef, CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};
 pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef, fallback};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};

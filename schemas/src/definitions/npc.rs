@@ -34,6 +34,18 @@ pub struct NpcDef {
     #[serde(default, skip_serializing_if = "is_normal")]
     #[schemars(example = Priority::High)]
     pub priority: Priority,
+    /// The prompt that it is asked by, one of `npcs/prompts`; without it `persona` and `prompt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"tavern_talk")]
+    pub template: Option<String>,
+    /// The voice that its lines are spoken with, as the game knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"old_woman_2")]
+    pub voice: Option<String>,
+    /// What becomes of an answer that comes when its bark has been said.
+    #[serde(default, skip_serializing_if = "LateReplies::is_drop")]
+    #[schemars(example = LateReplies::FollowUp)]
+    pub late: LateReplies,
     /// Who it is: the system message. `{player}`, `{phase}`, `{season}`, `{weather}`, `{region}`
     /// are replaced.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -72,6 +84,23 @@ fn patience() -> Span {
 
 fn is_normal(priority: &Priority) -> bool {
     *priority == Priority::Normal
+}
+
+/// What becomes of an answer that comes when the bark has been said instead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LateReplies {
+    /// Nothing: it is not waited for.
+    #[default]
+    Drop,
+    /// It is said after the bark, if what was asked for still holds.
+    FollowUp,
+}
+
+impl LateReplies {
+    fn is_drop(&self) -> bool {
+        *self == LateReplies::Drop
+    }
 }
 
 /// How soon the first words of an answer must come.

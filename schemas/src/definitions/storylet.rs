@@ -36,6 +36,15 @@ pub struct StoryletDef {
     pub limits: StoryLimits,
     /// What is said; of several each in turn: `lines: ["Hail, {player}.", "You again?"]`.
     pub lines: OneOrMany<String>,
+    /// With what a tier is asked first; `lines` are then said only if it does not answer: `ask: {prompt: tavern_gossip}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<AskDef>,
+    /// How it is said: `emotion: wary`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emotion: Option<String>,
+    /// How strongly, 0 to 100; 50 when absent: `intensity: 80`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intensity: Option<u32>,
     /// What it does to facts, one tick later: `effects: [{set: {fact: met_maren, to: true}}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
@@ -107,6 +116,22 @@ pub struct LimitDef {
     /// Not again before this has passed: `cooldown: 20m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Span>,
+}
+
+/// What a tier is asked in place of authored lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskDef {
+    /// The prompt, one of `npcs/prompts`: `prompt: tavern_gossip`.
+    pub prompt: String,
+    /// Of what nobody has asked for: not again before this has passed, even if what the prompt reads is another:
+    /// `every: 1m`.
+    #[serde(default = "a_minute")]
+    pub every: Span,
+}
+
+fn a_minute() -> Span {
+    Span { ms: 60_000, world: false }
 }
 
 /// What may be said after a storylet.

@@ -14,6 +14,10 @@ pub struct TextLocales {
     /// The languages that it is translated to, each in `text/<locale>.yaml`: `locales: [de, fr, pl, ja]`.
     #[serde(default)]
     pub locales: Vec<String>,
+    /// The fact of a player, a text, that says in which of them they read; without it everyone reads the source:
+    /// `fact: language`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<String>,
 }
 
 /// A text of `text/<locale>.yaml`, in ICU MessageFormat: `"Hello, {name}"`.

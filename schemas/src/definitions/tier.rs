@@ -76,6 +76,10 @@ pub struct TierDef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"silver")]
     pub fallback: Option<String>,
+    /// The most requests that nobody has asked for, waiting and in flight: the lines of storylets that speak unasked.
+    #[serde(default = "ambient", skip_serializing_if = "is_usual_ambient")]
+    #[schemars(example = 2)]
+    pub ambient: u32,
     /// Whether its servers know priorities (vLLM with `--scheduling-policy priority`) and are told them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(example = true)]
@@ -184,6 +188,14 @@ fn timeout() -> Span {
 
 fn stall() -> Span {
     Span { ms: 2_000, world: false }
+}
+
+fn ambient() -> u32 {
+    4
+}
+
+fn is_usual_ambient(most: &u32) -> bool {
+    *most == ambient()
 }
 
 fn is_usual_stall(span: &Span) -> bool {

@@ -10,21 +10,18 @@ use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::call::Until;
+use super::prompt;
 use super::route::Need;
 
-/// Bytes of a prompt that are taken to be one token.
-const BYTES_PER_TOKEN: u64 = 4;
-/// Tokens that a message takes besides its text.
-const TOKENS_PER_MESSAGE: u64 = 4;
-
 /// A request as its row says it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) request: ArcStr,
     /// Who is to be answered.
     pub(super) player: Sym,
     /// The tier that is asked for, or [`Sym::NONE`].
     pub(super) tier: Sym,
+    /// What is sent, once [`Ask::render`] has made it of the row's sections.
     pub(super) messages: ArcStr,
     pub(super) max_tokens: u64,
     /// About how long the prompt is.
@@ -37,6 +34,20 @@ pub(super) struct Ask {
     pub(super) until: Until,
     /// What the model draws its chances from: another for each request, and the same when it is asked again.
     pub(super) seed: u32,
+    /// Equal ones are the same question; empty when nobody says what it is.
+    pub(super) digest: ArcStr,
+    pub(super) revision: ArcStr,
+    pub(super) locale: ArcStr,
+    /// Whether the model is to answer with an object.
+    pub(super) is_object: bool,
+    /// Whether nobody has asked for it.
+    pub(super) unasked: bool,
+    /// How the model draws its words, as the server knows it.
+    pub(super) sampling: serde_json::Map<String, Json>,
+    /// The most tokens of the prompt.
+    most: Option<u64>,
+    /// What the NPC has said last to the player, the oldest first.
+    pub(super) last_lines: Vec<String>,
 }
 
 impl Ask {
@@ -55,7 +66,7 @@ impl Ask {
     /// Reads a row at a tick. Time runs from the tick in which it was asked.
     pub(super) fn of(row: &Row, tick: Tick, tick_ms: u32, now: Instant) -> Ask {
         let messages = text(row, "messages");
-        let (prefix, prompt_tokens) = measured(messages);
+        let parameters: Json = serde_json::from_str(text(row, "parameters")).unwrap_or_default();
         let request = request_of(row);
         let span_ms = |ticks: u64| ticks.saturating_mul(u64::from(tick_ms)).min(DAY_MS);
         let deadline = now + Duration::from_millis(span_ms(number(row, "deadline").saturating_sub(tick)));
@@ -64,22 +75,53 @@ impl Ask {
         let within = budget_ms
             .map(|budget_ms| now + Duration::from_millis(budget_ms.min(DAY_MS).saturating_sub(passed_ms)));
         // At the deadline the graph says the bark by itself, and takes the request back.
-        let first = within.filter(|within| *within < deadline).unwrap_or(deadline + GRACE);
+        let waits = parameters["late"] == true;
+        let first = within.filter(|within| *within < deadline && !waits).unwrap_or(deadline + GRACE);
         let margin = Duration::from_millis(span_ms(MARGIN_TICKS));
         let whole = deadline.checked_sub(margin).unwrap_or(now).max(now);
         Ask {
             player: id(row, "player"),
             tier: id(row, "tier"),
             max_tokens: number(row, "max_tokens").max(1),
-            prompt_tokens,
-            prefix,
+            prompt_tokens: 0,
+            prefix: 0,
             rank: rank(id(row, "priority")),
             budget_ms,
             until: Until { first, whole },
             seed: seed(&request),
             messages: messages.into(),
             request,
+            digest: text(row, "digest").into(),
+            revision: text(row, "revision").into(),
+            locale: text(row, "locale").into(),
+            is_object: parameters["form"] == "object",
+            unasked: parameters["unasked"] == true,
+            sampling: parameters["sampling"].as_object().cloned().unwrap_or_default(),
+            most: parameters["most"].as_u64(),
+            last_lines: texts(&parameters["last"]),
         }
+    }
+
+    /// What of lore its prompt wants: what is asked, and how many pieces.
+    pub(super) fn wants_lore(&self) -> Option<(String, usize)> {
+        prompt::wants_lore(&self.messages)
+    }
+
+    /// Makes what is sent of its sections.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub(super) fn render(&mut self, lore: &[String]) -> Result<(), String> {
+        let rendered = prompt::render(&self.messages, lore, self.most)?;
+        let first = rendered.messages.first().map(|(_, content)| content.as_str()).unwrap_or_default();
+        (self.prefix, self.prompt_tokens) = (xxh3_64(first.as_bytes()), rendered.tokens());
+        self.messages = rendered.json().into();
+        Ok(())
+    }
+
+    /// What makes it the same question as another one, asked of the same tier; its own name if nothing does.
+    pub(super) fn key(&self) -> ArcStr {
+        if self.digest.is_empty() { self.request.clone() } else { format!("{}@{}", self.digest, self.tier).into() }
     }
 
     /// What it needs from now on.
@@ -112,13 +154,8 @@ fn rank(priority: Sym) -> u8 {
     ranks.find(|(other, _)| other.name() == priority.as_str()).map_or(2, |(_, rank)| rank)
 }
 
-/// The hash of the first message, and about how many tokens all are.
-fn measured(messages: &str) -> (u64, u64) {
-    let Ok(Json::Array(list)) = serde_json::from_str(messages) else { return (0, 0) };
-    let content = |message: &Json| message["content"].as_str().unwrap_or_default().to_owned();
-    let prefix = xxh3_64(list.first().map(content).unwrap_or_default().as_bytes());
-    let bytes: usize = list.iter().map(|message| content(message).len()).sum();
-    (prefix, (bytes as u64).div_ceil(BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * list.len() as u64)
+fn texts(list: &Json) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
 /// The id of a row's request.
@@ -171,6 +208,11 @@ mod tests {
             Value::Int(deadline),
             budget_ms,
             Value::Sym(Sym::new(priority)),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text(r#"{"form":"object","sampling":{"top_k":4},"last":["Aye."]}"#),
         ])
     }
 
@@ -200,7 +242,11 @@ mod tests {
 
     #[test]
     fn a_row_says_what_is_asked() {
-        let ask = |priority| Ask::of(&row(1, 9, Value::Null, priority), 1, 10, Instant::now());
+        let ask = |priority| {
+            let mut ask = Ask::of(&row(1, 9, Value::Null, priority), 1, 10, Instant::now());
+            ask.render(&[]).expect("a prompt");
+            ask
+        };
         let first = ask("critical");
         assert_eq!(
             (first.tier, first.max_tokens, first.prompt_tokens, first.rank),
@@ -208,6 +254,9 @@ mod tests {
         );
         assert_eq!(["high", "normal", "low", "?"].map(|priority| ask(priority).rank), [1, 2, 3, 2]);
         assert_eq!(first.seed, ask("low").seed, "asked again it is the same");
-        assert_eq!((first.prefix, measured("no JSON")), (ask("low").prefix, (0, 0)));
+        assert_eq!((first.prefix, first.key().as_str()), (ask("low").prefix, "smith/ada/1"));
+        assert!(first.is_object && !first.unasked && first.sampling["top_k"] == 4 && first.last_lines == ["Aye."]);
+        let digest = Ask { digest: "d1".into(), tier: Sym::new("gold"), ..first };
+        assert_eq!(digest.key(), "d1@gold");
     }
 }

@@ -13,7 +13,8 @@ use worldflow_schemas::ArcStr;
 use worldflow_schemas::input::Finish;
 
 use super::ask::Ask;
-use super::spoken::{Spoken, clean, whole_sentences};
+use crate::guard::Guard;
+use super::spoken::{Spoken, clean};
 use super::sse::{Events, TooLong};
 
 /// The largest body of an answer that is not streamed.
@@ -95,7 +96,8 @@ impl Line {
         ask: &Ask,
         tokens: u64,
         until: Until,
-        piece: impl FnMut(&str),
+        (guard, attempt): (Option<&Guard>, u32),
+        piece: impl FnMut(&str) -> bool,
     ) -> Ended {
         let sent = Instant::now();
         let reading = Reading {
@@ -109,28 +111,38 @@ impl Line {
             last: sent,
             piece,
         };
-        let outcome = match self.body(ask, tokens) {
+        let outcome = match self.body(ask, tokens, guard, attempt) {
             Ok(body) => reading.exchange(self, url, body).await,
             Err(reason) => Outcome::Failed(Fault::Useless, reason),
         };
         Ended { outcome, took: sent.elapsed() }
     }
 
-    fn body(&self, ask: &Ask, tokens: u64) -> Result<String, String> {
+    fn body(&self, ask: &Ask, tokens: u64, guard: Option<&Guard>, attempt: u32) -> Result<String, String> {
         let messages: Json =
             serde_json::from_str(&ask.messages).map_err(|_| "the messages are no JSON".to_owned())?;
         let mut body = serde_json::json!({
             "model": self.model.as_str(),
             "messages": messages,
             "max_tokens": tokens,
-            "seed": ask.seed,
+            "seed": ask.seed.wrapping_add(attempt),
             "stream": true,
             "stream_options": {"include_usage": true},
         });
         if self.priority {
             body["priority"] = ask.rank.into();
         }
-        Ok(body.to_string())
+        for (name, value) in &ask.sampling {
+            body[name] = value.clone();
+        }
+        let mut body = body.to_string();
+        if let Some(guard) = guard.filter(|_| ask.is_object) {
+            // The order of its fields counts, so it is text.
+            let format = guard.response_format(ask.npc(), &[]);
+            body.truncate(body.len() - 1);
+            body.push_str(&format!(",\"response_format\":{format}}}"));
+        }
+        Ok(body)
     }
 }
 
@@ -151,13 +163,15 @@ enum Broke {
     Silence,
     /// This, which says that of the server.
     By(Fault, String),
+    /// There is no use in hearing more.
+    Enough,
 }
 
 fn useless(reason: &str) -> Broke {
     Broke::By(Fault::Useless, reason.to_owned())
 }
 
-impl<F: FnMut(&str)> Reading<F> {
+impl<F: FnMut(&str) -> bool> Reading<F> {
     async fn exchange(mut self, line: &Line, url: Url, body: String) -> Outcome {
         let mut request = line.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         if let Some(key) = &line.key {
@@ -242,7 +256,9 @@ impl<F: FnMut(&str)> Reading<F> {
         let piece = self.spoken.take(data, part, self.sent);
         if !piece.is_empty() {
             self.last = Instant::now();
-            (self.piece)(&piece);
+            if !(self.piece)(&piece) {
+                return Err(Broke::Enough);
+            }
         }
         if self.spoken.text.len() > MOST_TEXT_BYTES {
             return Err(useless("the answer is too long"));
@@ -260,12 +276,14 @@ impl<F: FnMut(&str)> Reading<F> {
 
     /// What has come before it broke is the answer, as far as its sentences are whole.
     fn failed(mut self, broke: Broke, line: &Line) -> Outcome {
-        let text = clean(whole_sentences(&self.spoken.text));
+        let text = clean(&self.spoken.text);
         if !text.is_empty() {
             self.spoken.finish = Finish::Truncated;
             return Outcome::Answered(self.spoken.answer(text, self.sent));
         }
         match broke {
+            // What has been heard of it says what becomes of it.
+            Broke::Enough => Outcome::Answered(self.spoken.answer(text, self.sent)),
             Broke::By(fault, reason) => Outcome::Failed(fault, reason),
             Broke::Silence if self.sent.elapsed() >= line.timeout => {
                 let ms = line.timeout.as_millis();

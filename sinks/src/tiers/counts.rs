@@ -13,11 +13,12 @@ pub(super) enum Happened {
     Shed,
     Cancelled,
     Fallback,
+    Shared,
 }
 
 impl Happened {
     /// All of them, in the order of the columns of `tiers`.
-    pub(super) const ALL: [Happened; 8] = [
+    pub(super) const ALL: [Happened; 9] = [
         Happened::Sent,
         Happened::Answered,
         Happened::Failed,
@@ -26,6 +27,7 @@ impl Happened {
         Happened::Shed,
         Happened::Cancelled,
         Happened::Fallback,
+        Happened::Shared,
     ];
 
     fn metric(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Happened {
             Happened::Shed => "worldflow_tier_shed_total",
             Happened::Cancelled => "worldflow_tier_cancelled_total",
             Happened::Fallback => "worldflow_tier_fallback_total",
+            Happened::Shared => "worldflow_tier_shared_total",
         }
     }
 }

@@ -1,12 +1,11 @@
-//! What came of a request, on its way back into the graph.
+//! What came of a request, as the graph is told it.
 
-use worldflow_engine::admission::{Batch, Item};
-use worldflow_engine::realm::Realm;
-use worldflow_schemas::input::{Finish, MOST_LINE_BYTES, Reply};
-use worldflow_schemas::{ArcStr, Command, EventId, Input, Sym};
+use worldflow_schemas::input::{Finish, Reply};
+use worldflow_schemas::{ArcStr, Sym};
 
 use super::ask::Ask;
 use super::call::Answer;
+use super::hear::Judgement;
 
 /// Who was asked, and how long it took.
 #[derive(Clone, Debug, Default)]
@@ -15,19 +14,31 @@ pub(super) struct Asked {
     pub(super) replica: u32,
     pub(super) model: ArcStr,
     pub(super) took_ms: u32,
+    /// With which chances it was asked.
+    pub(super) seed: u32,
 }
 
-/// An answer as a reply. What a model says to a player is the player's, and may hold what the player has said: it is sealed.
-pub(super) fn answered(realm: &Realm, ask: &Ask, asked: Asked, answer: &Answer) -> Reply {
-    let sealed = realm.privacy.seal(ask.player, clipped(&answer.text));
-    let outcome = sealed.map(|text| ArcStr::from(text.as_str())).map_err(|error| error.to_string().into());
-    let finish = if outcome.is_ok() { answer.finish } else { Finish::Failed };
+/// What may be said of an answer; a rule may leave nothing of it.
+pub(super) fn answered(ask: &Ask, asked: Asked, answer: &Answer, judged: &Judgement) -> Reply {
+    let outcome = if judged.line.is_empty() {
+        Err(format!("the answer was not let through: {}", judged.rule).into())
+    } else {
+        Ok(judged.line.as_str().into())
+    };
+    let finish = match (&outcome, judged.truncated) {
+        (Err(_), _) => Finish::Failed,
+        (Ok(_), true) if answer.finish == Finish::Stop => Finish::Truncated,
+        (Ok(_), _) => answer.finish,
+    };
     Reply {
         outcome,
         finish,
         tokens: answer.tokens,
         prompt_tokens: answer.prompt_tokens,
         first_ms: u32::try_from(answer.first.as_millis()).unwrap_or(u32::MAX),
+        verdict: judged.verdict.into(),
+        rule: judged.rule.as_str().into(),
+        refs: judged.refs.clone(),
         ..none(ask, asked)
     }
 }
@@ -49,25 +60,23 @@ fn none(ask: &Ask, asked: Asked) -> Reply {
         first_ms: 0,
         prompt_tokens: 0,
         model: asked.model,
-        seed: ask.seed,
+        seed: asked.seed,
+        digest: ask.digest.clone(),
+        revision: ask.revision.clone(),
+        shared: false,
+        verdict: ArcStr::new(),
+        rule: ArcStr::new(),
+        refs: Vec::new(),
     }
 }
 
-/// As much of a line as may be said: the graph cannot cut what is sealed.
-fn clipped(text: &str) -> &str {
-    let end = (0..=text.len().min(MOST_LINE_BYTES)).rev().find(|end| text.is_char_boundary(*end));
-    text[..end.unwrap_or(0)].trim_end()
-}
-
-/// Hands the reply to the sequencer. The request's id is the input's, so it counts once.
-pub(super) async fn submit(realm: Realm, reply: Reply) -> ArcStr {
-    let request = reply.request.clone();
-    let source = if reply.tier.is_none() { "tiers".to_owned() } else { format!("tier:{}", reply.tier) };
-    let id = EventId::Named(request.clone());
-    let item = Item { id, input: Input::Command(Command::Reply(reply)), most_per_s: None };
-    let source = Sym::new(&source);
-    let batch = Batch { source, items: vec![item], watermark_ms: None, reply: None, reached: None };
-    // When the realm is closing the row stays, and is asked again at the next start.
-    let _ = realm.admission.submit(batch).await;
-    request
+/// The same answer for another request that is the same: what it cost counts once.
+pub(super) fn shared(reply: &Reply, with: &Ask) -> Reply {
+    Reply {
+        request: with.request.clone(),
+        tokens: 0,
+        prompt_tokens: 0,
+        shared: true,
+        ..reply.clone()
+    }
 }

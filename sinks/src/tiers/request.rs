@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use worldflow_schemas::Sym;
+use worldflow_schemas::{ArcStr, Sym};
 use worldflow_schemas::input::Finish;
 
 use super::ask::Ask;
+use super::hear::Heard;
 use super::queue::Waiting;
 use super::route::{LEAST_TOKENS, Need, Offer};
 
@@ -22,8 +23,9 @@ pub(super) enum Stage {
         sent: Instant,
         call: AbortHandle,
     },
-    /// Its reply is on its way.
-    Answering(AbortHandle),
+    /// Its prompt is being made.
+    Preparing,
+    /// Its reply has been handed over.
     Answered,
 }
 
@@ -31,6 +33,10 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) ask: Arc<Ask>,
+    /// Whose rows are the same question, the first among them.
+    pub(super) members: Vec<Arc<Ask>>,
+    /// What has been heard of the answer.
+    pub(super) heard: Vec<Heard>,
     /// The tier that it waits for, or that has it.
     pub(super) tier: Sym,
     /// How many tokens it is asked for.
@@ -44,20 +50,31 @@ pub(super) struct Request {
     pub(super) avoid: Option<usize>,
     /// How often servers had no room for it.
     pub(super) pushed_back: u32,
+    /// By what the edge knows it.
+    pub(super) key: ArcStr,
 }
 
 impl Request {
-    pub(super) fn new(ask: Arc<Ask>) -> Request {
+    pub(super) fn new(key: ArcStr, ask: Arc<Ask>) -> Request {
         Request {
             tier: Sym::NONE,
             tokens: ask.max_tokens,
-            stage: Stage::Answered,
+            stage: Stage::Preparing,
+            members: vec![ask.clone()],
+            heard: Vec::new(),
             tried: Vec::new(),
             retried: false,
             avoid: None,
             pushed_back: 0,
+            key,
             ask,
         }
+    }
+
+    /// Whether another one that is the same may have its answer.
+    pub(super) fn may_be_shared_with(&self, ask: &Ask) -> bool {
+        let goes_on = !matches!(self.stage, Stage::Answered);
+        goes_on && self.ask.digest == ask.digest && ask.until.whole >= self.ask.until.whole
     }
 
     /// What it needs from now on of the tier that has it.
@@ -68,7 +85,7 @@ impl Request {
     /// As it waits in a queue.
     pub(super) fn waiting(&self) -> Waiting {
         Waiting {
-            request: self.ask.request.clone(),
+            request: self.key.clone(),
             rank: self.ask.rank,
             deadline: self.ask.until.first,
             prefix: self.ask.prefix,

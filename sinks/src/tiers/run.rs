@@ -5,58 +5,102 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
-use worldflow_schemas::catalog::{NPC_REQUESTS, TIERS};
-use worldflow_schemas::input::{Finish, Reply};
+use worldflow_schemas::catalog::{NPC_REQUESTS, NPC_SENTENCES, TIERS};
+use worldflow_schemas::input::Finish;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
 use super::ask::{Ask, request_of};
-use super::call::{Answer, Ended, Fault, Outcome};
+use super::call::{Ended, Outcome};
 use super::counts::Happened;
-use super::guarded;
-use super::reply::{self, Asked};
+use super::ends::share;
+use super::hear::{Heard, Hearing, Judgement};
+use super::post::{self, Post};
 use super::request::{Request, Stage, why_none};
 use super::route::{self, Offer};
 use super::tier::Tier;
 use crate::guard::Guard;
+use crate::lore::{Question, Searcher};
 
 /// How often the view `tiers` is told.
 const TELL: Duration = Duration::from_secs(1);
-/// When servers of a tier have had no room for a request so often, the fallback is asked if it can answer.
-const MOST_PUSHES: u32 = 3;
 /// Without anything to wait for.
 const IDLE: Duration = Duration::from_secs(3_600);
 
 /// What a task of the edge has done.
 #[derive(Debug)]
 enum Done {
-    Call(ArcStr, Ended),
-    Submitted(ArcStr),
+    /// A call is over, and this is what may be said of its answer.
+    Call(ArcStr, Ended, Judgement),
+    /// The prompt of a request is whole, or cannot be made.
+    Prepared(ArcStr, Box<Ask>, Result<(), String>),
 }
 
 /// The edge.
 #[derive(Debug)]
 pub(super) struct Run {
-    realm: Realm,
-    tiers: BTreeMap<Sym, Tier>,
-    requests: FxHashMap<ArcStr, Request>,
+    pub(super) realm: Realm,
+    pub(super) tiers: BTreeMap<Sym, Tier>,
+    /// By what the question is: see [`Ask::key`].
+    pub(super) requests: FxHashMap<ArcStr, Request>,
+    /// Under which of them a row's request is.
+    keys: FxHashMap<ArcStr, ArcStr>,
     /// Until when requests wait.
-    waits: BTreeSet<(Instant, ArcStr)>,
+    pub(super) waits: BTreeSet<(Instant, ArcStr)>,
     tasks: JoinSet<Done>,
-    /// What judges answers.
-    guard: Option<Arc<Guard>>,
+    /// What judges answers, and of which revision of the NPCs it is.
+    guard: (u64, Option<Arc<Guard>>),
+    /// What searches the lore for prompts.
+    lore: Option<Searcher>,
+    /// The way back.
+    pub(super) post: Post,
+    /// Sentences of answers that still come.
+    heard: (UnboundedSender<Heard>, UnboundedReceiver<Heard>),
+    /// What an earlier process has heard of answers that it did not hear to their end, by NPC and player.
+    begun: FxHashMap<(Sym, Sym), Vec<String>>,
     /// The tick up to which the view has been read.
     at: Option<Tick>,
 }
 
 impl Run {
-    pub(super) fn new(realm: Realm, tiers: BTreeMap<Sym, Tier>, guard: Option<Arc<Guard>>) -> Run {
-        let (requests, waits) = (FxHashMap::default(), BTreeSet::new());
-        Run { realm, tiers, requests, waits, tasks: JoinSet::new(), guard, at: None }
+    pub(super) fn new(realm: Realm, tiers: BTreeMap<Sym, Tier>, lore: Option<Searcher>) -> Run {
+        let post = post::open(realm.clone());
+        let mut run = Run {
+            realm,
+            tiers,
+            requests: FxHashMap::default(),
+            keys: FxHashMap::default(),
+            waits: BTreeSet::new(),
+            tasks: JoinSet::new(),
+            guard: (u64::MAX, None),
+            lore,
+            post,
+            heard: unbounded_channel(),
+            begun: FxHashMap::default(),
+            at: None,
+        };
+        run.renew_guard();
+        run
+    }
+
+    /// Compiles the guard anew when NPCs have been edited. Without one nothing that a model says is said.
+    fn renew_guard(&mut self) {
+        let revision = self.realm.defined.npcs_revision();
+        if self.guard.0 == revision {
+            return;
+        }
+        let npcs = self.realm.defined.npcs();
+        let of_npcs = npcs.defs.iter().map(|(id, def)| (id.as_str(), &**def));
+        let guard = Guard::new(&self.realm.world, of_npcs).map(Arc::new);
+        if let Err(error) = &guard {
+            tracing::error!(realm = self.realm.name.as_str(), %error, "no answer of a model can be let through");
+        }
+        self.guard = (npcs.revision, guard.ok());
     }
 
     pub(super) async fn run(mut self, mut closing: watch::Receiver<bool>) {
@@ -79,6 +123,7 @@ impl Run {
                     let tick = progress.borrow_and_update().tick;
                     self.catch_up(tick);
                 }
+                Some(heard) = self.heard.1.recv() => self.hear(heard),
                 Some(done) = self.tasks.join_next() => {
                     // A task that was cancelled has been counted where it was.
                     if let Ok(done) = done {
@@ -107,25 +152,91 @@ impl Run {
                 }
             }
             None => {
-                let mut gone: Vec<ArcStr> = self.requests.keys().cloned().collect();
+                self.begun = self.begun_before();
+                let mut gone: Vec<ArcStr> = self.keys.keys().cloned().collect();
                 gone.retain(|request| {
                     view.get(&[Value::id(self.realm.name), Value::Text(request.clone())]).is_none()
                 });
                 gone.iter().for_each(|request| self.cancel(request));
                 view.rows(&Filter::all()).for_each(|row| self.want(row, tick));
                 self.at = Some(tick);
+                self.begun.clear();
             }
         }
     }
 
+    /// What has been heard of answers whose requests still wait: nobody hears more of them.
+    fn begun_before(&self) -> FxHashMap<(Sym, Sym), Vec<String>> {
+        let column = |name| NPC_SENTENCES.def().column(name).expect("the catalog has the column");
+        let (player, npc, text, last) = (column("player"), column("npc"), column("text"), column("last"));
+        let views = self.realm.views.clone();
+        let mut begun: FxHashMap<(Sym, Sym), Vec<String>> = FxHashMap::default();
+        for row in views.read(NPC_SENTENCES).rows(&Filter::all()) {
+            if let (Value::Sym(player), Value::Sym(npc), Value::Bool(false)) = (&row[player], &row[npc], &row[last]) {
+                let said = row[text].as_str().unwrap_or_default().to_owned();
+                begun.entry((*npc, *player)).or_default().push(said);
+            }
+        }
+        begun
+    }
+
     fn want(&mut self, row: &Row, tick: Tick) {
-        let now = Instant::now();
         let name = request_of(row);
-        if self.requests.contains_key(&name) {
+        if self.keys.contains_key(&name) {
             return;
         }
-        let ask = Arc::new(Ask::of(row, tick, self.realm.world.tick_ms, now));
-        self.requests.insert(name.clone(), Request::new(ask.clone()));
+        let ask = Arc::new(Ask::of(row, tick, self.realm.world.tick_ms, Instant::now()));
+        let npc = Sym::find(ask.npc()).unwrap_or(Sym::NONE);
+        if let Some(said) = self.begun.remove(&(npc, ask.player)) {
+            self.keys.insert(name.clone(), name.clone());
+            self.requests.insert(name.clone(), Request::new(name.clone(), ask));
+            return self.end_begun(&name, &said);
+        }
+        let same = ask.key();
+        if let Some(request) = self.requests.get_mut(&same)
+            && request.may_be_shared_with(&ask)
+        {
+            self.keys.insert(name, same);
+            return share(request, ask, &self.post, &mut self.tiers);
+        }
+        let key = if self.requests.contains_key(&same) { name.clone() } else { same };
+        self.keys.insert(name, key.clone());
+        self.requests.insert(key.clone(), Request::new(key.clone(), ask.clone()));
+        self.prepare(key, &ask);
+    }
+
+    /// Makes the prompt whole: at once, or when its lore has been found.
+    fn prepare(&mut self, key: ArcStr, ask: &Ask) {
+        let mut ask = Box::new(ask.clone());
+        match (ask.wants_lore(), self.lore.clone()) {
+            (Some((text, k)), Some(lore)) => {
+                self.tasks.spawn(async move {
+                    let npc = Some(ask.npc().to_owned());
+                    let found = lore.search(&Question { npc, text, k }).await;
+                    let pieces: Vec<String> = found.hits.iter().map(|hit| hit.chunk.whole()).collect();
+                    let made = ask.render(&pieces);
+                    Done::Prepared(key, ask, made)
+                });
+            }
+            _ => {
+                let made = ask.render(&[]);
+                self.prepared(&key, *ask, made);
+            }
+        }
+    }
+
+    fn prepared(&mut self, key: &ArcStr, ask: Ask, made: Result<(), String>) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        let ask = Arc::new(ask);
+        request.ask = ask.clone();
+        if let Err(reason) = made {
+            return self.end(key, Finish::Failed, &reason, Duration::ZERO);
+        }
+        self.choose(key, &ask, Instant::now());
+    }
+
+    /// Chooses a tier for a request.
+    fn choose(&mut self, key: &ArcStr, ask: &Ask, now: Instant) {
         let need = ask.need(now);
         let offers: Vec<Offer<'static>> = if ask.tier.is_none() {
             self.tiers.values_mut().map(|tier| tier.offer(now)).collect()
@@ -138,24 +249,35 @@ impl Run {
             route::first_that_fits(&need, offers.iter().copied())
         };
         match chosen {
-            Some((tier, tokens)) => self.enqueue(&name, Sym::new(tier), tokens, now),
+            Some((tier, _)) if ask.unasked && self.has_enough_unasked(Sym::new(tier)) => {
+                self.shed(Sym::new(tier));
+                self.end(key, Finish::NoTime, "the tier has enough that nobody asked for", Duration::ZERO);
+            }
+            Some((tier, tokens)) => self.enqueue(key, Sym::new(tier), tokens, now),
             None => {
-                let (finish, reason) = why_none(&ask, &need, &offers);
-                if let Some(tier) = offers.first().and_then(|offer| self.tiers.get_mut(&Sym::new(offer.name)))
-                {
-                    tier.counts.count(Happened::Shed);
+                let (finish, reason) = why_none(ask, &need, &offers);
+                if let Some(offer) = offers.first() {
+                    self.shed(Sym::new(offer.name));
                 }
-                self.end(&name, finish, &reason, Duration::ZERO);
+                self.end(key, finish, &reason, Duration::ZERO);
             }
         }
     }
 
-    fn offer(&mut self, tier: Sym, now: Instant) -> Option<Offer<'static>> {
+    fn has_enough_unasked(&self, tier: Sym) -> bool {
+        let goes_on = |request: &&Request| {
+            request.ask.unasked && request.tier == tier && !matches!(request.stage, Stage::Answered)
+        };
+        let most = self.tiers.get(&tier).map_or(0, |tier| tier.most_unasked);
+        self.requests.values().filter(goes_on).count() >= most
+    }
+
+    pub(super) fn offer(&mut self, tier: Sym, now: Instant) -> Option<Offer<'static>> {
         self.tiers.get_mut(&tier).map(|tier| tier.offer(now))
     }
 
     /// A tier and those that are asked instead, one after the other, without these.
-    fn chain(&self, from: Sym, without: &[Sym]) -> Vec<Sym> {
+    pub(super) fn chain(&self, from: Sym, without: &[Sym]) -> Vec<Sym> {
         let (mut chain, mut seen, mut next) = (Vec::new(), Vec::new(), Some(from));
         while let Some(tier) = next.filter(|tier| !seen.contains(tier)) {
             seen.push(tier);
@@ -167,7 +289,7 @@ impl Run {
         chain
     }
 
-    fn enqueue(&mut self, name: &ArcStr, to: Sym, tokens: u64, now: Instant) {
+    pub(super) fn enqueue(&mut self, name: &ArcStr, to: Sym, tokens: u64, now: Instant) {
         let Some(tier) = self.tiers.get_mut(&to) else { return };
         let Some(request) = self.requests.get_mut(name) else { return };
         (request.tier, request.tokens, request.avoid) = (to, tokens, None);
@@ -180,11 +302,18 @@ impl Run {
     }
 
     fn cancel(&mut self, name: &ArcStr) {
-        let Some(request) = self.requests.remove(name) else { return };
+        let Some(key) = self.keys.remove(name) else { return };
+        let Some(request) = self.requests.get_mut(&key) else { return };
+        request.members.retain(|member| member.request != *name);
+        // Others still wait for the same answer.
+        if !request.members.is_empty() {
+            return;
+        }
+        let Some(request) = self.requests.remove(&key) else { return };
+        let name = &key;
         let Some(tier) = self.tiers.get_mut(&request.tier) else { return };
         match request.stage {
-            Stage::Answered => {}
-            Stage::Answering(task) => task.abort(),
+            Stage::Answered | Stage::Preparing => {}
             Stage::Waiting(until) => {
                 tier.queue.remove(name);
                 self.waits.remove(&(until, name.clone()));
@@ -234,7 +363,7 @@ impl Run {
         Some(request)
     }
 
-    fn shed(&mut self, tier: Sym) {
+    pub(super) fn shed(&mut self, tier: Sym) {
         if let Some(tier) = self.tiers.get_mut(&tier) {
             tier.counts.count(Happened::Shed);
         }
@@ -279,15 +408,26 @@ impl Run {
     }
 
     fn send(&mut self, name: &ArcStr, replica: usize, now: Instant) {
+        self.renew_guard();
         let Some(request) = self.requests.get_mut(name) else { return };
         let Some(tier) = self.tiers.get_mut(&request.tier) else { return };
         let (line, url) = (tier.line.clone(), tier.replicas[replica].url.clone());
         let (ask, tokens) = (request.ask.clone(), request.tokens);
         let asked = name.clone();
+        let (guard, heard, realm) = (self.guard.1.clone(), self.heard.0.clone(), self.realm.clone());
+        let retried = request.retried;
         let call = self.tasks.spawn(async move {
-            // Sentences can be handed over here as they come; for now the whole answer is one reply.
-            let ended = line.ask(url, &ask, tokens, ask.until, |_piece| {}).await;
-            Done::Call(asked, ended)
+            let may_retry = (&*ask, !retried);
+            let mut hearing = Hearing::new(&realm, guard.as_ref(), asked.clone(), may_retry, heard);
+            let hear = |piece: &str| hearing.hear(piece);
+            let by = (guard.as_deref(), u32::from(retried));
+            let ended = line.ask(url, &ask, tokens, ask.until, by, hear).await;
+            let finish = if let Outcome::Answered(answer) = &ended.outcome { answer.finish } else { Finish::Failed };
+            let judged = match ended.outcome {
+                Outcome::Answered(_) => hearing.finish(finish),
+                _ => Judgement::default(),
+            };
+            Done::Call(asked, ended, judged)
         });
         request.stage = Stage::InFlight { replica, sent: now, call };
         tier.replicas[replica].sent();
@@ -300,164 +440,14 @@ impl Run {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Submitted(name) => {
-                if let Some(request) = self.requests.get_mut(&name) {
-                    request.stage = Stage::Answered;
+            Done::Prepared(key, ask, made) => self.prepared(&key, *ask, made),
+            Done::Call(key, ended, judged) => {
+                // What was heard before the end comes before it.
+                while let Ok(heard) = self.heard.1.try_recv() {
+                    self.hear(heard);
                 }
+                self.ended(&key, ended, judged);
             }
-            Done::Call(name, ended) => self.ended(&name, ended),
-        }
-    }
-
-    fn ended(&mut self, name: &ArcStr, ended: Ended) {
-        let now = Instant::now();
-        // A call may end in the moment in which it is cancelled; its place is free then already.
-        let Some(request) = self.requests.get(name) else { return };
-        let Stage::InFlight { replica, sent, .. } = request.stage else { return };
-        let Some(tier) = self.tiers.get_mut(&request.tier) else { return };
-        let Ended { outcome, took } = ended;
-        let server = &mut tier.replicas[replica];
-        server.over();
-        match outcome {
-            Outcome::Answered(answer) => {
-                server.answered();
-                tier.counts.count(Happened::Answered);
-                tier.learn(&answer, took, now);
-                self.answer(name, replica, answer, took);
-            }
-            Outcome::PushedBack(after) => {
-                server.pushed_back(sent, after, now);
-                tier.counts.count(Happened::PushedBack);
-                self.pushed_back(name, replica, now);
-            }
-            Outcome::Failed(fault, reason) => {
-                tier.counts.count(Happened::Failed);
-                tracing::debug!(
-                    realm = self.realm.name.as_str(),
-                    tier = tier.name.as_str(),
-                    reason,
-                    "a tier failed"
-                );
-                self.failed(name, (fault, &reason), took, now);
-            }
-        }
-        if let Some(tier) = self.requests.get(name).and_then(|request| self.tiers.get(&request.tier)) {
-            tier.counts.gauge("worldflow_tier_in_flight", tier.in_flight());
-        }
-    }
-
-    fn failed(&mut self, name: &ArcStr, (fault, reason): (Fault, &str), took: Duration, now: Instant) {
-        let Some(request) = self.requests.get_mut(name) else { return };
-        let Stage::InFlight { replica, sent, .. } = request.stage else { return };
-        let Some(tier) = self.tiers.get_mut(&request.tier) else { return };
-        let is_broken = match fault {
-            Fault::Broken => true,
-            Fault::Late => tier.learn_late(took, now),
-            Fault::Useless => false,
-        };
-        let server = &mut tier.replicas[replica];
-        if is_broken {
-            server.breaker.bad(now);
-            server.limit.overloaded(sent, now);
-        } else if fault == Fault::Useless {
-            server.breaker.good();
-        } else {
-            server.breaker.unknown();
-        }
-        let need = request.need(now);
-        let once_more =
-            fault == Fault::Broken && !request.retried && route::fit(&need, &tier.offer(now)).is_some();
-        if once_more && tier.retries.take() {
-            request.retried = true;
-            tier.counts.count(Happened::Retried);
-            self.put_back(name, replica, now);
-            return;
-        }
-        let finish = if fault == Fault::Late { Finish::NoTime } else { Finish::Failed };
-        self.fall_back(name, finish, reason, took, now);
-    }
-
-    /// It waits again, unless that has been often and another tier can answer it.
-    fn pushed_back(&mut self, name: &ArcStr, replica: usize, now: Instant) {
-        let Some(request) = self.requests.get_mut(name) else { return };
-        request.pushed_back += 1;
-        if request.pushed_back < MOST_PUSHES || !self.go_on(name, now) {
-            self.put_back(name, replica, now);
-        }
-    }
-
-    /// Back into the queue of its tier, for another server if there is one.
-    fn put_back(&mut self, name: &ArcStr, not: usize, now: Instant) {
-        let Some(request) = self.requests.get_mut(name) else { return };
-        let Some(tier) = self.tiers.get_mut(&request.tier) else { return };
-        request.avoid = Some(not);
-        let first = request.ask.until.first;
-        let until = tier.max_wait.map_or(first, |wait| first.min(now + wait));
-        request.stage = Stage::Waiting(until);
-        tier.queue.put_back(request.waiting());
-        self.waits.insert((until, name.clone()));
-    }
-
-    /// To the next tier of the chain that can answer; else it ends so.
-    fn fall_back(&mut self, name: &ArcStr, finish: Finish, reason: &str, took: Duration, now: Instant) {
-        if !self.go_on(name, now) {
-            self.end(name, finish, reason, took);
-        }
-    }
-
-    /// To the next tier of the chain that can answer, if there is one.
-    fn go_on(&mut self, name: &ArcStr, now: Instant) -> bool {
-        let Some(request) = self.requests.get(name) else { return false };
-        let (from, need) = (request.tier, request.ask.need(now));
-        let chain = self.chain(from, &request.tried);
-        let offers: Vec<Offer<'static>> = chain.iter().filter_map(|tier| self.offer(*tier, now)).collect();
-        let Some((to, tokens)) = route::first_that_fits(&need, offers) else { return false };
-        if let Some(tier) = self.tiers.get_mut(&from) {
-            tier.counts.count(Happened::Fallback);
-        }
-        self.enqueue(name, Sym::new(to), tokens, now);
-        true
-    }
-
-    /// There will be no answer.
-    fn end(&mut self, name: &ArcStr, finish: Finish, reason: &str, took: Duration) {
-        let Some(request) = self.requests.get(name) else { return };
-        let asked = self.asked(request, None, took);
-        let reply = reply::failed(&request.ask, asked, finish, reason);
-        self.submit(name, move |_| reply);
-    }
-
-    fn answer(&mut self, name: &ArcStr, replica: usize, answer: Answer, took: Duration) {
-        let Some(request) = self.requests.get(name) else { return };
-        let (ask, asked) = (request.ask.clone(), self.asked(request, Some(replica), took));
-        let guard = self.guard.clone();
-        self.submit(name, move |realm| match guarded::judged(guard.as_ref(), realm, &ask, &answer) {
-            Ok(line) => reply::answered(realm, &ask, asked, &Answer { text: line, ..answer }),
-            Err(rule) => {
-                let reason = format!("the answer was not let through: {rule}");
-                reply::failed(&ask, asked, Finish::Failed, &reason)
-            }
-        });
-    }
-
-    fn asked(&self, request: &Request, replica: Option<usize>, took: Duration) -> Asked {
-        let tier = self.tiers.get(&request.tier);
-        Asked {
-            tier: tier.map_or(request.ask.tier, |tier| tier.name),
-            replica: replica.map_or(0, |replica| u32::try_from(replica + 1).unwrap_or(u32::MAX)),
-            model: tier.map(|tier| tier.line.model.clone()).unwrap_or_default(),
-            took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
-        }
-    }
-
-    fn submit(&mut self, name: &ArcStr, reply: impl FnOnce(&Realm) -> Reply + Send + 'static) {
-        let realm = self.realm.clone();
-        let task = self.tasks.spawn(async move {
-            let reply = reply(&realm);
-            Done::Submitted(reply::submit(realm, reply).await)
-        });
-        if let Some(request) = self.requests.get_mut(name) {
-            request.stage = Stage::Answering(task);
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Tier {
     pub(super) fallback: Option<Sym>,
     pub(super) line: Arc<Line>,
     pub(super) max_wait: Option<Duration>,
+    /// The most requests that nobody asked for, waiting and in flight.
+    pub(super) most_unasked: usize,
     context: Option<u64>,
     declared_first_ms: u64,
     declared_us_per_token: u64,
@@ -68,6 +70,7 @@ impl Tier {
                 priority: def.priority,
             }),
             max_wait: def.max_wait.map(|wait| Duration::from_millis(wait.ms)),
+            most_unasked: usize::try_from(def.ambient).unwrap_or(usize::MAX),
             context: def.context.map(u64::from),
             declared_first_ms: def.first_token_ms(name),
             declared_us_per_token: def.us_per_token(name),

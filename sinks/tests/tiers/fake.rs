@@ -1,6 +1,6 @@
 //! A realm whose requests the test writes and whose replies it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::{NPC_REQUESTS, TIERS};
-use worldflow_schemas::input::Reply;
+use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sinks::simulated_tier::SimulatedTier;
 use worldflow_sinks::tiers::Tiers;
@@ -29,6 +29,8 @@ pub(crate) struct Wish {
     pub(crate) patience_ms: i64,
     pub(crate) max_tokens: i64,
     pub(crate) priority: &'static str,
+    pub(crate) digest: Option<&'static str>,
+    pub(crate) parameters: serde_json::Value,
 }
 
 impl Wish {
@@ -43,6 +45,8 @@ impl Wish {
             patience_ms: 10_000,
             max_tokens: 12,
             priority: "normal",
+            digest: None,
+            parameters: json!({"form": "line"}),
         }
     }
 
@@ -62,6 +66,11 @@ impl Wish {
             Value::Int(tick + self.patience_ms / 10),
             self.budget_ms.map_or(Value::Null, Value::Int),
             Value::Sym(Sym::new(self.priority)),
+            self.digest.map_or(Value::Null, Value::text),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text(&self.parameters.to_string()),
         ])
     }
 }
@@ -71,6 +80,10 @@ pub(crate) struct Fake {
     progress: watch::Sender<Progress>,
     pub(crate) batches: mpsc::Receiver<Batch>,
     tick: Tick,
+    /// Replies that have come and were not looked at.
+    waiting: VecDeque<Reply>,
+    /// The sentences that have come.
+    pub(crate) sentences: Vec<Sentence>,
     /// The last rows of the view `tiers`.
     told: BTreeMap<String, Row>,
 }
@@ -95,12 +108,12 @@ impl Fake {
             defined: Default::default(),
             privacy: worldflow_engine::privacy::Privacy::none(),
         };
-        Fake { realm, progress, batches, tick: 0, told: BTreeMap::new() }
+        Fake { realm, progress, batches, tick: 0, waiting: VecDeque::new(), sentences: Vec::new(), told: BTreeMap::new() }
     }
 
     pub(crate) fn open(&self) -> Tiers {
         let variable = |name: &str| (name == "GOLD_KEY").then(|| "s3cret".to_owned());
-        Tiers::open(self.realm.clone(), variable).expect("the tiers are well formed")
+        Tiers::open(self.realm.clone(), None, variable).expect("the tiers are well formed")
     }
 
     /// A tick in which these requests appear and those go, without telling anyone.
@@ -136,13 +149,28 @@ impl Fake {
 
     /// The next reply, as it would be sealed.
     pub(crate) async fn any_reply(&mut self) -> Reply {
-        let batch = soon(self.batches.recv()).await.expect("the realm is open");
-        let [item] = &batch.items[..] else { panic!("one reply a batch") };
-        let Input::Command(Command::Reply(reply)) = &item.input else { panic!("a reply") };
-        assert_eq!(item.id, EventId::Named(reply.request.clone()));
-        let source = if reply.tier.is_none() { "tiers".to_owned() } else { format!("tier:{}", reply.tier) };
-        assert_eq!(batch.source, Sym::new(&source));
-        reply.clone()
+        loop {
+            if let Some(reply) = self.waiting.pop_front() {
+                return reply;
+            }
+            let batch = soon(self.batches.recv()).await.expect("the realm is open");
+            for item in &batch.items {
+                let (tier, id) = match &item.input {
+                    Input::Command(Command::Reply(reply)) => {
+                        self.waiting.push_back(reply.clone());
+                        (reply.tier, reply.request.to_string())
+                    }
+                    Input::Command(Command::Sentence(sentence)) => {
+                        self.sentences.push(sentence.clone());
+                        (sentence.tier, format!("{}#{}", sentence.request, sentence.index))
+                    }
+                    other => panic!("a reply or a sentence, not {other:?}"),
+                };
+                assert_eq!(item.id, EventId::Named(id.into()));
+                let source = if tier.is_none() { "tiers".to_owned() } else { format!("tier:{tier}") };
+                assert_eq!(batch.source, Sym::new(&source));
+            }
+        }
     }
 
     /// The next reply, of gold.

@@ -34,7 +34,7 @@ const PUBLIC: [ViewId; 7] = [
 const PUBLIC_SCOPES: [&str; 2] = ["realm", "region"];
 
 /// Views of which a player may see its own rows: those whose `player` it is, or whose holder.
-const OWN: [ViewId; 9] = [
+const OWN: [ViewId; 10] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::CONTRIBUTIONS,
@@ -43,6 +43,7 @@ const OWN: [ViewId; 9] = [
     catalog::FACTS,
     catalog::PRESENCE,
     catalog::NPC_LINES,
+    catalog::NPC_SENTENCES,
     catalog::QUEST_BINDINGS,
 ];
 

@@ -177,7 +177,11 @@ impl Rules {
             Command::Weather(write) => ("weather", self.weather(write)),
             Command::Clock(write) => ("clock", clock(&write.command)),
             Command::GrantAnswer(answer) => ("grant", grant(answer)),
-            Command::Define(_) | Command::Revise(_) | Command::Reply(_) | Command::Forget(_) => {
+            Command::Define(_)
+            | Command::Revise(_)
+            | Command::Reply(_)
+            | Command::Sentence(_)
+            | Command::Forget(_) => {
                 let hint = "definitions come from the world folder, answers from its tiers, and who is to be forgotten from `worldflow forget`";
                 ("", Err(refuse("not_allowed", "", "a recording holds none of these", hint)))
             }

@@ -25,6 +25,7 @@ mod npcs;
 mod objectives;
 mod patterns;
 mod personal;
+mod prompts;
 mod quests;
 mod reach;
 mod reserved;
@@ -78,6 +79,7 @@ pub(crate) fn check(
     checker.check_climates();
     checker.check_schedules();
     checker.check_npcs();
+    checker.check_prompts();
     checker.check_storylets();
     checker.check_behaviours();
     checker.check_lore();

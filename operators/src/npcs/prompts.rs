@@ -1,0 +1,259 @@
+//! What is asked: what a prompt reads of the world, and the sections that say it.
+//!
+//! `definition, world around a player ─read→ values ─→ digest, sections`
+//!
+//! The digest covers who is asked, the revision of the prompt and of the NPC, and the values that the prompt reads, each in its band.
+//! Nothing else reaches the sections, so requests of one digest are one question. What a player has said is sealed here: it stands
+//! beside the section that says it, and whoever asks the model puts it in.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use worldflow_schemas::definitions::{Audience, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef};
+use worldflow_schemas::input::Scope;
+use worldflow_schemas::{ArcStr, Sym, Value};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::known::Around;
+use super::prompt;
+
+/// The name in a section that stands for what the player has said.
+const SAID: &str = "said";
+/// The section that says who the NPC is, unless it has a text.
+const PERSONA: &str = "persona";
+
+/// A prompt, compiled.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    pub(super) def: Arc<PromptDef>,
+    revision: u64,
+    /// What it reads, by the names in its sections.
+    reads: Vec<(String, Read)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Read {
+    Player,
+    Said,
+    Lines,
+    Phase,
+    Season,
+    Weather,
+    Region,
+    Level,
+    Locale,
+    Fact(Sym),
+    Quest(Sym),
+}
+
+/// Who is asked, for whom, and what was said.
+pub(super) struct Occasion<'a> {
+    pub(super) npc: Sym,
+    pub(super) def: &'a NpcDef,
+    /// The revision of the NPC.
+    pub(super) revision: u64,
+    /// What the player has said, sealed; empty when nothing was.
+    pub(super) said: &'a str,
+    /// What was said last between the two, the oldest first.
+    pub(super) lines: &'a str,
+    /// What the NPC has said last to the player, the oldest first.
+    pub(super) last: Vec<&'a str>,
+    /// Whether nobody has asked for it.
+    pub(super) unasked: bool,
+    /// Whether an answer is still said when the bark has been.
+    pub(super) follows_up: bool,
+}
+
+/// A question, whole.
+pub(super) struct Question {
+    pub(super) messages: ArcStr,
+    pub(super) digest: ArcStr,
+    pub(super) prompt: Sym,
+    pub(super) revision: ArcStr,
+    pub(super) locale: ArcStr,
+    pub(super) parameters: ArcStr,
+    pub(super) max_tokens: u32,
+}
+
+/// The revision of a definition: a hash of its text.
+pub(super) fn revision(def: &impl serde::Serialize) -> u64 {
+    xxh3_64(serde_json::to_string(def).unwrap_or_default().as_bytes())
+}
+
+impl Prompt {
+    pub(super) fn new(def: Arc<PromptDef>) -> Prompt {
+        let read = |name: &String| {
+            let read = match Reads::of(name)? {
+                Reads::Player => Read::Player,
+                Reads::Said => Read::Said,
+                Reads::Lines => Read::Lines,
+                Reads::Phase => Read::Phase,
+                Reads::Season => Read::Season,
+                Reads::Weather => Read::Weather,
+                Reads::Region => Read::Region,
+                Reads::Level => Read::Level,
+                Reads::Locale => Read::Locale,
+                Reads::Fact(fact) => Read::Fact(Sym::new(fact)),
+                Reads::Quest(quest) => Read::Quest(Sym::new(quest)),
+            };
+            Some((name.clone(), read))
+        };
+        let reads = def.context.iter().filter_map(read).collect();
+        Prompt { revision: revision(&*def), reads, def }
+    }
+
+    /// The question that it puts.
+    pub(super) fn question(&self, id: Sym, occasion: &Occasion<'_>, around: &Around<'_>) -> Question {
+        let def = &*self.def;
+        let is_shared = def.audience == Audience::Place;
+        let read = |(name, read): &(String, Read)| {
+            let value = read.value(is_shared, occasion, around);
+            (name.clone(), self.in_band(name, value))
+        };
+        let values: Vec<(String, String)> = self.reads.iter().map(read).collect();
+        let locale = around.locale().unwrap_or_default();
+        let revision = format!("{:016x}", self.revision ^ occasion.revision.rotate_left(1));
+        let place = if is_shared { around.region.as_str() } else { "" };
+        let digest = digest(&(occasion.npc.as_str(), id.as_str(), &revision, locale, place, &values));
+        let word = |name: &str| match name {
+            // It is put in by whoever asks.
+            SAID => None,
+            Reads::NPC => Some(occasion.npc.as_str().to_owned()),
+            _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
+        };
+        let says = |text: &str| text.contains("{said}") && self.reads.iter().any(|(_, read)| *read == Read::Said);
+        let sections = def.sections.iter().map(|(name, section)| {
+            let mut said = json!({"section": name, "role": section.role.name(), "cut": section.cut});
+            let text = if name == PERSONA && section.text.is_empty() { &occasion.def.persona } else { &section.text };
+            match section.lore {
+                Some(most) => said["lore"] = most.into(),
+                None => said["content"] = prompt::fill(text, word).into(),
+            }
+            if (says(text) || section.lore.is_some()) && !is_shared {
+                said["said"] = occasion.said.into();
+            }
+            for (key, value) in [("most", section.most), ("gives_way", section.gives_way)] {
+                if let Some(value) = value {
+                    said[key] = value.into();
+                }
+            }
+            said
+        });
+        let messages = Json::Array(sections.collect()).to_string().into();
+        let mut parameters = json!({"form": def.answers.name()});
+        if !def.sampling.is_usual() {
+            parameters["sampling"] = serde_json::to_value(&def.sampling).unwrap_or_default();
+        }
+        if let Some(most) = def.most {
+            parameters["most"] = most.into();
+        }
+        if !is_shared && !occasion.last.is_empty() {
+            parameters["last"] = occasion.last.as_slice().into();
+        }
+        for (key, value) in [("unasked", occasion.unasked), ("late", occasion.follows_up)] {
+            if value {
+                parameters[key] = true.into();
+            }
+        }
+        Question {
+            messages,
+            digest,
+            prompt: id,
+            revision: revision.into(),
+            locale: locale.into(),
+            parameters: parameters.to_string().into(),
+            max_tokens: def.max_tokens.unwrap_or(occasion.def.max_tokens),
+        }
+    }
+
+    /// What is read of a value: the name of its band, where there are bands.
+    fn in_band(&self, name: &str, value: Option<Value>) -> String {
+        let Some(value) = value else { return String::new() };
+        let Some(bands) = self.def.bands.get(name) else { return value.to_string() };
+        let least = |at: i64| value.compare(&Value::Int(at)).is_some_and(Ordering::is_ge);
+        let band = bands.iter().filter(|(_, at)| least(**at)).max_by_key(|(name, at)| (**at, (*name).clone()));
+        band.map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+}
+
+impl Read {
+    /// What is read. What is for a place reads nothing of a player, nor of a group that players are in.
+    fn value(self, is_shared: bool, occasion: &Occasion<'_>, around: &Around<'_>) -> Option<Value> {
+        let id = |sym: Option<Sym>| sym.filter(|sym| !sym.is_none()).map(Value::Sym);
+        let text = |text: &str| (!text.is_empty()).then(|| Value::text(text));
+        match self {
+            Read::Player | Read::Said | Read::Lines | Read::Level | Read::Quest(_) if is_shared => None,
+            Read::Player => id(Some(around.player())),
+            Read::Said => text(occasion.said),
+            Read::Lines => text(occasion.lines),
+            Read::Phase => id(around.clock().map(|clock| clock.phase)),
+            Read::Season => id(around.clock().map(|clock| clock.season)),
+            Read::Weather => id(around.weather().map(|weather| weather.state)),
+            Read::Region => id(Some(around.region)),
+            Read::Level => Some(Value::Int(around.level())),
+            Read::Locale => around.locale().and_then(text),
+            Read::Fact(fact) => {
+                let holder = around.holder_of_fact(fact);
+                let is_of_all = |scope| matches!(scope, Scope::Realm | Scope::Region);
+                if is_shared && !holder.is_some_and(|holder| is_of_all(holder.scope)) {
+                    return None;
+                }
+                around.fact(holder, fact).cloned()
+            }
+            Read::Quest(quest) => {
+                let state = around.quest(quest).map_or(QuestState::Hidden, |(state, _)| state);
+                Some(Value::Sym(Sym::new(state.name())))
+            }
+        }
+    }
+}
+
+/// The prompt of an NPC that has none of `npcs/prompts`: who it is, then what it is asked.
+pub(super) fn own(def: &NpcDef) -> PromptDef {
+    let section = |role, text: &str| SectionDef { role, text: text.to_owned(), ..SectionDef::default() };
+    let mut sections = Vec::new();
+    if !def.persona.is_empty() {
+        sections.push((PERSONA.to_owned(), section(Role::System, &def.persona)));
+    }
+    sections.push(("prompt".to_owned(), section(Role::User, &def.prompt)));
+    let says = |name: &str| {
+        let word = format!("{{{name}}}");
+        def.persona.contains(&word) || def.prompt.contains(&word)
+    };
+    let context = OWN.iter().filter(|name| says(name)).map(|name| (*name).to_owned()).collect();
+    PromptDef { context, sections: Ordered(sections), ..PromptDef::default() }
+}
+
+/// What the words of an NPC of its own may read.
+const OWN: [&str; 6] = ["player", "said", "phase", "season", "weather", "region"];
+
+fn digest(of: &impl serde::Serialize) -> ArcStr {
+    let text = serde_json::to_string(of).unwrap_or_default();
+    format!("{:032x}", xxh3_128(text.as_bytes())).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_an_npc_read_what_they_say() {
+        let def = serde_json::json!({"persona": "You are {npc} at {phase}.", "prompt": "{player}: {said}", "barks": "Hm."});
+        let def: NpcDef = serde_json::from_value(def).expect("an npc");
+        let own = own(&def);
+        assert_eq!(own.context, ["player", "said", "phase"]);
+        assert_eq!(own.sections.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["persona", "prompt"]);
+    }
+
+    #[test]
+    fn numbers_are_read_in_bands() {
+        let def = r#"{"context": ["fact.trust"], "bands": {"fact.trust": {"stranger": 0, "friend": 20, "foe": -50}},
+            "sections": {"who": {"text": "{fact.trust}"}}}"#;
+        let prompt = Prompt::new(Arc::new(serde_json::from_str(def).expect("a prompt")));
+        let band = |n| prompt.in_band("fact.trust", Some(Value::Int(n)));
+        assert_eq!([-51, -50, -1, 0, 19, 20, 900].map(band), ["", "foe", "foe", "stranger", "stranger", "friend", "friend"]);
+        assert_eq!(prompt.in_band("fact.other", Some(Value::Int(7))), "7");
+        assert_eq!(prompt.in_band("fact.other", None), "");
+    }
+}
