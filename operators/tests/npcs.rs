@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use support::{Script, changes, check_law, drive, world};
+use support::{Script, changes_of, check_law, drive, world};
 use worldflow_operators::machine::ViewRow;
 use worldflow_operators::messages::{
     ClockNow, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, ZoneWeather,
@@ -16,8 +16,13 @@ use worldflow_operators::presence::PlayerNow;
 use worldflow_operators::quests::{PlayersIn, PlayersMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
 use worldflow_schemas::definitions::{NpcDef, QuestDef, QuestState, WorldDef};
-use worldflow_schemas::input::{Finish, Holder, MOST_LINE_BYTES, Reply, Scope};
+use worldflow_schemas::input::{Finish, Holder, MOST_LINE_BYTES, Reply, Scope, Sentence};
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+
+/// What a tick changes of requests and lines, without what else is known of them.
+fn changes(run: &support::Run, tick: Tick) -> Vec<String> {
+    changes_of(run, tick, &[(NPC_REQUESTS, 11), (NPC_LINES, 10)])
+}
 
 fn village() -> WorldDef {
     world(json!({
@@ -77,6 +82,23 @@ fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
         prompt_tokens: 40,
         model: "tiny".into(),
         seed: 1,
+        digest: "d".into(),
+        revision: "r".into(),
+        shared: false,
+        verdict: if outcome.is_ok() { "accept".into() } else { "".into() },
+        rule: "".into(),
+        refs: Vec::new(),
+    })
+}
+
+fn sentence(request: &str, index: u32) -> NpcsIn {
+    NpcsIn::Sentence(Sentence {
+        request: request.into(),
+        tier: Sym::new("gold"),
+        index,
+        text: format!("Sentence {index}.").into(),
+        emotion: Sym::new("calm"),
+        action: Sym::NONE,
     })
 }
 
@@ -147,8 +169,8 @@ fn a_talk_becomes_a_request_and_its_reply_a_line() {
         changes(&run, 2),
         [concat!(
             "+1 smith/ada/1 smith ada gold ",
-            r#"[{"content":"You are the smith at dusk in village, in rain.","role":"system"},"#,
-            r#"{"content":"ada: a {phase} \"sword\"","role":"user"}] 64 2 7 50 normal"#
+            r#"[{"content":"You are the smith at dusk in village, in rain.","role":"system","section":"persona"},"#,
+            r#"{"content":"ada: {said}","role":"user","said":"a {phase} \"sword\"","section":"prompt"}] 64 2 7 50 normal"#
         )]
     );
     assert_eq!(changes(&run, 4)[1], "+1 ada smith 1 Aye. model - gold 4 -");
@@ -192,7 +214,7 @@ fn a_budget_goes_with_the_request_and_one_of_nothing_asks_nobody() {
         (6, vec![define("300ms", Some("silver")), talk(4, "ada", "hu")]),
     ]);
     let run = drive(&mut machine(), &script, 0, 20);
-    let asked = r#"[{"content":"hi","role":"user"}] 64 2 202 80 high"#;
+    let asked = r#"[{"content":"{said}","role":"user","said":"hi","section":"prompt"}] 64 2 202 80 high"#;
     assert_eq!(
         changes(&run, 2),
         [format!("+1 smith/ada/1 smith ada - {asked}")],
@@ -201,7 +223,10 @@ fn a_budget_goes_with_the_request_and_one_of_nothing_asks_nobody() {
     assert_eq!(changes(&run, 3)[1], "+1 ada smith 1 Hm. authored no_time - 3 -");
     assert_eq!(
         changes(&run, 4),
-        [r#"+1 smith/ada/2 smith ada gold [{"content":"ho","role":"user"}] 64 4 204 - high"#]
+        [concat!(
+            r#"+1 smith/ada/2 smith ada gold [{"content":"{said}","role":"user","said":"ho","section":"prompt"}] "#,
+            "64 4 204 - high"
+        )]
     );
     assert_eq!(
         changes(&run, 5)[1],
@@ -320,7 +345,7 @@ fn the_last_lines_are_kept_and_numbers_go_on() {
         script.insert(tick, vec![talk(tick, "ada", "hi")]);
     }
     let run = drive(&mut machine(), &script, 0, 40);
-    let rows: Vec<ViewRow> = support::rows(&run).into_iter().collect();
+    let rows: Vec<ViewRow> = support::rows(&run).into_iter().filter(|(view, _)| *view == NPC_LINES).collect();
     let numbers: Vec<&Value> = rows.iter().map(|(_, row)| &row[3]).collect();
     let wanted: Vec<Value> = (9..=28).map(Value::Int).collect();
     assert_eq!(numbers, wanted.iter().collect::<Vec<_>>());
@@ -384,6 +409,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::Define(npc, _) => format!("define {npc}"),
             NpcsIn::DefineQuest(edit) => format!("define quest {}", edit.quest),
             NpcsIn::DefineStorylet(id, _) => format!("define storylet {id}"),
+            NpcsIn::DefinePrompt(id, _) => format!("define prompt {id}"),
             NpcsIn::Entity(now) => format!("entity {}", now.entity),
             NpcsIn::Clock(_) => "clock".to_owned(),
             NpcsIn::Weather(weather) => format!("weather {}", weather.zone),
@@ -392,7 +418,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::Player(now) => format!("player {}", now.player),
             NpcsIn::Level(level) => format!("level {}", level.player),
             NpcsIn::Quest(quest) => format!("quest {:?} {}", quest.holder, quest.quest),
-            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Forget(_) => continue,
+            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) | NpcsIn::Forget(_) => continue,
         };
         last.insert(key, input.clone());
     }
@@ -412,6 +438,7 @@ fn input() -> impl Strategy<Value = NpcsIn> {
     let tier = prop::sample::select(vec![Some("gold"), Some("gold"), None]);
     prop_oneof![
         6 => (0_u64..99, who(), "[a-z]{0,3}").prop_map(|(id, who, said)| talk(id, who, &said)),
+        3 => (who(), 1_u64..4, 0_u32..3).prop_map(|(who, n, index)| sentence(&format!("smith/{who}/{n}"), index)),
         4 => (who(), 1_u64..4, outcome).prop_map(|(who, n, outcome)| reply(&format!("smith/{who}/{n}"), outcome)),
         2 => (when, tier).prop_map(|(when, tier)| define("smith", when, tier)),
         1 => (prop::sample::select(vec!["dusk", "night"]), 0_i64..2).prop_map(|(p, h)| clock(p, h * 60_000, 0)),
@@ -437,6 +464,6 @@ proptest! {
 
 /// Other operators say each thing once a tick.
 fn one_of_each(inputs: Vec<NpcsIn>) -> Vec<NpcsIn> {
-    let acted = inputs.iter().filter(|input| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_))).cloned();
+    let acted = inputs.iter().filter(|input| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_))).cloned();
     acted.chain(told(&inputs)).collect()
 }

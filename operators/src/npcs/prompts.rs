@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use worldflow_schemas::definitions::{Audience, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef};
+use worldflow_schemas::definitions::{Audience, Cut, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{ArcStr, Sym, Value};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -117,14 +117,17 @@ impl Prompt {
         let place = if is_shared { around.region.as_str() } else { "" };
         let digest = digest(&(occasion.npc.as_str(), id.as_str(), &revision, locale, place, &values));
         let word = |name: &str| match name {
-            // It is put in by whoever asks.
-            SAID => None,
+            // It is put in by whoever asks; a place has heard nothing.
+            SAID => is_shared.then(String::new),
             Reads::NPC => Some(occasion.npc.as_str().to_owned()),
             _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
         };
         let says = |text: &str| text.contains("{said}") && self.reads.iter().any(|(_, read)| *read == Read::Said);
         let sections = def.sections.iter().map(|(name, section)| {
-            let mut said = json!({"section": name, "role": section.role.name(), "cut": section.cut});
+            let mut said = json!({"section": name, "role": section.role.name()});
+            if section.cut != Cut::End {
+                said["cut"] = json!(section.cut);
+            }
             let text = if name == PERSONA && section.text.is_empty() { &occasion.def.persona } else { &section.text };
             match section.lore {
                 Some(most) => said["lore"] = most.into(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use worldflow_operators::machine::{Machine, Output, ViewRow};
 use worldflow_schemas::base::BaseRow;
+use worldflow_schemas::catalog::ViewId;
 use worldflow_schemas::input::WriteOrder;
 use worldflow_schemas::{Diff, EventId, Row, Sym, Tick, Value};
 
@@ -136,6 +137,18 @@ pub(crate) fn changes(run: &Run, tick: Tick) -> Vec<String> {
     let Some(changed) = run.get(&tick) else { return Vec::new() };
     let mut lines: Vec<(Diff, String)> =
         changed.rows.iter().map(|((_, row), diff)| (*diff, shown(row))).collect();
+    lines.sort();
+    lines.into_iter().map(|(diff, row)| format!("{diff:+} {row}")).collect()
+}
+
+/// What a tick changes of these views, of each row so many columns.
+pub(crate) fn changes_of(run: &Run, tick: Tick, views: &[(ViewId, usize)]) -> Vec<String> {
+    let Some(changed) = run.get(&tick) else { return Vec::new() };
+    let of = |((view, row), diff): (&ViewRow, &Diff)| {
+        let (_, columns) = views.iter().find(|(other, _)| other == view)?;
+        Some((*diff, shown(&row.iter().take(*columns).cloned().collect())))
+    };
+    let mut lines: Vec<(Diff, String)> = changed.rows.iter().filter_map(of).collect();
     lines.sort();
     lines.into_iter().map(|(diff, row)| format!("{diff:+} {row}")).collect()
 }

@@ -34,14 +34,46 @@ impl fmt::Display for Spot<'_> {
 
 /// Parses every file but those in SQL and Markdown; those that are not YAML are reported and left out.
 pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Document> {
-    let mut documents = Vec::new();
-    for (file, bytes) in
-        folder.files.iter().filter(|(file, _)| !file.ends_with(".sql") && !file.ends_with(".md"))
-    {
-        documents.extend(parse(file, bytes, problems));
-    }
-    documents
+    let is_yaml = |(file, _): &(&String, &Vec<u8>)| !file.ends_with(".sql") && !file.ends_with(".md");
+    let files: Vec<(&String, &Vec<u8>)> = folder.files.iter().filter(is_yaml).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    // Few files are parsed before a thread has started.
+    let parts = if files.len() < FEW_FILES { 1 } else { threads };
+    let parse_part = |part: usize| -> Vec<(Option<Document>, Problems)> {
+        let of_part = files.iter().skip(part).step_by(parts);
+        let parsed = of_part.map(|(file, bytes)| {
+            let mut problems = Problems::default();
+            (parse(file, bytes, &mut problems), problems)
+        });
+        parsed.collect()
+    };
+    let parsed: Vec<Vec<(Option<Document>, Problems)>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..parts).map(|part| scope.spawn(move || parse_part(part))).collect();
+        let first = parse_part(0);
+        let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        std::iter::once(first).chain(joined).collect()
+    });
+    in_turn(parsed).filter_map(|(document, found)| {
+        problems.0.extend(found.0);
+        document
+    }).collect()
 }
+
+/// What several have dealt out among them by turns, in the order in which it lay.
+fn in_turn<T>(parts: Vec<Vec<T>>) -> impl Iterator<Item = T> {
+    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
+    let mut turn = 0;
+    std::iter::from_fn(move || {
+        let next = parts.get_mut(turn)?.next();
+        turn = (turn + 1) % parts.len();
+        next
+    })
+}
+
+/// Fewer files are parsed by one thread.
+const FEW_FILES: usize = 16;
+/// No more threads parse.
+const MOST_THREADS: usize = 8;
 
 /// Parses a file; that it is not YAML is reported.
 pub(crate) fn parse(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<Document> {

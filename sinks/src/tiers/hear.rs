@@ -94,7 +94,12 @@ impl Hearing {
 
     /// Nothing follows: it ended so.
     pub(super) fn finish(mut self, finish: Finish) -> Judgement {
-        let whole = !matches!(finish, Finish::Truncated | Finish::Length);
+        // Half a sentence is not said after whole ones; of an answer that is no longer than that it is all there is.
+        let whole = match finish {
+            Finish::Truncated => false,
+            Finish::Length => self.said.is_empty(),
+            _ => true,
+        };
         let (realm, prompt) = (&self.realm, &self.prompt);
         let told = self.judge.finish(whole, &|id| reference(realm, prompt, id));
         self.take(told);

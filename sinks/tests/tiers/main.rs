@@ -208,6 +208,6 @@ async fn after_a_restart_what_still_waits_is_asked_again_and_once() {
 async fn a_key_that_is_not_set_is_an_error_at_the_start() {
     let server = Server::start().await;
     let fake = Fake::new(gold(&server, json!({"key": "${SILVER_KEY}"})), 100);
-    let error = Tiers::open(fake.realm.clone(), |_| None).expect_err("the variable is not set");
+    let error = Tiers::open(fake.realm.clone(), None, |_| None).expect_err("the variable is not set");
     assert!(matches!(&error, TiersError::Unset { variable, .. } if variable == "SILVER_KEY"), "{error}");
 }

@@ -162,14 +162,22 @@ impl<'c, 'q> Reach<'c, 'q> {
             }
             self.begun.insert(id);
             next.extend(waiting.get(id).into_iter().flatten());
-            if self.earn(quest) {
+            let level = self.level();
+            self.earn(quest);
+            // What brings no level further opens nothing.
+            if self.level() != level {
                 next.extend(&for_levels);
             }
         }
     }
 
-    /// Adds what a quest brings; whether that is something.
-    fn earn(&mut self, quest: &QuestDef) -> bool {
+    /// The level that can be reached; `None` when there is no end to it.
+    fn level(&self) -> Option<i64> {
+        self.experience.map(level_of)
+    }
+
+    /// Adds what a quest brings.
+    fn earn(&mut self, quest: &QuestDef) {
         let earned = quest.rewards.experience.unwrap_or(0);
         // Who is in many groups, or does it again, earns it again.
         let once = quest.scope == Scope::Player && quest.repeat.is_none();
@@ -178,7 +186,6 @@ impl<'c, 'q> Reach<'c, 'q> {
             Some(sum) if !by_slot && (once || earned == 0) => Some(sum.saturating_add(earned.into())),
             _ => None,
         };
-        earned > 0 || by_slot
     }
 
     /// What a condition lacks as far as it is known; what is not known it has.
