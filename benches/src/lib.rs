@@ -1,5 +1,6 @@
 //! Workloads, each run by one command, and what they measure. `docs/performance.md` has the findings.
 
+pub mod certify;
 pub mod edits;
 pub mod journal;
 pub mod lore;

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    edits, journal, lore, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows, stores,
-    timers, wire,
+    certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows,
+    stores, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -33,6 +33,8 @@ enum Workload {
     Edits(edits::EditsArgs),
     /// Ten thousand chunks of lore, searched by words and by vectors.
     Lore(lore::LoreArgs),
+    /// One script against a model server and against the simulated tier with the numbers that were measured.
+    Certify(certify::CertifyArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -66,6 +68,7 @@ fn main() -> anyhow::Result<()> {
             lore::run(&args);
             Ok(())
         }
+        Workload::Certify(args) => runtime.block_on(certify::run(&args)),
         Workload::SqlRows(args) => {
             sql_rows::run(&args);
             Ok(())

@@ -150,6 +150,10 @@ pub fn ruling(world: &WorldDef) -> WorldDef {
     (ruling.guard, ruling.moderation) = Default::default();
     ruling.sources.clear();
     ruling.sinks.clear();
+    // Which servers answer is the edge's: the graph knows the names of tiers.
+    for tier in ruling.tiers.values_mut() {
+        (tier.url, tier.model) = Default::default();
+    }
     let text = serde_json::to_string(&ruling).expect("a world is plain data with text keys");
     // A number may be read as its neighbour; what has been read once stays.
     serde_json::from_str(&text).unwrap_or(ruling)

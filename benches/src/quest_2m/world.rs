@@ -115,6 +115,7 @@ pub fn quest_world() -> LoadedWorld {
         texts: None,
         places: BTreeMap::new(),
         path: None,
+        tier_servers: worldflow::world::TierServers::default(),
         warnings: worldflow::world::Problems::default(),
         source_revision: String::new(),
     }
@@ -150,6 +151,7 @@ pub fn one_quest_world(tick_ms: u32) -> LoadedWorld {
         texts: None,
         places: BTreeMap::new(),
         path: None,
+        tier_servers: worldflow::world::TierServers::default(),
         warnings: worldflow::world::Problems::default(),
         source_revision: String::new(),
     }

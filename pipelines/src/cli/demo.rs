@@ -42,19 +42,20 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let realm = RealmChoice { name: name.clone(), world };
     let (bot_count, seed) = (args.bots, args.seed);
     let data = args.serve.data.clone();
-    let config = args.serve.config(vec![realm], false)?;
+    let (mut config, tiers) = args.serve.config(vec![realm], false)?;
     anyhow::ensure!(
         config.tls.is_none() && config.listen.ip().is_loopback(),
         "the demo is played on the loopback, without TLS\nhint: `worldflow run` serves a world to others"
     );
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
+        let served = tiers.serve(&mut config.realms).await?;
         let serving = Serving::open(config).await?;
         let address = serving.address;
         let tokens =
             [(Role::GameServer, "game-server"), (Role::Player, ONLOOKER), (Role::Dashboard, "dashboard")];
         let (printed, [_, player, dashboard]) = development_tokens(&serving, &name, tokens)?;
         let server = serving.token(&name, Role::GameServer, "bots")?;
-        let text = greeting(&serving, &name, &data, bot_count, &printed, &dashboard);
+        let text = greeting(&serving, &name, &data, bot_count, served.words(&name), &printed, &dashboard);
         let stop = stop_signal()?;
         std::io::stdout().write_all(text.as_bytes())?;
         let (stopping, told_to_stop) = watch::channel(false);
@@ -97,7 +98,15 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What is printed at the start.
-fn greeting(serving: &Serving, realm: &str, data: &Path, bots: u32, tokens: &str, dashboard: &str) -> String {
+fn greeting(
+    serving: &Serving,
+    realm: &str,
+    data: &Path,
+    bots: u32,
+    who_answers: &str,
+    tokens: &str,
+    dashboard: &str,
+) -> String {
     let (address, data) = (serving.address, data.display());
     format!(
         "\
@@ -105,7 +114,7 @@ Greenvale runs: {bots} bots play over a WebSocket, one player looks on.
 
   live page    http://{address}/
   SQLite       {data}/{realm}/*.sqlite
-{tokens}
+{who_answers}{tokens}
 Try next:
   curl -H 'Authorization: Bearer {dashboard}' 'http://{address}/v1/views/weather?format=csv'
   curl -H 'Authorization: Bearer {dashboard}' 'http://{address}/v1/views/quest_state?state=done&format=ndjson'

@@ -30,6 +30,7 @@ mod server;
 mod simulate;
 mod test;
 mod text;
+mod tiers;
 mod views;
 mod weather;
 

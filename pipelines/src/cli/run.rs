@@ -10,6 +10,7 @@ use worldflow_schemas::Sym;
 use worldflow_sources::tokens::{self, Claims, KeyError, Role, TokenKey};
 
 use super::keys::KeysArgs;
+use super::tiers::TierArgs;
 use super::{limits, numbers};
 use crate::secrets::resolve;
 use crate::serve::{RealmChoice, ServeConfig, Serving};
@@ -24,6 +25,7 @@ Examples:
   worldflow run worlds/greenvale --realm eu=worlds/greenvale --realm us=worlds/greenvale
   worldflow run worlds/greenvale --postgres postgres://me@localhost/game
   worldflow run worlds/greenvale --watch
+  worldflow run worlds/greenvale --gold http://127.0.0.1:8000 --silver http://127.0.0.1:8001
   worldflow run worlds/greenvale --manual-clock --development
       then: curl -X POST -H \"Authorization: Bearer $TOKEN\" -d '{\"ms\": 60000}' \\
             http://127.0.0.1:7777/v1/clock/advance
@@ -94,13 +96,20 @@ pub(super) struct ServeArgs {
     pub(super) limits: Vec<String>,
     #[command(flatten)]
     pub(super) keys: KeysArgs,
+    #[command(flatten)]
+    pub(super) tiers: TierArgs,
 }
 
 impl ServeArgs {
-    pub(super) fn config(self, realms: Vec<RealmChoice>, manual: bool) -> anyhow::Result<ServeConfig> {
+    /// What is served, and who answers when NPCs are talked to.
+    pub(super) fn config(
+        self,
+        realms: Vec<RealmChoice>,
+        manual: bool,
+    ) -> anyhow::Result<(ServeConfig, TierArgs)> {
         let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
         let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
-        Ok(ServeConfig {
+        let config = ServeConfig {
             realms,
             data: self.data,
             listen: SocketAddr::new(self.host, self.port),
@@ -112,7 +121,8 @@ impl ServeArgs {
             limits: limits::limits(&self.limits)?,
             keys: self.keys.keys()?,
             quiet: false,
-        })
+        };
+        Ok((config, self.tiers))
     }
 }
 
@@ -245,10 +255,11 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         args.serve.host
     );
     let manual = args.manual_clock;
-    let config = args.serve.config(choices, manual)?;
+    let (mut config, tiers) = args.serve.config(choices, manual)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let names: Vec<String> = config.realms.iter().map(|realm| realm.name.clone()).collect();
         let encrypted = config.tls.is_some();
+        let served = tiers.serve(&mut config.realms).await?;
         let serving = Serving::open(config).await?;
         let encrypted = if encrypted { "s" } else { "" };
         let mut text = format!("worldflow listens on http{encrypted}://{}\n", serving.address);
@@ -264,6 +275,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             } else if keys.is_empty() && !given.iter().any(|(claims, _)| claims.realm.as_str() == name) {
                 text.push_str(&format!("\nrealm {name}; nobody is let in: no --token is for it\n"));
             }
+            text.push_str(served.words(&name));
         }
         for (claims, token) in given {
             serving.tokens.add(token, claims);

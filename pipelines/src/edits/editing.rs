@@ -156,6 +156,7 @@ impl Editing {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != now) {
             return Err(ApplyError::Moved { wanted, now });
         }
+        let new = new.served_as(&world);
         let difference = Difference::of(&world, &new);
         if !difference.fixed.is_empty() {
             return Err(ApplyError::Fixed(difference.fixed));

@@ -233,5 +233,5 @@ async fn checked(files: Files, source_revision: &str, old: &LoadedWorld) -> Resu
         }
     };
     world.source_revision = source_revision.to_owned();
-    Ok(world)
+    Ok(world.served_as(old))
 }

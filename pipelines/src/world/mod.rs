@@ -19,6 +19,7 @@ mod spot;
 mod sql_views;
 mod templates;
 mod texts;
+mod tier_servers;
 mod vocabulary;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
 pub(crate) use vocabulary::Naming;
+pub(crate) use tier_servers::usual_tier;
+pub use tier_servers::{GivenTier, GivenTiers, TierServers};
 pub use vocabulary::Vocabulary;
 
 /// A world that has been read and checked: what a realm is started from.
@@ -78,6 +81,8 @@ pub struct LoadedWorld {
     pub places: BTreeMap<String, String>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
+    /// Tiers without a server, and servers that are not in `world.yaml`.
+    pub tier_servers: TierServers,
     /// What does not stop the world but should be known.
     pub warnings: Problems,
     /// What the folder's own archive calls it, such as a git commit; empty when that is not said.
@@ -234,6 +239,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
         world.entities = defined(definitions.entities);
         // Their documents are definitions like any others, and may be others while the world runs.
         world.lore.shared.clear();
+        let tier_servers = TierServers::taken_from(&mut world);
         LoadedWorld {
             world: Arc::new(world),
             quests: shared(definitions.quests),
@@ -249,6 +255,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),
+            tier_servers,
             warnings: Problems::default(),
             source_revision: String::new(),
         }

@@ -144,6 +144,11 @@ impl<'a> Spot<'a> {
         }
     }
 
+    /// Whether something is written here, or only above.
+    pub(crate) fn is_there(self) -> bool {
+        self.node.is_some()
+    }
+
     /// The key itself.
     pub(crate) fn name(self, name: &str) -> Spot<'a> {
         match self.node.and_then(|node| node.get(name)) {

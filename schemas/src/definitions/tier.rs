@@ -20,7 +20,9 @@ pub const BRONZE: &str = "bronze";
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TierDef {
-    /// The server, or a list of servers (replicas) that answer alike. Each is an address or a reference to one.
+    /// The server, or a list of servers (replicas) that answer alike. Each is an address or a reference to one. Without
+    /// one nobody is asked until `worldflow run` is given one: `--gold http://127.0.0.1:8000`, or `--simulated-tiers`.
+    #[serde(default)]
     #[schemars(example = &"http://127.0.0.1:8000")]
     pub url: OneOrMany<String>,
     /// The model asked for; the server lists its models at /v1/models.

@@ -1,6 +1,6 @@
 //! What the page is sent: one JSON object, made from the view store at one tick.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +8,16 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use worldflow_engine::realm::Realm;
+use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{
-    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS,
+    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS, TIERS,
 };
 use worldflow_schemas::{Sym, Value};
 
 use super::fold::{Counts, Folded, Funnel, Recent};
 use super::weather;
 use crate::health::sink_json;
+use crate::http_views::row_json;
 use crate::sql::SinkStatus;
 
 /// How often viewers are told.
@@ -101,6 +103,16 @@ impl Feed {
         stats.get(&key).map_or(Json::Null, |row| row[2].to_json())
     }
 
+    /// The tiers, by name. The page shows the columns that it knows.
+    fn tiers(&self) -> Json {
+        let (view, all) = (self.realm.views.read(TIERS), Filter::all());
+        let rows = view.rows(&all).map(|row| {
+            let row = row_json(TIERS.def(), row);
+            (row.get("tier").map(ToString::to_string).unwrap_or_default(), Json::Object(row))
+        });
+        rows.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
     fn sample(&mut self) {
         self.samples.push_back(SPARKS.map(|name| self.stat(name)));
         if self.samples.len() > SAMPLES {
@@ -138,6 +150,7 @@ impl Feed {
             "grants": grants.into_iter().map(|(status, count)| (status.to_owned(), count.into())).collect::<Map<_, _>>(),
             "sparks": sparks.collect::<Map<_, _>>(),
             "lines": self.lines.fold.json(NPC_LINES.def(), MOST_ROWS),
+            "tiers": self.tiers(),
             "rejections": self.rejections.fold.json(REJECTIONS.def(), MOST_ROWS),
             "sinks": self.sinks.iter().map(|sink| sink_json(&sink.borrow())).collect::<Vec<_>>(),
         })

@@ -215,11 +215,52 @@ function drawSinks(sinks) {
 }
 
 function ago(ms) { return ms < 2000 ? "now" : `${span(ms)} ago`; }
+// Where a line is from: a model, what somebody has written for the moment, or a bark in place of an answer, and why.
+const WHY = { no_tier: "no tier has a server", no_time: "no tier could answer in time", late: "the answer was late", failed: "the tier failed, or its answer was not let through" };
+function from(l) {
+  if (l.provenance === "model") return h("span", { class: "badge good", title: "a model said this" }, l.tier ? `model · ${words(l.tier)}` : "model");
+  const why = l.why ? ` · ${words(l.why)}` : "";
+  if (l.storylet) return h("span", { class: "badge info", title: l.why ? WHY[l.why] : "written for this moment" }, `storylet · ${words(l.storylet)}${why}`);
+  return h("span", { class: "badge warn", title: WHY[l.why] || "written for this NPC" }, `bark${why}`);
+}
 function drawLines(said, tick, tickMs) {
-  const line = (l) => h("li", {}, h("p", { class: "who" }, h("b", {}, words(l.npc)), h("span", {}, `to ${l.player}`),
-    l.provenance === "model" ? h("span", { class: "badge good" }, l.tier ? `model · ${l.tier}` : "model") : h("span", { class: "badge warn" }, l.why ? `authored · ${words(l.why)}` : "authored"),
+  const line = (l) => h("li", {}, h("p", { class: "who" }, h("b", {}, words(l.npc)), h("span", {}, `to ${l.player}`), from(l),
     h("span", { class: "when" }, ago((tick - l.tick) * tickMs))), h("p", {}, l.text));
   byId("lines").replaceChildren(...(said.length ? said.map(line) : [h("li", { class: "empty" }, "nobody has spoken yet")]));
+}
+
+// ---- Tiers: a column is shown when the view has it.
+const BREAKERS = { closed: ["good", "up"], half_open: ["warn", "trying again"], open: ["bad", "down"] };
+const money = (x) => x === null || x === undefined ? "–" : Number(x).toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: Number(x) < 1 ? 4 : 2 });
+const TIER_COLUMNS = [
+  ["queue", "queue", "requests that wait"],
+  ["in_flight", "in flight", "requests under way, of so many places"],
+  ["first_token_p50_ms", "first text", "milliseconds until the first text: half of the latest took at most this, 95 in 100 at most the second", (t) => t.first_token_p50_ms === undefined || t.first_token_p50_ms === null ? "–" : `${count(t.first_token_p50_ms)} · ${count(t.first_token_p95_ms)} ms`],
+  ["answered", "answered", "good answers"],
+  ["shared", "shared", "requests that had the answer of another"],
+  ["cancelled", "cancelled", "requests whose reason had gone"],
+  ["fallback", "to fallback", "requests that went on to another tier"],
+  ["shed", "shed", "requests that were not sent, since their time was over or too short"],
+  ["pushed_back", "no room", "requests that a server had no room for, and that waited again"],
+  ["failed", "failed", "requests that failed"],
+  ["tokens", "tokens", "tokens of answers"],
+];
+function load(t) {
+  const most = Math.max(1, t.in_flight_limit || 0, t.in_flight || 0);
+  return h("span", { class: "load" }, h("span", { class: "track" }, wide(h("i", {}), (t.in_flight || 0) / most * 100)), `${count(t.in_flight)} of ${count(t.in_flight_limit)}`);
+}
+function drawTiers(tiers) {
+  if (!tiers.length) { byId("tier-list").replaceChildren(h("p", { class: "empty" }, "no tier has a server: NPCs say what is written for them")); return; }
+  const known = (name) => tiers.some((t) => name in t);
+  const costs = [...new Set(tiers.flatMap((t) => Object.keys(t)))].filter((name) => name.startsWith("cost"));
+  const columns = TIER_COLUMNS.filter(([name]) => known(name)).concat(costs.map((name) => [name, words(name), "in the currency of the prices", (t) => money(t[name])]));
+  const cell = (t) => ([name, title, , text]) => h("td", { class: "n", "data-name": title }, name === "in_flight" ? load(t) : text ? text(t) : count(t[name]));
+  const row = (t) => {
+    const [kind, state] = BREAKERS[t.breaker] || ["warn", words(t.breaker)];
+    const about = [t.class !== t.tier ? words(t.class) : null, t.replicas > 1 ? `${t.replicas} servers` : null].filter(Boolean).join(", ");
+    return h("tr", {}, h("td", { class: "name" }, h("b", {}, words(t.tier)), " ", h("span", { class: `badge ${kind}` }, state), about ? h("span", { class: "soft" }, ` ${about}`) : null), columns.map(cell(t)));
+  };
+  byId("tier-list").replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "tier"), columns.map(([, title, doc]) => h("th", { class: "n", title: doc }, title)))), h("tbody", {}, tiers.map(row))));
 }
 
 function drawRejections(rejections, now) {
@@ -259,6 +300,7 @@ function draw(data) {
   if (changed("engine", data.sparks, data.players, data.sessions, data.grants)) drawEngine(data);
   if (changed("sinks", data.sinks.map((k) => [k.sink, k.error, k.target, k.tick === null, Math.round(k.lag_ms / 1000)]))) drawSinks(data.sinks);
   if (changed("lines", data.lines, second)) drawLines(data.lines, data.tick, data.tick_ms);
+  if (changed("tiers", data.tiers)) drawTiers(data.tiers);
   if (changed("rejections", data.rejections, second)) drawRejections(data.rejections, data.utc_ms);
   moveHand();
 }

@@ -51,6 +51,7 @@ pub(super) struct Engine {
     max_num_queued_reqs: usize,
     first_token: Duration,
     per_token: Duration,
+    per_sequence: Duration,
     state: Mutex<State>,
     woken: Notify,
 }
@@ -88,6 +89,7 @@ impl Engine {
             max_num_queued_reqs: config.max_num_queued_reqs.unwrap_or(usize::MAX),
             first_token: config.first_token,
             per_token: config.per_token,
+            per_sequence: config.per_sequence,
             state: Mutex::default(),
             woken: Notify::new(),
         }
@@ -140,9 +142,11 @@ impl Engine {
         let mut state = self.lock();
         let due: Vec<u64> =
             state.running.iter().filter(|(_, sequence)| sequence.next <= now).map(|(n, _)| *n).collect();
+        let others = u32::try_from(state.running.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let per_token = self.per_token.saturating_add(self.per_sequence.saturating_mul(others));
         for number in due {
             let Some(sequence) = state.running.get_mut(&number) else { continue };
-            if !sequence.say(self.per_token, now, measures) {
+            if !sequence.say(per_token, now, measures) {
                 state.running.remove(&number);
             }
         }

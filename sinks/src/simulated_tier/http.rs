@@ -85,6 +85,7 @@ struct Asking {
     priority: i64,
     stream: bool,
     usage: bool,
+    ends: bool,
 }
 
 impl Asking {
@@ -140,6 +141,7 @@ impl Asking {
             seed: body["seed"].as_u64().unwrap_or(0),
             priority,
             stream: body["stream"].as_bool().unwrap_or(false),
+            ends: !body["ignore_eos"].as_bool().unwrap_or(false),
             usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
         })
     }
@@ -156,7 +158,8 @@ impl Asking {
         let each =
             self.prompts.iter().flat_map(|prompt| (0..self.choices).map(move |choice| (prompt, choice)));
         let say = |(prompt, choice): (&String, u64)| {
-            let (tokens, cut) = words::say(seed ^ self.seed, prompt, choice, if empty { 0 } else { most });
+            let (most, ends) = if empty { (0, true) } else { (most, self.ends) };
+            let (tokens, cut) = words::say(seed ^ self.seed, prompt, choice, most, ends);
             Prompt { priority: self.priority, tokens, cut: cut && !empty, slow }
         };
         each.map(say).collect()

@@ -12,8 +12,8 @@ const WORDS: [&str; 48] = [
 /// The fewest and the most tokens of an answer that is not cut.
 const TOKENS: (u64, u64) = (12, 40);
 
-/// An answer, token by token, and whether it was cut at `most`.
-pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize) -> (Vec<String>, bool) {
+/// An answer, token by token, and whether it was cut at `most`: one that does not end by itself always is.
+pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize, ends: bool) -> (Vec<String>, bool) {
     let start = xxh3_64_with_seed(prompt.as_bytes(), seed ^ choice.rotate_left(32));
     let draw = |n: u64| {
         let mut bytes = [0; 16];
@@ -21,7 +21,7 @@ pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize) -> (Vec<Str
         bytes[8..].copy_from_slice(&n.to_le_bytes());
         xxh3_64(&bytes)
     };
-    let length = TOKENS.0 + draw(u64::MAX) % (TOKENS.1 - TOKENS.0);
+    let length = if ends { TOKENS.0 + draw(u64::MAX) % (TOKENS.1 - TOKENS.0) } else { most as u64 };
     let (mut tokens, mut in_sentence) = (Vec::new(), 0);
     for n in 0..length {
         let word = WORDS[usize::try_from(draw(n) % WORDS.len() as u64).unwrap_or(0)];
@@ -36,7 +36,7 @@ pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize) -> (Vec<Str
         let space = if n == 0 { "" } else { " " };
         tokens.push(format!("{space}{word}{}", if ends { "." } else { "" }));
     }
-    let cut = tokens.len() > most;
+    let cut = !ends || tokens.len() > most;
     tokens.truncate(most);
     (tokens, cut)
 }
@@ -47,13 +47,17 @@ mod tests {
 
     #[test]
     fn what_is_said_is_drawn_from_the_seeds() {
-        let (tokens, cut) = say(1, "hail", 0, 4_096);
-        assert_eq!((say(1, "hail", 0, 4_096), cut), ((tokens.clone(), false), false));
-        for other in [say(2, "hail", 0, 4_096), say(1, "ho", 0, 4_096), say(1, "hail", 1, 4_096)] {
+        let (tokens, cut) = say(1, "hail", 0, 4_096, true);
+        assert_eq!((say(1, "hail", 0, 4_096, true), cut), ((tokens.clone(), false), false));
+        for other in
+            [say(2, "hail", 0, 4_096, true), say(1, "ho", 0, 4_096, true), say(1, "hail", 1, 4_096, true)]
+        {
             assert_ne!(other.0, tokens);
         }
         let text = tokens.concat();
         assert!(text.ends_with('.') && text.starts_with(char::is_uppercase), "{text}");
-        assert_eq!(say(1, "hail", 0, 5), (tokens[..5].to_vec(), true));
+        assert_eq!(say(1, "hail", 0, 5, true), (tokens[..5].to_vec(), true));
+        let (endless, cut) = say(1, "hail", 0, 60, false);
+        assert_eq!((endless.len(), cut), (60, true));
     }
 }

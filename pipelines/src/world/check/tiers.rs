@@ -1,6 +1,6 @@
 //! Tiers: their servers, keys, numbers and fallbacks.
 
-use worldflow_schemas::definitions::{OneOrMany, Span, TierDef, WorldDef, fallback};
+use worldflow_schemas::definitions::{EmbedderDef, OneOrMany, Span, TierDef, WorldDef, fallback};
 
 use super::{Checker, Sort};
 use crate::secrets::is_reference;
@@ -12,7 +12,8 @@ impl Checker<'_> {
         for (name, tier) in &world.definition.tiers {
             let spot = world.spot.key("tiers").name(name);
             self.check_id("tier", name, spot);
-            self.check_servers(tier, spot);
+            let embeds = matches!(&world.definition.lore.embedder, EmbedderDef::Tier(other) if other == name);
+            self.check_servers(tier, embeds, spot);
             if tier.key.as_ref().is_some_and(|key| !is_reference(key)) {
                 self.error(
                     spot.key("key"),
@@ -41,11 +42,13 @@ impl Checker<'_> {
         }
     }
 
-    fn check_servers(&mut self, tier: &TierDef, spot: Spot<'_>) {
+    /// A tier may be without servers until it is given some, but not as an empty list, nor one that is asked at the start.
+    fn check_servers(&mut self, tier: &TierDef, embeds: bool, spot: Spot<'_>) {
         let hint = "give the key by reference: `key: ${TIER_KEY}`";
         let spot = spot.key("url");
         match &tier.url {
             OneOrMany::One(url) => self.check_address(url, spot, "TIER_URL", hint),
+            OneOrMany::Many(urls) if urls.is_empty() && !spot.is_there() && !embeds => {}
             OneOrMany::Many(urls) if urls.is_empty() => {
                 self.error(spot, "there is no server", "name at least one, such as `http://127.0.0.1:8000`");
             }
