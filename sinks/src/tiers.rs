@@ -13,6 +13,7 @@ mod breaker;
 mod call;
 mod counts;
 mod error;
+mod gate;
 mod guarded;
 mod limit;
 mod queue;

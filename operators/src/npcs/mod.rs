@@ -10,6 +10,7 @@
 //! What storylets have to say comes before that: see [`storylets`] and [`speaking`].
 
 mod known;
+mod limits;
 mod prompt;
 mod reach;
 mod speaking;
@@ -34,11 +35,13 @@ use crate::messages::{
 };
 use crate::presence::PlayerNow;
 use crate::quests::{Cond, Plan};
+use crate::spending::SpendingOut;
 use crate::timers::Timers;
 
 pub use reach::reach;
 
 use known::Known;
+use limits::Limits;
 use speaking::{Concerned, Spoken};
 use storylets::{DONE, Storylets};
 use talk::{Pair, Pending, Piece, Talk, Why};
@@ -78,6 +81,8 @@ pub enum NpcsIn {
     Reply(Reply),
     /// A player is forgotten. Routed by the player.
     Forget(Sym),
+    /// What has been spent, and which tiers are closed. What is told of a player is routed by the player, the rest broadcast.
+    Spending(SpendingOut),
 }
 
 /// What the operator of NPCs tells.
@@ -140,6 +145,7 @@ pub struct NpcsMachine {
     talks: FxHashMap<Pair, Talk>,
     open: FxHashMap<ArcStr, Pair>,
     deadlines: Timers<Pair>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -203,9 +209,10 @@ impl NpcsMachine {
     /// Nobody has spoken, and no NPC is defined yet.
     #[must_use]
     pub fn new(realm: Sym, world: &WorldDef) -> NpcsMachine {
+        let length = TickLength { tick_ms: world.tick_ms };
         NpcsMachine {
             realm,
-            length: TickLength { tick_ms: world.tick_ms },
+            length,
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
             timed: false,
@@ -218,6 +225,7 @@ impl NpcsMachine {
             talks: FxHashMap::default(),
             open: FxHashMap::default(),
             deadlines: Timers::default(),
+            limits: Limits::new(world, length),
         }
     }
 
@@ -245,6 +253,10 @@ impl NpcsMachine {
                 }
                 NpcsIn::Forget(player) => {
                     told.forgotten.push(player);
+                    continue;
+                }
+                NpcsIn::Spending(now) => {
+                    self.limits.tell(now);
                     continue;
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
@@ -365,12 +377,14 @@ impl NpcsMachine {
             return;
         }
         let Some(npc) = self.npcs.get(&pair.npc) else { return };
-        let around = self.known.around(pair.player, region);
-        if let Some(why) = npc.asks_nobody(&self.tiers) {
+        let (asked, why) = ((npc.tier, npc.def.priority), npc.asks_nobody(&self.tiers));
+        if let Some(why) = why.or_else(|| self.limited(pair, asked, region, step)) {
             self.close(pair, step);
             self.bark(pair, why, region, step);
             return;
         }
+        let Some(npc) = self.npcs.get(&pair.npc) else { return };
+        let around = self.known.around(pair.player, region);
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
         let mut pending = Pending {
             number: 0,
@@ -449,7 +463,7 @@ impl Machine for NpcsMachine {
 
     fn load(&mut self, row: BaseRow) {
         let (pair, piece) = talk::read(&row);
-        if self.load_of_storylets(pair, &piece) {
+        if self.load_of_limits(pair, &piece) || self.load_of_storylets(pair, &piece) {
             return;
         }
         let talk = self.talks.entry(pair).or_default();
@@ -472,6 +486,7 @@ impl Machine for NpcsMachine {
     fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<NpcsOut>) {
         self.known.context.now = tick;
         let told = self.take_in(inputs);
+        self.limits_loaded();
         self.show_storylets(&told.storylets, output);
         self.show_memory(output);
         for (player, storylet, regions) in std::mem::take(&mut self.storylets.done) {
@@ -509,6 +524,7 @@ impl Machine for NpcsMachine {
         for reply in told.replies {
             self.answer(reply, &mut step);
         }
+        self.take_back_limited(&mut step);
         told.events.sort_by(Event::cmp_order);
         for event in &told.events {
             self.talk(event, &mut step);

@@ -60,6 +60,8 @@ pub(super) enum Piece {
     Done(Tick, Vec<Sym>),
     /// The conversation without its lines.
     Talk(Kept),
+    /// When a player has asked NPCs of a priority.
+    Asked(Vec<Tick>),
 }
 
 /// A conversation without its lines, as it was written before requests had a budget.
@@ -113,7 +115,12 @@ impl Piece {
         match self {
             Piece::Line(line) => Some(line),
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
-            Piece::Former(_) | Piece::Talk(_) | Piece::Memory(_) | Piece::At(_) | Piece::Done(..) => None,
+            Piece::Former(_)
+            | Piece::Talk(_)
+            | Piece::Memory(_)
+            | Piece::At(_)
+            | Piece::Done(..)
+            | Piece::Asked(_) => None,
         }
     }
 }
@@ -214,6 +221,12 @@ pub(super) enum Why {
     Failed,
     /// The budget is nothing, or no tier could have answered within it. It and what follows came later.
     NoTime,
+    /// No tier that could answer may be asked.
+    TierOff,
+    /// Tokens or money of the day are used up.
+    OverBudget,
+    /// The player has asked too often.
+    RateLimited,
 }
 
 /// A line that was said.
@@ -244,6 +257,9 @@ impl Line {
             Why::Late => "late",
             Why::Failed => "failed",
             Why::NoTime => "no_time",
+            Why::TierOff => "tier_off",
+            Why::OverBudget => "over_budget",
+            Why::RateLimited => "rate_limited",
         });
         Row::from([
             Value::id(realm),

@@ -13,7 +13,7 @@ use super::call::Until;
 use super::route::Need;
 
 /// Bytes of a prompt that are taken to be one token.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens that a message takes besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
 

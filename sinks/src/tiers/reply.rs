@@ -5,7 +5,7 @@ use worldflow_engine::realm::Realm;
 use worldflow_schemas::input::{Finish, MOST_LINE_BYTES, Reply};
 use worldflow_schemas::{ArcStr, Command, EventId, Input, Sym};
 
-use super::ask::Ask;
+use super::ask::{Ask, BYTES_PER_TOKEN};
 use super::call::Answer;
 
 /// Who was asked, and how long it took.
@@ -22,11 +22,22 @@ pub(super) fn answered(realm: &Realm, ask: &Ask, asked: Asked, answer: &Answer) 
     let sealed = realm.privacy.seal(ask.player, clipped(&answer.text));
     let outcome = sealed.map(|text| ArcStr::from(text.as_str())).map_err(|error| error.to_string().into());
     let finish = if outcome.is_ok() { answer.finish } else { Finish::Failed };
+    Reply { outcome, finish, ..used(ask, asked, answer) }
+}
+
+/// The news of an answer that is not let through: it was paid for all the same.
+pub(super) fn refused(ask: &Ask, asked: Asked, answer: &Answer, reason: &str) -> Reply {
+    Reply { outcome: Err(reason.into()), finish: Finish::Failed, ..used(ask, asked, answer) }
+}
+
+/// What an answer has used. What the server does not say is taken to be as much as it looks, so that it is charged.
+fn used(ask: &Ask, asked: Asked, answer: &Answer) -> Reply {
+    let looks = |bytes: u64| u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
+    let or = |said: u32, guess: u32| if said == 0 { guess } else { said };
+    let prompt_tokens = u32::try_from(ask.prompt_tokens).unwrap_or(u32::MAX);
     Reply {
-        outcome,
-        finish,
-        tokens: answer.tokens,
-        prompt_tokens: answer.prompt_tokens,
+        tokens: or(answer.tokens, looks(answer.text.len() as u64)),
+        prompt_tokens: or(answer.prompt_tokens, prompt_tokens),
         first_ms: u32::try_from(answer.first.as_millis()).unwrap_or(u32::MAX),
         ..none(ask, asked)
     }

@@ -41,9 +41,9 @@ enum Done {
 /// The edge.
 #[derive(Debug)]
 pub(super) struct Run {
-    realm: Realm,
-    tiers: BTreeMap<Sym, Tier>,
-    requests: FxHashMap<ArcStr, Request>,
+    pub(super) realm: Realm,
+    pub(super) tiers: BTreeMap<Sym, Tier>,
+    pub(super) requests: FxHashMap<ArcStr, Request>,
     /// Until when requests wait.
     waits: BTreeSet<(Instant, ArcStr)>,
     tasks: JoinSet<Done>,
@@ -95,6 +95,7 @@ impl Run {
 
     /// Reads what has changed. Rows that came and went unseen are never asked.
     fn catch_up(&mut self, tick: Tick) {
+        let closed = self.look_at_gates();
         let views = self.realm.views.clone();
         let view = views.read(NPC_REQUESTS);
         match self.at.and_then(|at| view.since(at)) {
@@ -116,6 +117,7 @@ impl Run {
                 self.at = Some(tick);
             }
         }
+        self.leave_all(&closed);
     }
 
     fn want(&mut self, row: &Row, tick: Tick) {
@@ -226,7 +228,7 @@ impl Run {
     }
 
     /// Takes a request from the queue in which it waits.
-    fn unqueue(&mut self, name: &ArcStr) -> Option<&mut Request> {
+    pub(super) fn unqueue(&mut self, name: &ArcStr) -> Option<&mut Request> {
         let request = self.requests.get_mut(name)?;
         let Stage::Waiting(until) = request.stage else { return None };
         self.waits.remove(&(until, name.clone()));
@@ -399,7 +401,7 @@ impl Run {
     }
 
     /// To the next tier of the chain that can answer; else it ends so.
-    fn fall_back(&mut self, name: &ArcStr, finish: Finish, reason: &str, took: Duration, now: Instant) {
+    pub(super) fn fall_back(&mut self, name: &ArcStr, finish: Finish, reason: &str, took: Duration, now: Instant) {
         if !self.go_on(name, now) {
             self.end(name, finish, reason, took);
         }
@@ -435,7 +437,7 @@ impl Run {
             Ok(line) => reply::answered(realm, &ask, asked, &Answer { text: line, ..answer }),
             Err(rule) => {
                 let reason = format!("the answer was not let through: {rule}");
-                reply::failed(&ask, asked, Finish::Failed, &reason)
+                reply::refused(&ask, asked, &answer, &reason)
             }
         });
     }
