@@ -702,7 +702,11 @@ pub static CATALOG: &[ViewDef] = &[
             REALM,
             col("tier", Text, "The tier."),
             col("open", Bool, "Whether it may be asked."),
-            col("why", Text, "Why not: tier_off when its `when` does not hold, over_budget when its money of the day is used up."),
+            col(
+                "why",
+                Text,
+                "Why not: tier_off when its `when` does not hold, over_budget when its money of the day is used up.",
+            ),
             col("since", ColumnType::Tick, "Since when that is so."),
         ],
         filters: &[],

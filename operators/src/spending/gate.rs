@@ -39,9 +39,9 @@ impl Cap {
     /// What is no number, which the check of a world refuses, is nothing.
     fn of(def: &MoneyDef) -> Cap {
         match def {
-            MoneyDef::Is(number) => {
-                Cap::Is(money_e12(Value::from_json(&number.clone().into()).unwrap_or(Value::Null).as_millionths()))
-            }
+            MoneyDef::Is(number) => Cap::Is(money_e12(
+                Value::from_json(&number.clone().into()).unwrap_or(Value::Null).as_millionths(),
+            )),
             MoneyDef::Fact(of) => Cap::Fact(Sym::new(&of.fact)),
         }
     }

@@ -27,8 +27,8 @@ use crate::quests::{Actor, Context, Plan};
 
 pub use gate::Closed;
 pub(crate) use rates::{Asked, Rate};
-pub(crate) use spent::{Day, day_of};
 pub use spent::{Charge, Spender, SpendingScope, charges};
+pub(crate) use spent::{Day, day_of};
 
 use gate::{Cap, Gate, State, money_e12};
 use spent::{Price, Spent, tomorrow};

@@ -28,7 +28,12 @@ impl Run {
             let row = view.get(&[Value::id(realm), Value::Sym(*name)]);
             let is_open = row.is_none_or(|row| row[open] != Value::Bool(false));
             if is_open != tier.open {
-                tracing::warn!(realm = realm.as_str(), tier = name.as_str(), is_open, "who may be asked has changed");
+                tracing::warn!(
+                    realm = realm.as_str(),
+                    tier = name.as_str(),
+                    is_open,
+                    "who may be asked has changed"
+                );
                 tier.open = is_open;
                 closed.extend((!is_open).then_some(*name));
             }

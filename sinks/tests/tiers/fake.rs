@@ -10,7 +10,7 @@ use worldflow_engine::admission::{Admission, Batch};
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::{NPC_REQUESTS, TIERS};
+use worldflow_schemas::catalog::{NPC_REQUESTS, TIER_STATES, TIERS};
 use worldflow_schemas::input::Reply;
 use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sinks::simulated_tier::SimulatedTier;
@@ -73,6 +73,8 @@ pub(crate) struct Fake {
     tick: Tick,
     /// The last rows of the view `tiers`.
     told: BTreeMap<String, Row>,
+    /// The rows of the view `tier_states`.
+    gates: BTreeMap<&'static str, Row>,
 }
 
 impl Fake {
@@ -95,7 +97,7 @@ impl Fake {
             defined: Default::default(),
             privacy: worldflow_engine::privacy::Privacy::none(),
         };
-        Fake { realm, progress, batches, tick: 0, told: BTreeMap::new() }
+        Fake { realm, progress, batches, tick: 0, told: BTreeMap::new(), gates: BTreeMap::new() }
     }
 
     pub(crate) fn open(&self) -> Tiers {
@@ -117,6 +119,22 @@ impl Fake {
 
     pub(crate) fn tick(&mut self, come: &[&str], go: &[&str]) {
         self.apply(come, go);
+        self.tell();
+    }
+
+    /// A tick in which the realm closes a tier, or opens it.
+    pub(crate) fn gate(&mut self, tier: &'static str, open: bool) {
+        self.tick += 1;
+        let why = if open { Value::Null } else { Value::Sym(Sym::new("tier_off")) };
+        let row = Row::from([
+            Value::Sym(self.realm.name),
+            Value::Sym(Sym::new(tier)),
+            Value::Bool(open),
+            why,
+            Value::count(self.tick),
+        ]);
+        let before = self.gates.insert(tier, row.clone()).map(|row| (TIER_STATES, row, -1));
+        self.realm.views.apply(self.tick, before.into_iter().chain([(TIER_STATES, row, 1)]));
         self.tell();
     }
 

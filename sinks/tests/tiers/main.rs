@@ -4,6 +4,7 @@ mod batches;
 mod choice;
 mod fake;
 mod faults;
+mod gates;
 mod server;
 mod simulator;
 

@@ -55,7 +55,11 @@ impl Checker<'_> {
             self.warn(fact_spot, "nothing hangs on which tier a player is of", hint);
         } else if !has_default {
             let message = "players whose tier is not named here would have no limit";
-            self.error(spot.key("players"), message, "give their limits under `default`; `default: {}` has none");
+            self.error(
+                spot.key("players"),
+                message,
+                "give their limits under `default`; `default: {}` has none",
+            );
         }
     }
 
