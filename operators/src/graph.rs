@@ -11,6 +11,7 @@
 
 mod events;
 mod rules;
+mod spending;
 mod watched;
 mod wires;
 
@@ -49,6 +50,7 @@ use crate::quests::{
     Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
 };
 use crate::rules::RulesOut;
+use crate::spending::SpendingOut;
 use crate::sql::live::{Installer, Tapping, Told, tap};
 use crate::sql::{Readable, Sizes};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
@@ -198,7 +200,7 @@ pub fn build_watching<'scope>(
 
     let entities = loads.operate(
         vec![
-            broadcast(begins, peers, |()| EntitiesIn::Begin),
+            broadcast(begins.clone(), peers, |()| EntitiesIn::Begin),
             commands.clone().flat_map(|command| match command {
                 Command::Entity(write) => Some((write.entity.hash64(), EntitiesIn::Write(write))),
                 Command::IfVersion(IfVersion { version, write: Versioned::Entity(write) }) => {
@@ -261,7 +263,8 @@ pub fn build_watching<'scope>(
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
-    let npcs = shared.npcs(&entered, &known);
+    let spending = shared.spending(&entered, &known, begins);
+    let npcs = shared.npcs(&entered, &known, &spending.out);
     let behaviours = shared.behaviours(&entered, &known);
 
     let quest_rows = players.rows.concat(groups.rows);
@@ -310,6 +313,7 @@ pub fn build_watching<'scope>(
             quest_rows.as_collection(),
             reach(npcs.rows),
             behaviours.rows,
+            spending.rows,
             lore.rows,
             levels.rows,
             community,
@@ -345,6 +349,7 @@ pub fn build_watching<'scope>(
             groups.base,
             npcs.base,
             behaviours.base,
+            spending.base,
             rules.base,
             kept_events.base,
         ]),
@@ -593,7 +598,12 @@ impl<'scope> Shared<'_, 'scope> {
         self.loads.operate(inputs, BehavioursMachine::new(self.realm, self.world.tick_ms))
     }
 
-    fn npcs(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, NpcsOut> {
+    fn npcs(
+        &self,
+        entered: &Entered<'scope>,
+        known: &Known<'scope>,
+        spending: &Stream<'scope, SpendingOut>,
+    ) -> Produced<'scope, NpcsOut> {
         let peers = self.peers;
         let storylets = entered.defined.clone().flat_map(|edit| match edit {
             DefinitionEdit::Storylet(id, def) => Some((id, def)),
@@ -639,6 +649,7 @@ impl<'scope> Shared<'_, 'scope> {
             concluded,
             entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
             replies,
+            spending::told(spending, peers),
         ];
         self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world).on(self.index, peers))
     }

@@ -20,6 +20,7 @@ mod piece;
 pub mod presence;
 pub mod quests;
 pub mod rules;
+pub mod spending;
 pub mod sql;
 pub mod timers;
 pub mod weather;

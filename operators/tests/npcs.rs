@@ -418,7 +418,8 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::Player(now) => format!("player {}", now.player),
             NpcsIn::Level(level) => format!("level {}", level.player),
             NpcsIn::Quest(quest) => format!("quest {:?} {}", quest.holder, quest.quest),
-            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) | NpcsIn::Forget(_) => continue,
+            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) => continue,
+            NpcsIn::Forget(_) | NpcsIn::Spending(_) => continue,
         };
         last.insert(key, input.clone());
     }

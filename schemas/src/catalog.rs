@@ -91,6 +91,10 @@ pub const LORE: ViewId = ViewId(28);
 pub const NPC_SENTENCES: ViewId = ViewId(29);
 /// `npc_verdicts`.
 pub const NPC_VERDICTS: ViewId = ViewId(30);
+/// What models have cost.
+pub const SPENDING: ViewId = ViewId(31);
+/// Which tiers may be asked.
+pub const TIER_STATES: ViewId = ViewId(32);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -420,7 +424,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("line", Int, "Which line between the two, from 1."),
             col("text", Text, "What is said."),
             col("provenance", Text, "model, or authored."),
-            col("why", Text, "Why a bark was said instead of an answer: no_tier, no_time, late, failed."),
+            col(
+                "why",
+                Text,
+                "Why a bark was said instead of an answer: no_tier, no_time, late, failed, tier_off, over_budget, rate_limited.",
+            ),
             col("tier", Text, "The tier that answered."),
             col("tick", ColumnType::Tick, "When it was said."),
             col("storylet", Text, "The storylet that it is a line of."),
@@ -736,6 +744,43 @@ pub static CATALOG: &[ViewDef] = &[
         doc: "What became of the last answers of models, of each pair as many as lines are kept. A verdict goes when \
               something goes that the answer refers to.",
     },
+    ViewDef {
+        name: "spending",
+        key: 4,
+        columns: &[
+            REALM,
+            col("scope", Text, "Of what: tier, player, npc, realm."),
+            col("holder", Text, "Which tier, player or NPC; the realm's own name."),
+            col("day", Time, "When the day began, in UTC."),
+            col("requests", Int, "Requests that came back, with an answer or without one."),
+            col("answered", Int, "Those with an answer that was let through."),
+            col("prompt_tokens", Int, "Tokens of prompts."),
+            col("tokens", Int, "Tokens of answers."),
+            col("ms", Int, "Milliseconds that servers were busy with them."),
+            col("money", Dec, "What they cost, in the currency of the tiers' prices."),
+        ],
+        filters: &["scope"],
+        deterministic: true,
+        doc: "What models have cost, by day: today and the 30 days before.",
+    },
+    ViewDef {
+        name: "tier_states",
+        key: 2,
+        columns: &[
+            REALM,
+            col("tier", Text, "The tier."),
+            col("open", Bool, "Whether it may be asked."),
+            col(
+                "why",
+                Text,
+                "Why not: tier_off when its `when` does not hold, over_budget when its money of the day is used up.",
+            ),
+            col("since", ColumnType::Tick, "Since when that is so."),
+        ],
+        filters: &[],
+        deterministic: true,
+        doc: "Which tiers may be asked, as the realm's facts and what has been spent say; a tier that may not is asked nothing from that tick on.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -796,6 +841,8 @@ mod tests {
             (LORE, "lore"),
             (NPC_SENTENCES, "npc_sentences"),
             (NPC_VERDICTS, "npc_verdicts"),
+            (SPENDING, "spending"),
+            (TIER_STATES, "tier_states"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

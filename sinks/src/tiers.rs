@@ -14,6 +14,7 @@ mod call;
 mod counts;
 mod ends;
 mod error;
+mod gate;
 mod hear;
 mod limit;
 mod post;

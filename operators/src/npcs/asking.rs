@@ -126,9 +126,11 @@ impl NpcsMachine {
     pub(super) fn ask(&mut self, wish: &Wish<'_>, step: &mut Step<'_>) -> Result<(), Why> {
         let pair = wish.pair;
         let npc = self.npcs.get(&pair.npc).ok_or(Why::NoTier)?;
-        if let Some(why) = npc.asks_nobody(&self.tiers) {
+        let (asked, why) = ((npc.tier, npc.def.priority), npc.asks_nobody(&self.tiers));
+        if let Some(why) = why.or_else(|| self.limited(pair, asked, wish.region, step)) {
             return Err(why);
         }
+        let npc = self.npcs.get(&pair.npc).ok_or(Why::NoTier)?;
         let follows_up = npc.def.late == LateReplies::FollowUp && !wish.unasked;
         let question = self.question(npc, wish, follows_up);
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);

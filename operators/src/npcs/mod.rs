@@ -11,6 +11,7 @@
 
 mod asking;
 mod known;
+mod limits;
 mod prompt;
 mod prompts;
 mod reach;
@@ -38,11 +39,13 @@ use crate::messages::{
 };
 use crate::presence::PlayerNow;
 use crate::quests::{Cond, Plan};
+use crate::spending::SpendingOut;
 use crate::timers::Timers;
 
 pub use reach::reach;
 
 use known::Known;
+use limits::Limits;
 use prompts::Prompt;
 use speaking::Concerned;
 use storylets::{DONE, Storylets};
@@ -87,6 +90,8 @@ pub enum NpcsIn {
     Sentence(Sentence),
     /// A player is forgotten. Routed by the player.
     Forget(Sym),
+    /// What has been spent, and which tiers are closed. What is told of a player is routed by the player, the rest broadcast.
+    Spending(SpendingOut),
 }
 
 /// What the operator of NPCs tells.
@@ -159,6 +164,7 @@ pub struct NpcsMachine {
     talks: FxHashMap<Pair, Talk>,
     open: FxHashMap<ArcStr, Pair>,
     deadlines: Timers<Pair>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -228,9 +234,10 @@ impl NpcsMachine {
     /// Nobody has spoken, and no NPC is defined yet.
     #[must_use]
     pub fn new(realm: Sym, world: &WorldDef) -> NpcsMachine {
+        let length = TickLength { tick_ms: world.tick_ms };
         NpcsMachine {
             realm,
-            length: TickLength { tick_ms: world.tick_ms },
+            length,
             tiers: world.tiers.keys().map(|tier| Sym::new(tier)).collect(),
             npcs: FxHashMap::default(),
             prompts: FxHashMap::default(),
@@ -244,6 +251,7 @@ impl NpcsMachine {
             talks: FxHashMap::default(),
             open: FxHashMap::default(),
             deadlines: Timers::default(),
+            limits: Limits::new(world, length),
         }
     }
 
@@ -275,6 +283,10 @@ impl NpcsMachine {
                 }
                 NpcsIn::Forget(player) => {
                     told.forgotten.push(player);
+                    continue;
+                }
+                NpcsIn::Spending(now) => {
+                    self.limits.tell(now);
                     continue;
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
@@ -349,7 +361,7 @@ impl Machine for NpcsMachine {
 
     fn load(&mut self, row: BaseRow) {
         let (pair, piece) = talk::read(&row);
-        if self.load_of_storylets(pair, &piece) {
+        if self.load_of_limits(pair, &piece) || self.load_of_storylets(pair, &piece) {
             return;
         }
         let talk = self.talks.entry(pair).or_default();
@@ -373,6 +385,7 @@ impl Machine for NpcsMachine {
     fn loaded(&mut self, tick: Tick, inputs: Vec<NpcsIn>, output: &mut Output<NpcsOut>) {
         self.known.context.now = tick;
         let told = self.take_in(inputs);
+        self.limits_loaded();
         self.show_storylets(&told.storylets, output);
         self.show_memory(output);
         for (player, storylet, regions) in std::mem::take(&mut self.storylets.done) {
@@ -421,6 +434,7 @@ impl Machine for NpcsMachine {
         for reply in std::mem::take(&mut told.replies) {
             self.answer(reply, &mut step);
         }
+        self.take_back_limited(&mut step);
         told.events.sort_by(Event::cmp_order);
         for event in &told.events {
             self.talk(event, &mut step);

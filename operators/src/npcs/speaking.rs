@@ -27,7 +27,11 @@ pub(super) struct Concerned {
 impl Concerned {
     pub(super) fn add(&mut self, input: &NpcsIn) {
         match input {
-            NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) | NpcsIn::Forget(_) => {}
+            NpcsIn::Event(_)
+            | NpcsIn::Reply(_)
+            | NpcsIn::Sentence(_)
+            | NpcsIn::Forget(_)
+            | NpcsIn::Spending(_) => {}
             NpcsIn::Player(now) => self.players.push(now.player),
             NpcsIn::Level(now) => self.players.push(now.player),
             NpcsIn::Fact(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),

@@ -67,6 +67,8 @@ pub(super) enum Piece {
     Told(Line, Sym, Details),
     /// When a storylet has asked what for a player, unasked.
     Wondered(Tick, ArcStr),
+    /// When a player has asked NPCs of a priority.
+    Asked(Vec<Tick>),
 }
 
 /// The number of a piece of base state that holds [`More`].
@@ -231,7 +233,8 @@ impl Piece {
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
             Piece::Told(line, storylet, details) => Some(Line { storylet, details, ..line }),
             Piece::Former(_) | Piece::Talk(_) | Piece::More(_) => None,
-            Piece::Memory(_) | Piece::At(_) | Piece::Done(..) | Piece::Wondered(..) => None,
+            Piece::Memory(_) | Piece::At(_) | Piece::Done(..) => None,
+            Piece::Wondered(..) | Piece::Asked(_) => None,
         }
     }
 }
@@ -354,6 +357,12 @@ pub(super) enum Why {
     Failed,
     /// The budget is nothing, or no tier could have answered within it. It and what follows came later.
     NoTime,
+    /// No tier that could answer may be asked.
+    TierOff,
+    /// Tokens or money of the day are used up.
+    OverBudget,
+    /// The player has asked too often.
+    RateLimited,
 }
 
 impl Why {
@@ -363,6 +372,9 @@ impl Why {
             Why::Late => "late",
             Why::Failed => "failed",
             Why::NoTime => "no_time",
+            Why::TierOff => "tier_off",
+            Why::OverBudget => "over_budget",
+            Why::RateLimited => "rate_limited",
         }
     }
 }

@@ -147,7 +147,8 @@ impl Depths {
         match acted.cause {
             Cause::Fact(of, changed) => {
                 let apart = of.scope == Scope::Player && holder.scope == Scope::Player && of != holder;
-                facts && acted.at == tick && !apart && reads.quotes(changed.as_str())
+                let by_tiers = of.scope == Scope::Realm && reads.names(catalog::TIER_STATES.def().name);
+                acted.at == tick && (by_tiers || facts && !apart && reads.quotes(changed.as_str()))
             }
             Cause::Event { kind, player } => {
                 let theirs = holder.scope != Scope::Player || holder.id == player;
@@ -158,7 +159,8 @@ impl Depths {
                     let known = self.facts.keys().filter(|fact| reads.quotes(fact.as_str()));
                     known.copied().any(|fact| self.changes_fact(kind, fact))
                 };
-                theirs && (read() || facts && named())
+                let by_tiers = reads.names(catalog::TIER_STATES.def().name) && self.changes_facts(kind);
+                by_tiers || theirs && (read() || facts && named())
             }
         }
     }
@@ -170,6 +172,11 @@ impl Depths {
         self.facts.get(&fact).is_some_and(|kinds| kinds.contains(&kind)) || self.quests.values().any(by_quest)
     }
 
+    /// Whether an event of a kind may change any fact.
+    fn changes_facts(&self, kind: Sym) -> bool {
+        self.facts.keys().any(|fact| self.changes_fact(kind, *fact))
+    }
+
     fn may_lead(&self, acted: &Acted, view: ViewId, row: &Row, holder: Holder, tick: Tick) -> bool {
         let sym = |name: &str| match view.def().column(name).and_then(|column| row.get(column)) {
             Some(Value::Sym(sym)) => Some(*sym),
@@ -177,9 +184,16 @@ impl Depths {
         };
         let fact = || sym("fact").filter(|_| view == catalog::FACTS);
         match acted.cause {
-            Cause::Fact(of, changed) => acted.at == tick && of == holder && fact() == Some(changed),
+            Cause::Fact(of, changed) => {
+                // Whether a tier may be asked hangs on facts of the realm.
+                let of_tiers = view == catalog::TIER_STATES && of.scope == Scope::Realm;
+                acted.at == tick && (of_tiers || of == holder && fact() == Some(changed))
+            }
             Cause::Event { kind, player } => {
                 let theirs = holder.scope != Scope::Player || holder.id == player;
+                if view == catalog::TIER_STATES {
+                    return self.changes_facts(kind);
+                }
                 if !theirs || !BY_EVENTS.contains(&view) {
                     return false;
                 }

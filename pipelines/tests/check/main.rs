@@ -15,6 +15,7 @@ mod reach;
 mod realm;
 mod rows;
 mod rules;
+mod spending;
 mod storylets;
 mod traps;
 mod whom;

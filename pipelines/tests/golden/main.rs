@@ -14,6 +14,7 @@ mod rows_of_views;
 mod rules;
 mod scopes;
 mod script;
+mod spending;
 mod sql_views;
 mod states;
 mod undone;

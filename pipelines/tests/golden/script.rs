@@ -13,7 +13,8 @@ use worldflow_schemas::base::BaseRow;
 use worldflow_schemas::definitions::{LoreDef, RuleDef, SqlViewDef};
 use worldflow_schemas::input::{
     ClockCommand, ClockWrite, Command, DefinitionEdit, EntityBody, EntityChange, EntityWrite, FactChange,
-    FactWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, WeatherCommand, WriteOrder,
+    FactWrite, Finish, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Reply, Scope, WeatherCommand,
+    WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
 
@@ -312,6 +313,19 @@ pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Opt
             grant: (*grant).into(),
             delivered: false,
             reason: (*reason).into(),
+        }),
+        ["reply", request, tier, prompt_tokens, tokens, text @ ..] => Command::Reply(Reply {
+            request: (*request).into(),
+            tier: Sym::new(tier),
+            outcome: if text.is_empty() { Err("down".into()) } else { Ok(text.join(" ").into()) },
+            took_ms: 70,
+            tokens: number(tokens, line),
+            finish: Finish::Stop,
+            replica: 1,
+            first_ms: 20,
+            prompt_tokens: number(prompt_tokens, line),
+            model: "tiny".into(),
+            seed: 1,
         }),
         _ => panic!("{line}: unknown verb"),
     };

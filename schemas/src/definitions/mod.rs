@@ -23,6 +23,7 @@ mod reward;
 mod rule;
 mod source;
 mod span;
+mod spending;
 mod sql_view;
 mod storylet;
 mod text;
@@ -54,6 +55,9 @@ pub use rule::{
 };
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
 pub use span::Span;
+pub use spending::{
+    DEFAULT_PLAYER_TIER, MoneyDef, MoneyFactDef, PlayerLimitsDef, RateDef, RatesDef, SpendingDef, TokensDef,
+};
 pub use sql_view::SqlViewDef;
 pub use storylet::{AskDef, CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};

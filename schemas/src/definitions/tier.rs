@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use super::condition::Condition;
 use super::one_or_many::OneOrMany;
 use super::span::Span;
+use super::spending::MoneyDef;
 
 /// The class of the fastest tiers.
 pub const GOLD: &str = "gold";
@@ -69,6 +71,15 @@ pub struct TierDef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = PriceDef { input: 1.into(), output: 4.into() })]
     pub price: Option<PriceDef>,
+    /// The most money that its answers cost in a day (UTC), or the number fact of the realm that says so; once that is reached
+    /// nobody asks it until the next day. In the currency of `price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 20)]
+    pub money_per_day: Option<MoneyDef>,
+    /// What must hold of the realm for it to be asked, such as a fact that is its switch.
+    #[serde(default, skip_serializing_if = "Condition::is_empty")]
+    #[schemars(example = &"realm.models_on")]
+    pub when: Condition,
     /// How requests are gathered before they are sent.
     #[serde(default, skip_serializing_if = "BatchDef::is_usual")]
     #[schemars(example = BatchDef::default())]

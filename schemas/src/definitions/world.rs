@@ -14,6 +14,7 @@ use super::ordered::Ordered;
 use super::quest::Pattern;
 use super::source::SourceDef;
 use super::span::Span;
+use super::spending::SpendingDef;
 use super::text::TextLocales;
 use super::tier::TierDef;
 use super::window::PoolDef;
@@ -79,6 +80,9 @@ pub struct WorldDef {
     /// Model servers for NPCs.
     #[serde(default)]
     pub tiers: BTreeMap<String, TierDef>,
+    /// How much may be asked of tiers: tokens a day of a player, an NPC and the realm, and how often a player may ask.
+    #[serde(default, skip_serializing_if = "SpendingDef::is_default")]
+    pub spending: SpendingDef,
     /// What models may make NPCs say.
     #[serde(default, skip_serializing_if = "GuardDef::is_default")]
     pub guard: GuardDef,

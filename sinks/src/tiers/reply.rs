@@ -6,6 +6,7 @@ use worldflow_schemas::{ArcStr, Sym};
 use super::ask::Ask;
 use super::call::Answer;
 use super::hear::Judgement;
+use super::prompt::BYTES_PER_TOKEN;
 
 /// Who was asked, and how long it took.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +31,15 @@ pub(super) fn answered(ask: &Ask, asked: Asked, answer: &Answer, judged: &Judgem
         (Ok(_), true) if answer.finish == Finish::Stop => Finish::Truncated,
         (Ok(_), _) => answer.finish,
     };
+    // What the server does not say is taken to be as much as it looks, so that it is charged.
+    let looks = |bytes: u64| u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
+    let or = |said: u32, guess: u32| if said == 0 { guess } else { said };
+    let prompt_tokens = u32::try_from(ask.prompt_tokens).unwrap_or(u32::MAX);
     Reply {
         outcome,
         finish,
-        tokens: answer.tokens,
-        prompt_tokens: answer.prompt_tokens,
+        tokens: or(answer.tokens, looks(answer.text.len() as u64)),
+        prompt_tokens: or(answer.prompt_tokens, prompt_tokens),
         first_ms: u32::try_from(answer.first.as_millis()).unwrap_or(u32::MAX),
         verdict: judged.verdict.into(),
         rule: judged.rule.as_str().into(),

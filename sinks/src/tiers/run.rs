@@ -140,6 +140,7 @@ impl Run {
 
     /// Reads what has changed. Rows that came and went unseen are never asked.
     fn catch_up(&mut self, tick: Tick) {
+        let closed = self.look_at_gates();
         let views = self.realm.views.clone();
         let view = views.read(NPC_REQUESTS);
         match self.at.and_then(|at| view.since(at)) {
@@ -163,6 +164,7 @@ impl Run {
                 self.begun.clear();
             }
         }
+        self.leave_all(&closed);
     }
 
     /// What has been heard of answers whose requests still wait: nobody hears more of them.
@@ -355,7 +357,7 @@ impl Run {
     }
 
     /// Takes a request from the queue in which it waits.
-    fn unqueue(&mut self, name: &ArcStr) -> Option<&mut Request> {
+    pub(super) fn unqueue(&mut self, name: &ArcStr) -> Option<&mut Request> {
         let request = self.requests.get_mut(name)?;
         let Stage::Waiting(until) = request.stage else { return None };
         self.waits.remove(&(until, name.clone()));

@@ -29,6 +29,8 @@ pub(super) struct Tier {
     class: Sym,
     /// Who is asked instead.
     pub(super) fallback: Option<Sym>,
+    /// Whether the realm lets it be asked.
+    pub(super) open: bool,
     pub(super) line: Arc<Line>,
     pub(super) max_wait: Option<Duration>,
     /// The most requests that nobody asked for, waiting and in flight.
@@ -61,6 +63,7 @@ impl Tier {
             name: Sym::new(name),
             class: Sym::new(def.class_or(name)),
             fallback: fallback(name, &world.tiers).map(Sym::new),
+            open: true,
             line: Arc::new(Line {
                 client,
                 model: def.model.as_str().into(),
@@ -112,7 +115,7 @@ impl Tier {
 
     /// Whether some server of it may be asked, now or after a pause.
     pub(super) fn is_up(&self, now: Instant) -> bool {
-        self.replicas.iter().any(|replica| replica.breaker.allows(now))
+        self.open && self.replicas.iter().any(|replica| replica.breaker.allows(now))
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -185,6 +188,7 @@ impl Tier {
         row.extend([self.counts.prompt_tokens, self.counts.tokens].map(Value::count));
         self.counts.gauge("worldflow_tier_queue", u32::try_from(self.queue.len()).unwrap_or(u32::MAX));
         self.counts.gauge("worldflow_tier_in_flight_limit", self.places(now));
+        self.counts.gauge("worldflow_tier_open", self.open.into());
         let open = self.replicas.iter().filter(|replica| replica.breaker.state(now) == BreakerState::Open);
         self.counts.gauge("worldflow_tier_open_breakers", u32::try_from(open.count()).unwrap_or(u32::MAX));
         Row::new(row)

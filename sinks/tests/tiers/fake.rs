@@ -10,7 +10,7 @@ use worldflow_engine::admission::{Admission, Batch};
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::{NPC_REQUESTS, TIERS};
+use worldflow_schemas::catalog::{NPC_REQUESTS, TIER_STATES, TIERS};
 use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sinks::simulated_tier::SimulatedTier;
@@ -86,6 +86,8 @@ pub(crate) struct Fake {
     pub(crate) sentences: Vec<Sentence>,
     /// The last rows of the view `tiers`.
     told: BTreeMap<String, Row>,
+    /// The rows of the view `tier_states`.
+    gates: BTreeMap<&'static str, Row>,
 }
 
 impl Fake {
@@ -108,7 +110,16 @@ impl Fake {
             defined: Default::default(),
             privacy: worldflow_engine::privacy::Privacy::none(),
         };
-        Fake { realm, progress, batches, tick: 0, waiting: VecDeque::new(), sentences: Vec::new(), told: BTreeMap::new() }
+        Fake {
+            realm,
+            progress,
+            batches,
+            tick: 0,
+            waiting: VecDeque::new(),
+            sentences: Vec::new(),
+            told: BTreeMap::new(),
+            gates: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn open(&self) -> Tiers {
@@ -133,12 +144,48 @@ impl Fake {
         self.tell();
     }
 
+    /// A tick in which the realm closes a tier, or opens it.
+    pub(crate) fn gate(&mut self, tier: &'static str, open: bool) {
+        self.tick += 1;
+        let why = if open { Value::Null } else { Value::Sym(Sym::new("tier_off")) };
+        let row = Row::from([
+            Value::Sym(self.realm.name),
+            Value::Sym(Sym::new(tier)),
+            Value::Bool(open),
+            why,
+            Value::count(self.tick),
+        ]);
+        let before = self.gates.insert(tier, row.clone()).map(|row| (TIER_STATES, row, -1));
+        self.realm.views.apply(self.tick, before.into_iter().chain([(TIER_STATES, row, 1)]));
+        self.tell();
+    }
+
     /// A tick in which this is wished for.
     pub(crate) fn wish(&mut self, wishes: &[Wish]) {
         self.tick += 1;
         let rows = wishes.iter().map(|wish| (NPC_REQUESTS, wish.row(self.tick), 1));
         self.realm.views.apply(self.tick, rows);
         self.tell();
+    }
+
+    /// A tick in which this is wished for no longer.
+    pub(crate) fn take_back(&mut self, wishes: &[Wish]) {
+        self.tick += 1;
+        let of = |wish: &Wish| {
+            let view = self.realm.views.read(NPC_REQUESTS);
+            let request = Value::text(&format!("smith/ada/{}", wish.number));
+            view.get(&[Value::Sym(self.realm.name), request]).cloned()
+        };
+        let rows: Vec<Row> = wishes.iter().filter_map(of).collect();
+        self.realm.views.apply(self.tick, rows.into_iter().map(|row| (NPC_REQUESTS, row, -1)));
+        self.tell();
+    }
+
+    /// Looks at what has come, without waiting for more.
+    pub(crate) fn drain(&mut self) {
+        while let Ok(batch) = self.batches.try_recv() {
+            self.take(&batch);
+        }
     }
 
     /// Asks for one thing and gives what became of it.
@@ -154,22 +201,26 @@ impl Fake {
                 return reply;
             }
             let batch = soon(self.batches.recv()).await.expect("the realm is open");
-            for item in &batch.items {
-                let (tier, id) = match &item.input {
-                    Input::Command(Command::Reply(reply)) => {
-                        self.waiting.push_back(reply.clone());
-                        (reply.tier, reply.request.to_string())
-                    }
-                    Input::Command(Command::Sentence(sentence)) => {
-                        self.sentences.push(sentence.clone());
-                        (sentence.tier, format!("{}#{}", sentence.request, sentence.index))
-                    }
-                    other => panic!("a reply or a sentence, not {other:?}"),
-                };
-                assert_eq!(item.id, EventId::Named(id.into()));
-                let source = if tier.is_none() { "tiers".to_owned() } else { format!("tier:{tier}") };
-                assert_eq!(batch.source, Sym::new(&source));
-            }
+            self.take(&batch);
+        }
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        for item in &batch.items {
+            let (tier, id) = match &item.input {
+                Input::Command(Command::Reply(reply)) => {
+                    self.waiting.push_back(reply.clone());
+                    (reply.tier, reply.request.to_string())
+                }
+                Input::Command(Command::Sentence(sentence)) => {
+                    self.sentences.push(sentence.clone());
+                    (sentence.tier, format!("{}#{}", sentence.request, sentence.index))
+                }
+                other => panic!("a reply or a sentence, not {other:?}"),
+            };
+            assert_eq!(item.id, EventId::Named(id.into()));
+            let source = if tier.is_none() { "tiers".to_owned() } else { format!("tier:{tier}") };
+            assert_eq!(batch.source, Sym::new(&source));
         }
     }
 

@@ -1,9 +1,11 @@
 //! The inference edge against a server that delays, fails, babbles and disconnects, and against simulated tiers.
 
+mod answers;
 mod batches;
 mod choice;
 mod fake;
 mod faults;
+mod gates;
 mod server;
 mod simulator;
 
@@ -58,6 +60,7 @@ async fn a_request_becomes_a_reply() {
     assert_eq!(reply.request, "smith/ada/1");
     assert_eq!((reply.outcome.as_deref(), reply.tokens), (Ok("Hail, friend."), 3));
     assert_eq!((reply.replica, reply.model.as_str(), reply.finish), (1, "tiny", Finish::Unknown));
+    assert_eq!(reply.prompt_tokens, 6 + 2 * 4, "what the server does not say is charged as it looks");
     assert_eq!(asked_seed, u64::from(reply.seed));
     fake.tick(&[], &["1:hello"]);
     tiers.close().await;

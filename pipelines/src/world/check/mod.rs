@@ -35,6 +35,7 @@ mod rule_cycles;
 mod rules;
 mod sources;
 mod spans;
+mod spending;
 mod storylets;
 mod tiers;
 mod unused;
@@ -73,6 +74,7 @@ pub(crate) fn check(
     checker.check_pools();
     checker.check_occasions();
     checker.check_tiers();
+    checker.check_spending();
     checker.check_guard();
     checker.check_sources();
     checker.check_sinks();

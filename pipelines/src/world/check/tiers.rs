@@ -29,6 +29,7 @@ impl Checker<'_> {
                 );
             }
             self.check_numbers(tier, spot);
+            self.check_tier_limits(tier, spot);
             if let Some(other) = &tier.fallback
                 && self.known(Sort::Tier, other, spot.key("fallback"))
                 && comes_back(name, &world.definition)
