@@ -26,6 +26,8 @@ pub enum Fault {
     Full,
     /// It answers 429 and asks to be left alone for so many seconds.
     TooMany(u32),
+    /// It says words where an object was asked for, as servers do that know no `response_format`.
+    Plain,
     /// Its stream stalls after this many tokens, and stays open.
     Stall(usize),
 }

@@ -86,6 +86,9 @@ struct Asking {
     stream: bool,
     usage: bool,
     ends: bool,
+    /// What an object that is asked for says before its line.
+    head: Option<String>,
+    body: Json,
 }
 
 impl Asking {
@@ -143,27 +146,43 @@ impl Asking {
             stream: body["stream"].as_bool().unwrap_or(false),
             ends: !body["ignore_eos"].as_bool().unwrap_or(false),
             usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            head: head_of(&body["response_format"]["json_schema"]["schema"]["properties"]),
+            body,
         })
     }
 
     fn asked(&self) -> Asked {
         let said = self.prompts.last().cloned().unwrap_or_default();
         let Asking { max_tokens, seed, priority, stream, .. } = *self;
-        Asked { said, begins: self.begins.clone(), max_tokens, seed, priority, stream }
+        Asked { said, begins: self.begins.clone(), max_tokens, seed, priority, stream, body: self.body.clone() }
     }
 
     /// What will be said: the choices of each prompt, one after the other.
-    fn answers(&self, seed: u64, slow: u32, empty: bool) -> Vec<Prompt> {
+    fn answers(&self, seed: u64, slow: u32, fault: Option<Fault>) -> Vec<Prompt> {
+        let empty = fault == Some(Fault::Empty);
+        let head = self.head.as_ref().filter(|_| fault != Some(Fault::Plain) && !empty);
         let most = usize::try_from(self.max_tokens).unwrap_or(usize::MAX);
         let each =
             self.prompts.iter().flat_map(|prompt| (0..self.choices).map(move |choice| (prompt, choice)));
         let say = |(prompt, choice): (&String, u64)| {
             let (most, ends) = if empty { (0, true) } else { (most, self.ends) };
-            let (tokens, cut) = words::say(seed ^ self.seed, prompt, choice, most, ends);
+            let (mut tokens, cut) = words::say(seed ^ self.seed, prompt, choice, most, ends);
+            if let (Some(head), Some(first)) = (head, tokens.first_mut()) {
+                first.insert_str(0, head);
+            }
+            if let (Some(_), Some(last), false) = (head, tokens.last_mut(), cut) {
+                last.push_str("\"}");
+            }
             Prompt { priority: self.priority, tokens, cut: cut && !empty, slow }
         };
         each.map(say).collect()
     }
+}
+
+/// How an object of these properties begins that has a line: with the first of the emotions that it may have.
+fn head_of(properties: &Json) -> Option<String> {
+    let emotion = properties["emotion"]["enum"][0].as_str()?;
+    properties["line"].is_object().then(|| format!(r#"{{"emotion":{},"action":null,"refs":[],"line":""#, json!(emotion)))
 }
 
 async fn answer(shared: Arc<Shared>, endpoint: Endpoint, body: &[u8]) -> Response {
@@ -194,7 +213,7 @@ async fn answer(shared: Arc<Shared>, endpoint: Endpoint, body: &[u8]) -> Respons
         _ => {}
     }
     let slow = if let Some(Fault::Slow(times)) = fault { times } else { 1 };
-    let prompts = asking.answers(shared.config.seed, slow, fault == Some(Fault::Empty));
+    let prompts = asking.answers(shared.config.seed, slow, fault);
     let cuts: Vec<bool> = prompts.iter().map(|prompt| prompt.cut).collect();
     match Engine::admit(&shared, prompts) {
         Err(Full(rejected)) => full(&shared, rejected),

@@ -26,6 +26,8 @@ pub struct Asked {
     pub priority: i64,
     /// Whether it asks for a stream.
     pub stream: bool,
+    /// All that was sent.
+    pub body: serde_json::Value,
 }
 
 /// What a server has done, and is doing.
