@@ -58,7 +58,8 @@ impl serde::de::Error for Misfit {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Misfit {
         let names = expected.iter().copied();
-        Misfit::new(format!("unknown choice `{variant}`"), Some(hint(variant, names, &one_of(expected))))
+        let message = format!("unknown choice `{}`", masked(variant));
+        Misfit::new(message, Some(hint(variant, names, &one_of(expected))))
     }
 
     fn missing_field(field: &'static str) -> Misfit {
@@ -91,7 +92,7 @@ fn found_text(found: Unexpected<'_>) -> String {
         Unexpected::Signed(n) => format!("the number {n}"),
         Unexpected::Float(n) => format!("the number {n:?}"),
         Unexpected::Str(text) => {
-            format!("the text `{}`", masked(&text.chars().take(60).collect::<String>()))
+            format!("the text `{}`", masked(text).chars().take(60).collect::<String>())
         }
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),

@@ -206,7 +206,7 @@ impl<'a> At<'a> {
             match fields {
                 Some(fields) if !fields.contains(&key.text.as_str()) => {
                     let hint = hint(&key.text, fields.iter().copied(), &one_of(fields));
-                    self.note(key.place, format!("unknown key `{}`", key.text), hint);
+                    self.note(key.place, format!("unknown key `{}`", masked(&key.text)), hint);
                 }
                 _ => kept.push(entry),
             }

@@ -84,10 +84,14 @@ fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().collect();
     for problem in problems {
-        let line = problem.place.and_then(|place| place.line.checked_sub(1));
-        let line = line.and_then(|line| lines.get(line as usize));
+        let number = problem.place.and_then(|place| place.line.checked_sub(1)).map(|line| line as usize);
+        let Some((number, line)) = number.and_then(|number| Some((number, lines.get(number)?))) else {
+            problem.snippet = None;
+            continue;
+        };
+        let before = number.checked_sub(1).map_or("", |before| lines[before]);
         problem.snippet =
-            line.map(|line| if problem.file == WORLD { masked_line(line) } else { masked(line) });
+            Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
     }
 }
 
