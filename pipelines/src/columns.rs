@@ -24,6 +24,11 @@ impl Columns {
         u64::try_from(self.int(row, name)).unwrap_or(0)
     }
 
+    /// A tick; 0 where there is none.
+    pub(crate) fn tick(&self, row: &Row, name: &str) -> Tick {
+        self.count(row, name)
+    }
+
     pub(crate) fn id(&self, row: &Row, name: &str) -> Option<&'static str> {
         match self.value(row, name) {
             Value::Sym(id) => Some(id.as_str()),

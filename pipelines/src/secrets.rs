@@ -84,7 +84,7 @@ pub fn masked(text: &str) -> String {
 
 /// `me:*******@db`, where the address does not say how to speak there.
 fn without_scheme(text: String) -> String {
-    let begins = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '{' | '}' | '[' | ']' | ',');
+    let begins = |c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\'' | '{' | '}' | '[' | ']' | ',');
     let mut shown = text.clone();
     for (at, _) in text.match_indices('@') {
         let from = text[..at].rfind(begins).map_or(0, |before| before + 1);
