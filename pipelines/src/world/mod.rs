@@ -4,6 +4,7 @@
 //! Nothing here runs a world or touches a network.
 
 mod check;
+mod choice;
 mod collected;
 mod expression;
 mod folder;

@@ -8,11 +8,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess,
-};
-use serde::de::{VariantAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Visitor};
 
+use super::choice::Variant;
 use super::expression;
 use super::misfit::{Misfit, expected_text, listed, number, one_of};
 use super::node::{Key, Node, NodeValue};
@@ -22,8 +20,12 @@ use crate::secrets::{is_secret_key, masked};
 /// The most problems of shape that are looked for in one definition.
 const MAX_PROBLEMS: usize = 50;
 
+/// A key that is none, since YAML elsewhere reads it as `true`, and what each map says instead.
+const ON: &str = "on";
+const INSTEAD_OF_ON: [&str; 2] = ["trigger", "changed_by"];
+
 /// What an item of a list is called, which has no key.
-const ITEM: &str = "-";
+pub(super) const ITEM: &str = "-";
 
 /// Something that does not fit the type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,11 +101,11 @@ fn cut(tree: &mut Node, path: &[String], cut_at: &mut BTreeSet<Vec<String>>) -> 
 
 /// A node to be read.
 #[derive(Clone, Copy)]
-struct At<'a> {
+pub(super) struct At<'a> {
     node: &'a Node,
     /// The place of its key, if it is in a map: where missing keys are reported.
     key: Option<Place>,
-    name: &'a str,
+    pub(super) name: &'a str,
     notes: &'a RefCell<BTreeSet<ShapeProblem>>,
 }
 
@@ -159,7 +161,7 @@ impl<'a> At<'a> {
         }
     }
 
-    fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
+    pub(super) fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
         At { node, key: key.map(|key| key.place), name: key.map_or(ITEM, |key| &key.text), notes: self.notes }
     }
 
@@ -204,8 +206,17 @@ impl<'a> At<'a> {
             }
             seen.insert(&key.text, key.place.line);
             match fields {
+                Some(fields) if instead(&key.text, fields).is_some() => {
+                    let name = instead(&key.text, fields).unwrap_or_default();
+                    let why = format!("write `{name}:`; what YAML reads as true or false is no key");
+                    self.note(key.place, format!("`{ON}:` is now `{name}:`"), why);
+                    if self.node.get(name).is_none() {
+                        kept.push(entry);
+                    }
+                }
                 Some(fields) if !fields.contains(&key.text.as_str()) => {
-                    let hint = hint(&key.text, fields.iter().copied(), &one_of(fields));
+                    let fields: Vec<&str> = fields.iter().copied().filter(|field| *field != ON).collect();
+                    let hint = hint(&key.text, fields.iter().copied(), &one_of(&fields));
                     self.note(key.place, format!("unknown key `{}`", masked(&key.text)), hint);
                 }
                 _ => kept.push(entry),
@@ -220,7 +231,7 @@ impl<'a> At<'a> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         let entries = self.entries(fields).into_iter();
-        self.placed(visitor.visit_map(Entries { at: self, entries, value: None }))
+        self.placed(visitor.visit_map(Entries { at: self, fields, entries, value: None }))
     }
 }
 
@@ -246,8 +257,15 @@ impl At<'_> {
     }
 }
 
+/// What is to be written instead of `on`, in a map with these keys.
+fn instead(key: &str, fields: &[&'static str]) -> Option<&'static str> {
+    let known = |name: &&str| fields.contains(name);
+    if key == ON { INSTEAD_OF_ON.into_iter().find(known) } else { None }
+}
+
 struct Entries<'a, I> {
     at: At<'a>,
+    fields: Option<&'static [&'static str]>,
     entries: I,
     value: Option<&'a (Key, Node)>,
 }
@@ -258,7 +276,8 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
         self.value = self.entries.next();
         let Some((key, _)) = self.value else { return Ok(None) };
-        let key_text: StrDeserializer<'_, Misfit> = StrDeserializer::new(&key.text);
+        let instead = self.fields.and_then(|fields| instead(&key.text, fields));
+        let key_text: StrDeserializer<'_, Misfit> = StrDeserializer::new(instead.unwrap_or(&key.text));
         seed.deserialize(key_text).map(Some).map_err(|mut error| {
             error.place.get_or_insert(key.place);
             error.path.push(key.text.clone());
@@ -417,75 +436,4 @@ impl<'de> Deserializer<'de> for At<'_> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct identifier ignored_any
     }
-}
-
-struct Variant<'a> {
-    at: At<'a>,
-    name: &'a str,
-    content: Option<(&'a Key, &'a Node)>,
-}
-
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
-    type Error = Misfit;
-    type Variant = Variant<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Misfit> {
-        let name: StrDeserializer<'_, Misfit> = StrDeserializer::new(self.name);
-        seed.deserialize(name).map(|variant| (variant, self))
-    }
-}
-
-impl<'a> Variant<'a> {
-    fn content(self) -> Result<At<'a>, Misfit> {
-        match self.content {
-            Some((key, node)) => Ok(self.at.child(node, Some(key))),
-            None => Err(Misfit::new(
-                format!("`{}` needs more", self.name),
-                Some(format!("write it as a key with its settings: `{{{}: ...}}`", self.name)),
-            )),
-        }
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_> {
-    type Error = Misfit;
-
-    fn unit_variant(self) -> Result<(), Misfit> {
-        match self.content {
-            None => Ok(()),
-            Some(_) => Err(Misfit::new(
-                format!("`{}` stands alone", self.name),
-                Some(match self.at.name {
-                    ITEM => format!("write `- {}`", self.name),
-                    name => format!("write `{name}: {}`", self.name),
-                }),
-            )),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, seed.deserialize(at)))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, at.deserialize_any(visitor)))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, at.deserialize_struct("", fields, visitor)))
-    }
-}
-
-fn in_variant<T>(name: String, result: Result<T, Misfit>) -> Result<T, Misfit> {
-    result.map_err(|mut error| {
-        error.path.push(name);
-        error
-    })
 }
