@@ -14,6 +14,7 @@ mod explain;
 mod expr;
 mod from;
 mod functions;
+mod growth;
 mod kind;
 mod like;
 mod literals;

@@ -3,6 +3,7 @@
 mod calendars;
 mod expressions;
 mod files;
+mod growth;
 mod guard;
 mod hopeless;
 mod lifecycle;
