@@ -93,6 +93,29 @@ impl Function {
     }
 }
 
+impl Function {
+    /// What it is given, as one writes it.
+    pub(super) fn takes(self) -> &'static str {
+        match self {
+            Function::Abs | Function::Sign | Function::Floor | Function::Ceil => "number",
+            Function::Round => "number, places",
+            Function::Greatest | Function::Least | Function::Coalesce | Function::NullIf => "a, b",
+            Function::Lower
+            | Function::Upper
+            | Function::Length
+            | Function::Trim
+            | Function::Ltrim
+            | Function::Rtrim => "text",
+            Function::Substr => "text, from, count",
+            Function::Replace => "text, 'from', 'to'",
+            Function::Concat => "text, text",
+            Function::Position => "text, 'part'",
+            Function::StartsWith => "text, 'beginning'",
+            Function::Bin => "at, INTERVAL '10 minutes'",
+        }
+    }
+}
+
 /// What a function is; `None` is NULL.
 pub(super) fn call(function: Function, arguments: &[Expr], row: &Packed) -> Option<Value> {
     match function {

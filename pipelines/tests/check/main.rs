@@ -522,5 +522,5 @@ fn a_folder_that_is_no_world_is_one_clear_error() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let error = LoadedWorld::open(empty.path()).expect_err("there is no world.yaml");
     assert!(matches!(error, WorldError::Folder(_)));
-    assert!(error.to_string().ends_with("is not a world folder: it has no world.yaml"), "{error}");
+    assert!(error.to_string().contains("is not a world folder: it has no world.yaml\nhint: "), "{error}");
 }

@@ -51,7 +51,7 @@ pub use rule::{
     Action, Amount, ColumnDef, DrawnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger,
 };
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
-pub use span::Span;
+pub use span::{SPAN, Span};
 pub use sql_view::SqlViewDef;
 pub use storylet::{CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
 pub use text::{NotedText, TextDef, TextLocales};
