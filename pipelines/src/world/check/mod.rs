@@ -25,6 +25,7 @@ mod npcs;
 mod objectives;
 mod patterns;
 mod personal;
+mod places;
 mod quests;
 mod reach;
 mod reserved;
