@@ -86,6 +86,12 @@ pub(super) const NAMES: [(&str, Function, usize, usize); 26] = [
     ("tumble", Function::Bin, 2, 2),
 ];
 
+/// The names of all scalar functions.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    NAMES.iter().map(|(name, ..)| *name).collect()
+}
+
 impl Function {
     /// The first name it is written with.
     pub(super) fn name(self) -> &'static str {

@@ -214,6 +214,19 @@ pub fn relation(view: &View) -> Relation {
 /// # Errors
 /// With its first problem.
 pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(Node, Vec<Column>)> {
+    plan_query_over(text, &[], relations, tick_ms)
+}
+
+/// Plans a query that is no view, which may read these views.
+///
+/// # Errors
+/// With its first problem.
+pub fn plan_query_over(
+    text: &str,
+    views: &[View],
+    relations: &Relations,
+    tick_ms: u32,
+) -> Result<(Node, Vec<Column>)> {
     let statement = match statements(&format!("CREATE VIEW q AS {text}")).pop() {
         Some(statement) => statement?,
         None => {
@@ -224,10 +237,13 @@ pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(No
             ));
         }
     };
-    let (plans, pending, blocked) = (BTreeMap::new(), BTreeSet::new(), Cell::new(false));
+    let mut relations = relations.clone();
+    relations.extend(views.iter().map(|view| (view.name.clone(), relation(view))));
+    let plans = views.iter().map(|view| (view.name.clone(), view.plan.clone())).collect();
+    let (pending, blocked) = (BTreeSet::new(), Cell::new(false));
     let missed = RefCell::default();
     let planner = Planner {
-        relations,
+        relations: &relations,
         plans: &plans,
         tick_ms,
         with: Vec::new(),
