@@ -195,7 +195,10 @@ impl Checker<'_> {
     }
 
     fn check_weather(&mut self, weather: &WeatherTest, spot: Spot<'_>) {
-        if *weather == WeatherTest::default() {
+        if let Some(region) = &weather.region {
+            self.known(Sort::Region, region, spot.key("region"));
+        }
+        if *weather == (WeatherTest { region: weather.region.clone(), ..WeatherTest::default() }) {
             self.error(spot, "this asks nothing of the weather", "give `kind`, `intensity` or `lasting`");
         }
         self.check_choice(Sort::State, weather.kind.as_ref(), spot.key("kind"));
