@@ -6,6 +6,7 @@
 mod check;
 mod choice;
 mod collected;
+pub(crate) mod examples;
 mod expression;
 mod folder;
 mod greenvale;
