@@ -17,13 +17,15 @@ pub(super) struct Misfit {
     pub(super) place: Option<Place>,
     /// A key is missing that should be here.
     pub(super) missing: bool,
+    /// Which.
+    pub(super) field: Option<&'static str>,
     /// From the node outwards.
     pub(super) path: Vec<String>,
 }
 
 impl Misfit {
     pub(super) fn new(message: String, hint: Option<String>) -> Misfit {
-        Misfit { message, hint, place: None, missing: false, path: Vec::new() }
+        Misfit { message, hint, place: None, missing: false, field: None, path: Vec::new() }
     }
 }
 
@@ -68,6 +70,7 @@ impl serde::de::Error for Misfit {
     fn missing_field(field: &'static str) -> Misfit {
         Misfit {
             missing: true,
+            field: Some(field),
             ..Misfit::new(format!("`{field}` is missing"), Some(format!("add `{field}:` here")))
         }
     }

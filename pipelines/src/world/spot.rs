@@ -1,6 +1,6 @@
 //! Spots: a cursor that walks a file's tree beside its definition, so that a check can point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::folder::Folder;
@@ -41,6 +41,14 @@ pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Documen
         documents.extend(parse(file, bytes, problems));
     }
     documents
+}
+
+/// The kinds of files of which one could not be parsed, so that what it declares is not known: `entities`.
+pub(crate) fn unparsed(folder: &Folder, documents: &[Document]) -> BTreeSet<String> {
+    let parsed: BTreeSet<&str> = documents.iter().map(|document| document.file.as_str()).collect();
+    let yaml = folder.files.keys().filter(|file| file.ends_with(".yaml") || file.ends_with(".yml"));
+    let kind = |file: &String| file.split(['/', '.']).next().unwrap_or_default().to_owned();
+    yaml.filter(|file| !parsed.contains(file.as_str())).map(kind).collect()
 }
 
 /// Parses a file; that it is not YAML is reported.
