@@ -1,7 +1,7 @@
 //! Columns of a built-in view, by name.
 
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{Row, Value};
+use worldflow_schemas::{Row, Tick, Value};
 
 /// Reads rows of a view of the catalog.
 pub(crate) struct Columns(pub(crate) ViewId);
