@@ -1,7 +1,7 @@
 //! Columns of a built-in view, by name.
 
 use worldflow_schemas::catalog::ViewId;
-use worldflow_schemas::{Row, Value};
+use worldflow_schemas::{Row, Tick, Value};
 
 /// Reads rows of a view of the catalog.
 pub(crate) struct Columns(pub(crate) ViewId);
@@ -22,6 +22,11 @@ impl Columns {
     /// A whole number that is not below 0.
     pub(crate) fn count(&self, row: &Row, name: &str) -> u64 {
         u64::try_from(self.int(row, name)).unwrap_or(0)
+    }
+
+    /// A tick; 0 where there is none.
+    pub(crate) fn tick(&self, row: &Row, name: &str) -> Tick {
+        self.count(row, name)
     }
 
     pub(crate) fn id(&self, row: &Row, name: &str) -> Option<&'static str> {

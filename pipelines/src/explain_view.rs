@@ -17,6 +17,9 @@ use worldflow_sinks::http_views::{Authorize, HttpError, Scope};
 use crate::edits::Editing;
 use crate::world::{LoadedWorld, did_you_mean};
 
+/// The most names of views that are said.
+const MOST_NAMES: usize = 20;
+
 /// How much is kept for the views of a realm, on each of its workers. All clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct ViewSizes(Arc<Mutex<Vec<Sizes>>>);
@@ -110,6 +113,24 @@ async fn answer(
     Ok(Json(ExplainedViews { realm: realm.name.as_str().to_owned(), tick, views }))
 }
 
+/// That no view in SQL of these has this name, and which there are.
+pub(crate) fn none_of<'a>(wanted: Option<&str>, views: impl Iterator<Item = &'a str>) -> (String, String) {
+    let views: Vec<&str> = views.collect();
+    let message = match wanted {
+        Some(wanted) => format!("there is no view `{wanted}` in SQL that can run"),
+        None => "there is no view in SQL that can run".to_owned(),
+    };
+    let near = wanted.and_then(|wanted| did_you_mean(wanted, views.iter().copied()));
+    let shown: Vec<String> = views.iter().take(MOST_NAMES).map(|view| format!("`{view}`")).collect();
+    let hint = match (near, shown.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "views stand in views/*.sql; `worldflow check` says what is wrong with them".to_owned(),
+        (None, shown) if shown.len() < views.len() => format!("there are {}, and others", shown.join(", ")),
+        (None, shown) => format!("views in SQL: {}", shown.join(", ")),
+    };
+    (message, hint)
+}
+
 /// The views of a world that run, or one of them.
 fn explained(
     world: &LoadedWorld,
@@ -119,12 +140,7 @@ fn explained(
     let relations = world_relations(&world.world.kinds);
     let views = world.planned_views();
     if let Some(wanted) = wanted.filter(|wanted| views.iter().all(|view| view.name != *wanted)) {
-        let near = did_you_mean(wanted, views.iter().map(|view| view.name.as_str()));
-        let hint = near.map_or(
-            "views in SQL stand in views/*.sql; docs/catalog.md lists those of every world".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        let reason = "the realm has no such view in SQL".to_owned();
+        let (reason, hint) = none_of(Some(wanted), views.iter().map(|view| view.name.as_str()));
         return Err(HttpError::not_found("unknown_view", reason, hint).at("view"));
     }
     let chosen = views.iter().filter(|view| wanted.is_none_or(|wanted| view.name == wanted));

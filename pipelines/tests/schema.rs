@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
 use worldflow::cli::schema::pages;
 use worldflow::world::{Folder, json_schemas};
 
@@ -41,4 +42,50 @@ fn every_file_of_greenvale_names_its_schema() {
         let place = folder.join(&file).with_file_name("").join(schema);
         assert!(place.is_file(), "{file}: there is no {}", place.display());
     }
+}
+
+/// Every key that may be written, with where it is in its schema.
+fn keys<'s>(schema: &'s Json, path: &str, found: &mut Vec<(String, &'s Json)>) {
+    for (name, inner) in schema.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "properties" => {
+                for (key, property) in inner.as_object().into_iter().flatten() {
+                    let path = format!("{path}.{key}");
+                    keys(property, &path, found);
+                    found.push((path, property));
+                }
+            }
+            "$defs" => inner
+                .as_object()
+                .into_iter()
+                .flatten()
+                .for_each(|(of, definition)| keys(definition, &format!("{path}/{of}"), found)),
+            "anyOf" | "oneOf" => inner.as_array().into_iter().flatten().for_each(|of| keys(of, path, found)),
+            "items" | "additionalProperties" => keys(inner, path, found),
+            _ => {}
+        }
+    }
+}
+
+/// What an editor shows of a key: what it is, and how it is written.
+#[test]
+fn every_key_says_what_it_is_and_shows_an_example() {
+    let (mut lacking, mut count) = (Vec::new(), 0);
+    for (name, text) in json_schemas() {
+        let schema: Json = serde_json::from_str(&text).expect("a schema is JSON");
+        let mut found = Vec::new();
+        keys(&schema, name, &mut found);
+        count += found.len();
+        for (path, key) in found {
+            for what in ["description", "examples"] {
+                let there = key[what].as_str().is_some_and(|text| !text.is_empty())
+                    || key[what].as_array().is_some_and(|examples| !examples.is_empty());
+                if !there {
+                    lacking.push(format!("{path} has no {what}"));
+                }
+            }
+        }
+    }
+    assert!(count > 500, "{count} keys");
+    assert!(lacking.is_empty(), "{}", lacking.join("\n"));
 }

@@ -46,6 +46,8 @@ pub(crate) enum Cond {
     Season(Vec<Sym>),
     Moon(Sym, Vec<Sym>),
     Weather {
+        /// Where, if not where the actor is.
+        region: Option<Sym>,
         kinds: Option<Vec<Sym>>,
         intensity: Option<Test>,
         lasting: Option<Span>,
@@ -87,6 +89,7 @@ impl Cond {
         all.extend(def.season.as_ref().map(|names| Cond::Season(syms(names))));
         all.extend(def.moon.iter().map(|(moon, phases)| Cond::Moon(Sym::new(moon), syms(phases))));
         all.extend(def.weather.as_ref().map(|test| Cond::Weather {
+            region: test.region.as_deref().map(Sym::new),
             kinds: test.kind.as_ref().map(syms),
             intensity: test.intensity.as_ref().map(Test::new),
             lasting: test.lasting,
@@ -196,9 +199,9 @@ impl Cond {
                 .is_some_and(|(_, phase)| names.contains(phase)),
             Cond::Hours(hours) => clock
                 .is_some_and(|clock| hours.hold(clock.minute_of_day(context.now, context.length.tick_ms))),
-            Cond::Weather { kinds, intensity, lasting } => {
-                let Some(weather) = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone))
-                else {
+            Cond::Weather { region, kinds, intensity, lasting } => {
+                let zone = plan.zone(region.unwrap_or(actor.region));
+                let Some(weather) = zone.and_then(|zone| context.weather.get(&zone)) else {
                     return false;
                 };
                 kinds.as_ref().is_none_or(|kinds| kinds.contains(&weather.state))

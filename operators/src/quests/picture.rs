@@ -47,9 +47,9 @@ fn tests(def: &Condition) -> Vec<Condition> {
         (def.moon.clone().into_iter()).map(|moon| Condition { moon: [moon].into_iter().collect(), ..none() }),
     );
     tests.extend(tests_of_calendars(def));
-    if let Some(WeatherTest { kind, intensity, lasting }) = def.weather.clone() {
+    if let Some(WeatherTest { region, kind, intensity, lasting }) = def.weather.clone() {
         let weather = |weather| Condition { weather: Some(weather), ..none() };
-        let one = WeatherTest::default;
+        let one = || WeatherTest { region: region.clone(), ..WeatherTest::default() };
         tests.extend(kind.map(|kind| weather(WeatherTest { kind: Some(kind), ..one() })));
         tests.extend(intensity.map(|of| weather(WeatherTest { intensity: Some(of), ..one() })));
         tests.extend(lasting.map(|span| weather(WeatherTest { lasting: Some(span), ..one() })));
@@ -102,8 +102,8 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
         Cond::Hours(_) => {
             clock.map(|clock| Now::Minute(clock.minute_of_day(context.now, context.length.tick_ms)))
         }
-        Cond::Weather { .. } => {
-            let weather = plan.zone(actor.region).and_then(|zone| context.weather.get(&zone));
+        Cond::Weather { region, .. } => {
+            let weather = plan.zone(region.unwrap_or(actor.region)).and_then(|zone| context.weather.get(&zone));
             weather.cloned().map(Now::Weather)
         }
         Cond::Region(_) | Cond::Near(_) => (!actor.region.is_none()).then_some(Now::Id(actor.region)),

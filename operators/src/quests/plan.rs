@@ -152,7 +152,7 @@ impl Plan {
         }
         for (name, def) in &world.facts {
             plan.facts.insert(Sym::new(name), (def.scope, default_of(def)));
-            for update in &def.on {
+            for update in &def.changed_by {
                 let matcher = Matcher::new(&update.pattern, &mut plan);
                 plan.updates.push(UpdatePlan {
                     fact: Sym::new(name),

@@ -83,7 +83,7 @@ impl Depths {
     pub(super) fn new(world: &WorldDef) -> Depths {
         let mut depths = Depths::default();
         for (name, fact) in &world.facts {
-            let kinds = fact.on.iter().map(|update| Sym::new(&update.pattern.event)).collect();
+            let kinds = fact.changed_by.iter().map(|update| Sym::new(&update.pattern.event)).collect();
             depths.facts.insert(Sym::new(name), kinds);
         }
         for (name, counter) in &world.lifetime {

@@ -55,15 +55,20 @@ impl Resolver<'_> {
             "hop" => self.hop(&arguments, span),
             _ => {
                 let Some((_, function, least, most)) = NAMES.iter().find(|(known, ..)| *known == name) else {
-                    return Err(unknown(&name, place));
+                    return self.missing(unknown(&name, place), span);
                 };
                 let given = arguments.exprs.len();
                 if given < *least || given > *most || arguments.star {
-                    let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+                    let wanted = match (least, most) {
+                        (1, 1) => "1 value".to_owned(),
+                        _ if least == most => format!("{least} values"),
+                        _ => format!("{least} to {most} values"),
+                    };
+                    let are = if given == 1 { "is" } else { "are" };
                     return Err(SqlError::at(
                         place,
-                        format!("{name} takes {wanted} values, and {given} are given"),
-                        "",
+                        format!("{name} takes {wanted}, and {given} {are} given"),
+                        format!("write {name}({})", function.takes()),
                     ));
                 }
                 let mut typed = Vec::new();

@@ -156,7 +156,7 @@ impl Planner<'_> {
         outer: Option<&Scope>,
     ) -> Result<Condition> {
         let span = ast.span();
-        let mut resolver = Resolver::new(scope, outer, self.tick_ms);
+        let mut resolver = Resolver::new(scope, outer, self.tick_ms).noting(self.missed);
         if let Some(bound) = bound(ast, &mut resolver)? {
             let expr = Expr::Not(Box::new(Expr::IsNull(Box::new(bound.moment.clone()))));
             return Ok(Condition { columns: expr.columns(), expr, equal: None, bound: Some(bound), span });

@@ -86,10 +86,39 @@ pub(super) const NAMES: [(&str, Function, usize, usize); 26] = [
     ("tumble", Function::Bin, 2, 2),
 ];
 
+/// The names of all scalar functions.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    NAMES.iter().map(|(name, ..)| *name).collect()
+}
+
 impl Function {
     /// The first name it is written with.
     pub(super) fn name(self) -> &'static str {
         NAMES.iter().find(|(_, function, ..)| *function == self).map_or("", |(name, ..)| name)
+    }
+}
+
+impl Function {
+    /// What it is given, as one writes it.
+    pub(super) fn takes(self) -> &'static str {
+        match self {
+            Function::Abs | Function::Sign | Function::Floor | Function::Ceil => "number",
+            Function::Round => "number, places",
+            Function::Greatest | Function::Least | Function::Coalesce | Function::NullIf => "a, b",
+            Function::Lower
+            | Function::Upper
+            | Function::Length
+            | Function::Trim
+            | Function::Ltrim
+            | Function::Rtrim => "text",
+            Function::Substr => "text, from, count",
+            Function::Replace => "text, 'from', 'to'",
+            Function::Concat => "text, text",
+            Function::Position => "text, 'part'",
+            Function::StartsWith => "text, 'beginning'",
+            Function::Bin => "at, INTERVAL '10 minutes'",
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod explain;
 mod expr;
 mod from;
 mod functions;
+mod growth;
 mod kind;
 mod like;
 mod literals;
@@ -35,6 +36,7 @@ pub use error::SqlError;
 pub(crate) use events::{Attribute, Kept, Readable, attributes, kind_of};
 pub use events::{EVENTS, world_relations};
 pub use explain::{KeptFor, explain, explain_kept};
+pub use functions::names as function_names;
 pub use kind::{Column, Kind, Relation};
 pub(crate) use live::planned;
 pub use packed::Packed;
@@ -42,4 +44,6 @@ pub use parse::MAX_TEXT;
 pub use plan::{Node, Op};
 pub(crate) use sizes::{Gauge, Stage};
 pub use sizes::{Gauges, Size, Sizes};
-pub use view::{MAX_VIEWS, Relations, View, catalog_relations, plan, plan_query, relation};
+pub use view::{
+    MAX_VIEWS, Relations, View, catalog_relations, plan, plan_query, plan_query_over, relation,
+};

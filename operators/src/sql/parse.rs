@@ -1,7 +1,10 @@
 //! The text of a file of views as its statements. What a statement means is not known here.
 
+use std::collections::BTreeSet;
+
 use sqlparser::ast::{CreateView, Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
@@ -27,6 +30,32 @@ pub(super) struct CreateStatement {
     pub(super) query: Box<Query>,
     /// Its text.
     pub(super) sql: String,
+}
+
+impl CreateStatement {
+    /// The names that stand in FROM, those of WITH and within other queries too.
+    pub(super) fn reads(&self) -> BTreeSet<String> {
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, &self.sql).tokenize().unwrap_or_default();
+        let (mut reads, mut in_from, mut next) = (BTreeSet::new(), false, false);
+        for token in tokens {
+            match token {
+                Token::Word(word) => match word.keyword {
+                    Keyword::FROM => (in_from, next) = (true, true),
+                    Keyword::JOIN => next = true,
+                    Keyword::SELECT | Keyword::WHERE | Keyword::GROUP | Keyword::ORDER => {
+                        (in_from, next) = (false, false);
+                    }
+                    _ if std::mem::take(&mut next) => {
+                        reads.insert(folded(&Ident { value: word.value, quote_style: word.quote_style, span: Span::empty() }));
+                    }
+                    _ => {}
+                },
+                Token::Comma => next = in_from,
+                _ => {}
+            }
+        }
+        reads
+    }
 }
 
 /// Every statement of a text; a problem in one does not hide those in others.

@@ -14,7 +14,7 @@ use super::kind::{Column, Relation};
 use super::packed::MAX_COLUMNS;
 use super::parse::folded;
 use super::plan::{Node, Op, Order, SetOp, Top};
-use super::resolve::Resolver;
+use super::resolve::{Missed, Resolver};
 use super::scope::Scope;
 use super::typed::{Typed, common};
 
@@ -43,6 +43,8 @@ pub(super) struct Planner<'a> {
     pub(super) pending: &'a BTreeSet<String>,
     /// Whether one of them was wanted.
     pub(super) blocked: &'a Cell<bool>,
+    /// Names that are not known.
+    pub(super) missed: &'a Missed,
 }
 
 impl Planner<'_> {
@@ -315,8 +317,13 @@ fn order(exprs: &[ast::OrderByExpr], columns: &[Column], tick_ms: u32) -> Result
 
 fn limit_of(limit: &ast::LimitClause, span: Span) -> Result<u64> {
     let ast::LimitClause::LimitOffset { limit: Some(limit), offset: None, limit_by } = limit else {
+        let offset = match limit {
+            ast::LimitClause::LimitOffset { offset: Some(offset), .. } => offset.value.span(),
+            ast::LimitClause::OffsetCommaLimit { offset, .. } => offset.span(),
+            ast::LimitClause::LimitOffset { .. } => span,
+        };
         return Err(SqlError::at(
-            span,
+            offset,
             "OFFSET is not supported",
             "number the rows: row_number() OVER (ORDER BY ...) AS n, and WHERE n > 10 AND n <= 20 around it",
         ));

@@ -3,6 +3,8 @@
 //! Where rows are grouped, what is outside of aggregates must be made of the expressions that they are grouped
 //! by. What is not supported is refused here with what to write instead.
 
+use std::cell::RefCell;
+
 use sqlparser::ast::{self, BinaryOperator, Spanned, UnaryOperator};
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
@@ -48,8 +50,13 @@ pub(super) struct Resolver<'a> {
     pub(super) top: Option<Option<Top>>,
     /// Whether an aggregate was met where rows are not grouped.
     pub(super) met_aggregate: bool,
+    /// Names that are not known, where more is looked for than the first.
+    missed: Option<&'a Missed>,
     depth: usize,
 }
+
+/// Names of a view that are not known. What is found after the first is found as if that were NULL.
+pub(super) type Missed = RefCell<Vec<SqlError>>;
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(scope: &'a Scope, outer: Option<&'a Scope>, tick_ms: u32) -> Resolver<'a> {
@@ -62,8 +69,25 @@ impl<'a> Resolver<'a> {
             hop: None,
             top: None,
             met_aggregate: false,
+            missed: None,
             depth: 0,
         }
+    }
+
+    /// The same; names that are not known are noted there.
+    pub(super) fn noting(self, missed: &'a Missed) -> Resolver<'a> {
+        Resolver { missed: Some(missed), ..self }
+    }
+
+    /// Notes that a name is not known, and goes on as if it were NULL.
+    pub(super) fn missing(&self, error: SqlError, span: Span) -> Result<Typed> {
+        let Some(missed) = self.missed else { return Err(error) };
+        let mut missed = missed.borrow_mut();
+        // An expression may be looked at twice.
+        if !missed.contains(&error) {
+            missed.push(error);
+        }
+        Ok(Typed::literal(Value::Null, Kind::Null, span))
     }
 
     /// Resolves an expression.
@@ -213,11 +237,14 @@ impl<'a> Resolver<'a> {
             (Err(Lost::Unknown), Some(outer)) => match outer.find(table.as_deref(), &text) {
                 Ok(column) => self.typed_column(&outer.columns[column].column, OUTER + column, span),
                 Err(Lost::Unknown) => {
-                    return Err(self.scope.lost(Lost::Unknown, table.as_deref(), &text, span));
+                    let error = self.scope.lost(Lost::Unknown, table.as_deref(), &text, span);
+                    return self.missing(error, span);
                 }
-                Err(lost) => return Err(outer.lost(lost, table.as_deref(), &text, span)),
+                Err(lost) => return self.missing(outer.lost(lost, table.as_deref(), &text, span), span),
             },
-            (Err(lost), _) => return Err(self.scope.lost(lost, table.as_deref(), &text, span)),
+            (Err(lost), _) => {
+                return self.missing(self.scope.lost(lost, table.as_deref(), &text, span), span);
+            }
         };
         Ok(found)
     }

@@ -88,11 +88,17 @@ impl Scope {
 
 /// A hint with the known name that is nearest, if any is near.
 pub(super) fn near<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
-    let most = (wrong.chars().count() / 3).max(1);
+    let long = wrong.chars().count();
+    let most = (long / 3).max(1);
+    let ends = |text: &str| (text.chars().next(), text.chars().next_back());
     let nearest = known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= most && *name != wrong)
+        .filter(|(distance, name)| {
+            // Of a short name one letter more may be wrong where it begins and ends as it should.
+            let much = if long >= 3 && ends(wrong) == ends(name) { most.max(2) } else { most };
+            *distance <= much && *name != wrong
+        })
         .min();
     match nearest {
         Some((_, name)) if otherwise.is_empty() => format!("did you mean `{name}`?"),

@@ -38,7 +38,7 @@ impl Planner<'_> {
         not_too_wide(items.len(), select.select_token.0.span)?;
         let by = group_by(&select.group_by, &items, &scope)?;
         let is_grouped = !by.is_empty() || select.having.is_some();
-        let mut resolver = Resolver::new(&scope, None, self.tick_ms);
+        let mut resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.missed);
         let selected = if is_grouped {
             grouped(&mut resolver, &by, &items, select.having.as_ref())
         } else {
@@ -46,7 +46,7 @@ impl Planner<'_> {
             let plain = selected(&mut resolver, &items);
             match plain {
                 Err(_) if resolver.met_aggregate => {
-                    resolver = Resolver::new(&scope, None, self.tick_ms);
+                    resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.missed);
                     grouped(&mut resolver, &by, &items, None)
                 }
                 plain => plain.map(|typed| (typed, None)),

@@ -204,6 +204,16 @@ fn quoted_number<'a>(text: &'a Typed, other: &Typed) -> Option<&'a str> {
     value.as_str().filter(|text| is_number && text.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
+/// A written number that meets a text: as a number the text would be NULL.
+fn bare_number(number: &Typed, other: &Typed) -> Option<String> {
+    match &number.expr {
+        Expr::Literal(value @ (Value::Int(_) | Value::Dec(_))) if other.kind.is_text() => {
+            Some(value.to_string())
+        }
+        _ => None,
+    }
+}
+
 /// Both as one kind.
 pub(super) fn unify(left: Typed, right: Typed, tick_ms: u32) -> Result<(Typed, Typed, Kind)> {
     match common(&[&left, &right]) {
@@ -221,6 +231,8 @@ pub(super) fn unify(left: Typed, right: Typed, tick_ms: u32) -> Result<(Typed, T
             } else if let Some(number) = quoted_number(&left, &right).or_else(|| quoted_number(&right, &left))
             {
                 format!("remove the quotes: {number}")
+            } else if let Some(number) = bare_number(&left, &right).or_else(|| bare_number(&right, &left)) {
+                format!("put it in quotes: '{number}'")
             } else {
                 hint_between(left.kind, if left.kind == Kind::Any { left.kind } else { right.kind })
             },

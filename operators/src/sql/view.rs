@@ -1,9 +1,10 @@
 //! Files of views become views: planned in the order in which they need each other, each with its key.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlparser::ast::Spanned;
+use sqlparser::ast::{self, Spanned};
+use sqlparser::tokenizer::Span;
 use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedView, PENDING_ACTIONS};
 
 use super::error::{Result, SqlError};
@@ -110,6 +111,7 @@ pub fn plan<'a>(
         let before = waiting.len();
         for (file, statement) in waiting {
             blocked.set(false);
+            let missed = RefCell::default();
             let name = folded(&statement.name);
             let planner = Planner {
                 relations: &relations,
@@ -118,8 +120,15 @@ pub fn plan<'a>(
                 with: Vec::new(),
                 pending: &pending,
                 blocked: &blocked,
+                missed: &missed,
             };
-            match planner.view(&file, &statement) {
+            let planned = planner.view(&file, &statement);
+            let missed = missed.into_inner();
+            match planned {
+                // What else is wrong may follow from names that are not known.
+                _ if !blocked.get() && !missed.is_empty() => {
+                    problems.extend(missed.into_iter().map(|error| (file.clone(), error)));
+                }
                 Ok(view) => {
                     pending.remove(&name);
                     relations.insert(name.clone(), relation(&view));
@@ -131,11 +140,7 @@ pub fn plan<'a>(
             }
         }
         if still.len() == before {
-            let circles: Vec<_> = still
-                .into_iter()
-                .filter_map(|(file, statement)| unplanned(file, &statement, &problems))
-                .collect();
-            problems.extend(circles);
+            problems.extend(circles(still, problems.is_empty()));
             break;
         }
         waiting = still;
@@ -143,15 +148,27 @@ pub fn plan<'a>(
     (views, problems)
 }
 
-/// A view that waits for itself is a problem of its own; one that waits for a wrong view is not.
-fn unplanned(
-    file: String,
-    statement: &CreateStatement,
-    problems: &[(String, SqlError)],
-) -> Option<(String, SqlError)> {
+/// Views that wait for themselves are a problem of their own; those that wait for a wrong view are not. `all`: no view is
+/// wrong.
+fn circles(waiting: Vec<(String, CreateStatement)>, all: bool) -> Vec<(String, SqlError)> {
     let hint = "views that read each other have no beginning: put what they share into a view that both read";
-    let message = format!("`{}` needs itself, or a view that does", statement.name);
-    problems.is_empty().then(|| (file, SqlError::at(statement.name.span, message, hint)))
+    let reads: BTreeMap<String, BTreeSet<String>> =
+        waiting.iter().map(|(_, statement)| (folded(&statement.name), statement.reads())).collect();
+    let in_circle = |name: &str| {
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = vec![name];
+        while let Some(at) = next.pop() {
+            let read = reads.get(at).into_iter().flatten().map(String::as_str);
+            next.extend(read.filter(|read| reads.contains_key(*read) && reached.insert(read)));
+        }
+        reached.contains(name)
+    };
+    let in_circles = waiting.iter().filter(|(_, statement)| all || in_circle(&folded(&statement.name)));
+    let problem = |(file, statement): &(String, CreateStatement)| {
+        let message = format!("`{}` needs itself, or a view that does", statement.name);
+        (file.clone(), SqlError::at(statement.name.span, message, hint))
+    };
+    in_circles.map(problem).collect()
 }
 
 fn check_name(statement: &CreateStatement, relations: &Relations, names: &BTreeSet<String>) -> Result<()> {
@@ -197,21 +214,48 @@ pub fn relation(view: &View) -> Relation {
 /// # Errors
 /// With its first problem.
 pub fn plan_query(text: &str, relations: &Relations, tick_ms: u32) -> Result<(Node, Vec<Column>)> {
+    plan_query_over(text, &[], relations, tick_ms)
+}
+
+/// Plans a query that is no view, which may read these views.
+///
+/// # Errors
+/// With its first problem.
+pub fn plan_query_over(
+    text: &str,
+    views: &[View],
+    relations: &Relations,
+    tick_ms: u32,
+) -> Result<(Node, Vec<Column>)> {
     let statement = match statements(&format!("CREATE VIEW q AS {text}")).pop() {
         Some(statement) => statement?,
         None => {
             return Err(SqlError::at(
-                sqlparser::tokenizer::Span::empty(),
+                Span::empty(),
                 "there is no query",
                 "write SELECT ...",
             ));
         }
     };
-    let (plans, pending, blocked) = (BTreeMap::new(), BTreeSet::new(), Cell::new(false));
-    let planner =
-        Planner { relations, plans: &plans, tick_ms, with: Vec::new(), pending: &pending, blocked: &blocked };
-    let planned = planner.whole(&statement.query)?;
-    Ok((planned.node, planned.columns))
+    let mut relations = relations.clone();
+    relations.extend(views.iter().map(|view| (view.name.clone(), relation(view))));
+    let plans = views.iter().map(|view| (view.name.clone(), view.plan.clone())).collect();
+    let (pending, blocked) = (BTreeSet::new(), Cell::new(false));
+    let missed = RefCell::default();
+    let planner = Planner {
+        relations: &relations,
+        plans: &plans,
+        tick_ms,
+        with: Vec::new(),
+        pending: &pending,
+        blocked: &blocked,
+        missed: &missed,
+    };
+    let planned = planner.whole(&statement.query);
+    match missed.into_inner().into_iter().next() {
+        Some(error) => Err(error),
+        None => planned.map(|planned| (planned.node, planned.columns)),
+    }
 }
 
 impl Planner<'_> {
@@ -228,7 +272,8 @@ impl Planner<'_> {
             }
         }
         for column in &columns {
-            check_column(column).map_err(place)?;
+            let span = selected_at(&statement.query, &column.name).unwrap_or(statement.name.span);
+            check_column(column, span)?;
         }
         let plan = node.distinct();
         let size = plan.size();
@@ -244,7 +289,7 @@ impl Planner<'_> {
         let key = key.unwrap_or(columns.len());
         if let Some(column) = columns[..key].iter().find(|column| column.nullable) {
             return Err(SqlError::at(
-                statement.query.span(),
+                selected_at(&statement.query, &column.name).unwrap_or(statement.query.span()),
                 format!("`{}` may be NULL, and is in the key of the view", column.name),
                 key_hint(&columns, &plan, column),
             ));
@@ -264,8 +309,30 @@ impl Planner<'_> {
     }
 }
 
-fn check_column(column: &Column) -> Result<()> {
-    let span = sqlparser::tokenizer::Span::empty();
+/// Where a column of a query is selected.
+fn selected_at(query: &ast::Query, name: &str) -> Option<Span> {
+    let mut body = &*query.body;
+    let select = loop {
+        match body {
+            ast::SetExpr::Select(select) => break select,
+            ast::SetExpr::Query(query) => body = &query.body,
+            ast::SetExpr::SetOperation { left, .. } => body = left,
+            _ => return None,
+        }
+    };
+    select.projection.iter().find_map(|item| match item {
+        ast::SelectItem::ExprWithAlias { alias, .. } => (folded(alias) == name).then(|| item.span()),
+        ast::SelectItem::UnnamedExpr(ast::Expr::Identifier(column)) => {
+            (folded(column) == name).then_some(column.span)
+        }
+        ast::SelectItem::UnnamedExpr(ast::Expr::CompoundIdentifier(names)) => {
+            names.last().filter(|last| folded(last) == name).map(|_| item.span())
+        }
+        _ => None,
+    })
+}
+
+fn check_column(column: &Column, span: Span) -> Result<()> {
     let name = &column.name;
     if name == "realm" {
         return Err(SqlError::at(

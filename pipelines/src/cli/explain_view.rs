@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use worldflow_operators::sql::{explain, world_relations};
 
 use super::server::Server;
-use crate::explain_view::ExplainedViews;
-use crate::world::{Folder, LoadedWorld, did_you_mean, sql_views};
+use crate::explain_view::{ExplainedViews, none_of};
+use crate::world::{Folder, LoadedWorld, sql_views};
 
 /// Show how a view in SQL is computed: its columns, its plan, and what it keeps; of a running server, how much of it
 #[derive(Debug, clap::Args)]
@@ -45,13 +45,8 @@ pub(super) fn run(args: &ExplainViewArgs) -> anyhow::Result<ExitCode> {
     let chosen = views.iter().filter(|view| args.view.as_ref().is_none_or(|name| *name == view.name));
     let texts: Vec<String> = chosen.map(|view| explain(view, &relations)).collect();
     if texts.is_empty() {
-        let names = views.iter().map(|view| view.name.as_str());
-        let near = args.view.as_deref().and_then(|name| did_you_mean(name, names));
-        let hint = near.map_or(
-            "views stand in views/*.sql; `worldflow check` says what is wrong with them".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        anyhow::bail!("no such view in SQL that can run\nhint: {hint}");
+        let (message, hint) = none_of(args.view.as_deref(), views.iter().map(|view| view.name.as_str()));
+        anyhow::bail!("{message}\nhint: {hint}");
     }
     super::show(&format!(
         "{}\nhow much that is, a running server says: --to URL --token TOKEN\n",

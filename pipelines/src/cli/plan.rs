@@ -115,5 +115,6 @@ async fn of_folders(args: &PlanArgs, new: &std::path::Path) -> anyhow::Result<Pl
     } else {
         Err("it changes what is fixed while a realm runs".to_owned())
     };
-    Ok(Plan::new(&realm, 0, difference, consequences))
+    let revision = consequences.as_ref().map_or(0, |foreseen| foreseen.revision);
+    Ok(Plan::new(&realm, revision, difference, consequences))
 }

@@ -9,12 +9,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json};
 
+use crate::world::examples::{RARE_QUESTS, reference, walk};
 use crate::world::{Folder, LoadedWorld, json_schemas};
 
 /// The longest example that is shown whole.
 const MOST_EXAMPLE: usize = 96;
 /// A quest with the keys for which Greenvale has no use; it could stand there.
-const RARE: &str = include_str!("quest_page.yaml");
+const RARE: &str = RARE_QUESTS;
 /// What the quests there need of the world.
 const POOLS: &str = "
 pools:
@@ -48,7 +49,7 @@ pub(super) fn quest_page() -> anyhow::Result<String> {
     folder.files.insert("quests/page.yaml".to_owned(), RARE.as_bytes().to_vec());
     folder.files.entry("world.yaml".to_owned()).or_default().extend(POOLS.as_bytes());
     for quest in LoadedWorld::load(&folder)?.quests.values() {
-        examples.see("QuestDef", "", &definitions["QuestDef"], &serde_json::to_value(&**quest)?);
+        examples.see(&definitions["QuestDef"], &serde_json::to_value(&**quest)?);
     }
     let mut page = format!("{HEAD}\n```yaml\n{}{RARE}```\n", shown());
     let (mut next, mut seen) = (VecDeque::from(["QuestDef".to_owned()]), vec!["QuestDef".to_owned()]);
@@ -94,33 +95,12 @@ struct Examples<'s> {
 }
 
 impl Examples<'_> {
-    /// Takes note of a value that this schema describes. `of` is the definition that it is part of,
-    /// and `path` the keys that lead to it from there.
-    fn see(&mut self, of: &str, path: &str, schema: &Json, value: &Json) {
-        if let Some(name) = reference(schema) {
-            if let Some(definition) = self.definitions.get(name) {
-                self.see(name, "", definition, value);
-            }
-            return;
-        }
+    /// Takes note of a value that this schema describes.
+    fn see(&mut self, schema: &Json, value: &Json) {
         let definitions = self.definitions;
-        let alternatives =
-            ["anyOf", "oneOf"].into_iter().filter_map(|name| schema[name].as_array()).flatten();
-        for alternative in alternatives.filter(|alternative| fits(alternative, definitions, value)) {
-            self.see(of, path, alternative, value);
-        }
-        if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
-            values.iter().for_each(|value| self.see(of, path, items, value));
-        }
-        for (key, value) in value.as_object().into_iter().flatten() {
-            if let Some(schema) = schema["properties"].get(key) {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                self.note(of, &path, key, value);
-                self.see(of, &path, schema, value);
-            } else if schema["additionalProperties"].is_object() {
-                self.see(of, path, &schema["additionalProperties"], value);
-            }
-        }
+        walk(definitions, ("QuestDef", ""), schema, value, &mut |of, path, key, value| {
+            self.note(of, path, key, value);
+        });
     }
 
     fn note(&mut self, of: &str, path: &str, key: &str, value: &Json) {
@@ -130,23 +110,6 @@ impl Examples<'_> {
         if (text.len(), &text) < (shortest.len(), shortest) {
             *shortest = text;
         }
-    }
-}
-
-/// Whether a value may be what an alternative describes.
-fn fits(schema: &Json, definitions: &Map<String, Json>, value: &Json) -> bool {
-    if let Some(name) = reference(schema) {
-        return definitions.get(name).is_some_and(|definition| fits(definition, definitions, value));
-    }
-    let known = |key: &String| schema["properties"].get(key).is_some();
-    match schema["type"].as_str() {
-        Some("object") => value
-            .as_object()
-            .is_some_and(|map| schema["additionalProperties"] != false || map.keys().all(known)),
-        Some("array") => value.is_array(),
-        Some("string") => value.is_string(),
-        Some("null") => value.is_null(),
-        _ => true,
     }
 }
 
@@ -175,10 +138,6 @@ fn is_plain(text: &str) -> bool {
         && text.parse::<f64>().is_err()
         && text.chars().all(word)
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&&*text.to_lowercase())
-}
-
-fn reference(schema: &Json) -> Option<&str> {
-    schema["$ref"].as_str()?.rsplit('/').next()
 }
 
 /// The definitions that one leads to, in its order.

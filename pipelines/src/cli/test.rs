@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, check_scenarios, junit};
+use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, check_scenarios, junit, unread};
 use crate::world::{Folder, LoadedWorld, Problems, Vocabulary};
 
 /// Run the scenarios of a world: what happens in them, and what is to come of it
@@ -42,6 +42,9 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let name = LoadedWorld::load(&folder)?.world.name.clone();
     let mut problems = Problems::default();
     let scenarios = check_scenarios(&files, &Vocabulary::of(&folder), &mut problems);
+    let mut unread = unread(&files, &problems);
+    unread.retain(|unread| unread.has(&args.filter));
+    let problems = Problems(unread.iter().flat_map(|unread| unread.problems.iter().cloned()).collect());
     let chosen: Vec<&Scenario> = scenarios
         .iter()
         .filter(|scenario| scenario.id.contains(&args.filter) || scenario.file.contains(&args.filter))
@@ -66,7 +69,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         super::show(&rewrite(world, &verdicts)?)?;
     }
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit(&name, &verdicts)).with_context(|| path.display().to_string())?;
+        std::fs::write(path, junit(&name, &verdicts, &unread)).with_context(|| path.display().to_string())?;
     }
     super::show(&summary(&verdicts, &problems))?;
     let passed = problems.0.is_empty() && verdicts.iter().all(|verdict| verdict.failure.is_none());

@@ -32,6 +32,9 @@ pub const FORESEEN_TICKS: u64 = 64;
 pub struct Consequences {
     /// The tick of the realm that it was foreseen from.
     pub tick: Tick,
+    /// The revision that the realm was at then.
+    #[serde(default)]
+    pub revision: u64,
     /// How many ticks it would take until nothing more is concluded; [`FORESEEN_TICKS`] when there was still something.
     pub ticks: u64,
     /// Each quest for which something would come of it.
@@ -146,6 +149,7 @@ pub async fn foresee(
 /// A copy of a realm after some ticks.
 struct Ran {
     tick: Tick,
+    revision: u64,
     ticks: u64,
     views: Arc<ViewStore>,
 }
@@ -161,6 +165,7 @@ async fn run(of: &Foresee, edits: Vec<DefinitionEdit>, like: Option<u64>) -> Res
         privacy: Privacy::none(),
     };
     let (running, rebuilt) = fork(&config, graphs(of.realm)).await?;
+    let revision = revision(&rebuilt.views);
     let stopped = |_| OpenError::from(CloseError::Panicked("collector"));
     let revise = Revise {
         source: Sym::new("foreseen"),
@@ -192,7 +197,13 @@ async fn run(of: &Foresee, edits: Vec<DefinitionEdit>, like: Option<u64>) -> Res
         hash = now;
     }
     running.close().await?;
-    Ok(Ran { tick: rebuilt.tick, ticks, views: rebuilt.views })
+    Ok(Ran { tick: rebuilt.tick, revision, ticks, views: rebuilt.views })
+}
+
+fn revision(views: &ViewStore) -> u64 {
+    let view = Columns(catalog::REVISIONS);
+    let revisions = views.read(catalog::REVISIONS);
+    revisions.rows(&Filter::all()).map(|row| view.count(row, "revision")).max().unwrap_or(0)
 }
 
 fn compare(
@@ -203,6 +214,7 @@ fn compare(
     difference: &Difference,
 ) -> Consequences {
     let renamed = difference.renamed();
+    let edited_at = edited.tick + 1;
     let (before, after) = (stands(&without.views), stands(&edited.views));
     let (was_at, now_at) = (progress(&without.views), progress(&edited.views));
     let mut quests: BTreeMap<String, OfQuest> = BTreeMap::new();
@@ -227,18 +239,21 @@ fn compare(
         let id = renamed.get(former).copied().unwrap_or(former);
         let now_key = [key[0].clone(), key[1].clone(), Value::Sym(Sym::new(id))];
         let defs = (old.quests.get(former).map(|def| &**def), new.quests.get(id).map(|def| &**def));
-        let moved =
-            moved((Some(was), &at(&was_at, key)), (after.get(&now_key), &at(&now_at, &now_key)), defs);
+        let (was, now) = ((Some(was), at(&was_at, key)), (after.get(&now_key), at(&now_at, &now_key)));
+        let moved = moved(edited_at, (was.0, &was.1), (now.0, &now.1), defs);
         count(id, moved);
         seen.insert(now_key);
     }
     for (key, now) in after.iter().filter(|(key, _)| !seen.contains(*key)) {
         let id = key[2].as_str().unwrap_or_default();
-        count(id, moved((None, none), (Some(now), &at(&now_at, key)), (None, None)));
+        let former = renamed.iter().find(|(_, now)| **now == id).map_or(id, |(former, _)| *former);
+        let defs = (old.quests.get(former).map(|def| &**def), new.quests.get(id).map(|def| &**def));
+        count(id, moved(edited_at, (None, none), (Some(now), &at(&now_at, key)), defs));
     }
     stays(&mut quests, &before, old, difference);
     Consequences {
         tick: without.tick,
+        revision: edited.revision,
         ticks: edited.ticks,
         quests,
         restarts: restarts(&was_at, old, new, difference),

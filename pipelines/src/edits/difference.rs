@@ -252,7 +252,9 @@ fn parts<T: Serialize>(old: &T, new: &T) -> Vec<String> {
 fn differ(path: &str, old: &Json, new: &Json, parts: &mut Vec<String>) {
     let (Json::Object(was), Json::Object(now)) = (old, new) else {
         if old != new {
-            parts.push(format!("{path}: {} → {}", short(old), short(new)));
+            let (was, now) = (line(old), line(new));
+            let from = differs_from(&was, &now);
+            parts.push(format!("{path}: {} → {}", cut(&was, from), cut(&now, from)));
         }
         return;
     };
@@ -285,17 +287,36 @@ fn orders(old: &QuestDef, new: &QuestDef) -> Vec<String> {
     stages.into_iter().chain(objectives).collect()
 }
 
+/// So many characters of a text are shown.
+const SHOWN: usize = 80;
+
+/// And so many of them before what differs.
+const BEFORE: usize = 20;
+
 /// JSON in a line, cut off.
 fn short(json: &Json) -> String {
-    const MOST: usize = 80;
-    let text = match json {
-        Json::String(text) => text.clone(),
+    cut(&line(json), 0)
+}
+
+fn line(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         other => other.to_string(),
-    };
-    match text.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text,
     }
+}
+
+/// The character from which on two long texts are shown, so that the first in which they differ is.
+fn differs_from(was: &str, now: &str) -> usize {
+    let long = was.chars().count().max(now.chars().count()) > SHOWN;
+    let same = was.chars().zip(now.chars()).take_while(|(was, now)| was == now).count();
+    if long && same >= SHOWN - BEFORE { same - BEFORE } else { 0 }
+}
+
+fn cut(text: &str, from: usize) -> String {
+    let mut chars = text.chars().skip(from);
+    let shown: String = chars.by_ref().take(SHOWN).collect();
+    let (before, after) = (if from > 0 { "…" } else { "" }, if chars.next().is_some() { "…" } else { "" });
+    format!("{before}{shown}{after}")
 }
 
 /// What of a world is fixed while a realm runs, and differs.
@@ -315,4 +336,24 @@ fn fixed(old: &LoadedWorld, new: &LoadedWorld) -> Vec<String> {
         key => format!("world.yaml: {key}"),
     });
     said.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_in_a_long_text_is_shown() {
+        let view = |bound: &str| format!("CREATE VIEW v AS\n  SELECT player, count(*) AS kills FROM events WHERE kind = 'kill' AND now() <= at + INTERVAL '{bound}' GROUP BY player");
+        let mut parts = Vec::new();
+        let json = |text: String| serde_json::json!({"sql": text});
+        differ("", &json(view("1 hour")), &json(view("2 hours")), &mut parts);
+        assert_eq!(
+            parts,
+            ["sql: …) <= at + INTERVAL '1 hour' GROUP BY player → …) <= at + INTERVAL '2 hours' GROUP BY player"]
+        );
+        let mut parts = Vec::new();
+        differ("a", &serde_json::json!("x".repeat(90)), &serde_json::json!("y\nz"), &mut parts);
+        assert_eq!(parts, [format!("a: {}… → y z", "x".repeat(80))]);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::QuestDef;
-use worldflow_schemas::{Row, Value};
+use worldflow_schemas::{Row, Tick, Value};
 
 use super::difference::was;
 use crate::columns::Columns;
@@ -19,6 +19,8 @@ pub(super) struct Stands {
     pub(super) state: &'static str,
     pub(super) stage: Option<&'static str>,
     pub(super) completions: i64,
+    /// When this state was entered.
+    pub(super) since: Tick,
 }
 
 impl Stands {
@@ -33,6 +35,7 @@ impl Stands {
             state: view.id(row, "state").unwrap_or_default(),
             stage: view.id(row, "stage"),
             completions: view.int(row, "completions"),
+            since: view.tick(row, "since"),
         }
     }
 }
@@ -78,16 +81,16 @@ pub(super) enum Moved {
     Loses,
 }
 
-/// What an edit has moved: `old` and `new` are the definitions, where there are such.
+/// What an edit that acts from a tick on has moved: `old` and `new` are the definitions, where there are such.
 pub(super) fn moved(
+    edited_at: Tick,
     (before, was_at): (Option<&Stands>, &[Progress]),
     (after, now_at): (Option<&Stands>, &[Progress]),
     (old, new): (Option<&QuestDef>, Option<&QuestDef>),
 ) -> Option<Moved> {
     let hidden = |stands: Option<&Stands>| stands.is_none_or(|stands| stands.state == "hidden");
-    let completions = |stands: Option<&Stands>| stands.map_or(0, |stands| stands.completions);
     // What is gone shows no completions, and has lost none.
-    if after.is_some() && completions(after) > completions(before) {
+    if after.is_some_and(|after| completes(edited_at, before, after, old, new)) {
         return Some(Moved::Completes);
     }
     let (Some(was), Some(now)) = (before, after) else {
@@ -111,6 +114,24 @@ pub(super) fn moved(
     }
     let (Some(old), Some(new)) = (old, new) else { return None };
     further((was, was_at), (now, now_at), old, new)
+}
+
+/// Whether a holder has completed it once more than without the edit.
+fn completes(
+    edited_at: Tick,
+    before: Option<&Stands>,
+    after: &Stands,
+    old: Option<&QuestDef>,
+    new: Option<&QuestDef>,
+) -> bool {
+    let scope = |def: Option<&QuestDef>| def.map(|def| def.scope);
+    match before {
+        Some(before) => after.completions > before.completions,
+        // Whoever has no row of a quest that is there has not completed it.
+        None if old.is_some() && scope(old) == scope(new) => after.completions > 0,
+        // One that comes back brings its completions along, and they were paid then.
+        None => after.state == "done" && after.since >= edited_at,
+    }
 }
 
 /// Of two that are open: whether one is further.

@@ -7,7 +7,11 @@ use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, OfQuest, Pla
 /// The plan as text; ends with a line's end.
 #[must_use]
 pub fn text(plan: &Plan) -> String {
-    let mut text = format!("realm {}, revision {}\n", plan.realm, plan.revision);
+    // Revisions are numbered from 1: where no realm is, there is none.
+    let mut text = match plan.revision {
+        0 => format!("realm {}\n", plan.realm),
+        revision => format!("realm {}, revision {revision}\n", plan.realm),
+    };
     if plan.difference.is_empty() {
         text.push_str("nothing differs\n");
         return text;
@@ -46,7 +50,7 @@ fn definition(text: &mut String, changed: &Changed) {
 }
 
 fn foreseen(text: &mut String, consequences: &Consequences) {
-    let Consequences { tick, ticks, quests, restarts, grants } = consequences;
+    let Consequences { tick, revision: _, ticks, quests, restarts, grants } = consequences;
     line(text, format_args!("\nfrom tick {tick}, what would come of it in {ticks} ticks"));
     if *ticks >= FORESEEN_TICKS {
         text.push_str("  (it would go on after that)\n");

@@ -289,10 +289,11 @@ fn tests(def: &Condition) -> Vec<String> {
     parts
         .extend(def.moon.iter().map(|(moon, names)| one_of(&format!("moon.{}", id(moon)), names.as_slice())));
     parts.extend(tests_of_calendars(def));
-    if let Some(WeatherTest { kind, intensity, lasting }) = &def.weather {
-        parts.extend(kind.as_ref().map(|names| one_of("weather.state", names.as_slice())));
-        parts.extend(intensity.as_ref().map(|of| test("weather.intensity", of)));
-        parts.extend(lasting.map(|span| format!("weather.lasting >= {span}")));
+    if let Some(WeatherTest { region, kind, intensity, lasting }) = &def.weather {
+        let there = region.as_ref().map_or_else(String::new, |region| format!(" in {}", id(region)));
+        parts.extend(kind.as_ref().map(|names| one_of("weather.state", names.as_slice()) + &there));
+        parts.extend(intensity.as_ref().map(|of| test("weather.intensity", of) + &there));
+        parts.extend(lasting.map(|span| format!("weather.lasting >= {span}{there}")));
     }
     parts.extend(def.region.as_ref().map(|names| one_of("region", names.as_slice())));
     parts.extend(def.near.as_ref().map(|names| one_of("near", names.as_slice())));

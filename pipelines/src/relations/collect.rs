@@ -161,7 +161,7 @@ impl Collected<'_> {
     }
 
     fn fact(&mut self, id: &str, def: &FactDef) {
-        let lines = def.on.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
+        let lines = def.changed_by.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
         let scope = def.scope.name();
         self.node(
             Kind::Fact,
@@ -256,7 +256,7 @@ impl Collected<'_> {
             .world
             .facts
             .iter()
-            .filter(|(_, def)| def.on.iter().any(|on| self.may_take(&on.pattern, &emit.event, target)))
+            .filter(|(_, def)| def.changed_by.iter().any(|update| self.may_take(&update.pattern, &emit.event, target)))
             .map(|(id, _)| id)
             .collect();
         let nobody = counting.is_empty() && facts.is_empty();

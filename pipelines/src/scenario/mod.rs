@@ -10,10 +10,12 @@ mod names;
 mod playing;
 mod run;
 mod table;
+mod unread;
 mod update;
 
 pub use def::{ExpectDef, RestartDef, ScenarioDef, StepDef};
 pub use file::{FOLDER, Scenario, check_scenarios};
 pub use junit::junit;
 pub use run::{Failure, Found, Verdict, run};
+pub use unread::{Unread, unread};
 pub use update::update;

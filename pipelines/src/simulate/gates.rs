@@ -129,7 +129,8 @@ impl Gates<'_> {
 
     fn weather(&self, condition: &Condition, actor: &Actor) -> bool {
         let Some(test) = &condition.weather else { return true };
-        let region = self.world.world.regions.get(actor.region.as_str());
+        let region = test.region.as_deref().unwrap_or(actor.region.as_str());
+        let region = self.world.world.regions.get(region);
         let zone = region.and_then(|region| region.zone.as_deref());
         let Some(weather) = zone.and_then(|zone| self.board.weather.get(&Sym::new(zone))) else {
             return false;

@@ -156,7 +156,7 @@ impl Crowd<'_> {
             return self.wait(player);
         }
         let facts = holds.facts.keys().filter_map(|fact| self.world.world.facts.get(fact));
-        let updates: Vec<_> = facts.flat_map(|fact| &fact.on).collect();
+        let updates: Vec<_> = facts.flat_map(|fact| &fact.changed_by).collect();
         let Some(update) = player.dice.pick(&updates) else { return self.wait(player) };
         let event = self.deeds.matching(&update.pattern, &mut player.dice);
         mail.event(event);

@@ -1,6 +1,6 @@
 //! Definitions gathered from all files of a world, each with its spot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
@@ -9,10 +9,10 @@ use worldflow_schemas::definitions::{
 };
 
 use super::node::{Key, Node, NodeValue};
-use super::problem::{Problems, Severity};
-use super::shape;
+use super::problem::{Place, Problems, Severity, did_you_mean};
 use super::spot::{Document, Spot};
 use super::templates::Made;
+use super::{reading, shape};
 
 /// A definition and where it is written.
 #[derive(Debug)]
@@ -43,6 +43,10 @@ pub(crate) struct Definitions<'a> {
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
     pub(crate) unreadable: Vec<String>,
+    /// Keys of `world.yaml` of which something could not be read, or that are written otherwise.
+    pub(crate) misread: BTreeSet<String>,
+    /// Kinds of files of which one could not be parsed.
+    pub(crate) unparsed: BTreeSet<String>,
 }
 
 impl<'a> Definitions<'a> {
@@ -76,7 +80,6 @@ impl<'a> Definitions<'a> {
                 _ => {}
             }
         }
-        all.unreadable.extend_from_slice(&made.unmade);
         for document in &made.documents {
             collect_map(&mut all.quests, "quest", document, &mut all.unreadable, problems);
         }
@@ -84,7 +87,7 @@ impl<'a> Definitions<'a> {
     }
 
     fn climate(&mut self, document: &'a Document, problems: &mut Problems) {
-        let (climate, misfits) = shape::read::<ClimateDef>(None, &document.root);
+        let (climate, misfits) = reading::read::<ClimateDef>(None, &document.root);
         report(&document.file, &misfits, problems);
         let name = document.file.rsplit('/').next().unwrap_or_default();
         let id = name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
@@ -98,8 +101,9 @@ impl<'a> Definitions<'a> {
     }
 
     fn world(&mut self, document: &'a Document, problems: &mut Problems) {
-        let (world, misfits) = shape::read::<WorldDef>(None, &document.root);
+        let (world, misfits) = reading::read_most::<WorldDef>(None, &document.root);
         let spot = Spot::top(document);
+        self.misread = misread(document.root.entries(), &misfits);
         report(&document.file, &misfits, problems);
         let Some(mut definition) = world else { return };
         let entities = spot.key("entities");
@@ -149,7 +153,10 @@ fn collect_map<'a, T: DeserializeOwned>(
         }
     };
     for (key, node) in entries {
-        let (definition, misfits) = shape::read::<T>(Some(key), node);
+        let (definition, misfits) = match kind {
+            "quest" => reading::read_most::<T>(Some(key), node),
+            _ => reading::read::<T>(Some(key), node),
+        };
         report(&document.file, &misfits, problems);
         match definition {
             Some(definition) => {
@@ -161,6 +168,23 @@ fn collect_map<'a, T: DeserializeOwned>(
         }
     }
 }
+
+/// The keys of a map in whose values something does not fit; of one that is not known, the one that is meant.
+fn misread(entries: &[(Key, Node)], misfits: &[shape::ShapeProblem]) -> BTreeSet<String> {
+    let before = |key: &Key, place: Place| (key.place.line, key.place.column) <= (place.line, place.column);
+    let of = |misfit: &shape::ShapeProblem| {
+        let (key, _) = entries.iter().rfind(|(key, _)| before(key, misfit.place))?;
+        let known = SECTIONS.contains(&key.text.as_str());
+        let meant = if known { None } else { did_you_mean(&key.text, SECTIONS) };
+        Some(meant.unwrap_or(&key.text).to_owned())
+    };
+    misfits.iter().filter_map(of).collect()
+}
+
+/// The keys of `world.yaml` that declare names.
+const SECTIONS: [&str; 10] = [
+    "clock", "entities", "facts", "kinds", "lifetime", "occasions", "pools", "regions", "tiers", "zones",
+];
 
 fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
     Spot { file: &document.file, place: key.place, node: Some(node) }

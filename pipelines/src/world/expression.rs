@@ -10,7 +10,7 @@ use worldflow_schemas::definitions::expression::{
 
 use super::node::{Key, Node, NodeValue};
 use super::problem::Place;
-use super::shape;
+use super::reading;
 
 type Tree = Result<Node, ExpressionError>;
 
@@ -38,7 +38,7 @@ pub fn condition(text: &str) -> Result<Condition, String> {
     let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
     let place = Place { line: 1, column: 1, length };
     let node = Node { value: NodeValue::Text(text.to_owned()), place, jumps: None };
-    let (condition, misfits) = shape::read::<Condition>(None, &node);
+    let (condition, misfits) = reading::read::<Condition>(None, &node);
     match (condition, misfits.first()) {
         (Some(condition), None) => Ok(condition),
         (_, misfit) => Err(misfit.map_or_else(String::new, |misfit| misfit.message.clone())),

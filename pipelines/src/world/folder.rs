@@ -66,7 +66,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The folder or a file in it cannot be read.
-    #[error("{path}: {cause}", path = path.display())]
+    #[error("{path}: {cause}\nhint: {hint}", path = path.display(), hint = unreadable(cause))]
     Unreadable {
         /// What could not be read.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum FolderError {
         cause: std::io::Error,
     },
     /// There is no `world.yaml`.
-    #[error("{path} is not a world folder: it has no world.yaml", path = path.display())]
+    #[error("{path} is not a world folder: it has no world.yaml\nhint: name the folder that world.yaml is in; `worldflow new` makes one", path = path.display())]
     NoWorld {
         /// The folder.
         path: PathBuf,
@@ -95,6 +95,15 @@ const MARKDOWN: [&str; 1] = ["md"];
 
 /// The extensions of what may be meant as a part of a world, however they are written.
 const MEANT: [&str; 4] = ["yaml", "yml", "sql", "json"];
+
+/// What to do about a folder or a file that cannot be read.
+fn unreadable(cause: &std::io::Error) -> &'static str {
+    match cause.kind() {
+        std::io::ErrorKind::NotFound => "is it spelled as it is on the disk? `worldflow new` makes a new one",
+        std::io::ErrorKind::NotADirectory => "a world is a folder with world.yaml in it",
+        _ => "whoever runs this must be able to read it",
+    }
+}
 
 impl Folder {
     /// The demo world, which is part of the binary, without its scenarios.

@@ -11,7 +11,7 @@ use super::collected::{Collected, Placed, add, report};
 use super::folder::{Folder, LORE};
 use super::node::{self, Node, NodeValue};
 use super::problem::{Place, Problem, Problems, Severity};
-use super::shape;
+use super::reading;
 use super::spot::Spot;
 
 /// Where the documents of shared folders are among the files of a world: `shared/NAME/...`.
@@ -156,7 +156,7 @@ fn written<'a>(file: &'a str, id: &str, text: &'a str, problems: &mut Problems) 
 pub(super) fn collect<'a>(written: &'a [Written<'a>], problems: &mut Problems) -> Collected<'a, LoreDef> {
     let mut all = Collected::new();
     for Written { file, id, head, text } in written {
-        let (read, misfits) = shape::read::<LoreHeadDef>(None, head);
+        let (read, misfits) = reading::read::<LoreHeadDef>(None, head);
         report(file, &misfits, problems);
         let definition = LoreDef::new(read.unwrap_or_default(), (*text).to_owned());
         let spot = Spot { file, place: head.place, node: Some(head) };

@@ -8,7 +8,7 @@ use worldflow_sources::recording::{MapDef, Mapping, Step};
 
 use super::problem::{Problems, Severity};
 use super::spot::{Document, Spot};
-use super::{collected, shape, spot};
+use super::{collected, reading, spot};
 
 /// A mapping file that could be read as far as its shape.
 pub(crate) struct MappingFile {
@@ -23,7 +23,7 @@ pub(crate) fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<
     let before = problems.0.len();
     let document = spot::parse(file, bytes, problems);
     let read = document.and_then(|document| {
-        let (def, misfits) = shape::read::<MapDef>(None, &document.root);
+        let (def, misfits) = reading::read::<MapDef>(None, &document.root);
         collected::report(file, &misfits, problems);
         let def = def?;
         let mapping = match Mapping::check(&def) {
@@ -78,7 +78,7 @@ pub fn read_definition<T: DeserializeOwned>(path: &Path) -> Result<T, MappingErr
         std::fs::read(path).map_err(|cause| MappingError::Unreadable { file: file.clone(), cause })?;
     let mut problems = Problems::default();
     let read = spot::parse(&file, &bytes, &mut problems).and_then(|document| {
-        let (def, misfits) = shape::read::<T>(None, &document.root);
+        let (def, misfits) = reading::read::<T>(None, &document.root);
         collected::report(&file, &misfits, &mut problems);
         def.filter(|_| misfits.is_empty())
     });

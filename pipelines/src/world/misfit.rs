@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
+use worldflow_schemas::definitions::SPAN;
+
 use super::problem::{Place, hint};
 use crate::secrets::masked;
 
@@ -15,13 +17,15 @@ pub(super) struct Misfit {
     pub(super) place: Option<Place>,
     /// A key is missing that should be here.
     pub(super) missing: bool,
+    /// Which.
+    pub(super) field: Option<&'static str>,
     /// From the node outwards.
     pub(super) path: Vec<String>,
 }
 
 impl Misfit {
     pub(super) fn new(message: String, hint: Option<String>) -> Misfit {
-        Misfit { message, hint, place: None, missing: false, path: Vec::new() }
+        Misfit { message, hint, place: None, missing: false, field: None, path: Vec::new() }
     }
 }
 
@@ -35,16 +39,17 @@ impl std::error::Error for Misfit {}
 
 impl serde::de::Error for Misfit {
     fn custom<T: fmt::Display>(message: T) -> Misfit {
-        Misfit::new(message.to_string(), None)
+        let message = message.to_string();
+        // Types say with what is wrong what to write.
+        match message.split_once("; write ") {
+            Some((wrong, right)) => Misfit::new(wrong.to_owned(), Some(format!("write {right}"))),
+            None => Misfit::new(message, None),
+        }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Misfit {
         let (found, expected) = (found_text(unexpected), expected_text(&expected.to_string()));
-        let quotes = expected == "text" && (found.starts_with("the number") || found.starts_with("`"));
-        let hint = match unexpected {
-            Unexpected::Str(text) if expected.contains("number") => number(text),
-            _ => quotes.then(|| "put it in quotes".to_owned()),
-        };
+        let hint = instead(unexpected, &expected);
         Misfit::new(format!("expected {expected}, found {found}"), hint)
     }
 
@@ -58,12 +63,14 @@ impl serde::de::Error for Misfit {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Misfit {
         let names = expected.iter().copied();
-        Misfit::new(format!("unknown choice `{variant}`"), Some(hint(variant, names, &one_of(expected))))
+        let message = format!("unknown choice `{}`", masked(variant));
+        Misfit::new(message, Some(hint(variant, names, &one_of(expected))))
     }
 
     fn missing_field(field: &'static str) -> Misfit {
         Misfit {
             missing: true,
+            field: Some(field),
             ..Misfit::new(format!("`{field}` is missing"), Some(format!("add `{field}:` here")))
         }
     }
@@ -91,13 +98,41 @@ fn found_text(found: Unexpected<'_>) -> String {
         Unexpected::Signed(n) => format!("the number {n}"),
         Unexpected::Float(n) => format!("the number {n:?}"),
         Unexpected::Str(text) => {
-            format!("the text `{}`", masked(&text.chars().take(60).collect::<String>()))
+            format!("the text `{}`", masked(text).chars().take(60).collect::<String>())
         }
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// What to write instead of what was found.
+fn instead(found: Unexpected<'_>, expected: &str) -> Option<String> {
+    let whole = expected.starts_with("a whole number");
+    match (expected, found) {
+        (SPAN, Unexpected::Unsigned(n)) => Some(format!("say of what: `{n}s`, `{n}m` or `{n}h`")),
+        (SPAN, Unexpected::Signed(n)) if n >= 0 => Some(format!("say of what: `{n}s`, `{n}m` or `{n}h`")),
+        (SPAN, _) => Some("write for example `90s`, `1h30m` or `6h world`".to_owned()),
+        ("text", Unexpected::Bool(_) | Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_)) => {
+            Some("put it in quotes".to_owned())
+        }
+        ("a list", Unexpected::Map) => Some("write it as a list: `[{...}]`, or with `- ` in front of each".to_owned()),
+        ("a list", Unexpected::Str(text)) if is_name(text) => Some(format!("write it as a list: `[{text}]`")),
+        ("a list", _) => Some("write it as a list: `[...]`, or with `- ` in front of each".to_owned()),
+        ("`true` or `false`", _) => Some("write `true` or `false`".to_owned()),
+        (_, Unexpected::Signed(n)) if whole && n < 0 => Some("write 0 or more".to_owned()),
+        (_, Unexpected::Float(n)) if whole && n.fract() == 0.0 => Some(format!("write `{n}`")),
+        (_, Unexpected::Float(_)) if whole => Some("write it without a fraction".to_owned()),
+        (_, Unexpected::Str(text)) if expected.contains("number") => {
+            number(text).or_else(|| Some("write it in digits, such as `3`".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= 60 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// How a text is written that is to be a number.

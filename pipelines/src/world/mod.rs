@@ -4,7 +4,9 @@
 //! Nothing here runs a world or touches a network.
 
 mod check;
+mod choice;
 mod collected;
+pub(crate) mod examples;
 mod expression;
 mod folder;
 mod greenvale;
@@ -14,6 +16,7 @@ mod mapping;
 mod misfit;
 mod node;
 mod problem;
+mod reading;
 mod shape;
 mod spot;
 mod sql_views;
@@ -223,11 +226,13 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let lore = lore::read(folder, &mut problems);
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     definitions.lore = lore::collect(&lore, &mut problems);
+    definitions.unparsed = spot::unparsed(folder, &documents);
     let before = problems.0.len();
     let views = sql_views::planned(folder, &definitions, &mut problems);
     let incomplete = problems.0.len() > before;
     check::check(&definitions, folder, (&views, incomplete), &mut problems);
     let texts = texts::read(&definitions, &documents, &mut problems);
+    problems.0.retain(|problem| !problem.message.contains(reading::STAND_IN));
     spot::fill_all_snippets(folder, &mut problems);
     problems.sort();
     // A mistake in a template is one, however many quests are made of it.

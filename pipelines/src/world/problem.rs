@@ -113,12 +113,18 @@ pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -
     let long = wrong.chars().count();
     let most = (long / 3).max(1);
     let wrong_lower = wrong.to_lowercase();
+    let ends = |text: &str| (text.chars().next(), text.chars().next_back());
     known
         .into_iter()
         // What differs more in length alone is not looked at: there may be thousands.
-        .filter(|name| name.chars().count().abs_diff(long) <= most)
-        .map(|name| (strsim::damerau_levenshtein(&wrong_lower, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= most && *name != wrong)
+        .filter(|name| name.chars().count().abs_diff(long) <= most + 1)
+        .map(|name| (name, name.to_lowercase()))
+        .filter_map(|(name, lower)| {
+            let distance = strsim::damerau_levenshtein(&wrong_lower, &lower);
+            // Of a short name one letter more may be wrong where it begins and ends as it should.
+            let much = if long >= 3 && ends(&wrong_lower) == ends(&lower) { most.max(2) } else { most };
+            (distance <= much && name != wrong).then_some((distance, name))
+        })
         .min()
         .map(|(_, name)| name)
 }

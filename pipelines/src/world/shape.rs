@@ -1,29 +1,28 @@
 //! Trees to definitions, with every problem of shape and not only the first.
 //!
-//! A definition's serde type is read from its tree. What serde refuses is noted with its place, cut
-//! out of the tree, and the rest is read again, until it fits or nothing more can be cut.
-//! Unknown keys and repeated keys are noted without stopping.
+//! A definition's serde type is read from its tree. Unknown keys and repeated keys are noted without stopping; what is done about
+//! the rest is [`super::reading`]'s.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess,
-};
-use serde::de::{VariantAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Visitor};
 
+use super::choice::Variant;
 use super::expression;
 use super::misfit::{Misfit, expected_text, listed, number, one_of};
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Place, hint};
+use super::reading::STAND_IN;
 use crate::secrets::{is_secret_key, masked};
 
-/// The most problems of shape that are looked for in one definition.
-const MAX_PROBLEMS: usize = 50;
+/// A key that is none, since YAML elsewhere reads it as `true`, and what each map says instead.
+const ON: &str = "on";
+const INSTEAD_OF_ON: [&str; 2] = ["trigger", "changed_by"];
 
 /// What an item of a list is called, which has no key.
-const ITEM: &str = "-";
+pub(super) const ITEM: &str = "-";
 
 /// Something that does not fit the type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,78 +32,14 @@ pub(crate) struct ShapeProblem {
     pub(crate) hint: Option<String>,
 }
 
-/// Reads `node` as a `T`. The definition is `None` when too little of it fits; what does not fit is
-/// in the list either way.
-pub(crate) fn read<T: DeserializeOwned>(key: Option<&Key>, node: &Node) -> (Option<T>, Vec<ShapeProblem>) {
-    let notes = RefCell::new(BTreeSet::new());
-    let mut tree = node.clone();
-    let mut cut_at = BTreeSet::new();
-    for _ in 0..MAX_PROBLEMS {
-        let key_place = key.map(|key| key.place);
-        match T::deserialize(At {
-            node: &tree,
-            key: key_place,
-            name: key.map_or("", |key| &key.text),
-            notes: &notes,
-        }) {
-            Ok(definition) => return (Some(definition), notes.into_inner().into_iter().collect()),
-            Err(mut error) => {
-                error.path.reverse();
-                // What is wrong because something was cut out of it is not another problem.
-                if !cut_at.contains(&error.path) {
-                    notes.borrow_mut().insert(ShapeProblem {
-                        place: error.place.or(key_place).unwrap_or(node.place),
-                        message: error.message,
-                        hint: error.hint,
-                    });
-                }
-                if !cut(&mut tree, &error.path, &mut cut_at) {
-                    break;
-                }
-            }
-        }
-    }
-    (None, notes.into_inner().into_iter().collect())
-}
-
-/// Removes the node at the path; false for the root.
-fn cut(tree: &mut Node, path: &[String], cut_at: &mut BTreeSet<Vec<String>>) -> bool {
-    let Some((last, parents)) = path.split_last() else { return false };
-    let mut node = tree;
-    for step in parents {
-        let next = match &mut node.value {
-            NodeValue::Map(entries) => {
-                entries.iter_mut().find(|(key, _)| key.text == *step).map(|(_, node)| node)
-            }
-            NodeValue::List(items) => step.parse().ok().and_then(|index: usize| items.get_mut(index)),
-            _ => None,
-        };
-        let Some(next) = next else { return false };
-        node = next;
-    }
-    cut_at.insert(parents.to_vec());
-    match &mut node.value {
-        NodeValue::Map(entries) => entries.retain(|(key, _)| key.text != *last),
-        NodeValue::List(items) => {
-            let Ok(index) = last.parse::<usize>() else { return false };
-            if index >= items.len() {
-                return false;
-            }
-            items.remove(index);
-        }
-        _ => return false,
-    }
-    true
-}
-
 /// A node to be read.
 #[derive(Clone, Copy)]
-struct At<'a> {
-    node: &'a Node,
+pub(super) struct At<'a> {
+    pub(super) node: &'a Node,
     /// The place of its key, if it is in a map: where missing keys are reported.
-    key: Option<Place>,
-    name: &'a str,
-    notes: &'a RefCell<BTreeSet<ShapeProblem>>,
+    pub(super) key: Option<Place>,
+    pub(super) name: &'a str,
+    pub(super) notes: &'a RefCell<BTreeSet<ShapeProblem>>,
 }
 
 impl<'a> At<'a> {
@@ -159,12 +94,15 @@ impl<'a> At<'a> {
         }
     }
 
-    fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
+    pub(super) fn child(self, node: &'a Node, key: Option<&'a Key>) -> At<'a> {
         At { node, key: key.map(|key| key.place), name: key.map_or(ITEM, |key| &key.text), notes: self.notes }
     }
 
     /// What is here, unless it is a tag, or nothing: then `wanted` says what to write.
     fn there(self, wanted: impl FnOnce() -> String) -> Result<(), Misfit> {
+        if self.stands_in() {
+            return Ok(());
+        }
         let (message, hint) = match &self.node.value {
             NodeValue::Tag(tag) => {
                 let message = format!("`{tag}` is a tag of YAML, and says nothing here");
@@ -191,6 +129,11 @@ impl<'a> At<'a> {
         Err(Misfit { place: Some(place.unwrap_or(self.node.place)), ..Misfit::new(message, Some(hint)) })
     }
 
+    /// Whether it stands for something that is missing.
+    fn stands_in(self) -> bool {
+        matches!(&self.node.value, NodeValue::Tag(tag) if tag == STAND_IN)
+    }
+
     /// The entries without repeats, which are noted, and, where the keys are known, without others.
     fn entries(self, fields: Option<&'static [&'static str]>) -> Vec<&'a (Key, Node)> {
         let mut kept: Vec<&(Key, Node)> = Vec::new();
@@ -204,9 +147,18 @@ impl<'a> At<'a> {
             }
             seen.insert(&key.text, key.place.line);
             match fields {
+                Some(fields) if instead(&key.text, fields).is_some() => {
+                    let name = instead(&key.text, fields).unwrap_or_default();
+                    let why = format!("write `{name}:`; what YAML reads as true or false is no key");
+                    self.note(key.place, format!("`{ON}:` is now `{name}:`"), why);
+                    if self.node.get(name).is_none() {
+                        kept.push(entry);
+                    }
+                }
                 Some(fields) if !fields.contains(&key.text.as_str()) => {
-                    let hint = hint(&key.text, fields.iter().copied(), &one_of(fields));
-                    self.note(key.place, format!("unknown key `{}`", key.text), hint);
+                    let fields: Vec<&str> = fields.iter().copied().filter(|field| *field != ON).collect();
+                    let hint = hint(&key.text, fields.iter().copied(), &one_of(&fields));
+                    self.note(key.place, format!("unknown key `{}`", masked(&key.text)), hint);
                 }
                 _ => kept.push(entry),
             }
@@ -220,7 +172,7 @@ impl<'a> At<'a> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         let entries = self.entries(fields).into_iter();
-        self.placed(visitor.visit_map(Entries { at: self, entries, value: None }))
+        self.placed(visitor.visit_map(Entries { at: self, fields, entries, value: None }))
     }
 }
 
@@ -246,8 +198,15 @@ impl At<'_> {
     }
 }
 
+/// What is to be written instead of `on`, in a map with these keys.
+fn instead(key: &str, fields: &[&'static str]) -> Option<&'static str> {
+    let known = |name: &&str| fields.contains(name);
+    if key == ON { INSTEAD_OF_ON.into_iter().find(known) } else { None }
+}
+
 struct Entries<'a, I> {
     at: At<'a>,
+    fields: Option<&'static [&'static str]>,
     entries: I,
     value: Option<&'a (Key, Node)>,
 }
@@ -258,7 +217,8 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
         self.value = self.entries.next();
         let Some((key, _)) = self.value else { return Ok(None) };
-        let key_text: StrDeserializer<'_, Misfit> = StrDeserializer::new(&key.text);
+        let instead = self.fields.and_then(|fields| instead(&key.text, fields));
+        let key_text: StrDeserializer<'_, Misfit> = StrDeserializer::new(instead.unwrap_or(&key.text));
         seed.deserialize(key_text).map(Some).map_err(|mut error| {
             error.place.get_or_insert(key.place);
             error.path.push(key.text.clone());
@@ -299,6 +259,15 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
+/// A number that is missing is 1: of 0 too many things are none.
+macro_rules! numbers {
+    ($($name:ident)*) => {$(
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+            if self.stands_in() { visitor.visit_u64(1) } else { self.deserialize_any(visitor) }
+        }
+    )*};
+}
+
 impl<'de> Deserializer<'de> for At<'_> {
     type Error = Misfit;
 
@@ -325,6 +294,7 @@ impl<'de> Deserializer<'de> for At<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match self.node.value {
+            _ if self.stands_in() => visitor.visit_none(),
             NodeValue::Null if !self.node.is_blank() => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -353,6 +323,7 @@ impl<'de> Deserializer<'de> for At<'_> {
             NodeValue::Map(_) => self.map(Some(fields), visitor),
             // `null` is an empty map.
             NodeValue::Null => self.map(Some(fields), visitor),
+            _ if self.stands_in() => self.map(Some(fields), visitor),
             // Serde would take the items for the fields, one after the other.
             NodeValue::List(_) => {
                 let hint =
@@ -379,6 +350,7 @@ impl<'de> Deserializer<'de> for At<'_> {
         self.there(|| "`key: ...` below it for each".to_owned())?;
         match &self.node.value {
             NodeValue::Map(_) | NodeValue::Null => self.map(None, visitor),
+            _ if self.stands_in() => self.map(None, visitor),
             NodeValue::List(_) => {
                 let hint =
                     "write `key: {...}` for each instead of `- {...}`: the key names it for good".to_owned();
@@ -397,6 +369,10 @@ impl<'de> Deserializer<'de> for At<'_> {
         self.there(|| listed(variants))?;
         let result = match &self.node.value {
             NodeValue::Text(name) => visitor.visit_enum(Variant { at: self, name, content: None }),
+            _ if self.stands_in() => {
+                let name = variants.first().unwrap_or(&"");
+                visitor.visit_enum(Variant { at: self, name, content: None })
+            }
             NodeValue::Map(entries) => match entries.as_slice() {
                 [(key, content)] => {
                     let place = key.place;
@@ -413,79 +389,32 @@ impl<'de> Deserializer<'de> for At<'_> {
         self.placed(result)
     }
 
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        if self.stands_in() { visitor.visit_bool(false) } else { self.deserialize_any(visitor) }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        if self.stands_in() { visitor.visit_str(STAND_IN) } else { self.deserialize_any(visitor) }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        if self.stands_in() {
+            visitor.visit_seq(Items { at: self, items: [].iter().enumerate() })
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16
+        deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct identifier ignored_any
+        i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
-}
-
-struct Variant<'a> {
-    at: At<'a>,
-    name: &'a str,
-    content: Option<(&'a Key, &'a Node)>,
-}
-
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
-    type Error = Misfit;
-    type Variant = Variant<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Misfit> {
-        let name: StrDeserializer<'_, Misfit> = StrDeserializer::new(self.name);
-        seed.deserialize(name).map(|variant| (variant, self))
-    }
-}
-
-impl<'a> Variant<'a> {
-    fn content(self) -> Result<At<'a>, Misfit> {
-        match self.content {
-            Some((key, node)) => Ok(self.at.child(node, Some(key))),
-            None => Err(Misfit::new(
-                format!("`{}` needs more", self.name),
-                Some(format!("write it as a key with its settings: `{{{}: ...}}`", self.name)),
-            )),
-        }
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_> {
-    type Error = Misfit;
-
-    fn unit_variant(self) -> Result<(), Misfit> {
-        match self.content {
-            None => Ok(()),
-            Some(_) => Err(Misfit::new(
-                format!("`{}` stands alone", self.name),
-                Some(match self.at.name {
-                    ITEM => format!("write `- {}`", self.name),
-                    name => format!("write `{name}: {}`", self.name),
-                }),
-            )),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, seed.deserialize(at)))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, at.deserialize_any(visitor)))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        let name = self.name.to_owned();
-        self.content().and_then(|at| in_variant(name, at.deserialize_struct("", fields, visitor)))
-    }
-}
-
-fn in_variant<T>(name: String, result: Result<T, Misfit>) -> Result<T, Misfit> {
-    result.map_err(|mut error| {
-        error.path.push(name);
-        error
-    })
 }

@@ -1,6 +1,6 @@
 //! Spots: a cursor that walks a file's tree beside its definition, so that a check can point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::folder::Folder;
@@ -75,6 +75,14 @@ const FEW_FILES: usize = 16;
 /// No more threads parse.
 const MOST_THREADS: usize = 8;
 
+/// The kinds of files of which one could not be parsed, so that what it declares is not known: `entities`.
+pub(crate) fn unparsed(folder: &Folder, documents: &[Document]) -> BTreeSet<String> {
+    let parsed: BTreeSet<&str> = documents.iter().map(|document| document.file.as_str()).collect();
+    let yaml = folder.files.keys().filter(|file| file.ends_with(".yaml") || file.ends_with(".yml"));
+    let kind = |file: &String| file.split(['/', '.']).next().unwrap_or_default().to_owned();
+    yaml.filter(|file| !parsed.contains(file.as_str())).map(kind).collect()
+}
+
 /// Parses a file; that it is not YAML is reported.
 pub(crate) fn parse(file: &str, bytes: &[u8], problems: &mut Problems) -> Option<Document> {
     match node::parse(bytes) {
@@ -116,10 +124,14 @@ fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().collect();
     for problem in problems {
-        let line = problem.place.and_then(|place| place.line.checked_sub(1));
-        let line = line.and_then(|line| lines.get(line as usize));
+        let number = problem.place.and_then(|place| place.line.checked_sub(1)).map(|line| line as usize);
+        let Some((number, line)) = number.and_then(|number| Some((number, lines.get(number)?))) else {
+            problem.snippet = None;
+            continue;
+        };
+        let before = number.checked_sub(1).map_or("", |before| lines[before]);
         problem.snippet =
-            line.map(|line| if problem.file == WORLD { masked_line(line) } else { masked(line) });
+            Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
     }
 }
 

@@ -33,9 +33,35 @@ pub(super) fn planned(folder: &Folder, definitions: &Definitions<'_>, problems: 
     }
     let world = definitions.world.as_ref().map(|world| &world.definition);
     let tick_ms = world.map_or(DEFAULT_TICK_MS, |world| world.tick_ms);
-    let (views, wrong) = sql::plan(texts, relations(world), tick_ms);
+    let relations = relations(world);
+    let (views, wrong) = sql::plan(texts, relations.clone(), tick_ms);
     problems.0.extend(wrong.into_iter().map(|(file, error)| problem(file, error)));
+    problems.0.extend(views.iter().filter_map(|view| piles_up(view, &relations, folder)));
     views
+}
+
+/// A view whose rows would be more and more for as long as the world runs.
+fn piles_up(view: &View, relations: &Relations, folder: &Folder) -> Option<Problem> {
+    let relation = view.grows_with(relations)?;
+    let text = folder.files.get(&view.file).and_then(|bytes| std::str::from_utf8(bytes).ok())?;
+    let begins = text.find(&view.sql)?;
+    let name = begins + view.sql.find(&view.name).unwrap_or(0);
+    let before = &text[..name];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let length = number(view.name.chars().count());
+    Some(Problem {
+        severity: Severity::Warning,
+        file: view.file.clone(),
+        place: Some(Place { line: number(line), column: number(column), length }),
+        message: format!("rows of `{relation}` pile up in `{}` for as long as the world runs", view.name),
+        hint: Some(match relation {
+            "grants" => "bound it in time, `now() <= tick + INTERVAL '1 day'`, choose `status = 'pending'`, group it by player, quest or item, or keep the first rows".to_owned(),
+            _ => "choose a scope, `scope = 'player'`, group it by player, quest or item, or keep the first rows".to_owned(),
+        }),
+        snippet: None,
+    })
 }
 
 /// The views of a world that has been checked.

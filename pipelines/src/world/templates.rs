@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::collected::report;
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Problems, Severity, hint};
-use super::shape;
+use super::reading::{self, STAND_IN};
 use super::spot::{Document, Spot};
 
 /// The most values that all templates of a world may expand to.
@@ -56,8 +56,6 @@ pub(crate) fn is_template(file: &str) -> bool {
 pub(crate) struct Made {
     /// The quests, as if they stood in the templates' files.
     pub(crate) documents: Vec<Document>,
-    /// Quests that lack a parameter, which has been reported: known, and nothing more.
-    pub(crate) unmade: Vec<String>,
 }
 
 /// The quests made of all templates.
@@ -75,13 +73,13 @@ pub(crate) fn expand(documents: &[Document], problems: &mut Problems) -> Made {
             continue;
         };
         for (key, node) in templates {
-            let (template, misfits) = shape::read::<TemplateDef>(Some(key), node);
+            let (template, misfits) = reading::read::<TemplateDef>(Some(key), node);
             report(&document.file, &misfits, problems);
             if template.is_none() || !misfits.is_empty() {
                 continue;
             }
             let spot = Spot { file: &document.file, place: key.place, node: Some(node) };
-            let document = quests(spot, &document.file, &mut left, (&mut made.unmade, problems));
+            let document = quests(spot, &document.file, &mut left, problems);
             made.documents.extend(document);
         }
     }
@@ -93,7 +91,7 @@ fn quests(
     spot: Spot<'_>,
     file: &str,
     left: &mut usize,
-    (unmade, problems): (&mut Vec<String>, &mut Problems),
+    problems: &mut Problems,
 ) -> Option<Document> {
     let node = spot.node?;
     let (_, quest) = node.get("quest")?;
@@ -108,10 +106,7 @@ fn quests(
             left: &mut *left,
             problems: &mut *problems,
         };
-        if !expansion.give(values, at) {
-            unmade.push(id.text.clone());
-            continue;
-        }
+        expansion.give(values, at);
         match expansion.put(quest) {
             Some(made) => entries.push((id.clone(), made)),
             None => {
@@ -138,11 +133,10 @@ struct Expansion<'a, 'p> {
 }
 
 impl<'a> Expansion<'a, '_> {
-    /// Takes the values of a row; what is unknown or missing is reported. Whether none is missing.
-    fn give(&mut self, values: &'a Node, at: Spot<'_>) -> bool {
+    /// Takes the values of a row; what is unknown or missing is reported.
+    fn give(&mut self, values: &'a Node, at: Spot<'_>) {
         let parameters = self.parameters;
         let names = || parameters.iter().map(|(key, _)| key.text.as_str());
-        let mut whole = true;
         for (key, value) in values.entries() {
             if names().any(|name| name == key.text) {
                 self.given.insert(&key.text, value);
@@ -161,11 +155,9 @@ impl<'a> Expansion<'a, '_> {
                 None => {
                     let hint = "give it here, or give the parameter a `default`".to_owned();
                     self.report(at, format!("the parameter `{}` is missing", key.text), hint);
-                    whole = false;
                 }
             }
         }
-        whole
     }
 
     fn report(&mut self, spot: Spot<'_>, message: String, hint: String) {
@@ -215,7 +207,10 @@ impl<'a> Expansion<'a, '_> {
                     let spot = Spot { file: self.file, place: node.place, node: None };
                     self.report(spot, message, "let it be all of the value: `key: ${name}`".to_owned());
                 }
+                // That it is not given has been said.
+                None if self.parameters.iter().any(|(key, _)| key.text == name) => made.push_str(STAND_IN),
                 None => {
+                    made.push_str(STAND_IN);
                     let names = || self.parameters.iter().map(|(key, _)| key.text.as_str());
                     let message = format!("the template has no parameter `{name}`");
                     let hint = hint(name, names(), &format!("it has {}", listed(names())));

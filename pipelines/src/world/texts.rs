@@ -10,7 +10,7 @@ use worldflow_schemas::definitions::NotedText;
 use super::collected::{Definitions, report};
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Place, Problem, Problems, Severity, hint};
-use super::shape;
+use super::reading;
 use super::spot::{Document, Spot};
 use crate::text::{
     Disagreement, Locale, MessageError, Source, State, Texts, Translation, disagreements, faults, parse,
@@ -247,7 +247,7 @@ impl Reading<'_> {
                 Some((at, NotedText { text: text.clone(), ..NotedText::default() }))
             }
             NodeValue::Map(_) => {
-                let (read, misfits) = shape::read::<NotedText>(Some(key), node);
+                let (read, misfits) = reading::read::<NotedText>(Some(key), node);
                 report(spot.file, &misfits, self.problems);
                 let at = Spot { node: Some(node), ..spot };
                 read.map(|entry| (at.key("text"), entry))

@@ -168,6 +168,18 @@ typo:
       restart: clean
 ";
     fs::write(world.join("tests/wrong.yaml"), wrong).expect("written");
+    // A build server is told of what could not be run; whoever asks for another scenario is not.
+    let right = "right:\n  steps: [{expect: {view: levels, rows: player}}]\n";
+    fs::write(world.join("tests/right.yaml"), right).expect("written");
+    let report = folder.path().join("report.xml");
+    let (said, _) = test(&world, &["--junit", report.to_str().expect("text")]);
+    assert_eq!(said.status.code(), Some(1));
+    let report = fs::read_to_string(report).expect("a report");
+    assert!(report.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{report}");
+    assert!(report.contains("name=\"typo\"") && report.contains("<error message=\"unknown key"), "{report}");
+    let (said, shown) = test(&world, &["--filter", "right"]);
+    assert_eq!((said.status.code(), shown.contains("problems")), (Some(0), false), "{shown}");
+    fs::remove_file(world.join("tests/right.yaml")).expect("removed");
     let (said, shown) = test(&world, &[]);
     assert_eq!(said.status.code(), Some(1));
     expect![[r#"
@@ -252,7 +264,7 @@ fn a_world_is_edited_in_the_middle() {
 
 #[test]
 fn the_scenarios_of_the_broker_and_the_chronicle_pass() {
-    for (world, end) in [("broker", "44 passed, 0 failed\n"), ("chronicle", "12 passed, 0 failed\n")] {
+    for (world, end) in [("broker", "45 passed, 0 failed\n"), ("chronicle", "12 passed, 0 failed\n")] {
         let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds").join(world);
         let (said, shown) = test(&world, &[]);
         assert_eq!(said.status.code(), Some(0), "{shown}{}", said.stderr);

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::quest;
+use crate::{problems, quest};
 
 #[test]
 fn a_condition_whose_parts_exclude_each_other() {
@@ -194,4 +194,54 @@ more:
 
         "#]],
     );
+}
+
+#[test]
+fn targets_that_are_elsewhere_and_conditions_of_nothing() {
+    let entities = "\
+rat: {kind: npc, tags: [vermin], properties: {region: forest}}
+mouse: {kind: npc, tags: [vermin], properties: {region: forest}}
+crow: {kind: npc}
+";
+    let rats = "\
+rats:
+  title: Rats
+  fail_when: {not: {region: meadow}}
+  requires: {any: []}
+  stages:
+    s:
+      objectives:
+        there: {event: kill, target: vermin, region: meadow}
+        here: {event: kill, target: vermin, region: [forest, meadow]}
+        crow: {event: kill, target: [rat, crow], region: meadow}
+        woods: {event: kill, target: rat, region: forest}
+        never: {event: kill, target: rat, when: {not: {}}}
+";
+    expect![[r#"
+        warning: quests/wolves.yaml:3:3: whoever is in `forest`, where `woods` is done, fails the quest
+          |
+        3 | fail_when: {not: {region: meadow}}
+          | ^^^^^^^^^
+        hint: let `fail_when` leave that region out, or ask for another region
+
+        error: quests/wolves.yaml:4:14: `any: []` asks nothing, so it always holds
+          |
+        4 | requires: {any: []}
+          |            ^^^
+        hint: write the conditions, or remove `any`
+
+        warning: quests/wolves.yaml:8:54: `vermin` is in `forest`, and this asks for `meadow`
+          |
+        8 | there: {event: kill, target: vermin, region: meadow}
+          |                                              ^^^^^^
+        hint: write `region: forest`, or leave `region` out; a game server may move entities, too
+
+        error: quests/wolves.yaml:12:50: `not: {}` never holds: an empty condition always does
+           |
+        12 | never: {event: kill, target: rat, when: {not: {}}}
+           |                                          ^^^
+        hint: say what must not hold, or remove `not`
+
+    "#]]
+    .assert_eq(&problems(&[("entities.yaml", entities), ("quests/wolves.yaml", rats)]));
 }

@@ -3,6 +3,7 @@
 mod calendars;
 mod expressions;
 mod files;
+mod growth;
 mod guard;
 mod hopeless;
 mod lifecycle;
@@ -522,5 +523,41 @@ fn a_folder_that_is_no_world_is_one_clear_error() {
     let empty = tempfile::tempdir().expect("a temporary folder");
     let error = LoadedWorld::open(empty.path()).expect_err("there is no world.yaml");
     assert!(matches!(error, WorldError::Folder(_)));
-    assert!(error.to_string().ends_with("is not a world folder: it has no world.yaml"), "{error}");
+    assert!(error.to_string().contains("is not a world folder: it has no world.yaml\nhint: "), "{error}");
+}
+
+/// A mistake of shape hides nothing else: what can be read is checked.
+#[test]
+fn all_problems_are_said_at_once() {
+    let world = WORLD.replace("seed: 7", "seed: one").replace("climate: mild", "climate: mildd").replace(
+        "meadow: {zone: vale}",
+        "meadow: {zone: valley}",
+    );
+    let quest = "\
+wolves:
+  stages:
+    s: {objectives: {a: {event: kil, target: wolfe, count: three}}}
+";
+    let templates = "\
+hunt:
+  parameters: {who: {}}
+  quest: {title: 'Hunt', stages: {s: {objectives: {k: {event: kill, target: ['${who}', '${whoo}']}}}}}
+  quests: {hunt_wolf: {who: wolfe}, hunt_bear: {whom: bear}}
+";
+    let views = "\
+CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+CREATE VIEW one AS SELECT player FROM two;
+CREATE VIEW two AS SELECT player FROM one;
+CREATE VIEW over AS SELECT player FROM v;
+";
+    let found = problems(&[
+        ("world.yaml", &world),
+        ("quests/wolves.yaml", quest),
+        ("templates/hunts.yaml", templates),
+        ("views/all.sql", views),
+    ]);
+    expect![[""]].assert_eq(&found);
+    // What declares nothing that can be read declares everything.
+    let broken = problems(&[("entities.yaml", "wolf: {kind: npc\n"), ("quests/wolves.yaml", "w: {title: W, stages: {s: {objectives: {a: {event: kill, target: lynx}}}}}\n")]);
+    assert!(broken.contains("error: entities.yaml:") && !broken.contains("unknown target"), "{broken}");
 }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::quest;
+use crate::{WORLD, problems, quest};
 
 #[test]
 fn a_name_with_a_letter_too_many() {
@@ -270,4 +270,27 @@ owls:
 
         "#]],
     );
+}
+
+/// YAML reads a bare `on` as true, so no key is called so.
+#[test]
+fn no_key_is_called_on() {
+    let fact = "mood: {type: int, default: 0";
+    let world = WORLD.replace(fact, &format!("{fact}, on: [{{pattern: {{event: kill}}, add: 1}}]"));
+    let rules = "cheer: {on: {every: {span: 1m}}, do: [{add: {fact: mood, by: 1}}]}\n";
+    expect![[r#"
+        error: rules/all.yaml:1:9: `on:` is now `trigger:`
+          |
+        1 | cheer: {on: {every: {span: 1m}}, do: [{add: {fact: mood, by: 1}}]}
+          |         ^^
+        hint: write `trigger:`; what YAML reads as true or false is no key
+
+        error: world.yaml:12:33: `on:` is now `changed_by:`
+           |
+        12 | mood: {type: int, default: 0, on: [{pattern: {event: kill}, add: 1}]}
+           |                               ^^
+        hint: write `changed_by:`; what YAML reads as true or false is no key
+
+    "#]]
+    .assert_eq(&problems(&[("world.yaml", &world), ("rules/all.yaml", rules)]));
 }

@@ -73,7 +73,7 @@ facts:
     type: text
     default: none
     personal: true
-    on: [{pattern: {event: talk}, set: heard}]
+    changed_by: [{pattern: {event: talk}, set: heard}]
 ";
     let world = world.replace("facts:\n", facts);
     let npcs = "elder: {barks: Hm.}\n";
@@ -99,9 +99,9 @@ facts:
 
         error: world.yaml:18:5: `gossip` is personal, and events change it
            |
-        18 | on: [{pattern: {event: talk}, set: heard}]
-           | ^^
-        hint: only a game server writes what is personal: remove `on`
+        18 | changed_by: [{pattern: {event: talk}, set: heard}]
+           | ^^^^^^^^^^
+        hint: only a game server writes what is personal: remove `changed_by`
 
         error: world.yaml:26:36: the property `email` of `ana` is personal, and stands in a file
            |

@@ -393,6 +393,31 @@ tiers:
     .assert_eq(&found);
 }
 
+/// Whoever writes a secret by mistake gives it a name of their own.
+#[test]
+fn no_secret_of_any_name_is_shown() {
+    for tier in [
+        "{url: 'https://sk-99887766@host', model: m}",
+        "{url: 'https://host/v1?api_key=sk-99887766', model: [m]}",
+        "{url: me:99887766@host, model: m}",
+        "{url: 'http://host', model: m, api_key: sk-99887766}",
+        "{url: 'http://host', model: m, secret: AKIA99887766}",
+        "{url: 'http://host', model: m, secret_access_key: [AKIA99887766], wait: x}",
+        "{url: 'http://host', model: m, authToken: \"AKIA 99887766\"}",
+        "{url: 'http://host', model: m, key: AKIA99887766}",
+        "\n    url: http://host\n    model: m\n    key:\n      sk-99887766",
+        "https://a_name_that_is_so_long_that_it_goes_on_and_on:sk-99887766@host",
+        "{url: 'http://host', model: m, class: [], https://me:sk-99887766@host: x}",
+    ] {
+        let world = format!("{WORLD}tiers:\n  gold: {tier}\n");
+        let npcs = "elder: {addressed_by: talk, tier: gold, barks: Hm.}\n";
+        let found = problems(&[("world.yaml", &world), ("npcs.yaml", npcs)]);
+        assert!(found.contains("error: world.yaml:") && !found.contains("99887766"), "{tier}\n{found}");
+    }
+    let found = problems(&[("world.yaml", &format!("{WORLD}sinks:\n  pg: 'postgres://99887766@db/x'\n"))]);
+    assert!(found.contains("unknown choice `postgres://********@db/x`"), "{found}");
+}
+
 #[test]
 fn a_short_file_that_grows_by_its_aliases_is_refused_at_once() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();

@@ -97,7 +97,7 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
 fn a_fact_that_counts_members_is_changed_by_nobody() {
     let facts = "  friends: {scope: player, type: int, default: 1, members: true}
   party_size:
-    {scope: party, type: int, default: 0, members: true, expires: 5m, on: [{pattern: {event: kill}, add: 1}]}
+    {scope: party, type: int, default: 0, members: true, expires: 5m, changed_by: [{pattern: {event: kill}, add: 1}]}
   saved:";
     let quest = "wolves:
   title: Wolves
@@ -127,14 +127,14 @@ fn a_fact_that_counts_members_is_changed_by_nobody() {
 
         error: world.yaml:15:58: `expires` with `members`
            |
-        15 | {scope: party, type: int, default: 0, members: true, expires: 5m, on: [{pattern: {event: kill}, add: 1}]}
+        15 | {scope: party, type: int, default: 0, members: true, expires: 5m, changed_by: [{pattern: {event: kill}, add: 1}]}
            |                                                      ^^^^^^^
         hint: it follows from memberships and presence alone
 
-        error: world.yaml:15:71: `on` with `members`
+        error: world.yaml:15:71: `changed_by` with `members`
            |
-        15 | {scope: party, type: int, default: 0, members: true, expires: 5m, on: [{pattern: {event: kill}, add: 1}]}
-           |                                                                   ^^
+        15 | {scope: party, type: int, default: 0, members: true, expires: 5m, changed_by: [{pattern: {event: kill}, add: 1}]}
+           |                                                                   ^^^^^^^^^^
         hint: it follows from memberships and presence alone
 
     "#]].assert_eq(&problems(&[("world.yaml", &world), ("quests/wolves.yaml", quest)]));

@@ -144,7 +144,7 @@ impl Bots<'_> {
     pub(crate) fn preparing(&self, condition: &Condition) -> Vec<Deed> {
         let mut deeds = Vec::new();
         for (fact, test) in &condition.facts {
-            let updates = &self.world.world.facts[fact].on;
+            let updates = &self.world.world.facts[fact].changed_by;
             let update = match test {
                 Test::Is(_) => updates.iter().find(|update| update.set.is_some()).map(|update| (update, 1)),
                 Test::Range(range) => {

@@ -21,7 +21,7 @@ them in small realms, where the graph is compared with an independent naive eval
 const IDIOMS: &str = "
 ## Idioms worth keeping
 
-- **What is held** is a fact that events change: `held_apple: {type: int, default: 0, on: [{pattern: {event: gain, target: apple}, add: 1}, {pattern: {event: lose, target: apple}, add: -1}]}`. A quest that asks for apples
+- **What is held** is a fact that events change: `held_apple: {type: int, default: 0, changed_by: [{pattern: {event: gain, target: apple}, add: 1}, {pattern: {event: lose, target: apple}, add: -1}]}`. A quest that asks for apples
   `holds: {facts: {held_apple: {at_least: 5}}}`: what was held before it was accepted counts, and what is given away counts no more. That it is turned in while they are held is one objective more, an event with a `when`; what is taken then is an effect.
 - **What was done ever** is a `lifetime` counter; achievements read it with `since: ever`, so one that is written later is done at once by whoever has done enough. Many different ones (`distinct`) are no counter: such an achievement is there from the beginning.
 - **Steps in columns** that go on side by side are one stage: each step is `hidden_until` the ones before it in its column. A step that must be done before all else is a stage of its own.

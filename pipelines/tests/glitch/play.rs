@@ -184,7 +184,8 @@ fn bots_begin_and_complete_what_there_is() {
     let idle: Vec<&String> = fates.iter().filter(|(_, fate)| !fate.begun).map(|(id, _)| id).collect();
     let open: Vec<&String> = fates.iter().filter(|(_, fate)| !fate.done).map(|(id, _)| id).collect();
     assert!(idle.is_empty(), "{} are begun by nobody: {idle:?}", idle.len());
-    assert!(open.len() <= NOT_DONE, "{} are completed by nobody: {open:?}", open.len());
+    let more: Vec<&&String> = open.iter().filter(|id| !NOT_DONE.contains(&id.as_str())).collect();
+    assert!(more.is_empty(), "{} more are completed by nobody: {more:?}", more.len());
     for (state, least) in
         [("available", 50), ("offered", 100), ("ready", 100), ("abandoned", 40), ("expired", 1)]
     {
@@ -193,8 +194,13 @@ fn bots_begin_and_complete_what_there_is() {
     }
 }
 
-/// How many definitions nobody completes, at most.
-const NOT_DONE: usize = 4;
+/// What may be completed by nobody: all that it asks for is done, but not all in one instance that is turned in.
+const NOT_DONE: [&str; 4] = [
+    "job_standard1b_for_new_groddle_meadow_streets",
+    "job_street_mine_01",
+    "job_street_ph3_02",
+    "job_street_ph3_04",
+];
 
 /// The best are rewarded, by the share of credit that what they gave is worth.
 #[test]

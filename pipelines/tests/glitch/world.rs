@@ -73,8 +73,8 @@ impl World {
         properties.put(name, value);
     }
 
-    fn fact(&mut self, name: String, kind: &str, default: Yaml, on: Vec<Yaml>) -> String {
-        let fact = || map([("type", kind.into()), ("default", default), ("on", Yaml::List(on))]);
+    fn fact(&mut self, name: String, kind: &str, default: Yaml, changed_by: Vec<Yaml>) -> String {
+        let fact = || map([("type", kind.into()), ("default", default), ("changed_by", Yaml::List(changed_by))]);
         self.facts.entry(name.clone()).or_insert_with(fact);
         name
     }

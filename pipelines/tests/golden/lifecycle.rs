@@ -18,7 +18,7 @@ kinds:
 facts:
   path: {scope: player, type: text, default: none}
   lantern: {scope: player, type: bool, default: true}
-  merchant_lives: {scope: realm, type: bool, default: true, on: [{pattern: {event: death, target: merchant}, set: false}]}
+  merchant_lives: {scope: realm, type: bool, default: true, changed_by: [{pattern: {event: death, target: merchant}, set: false}]}
 pools:
   jobs: {pick: 2, every: {calendar: {at: ['00:00', '00:01'], zone: UTC}}}
   own: {pick: 1, per: holder, closes: true, every: {calendar: {at: ['00:00', '00:01'], zone: UTC}}}

@@ -5,6 +5,7 @@ mod broker;
 mod calendars;
 mod edits;
 mod event_views;
+mod foreseen;
 mod lifecycle;
 mod lore;
 mod orders;

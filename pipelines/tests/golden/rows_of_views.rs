@@ -12,12 +12,12 @@ clock: {real_seconds_per_hour: 60, start: '1 19:59'}
 regions: {moor: {}, village: {}}
 kinds: {kill: {}, shout: {known_targets: false}}
 facts:
-  score: {scope: player, type: int, default: 0, on: [{pattern: {event: kill}, add: 1}]}
+  score: {scope: player, type: int, default: 0, changed_by: [{pattern: {event: kill}, add: 1}]}
   calls:
     scope: player
     type: int
     default: 0
-    on: [{pattern: {event: shout, when: 'view.hunters[player].kills >= 3'}, add: 1}]
+    changed_by: [{pattern: {event: shout, when: 'view.hunters[player].kills >= 3'}, add: 1}]
   title: {scope: player, type: text, default: none}
   rank: {scope: player, type: int, default: 0}
   total: {scope: realm, type: int, default: 0}

@@ -16,8 +16,8 @@ kinds:
 facts:
   mood: {scope: realm, type: int, default: 0}
   price: {scope: realm, type: dec, default: 100}
-  alarm: {scope: region, type: bool, default: false, expires: 40ms, on: [{pattern: {event: kill, target: bear}, set: true}]}
-  fame: {scope: player, type: int, default: 0, on: [{pattern: {event: rumour}, add: 1}]}
+  alarm: {scope: region, type: bool, default: false, expires: 40ms, changed_by: [{pattern: {event: kill, target: bear}, set: true}]}
+  fame: {scope: player, type: int, default: 0, changed_by: [{pattern: {event: rumour}, add: 1}]}
   echo: {scope: player, type: int, default: 0}
 ";
 

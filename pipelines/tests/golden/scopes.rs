@@ -256,6 +256,50 @@ mercy: {title: Mercy, accept: auto, fail_on: [{event: choose, target: wolf}], st
 }
 
 #[test]
+fn again_each_week() {
+    // The first day of 1970 was a Thursday.
+    let slow = WORLD.replace("real_seconds_per_hour: 1,", "real_seconds_per_hour: 3600,");
+    let files = [
+        ("world.yaml", slow.as_str()),
+        ("entities.yaml", ENTITIES),
+        ("climates/mild.yaml", CLIMATE),
+        (
+            "quests/all.yaml",
+            "
+weekly:
+  title: Weekly
+  accept: auto
+  repeat: {weekly: {day: thursday, at: '04:00', zone: UTC}}
+  stages: {all: {objectives: {a: {event: kill, count: 2}}}}
+daily:
+  title: Another day
+  accept: auto
+  repeat: {weekly: {day: friday, at: '04:00', zone: UTC}}
+  stages: {all: {objectives: {b: {event: kill, count: 2}}}}
+",
+        ),
+    ];
+    let script = "
+        1439990 event kill player=ann
+        1439999 event kill player=ann
+        1440001 event kill player=ann
+        1440010 wait
+        ";
+    expect![[r#"
+        1439990: a 1/2
+        1439990: b 1/2
+        1439990: quest friday active stage=all
+        1439990: quest weekly active stage=all
+        1439999: quest friday done
+        1439999: quest weekly done
+        1440000: a 0/2
+        1440000: quest weekly active stage=all
+        1440001: a 1/2
+    "#]]
+    .assert_eq(&Golden::new(&files, script).story(&[1_439_990, 1_439_999, 1_440_000, 1_440_001]));
+}
+
+#[test]
 fn again_each_day_and_counted_since_then() {
     // Days begin at four: at the tick 1,440,000 and 8,640,000 ticks after it.
     let slow = WORLD.replace("real_seconds_per_hour: 1,", "real_seconds_per_hour: 3600,");

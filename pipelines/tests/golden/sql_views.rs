@@ -12,8 +12,8 @@ clock: {real_seconds_per_hour: 60, start: '1 19:59'}
 regions: {moor: {}, village: {}}
 kinds: {kill: {}}
 facts:
-  brave: {scope: player, type: bool, default: false, on: [{pattern: {event: kill, target: bear}, set: true}]}
-  score: {scope: player, type: int, default: 0, on: [{pattern: {event: kill}, add: 1}]}
+  brave: {scope: player, type: bool, default: false, changed_by: [{pattern: {event: kill, target: bear}, set: true}]}
+  score: {scope: player, type: int, default: 0, changed_by: [{pattern: {event: kill}, add: 1}]}
 ";
 
 const ENTITIES: &str = "{wolf: {kind: npc}, bear: {kind: npc}}";

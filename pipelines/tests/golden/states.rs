@@ -202,7 +202,8 @@ fn facts_compare() {
         between: {holds: {facts: {fame: {at_least: 2, at_most: 4}}}}
         world: {holds: {facts: {bridge: true}}}
         not: {holds: {not: {facts: {fame: 7}}}}
-        any: {holds: {any: [{facts: {fame: 2}}, {facts: {fame: 3}}]}}\n",
+        any: {holds: {any: [{facts: {fame: 2}}, {facts: {fame: 3}}]}}
+        one_of: {holds: {facts: {fame: {one_of: [2, 3]}}}}\n",
         "
         10 fact player ann guild_name oak
         11 event gain player=ann
@@ -220,12 +221,14 @@ fn facts_compare() {
             11: is 1/1 done
             11: is_not 1/1 done
             11: not 1/1 done
+            11: one_of 0/1
             11: quest quest active stage=all
             11: world 0/1
             12: above 1/1 done
             12: any 1/1 done
             12: at_least 1/1 done
             12: between 1/1 done
+            12: one_of 1/1 done
             13: quest quest done
         "#]],
     );
@@ -265,6 +268,27 @@ fn the_weather_of_the_region() {
         16 wait
         ",
         expect![[r#"
+            9: quest quest active stage=all
+            9: rain 0/1
+            13: quest quest done
+        "#]],
+    );
+}
+
+#[test]
+fn the_weather_of_another_region() {
+    objectives(
+        "        rain: {holds: {weather: {region: moor, kind: rain, lasting: 30ms}}}
+        here: {holds: {weather: {kind: rain}}, optional: true}
+        nowhere: {holds: {weather: {region: village, kind: rain}}, optional: true}\n",
+        "
+        9 presence ann server village -
+        10 weather moor_zone rain
+        16 wait
+        ",
+        expect![[r#"
+            9: here 0/1
+            9: nowhere 0/1
             9: quest quest active stage=all
             9: rain 0/1
             13: quest quest done

@@ -20,7 +20,7 @@ kinds:
   talk: {from: player, attributes: {said: text}}
 facts:
   mood: {scope: realm, type: int, default: 0}
-  brave: {scope: player, type: bool, default: false, on: [{pattern: {event: kill, target: bear}, set: true}]}
+  brave: {scope: player, type: bool, default: false, changed_by: [{pattern: {event: kill, target: bear}, set: true}]}
 ";
 
 const ENTITIES: &str = "

@@ -1,13 +1,15 @@
 //! The table of the quest language: every word that shipped games need, how it is written, and the
-//! golden test that shows it. A word without a golden test of that name, and one whose test does not
+//! golden test that shows it. A word that is asked for and not in the table, a word without a golden test of that name, and one whose test does not
 //! show it, fails here; so does a stale `docs/language.md`.
 
+mod taxonomy;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use taxonomy::{BEYOND, asked};
 use words::{SECTIONS, Word};
 
 fn root() -> PathBuf {
@@ -49,6 +51,23 @@ fn every_word_has_a_golden_test_that_shows_it() {
         .expect("text can be written to");
     }
     assert_eq!(wrong, "");
+}
+
+#[test]
+fn what_is_asked_for_is_in_the_table_and_the_other_way_round() {
+    let rows: BTreeSet<&str> = all().map(|word| word.word).collect();
+    assert_eq!(rows.len(), all().count(), "no row is there twice");
+    let mut wrong: Vec<String> = Vec::new();
+    for (word, of) in asked() {
+        if of.is_empty() {
+            wrong.push(format!("{word}: no row is of it"));
+        }
+        wrong.extend(of.iter().filter(|row| !rows.contains(*row)).map(|row| format!("{word}: there is no row `{row}`")));
+    }
+    let of_words: BTreeSet<&str> = asked().flat_map(|(_, of)| of.iter().copied()).collect();
+    let known = |row: &&str| of_words.contains(*row) != BEYOND.contains(row);
+    wrong.extend(rows.into_iter().filter(|row| !known(row)).map(|row| format!("{row}: of no word, or of one and beyond them")));
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
             word("fact >", "{above: 1}", "facts_compare"),
             word("fact ≥", "{at_least: 2}", "facts_compare"),
             word("fact between", "{at_least: 2, at_most: 4}", "facts_compare"),
-            word("fact in", "{any: [{facts: {fame: 2}}, {facts: {fame: 3}}]}", "facts_compare"),
+            word("fact in", "{facts: {fame: {one_of: [2, 3]}}}", "facts_compare"),
             word(
                 "has an item, buff, title or flag",
                 "{facts: {sword: true}}",
@@ -138,6 +138,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "weather: kind, intensity, for a time",
                 "{weather: {kind: rain, intensity: {at_least: 0.5}, lasting: 30ms}}",
                 "the_weather_of_the_region",
+            ),
+            word(
+                "weather of another region",
+                "{weather: {region: moor, kind: rain, lasting: 30ms}}",
+                "the_weather_of_another_region",
             ),
             word("state of the world", "{facts: {bridge: true}}", "facts_compare"),
             word(
@@ -263,12 +268,17 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "prey: {one_of: beast, region: moor}",
                 "roles_are_bound_at_acceptance_and_counted_for_who_has_them",
             ),
+            word(
+                "another is chosen when the one with a role is no more",
+                "roles: {prey: {one_of: beast, lost: rebind}}",
+                "a_role_whose_entity_is_no_more_is_kept_bound_anew_or_fails_the_quest",
+            ),
         ],
     ),
     (
         "Scopes",
         &[
-            by("player", "scope: player", "every_scope_counts_for_its_holder", "\"player\""),
+            by("player, character", "scope: player", "every_scope_counts_for_its_holder", "\"player\""),
             by("account", "scope: account", "every_scope_counts_for_its_holder", "\"account\""),
             by("party", "scope: party", "every_scope_counts_for_its_holder", "\"party\""),
             by("guild", "scope: guild", "every_scope_counts_for_its_holder", "\"guild\""),
@@ -308,8 +318,9 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "an_npc_is_who_a_quest_is_turned_in_to",
             ),
             word("again after a cool-down", "repeat: {cooldown: 30ms}", "an_instance_from_accept_to_turn_in"),
+            word("again weekly", "repeat: {weekly: {day: thursday, at: '04:00', zone: UTC}}", "again_each_week"),
             word(
-                "again daily, weekly",
+                "again daily",
                 "repeat: {daily: {at: '04:00', zone: UTC}}",
                 "again_each_day_and_counted_since_then",
             ),

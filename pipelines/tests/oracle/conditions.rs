@@ -196,7 +196,8 @@ impl Oracle {
     }
 
     fn weather_holds(&self, tick: Tick, test: &WeatherTest, region: Sym) -> bool {
-        let zone = self.world.regions.get(region.as_str()).and_then(|region| region.zone.as_ref());
+        let region = test.region.as_deref().unwrap_or(region.as_str());
+        let zone = self.world.regions.get(region).and_then(|region| region.zone.as_ref());
         let Some(zone) = zone else { return false };
         let Some(row) = self.weather.iter().rfind(|row| row.tick <= tick && row.zone == *zone) else {
             return false;

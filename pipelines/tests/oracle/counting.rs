@@ -22,7 +22,7 @@ impl Oracle {
         }
         for (name, def) in &world.facts {
             let Some(holder) = self.holder_for(def.scope, event) else { continue };
-            for update in &def.on {
+            for update in &def.changed_by {
                 if self.accepts(tick, &update.pattern, event, tick) {
                     let change = match (&update.set, &update.add) {
                         (Some(set), _) => FactChange::Set(Value::from_json(set).expect("a scalar")),

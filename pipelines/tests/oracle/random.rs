@@ -119,15 +119,15 @@ pub(super) fn world() -> WorldDef {
         },
         "facts": {
             "mood": {"scope": "realm", "type": "int", "default": 0,
-                     "on": [{"pattern": {"event": "kill", "target": "beast"}, "add": 1},
+                     "changed_by": [{"pattern": {"event": "kill", "target": "beast"}, "add": 1},
                             {"pattern": {"event": "talk", "where": {"damage": {"at_least": 8}}}, "set": 0}]},
             "alarmed": {"scope": "player", "type": "bool", "default": false, "expires": "3s",
-                        "on": [{"pattern": {"event": "talk", "target": "bandit"}, "set": true}]},
+                        "changed_by": [{"pattern": {"event": "talk", "target": "bandit"}, "set": true}]},
             "fame": {"scope": "player", "type": "int", "default": 0},
             "party_size": {"scope": "party", "type": "int", "default": 0, "members": true},
             "instance_size": {"scope": "instance", "type": "int", "default": 0, "members": true},
             "renown": {"scope": "party", "type": "int", "default": 0,
-                       "on": [{"pattern": {"event": "gather"}, "add": 2}]}
+                       "changed_by": [{"pattern": {"event": "gather"}, "add": 2}]}
         },
         "occasions": {
             "fair": {"days": [1, 2], "hours": "03:59-04:01", "zone": "UTC"},

@@ -350,7 +350,7 @@ impl Oracle {
                         .world
                         .facts
                         .get(&fact)
-                        .is_some_and(|def| def.on.iter().any(|update| update.pattern.event == *kind));
+                        .is_some_and(|def| def.changed_by.iter().any(|update| update.pattern.event == *kind));
                     return updated || quests_changing(&fact, kind);
                 }
                 text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))

@@ -41,6 +41,11 @@ impl Both {
         Both { ours: join(|both| &both.ours), theirs: join(|both| &both.theirs) }
     }
 
+    /// SQLite's text, for a part of another.
+    pub(crate) fn raw(&self) -> String {
+        self.theirs.clone()
+    }
+
     /// SQLite's text at a moment.
     pub(crate) fn theirs_at(&self, now_ms: i64, world_ms: i64) -> String {
         self.theirs.replace("{WORLD}", &world_ms.to_string()).replace("{NOW}", &now_ms.to_string())

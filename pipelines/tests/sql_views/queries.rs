@@ -13,7 +13,7 @@ use crate::known::Expressions;
 use crate::rows::TABLES;
 
 /// What every run must have had in its queries.
-pub(crate) const WORDS: [&str; 35] = [
+pub(crate) const WORDS: [&str; 36] = [
     "where",
     "inner join",
     "using",
@@ -49,6 +49,7 @@ pub(crate) const WORDS: [&str; 35] = [
     "self join",
     "sum distinct",
     "values",
+    "view over a view",
 ];
 
 /// A column that can be named.
@@ -77,11 +78,16 @@ pub(crate) struct Queries {
     pub(crate) dice: Dice,
     pub(crate) words: BTreeSet<&'static str>,
     names: usize,
+    /// A view that may be read: what SQLite has in its place, and its columns.
+    view: Option<(Both, Vec<Named>)>,
 }
+
+/// The name of the view that is read.
+pub(crate) const VIEW: &str = "v0";
 
 impl Queries {
     pub(crate) fn new(seed: u64) -> Queries {
-        Queries { dice: Dice::new(seed), words: BTreeSet::new(), names: 0 }
+        Queries { dice: Dice::new(seed), words: BTreeSet::new(), names: 0, view: None }
     }
 
     pub(crate) fn words(&self) -> impl Iterator<Item = &'static str> {
@@ -95,6 +101,30 @@ impl Queries {
     fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}{}", self.names)
+    }
+
+    /// A view that queries may read from now on: rows of a random query, without NULL, each once.
+    pub(crate) fn view(&mut self) -> Option<String> {
+        let inner = self.select(1);
+        let (mut items, mut columns) = (Vec::new(), Vec::new());
+        for column in &inner.columns {
+            let instead = match column.kind {
+                Kind::Int => "-7",
+                Kind::Dec => "0.25",
+                Kind::Bool => "FALSE",
+                kind if kind.is_text() => "'none'",
+                _ => continue,
+            };
+            items.push(format!("coalesce(i.{0}, {instead}) AS {0}", column.name));
+            columns.push(Named { name: column.name.clone(), kind: column.kind });
+        }
+        if items.is_empty() {
+            return None;
+        }
+        let rows = Both::filled(&format!("SELECT {} FROM ($) AS i", items.join(", ")), &[&inner.text]);
+        let theirs = Both::filled(&format!("(SELECT DISTINCT {} FROM ($) AS i)", items.join(", ")), &[&inner.text]);
+        self.view = Some((Both::of(VIEW, theirs.raw()), columns));
+        Some(format!("CREATE VIEW {VIEW} AS {}", rows.ours))
     }
 
     /// A query.
@@ -162,7 +192,21 @@ impl Queries {
         (Both::same(format!("(VALUES {}) AS {alias}", rows.join(", "))), alias)
     }
 
+    /// The view, in place of a table.
+    fn over(&mut self) -> Option<From> {
+        let (view, columns) = self.view.clone()?;
+        self.word("view over a view");
+        let alias = self.name("o");
+        let named = |column: Named| Named { name: format!("{alias}.{}", column.name), ..column };
+        let columns = columns.into_iter().map(named).collect();
+        let text = Both::filled(&format!("$ AS {alias}"), &[&view]);
+        Some(From { text, columns, conditions: Vec::new(), players: Vec::new() })
+    }
+
     fn from(&mut self, depth: usize) -> From {
+        if self.view.is_some() && self.dice.percent(70) && let Some(from) = self.over() {
+            return from;
+        }
         if depth == 0 && self.dice.percent(15) {
             self.word("derived");
             let inner = self.select(1);

@@ -48,7 +48,7 @@ pub struct Condition {
     /// Each named moon's phase is one of these: `moon: {luna: full}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub moon: BTreeMap<String, OneOrMany<String>>,
-    /// The weather in the event's zone (for a holder: the zone of its region).
+    /// The weather in the event's zone (for a holder: the zone of its region), or in that of the region that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weather: Option<WeatherTest>,
     /// The region is one of these.
@@ -172,6 +172,9 @@ impl JsonSchema for Hours {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WeatherTest {
+    /// Of this region, instead of where one is: `weather: {region: moor, kind: rain}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The state is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<OneOrMany<String>>,

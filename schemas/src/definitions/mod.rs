@@ -54,7 +54,7 @@ pub use rule::{
     Action, Amount, ColumnDef, DrawnDef, EachDef, EmitDef, EveryDef, Given, RowsDef, RuleDef, Trigger,
 };
 pub use source::{CredentialsDef, SourceDef, SourceTime, StreamStart};
-pub use span::Span;
+pub use span::{SPAN, Span};
 pub use spending::{
     DEFAULT_PLAYER_TIER, MoneyDef, MoneyFactDef, PlayerLimitsDef, RateDef, RatesDef, SpendingDef, TokensDef,
 };

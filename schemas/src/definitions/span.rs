@@ -15,6 +15,9 @@ pub struct Span {
     pub world: bool,
 }
 
+/// What is expected where a span is to stand.
+pub const SPAN: &str = "a span of time";
+
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -22,8 +25,13 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let wrong = || {
-            format!("`{text}` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`")
+        let wrong = || match text.trim() {
+            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("`{digits}` is a span without a unit; write for example `{digits}s`, `{digits}m` or `{digits}h`")
+            }
+            _ => {
+                format!("`{text}` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`")
+            }
         };
         let (mut rest, world) = match text.trim().strip_suffix("world") {
             Some(rest) => (rest.trim(), true),
@@ -70,8 +78,19 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Written;
+        impl serde::de::Visitor<'_> for Written {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(SPAN)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_string(Written)
     }
 }
 

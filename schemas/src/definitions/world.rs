@@ -374,8 +374,9 @@ pub struct FactDef {
     /// Its value before it is set.
     pub default: serde_json::Value,
     /// Events that change it, one tick later.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub on: Vec<FactUpdate>,
+    // Data folders of before call it `on`.
+    #[serde(default, alias = "on", skip_serializing_if = "Vec::is_empty")]
+    pub changed_by: Vec<FactUpdate>,
     /// It goes back to its default this long after it was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,

@@ -99,6 +99,11 @@ impl Checker<'_> {
             self.check_comparison(comparison, spot.key("compare"));
         }
         for (key, conditions) in [("all", &condition.all), ("any", &condition.any)] {
+            let given = spot.node.and_then(|node| node.get(key));
+            if given.is_some_and(|(_, node)| matches!(&node.value, NodeValue::List(items) if items.is_empty())) {
+                let hint = format!("write the conditions, or remove `{key}`");
+                self.error(spot.name(key), format!("`{key}: []` asks nothing, so it always holds"), hint);
+            }
             for (index, inner) in conditions.iter().enumerate() {
                 let spot = spot.key(key).item(index);
                 if inner.is_empty() {
@@ -108,6 +113,11 @@ impl Checker<'_> {
             }
         }
         if let Some(inner) = &condition.not {
+            let given = spot.node.and_then(|node| node.get("not"));
+            if given.is_some_and(|(_, node)| matches!(&node.value, NodeValue::Map(keys) if keys.is_empty())) {
+                let hint = "say what must not hold, or remove `not`";
+                self.error(spot.name("not"), "`not: {}` never holds: an empty condition always does", hint);
+            }
             self.check_condition(inner, spot.key("not"));
         }
     }
@@ -185,7 +195,10 @@ impl Checker<'_> {
     }
 
     fn check_weather(&mut self, weather: &WeatherTest, spot: Spot<'_>) {
-        if *weather == WeatherTest::default() {
+        if let Some(region) = &weather.region {
+            self.known(Sort::Region, region, spot.key("region"));
+        }
+        if *weather == (WeatherTest { region: weather.region.clone(), ..WeatherTest::default() }) {
             self.error(spot, "this asks nothing of the weather", "give `kind`, `intensity` or `lasting`");
         }
         self.check_choice(Sort::State, weather.kind.as_ref(), spot.key("kind"));

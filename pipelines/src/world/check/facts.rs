@@ -27,8 +27,8 @@ impl Checker<'_> {
             if fact.members {
                 self.check_members(name, fact, spot);
             }
-            for (index, update) in fact.on.iter().enumerate() {
-                let spot = spot.key("on").item(index);
+            for (index, update) in fact.changed_by.iter().enumerate() {
+                let spot = spot.key("changed_by").item(index);
                 self.check_pattern(&update.pattern, spot.key("pattern"));
                 match (&update.set, &update.add) {
                     (Some(value), None) => self.check_fact_value(name, fact.kind, value, spot.key("set")),
@@ -60,8 +60,11 @@ impl Checker<'_> {
             let hint = "write `type: int, default: 0`";
             self.error(spot.key("members"), format!("`{name}` counts members, from 0 on"), hint);
         }
-        let others =
-            [("on", !fact.on.is_empty()), ("expires", fact.expires.is_some()), ("personal", fact.personal)];
+        let others = [
+            ("changed_by", !fact.changed_by.is_empty()),
+            ("expires", fact.expires.is_some()),
+            ("personal", fact.personal),
+        ];
         for (key, _) in others.into_iter().filter(|(_, given)| *given) {
             self.error(spot.name(key), format!("`{key}` with `members`"), KEPT);
         }

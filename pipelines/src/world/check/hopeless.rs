@@ -16,6 +16,7 @@ impl Checker<'_> {
     pub(super) fn check_hopeless(&mut self, id: &str, quest: &QuestDef, spot: Spot<'_>) {
         self.check_possible_states(&quest.requires, spot.key("requires"));
         self.check_fails_itself(quest, spot);
+        self.check_fails_where_it_sends(quest, spot);
         self.check_goes_round(id, quest, spot);
         self.check_whose(quest, spot);
         self.check_spans(quest, spot);

@@ -25,6 +25,7 @@ mod npcs;
 mod objectives;
 mod patterns;
 mod personal;
+mod places;
 mod prompts;
 mod quests;
 mod reach;
@@ -43,11 +44,13 @@ mod views;
 mod whose;
 mod world;
 
+use std::collections::BTreeSet;
+
 use super::collected::Definitions;
 use super::folder::Folder;
-use super::problem::{Problems, Severity, hint};
+use super::problem::{Problems, Severity, did_you_mean, hint};
 use super::spot::Spot;
-use names::{Names, Sort};
+use names::{Names, QUEST_KINDS, Sort};
 use views::Views;
 use worldflow_operators::sql::View;
 
@@ -126,7 +129,14 @@ impl Checker<'_> {
         if self.names.incomplete(sort) {
             return true;
         }
-        let hint = hint(name, known.iter().copied(), sort.declared_in());
+        let otherwise = match listed(known, sort) {
+            // Whoever is near a name needs no list.
+            Some(names) if did_you_mean(name, known.iter().copied()).is_none() => {
+                format!("{}: {names}", sort.declared_in())
+            }
+            _ => sort.declared_in().to_owned(),
+        };
+        let hint = hint(name, known.iter().copied(), &otherwise);
         self.error(spot, format!("unknown {} `{name}`", sort.label()), hint);
         false
     }
@@ -160,6 +170,19 @@ impl Checker<'_> {
             self.error(spot, format!("`{what}` is {value}"), "it lies between 0 and 1");
         }
     }
+}
+
+/// So many names are said where none of them is near.
+const FEW_NAMES: usize = 12;
+
+/// The names of a sort, where they are few.
+fn listed(known: &BTreeSet<&str>, sort: Sort) -> Option<String> {
+    let own: Vec<String> = known
+        .iter()
+        .filter(|name| sort != Sort::Kind || !QUEST_KINDS.contains(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    (sort != Sort::View && (1..=FEW_NAMES).contains(&own.len())).then(|| own.join(", "))
 }
 
 /// Minutes since midnight of `HH:MM`.

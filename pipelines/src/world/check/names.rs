@@ -106,6 +106,10 @@ pub(super) struct Names<'a> {
     zones: BTreeSet<&'a str>,
     /// `world.yaml` could not be read.
     worldless: bool,
+    /// Keys of it of which something could not be read.
+    misread: BTreeSet<&'a str>,
+    /// Kinds of files of which one could not be parsed.
+    unparsed: BTreeSet<&'a str>,
     /// Some view in SQL could not be read.
     viewless: bool,
 }
@@ -125,7 +129,9 @@ impl<'a> Names<'a> {
             kinds: QUEST_KINDS.into_iter().collect(),
             views: views.names(),
             viewless: views.incomplete,
-            worldless: definitions.world.as_ref().is_none_or(|world| !world.whole),
+            worldless: definitions.world.is_none(),
+            misread: definitions.misread.iter().map(String::as_str).collect(),
+            unparsed: definitions.unparsed.iter().map(String::as_str).collect(),
             ..Names::default()
         };
         for (id, placed) in &definitions.entities {
@@ -198,9 +204,23 @@ impl<'a> Names<'a> {
     /// Whether names of this sort may be missing because the file that declares them has mistakes
     /// of shape, which are reported already.
     pub(super) fn incomplete(&self, sort: Sort) -> bool {
-        if sort == Sort::View {
-            return self.viewless;
-        }
-        self.worldless && !matches!(sort, Sort::Climate | Sort::Quest | Sort::State | Sort::Target)
+        let section = match sort {
+            Sort::View => return self.viewless,
+            Sort::Climate | Sort::State => return self.unparsed.contains("climates"),
+            Sort::Quest => return self.unparsed.contains("quests") || self.unparsed.contains("templates"),
+            Sort::Target => {
+                return self.unparsed.contains("entities") || self.misread.contains("entities");
+            }
+            Sort::Month | Sort::Moon | Sort::Phase | Sort::Season | Sort::Weekday => "clock",
+            Sort::Fact => "facts",
+            Sort::Kind => "kinds",
+            Sort::Lifetime => "lifetime",
+            Sort::Occasion => "occasions",
+            Sort::Pool => "pools",
+            Sort::Region => "regions",
+            Sort::Tier => "tiers",
+            Sort::Zone => "zones",
+        };
+        self.worldless || self.misread.contains(section)
     }
 }

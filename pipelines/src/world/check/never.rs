@@ -93,6 +93,13 @@ impl Checker<'_> {
         if !parts.0.iter().any(|part| part.weather.is_some()) {
             return None;
         }
+        // Of several, each may be of another region: only that of one is looked at.
+        let elsewhere = parts.0.iter().filter_map(|part| part.weather.as_ref()?.region.as_deref());
+        let elsewhere: BTreeSet<&str> = elsewhere.collect();
+        if !elsewhere.is_empty() && parts.0.iter().filter(|part| part.weather.is_some()).count() > 1 {
+            return None;
+        }
+        let both = if elsewhere.is_empty() { both } else { Some(elsewhere) };
         let names: BTreeSet<&str> =
             both.unwrap_or_else(|| world.regions.keys().map(String::as_str).collect());
         let known: Vec<_> = names.iter().filter_map(|name| world.regions.get(*name)).collect();

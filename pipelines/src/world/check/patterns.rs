@@ -20,6 +20,7 @@ impl Checker<'_> {
             self.check_role(role, spot.key("role"));
         }
         self.check_choice(Sort::Region, pattern.region.as_ref(), spot.key("region"));
+        self.check_target_there(pattern, spot);
         for (name, test) in &pattern.attributes {
             let spot = spot.key("where");
             if let Some(operand) = self.check_attribute(&pattern.event, name, spot.name(name)) {

@@ -44,12 +44,12 @@ impl Checker<'_> {
                 let hint = "it is sealed under the key of the player whose it is: `scope: player`";
                 self.error(spot.key("scope"), message, hint);
             }
-            if !fact.on.is_empty() {
+            if !fact.changed_by.is_empty() {
                 let message = format!("`{name}` is personal, and events change it");
                 self.error(
-                    spot.key("on"),
+                    spot.key("changed_by"),
                     message,
-                    "only a game server writes what is personal: remove `on`",
+                    "only a game server writes what is personal: remove `changed_by`",
                 );
             }
         }

@@ -230,7 +230,10 @@ impl Checker<'_> {
                 );
             } else if stage.objectives.get(other).is_none() {
                 let names: Vec<&str> = known().collect();
-                let otherwise = format!("it names objectives of the same stage: {}", names.join(", "));
+                let otherwise = match names.as_slice() {
+                    [] => "the stage has no other objective: leave `hidden_until` out".to_owned(),
+                    names => format!("it names objectives of the same stage: {}", names.join(", ")),
+                };
                 self.error(
                     spot.item(index),
                     format!("unknown objective `{other}`"),

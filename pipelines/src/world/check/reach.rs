@@ -134,7 +134,7 @@ impl<'c, 'q> Reach<'c, 'q> {
             }
         }
         let facts = definitions.world.iter().flat_map(|world| &world.definition.facts);
-        for (fact, _) in facts.filter(|(_, declared)| !declared.on.is_empty()) {
+        for (fact, _) in facts.filter(|(_, declared)| !declared.changed_by.is_empty()) {
             only_set_by.remove(fact.as_str());
         }
         Reach { checker, begun: BTreeSet::new(), only_set_by, experience: Some(0) }

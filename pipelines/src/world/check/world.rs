@@ -8,7 +8,7 @@ use super::names::QUEST_KINDS;
 use std::ops::RangeInclusive;
 
 use super::{Checker, Sort};
-use crate::secrets::is_reference;
+use crate::secrets::{is_reference, masked_address};
 use crate::world::spot::Spot;
 
 /// The least that journal and snapshots may be told to take.
@@ -162,7 +162,8 @@ impl Checker<'_> {
         match host {
             None if !is_reference(address) => {
                 let hint = format!("write `http://host:port`, or a reference such as `${{{reference}}}`");
-                self.error(spot, format!("`{address}` is no address of a server"), hint);
+                let shown = masked_address(address);
+                self.error(spot, format!("`{shown}` is no address of a server"), hint);
             }
             Some(host) if host.split('/').next().is_some_and(|host| host.contains('@')) => {
                 self.error(spot, "a password stands in this address", secret);

@@ -59,3 +59,13 @@ JOIN (
   FROM realm_numbers
 ) AS t ON t.what = p.what
 LEFT JOIN effects AS e ON e.what = p.what;
+
+-- The last thirty prices of each resource, a world hour (a real minute) apart, the latest first.
+CREATE VIEW price_history AS
+SELECT resource, n, asked, at
+FROM (
+  SELECT target AS resource, row_number() OVER (PARTITION BY target ORDER BY at DESC) AS n, asked, at
+  FROM events
+  WHERE kind = 'price_sample' AND target IS NOT NULL AND now() <= at + INTERVAL '1 hour'
+) AS sampled
+WHERE n <= 30;

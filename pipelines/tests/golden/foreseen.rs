@@ -1,0 +1,273 @@
+//! What `plan` foresees of an edit: a table of edits, and who completes, gets further, falls back, gains or loses by each.
+
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use worldflow::edits::{Difference, Foresee, Plan, foresee, text};
+use worldflow::open::{OpenConfig, open_realm};
+use worldflow::world::{Folder, LoadedWorld};
+use worldflow_engine::admission::{Item, Outcome};
+use worldflow_engine::runtime::RunningRealm;
+use worldflow_schemas::{Event, EventId, Input, Sym};
+
+const WORLD: &str = "
+name: golden
+seed: 7
+kinds: {kill: {}, gather: {}, talk: {}}
+lifetime:
+  felled: {scope: player, pattern: {event: kill}}
+";
+
+/// Ann is done after two kills, and bob has one; both have gathered.
+const HUNT: &str = "
+hunt:
+  title: Hunt
+  accept: auto
+  stages:
+    kill: {objectives: {beasts: {event: kill, count: 2}}}
+  rewards: {experience: 10, slots: {cloak: {item: cloak}}}
+";
+const WALK: &str = "
+walk:
+  title: Walk
+  accept: auto
+  stages:
+    herbs: {objectives: {herbs: {event: gather, count: 3}, word: {event: talk, optional: true}}}
+    back: {objectives: {word: {event: talk}}}
+";
+const DEEDS: [(&str, &str); 5] =
+    [("ann", "kill"), ("ann", "kill"), ("bob", "kill"), ("ann", "gather"), ("bob", "gather")];
+
+fn load(quests: &str) -> LoadedWorld {
+    let folder = Folder::of([("world.yaml", WORLD), ("quests/all.yaml", quests)]);
+    LoadedWorld::load(&folder).unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn opened(world: &LoadedWorld, folder: &Path) -> RunningRealm {
+    let config = OpenConfig {
+        realm: Sym::new("golden"),
+        world: world.clone(),
+        folder: Some(folder.to_owned()),
+        workers: Some(1),
+        manual: true,
+        event_time: Vec::new(),
+        keys: Default::default(),
+    };
+    let running = open_realm(config).await.expect("opens");
+    running.advance(2).await.expect("runs");
+    running
+}
+
+async fn does(running: &RunningRealm, number: usize, player: &str, kind: &str) {
+    let event = Event {
+        at_ms: running.realm.progress.borrow().utc_ms,
+        source: "game".into(),
+        id: EventId::Named(number.to_string().as_str().into()),
+        player: player.into(),
+        kind: kind.into(),
+        target: Sym::NONE,
+        region: Sym::NONE,
+        amount: 1,
+        with: None,
+    };
+    let id = event.id.clone();
+    let items = vec![Item { id, input: Input::Event(event), most_per_s: None }];
+    let admission = running.realm.admission.clone();
+    let published = tokio::spawn(async move { admission.publish("game".into(), items).await });
+    tokio::task::yield_now().await;
+    running.advance(2).await.expect("runs");
+    let outcomes = published.await.expect("no panic").expect("runs");
+    assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{outcomes:?}");
+}
+
+/// What is foreseen of the last edit of a realm that was run with each of `worlds` but the last, the deeds being done in the
+/// first.
+async fn foreseen(worlds: &[&str], expected: Expect) {
+    let worlds: Vec<LoadedWorld> = worlds.iter().map(|quests| load(quests)).collect();
+    let [ran @ .., new] = worlds.as_slice() else { panic!("an edit is of a world") };
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, world) in ran.iter().enumerate() {
+        let running = opened(world, folder.path()).await;
+        if number == 0 {
+            for (number, (player, kind)) in DEEDS.into_iter().enumerate() {
+                does(&running, number, player, kind).await;
+            }
+        }
+        running.close().await.expect("closes");
+    }
+    let old = ran.last().expect("there is a former world");
+    let difference = Difference::of(old, new);
+    let of = Foresee {
+        realm: Sym::new("golden"),
+        folder: folder.path().to_owned(),
+        workers: 1,
+        until_ms: None,
+    };
+    let consequences = foresee(&of, old, new, &difference).await.expect("the folder can be read");
+    let plan = Plan::new("golden", consequences.revision, difference, Ok(consequences));
+    let said: Vec<String> = text(&plan)
+        .lines()
+        .skip_while(|line| !line.starts_with("from tick"))
+        .skip(1)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    expected.assert_eq(&format!("revision {}\n{}", plan.revision, said.concat()));
+}
+
+#[tokio::test]
+async fn who_completes_and_what_is_paid() {
+    let lower = HUNT.replace("count: 2", "count: 1");
+    foreseen(
+        &[HUNT, &lower],
+        expect![[r#"
+            revision 1
+              hunt: 1 complete
+              grants to be paid:
+                hunt: 1 of cloak, 1 in all
+                hunt: 1 of experience, 10 in all
+            stays, whatever is edited or undone
+              hunt: completed by 1 holder
+              grants:
+                hunt: 1 of cloak, 1 in all
+                hunt: 1 of experience, 10 in all
+        "#]],
+    )
+    .await;
+    // A quest that is new, and done by what was done before.
+    let veteran = "
+veteran:
+  title: Veteran
+  accept: auto
+  stages: {all: {objectives: {felled: {event: kill, count: 2, since: ever, lifetime: felled}}}}
+  rewards: {slots: {medal: {item: medal}}}
+";
+    foreseen(
+        &[HUNT, &format!("{HUNT}{veteran}")],
+        expect![[r#"
+            revision 1
+              veteran: 1 complete, 1 gain it
+              grants to be paid:
+                veteran: 1 of medal, 1 in all
+        "#]],
+    )
+    .await;
+}
+
+/// What was completed and paid before a quest was taken away is no completion when it comes back.
+#[tokio::test]
+async fn a_quest_that_comes_back_is_not_completed_again() {
+    foreseen(
+        &[HUNT, WALK, &format!("{HUNT}{WALK}")],
+        expect![[r#"
+            revision 2
+              hunt: 2 gain it
+        "#]],
+    )
+    .await;
+    // What was open begins anew, also where less is asked now.
+    let lower = HUNT.replace("count: 2", "count: 1");
+    foreseen(
+        &[HUNT, WALK, &format!("{lower}{WALK}")],
+        expect![[r#"
+            revision 2
+              hunt: 2 gain it
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn who_gains_and_who_loses() {
+    foreseen(
+        &[HUNT, &format!("{HUNT}{WALK}")],
+        expect![[r#"
+            revision 1
+              walk: 2 gain it
+        "#]],
+    )
+    .await;
+    foreseen(
+        &[&format!("{HUNT}{WALK}"), WALK],
+        expect![[r#"
+            revision 1
+              hunt: 2 lose it
+              hunt.kill.beasts: the counters of 1 holder begin again: it is gone
+            stays, whatever is edited or undone
+              hunt: completed by 1 holder
+              grants:
+                hunt: 1 of cloak, 1 in all
+                hunt: 1 of experience, 10 in all
+        "#]],
+    )
+    .await;
+    // A gate keeps nobody from what is open.
+    let gated = WALK.replace("accept: auto", "requires: {quests: {hunt: done}}");
+    foreseen(
+        &[&format!("{HUNT}{WALK}"), &format!("{HUNT}{gated}")],
+        expect![[r#"
+            revision 1
+              nobody moves
+        "#]],
+    )
+    .await;
+    let open = WALK.replace("accept: auto", "requires: {level: {at_least: 1}}");
+    foreseen(
+        &[&format!("{HUNT}{open}"), &format!("{HUNT}{gated}")],
+        expect![[r#"
+            revision 1
+              walk: 1 lose it
+        "#]],
+    )
+    .await;
+    foreseen(
+        &[&format!("{HUNT}{gated}"), &format!("{HUNT}{open}")],
+        expect![[r#"
+            revision 1
+              walk: 1 gain it
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn who_gets_further_and_who_falls_back() {
+    let shorter = WALK.replace("count: 3", "count: 1");
+    foreseen(
+        &[WALK, &shorter],
+        expect![[r#"
+            revision 1
+              walk: 2 get further
+        "#]],
+    )
+    .await;
+    foreseen(
+        &[&shorter, WALK],
+        expect![[r#"
+            revision 1
+              nobody moves
+        "#]],
+    )
+    .await;
+    // Another pattern is another counter.
+    let other = WALK.replace("event: gather, count: 3", "event: kill, count: 3");
+    foreseen(
+        &[WALK, &other],
+        expect![[r#"
+            revision 1
+              walk: 2 fall back
+              walk.herbs.herbs: the counters of 2 holders begin again: event: "gather" → "kill"
+        "#]],
+    )
+    .await;
+    // The stage that they are in has gone.
+    let gone = WALK.replace("    herbs: {objectives: {herbs: {event: gather, count: 3}, word: {event: talk, optional: true}}}\n", "");
+    foreseen(
+        &[WALK, &gone],
+        expect![[r#"
+            revision 1
+              walk: 2 fall back
+              walk.herbs.herbs: the counters of 2 holders begin again: the stage `herbs` is gone
+        "#]],
+    )
+    .await;
+}
