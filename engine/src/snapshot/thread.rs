@@ -203,7 +203,8 @@ impl Kept {
         from: Option<&Snapshot>,
     ) -> Kept {
         let used = from.map(|snapshot| snapshot.tick);
-        let unusable = list(&folders.snapshots).into_iter().filter(|listed| Some(listed.tick) > used).collect();
+        let unusable =
+            list(&folders.snapshots).into_iter().filter(|listed| Some(listed.tick) > used).collect();
         let next_number =
             files(&folders.snapshots).filter_map(|path| number(&path)).max().map_or(1, |last| last + 1);
         let mut kept = Kept {
