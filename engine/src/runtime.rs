@@ -381,7 +381,8 @@ pub(crate) async fn start(
         refused: before.snapshot.as_ref().map(|snapshot| snapshot.refused.clone()).unwrap_or_default(),
         waits: BTreeMap::new(),
         next: 0,
-        recovered: None,
+        // What is loaded is published as soon as it is there.
+        recovered: loaded,
         recorded: std::mem::take(&mut before.recorded),
         told_at: host.now(),
     };
