@@ -29,6 +29,7 @@ use crate::observed::Observed;
 use crate::positions::Reached;
 use crate::privacy::{KeyId, Opener, may_be_sealed};
 use crate::realm::Progress;
+use crate::refused::{RefusedWrite, RefusedWrites};
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_changes::ViewChanges;
@@ -132,6 +133,8 @@ pub(crate) struct Answer {
     pub(crate) source: Sym,
     /// The places and ids of commands, of which the graph has the last word.
     pub(crate) commands: Vec<(usize, EventId)>,
+    /// Those of commands that have been here before.
+    pub(crate) again: Vec<(usize, EventId)>,
 }
 
 #[derive(Debug)]
@@ -161,6 +164,11 @@ pub enum RealmFailed {
         "worker {0} of the graph panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
     )]
     Worker(usize),
+    /// Base state in the snapshots has another form than this program reads.
+    #[error(
+        "{0}: the snapshots of this data folder were written by another version of worldflow\nhint: run that version; or, while the journal is there from its beginning, move the folder `snapshots` away, and all is made anew from the journal"
+    )]
+    Unreadable(String),
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
@@ -204,10 +212,14 @@ pub(crate) struct Collector {
     pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
     /// Commands that are to be answered, and what the graph has said against them.
     pub(crate) denied: FxHashMap<(Sym, EventId), Option<Outcome>>,
+    /// What it has said against the last ones, also of an earlier run.
+    pub(crate) refused: RefusedWrites,
     pub(crate) waits: BTreeMap<Tick, Vec<oneshot::Sender<Tick>>>,
     /// Every tick before this one is published.
     pub(crate) next: Tick,
     pub(crate) recovered: Option<Tick>,
+    /// Hashes that were written down by an earlier run, in the order of their ticks.
+    pub(crate) recorded: VecDeque<(Tick, u128)>,
     pub(crate) told_at: Instant,
 }
 
@@ -265,7 +277,11 @@ impl Collector {
             ToCollector::Worker(FromWorker::Report { worker, frontier, produced }) => {
                 self.merger.add(worker, frontier, produced);
             }
-            ToCollector::Worker(FromWorker::Failed { worker }) => {
+            ToCollector::Worker(FromWorker::Failed { unreadable: Some(what), .. }) => {
+                error!(what, "base state of another version cannot be read; the realm stops");
+                return Err(RealmFailed::Unreadable(what));
+            }
+            ToCollector::Worker(FromWorker::Failed { worker, unreadable: None }) => {
                 error!(worker, "a worker of the graph panicked; the realm stops");
                 return Err(RealmFailed::Worker(worker));
             }
@@ -336,7 +352,15 @@ impl Collector {
             if *first.key() >= self.next {
                 break;
             }
-            for Answer { reply, mut outcomes, source, commands } in first.remove() {
+            for Answer { reply, mut outcomes, source, commands, again } in first.remove() {
+                for (place, id) in again {
+                    if let Outcome::Duplicate { tick } = outcomes[place]
+                        && let Some(refused) = self.refused.get(source, &id, tick)
+                    {
+                        let current = refused.current().map(|current| self.opener.open_current(current));
+                        outcomes[place] = Outcome::Denied(Box::new((refused.refusal(), current)));
+                    }
+                }
                 for (place, id) in commands {
                     if let Some(Some(denied)) = self.denied.remove(&(source, id)) {
                         outcomes[place] = denied;
@@ -362,6 +386,7 @@ impl Collector {
         let mut changed = false;
         let mut published = *self.published.borrow();
         while let Some(tick) = self.first_before(end) {
+            self.compare(tick);
             if !self.erase_keys(tick)? {
                 end = tick;
                 break;
@@ -371,9 +396,20 @@ impl Collector {
             let live = self.recovered.is_none_or(|recovered| tick > recovered);
             changed |= self.publish_tick(tick, output, released, live, &mut published);
         }
+        self.compare(end);
         self.next = end;
         self.published.send_if_modified(|told| std::mem::replace(told, published) != published);
         Ok(changed)
+    }
+
+    /// Compares what came again with what was written down, of ticks before this one that an earlier run had published.
+    fn compare(&mut self, before: Tick) {
+        while let Some((tick, hash)) = self.recorded.front().copied().filter(|(tick, _)| *tick < before) {
+            self.recorded.pop_front();
+            if self.recovered.is_some_and(|recovered| tick <= recovered) {
+                self.observed.compared_at(tick, self.views.state_hash() == hash);
+            }
+        }
     }
 
     /// Destroys the keys of those who are forgotten in a tick, which is durable; whether that is done.
@@ -427,6 +463,13 @@ impl Collector {
             self.cleanse = Some((tick, self.host.now()));
         }
         let forget = !forgotten.is_empty();
+        // What is refused at a version can be told from its form; of the rest it is known who waits.
+        let is_write = |refused: &&Refused| {
+            refused.current.is_some() || self.denied.contains_key(&(refused.source, refused.id.clone()))
+        };
+        let writes: Vec<RefusedWrite> =
+            refusals.iter().filter(is_write).map(|refused| RefusedWrite::new(tick, refused)).collect();
+        writes.iter().for_each(|refused| self.refused.insert(refused.clone()));
         let changed = !self.views.apply_edits(tick, &catalog, rows).is_empty() || !catalog.is_empty();
         if forget {
             self.opener.privacy().set_forgot(tick);
@@ -463,7 +506,7 @@ impl Collector {
             && (!base.is_empty() || !ids.is_empty() || !reached.is_empty())
         {
             let state_hash = self.views.state_hash();
-            let told = TickBase { tick, base, ids, floors, reached, state_hash };
+            let told = TickBase { tick, base, ids, floors, reached, refused: writes, state_hash };
             let _gone = snapshots.send(ToSnapshots::Tick(told));
         }
         changed
@@ -547,9 +590,11 @@ mod tests {
             reserved: 100,
             answers: BTreeMap::new(),
             denied: FxHashMap::default(),
+            refused: RefusedWrites::default(),
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,
+            recorded: VecDeque::new(),
             told_at: Instant::now(),
         }
     }

@@ -10,10 +10,12 @@ use worldflow_schemas::Tick;
 use crate::disk::Folder;
 use crate::journal::survey::survey;
 use crate::journal::{JournalError, JournalReader};
+use crate::privacy;
 use crate::snapshot::{list, manifest};
 use crate::worlds::Worlds;
 
 pub use crate::journal::survey::Segment;
+pub use crate::privacy::KeysSeen;
 
 /// What a data folder holds.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +34,8 @@ pub struct Examined {
     pub snapshots: Vec<Snapshot>,
     /// Oldest first.
     pub segments: Vec<Segment>,
+    /// The keys of players that lie in it.
+    pub keys: KeysSeen,
     /// What opening it would do.
     pub recovery: Recovery,
     /// Everything that is wrong.
@@ -155,13 +159,15 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
         problems.push(format!("opening it is refused: {why}"));
         recovery.error = Some(why);
     }
+    let (keys, damaged) = privacy::survey(&folder.join("keys"));
+    problems.extend(damaged);
     let epoch = folder.disk.read(&folder.file("epoch")).ok();
     let epoch = epoch.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
     if epoch.as_deref().is_some_and(|epoch| u64::from_str_radix(epoch, 16).is_err()) {
         problems.push("the file `epoch` does not hold the name of a lineage".to_owned());
     }
     let (folder, in_use) = (folder.path.clone(), folder.disk.is_locked(&folder.file("lock")));
-    Ok(Examined { folder, in_use, epoch, worlds, tick_ms, snapshots, segments, recovery, problems })
+    Ok(Examined { folder, in_use, epoch, worlds, tick_ms, snapshots, segments, keys, recovery, problems })
 }
 
 fn snapshots(folder: &Folder) -> Vec<Snapshot> {

@@ -6,6 +6,7 @@
 //! nothing. `docs/privacy.md` says what is promised.
 
 mod cipher;
+mod keys_file;
 mod opener;
 mod store;
 
@@ -19,10 +20,11 @@ use worldflow_schemas::{ArcStr, Command, Event, Sym, Tick, Value, sealed};
 
 use self::cipher::{Bound, Key, parts};
 pub use self::cipher::{KeyId, NoRandomness};
+pub use self::keys_file::KeysSeen;
 pub(crate) use self::opener::{Opener, may_be_sealed};
-pub(crate) use self::store::files;
-use self::store::{Kept, Store};
+use self::store::{Contents, Kept, Store};
 pub use self::store::{KeysConfig, KeysError, MasterKey};
+pub(crate) use self::store::{files, survey};
 use crate::disk::SharedDisk;
 
 /// The keys of a realm's players, or none. Cheap to clone; all clones are one.
@@ -44,7 +46,14 @@ struct Keys {
     current: FxHashMap<Sym, KeyId>,
     /// Those that are not on the disk yet.
     unsaved: Vec<KeyId>,
+    /// Those that lie on the disk and cannot be opened.
+    lost: FxHashMap<Sym, KeyId>,
+    /// Something on the disk could not be read at all.
+    unread: bool,
 }
+
+/// The name of whatever key lies in what could not be read.
+const UNREAD: KeyId = KeyId([0; 16]);
 
 impl Keys {
     fn insert(&mut self, Kept { id, player, key }: Kept) {
@@ -59,6 +68,8 @@ impl Keys {
             self.current.remove(&player);
         }
         self.unsaved.retain(|other| *other != id);
+        self.lost.retain(|_, other| *other != id);
+        self.unread &= id != UNREAD;
     }
 }
 
@@ -80,8 +91,8 @@ impl Privacy {
     /// # Errors
     /// When another process has them, they are wrapped otherwise, or the disk fails.
     pub fn open(realm: Sym, config: KeysConfig, disk: SharedDisk) -> Result<Privacy, KeysError> {
-        let (store, kept) = Store::open(realm, config, disk)?;
-        Ok(Privacy::of(realm, kept, Some(store)))
+        let (store, contents) = Store::open(realm, config, disk)?;
+        Ok(Privacy::of(realm, contents, Some(store)))
     }
 
     /// The keys of a realm that may be running: to open with, not to seal.
@@ -92,8 +103,9 @@ impl Privacy {
         Ok(Privacy::of(realm, Store::look(realm, config)?, None))
     }
 
-    fn of(realm: Sym, kept: Vec<Kept>, store: Option<Store>) -> Privacy {
-        let mut keys = Keys::default();
+    fn of(realm: Sym, contents: Contents, store: Option<Store>) -> Privacy {
+        let Contents { kept, lost, unread } = contents;
+        let mut keys = Keys { lost: lost.into_iter().collect(), unread, ..Keys::default() };
         kept.into_iter().for_each(|kept| keys.insert(kept));
         Privacy(Some(Arc::new(Shared {
             realm,
@@ -157,10 +169,12 @@ impl Privacy {
         Some(Event { with: Some(with.collect()), ..event.clone() })
     }
 
-    /// The name of the key that a player has now.
+    /// The name of the key that a player has now, or that they may have in what cannot be read.
     #[must_use]
     pub fn key_of(&self, player: Sym) -> Option<KeyId> {
-        self.0.as_ref()?.read().current.get(&player).copied()
+        let keys = self.0.as_ref()?.read();
+        let known = keys.current.get(&player).or_else(|| keys.lost.get(&player));
+        known.copied().or_else(|| keys.unread.then_some(UNREAD))
     }
 
     /// Makes the keys durable that have been drawn. Whatever was sealed before the call is sealed under a durable

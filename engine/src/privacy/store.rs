@@ -1,23 +1,24 @@
 //! Where the keys of players lie: files of records that are appended to, and zeros where a key was destroyed.
 //!
-//! `players-000001.keys`: a header, then for each key `crc32 | length | name of the key | player | wrapped key`. The
-//! checksum is of what stays when a key goes. Each start that draws a key begins a file of its own, as does
-//! a write that failed; when they have become many, or lie there under another master key than they should, they are
-//! written into one.
+//! Each start that draws a key begins a file of its own, as does a write that failed; when they have become many, or lie
+//! there under another master key than they should, they are written into one. Of a file in which something cannot be
+//! read only those keys go that have been written elsewhere: nobody knows what else is in it. `keys_file.rs` has the form.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
 use worldflow_schemas::Sym;
 
 use super::cipher::{Bound, Key, KeyId, NoRandomness, WRAPPED_BYTES};
+use super::keys_file::{self, Found, KeysSeen, header, wrapping};
 use crate::disk::{DiskFile, Folder, Lock, SharedDisk};
 
 /// The key that all others are wrapped in.
 #[derive(Clone, Debug)]
-pub struct MasterKey(Key);
+pub struct MasterKey(pub(super) Key);
 
 impl MasterKey {
     /// From 64 hexadecimal digits.
@@ -62,6 +63,16 @@ pub enum KeysError {
         "{0}: these keys are wrapped in another master key\nhint: give the one that they were written with"
     )]
     OtherMaster(PathBuf),
+    /// Damage before keys that are whole.
+    #[error(
+        "{path}: byte {offset}: keys cannot be read from here on, and others follow\nhint: the file is damaged here, not merely cut off at its end; restore it from a copy, or, to give up every text that was sealed under a key in it, move it away"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where the damage begins.
+        offset: u64,
+    },
     /// No key can be drawn.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -82,6 +93,17 @@ pub(super) struct Kept {
     pub(super) key: Key,
 }
 
+/// What is in a folder of keys.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Each key once.
+    pub(super) kept: Vec<Kept>,
+    /// Keys that are there and cannot be opened.
+    pub(super) lost: Vec<(Sym, KeyId)>,
+    /// Whether something could not be read at all.
+    pub(super) unread: bool,
+}
+
 /// Where a wrapped key lies.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -89,14 +111,11 @@ pub(super) struct Place {
     at: u64,
 }
 
-const MAGIC: [u8; 8] = *b"wfkeys01";
-/// The magic, whether there is a master key, and what says whether it is this one.
-const HEADER_BYTES: usize = 8 + 8 + WRAPPED_BYTES;
-/// Before the player: a checksum, the player's length, the key's name.
-const RECORD_BYTES: usize = 4 + 2 + 16;
 /// More files than this are made one.
 const MOST_FILES: usize = 16;
 const SUFFIX: &str = "keys";
+/// Of a file whose keys are all in another, and which is to be destroyed.
+const GONE: &str = "gone";
 
 /// Files of keys, of one realm.
 pub(super) struct Store {
@@ -105,6 +124,8 @@ pub(super) struct Store {
     master: Option<MasterKey>,
     /// Every copy of each key.
     places: BTreeMap<KeyId, Vec<Place>>,
+    /// What could not be read.
+    unread: Vec<(PathBuf, Range<u64>)>,
     writing: Option<(PathBuf, Box<dyn DiskFile>, u64)>,
     next_number: u64,
     lock: Option<Lock>,
@@ -116,47 +137,61 @@ impl Store {
         realm: Sym,
         config: KeysConfig,
         disk: SharedDisk,
-    ) -> Result<(Store, Vec<Kept>), KeysError> {
+    ) -> Result<(Store, Contents), KeysError> {
         let KeysConfig { folder: path, master } = config;
         let folder = Folder { disk, path };
-        let (places, writing, next_number, lock) = (BTreeMap::new(), None, 1, None);
-        let mut store = Store { realm, folder, master, places, writing, next_number, lock };
+        let (places, unread, writing, next_number, lock) = (BTreeMap::new(), Vec::new(), None, 1, None);
+        let mut store = Store { realm, folder, master, places, unread, writing, next_number, lock };
         match store.folder.disk.list(&store.folder.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((store, Vec::new())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((store, Contents::default())),
             listed => drop(listed.map_err(KeysError::io(&store.folder.path))?),
         }
         store.take_lock()?;
-        let files = files(&store.folder)?;
-        store.next_number = files.last().map_or(1, |(number, _)| number + 1);
-        let (mut kept, mut otherwise) = (Vec::new(), false);
-        for (_, path) in &files {
-            let read = read(realm, &store.folder.disk, path, store.master.as_ref())?;
-            otherwise |= read.wrapped != store.master.is_some();
-            for (key, at) in read.keys {
-                store.places.entry(key.id).or_default().push(Place { path: path.clone(), at });
-                kept.push(key);
+        store.destroy_gone()?;
+        let mut read = Vec::new();
+        for (number, path) in files(&store.folder)? {
+            store.next_number = number + 1;
+            let found = read_file(realm, &store.folder.disk, &path, store.master.as_ref())?;
+            read.push((path, found));
+        }
+        let contents = store.note(&read);
+        let is_one = |found: &Found| found.is_whole() || !found.keys.is_empty();
+        let otherwise = |found: &Found| found.wrapped != store.master.is_some() && !found.keys.is_empty();
+        let count = read.iter().filter(|(_, found)| is_one(found)).count();
+        if count > MOST_FILES || read.iter().any(|(_, found)| otherwise(found)) {
+            store.rewrite(&contents.kept, &read)?;
+        }
+        Ok((store, contents))
+    }
+
+    /// Remembers where everything lies.
+    fn note(&mut self, read: &[(PathBuf, Found)]) -> Contents {
+        let mut contents = Contents::default();
+        for (path, found) in read {
+            for (key, at) in &found.keys {
+                self.places.entry(key.id).or_default().push(Place { path: path.clone(), at: *at });
+                contents.kept.push(key.clone());
             }
+            for (id, player, at) in &found.lost {
+                self.places.entry(*id).or_default().push(Place { path: path.clone(), at: *at });
+                contents.lost.push((*player, *id));
+            }
+            self.unread.extend(found.unread.iter().map(|part| (path.clone(), part.clone())));
         }
-        kept.sort_by_key(|key| key.id);
-        kept.dedup_by_key(|key| key.id);
-        if files.len() > MOST_FILES || (otherwise && !kept.is_empty()) {
-            store.rewrite(&kept, &files)?;
-        }
-        Ok((store, kept))
+        contents.kept.sort_by_key(|key| key.id);
+        contents.kept.dedup_by_key(|key| key.id);
+        contents.unread = !self.unread.is_empty();
+        contents
     }
 
     /// Reads a folder that may be in use.
-    pub(super) fn look(realm: Sym, config: &KeysConfig) -> Result<Vec<Kept>, KeysError> {
-        let (mut kept, folder) = (Vec::new(), Folder::from(&config.folder));
+    pub(super) fn look(realm: Sym, config: &KeysConfig) -> Result<Contents, KeysError> {
+        let (mut contents, folder) = (Contents::default(), Folder::from(&config.folder));
         for (_, path) in files(&folder)? {
-            kept.extend(
-                read(realm, &folder.disk, &path, config.master.as_ref())?
-                    .keys
-                    .into_iter()
-                    .map(|(key, _)| key),
-            );
+            let found = read_file(realm, &folder.disk, &path, config.master.as_ref())?;
+            contents.kept.extend(found.keys.into_iter().map(|(key, _)| key));
         }
-        Ok(kept)
+        Ok(contents)
     }
 
     /// Appends keys and makes them durable. After an error they are in no file that counts, and may be given again.
@@ -173,14 +208,12 @@ impl Store {
                 (path, file, 0)
             }
         };
-        let mut bytes = Vec::new();
-        if begun == 0 {
-            bytes.extend(self.header()?);
-        }
+        let mut bytes = if begun == 0 { header(self.master.as_ref())? } else { Vec::new() };
+        bytes.extend(keys_file::mark());
         let mut places = Vec::new();
         for key in keys {
-            let wrapped = self.wrapping().wrap(&key.key, &self.bound(key))?;
-            bytes.extend(record(key));
+            let wrapped = wrapping(self.master.as_ref()).wrap(&key.key, &self.bound(key))?;
+            bytes.extend(keys_file::record(key));
             places.push((key.id, Place { path: path.clone(), at: begun + bytes.len() as u64 }));
             bytes.extend(wrapped);
         }
@@ -197,27 +230,58 @@ impl Store {
         Ok(())
     }
 
-    /// Overwrites every copy of a key with zeros, durably. Doing it again does no harm.
+    /// Overwrites every copy of a key with zeros, durably. One that is not known may lie in what could not be read, which
+    /// is overwritten then. Doing it again does no harm.
     pub(super) fn erase(&mut self, id: KeyId) -> Result<(), KeysError> {
-        let Some(places) = self.places.get(&id) else { return Ok(()) };
+        let disk = &self.folder.disk;
+        let Some(places) = self.places.get(&id) else {
+            for (path, part) in &self.unread {
+                let zeros = vec![0; usize::try_from(part.end - part.start).unwrap_or(0)];
+                disk.overwrite(path, part.start, &zeros).map_err(KeysError::io(path))?;
+            }
+            self.unread.clear();
+            return Ok(());
+        };
         for Place { path, at } in places {
-            self.folder.disk.overwrite(path, *at, &[0; WRAPPED_BYTES]).map_err(KeysError::io(path))?;
+            disk.overwrite(path, *at, &[0; WRAPPED_BYTES]).map_err(KeysError::io(path))?;
         }
         self.places.remove(&id);
         Ok(())
     }
 
-    /// Writes all keys into one new file and destroys the others.
-    fn rewrite(&mut self, kept: &[Kept], files: &[(u64, PathBuf)]) -> Result<(), KeysError> {
-        self.places.clear();
+    /// Writes all keys into one new file and destroys what is of them in the others.
+    fn rewrite(&mut self, kept: &[Kept], files: &[(PathBuf, Found)]) -> Result<(), KeysError> {
+        let former: Vec<Place> =
+            kept.iter().filter_map(|key| self.places.remove(&key.id)).flatten().collect();
         self.append(kept)?;
-        for (_, path) in files {
-            let disk = &self.folder.disk;
-            let zeros = vec![0; disk.read(path).map_err(KeysError::io(path))?.len()];
-            disk.overwrite(path, 0, &zeros).map_err(KeysError::io(path))?;
-            disk.remove(path).map_err(KeysError::io(path))?;
+        let disk = &self.folder.disk;
+        let mut gone = Vec::new();
+        for (path, _) in files.iter().filter(|(_, found)| found.is_whole()) {
+            // First another name: a file that was overwritten in part would look like a damaged one.
+            let to = path.with_extension(GONE);
+            disk.rename(path, &to).map_err(KeysError::io(path))?;
+            gone.push(path);
         }
-        self.folder.sync().map_err(KeysError::io(&self.folder.path))
+        self.folder.sync().map_err(KeysError::io(&self.folder.path))?;
+        for Place { path, at } in former.iter().filter(|place| !gone.contains(&&place.path)) {
+            disk.overwrite(path, *at, &[0; WRAPPED_BYTES]).map_err(KeysError::io(path))?;
+        }
+        self.destroy_gone()
+    }
+
+    /// Destroys the files whose keys are all in another.
+    fn destroy_gone(&self) -> Result<(), KeysError> {
+        let Folder { disk, path: folder } = &self.folder;
+        let mut any = false;
+        for path in disk.list(folder).map_err(KeysError::io(folder))? {
+            if path.extension().is_some_and(|suffix| suffix == GONE) {
+                let zeros = vec![0; disk.read(&path).map_err(KeysError::io(&path))?.len()];
+                disk.overwrite(&path, 0, &zeros).map_err(KeysError::io(&path))?;
+                disk.remove(&path).map_err(KeysError::io(&path))?;
+                any = true;
+            }
+        }
+        if any { self.folder.sync().map_err(KeysError::io(folder)) } else { Ok(()) }
     }
 
     fn take_lock(&mut self) -> Result<(), KeysError> {
@@ -232,37 +296,9 @@ impl Store {
         Ok(())
     }
 
-    fn wrapping(&self) -> Key {
-        wrapping(self.master.as_ref())
-    }
-
     fn bound(&self, key: &Kept) -> Vec<u8> {
         Bound { realm: self.realm, player: key.player, id: key.id }.bytes()
     }
-
-    fn header(&self) -> Result<Vec<u8>, NoRandomness> {
-        let mut header = MAGIC.to_vec();
-        header.extend([u8::from(self.master.is_some()), 0, 0, 0, 0, 0, 0, 0]);
-        header.extend(self.wrapping().wrap(&Key::from([0; super::cipher::KEY_BYTES]), &MAGIC)?);
-        Ok(header)
-    }
-}
-
-/// Without a master key they are wrapped in one that everybody knows.
-fn wrapping(master: Option<&MasterKey>) -> Key {
-    master.map_or_else(|| Key::from([0; super::cipher::KEY_BYTES]), |master| master.0.clone())
-}
-
-/// The part of a record that stays.
-fn record(key: &Kept) -> Vec<u8> {
-    let player = key.player.as_str().as_bytes();
-    let length = u16::try_from(player.len()).expect("an id is short");
-    let mut rest = length.to_le_bytes().to_vec();
-    rest.extend(key.id.0);
-    rest.extend(player);
-    let mut record = crc32fast::hash(&rest).to_le_bytes().to_vec();
-    record.extend(rest);
-    record
 }
 
 /// The files of a folder by their numbers.
@@ -278,64 +314,39 @@ pub(crate) fn files(folder: &Folder) -> Result<Vec<(u64, PathBuf)>, KeysError> {
     Ok(files)
 }
 
-struct Read {
-    /// Whether there was a master key.
-    wrapped: bool,
-    keys: Vec<(Kept, u64)>,
-}
-
-fn read(realm: Sym, disk: &SharedDisk, path: &Path, master: Option<&MasterKey>) -> Result<Read, KeysError> {
+fn read_file(
+    realm: Sym,
+    disk: &SharedDisk,
+    path: &Path,
+    master: Option<&MasterKey>,
+) -> Result<Found, KeysError> {
     let bytes = disk.read(path).map_err(KeysError::io(path))?;
-    let mut read = Read { wrapped: master.is_some(), keys: Vec::new() };
-    let Some((header, mut rest)) = bytes.split_at_checked(HEADER_BYTES).filter(|_| bytes.starts_with(&MAGIC))
-    else {
-        if !bytes.is_empty() {
-            warn!(path = %path.display(), "this file of keys was never finished; it is passed over");
-        }
-        return Ok(read);
-    };
-    read.wrapped = header[MAGIC.len()] != 0;
-    let key = match (read.wrapped, master) {
-        (true, None) => return Err(KeysError::NoMaster(path.to_owned())),
-        (true, master) => wrapping(master),
-        (false, _) => wrapping(None),
-    };
-    let proof = header[MAGIC.len() + 8..].try_into().ok();
-    if proof.and_then(|proof| key.unwrap(proof, &MAGIC)).is_none() {
-        return Err(KeysError::OtherMaster(path.to_owned()));
+    let found = keys_file::read(realm, path, &bytes, master)?;
+    if !found.is_whole() {
+        let unread: u64 = found.unread.iter().map(|part| part.end - part.start).sum();
+        let (path, lost) = (path.display(), found.lost.len());
+        warn!(%path, lost, unread, "keys or bytes in this file cannot be read; what was sealed under them is lost");
     }
-    let mut unreadable = 0;
-    while let Some((id, player, wrapped, after)) = next(rest) {
-        let at = (bytes.len() - after.len() - WRAPPED_BYTES) as u64;
-        rest = after;
-        if wrapped.iter().all(|byte| *byte == 0) {
-            continue;
-        }
-        let player = Sym::new(player);
-        match key.unwrap(wrapped, &Bound { realm, player, id }.bytes()) {
-            Some(key) => read.keys.push((Kept { id, player, key }, at)),
-            // Its destruction was cut short, or the disk has damaged it.
-            None => unreadable += 1,
-        }
-    }
-    if unreadable > 0 || !rest.is_empty() {
-        let (path, bytes) = (path.display(), rest.len());
-        warn!(%path, unreadable, bytes, "keys in this file cannot be read; what was sealed under them is lost");
-    }
-    Ok(read)
+    Ok(found)
 }
 
-type Record<'a> = (KeyId, &'a str, &'a [u8; WRAPPED_BYTES], &'a [u8]);
-
-/// The next record that is whole.
-fn next(bytes: &[u8]) -> Option<Record<'_>> {
-    let (crc, rest) = bytes.split_first_chunk::<4>()?;
-    let length = usize::from(u16::from_le_bytes(*rest.first_chunk()?));
-    let (stays, after) = rest.split_at_checked(RECORD_BYTES - 4 + length)?;
-    if crc32fast::hash(stays) != u32::from_le_bytes(*crc) {
-        return None;
+/// Looks at a folder of keys without any key, also while it is in use; and what is wrong with it.
+pub(crate) fn survey(folder: &Folder) -> (KeysSeen, Vec<String>) {
+    let (mut seen, mut problems) = (KeysSeen::default(), Vec::new());
+    if folder.files().is_ok_and(|files| files.is_empty()) {
+        return (seen, problems);
     }
-    let (id, player) = stays[2..].split_first_chunk::<16>()?;
-    let (wrapped, after) = after.split_first_chunk::<WRAPPED_BYTES>()?;
-    Some((KeyId(*id), std::str::from_utf8(player).ok()?, wrapped, after))
+    let files = files(folder).unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        Vec::new()
+    });
+    for (_, path) in files {
+        let damaged = folder.disk.read(&path).map(|bytes| seen.add(&bytes));
+        match damaged.map_err(KeysError::io(&path)) {
+            Ok(None) => {}
+            Ok(Some(offset)) => problems.push(KeysError::Damaged { path, offset }.to_string()),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    (seen, problems)
 }

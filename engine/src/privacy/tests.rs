@@ -158,6 +158,109 @@ fn a_file_that_was_cut_off_anywhere_gives_the_keys_before() {
     assert_eq!((readable[0], readable[whole.len() - 1], readable[whole.len()]), (0, 1, 2));
 }
 
+const PLAYERS: [&str; 4] = ["player-ana", "player-bo", "player-cy", "player-dee"];
+
+/// A file of three batches, with what was said by each, and where their keys lie.
+fn three_batches() -> (Vec<u8>, Vec<String>, Vec<std::ops::Range<usize>>) {
+    let folder = tempdir().expect("a folder");
+    let privacy = opened(folder.path());
+    let mut said = Vec::new();
+    for batch in [&PLAYERS[..1], &PLAYERS[1..3], &PLAYERS[3..]] {
+        said.extend(batch.iter().map(|player| seal(&privacy, player, SAID)));
+        privacy.save().expect("writable");
+    }
+    drop(privacy);
+    let whole = files_of(folder.path()).remove(0);
+    let key = |player: &&str| {
+        let at = whole.windows(player.len()).position(|part| part == player.as_bytes()).expect("its record");
+        at + player.len()..at + player.len() + cipher::WRAPPED_BYTES
+    };
+    let keys = PLAYERS.iter().map(key).collect();
+    (whole, said, keys)
+}
+
+fn holding(file: &[u8]) -> tempfile::TempDir {
+    let folder = tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("keys")).expect("writable");
+    fs::write(folder.path().join("keys/players-000001.keys"), file).expect("writable");
+    folder
+}
+
+fn is_in(folder: &Path, part: &[u8]) -> bool {
+    files_of(folder).iter().any(|file| file.windows(part.len()).any(|there| there == part))
+}
+
+#[test]
+fn a_damaged_file_loses_no_key_but_the_damaged_one_and_no_byte_of_it() {
+    let (whole, said, keys) = three_batches();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x41;
+        let copy = holding(&damaged);
+        let problems = survey(&Folder::from(&copy.path().join("keys"))).1;
+        match Privacy::open("r".into(), config(copy.path()), SharedDisk::default()) {
+            Ok(privacy) => {
+                assert_eq!(problems, Vec::<String>::new(), "byte {at}");
+                for (place, (player, text)) in PLAYERS.iter().zip(&said).enumerate() {
+                    if read(&privacy, text) == SAID {
+                        continue;
+                    }
+                    // Of the last batch it cannot be told from an end that a crash has left.
+                    assert!(keys[place].contains(&at) || place == 3, "byte {at}: the key of {player}");
+                    let id = privacy.key_of((*player).into()).expect("whatever it is");
+                    privacy.erase(&[id]).expect("writable");
+                    let left = &damaged[keys[place].clone()];
+                    assert!(!is_in(copy.path(), left), "byte {at}: the key of {player} is still there");
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                assert_eq!(files_of(copy.path()), [damaged.as_slice()], "byte {at}: {error}");
+                let told =
+                    problems.iter().any(|problem| problem.contains("keys cannot be read from here on"));
+                assert_eq!(told, matches!(error, KeysError::Damaged { .. }), "byte {at}: {error}");
+            }
+        }
+        // To write the keys anew destroys nothing that has not been read.
+        let copy = holding(&damaged);
+        let Ok(privacy) = wrapped(copy.path(), "a") else {
+            assert_eq!(files_of(copy.path()), [damaged.as_slice()], "byte {at}");
+            continue;
+        };
+        for (place, text) in said.iter().enumerate() {
+            let there = is_in(copy.path(), &damaged[keys[place].clone()]);
+            assert_eq!(there, read(&privacy, text) != SAID, "byte {at}: the key of {}", PLAYERS[place]);
+        }
+        drop(privacy);
+        let again = wrapped(copy.path(), "a").expect("opens again");
+        assert!(said[..3].iter().filter(|text| read(&again, text) == SAID).count() >= 2, "byte {at}");
+    }
+    assert!(refused > 100, "{refused} were refused");
+}
+
+#[test]
+fn a_file_without_marks_is_read_and_refused_where_a_key_follows_what_is_damaged() {
+    let (whole, said, keys) = three_batches();
+    let mark = keys_file::mark();
+    let mut former = whole.clone();
+    former[9] = 0;
+    while let Some(at) = former.windows(mark.len()).position(|part| part == mark) {
+        former.drain(at..at + mark.len());
+    }
+    assert_eq!(former.len(), whole.len() - 3 * mark.len());
+    let privacy = opened(holding(&former).path());
+    assert!(said.iter().all(|text| read(&privacy, text) == SAID));
+    // The player's name of each record but the last.
+    for key in &keys[..3] {
+        let marks = whole[..key.start].windows(mark.len()).filter(|part| *part == mark).count();
+        let mut damaged = former.clone();
+        damaged[key.start - 1 - marks * mark.len()] ^= 1;
+        let refused = Privacy::open("r".into(), config(holding(&damaged).path()), SharedDisk::default());
+        assert!(matches!(refused, Err(KeysError::Damaged { .. })), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_saved_key_outlives_a_crash_and_a_destroyed_one_does_not_come_back() {
     for seed in 0..50 {

@@ -153,7 +153,7 @@ impl Sequencer {
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
         recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
     ) -> Result<(), Gone> {
-        let Before { snapshot, until, only } = before;
+        let Before { snapshot, until, only, recorded: _ } = before;
         let taken_back = match self.recover(snapshot, journal, until).await? {
             Ok(last) if !only => {
                 let known = Some(self.reserved).filter(|last| *last > 0);
@@ -306,9 +306,9 @@ impl Sequencer {
         }
         match batch.reply {
             Some(reply) => {
-                let Decided { outcomes, commands, tick, refused: _ } = decided;
+                let Decided { outcomes, commands, again, tick, refused: _ } = decided;
                 let source = batch.source;
-                self.tell(ToCollector::Answer(tick, Answer { reply, outcomes, source, commands }))
+                self.tell(ToCollector::Answer(tick, Answer { reply, outcomes, source, commands, again }))
             }
             None => Ok(()),
         }

@@ -11,7 +11,7 @@ mod retention;
 mod run;
 mod thread;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use worldflow_schemas::{Sym, Tick};
 use crate::dedupe::Dedupe;
 use crate::disk::Folder;
 use crate::positions::Positions;
+pub use crate::refused::RefusedWrites;
 pub(crate) use manifest::list;
 pub use retention::Retention;
 pub use run::RunFile;
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub dedupe: Dedupe,
     /// How far sources have been read.
     pub positions: Positions,
+    /// The last writes that were refused.
+    pub refused: RefusedWrites,
     /// The runs that it is read from; `None` when the next snapshot begins with one of everything.
     pub runs: Option<Vec<RunFile>>,
     /// The hash of the views at the end of the tick, if it was written down.
@@ -143,7 +146,8 @@ pub fn publish(folder: impl Into<Folder>, snapshot: &Snapshot) -> Result<(), Sna
         run.push((&row.operator, row.route.as_str(), &row.key), Some(&row.value))?;
     }
     let runs = vec![run.finish()?];
-    let ids = manifest::write_ids(folder, number + 1, &snapshot.dedupe, &snapshot.positions)?;
+    let ids =
+        manifest::write_ids(folder, number + 1, &snapshot.dedupe, &snapshot.positions, &snapshot.refused)?;
     manifest::Manifest::new(snapshot.tick, 0, snapshot.state_hash, runs, ids).publish(folder)
 }
 
@@ -173,6 +177,16 @@ pub fn newest_tick_through(folder: impl Into<Folder>, last: Tick) -> Option<Tick
 #[must_use]
 pub fn oldest_tick(folder: impl Into<Folder>) -> Option<Tick> {
     list(&folder.into()).last().map(|listed| listed.tick)
+}
+
+/// The state hashes that snapshots wrote down, from the tick of the loaded one on, in order; that of the loaded one too
+/// when the same world rules.
+pub(crate) fn recorded(folder: &Folder, loaded: Option<Tick>, same_world: bool) -> VecDeque<(Tick, u128)> {
+    let wanted = |tick: Tick| Some(tick) > loaded || (same_world && Some(tick) == loaded);
+    let listed = list(folder).into_iter().rev().filter(|listed| wanted(listed.tick));
+    let hash =
+        |listed: manifest::Listed| Some((listed.tick, manifest::look(folder, &listed).ok()?.state_hash?));
+    listed.filter_map(hash).collect()
 }
 
 /// Reads the oldest whole snapshot, if there is one of a tick that is not after `last`.

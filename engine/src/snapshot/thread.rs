@@ -13,7 +13,7 @@ use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
-use super::manifest::{self, Manifest, files, number, write_ids};
+use super::manifest::{self, Listed, Manifest, files, list, number, write_ids};
 use super::run::{MOST_RUNS, NotMerged, RunFile, RunWriter, first_to_merge, merge};
 use super::{PieceKey, Snapshot, SnapshotConfig, SnapshotError, retention};
 use crate::PHASE;
@@ -23,6 +23,7 @@ use crate::disk::{Folder, PART};
 use crate::host::{Host, Task, Turns};
 use crate::observed::Observed;
 use crate::positions::{Positions, Reached};
+use crate::refused::{RefusedWrite, RefusedWrites};
 
 /// What happened in a complete, durable tick.
 pub(crate) struct TickBase {
@@ -31,6 +32,7 @@ pub(crate) struct TickBase {
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
     pub(crate) reached: Vec<Reached>,
+    pub(crate) refused: Vec<RefusedWrite>,
     /// Of the views at its end.
     pub(crate) state_hash: u128,
 }
@@ -133,8 +135,12 @@ struct Kept {
     stop: Arc<AtomicBool>,
     /// A run that cannot be read: nothing that builds on it is published.
     damaged: Option<String>,
+    /// Snapshots that could not be used at the start. They go with the first that is published since, so that none of
+    /// them counts among those that are kept.
+    unusable: Vec<Listed>,
     dedupe: Dedupe,
     positions: Positions,
+    refused: RefusedWrites,
     window: Window,
     changed: bool,
 }
@@ -199,6 +205,9 @@ impl Kept {
         window: Window,
         from: Option<&Snapshot>,
     ) -> Kept {
+        let used = from.map(|snapshot| snapshot.tick);
+        let unusable =
+            list(&folders.snapshots).into_iter().filter(|listed| Some(listed.tick) > used).collect();
         let next_number =
             files(&folders.snapshots).filter_map(|path| number(&path)).max().map_or(1, |last| last + 1);
         let mut kept = Kept {
@@ -215,15 +224,20 @@ impl Kept {
             merging: None,
             stop: Arc::default(),
             damaged: None,
+            unusable,
             dedupe: Dedupe::default(),
             positions: Positions::default(),
+            refused: RefusedWrites::default(),
             window,
             changed: false,
         };
-        let Some(Snapshot { tick, rows, dedupe, positions, runs, state_hash }) = from else { return kept };
+        let Some(Snapshot { tick, rows, dedupe, positions, refused, runs, state_hash }) = from else {
+            return kept;
+        };
         (kept.tick, kept.published, kept.state_hash) = (*tick, *tick, *state_hash);
         kept.dedupe.clone_from(dedupe);
         kept.positions.clone_from(positions);
+        kept.refused.clone_from(refused);
         match runs {
             Some(runs) => kept.runs.clone_from(runs),
             None => {
@@ -275,6 +289,7 @@ impl Kept {
         (self.tick, self.state_hash) = (tick.tick, Some(tick.state_hash));
         self.changed |= !tick.base.is_empty() || !tick.ids.is_empty() || !tick.reached.is_empty();
         self.positions.apply(&tick.reached);
+        tick.refused.into_iter().for_each(|refused| self.refused.insert(refused));
         for BaseChange { operator, route, key, value } in tick.base {
             self.changes.insert((operator.into(), route, key), value);
         }
@@ -314,13 +329,18 @@ impl Kept {
         let journaled = self.folders.journaled.load(Ordering::Relaxed);
         self.dedupe.forget(self.tick, self.window);
         self.write_run(&folder)?;
-        let ids = write_ids(&folder, self.take_number(), &self.dedupe, &self.positions)?;
+        let ids = write_ids(&folder, self.take_number(), &self.dedupe, &self.positions, &self.refused)?;
         Manifest::new(self.tick, self.folders.epoch, self.state_hash, self.runs.clone(), ids)
             .publish(&folder)?;
         (self.published, self.published_bytes, self.changed) = (self.tick, journaled, false);
         trace!(target: PHASE, "snapshot ends");
         let at_most = self.config.retention.at_most_bytes;
+        let mut unusable = std::mem::take(&mut self.unusable);
+        unusable.retain(|listed| listed.tick != self.tick);
         let in_use = |number| self.uses(number);
+        if !unusable.is_empty() {
+            manifest::remove(&folder, &unusable, in_use);
+        }
         retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, in_use);
         Ok(())
     }
@@ -436,7 +456,8 @@ mod tests {
             value: value.map(|value| value.as_bytes().into()),
         });
         let (ids, floors) = (SealedIds::default(), Vec::new());
-        TickBase { tick, base: base.collect(), ids, floors, reached: Vec::new(), state_hash: tick.into() }
+        let (reached, refused) = (Vec::new(), Vec::new());
+        TickBase { tick, base: base.collect(), ids, floors, reached, refused, state_hash: tick.into() }
     }
 
     fn read(folder: &Path) -> (Snapshot, Vec<(String, String)>) {

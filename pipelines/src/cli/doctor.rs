@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use worldflow_engine::doctor::{Examined, Recovery, Segment, Snapshot, examine, realm_folders};
+use worldflow_engine::doctor::{Examined, KeysSeen, Recovery, Segment, Snapshot, examine, realm_folders};
 use worldflow_schemas::Tick;
 use worldflow_schemas::tick::TickLength;
 
@@ -64,6 +64,9 @@ pub(super) fn text(examined: &Examined) -> String {
     }
     examined.snapshots.iter().for_each(|snapshot| text.push_str(&snapshot_line(snapshot, length)));
     examined.segments.iter().for_each(|segment| text.push_str(&segment_line(segment)));
+    if examined.keys.files > 0 {
+        let _ = writeln!(text, "  keys       {}", keys(&examined.keys));
+    }
     let _ = writeln!(text, "  opening it {}", recovery(&examined.recovery, length));
     match examined.problems.len() {
         0 => text.push_str("  nothing is wrong\n"),
@@ -122,6 +125,14 @@ fn segment_line(segment: &Segment) -> String {
     }
     line.push('\n');
     line
+}
+
+fn keys(seen: &KeysSeen) -> String {
+    let unread = match seen.unread_bytes {
+        0 => String::new(),
+        bytes => format!("; {} at an end cannot be read", count(bytes, "byte")),
+    };
+    format!("{} in {}{unread}", count(seen.keys, "key"), count(seen.files as u64, "file"))
 }
 
 fn recovery(recovery: &Recovery, length: Option<TickLength>) -> String {
