@@ -14,7 +14,7 @@ use worldflow_schemas::definitions::{
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
-use super::asking::Closed;
+use super::asking;
 use super::talk::{Pair, Piece, Why};
 use super::{NpcsMachine, Step};
 use crate::spending::{Asked, Closed, Day, Rate, SpendingOut, day_of};
@@ -221,7 +221,7 @@ impl NpcsMachine {
                 self.interrupt(pair, step);
                 continue;
             }
-            let Some(Closed { pending, asked }) = self.close(pair, step) else { continue };
+            let Some(asking::Closed { pending, asked }) = self.close(pair, step) else { continue };
             if !asked.barked {
                 self.without_tier(pair, why, pending.region, &asked, None, step);
             }
