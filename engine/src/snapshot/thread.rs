@@ -13,7 +13,7 @@ use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
-use super::manifest::{self, Manifest, files, number, write_ids};
+use super::manifest::{self, Listed, Manifest, files, list, number, write_ids};
 use super::run::{MOST_RUNS, NotMerged, RunFile, RunWriter, first_to_merge, merge};
 use super::{PieceKey, Snapshot, SnapshotConfig, SnapshotError, retention};
 use crate::PHASE;
@@ -133,6 +133,9 @@ struct Kept {
     stop: Arc<AtomicBool>,
     /// A run that cannot be read: nothing that builds on it is published.
     damaged: Option<String>,
+    /// Snapshots that could not be used at the start. They go with the first that is published since, so that none of
+    /// them counts among those that are kept.
+    unusable: Vec<Listed>,
     dedupe: Dedupe,
     positions: Positions,
     window: Window,
@@ -199,6 +202,9 @@ impl Kept {
         window: Window,
         from: Option<&Snapshot>,
     ) -> Kept {
+        let used = from.map(|snapshot| snapshot.tick);
+        let unusable =
+            list(&folders.snapshots).into_iter().filter(|listed| Some(listed.tick) > used).collect();
         let next_number =
             files(&folders.snapshots).filter_map(|path| number(&path)).max().map_or(1, |last| last + 1);
         let mut kept = Kept {
@@ -215,6 +221,7 @@ impl Kept {
             merging: None,
             stop: Arc::default(),
             damaged: None,
+            unusable,
             dedupe: Dedupe::default(),
             positions: Positions::default(),
             window,
@@ -320,7 +327,12 @@ impl Kept {
         (self.published, self.published_bytes, self.changed) = (self.tick, journaled, false);
         trace!(target: PHASE, "snapshot ends");
         let at_most = self.config.retention.at_most_bytes;
+        let mut unusable = std::mem::take(&mut self.unusable);
+        unusable.retain(|listed| listed.tick != self.tick);
         let in_use = |number| self.uses(number);
+        if !unusable.is_empty() {
+            manifest::remove(&folder, &unusable, in_use);
+        }
         retention::apply(&folder, &self.folders.journal, self.tick, self.keep_ticks, at_most, in_use);
         Ok(())
     }

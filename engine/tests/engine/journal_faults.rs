@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use worldflow_engine::journal::JournalError;
 use worldflow_engine::runtime::{OpenError, RealmConfig, open};
-use worldflow_engine::snapshot::{SnapshotConfig, newest};
+use worldflow_engine::snapshot::{Retention, SnapshotConfig, newest};
 
 use crate::realms::{config_in, count, named, publish};
 use crate::tiny::graph;
@@ -113,4 +113,40 @@ async fn a_damaged_snapshot_is_passed_over() {
     assert_eq!(newest_tick(), None);
     let refused = open(without_snapshots(folder.path()), graph()).await.err().expect("refused");
     assert!(matches!(refused, OpenError::Journal(JournalError::Removed { after: 1, .. })), "{refused}");
+}
+
+/// Changes a byte of the newest file with that ending.
+fn damage_newest(snapshots: &Path, ending: &str) {
+    let files = fs::read_dir(snapshots).expect("a folder").map(|entry| entry.expect("readable").path());
+    let file = files.filter(|path| path.extension().is_some_and(|it| it == ending)).max().expect("some");
+    let mut bytes = fs::read(&file).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).expect("writable");
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_none_of_the_two_that_are_kept() {
+    // With nothing of the past to keep, and with a bound that is always reached.
+    for keep_ms in [0, 1_000_000] {
+        for ending in ["manifest", "ids", "run"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let retention = Retention { keep_ms, at_most_bytes: 1 };
+            let snapshots = SnapshotConfig { retention, ..SnapshotConfig::default() };
+            let mut events = 0;
+            for damaged in [false, false, true, true, true] {
+                if damaged {
+                    damage_newest(&folder.path().join("snapshots"), ending);
+                }
+                let config = RealmConfig { snapshots, ..config_in(folder.path()) };
+                let running = open(config, graph()).await.unwrap_or_else(|error| {
+                    panic!("keep {keep_ms}, {ending}, {events} events: {error}");
+                });
+                publish(&running, vec![named("ada", "kill", &events.to_string())]).await;
+                events += 1;
+                assert_eq!(count(&running, "ada"), Some(events), "keep {keep_ms}, {ending}");
+                running.close().await.expect("closes");
+            }
+        }
+    }
 }
