@@ -15,6 +15,7 @@ use crate::disk::Folder;
 use crate::doctor::{Examined, examine};
 use crate::journal::{JournalError, JournalReader, needed_after};
 use crate::privacy::{self, KeysError};
+use crate::rebuild::is_in_use;
 use crate::snapshot::{list, manifest};
 
 /// A copy cannot be made.
@@ -63,12 +64,16 @@ impl BackupError {
         move |error| BackupError::Io { path, error }
     }
 
-    fn is_not_found(&self) -> bool {
-        let error = match self {
-            BackupError::Io { error, .. } | BackupError::Journal(JournalError::Io { error, .. }) => error,
-            _ => return false,
-        };
-        error.kind() == io::ErrorKind::NotFound
+    /// Whether it may come of what the realm has removed since the copy was begun: a file of it, or the beginning of the
+    /// journal after the snapshot that was copied.
+    fn may_be_overtaken(&self) -> bool {
+        match self {
+            BackupError::Io { error, .. } | BackupError::Journal(JournalError::Io { error, .. }) => {
+                error.kind() == io::ErrorKind::NotFound
+            }
+            BackupError::Journal(JournalError::Removed { .. } | JournalError::Missing { .. }) => true,
+            _ => false,
+        }
     }
 }
 
@@ -82,13 +87,23 @@ const TRIES: usize = 5;
 /// # Errors
 /// When a file cannot be read or written, or the folder is damaged.
 pub fn backup(folder: &Path, to: &Path, keys: Option<&Path>) -> Result<Examined, BackupError> {
+    backup_while(folder, to, keys, &mut || {})
+}
+
+/// `meanwhile` is called when a snapshot has been copied, and the journal has not.
+fn backup_while(
+    folder: &Path,
+    to: &Path,
+    keys: Option<&Path>,
+    meanwhile: &mut dyn FnMut(),
+) -> Result<Examined, BackupError> {
     if !folder.join("worlds.json").exists() {
         return Err(BackupError::Nothing(folder.to_owned()));
     }
     whole_or_not(to, |part| {
         for _ in 0..TRIES {
-            match copy(folder, part) {
-                Err(error) if error.is_not_found() => {}
+            match copy(folder, part, meanwhile) {
+                Err(error) if error.may_be_overtaken() && is_in_use(folder) => {}
                 Ok(false) => {}
                 Ok(true) => {
                     keys.map_or(Ok(()), |keys| copy_keys(keys, &part.join(KEYS)))?;
@@ -211,11 +226,12 @@ fn copy_file(from: &Path, to_folder: &Path) -> Result<(), BackupError> {
 
 /// Copies what a restart needs: first a snapshot, then the journal from it on. Returns whether the worlds
 /// stayed the same.
-fn copy(from: &Path, part: &Path) -> Result<bool, BackupError> {
+fn copy(from: &Path, part: &Path, meanwhile: &mut dyn FnMut()) -> Result<bool, BackupError> {
     clear(part)?;
     let worlds = from.join("worlds.json");
     let ruled = fs::read(&worlds).map_err(BackupError::io(&worlds))?;
     let loaded = copy_snapshot(&from.join("snapshots"), part)?;
+    meanwhile();
     let journal = folder(part, "journal")?;
     for segment in needed_after(&Folder::from(from).join("journal"), loaded)? {
         copy_file(&segment, &journal)?;
@@ -247,4 +263,68 @@ fn copy_snapshot(from: &Path, part: &Path) -> Result<Option<Tick>, BackupError> 
         fs::remove_dir_all(&to).map_err(BackupError::io(&to))?;
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use worldflow_schemas::definitions::WorldDef;
+
+    use super::*;
+    use crate::folder::DataFolder;
+    use crate::journal::{Inputs, Numbered, framed, group, remove_through};
+    use crate::snapshot::{Snapshot, publish};
+    use crate::worlds::Worlds;
+
+    /// Ticks 1 to 9, each in a segment of its own, and a snapshot of the first.
+    fn written(folder: &Path) {
+        let world = serde_json::json!({"name": "tiny", "seed": 1, "tick_ms": 10});
+        let world: WorldDef = serde_json::from_value(world).expect("a world needs no more");
+        Worlds::read(folder).expect("nothing").begin(None, &world, None).expect("writable");
+        fs::create_dir_all(folder.join("journal")).expect("writable");
+        for tick in 1..=9 {
+            let inputs = Inputs::encode(tick, &[], &[], &[], Numbered::default(), &[]).expect("encodes");
+            let after = (tick > 1).then(|| tick - 1);
+            let file = folder.join(format!("journal/{tick:012}.journal"));
+            fs::write(file, framed(&group(vec![inputs], after, &[]))).expect("writable");
+        }
+        snapshot_of(folder, 1);
+    }
+
+    fn snapshot_of(folder: &Path, tick: Tick) {
+        publish(&folder.join("snapshots"), &Snapshot { tick, ..Snapshot::default() }).expect("writable");
+    }
+
+    /// A backup, while snapshots shorten the journal `times` times. Returns how often it was begun.
+    fn overtaken(times: u64, in_use: bool) -> (Result<Examined, BackupError>, u64) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let lock = DataFolder::open(&data).expect("opens");
+        written(&data);
+        let _lock = in_use.then_some(lock);
+        let mut begun = 0;
+        let result = backup_while(&data, &folder.path().join("copy"), None, &mut || {
+            begun += 1;
+            if begun <= times {
+                snapshot_of(&data, begun + 2);
+                remove_through(&Folder::from(&data).join("journal"), begun + 2).expect("removable");
+            }
+        });
+        (result, begun)
+    }
+
+    #[test]
+    fn a_backup_is_begun_again_when_the_journal_was_shortened_meanwhile() {
+        let (copied, begun) = overtaken(0, true);
+        assert_eq!((copied.expect("copied").recovery.snapshot, begun), (Some(1), 1));
+        let (copied, begun) = overtaken(2, true);
+        let recovery = copied.expect("copied").recovery;
+        assert_eq!((recovery.snapshot, recovery.ticks, begun), (Some(4), 5, 3));
+        let (copied, begun) = overtaken(9, true);
+        assert!(matches!(copied, Err(BackupError::Overtaken(_))), "{copied:?}");
+        assert_eq!(begun, TRIES as u64);
+        // Of a realm that is stopped nobody has removed anything meanwhile.
+        let (copied, begun) = overtaken(9, false);
+        assert!(matches!(copied, Err(BackupError::Journal(JournalError::Removed { .. }))), "{copied:?}");
+        assert_eq!(begun, 1);
+    }
 }
