@@ -208,6 +208,8 @@ pub(crate) struct Collector {
     /// Every tick before this one is published.
     pub(crate) next: Tick,
     pub(crate) recovered: Option<Tick>,
+    /// Hashes that were written down by an earlier run, in the order of their ticks.
+    pub(crate) recorded: VecDeque<(Tick, u128)>,
     pub(crate) told_at: Instant,
 }
 
@@ -362,6 +364,7 @@ impl Collector {
         let mut changed = false;
         let mut published = *self.published.borrow();
         while let Some(tick) = self.first_before(end) {
+            self.compare(tick);
             if !self.erase_keys(tick)? {
                 end = tick;
                 break;
@@ -371,9 +374,20 @@ impl Collector {
             let live = self.recovered.is_none_or(|recovered| tick > recovered);
             changed |= self.publish_tick(tick, output, released, live, &mut published);
         }
+        self.compare(end);
         self.next = end;
         self.published.send_if_modified(|told| std::mem::replace(told, published) != published);
         Ok(changed)
+    }
+
+    /// Compares what came again with what was written down, of ticks before this one that an earlier run had published.
+    fn compare(&mut self, before: Tick) {
+        while let Some((tick, hash)) = self.recorded.front().copied().filter(|(tick, _)| *tick < before) {
+            self.recorded.pop_front();
+            if self.recovered.is_some_and(|recovered| tick <= recovered) {
+                self.observed.compared_at(tick, self.views.state_hash() == hash);
+            }
+        }
     }
 
     /// Destroys the keys of those who are forgotten in a tick, which is durable; whether that is done.
@@ -550,6 +564,7 @@ mod tests {
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,
+            recorded: VecDeque::new(),
             told_at: Instant::now(),
         }
     }

@@ -6,8 +6,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
+use tracing::warn;
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::{Diff, EventId, Row, Sym, Value};
+use worldflow_schemas::{Diff, EventId, Row, Sym, Tick, Value};
 
 use crate::admission::Refusal;
 
@@ -32,6 +33,24 @@ struct State {
     rejections: u64,
     trouble: Option<String>,
     unsaved: Option<String>,
+    compared: Compared,
+}
+
+/// The ticks at which the state that came of what was kept was compared with the hash that a snapshot had written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Where it is the same.
+    pub same: Vec<Tick>,
+    /// Where it is another: another version of the program makes other rows, or something is damaged.
+    pub differ: Vec<Tick>,
+}
+
+impl Compared {
+    /// Adds what comes later.
+    pub(crate) fn add(&mut self, later: Compared) {
+        self.same.extend(later.same);
+        self.differ.extend(later.differ);
+    }
 }
 
 /// The rejections of one source.
@@ -143,6 +162,29 @@ impl Observed {
     #[must_use]
     pub fn unsaved(&self) -> Option<String> {
         self.lock().unsaved.clone()
+    }
+
+    /// Says whether the state at a tick is the one that a snapshot had written down.
+    pub(crate) fn compared_at(&self, tick: Tick, same: bool) {
+        let compared = &mut self.lock().compared;
+        if same {
+            compared.same.push(tick);
+            return;
+        }
+        compared.differ.push(tick);
+        warn!(
+            realm = self.realm.as_str(),
+            tick,
+            "the state hash is not the one that the snapshot of this tick wrote down: another version of the program made other \
+             rows, or something is damaged; `worldflow doctor` examines the folder"
+        );
+        metrics::counter!("worldflow_state_differs_total", "realm" => self.realm.as_str()).increment(1);
+    }
+
+    /// Where the state was compared with what had been written down.
+    #[must_use]
+    pub fn compared(&self) -> Compared {
+        self.lock().compared.clone()
     }
 
     /// The changes since the last call, for the collector.

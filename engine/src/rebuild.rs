@@ -13,12 +13,14 @@ use crate::collector::Recorder;
 use crate::dedupe::Dedupe;
 use crate::disk::Folder;
 use crate::journal::{JournalReader, JournaledTick, last_known};
+use crate::observed::Compared;
 use crate::positions::Positions;
 use crate::privacy::Privacy;
 use crate::runtime::{CloseError, Given, OpenError, RealmConfig, RunningRealm, start};
 use crate::sequencer::Before;
 use crate::snapshot::{
     BaseState, Snapshot, ToSnapshots, newest_through, newest_tick_through, oldest_through, oldest_tick,
+    recorded,
 };
 use crate::view_store::ViewStore;
 use crate::worlds::{Graphs, Worlds};
@@ -49,6 +51,8 @@ pub struct Rebuilt {
     pub world: Arc<WorldDef>,
     /// The tick of the snapshot that it was rebuilt from; `None`: from the beginning of the journal.
     pub snapshot: Option<Tick>,
+    /// Where on the way the state was compared with the hash that a snapshot had written down.
+    pub compared: Compared,
 }
 
 /// Rebuilds a tick from the newest snapshot that is not after it, and the journal since.
@@ -181,6 +185,7 @@ async fn taken_back(
     let until = last_known(&journal)?.max(first).ok_or_else(nothing)?.min(asked);
     let goes_on = goes.on;
     let recorder = goes.recorder.map(|recorder| Arc::new(Mutex::new(recorder)));
+    let mut compared = Compared::default();
     loop {
         let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
         // The state at a snapshot's own tick is what the world of that tick made of it.
@@ -189,7 +194,10 @@ async fn taken_back(
         let (world, to) = (Arc::clone(world), ends.filter(|ends| *ends < until).unwrap_or(until));
         let reader = JournalReader::look(journal.clone(), loaded, to)?;
         let last = to == until;
-        let before = Before { snapshot: snapshot.take(), until: Some(to), only: !(last && goes_on) };
+        let same_world = loaded == Some(until) || worlds.rules_on(loaded);
+        let recorded = recorded(&snapshots, loaded, same_world);
+        let before =
+            Before { snapshot: snapshot.take(), recorded, until: Some(to), only: !(last && goes_on) };
         let realm = RealmConfig {
             workers: config.workers,
             privacy: config.privacy.clone(),
@@ -201,9 +209,10 @@ async fn taken_back(
         if last {
             let (running, _) = start(realm, Given::taken_back(before, reader), graphs).await?;
             let views = Arc::clone(&running.realm.views);
-            return Ok((running, Rebuilt { tick: until, views, world, snapshot: first }));
+            compared.add(running.realm.observed.compared());
+            return Ok((running, Rebuilt { tick: until, views, world, snapshot: first, compared }));
         }
-        snapshot = Some(era(realm, before, reader, to, graphs).await?);
+        snapshot = Some(era(realm, before, reader, to, graphs, &mut compared).await?);
     }
 }
 
@@ -223,6 +232,7 @@ async fn era(
     reader: JournalReader,
     to: Tick,
     graphs: &Graphs,
+    compared: &mut Compared,
 ) -> Result<Snapshot, OpenError> {
     let (tell, told) = channel();
     let begun = before.snapshot.as_ref();
@@ -234,6 +244,7 @@ async fn era(
         .map_err(|error| OpenError::Threads(error.to_string()))?;
     let given = Given { base: Some(tell), ..Given::taken_back(before, reader) };
     let (running, _) = start(realm, given, graphs).await?;
+    compared.add(running.realm.observed.compared());
     running.close().await?;
     let (state, (dedupe, positions)) = follower.join().map_err(|_| CloseError::Panicked("base state"))?;
     Ok(Snapshot { tick: to, rows: state.rows(), dedupe, positions, runs: None, state_hash: None })

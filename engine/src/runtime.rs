@@ -186,7 +186,10 @@ pub async fn open(mut config: RealmConfig, graphs: impl Into<Graphs>) -> Result<
         Some(folder) => follow_worlds(&config, folder, &graphs).await?,
         None => (None, None),
     };
-    let given = Given::of(folder.as_ref(), Before { snapshot, until: None, only: false })?;
+    let loaded = snapshot.as_ref().map(|snapshot| snapshot.tick);
+    let recorded = |folder: &DataFolder| snapshot::recorded(&folder.snapshots(), loaded, loaded != began);
+    let recorded = folder.as_ref().map(recorded).unwrap_or_default();
+    let given = Given::of(folder.as_ref(), Before { snapshot, recorded, until: None, only: false })?;
     let (mut running, last) = start(config, given, &graphs).await?;
     running.folder = folder;
     let views = &running.realm.views;
@@ -228,7 +231,9 @@ async fn follow_worlds(
             Some((world, until)) => (Arc::clone(world), until),
         };
         info!(?until, "the world has been edited; what came before is taken back under the former one");
-        let last = take_back(config, folder, Before { snapshot, until, only: true }, world, graphs).await?;
+        let recorded = snapshot::recorded(&folder.snapshots(), loaded, worlds.rules_on(loaded));
+        let before = Before { snapshot, recorded, until, only: true };
+        let last = take_back(config, folder, before, world, graphs).await?;
         if until.is_none() {
             worlds.begin(last, &now, folder.needed_from())?;
         }
@@ -304,7 +309,7 @@ pub(crate) async fn start(
     given: Given<'_>,
     graphs: &Graphs,
 ) -> Result<(RunningRealm, Option<Tick>), OpenError> {
-    let Given { folder, before, journal: old_journal, base } = given;
+    let Given { folder, mut before, journal: old_journal, base } = given;
     let loaded = before.snapshot.as_ref().map(|snapshot| snapshot.tick);
     let (length, host) = (TickLength { tick_ms: config.world.tick_ms.max(1) }, config.host);
     let place = Place {
@@ -375,7 +380,9 @@ pub(crate) async fn start(
         denied: FxHashMap::default(),
         waits: BTreeMap::new(),
         next: 0,
-        recovered: None,
+        // What is loaded is published as soon as it is there.
+        recovered: loaded,
+        recorded: std::mem::take(&mut before.recorded),
         told_at: host.now(),
     };
     let collecting = move || Collecting { collector, messages: from_all, finish: None };

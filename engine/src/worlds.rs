@@ -113,6 +113,15 @@ impl Worlds {
         Some((&era.world, self.eras.get(place + 1).and_then(|next| next.after)))
     }
 
+    /// Whether the world that rules after a tick has ruled that tick as well.
+    pub(crate) fn rules_on(&self, tick: Option<Tick>) -> bool {
+        let then = tick.and_then(|tick| tick.checked_sub(1));
+        match (self.after(then), self.after(tick)) {
+            (Some((then, _)), Some((now, _))) => Arc::ptr_eq(then, now),
+            _ => true,
+        }
+    }
+
     /// The last tick before the world that rules now; `None` when none ruled before it.
     pub(crate) fn began(&self) -> Option<Tick> {
         self.eras.last().and_then(|era| era.after)

@@ -153,7 +153,7 @@ impl Sequencer {
         open_journal: impl FnOnce(Option<Tick>) -> Result<Option<JournalWriter>, JournalError>,
         recovered: oneshot::Sender<Result<TakenBack, JournalError>>,
     ) -> Result<(), Gone> {
-        let Before { snapshot, until, only } = before;
+        let Before { snapshot, until, only, recorded: _ } = before;
         let taken_back = match self.recover(snapshot, journal, until).await? {
             Ok(last) if !only => {
                 let known = Some(self.reserved).filter(|last| *last > 0);

@@ -1,6 +1,7 @@
 //! Giving back what an earlier run left: the snapshot, then the journal after it, in groups that flow as
 //! released ticks do.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +21,8 @@ use crate::workers::SealedTick;
 /// What an earlier run left, and how much of it is wanted.
 pub(crate) struct Before {
     pub(crate) snapshot: Option<Snapshot>,
+    /// The state hashes that were written down, in the order of their ticks.
+    pub(crate) recorded: VecDeque<(Tick, u128)>,
     /// What the journal says is taken back up to this tick; all of it when absent.
     pub(crate) until: Option<Tick>,
     /// Nothing more than that is done.

@@ -11,7 +11,7 @@ mod retention;
 mod run;
 mod thread;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,6 +173,16 @@ pub fn newest_tick_through(folder: impl Into<Folder>, last: Tick) -> Option<Tick
 #[must_use]
 pub fn oldest_tick(folder: impl Into<Folder>) -> Option<Tick> {
     list(&folder.into()).last().map(|listed| listed.tick)
+}
+
+/// The state hashes that snapshots wrote down, from the tick of the loaded one on, in order; that of the loaded one too
+/// when the same world rules.
+pub(crate) fn recorded(folder: &Folder, loaded: Option<Tick>, same_world: bool) -> VecDeque<(Tick, u128)> {
+    let wanted = |tick: Tick| Some(tick) > loaded || (same_world && Some(tick) == loaded);
+    let listed = list(folder).into_iter().rev().filter(|listed| wanted(listed.tick));
+    let hash =
+        |listed: manifest::Listed| Some((listed.tick, manifest::look(folder, &listed).ok()?.state_hash?));
+    listed.filter_map(hash).collect()
 }
 
 /// Reads the oldest whole snapshot, if there is one of a tick that is not after `last`.

@@ -9,9 +9,9 @@ use worldflow_engine::backup::{BackupError, backup, restore};
 use worldflow_engine::doctor::examine;
 use worldflow_engine::journal::{JournalConfig, JournalError};
 use worldflow_engine::privacy::Privacy;
-use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild};
+use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, rebuild, retrace};
 use worldflow_engine::runtime::{OpenError, RealmConfig, RunningRealm, open};
-use worldflow_engine::snapshot::{Retention, SnapshotConfig};
+use worldflow_engine::snapshot::{Retention, Snapshot, SnapshotConfig, newest, publish as publish_snapshot};
 use worldflow_schemas::Tick;
 
 use crate::realms::{config_in, count, named, publish};
@@ -59,6 +59,9 @@ async fn assert_rebuilds(folder: &Path, hashes: &BTreeMap<Tick, u128>, from_snap
         let rebuilt = at(folder, *tick).await.expect("rebuilt");
         assert_eq!((rebuilt.tick, rebuilt.views.state_hash()), (*tick, *hash), "tick {tick}");
         assert!(from_snapshots || rebuilt.snapshot.is_none());
+        assert!(rebuilt.compared.differ.is_empty(), "tick {tick}");
+        // Of a snapshot's own tick it is known what it was.
+        assert!(rebuilt.snapshot != Some(*tick) || rebuilt.compared.same == [*tick], "tick {tick}");
     }
 }
 
@@ -86,6 +89,40 @@ async fn every_tick_is_rebuilt_also_while_the_realm_runs_and_under_worlds_that_w
     crash_copy(folder.path(), copy.path());
     std::fs::remove_dir_all(copy.path().join("snapshots")).expect("removable");
     assert_rebuilds(copy.path(), &hashes, false).await;
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_what_was_written_down_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hashes = BTreeMap::new();
+    for _ in 0..2 {
+        let running = open(keeping(folder.path(), 10_000, 1 << 30, 1), graphs()).await.expect("opens");
+        assert!(running.realm.observed.compared().differ.is_empty());
+        play(&running, &mut hashes, 3).await;
+        running.close().await.expect("closes");
+    }
+    let snapshots = folder.path().join("snapshots");
+    let (last, hash) = hashes.last_key_value().expect("some");
+    let right = newest(&snapshots).expect("published");
+    assert_eq!((right.tick, right.state_hash), (*last, Some(*hash)));
+    publish_snapshot(&snapshots, &Snapshot { state_hash: Some(hash ^ 1), ..right }).expect("writable");
+    let rebuilt = at(folder.path(), *last).await.expect("rebuilt");
+    assert_eq!((rebuilt.views.state_hash(), rebuilt.compared.differ), (*hash, vec![*last]));
+    // So it is when it is replayed from far before.
+    let privacy = Privacy::none();
+    let config = RebuildConfig {
+        folder: folder.path().into(),
+        name: "tiny".into(),
+        workers: 1,
+        until_ms: None,
+        privacy,
+    };
+    let rebuilt = retrace(&config, 0, graphs(), None).await.expect("rebuilt");
+    assert_eq!((rebuilt.snapshot, rebuilt.compared.differ), (None, vec![*last]));
+    assert_eq!(rebuilt.compared.same.len(), 1, "and the one before is as it was");
+    let running = open(keeping(folder.path(), 10_000, 1 << 30, 1), graphs()).await.expect("opens");
+    assert_eq!(running.realm.observed.compared().differ, [*last]);
+    running.close().await.expect("closes");
 }
 
 #[tokio::test]

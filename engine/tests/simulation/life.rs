@@ -309,6 +309,10 @@ impl Run {
         {
             return Err("its lineage has another name".to_owned());
         }
+        let differ = running.realm.observed.compared().differ;
+        if !differ.is_empty() {
+            return Err(format!("at {differ:?} the state is not what snapshots wrote down"));
+        }
         let (rows, expected) = (rows_of(running), self.history.rows_at(Tick::MAX)?);
         if rows != expected {
             return Err(format!("it has {rows:?}, where {expected:?} was shown"));

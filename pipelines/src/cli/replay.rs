@@ -136,7 +136,14 @@ fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
         summary.seconds,
         summary.state_hash,
         args.dump.display()
-    ))
+    ))?;
+    anyhow::ensure!(
+        summary.differs.is_empty(),
+        "the state of tick {} is not the one that was written down in its snapshot\nhint: another version of worldflow may \
+         make other rows; if it is the same, `worldflow doctor` examines the folder",
+        summary.differs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn run(mut args: ReplayArgs) -> anyhow::Result<ExitCode> {

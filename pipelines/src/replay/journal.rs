@@ -41,6 +41,10 @@ pub struct JournalSummary {
     pub seconds: f64,
     /// The state hash at the end of the tick, in hexadecimal.
     pub state_hash: String,
+    /// On the way it was compared with what snapshots had written down at so many ticks; and at which of them it differs.
+    pub compared: usize,
+    /// As there.
+    pub differs: Vec<Tick>,
 }
 
 /// Rebuilds a tick without touching the folder, which may be in use.
@@ -63,6 +67,8 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
         snapshot: rebuilt.snapshot,
         seconds: began.elapsed().as_secs_f64(),
         state_hash: format!("{:032x}", rebuilt.views.state_hash()),
+        compared: rebuilt.compared.same.len() + rebuilt.compared.differ.len(),
+        differs: rebuilt.compared.differ,
     };
     if let Some(folder) = &plan.dump {
         for view in rebuilt.views.catalog().ids() {
