@@ -29,6 +29,8 @@ const FRAME: usize = 10;
 pub(crate) struct Ledger {
     /// How many kills a hunt takes: so many that there is something to do up to the server's last death.
     pub(crate) step: u64,
+    /// What happens beside the kills: kinds, targets and regions.
+    beside: &'static [(&'static str, &'static str, &'static str)],
     known: Mutex<Known>,
     answering: Arc<Notify>,
 }
@@ -49,9 +51,9 @@ struct Known {
 }
 
 impl Ledger {
-    pub(crate) fn new(deaths: u64) -> Ledger {
+    pub(crate) fn new(deaths: u64, beside: &'static [(&'static str, &'static str, &'static str)]) -> Ledger {
         let (known, answering) = (Mutex::default(), Arc::default());
-        Ledger { step: (deaths * 2 / 5).max(7), known, answering }
+        Ledger { step: (deaths * 2 / 5).max(7), beside, known, answering }
     }
 
     /// Kills of one player: a little more than all hunts need.
@@ -109,14 +111,24 @@ impl Ledger {
         frame
     }
 
+    /// What happens beside a kill, after those of a frame.
+    fn beside(&self, (player, kill): (u64, u64)) -> Option<Value> {
+        let place = usize::try_from(player + kill).ok()?.checked_rem(self.beside.len())?;
+        let (kind, target, region) = self.beside[place];
+        Some(json!({
+            "id": format!("beside-{player}-{kill}"), "player": format!("p{player}"), "kind": kind, "target": target,
+            "region": region,
+        }))
+    }
+
     /// Takes an ack in: all that say something of a kill name the same tick, and one says that it is new.
     fn acked(&self, frame: &[(u64, u64)], ack: &Value) {
         let mut known = self.lock();
+        let outcomes = || ack["outcomes"].as_array().into_iter().flatten();
+        assert!(outcomes().all(|outcome| outcome["error"].is_null()), "{ack}");
         for (place, kill) in frame.iter().enumerate() {
-            let outcome = (ack["outcomes"].as_array().into_iter().flatten())
-                .find(|outcome| outcome["index"].as_u64().unwrap_or(0) == place as u64);
+            let outcome = outcomes().find(|outcome| outcome["index"].as_u64().unwrap_or(0) == place as u64);
             let duplicate = outcome.is_some_and(|outcome| outcome["duplicate"] == true);
-            assert!(outcome.is_none_or(|outcome| outcome["error"].is_null()), "{ack}");
             let tick = outcome.and_then(|outcome| outcome["tick"].as_u64()).or(ack["tick"].as_u64());
             let tick = tick.unwrap_or_else(|| panic!("no tick: {ack}"));
             let before = known.acked.insert(*kill, tick);
@@ -192,7 +204,8 @@ async fn publish(
             if again == 2 {
                 socket = open(&address, &token).await?;
             }
-            let (seq, events) = (seq + again, frame.iter().map(event).collect::<Vec<_>>());
+            let beside = frame.iter().filter_map(|kill| ledger.beside(*kill));
+            let (seq, events) = (seq + again, frame.iter().map(event).chain(beside).collect::<Vec<_>>());
             send(&mut socket, json!({"publish": {"seq": seq, "events": events}})).await?;
             let ack = until(&mut socket, "ack", |ack| ack["seq"] == seq).await?;
             ledger.acked(&frame, &ack);
@@ -239,6 +252,8 @@ async fn deliver(address: &str, token: &str, ledger: &Ledger) -> Option<()> {
 
 /// Has clients work until the server is gone.
 pub(crate) fn work(life: &Life, ledger: &Arc<Ledger>, seed: u64) -> Vec<JoinHandle<()>> {
+    // What was not answered in the life before is handed out again, and counts for this one only then.
+    ledger.lock().unanswered.clear();
     let (address, token) = (&life.address, &life.game_server);
     let mut working = Vec::new();
     for client in 0..3 {

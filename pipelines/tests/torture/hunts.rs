@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clients::{self, Ledger, QUESTS};
-use crate::life::{self, Aim, Life, PHASES};
+use crate::life::{self, Aim, Life, POSTGRES};
 use crate::past::{self, Past};
-use crate::{copy_world, in_sqlite, kills, rows, seed};
+use crate::postgres::Postgres;
+use crate::{copy_world, in_sqlite, kills, rows, seed, tables};
 
 const WORLD: &str = "\
 name: torture
@@ -24,8 +25,21 @@ entities:
   wolf: {kind: npc}
 sinks:
   saved: {sqlite: {path: saved.sqlite, every: 20ms}}
+  warehouse: {postgres: {url: ${POSTGRES}, every: 20ms}}
 journal: {snapshot_every: 300ms, segment: 20 kB}
 ";
+
+/// What else happens in Greenvale: it moves facts, levels, quests of everyone together, and what NPCs think of it.
+const BESIDE: [(&str, &str, &str); 8] = [
+    ("gather", "oak_log", "whispering_woods"),
+    ("fish", "trout", "silver_lake"),
+    ("visit", "eagle_rock", "high_pass"),
+    ("donate", "village_chest", "village"),
+    ("kill", "alpha_wolf", "wolf_ridge"),
+    ("light", "north_beacon", "hills"),
+    ("fall", "wolf", "wolf_ridge"),
+    ("craft", "oak_log", "old_mill"),
+];
 
 /// A hunt of each number is done with the `number * step`th kill, and `all` counts them.
 fn quests(step: u64) -> String {
@@ -106,24 +120,30 @@ struct Place {
     realm: &'static str,
     /// In the folder of the realm.
     sqlite: &'static str,
+    postgres: Option<String>,
+    /// Where it is killed.
+    aims: [Aim; 6],
+    /// What happens beside the kills.
+    beside: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// Returns what was hit.
 async fn killed_again_and_again(place: &Place, deaths: u64) -> String {
-    let ledger = Arc::new(Ledger::new(deaths));
-    let (Place { world, data, realm, sqlite }, mut seed) = (place, seed());
+    let ledger = Arc::new(Ledger::new(deaths, place.beside));
+    let (Place { world, data, realm, sqlite, aims, .. }, mut seed) = (place, seed());
+    let postgres = place.postgres.as_deref();
     std::fs::write(world.join("quests/hunts.yaml"), quests(ledger.step)).expect("a file");
     let mut hit: BTreeMap<Aim, u64> = BTreeMap::new();
     for kill in 0..deaths {
-        let aim = PHASES[usize::try_from(kill).expect("small") % PHASES.len()];
-        let mut life = Life::start(world, data);
+        let aim = aims[usize::try_from(kill).expect("small") % aims.len()];
+        let mut life = Life::start(world, data, postgres);
         let in_phase = life.lived(aim, &ledger, &mut seed).await;
         *hit.entry(aim).or_default() += u64::from(in_phase);
     }
-    for aim in PHASES {
-        assert!(hit[&aim] > 0, "no kill hit {aim:?} in its middle: {hit:?}");
+    for aim in aims {
+        assert!(hit[aim] > 0, "no kill hit {aim:?} in its middle: {hit:?}");
     }
-    let life = Life::started(world, data).await;
+    let life = Life::started(world, data, postgres).await;
     clients::finish(&life, &ledger).await;
     check_live(&life, &ledger).await;
     check_tables(&life, &data.join(realm).join(sqlite)).await;
@@ -131,9 +151,11 @@ async fn killed_again_and_again(place: &Place, deaths: u64) -> String {
     // A cold replay of the journal says the same, and so do its snapshots.
     let cold = past::cold(&data.join(realm), None);
     check_past(&cold, &ledger);
-    past::rebuilt(&data.join(realm), None).0.assert_same(&cold, "from its snapshots");
+    past::from_snapshots(&data.join(realm), None).assert_same(&cold, "from its snapshots");
+    past::check_newest_snapshot(&data.join(realm));
+    tables::check_all(&data.join(realm), &data.join(realm).join(sqlite), postgres).await;
     // What a clean end left is the same again.
-    let life = Life::started(world, data).await;
+    let life = Life::started(world, data, postgres).await;
     check_live(&life, &ledger).await;
     life.stop().await;
     format!("{realm}: {deaths} kills, in their phases: {hit:?}; {}", ledger.summary())
@@ -144,8 +166,17 @@ async fn killed_at_any_point_it_loses_nothing_and_counts_nothing_twice() {
     let folder = tempfile::Builder::new().prefix("worldflow-torture-").tempdir().expect("a folder");
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     std::fs::create_dir_all(world.join("quests")).expect("a folder");
-    std::fs::write(world.join("world.yaml"), WORLD).expect("a file");
-    let place = Place { world, data, realm: "torture", sqlite: "saved.sqlite" };
+    std::fs::write(world.join("world.yaml"), WORLD.replace("POSTGRES", POSTGRES)).expect("a file");
+    let postgres = Postgres::start();
+    let place = Place {
+        world,
+        data,
+        realm: "torture",
+        sqlite: "saved.sqlite",
+        postgres: Some(postgres.url()),
+        aims: [Aim::Anywhere, Aim::Recovery, Aim::PostgresFlush, Aim::Snapshot, Aim::Roll, Aim::Delivery],
+        beside: &[],
+    };
     println!("{}", killed_again_and_again(&place, kills() / 2).await);
 }
 
@@ -165,6 +196,14 @@ async fn greenvale_killed_at_any_point_loses_nothing_and_counts_nothing_twice() 
         edited = edited.replace(from, to);
     }
     std::fs::write(file, edited).expect("a file");
-    let place = Place { world, data, realm: "greenvale", sqlite: "greenvale.sqlite" };
+    let place = Place {
+        world,
+        data,
+        realm: "greenvale",
+        sqlite: "greenvale.sqlite",
+        postgres: None,
+        aims: [Aim::Anywhere, Aim::Recovery, Aim::Flush, Aim::Snapshot, Aim::Roll, Aim::Delivery],
+        beside: &BESIDE,
+    };
     println!("{}", killed_again_and_again(&place, kills() / 4).await);
 }

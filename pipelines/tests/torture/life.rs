@@ -21,28 +21,41 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) enum Aim {
     Anywhere,
     Recovery,
+    /// A flush to SQLite.
     Flush,
+    /// A flush to PostgreSQL.
+    PostgresFlush,
     Snapshot,
     Roll,
     /// A grant has been handed out, and its answer is not acked.
     Delivery,
 }
 
-pub(crate) const PHASES: [Aim; 6] =
-    [Aim::Anywhere, Aim::Recovery, Aim::Flush, Aim::Snapshot, Aim::Roll, Aim::Delivery];
-
 impl Aim {
     /// How the server calls it in its log.
     fn name(self) -> Option<&'static str> {
         match self {
             Aim::Recovery => Some("recovery"),
-            Aim::Flush => Some("flush"),
+            Aim::Flush | Aim::PostgresFlush => Some("flush"),
             Aim::Snapshot => Some("snapshot"),
             Aim::Roll => Some("roll"),
             Aim::Anywhere | Aim::Delivery => None,
         }
     }
+
+    /// Whether a line of its log says that it begins, or that it ends.
+    fn is_said(self, line: &str, what: &str) -> bool {
+        let database = match self {
+            Aim::Flush => "Sqlite",
+            Aim::PostgresFlush => "Postgres",
+            _ => "",
+        };
+        line.contains(&format!("{} {what}", self.name().unwrap_or_default())) && line.contains(database)
+    }
 }
+
+/// The environment variable by which a world's sink finds its database.
+pub(crate) const POSTGRES: &str = "WORLDFLOW_TORTURE_POSTGRES";
 
 /// A number below `below`.
 pub(crate) fn draw(seed: &mut u64, below: u64) -> u64 {
@@ -71,13 +84,15 @@ fn lines(from: impl std::io::Read + Send + 'static) -> UnboundedReceiver<String>
 }
 
 impl Life {
-    pub(crate) fn start(world: &Path, data: &Path) -> Life {
+    /// `postgres` is the address for a world that has such a sink.
+    pub(crate) fn start(world: &Path, data: &Path, postgres: Option<&str>) -> Life {
         // Another one may have done it.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_worldflow"))
             .args(["run", "--port", "0", "--development", "--data"])
             .args([data, world])
             .env("RUST_LOG", "warn,worldflow::phase=trace")
+            .envs(postgres.map(|url| (POSTGRES, url)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -91,8 +106,8 @@ impl Life {
     }
 
     /// One that serves.
-    pub(crate) async fn started(world: &Path, data: &Path) -> Life {
-        let mut life = Life::start(world, data);
+    pub(crate) async fn started(world: &Path, data: &Path, postgres: Option<&str>) -> Life {
+        let mut life = Life::start(world, data, postgres);
         life.ready().await;
         life
     }
@@ -207,11 +222,10 @@ impl Life {
 
     /// Waits until something begins for the `more`th time after the first.
     async fn begun(&mut self, aim: Aim, more: u64) {
-        let wanted = format!("{} begins", aim.name().unwrap_or_default());
         let mut left = more;
         while let Some(line) = self.phases.recv().await {
             self.note(&line);
-            if line.contains(&wanted) {
+            if aim.is_said(&line, "begins") {
                 match left {
                     0 => return,
                     _ => left -= 1,
@@ -225,17 +239,13 @@ impl Life {
         while let Some(line) = self.phases.recv().await {
             self.note(&line);
         }
-        let name = aim.name().unwrap_or_default();
-        let last = self
-            .log
-            .lines()
-            .rev()
-            .find(|line| [" begins", " ends"].iter().any(|what| line.contains(&format!("{name}{what}"))));
-        last.is_some_and(|line| line.contains(" begins"))
+        let said = |line: &&str| aim.is_said(line, "begins") || aim.is_said(line, "ends");
+        self.log.lines().rev().find(said).is_some_and(|line| aim.is_said(line, "begins"))
     }
 
     fn note(&mut self, line: &str) {
         assert!(!line.contains("panicked"), "{line}");
+        assert!(!line.contains("the state hash is not the one"), "{line}");
         self.log.push_str(line);
         self.log.push('\n');
     }

@@ -7,7 +7,11 @@ mod clients;
 mod hunts;
 mod life;
 mod past;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]
+#[path = "../../../sinks/tests/support/postgres.rs"]
+mod postgres;
 mod skirmish;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::path::Path;

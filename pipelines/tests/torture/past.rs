@@ -7,11 +7,14 @@ use std::process::Command;
 use serde_json::Value;
 use worldflow_schemas::catalog;
 
+use crate::TICK_MS;
+
 /// What is in the deterministic views at a moment.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Past {
     pub(crate) hash: String,
-    views: BTreeMap<&'static str, String>,
+    /// Designers' views too.
+    pub(crate) views: BTreeMap<String, String>,
 }
 
 impl Past {
@@ -23,6 +26,7 @@ impl Past {
 
     /// Says where two differ, if they do.
     pub(crate) fn assert_same(&self, other: &Past, what: &str) {
+        assert!(self.views.keys().eq(other.views.keys()), "{what}");
         for (view, rows) in &self.views {
             let (rows, others): (Vec<_>, Vec<_>) =
                 (rows.lines().collect(), other.views[view].lines().collect());
@@ -42,12 +46,30 @@ pub(crate) fn cold(folder: &Path, until_ms: Option<i64>) -> Past {
     assert!(copied.success(), "{copied}");
     std::fs::remove_dir_all(realm.join("snapshots")).expect("there were snapshots");
     let past = rebuilt(&realm, until_ms);
-    assert_eq!(past.1, Value::Null, "no snapshot is left");
+    assert_eq!(past.1["snapshot"], Value::Null, "no snapshot is left");
     past.0
 }
 
-/// The past of a realm as `replay` rebuilds it, and the snapshot that it began with.
-pub(crate) fn rebuilt(folder: &Path, until_ms: Option<i64>) -> (Past, Value) {
+/// The past of a realm from a snapshot, whose hash it has come to as well.
+pub(crate) fn from_snapshots(folder: &Path, until_ms: Option<i64>) -> Past {
+    let (past, summary) = rebuilt(folder, until_ms);
+    assert!(summary["snapshot"].is_u64() && summary["compared"].as_u64() > Some(0), "{summary}");
+    past
+}
+
+/// What the newest snapshot wrote down is what the whole journal comes to at its tick, and nothing is wrong.
+pub(crate) fn check_newest_snapshot(folder: &Path) {
+    let doctor =
+        Command::new(env!("CARGO_BIN_EXE_worldflow")).arg("doctor").arg(folder).arg("--json").output();
+    let said: Value = serde_json::from_slice(&doctor.expect("the binary starts").stdout).expect("JSON");
+    assert_eq!(said[0]["problems"], Value::Array(Vec::new()));
+    let newest = &said[0]["snapshots"][0];
+    let tick = newest["tick"].as_i64().unwrap_or_else(|| panic!("no snapshot: {said}"));
+    assert_eq!(newest["state_hash"], cold(folder, Some(tick * TICK_MS)).hash, "tick {tick}");
+}
+
+/// The past of a realm as `replay` rebuilds it, and what `replay` says of it.
+fn rebuilt(folder: &Path, until_ms: Option<i64>) -> (Past, Value) {
     let dump = tempfile::tempdir().expect("a folder");
     let mut replay = Command::new(env!("CARGO_BIN_EXE_worldflow"));
     replay.args(["replay", "--journal"]).arg(folder).arg("--dump").arg(dump.path());
@@ -56,8 +78,14 @@ pub(crate) fn rebuilt(folder: &Path, until_ms: Option<i64>) -> (Past, Value) {
     assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
     let read = |name: &str| std::fs::read_to_string(dump.path().join(name)).expect("it is dumped");
     let summary: Value = serde_json::from_str(&read("summary.json")).expect("JSON");
-    let views = catalog::ids().filter(|view| view.def().deterministic);
-    let views = views.map(|view| (view.def().name, read(&format!("{}.ndjson", view.def().name))));
+    let observed: Vec<&str> =
+        catalog::ids().map(|view| view.def()).filter(|def| !def.deterministic).map(|def| def.name).collect();
+    let files =
+        std::fs::read_dir(dump.path()).expect("a folder").map(|entry| entry.expect("readable").path());
+    let views = files
+        .filter_map(|file| Some(file.file_name()?.to_str()?.strip_suffix(".ndjson")?.to_owned()))
+        .filter(|view| !observed.contains(&view.as_str()))
+        .map(|view| (view.clone(), read(&format!("{view}.ndjson"))));
     let hash = summary["state_hash"].as_str().expect("a hash").to_owned();
-    (Past { hash, views: views.collect() }, summary["snapshot"].clone())
+    (Past { hash, views: views.collect() }, summary)
 }

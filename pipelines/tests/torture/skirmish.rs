@@ -10,7 +10,7 @@ use serde_json::Value;
 use worldflow_schemas::catalog;
 
 use crate::life::{Aim, Life};
-use crate::{copy_world, in_sqlite, kills, past, seed};
+use crate::{copy_world, in_sqlite, kills, past, seed, tables};
 
 /// The matches follow each other for so long.
 const SPAN: SignedDuration = SignedDuration::from_hours(23);
@@ -87,15 +87,15 @@ async fn killed_at_any_point_the_matches_end_as_they_do_without() {
     let (mut seed, mut hit) = (seed(), BTreeMap::<Aim, u64>::new());
     for kill in 0..deaths() {
         let aim = PHASES[usize::try_from(kill).expect("small") % PHASES.len()];
-        let mut life = Life::start(&world, &killed);
+        let mut life = Life::start(&world, &killed, None);
         *hit.entry(aim).or_default() += u64::from(life.lived_alone(aim, &mut seed).await);
     }
-    let life = Life::started(&world, &killed).await;
+    let life = Life::started(&world, &killed, None).await;
     let left_ms = ended_ms - life.tick_ms().await;
     println!("skirmish: {} kills, in their phases: {hit:?}; {left_ms} ms of the matches were left", deaths());
     assert!(left_ms > 0, "every kill was before the end");
     let of_killed = played(life, &killed);
-    let uninterrupted = async { played(Life::started(&world, &whole).await, &whole).await };
+    let uninterrupted = async { played(Life::started(&world, &whole, None).await, &whole).await };
     let (of_killed, of_whole) = tokio::join!(of_killed, uninterrupted);
     for aim in PHASES {
         assert!(hit[&aim] > 0, "no kill hit {aim:?} in its middle: {hit:?}");
@@ -108,6 +108,8 @@ async fn killed_at_any_point_the_matches_end_as_they_do_without() {
     for until_ms in [ended_ms - 12 * 3_600_000, ended_ms] {
         let expected = past::cold(&whole, Some(until_ms));
         past::cold(&killed, Some(until_ms)).assert_same(&expected, "killed");
-        past::rebuilt(&killed, Some(until_ms)).0.assert_same(&expected, "killed, from its snapshots");
+        past::from_snapshots(&killed, Some(until_ms)).assert_same(&expected, "killed, from its snapshots");
     }
+    past::check_newest_snapshot(&killed);
+    tables::check_all(&killed, &killed.join("saved.sqlite"), None).await;
 }

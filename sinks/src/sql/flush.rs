@@ -122,7 +122,7 @@ impl Flush {
             connection.commit().await?;
         };
         let name = self.realm.name.as_str();
-        trace!(target: PHASE, "flush begins");
+        trace!(target: PHASE, database = ?connection.dialect(), "flush begins");
         let written: Vec<ViewId> = plans.iter().map(|(view, _)| *view).collect();
         let writing = async {
             let mut rows = 0;
@@ -144,7 +144,7 @@ impl Flush {
             Ok(rows)
         };
         let rows = within(WRITE_TIMEOUT, &self.target, writing).await?;
-        trace!(target: PHASE, "flush ends");
+        trace!(target: PHASE, database = ?connection.dialect(), "flush ends");
         for view in written {
             self.joined.entry(view).or_insert(to.tick);
         }
