@@ -1,7 +1,7 @@
 //! What every request of HTTP goes through: how many there may be a second, and a note of those that are refused.
 //!
-//! Who is let in, and to what, is decided where the request ends. Sockets that are opened rightly do not count: they have places of
-//! their own. Nor do the two questions after the server's health, which whoever stands in front of it asks for everyone.
+//! Who is let in, and to what, is decided where the request ends. A socket that is opened with a token is a request; one without
+//! is one when its first frame has the token, until when it has a place of its own. Not counted are the two questions after the server's health, which whoever stands in front of it asks for everyone.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -11,6 +11,7 @@ use axum::http::{Extensions, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tokio::time::Instant;
+use worldflow_engine::admission::Refusal;
 
 use crate::allowance::later;
 use crate::audit::Act;
@@ -47,9 +48,9 @@ async fn guard(State(realms): State<Realms>, request: Request, next: Next) -> Re
     let bearer = token.as_deref().and_then(|token| realms.tokens().bearer(token));
     let is_socket = route == "/v1/socket";
     // A socket may come with its token in its first frame.
-    let counts = !is_socket || (token.is_some() && bearer.is_none());
-    if counts && let Err(answer) = pay(&realms, bearer.as_ref(), from) {
-        return answer;
+    let counts = !is_socket || token.is_some();
+    if counts && let Err(refusal) = pay(&realms, bearer.as_ref(), from) {
+        return refused(StatusCode::TOO_MANY_REQUESTS, &refusal);
     }
     let answer = next.run(request).await;
     let status = answer.status();
@@ -71,8 +72,8 @@ async fn guard(State(realms): State<Realms>, request: Request, next: Next) -> Re
 #[derive(Clone, Copy)]
 pub(crate) struct Code(pub(crate) &'static str);
 
-#[expect(clippy::result_large_err, reason = "an answer is made once and handed on")]
-fn pay(realms: &Realms, bearer: Option<&Bearer>, from: Option<SocketAddr>) -> Result<(), Response> {
+/// Takes a request from what a token may ask, or an address without a good one.
+pub(crate) fn pay(realms: &Realms, bearer: Option<&Bearer>, from: Option<SocketAddr>) -> Result<(), Refusal> {
     let limits = realms.limits();
     let (payer, per_s, whose) = match bearer {
         Some(bearer) => {
@@ -91,9 +92,8 @@ fn pay(realms: &Realms, bearer: Option<&Bearer>, from: Option<SocketAddr>) -> Re
     };
     realms.requests().take(payer, 1, per_s, Instant::now()).map_err(|wait| {
         let reason = format!("more than {per_s} requests in one second {whose}");
-        let refusal =
-            refuse("rate_limited", "", reason, "wait as long as Retry-After says; follow by a socket");
-        refused(StatusCode::TOO_MANY_REQUESTS, &later(refusal, wait))
+        let hint = "wait as long as it says; what changes is followed by one socket";
+        later(refuse("rate_limited", "", reason, hint), wait)
     })
 }
 

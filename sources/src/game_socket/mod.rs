@@ -198,6 +198,8 @@ struct Shared {
     seats: Arc<Seats>,
     bounds: Bounds,
     work: Arc<Work>,
+    /// Frames of each token.
+    frames: Allowances<Subject>,
     /// Items of each token.
     items: Allowances<Subject>,
     requests: Allowances<Payer>,
@@ -237,6 +239,7 @@ impl Realms {
                 seats: Arc::new(Seats::new(limits)),
                 bounds: Bounds { session, all, held: Arc::default(), lagging: limits.lagging },
                 work,
+                frames: Allowances::default(),
                 items: Allowances::default(),
                 requests: Allowances::default(),
                 audit: OnceLock::new(),
@@ -270,6 +273,17 @@ impl Realms {
 
     pub(crate) fn requests(&self) -> &Allowances<Payer> {
         &self.shared.requests
+    }
+
+    /// Takes a frame from what all sessions of a token, also those that are over, may send.
+    fn pay_frame(&self, claims: &Claims, now: Instant) -> Result<(), Refusal> {
+        let limits = self.limits();
+        let server = claims.role == Role::GameServer;
+        let per_s = if server { limits.server_token_frames_per_s } else { limits.token_frames_per_s };
+        self.shared.frames.take((*claims).into(), 1, per_s, now).map_err(|wait| {
+            let reason = format!("more than {per_s} frames in one second from this token");
+            later(refuse("rate_limited", "", reason, "put several events into one frame"), wait)
+        })
     }
 
     /// Takes `count` items from what a token may send.

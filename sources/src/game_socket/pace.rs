@@ -1,6 +1,5 @@
 //! How many a second.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,33 +30,5 @@ impl Pace {
     /// How long it is until the next second.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         Duration::from_secs(1).saturating_sub(now.duration_since(self.since))
-    }
-}
-
-/// A pace that all sessions of a token share. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(super) struct Rate {
-    most: u32,
-    pace: Arc<Mutex<Pace>>,
-}
-
-impl Rate {
-    pub(super) fn new(most: u32) -> Rate {
-        Rate { most, pace: Arc::new(Mutex::new(Pace::new(most))) }
-    }
-
-    /// The most in a second.
-    pub(super) fn most(&self) -> u32 {
-        self.most
-    }
-
-    /// As [`Pace::admit`].
-    pub(super) fn admit(&self, count: u32, now: Instant) -> bool {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admit(count, now)
-    }
-
-    /// As [`Pace::wait`].
-    pub(super) fn wait(&self, now: Instant) -> Duration {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).wait(now)
     }
 }

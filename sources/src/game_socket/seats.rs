@@ -11,7 +11,6 @@ use worldflow_engine::admission::Refusal;
 use worldflow_schemas::Sym;
 
 use super::Limits;
-use super::pace::Rate;
 use crate::check::refuse;
 use crate::tokens::{Claims, Role};
 
@@ -33,15 +32,8 @@ struct Taken {
     servers: u32,
     /// Sockets of nobody yet.
     nobody: u32,
-    by_subject: FxHashMap<Subject, Own>,
-}
-
-/// What one subject has.
-#[derive(Debug)]
-struct Own {
-    seats: u32,
-    /// How many frames all of them may send.
-    rate: Rate,
+    /// Seats of each subject.
+    by_subject: FxHashMap<Subject, u32>,
 }
 
 /// The seats of all realms together.
@@ -77,12 +69,12 @@ impl Seats {
                 return Err(refuse("too_many_sessions", "", reason, hint));
             }
             taken.nobody += 1;
-            return Ok(Seat { seats: Arc::clone(self), subject: None, rate: Rate::new(limits.frames_per_s) });
+            return Ok(Seat { seats: Arc::clone(self), subject: None });
         };
         let server = claims.role == Role::GameServer;
         let most = if claims.role == Role::Player { limits.player_sessions } else { limits.subject_sessions };
         let subject = Subject::from(*claims);
-        let own = taken.by_subject.get(&subject).map_or(0, |own| own.seats);
+        let own = taken.by_subject.get(&subject).copied().unwrap_or(0);
         if own >= most {
             let reason = format!("`{}` has {most} sessions, and no more may be", claims.subject);
             return Err(refuse("too_many_sessions", "", reason, "end another session of this token"));
@@ -94,12 +86,9 @@ impl Seats {
         }
         taken.seats += 1;
         taken.servers += u32::from(server);
-        let most = if server { limits.server_token_frames_per_s } else { limits.token_frames_per_s };
-        let own = taken.by_subject.entry(subject).or_insert_with(|| Own { seats: 0, rate: Rate::new(most) });
-        own.seats += 1;
-        let rate = own.rate.clone();
+        *taken.by_subject.entry(subject).or_default() += 1;
         drop(taken);
-        Ok(Seat { seats: Arc::clone(self), subject: Some(subject), rate })
+        Ok(Seat { seats: Arc::clone(self), subject: Some(subject) })
     }
 }
 
@@ -108,15 +97,9 @@ impl Seats {
 pub(super) struct Seat {
     seats: Arc<Seats>,
     subject: Option<Subject>,
-    rate: Rate,
 }
 
 impl Seat {
-    /// What all seats of the subject share.
-    pub(super) fn rate(&self) -> Rate {
-        self.rate.clone()
-    }
-
     /// Becomes the seat of somebody who has now said who it is.
     pub(super) fn name(&mut self, claims: &Claims) -> Result<(), Refusal> {
         if self.subject.is_none() {
@@ -136,8 +119,8 @@ impl Drop for Seat {
         taken.seats -= 1;
         taken.servers -= u32::from(subject.1 == Role::GameServer);
         if let Some(own) = taken.by_subject.get_mut(&subject) {
-            own.seats -= 1;
-            if own.seats == 0 {
+            *own -= 1;
+            if *own == 0 {
                 taken.by_subject.remove(&subject);
             }
         }

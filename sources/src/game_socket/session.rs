@@ -23,13 +23,14 @@ use worldflow_schemas::{EventId, Row, Value};
 use super::access;
 use super::frames::{self, Encoding, Incoming};
 use super::inbox::Inbox;
-use super::pace::{Pace, Rate};
+use super::pace::Pace;
 use super::seats::Seat;
 use super::writer::{Outgoing, Patience, Unacked, Writer};
 use super::{Came, Realms, Room, session_name, wall_ms};
 use crate::allowance::later;
 use crate::audit::Act;
 use crate::check::{Hints, Proposed, Sender, clip, refuse};
+use crate::http_guard::pay;
 use crate::tokens::{Bearer, Claims, Role};
 
 /// The one version of the protocol.
@@ -87,6 +88,7 @@ pub(super) async fn run(
     encoding: Encoding,
 ) {
     let (mut sink, mut stream) = socket.split();
+    let came_named = bearer.is_some();
     let mut writer = frames::Writer { encoding, epoch: String::new() };
     let hello = tokio::time::timeout(realms.limits().hello, hello(&mut stream, encoding, &realms));
     let opened = match hello.await {
@@ -95,6 +97,9 @@ pub(super) async fn run(
         Err(_) => Err(Some(refuse("no_hello", "", "no hello came in time", "the first frame is hello"))),
     };
     let opened = opened.and_then(|(room, bearer)| {
+        if !came_named {
+            pay(&realms, Some(&bearer), from)?;
+        }
         seat.name(&bearer.claims)?;
         Ok((room, bearer))
     });
@@ -116,7 +121,7 @@ pub(super) async fn run(
         }
     };
     writer.epoch = epoch_text(room.realm.epoch);
-    let mut session = Session::open(realms, room, (bearer, from), encoding, seat.rate());
+    let mut session = Session::open(realms, room, (bearer, from), encoding);
     let end = session.talk(&mut sink, &mut stream, &writer).await;
     session.note(&end);
     session.close(&end);
@@ -267,8 +272,6 @@ struct Session {
     told_published_ms: i64,
     bad_frames: u32,
     frames: Pace,
-    /// As `frames`, of all sessions of the token together.
-    rate: Rate,
     refused: Pace,
     /// What may wait to be acked, in items.
     unacked: Arc<Semaphore>,
@@ -309,7 +312,6 @@ impl Session {
         room: Arc<Room>,
         (bearer, from): (Bearer, Option<SocketAddr>),
         encoding: Encoding,
-        rate: Rate,
     ) -> Session {
         let claims = bearer.claims;
         room.sessions.fetch_add(1, Ordering::Relaxed);
@@ -335,7 +337,6 @@ impl Session {
             told_published_ms: 0,
             bad_frames: 0,
             frames: Pace::new(frames),
-            rate,
             refused: Pace::new(refused),
             unacked: Arc::new(Semaphore::new(MOST_UNACKED)),
             signs: Arc::default(),
@@ -510,10 +511,8 @@ impl Session {
             let refusal = refuse("rate_limited", "", reason, "put several events into one frame");
             return Err(later(refusal, self.frames.wait(now)));
         }
-        if !self.rate.admit(1, now) && !matches!(message, Message::Close(_)) {
-            let reason = format!("more than {} frames in one second from this token", self.rate.most());
-            let refusal = refuse("rate_limited", "", reason, "put several events into one frame");
-            return Err(later(refusal, self.rate.wait(now)));
+        if !matches!(message, Message::Close(_)) {
+            self.realms.pay_frame(&self.claims, now)?;
         }
         match message {
             Message::Ping(_) | Message::Pong(_) => return Ok(None),

@@ -261,6 +261,79 @@ async fn the_sessions_of_a_token_share_a_rate() {
     board.expect("pong").await;
 }
 
+/// Waits until a connection that the client has dropped is gone.
+async fn nobody_is_there(server: &Server) {
+    while server.realms.sessions() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn who_connects_again_has_no_new_second() {
+    let server = start(Limits { token_frames_per_s: 30, ..Limits::default() }).await;
+    let began = std::time::Instant::now();
+    let (mut pongs, mut refused) = (0, 0);
+    for _ in 0..6 {
+        let mut ana = JsonClient::open(&server, &server.ana).await;
+        for nonce in 0..30 {
+            ana.send(json!({"ping": {"nonce": nonce}})).await;
+        }
+        for _ in 0..30 {
+            match ana.next().await {
+                (name, _) if name == "pong" => pongs += 1,
+                (name, body) => {
+                    assert_eq!((name.as_str(), &body["code"]), ("error", &json!("rate_limited")));
+                    assert!(body["retry_after_ms"].is_u64(), "{body}");
+                    refused += 1;
+                }
+            }
+        }
+        drop(ana);
+        nobody_is_there(&server).await;
+    }
+    let most = 31 + 30 * (began.elapsed().as_secs() + 1);
+    assert!(pongs <= most && refused > 0, "{pongs} pongs, {refused} refused, {most} may be");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_opened_is_a_request_of_its_token() {
+    let server = start(Limits { token_requests_per_s: 5, ..Limits::default() }).await;
+    let began = std::time::Instant::now();
+    let most = || 6 + 5 * (began.elapsed().as_secs() + 1);
+    let (mut opened, mut refused) = (0, 0);
+    for _ in 0..40 {
+        match connect(&server, "/v1/socket", None, Some(&server.ana)).await {
+            Ok(socket) => {
+                opened += 1;
+                drop(socket);
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("429"), "{error}");
+                refused += 1;
+            }
+        }
+        nobody_is_there(&server).await;
+    }
+    assert!(opened <= most() && refused > 0, "{opened} opened, {refused} refused");
+    // With the token in the first frame it is the same.
+    refused = 0;
+    for _ in 0..40 {
+        let raw = connect(&server, "/v1/socket", None, None).await.expect("anybody may say hello");
+        let mut client = JsonClient { raw, welcome: json!(null) };
+        client.send(json!({"hello": {"version": 1, "token": server.ana}})).await;
+        match client.next().await {
+            (name, _) if name == "welcome" => opened += 1,
+            (name, body) => {
+                assert_eq!((name.as_str(), &body["code"]), ("error", &json!("rate_limited")), "{body}");
+                refused += 1;
+            }
+        }
+        drop(client);
+        nobody_is_there(&server).await;
+    }
+    assert!(opened <= most() && refused > 0, "{opened} opened, {refused} refused");
+}
+
 /// Bytes that are not HTTP, not WebSocket, or stop half way.
 #[tokio::test]
 async fn raw_bytes_on_the_port_hang_nothing() {
