@@ -1,5 +1,7 @@
 //! The running hash of the rows that a client holds, worked out by a client of our own from the page.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::{Row, Value};
@@ -60,10 +62,17 @@ fn step(server: &Server, random: &mut Random) -> u64 {
 
 const VIEW: ViewId = catalog::ENTITIES;
 
-/// What the view holds now of what is wanted, hashed as a client does it.
-fn truth(server: &Server, wanted: impl Fn(&Row) -> bool) -> usize {
+/// What the view holds now of what is wanted: entities, and the hashes of their rows.
+fn truth(server: &Server, wanted: impl Fn(&Row) -> bool) -> BTreeMap<String, u64> {
     let view = server.realm.views.read(VIEW);
-    view.rows(&worldflow_engine::view_store::Filter::all()).filter(|row| wanted(row)).count()
+    let all = worldflow_engine::view_store::Filter::all();
+    let rows = view.rows(&all).filter(|row| wanted(row));
+    rows.map(|row| (row[1].to_string(), worldflow_schemas::wire_hash::row_hash(VIEW, row))).collect()
+}
+
+/// What a client holds, hashed as the page says.
+fn held(peer: &Peer) -> BTreeMap<String, u64> {
+    peer.held.rows.iter().map(|(entity, row)| (entity.clone(), fnv(&bytes(row)))).collect()
 }
 
 #[tokio::test]
@@ -97,7 +106,17 @@ async fn it_is_that_of_the_rows_held_whatever_comes_and_goes() {
         // Its rows are checked with every frame; here that there were any.
         let last = server.set(catalog::ENTITIES, [Random(9).entity(), Random(10).entity()]);
         all.until(last).await;
-        assert_eq!(all.held.rows.len(), truth(&server, |_| true));
+        assert_eq!(held(&all), truth(&server, |_| true));
+        // The last of the changes asked for those with this tag, of any kind.
+        let wolves = truth(&server, |row| row[3].to_string().contains("wolf"));
+        for _ in 0..1_000 {
+            beasts.settle().await;
+            if held(&beasts) == wolves {
+                break;
+            }
+        }
+        assert_eq!(held(&beasts), wolves);
+        assert!(!wolves.is_empty());
         assert!(all.held.hash.is_some() && beasts.held.hash.is_some());
         assert!(all.deltas > 100 && beasts.deltas > 30, "{} {}", all.deltas, beasts.deltas);
     }
