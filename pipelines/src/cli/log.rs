@@ -17,10 +17,19 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// What others log below this shows tokens, texts of players and signatures as they go over a connection. `RUST_LOG=trace` does
+/// not show it.
+const HIDDEN: [&str; 5] = ["tungstenite=info", "tokio_tungstenite=info", "hyper=info", "h2=info", "aws=info"];
+
+/// The filter, and what it does not show.
+fn filter(given: Option<EnvFilter>, level: &str) -> EnvFilter {
+    let filter = given.unwrap_or_else(|| EnvFilter::new(format!("{level},timely=warn")));
+    HIDDEN.iter().fold(filter, |filter, hidden| filter.add_directive(hidden.parse().expect("a directive")))
+}
+
 /// Sets logging up for this process; what `RUST_LOG` does not say is shown from this level on.
 pub(super) fn init(format: LogFormat, level: &str) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},timely=warn")));
+    let filter = filter(EnvFilter::try_from_default_env().ok(), level);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second setting up in one process, as in tests, changes nothing.
     let _ = match format {

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, Deed, Encoding, connect, deed};
 use crate::http::{get, post};
@@ -35,13 +37,24 @@ fn token(subject: &str) -> String {
     encode(&Header::new(Algorithm::HS256), &claims, &key).expect("it can be signed")
 }
 
+/// Opens a session whose token comes in its first frame.
+async fn say_hello(server: &Server, token: &str) {
+    let address = format!("ws://{}/v1/socket", server.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(address).await.expect("anybody may say hello");
+    let hello = json!({"hello": {"version": 1, "token": token}}).to_string();
+    socket.send(Message::text(hello)).await.expect("open");
+    let welcome = socket.next().await.expect("open").expect("whole");
+    assert!(welcome.to_text().is_ok_and(|text| text.contains("welcome")), "{welcome}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_and_goes_and_what_is_done_is_written_down_and_no_secret_is() {
     let folder = worlds::small();
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     let given = ["--jwt", "HS256=WORLD_SECRET", "--token", "small/game_server/eu-1=WORLD_TOKEN"];
     let rest = ["--manual-clock", "--development", "--data", path(&data), path(&world)];
-    let environment = [("WORLD_SECRET", SECRET), ("WORLD_TOKEN", GIVEN)];
+    // Everything that is ever logged is, in the code of others too.
+    let environment = [("WORLD_SECRET", SECRET), ("WORLD_TOKEN", GIVEN), ("RUST_LOG", "trace")];
     let server = Server::guarded("http", &[&given[..], &rest].concat(), &environment);
 
     let ana = token("ana");
@@ -54,6 +67,8 @@ async fn who_comes_and_goes_and_what_is_done_is_written_down_and_no_secret_is() 
     let said = Deed { said: Some(SAID), ..deed("t", "bo", "talk", "maren") };
     client.publish(&[said]).await;
     drop(client);
+    // The token may come in the first frame as well.
+    say_hello(&server, GIVEN).await;
     assert!(connect(&server, "/v1/socket", Some(WRONG), Encoding::Json).await.is_err());
     assert_eq!(get(&server, &format!("/v1/views/levels?token={WRONG}"), None).await.status, 401);
     assert_eq!(get(&server, "/v1/views/levels", Some(&ana)).await.status, 403);
@@ -70,9 +85,10 @@ async fn who_comes_and_goes_and_what_is_done_is_written_down_and_no_secret_is() 
     assert_eq!(all.last(), Some(&"backup"), "also by another process");
     assert_eq!(acts(&known, "definitions_written", &["realm", "quests", "npcs"]), [json!(["small", 2, 0])]);
     let who = ["realm", "role", "subject", "token_id"];
-    let opened = json!(["small", "player", "ana", "login-17"]);
-    assert_eq!(acts(&known, "session_opened", &who), [opened]);
-    assert_eq!(acts(&known, "session_closed", &[&who[..], &["code"]].concat()).len(), 1);
+    let opened =
+        [json!(["small", "player", "ana", "login-17"]), json!(["small", "game_server", "eu-1", null])];
+    assert_eq!(acts(&known, "session_opened", &who), opened);
+    assert_eq!(acts(&known, "session_closed", &[&who[..], &["code"]].concat()).len(), 2);
     assert!(known.iter().any(|line| line["act"] == "session_opened"
         && line["from"].as_str().is_some_and(|from| from.starts_with("127.0.0.1:"))));
     let refused = acts(&known, "authority_refused", &["subject", "field", "times"]);
@@ -98,6 +114,7 @@ async fn who_comes_and_goes_and_what_is_done_is_written_down_and_no_secret_is() 
             std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("a file").permissions());
         assert_eq!(mode & 0o777, 0o600);
         let text = std::fs::read_to_string(&file).expect("a file");
+        assert!(said.stderr.contains("TRACE"), "everything is logged");
         for secret in ["hunter2", &ana, ana.rsplit('.').next().expect("a signature")] {
             assert!(!text.contains(secret), "{name} holds {secret}: {text}");
             assert!(!said.stderr.contains(secret) && !said.stdout.contains(secret), "{said:?}");

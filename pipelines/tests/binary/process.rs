@@ -55,8 +55,8 @@ impl Process {
 
     fn spawn(mut command: Command, environment: &[(&str, &str)]) -> Process {
         let mut child = command
-            .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             // Keys for a Kinesis server of the tests' own, which does not look at them.
             .envs([("AWS_ACCESS_KEY_ID", "tests"), ("AWS_SECRET_ACCESS_KEY", "hunter2-tests")])
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -188,6 +188,12 @@ impl Server {
         process.until("Ctrl-C stops it");
         let address = process.printed(&format!("worldflow listens on {scheme}://")).to_owned();
         Server { process, address, tokens: Vec::new() }
+    }
+
+    /// As [`Server::run`], with these variables in its environment.
+    pub(crate) fn run_with(world: &Path, data: &Path, environment: &[(&str, &str)]) -> Server {
+        let args = ["run", "--port", "0", "--data", path(data), path(world)];
+        Server::listening(Process::start_with(args, environment))
     }
 
     /// `worldflow demo` on a free port with these arguments.

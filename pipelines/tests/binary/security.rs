@@ -131,6 +131,32 @@ async fn what_is_served_with_tls_is_served_with_nothing_else() {
     server.stop();
 }
 
+/// The network is the operator's own, as they say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_so_is_served_without_tls_and_with_development_tokens() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let server = Server::run(&world, &data, &["--host", "0.0.0.0", "--insecure"]);
+    let port = server.address.strip_prefix("0.0.0.0:").expect("it listens for everybody").to_owned();
+    let token = server.token("game_server");
+    let views = format!("http://127.0.0.1:{port}/v1/views/clock");
+    let client = reqwest::Client::new();
+    assert_eq!(client.get(&views).bearer_auth(token).send().await.expect("it answers").status(), 200);
+    assert_eq!(
+        client.get(&views).send().await.expect("it answers").status(),
+        401,
+        "tokens are needed all the same"
+    );
+    server.stop();
+    let given = ["--token", "small/dashboard/wall=WORLD_TOKEN", "--host", "0.0.0.0", "--insecure"];
+    let args = [&given[..], &["--data", path(&data), path(&world)]].concat();
+    let server = Server::guarded("http", &args, &[("WORLD_TOKEN", SECRET)]);
+    let port = server.address.strip_prefix("0.0.0.0:").expect("it listens for everybody").to_owned();
+    let views = format!("http://127.0.0.1:{port}/v1/views/clock");
+    assert_eq!(client.get(&views).bearer_auth(SECRET).send().await.expect("it answers").status(), 200);
+    server.stop();
+}
+
 #[test]
 fn nobody_else_is_served_without_tls_and_real_tokens() {
     let folder = worlds::small();
