@@ -67,6 +67,24 @@ pub(crate) async fn advance_to(server: &Server, tick: u64) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// Asks until at least so many inputs wait for their ticks.
+pub(crate) async fn until_waiting_at_least(server: &Server, inputs: usize) {
+    let waiting = async {
+        loop {
+            let (now, _) = view(server, server.token("dashboard"), "clock").await;
+            advance_to(server, now + 1).await;
+            let metrics = get(server, "/metrics", Some(server.token("dashboard"))).await;
+            let waiting = |line: &str| {
+                line.strip_prefix("worldflow_waiting_inputs{realm=\"small\"} ")?.parse::<usize>().ok()
+            };
+            if metrics.body.lines().find_map(waiting) >= Some(inputs) {
+                return;
+            }
+        }
+    };
+    timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{inputs} inputs never wait"));
+}
+
 /// Moves time a little until this many inputs wait for theirs: the recording has been handed over.
 pub(crate) async fn until_waiting(server: &Server, inputs: usize) {
     let wanted = format!("worldflow_waiting_inputs{{realm=\"small\"}} {inputs}");

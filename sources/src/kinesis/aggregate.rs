@@ -125,6 +125,24 @@ pub(super) mod tests {
         assert_ne!(packed[0].hash, packed[1].hash);
     }
 
+    /// By `aws-kinesis-agg` 1.2.3, which is the service's own, in Python.
+    const PACKED: &str = include_str!("packed.hex");
+
+    #[test]
+    fn what_another_library_has_packed_is_unpacked() {
+        let digits = PACKED.trim().as_bytes().chunks(2);
+        let digit = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16);
+        let record: Vec<u8> = digits.map(|pair| digit(pair).expect("digits")).collect();
+        let Unpacked::Several(packed) = unpack(&record) else { panic!("it is several") };
+        let events: Vec<serde_json::Value> =
+            packed.iter().map(|packed| serde_json::from_slice(packed.data).expect("JSON")).collect();
+        let ids: Vec<_> = events.iter().map(|event| event["id"].as_str().expect("an id")).collect();
+        assert_eq!(ids, ["k-1", "k-2", "k-3"]);
+        // The second says its hash; the others have one key, which is there once.
+        let hashes: Vec<_> = packed.iter().map(|packed| packed.hash).collect();
+        assert_eq!(hashes, [Some(hash_of(b"cy")), Some(1 << 127), Some(hash_of(b"cy"))]);
+    }
+
     #[test]
     fn a_hash_that_is_said_goes_before_that_of_the_key() {
         let record = [vec![0x08, 0, 0x10, 0], length_delimited(3, b"x")].concat();

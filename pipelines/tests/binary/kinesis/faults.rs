@@ -1,7 +1,7 @@
 //! A proxy before the Kinesis server, which answers some calls as a busy or failing service does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -26,17 +26,20 @@ const FAULTS: [(StatusCode, &str); 3] = [
 struct Proxy {
     port: u16,
     calls: Arc<AtomicUsize>,
+    /// How far behind it says that a reader is, when it is anything.
+    behind_ms: Arc<AtomicI64>,
 }
 
-/// Where it listens: every second call for records is answered by the next fault, and so is the first
-/// of every other call.
-pub(crate) async fn faulty(port: u16) -> u16 {
+/// Where it listens, and how far behind it says that a reader is: every second call for records is answered by the next fault, and so
+/// is the first of every other call.
+pub(crate) async fn faulty(port: u16) -> (u16, Arc<AtomicI64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let own = listener.local_addr().expect("bound").port();
-    let proxy = Proxy { port, calls: Arc::default() };
+    let behind_ms = Arc::new(AtomicI64::new(0));
+    let proxy = Proxy { port, calls: Arc::default(), behind_ms: Arc::clone(&behind_ms) };
     let app = Router::new().fallback(answer).with_state(proxy);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    own
+    (own, behind_ms)
 }
 
 async fn answer(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
@@ -51,6 +54,14 @@ async fn answer(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> 
         };
         return (status, json, fault).into_response();
     }
-    let (status, answer) = forward(proxy.port, &target, &body).await;
+    let (status, mut answer) = forward(proxy.port, &target, &body).await;
+    let behind_ms = proxy.behind_ms.load(Ordering::Relaxed);
+    if behind_ms > 0
+        && target.ends_with("GetRecords")
+        && let Ok(mut said) = serde_json::from_slice::<serde_json::Value>(&answer)
+    {
+        said["MillisBehindLatest"] = behind_ms.into();
+        answer = said.to_string().into_bytes();
+    }
     (StatusCode::from_u16(status).expect("a status"), json, answer).into_response()
 }

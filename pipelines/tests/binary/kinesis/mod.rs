@@ -4,6 +4,7 @@ mod faults;
 mod server;
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost::Message as _;
@@ -14,7 +15,7 @@ use worldflow_proto::v1;
 use crate::client::{Client, Encoding, deed};
 use crate::http::get;
 use crate::process::{DEADLINE, Server, path, worldflow};
-use crate::recordings::{advance_to, until_waiting};
+use crate::recordings::{advance_to, until_waiting, until_waiting_at_least};
 use crate::rows::{Table, view};
 use crate::worlds;
 use server::Kinesis;
@@ -22,6 +23,20 @@ use server::Kinesis;
 const VIEWS: [&str; 4] = ["quest_state", "objective_progress", "grants", "levels"];
 
 const STREAM: &str = "events";
+
+/// A quest that is done and paid before the stream ends.
+const SHORT_HUNT: &str = "\
+short_hunt:
+  title: Ten wolves
+  accept: auto
+  stages:
+    hunt:
+      objectives:
+        wolves: {event: kill, target: wolf, count: 10}
+  rewards:
+    experience: 7
+    slots: {pay: {item: gold, amount: 3}}
+";
 
 /// A tick of the small world.
 const TICK_MS: u64 = 20;
@@ -87,15 +102,24 @@ async fn a_stream_that_is_split_and_merged_is_followed_however_often_its_reader_
     let folder = worlds::small();
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     world_with(folder.path(), kinesis.port, "time: {event: {lateness: 2h}}");
+    worlds::write(&world, &[("quests/short.yaml", SHORT_HUNT)]);
     let manual = ["--manual-clock", "--development"];
     let base_ms = later_ms();
     let after = |number: u64| (base_ms + after_ms(number)) / TICK_MS + 1;
 
-    // Half of what has been read is sealed when the reader is killed.
-    put_kills(&kinesis, base_ms, 0..40).await;
+    // A part is sealed, a part has been read, and a part comes, when the reader is killed.
+    put_kills(&kinesis, base_ms, 0..20).await;
     let server = Server::run(&world, &data, &manual);
-    until_waiting(&server, 40).await;
+    until_waiting(&server, 20).await;
     advance_to(&server, after(19)).await;
+    let killed = async {
+        until_waiting_at_least(&server, 3).await;
+        server.crash();
+    };
+    tokio::join!(put_kills(&kinesis, base_ms, 20..40), killed);
+    // Half of what has been read is sealed when it is killed again.
+    let server = Server::run(&world, &data, &manual);
+    until_waiting(&server, 20).await;
     kinesis.split(STREAM, "shardId-000000000000").await;
     put_kills(&kinesis, base_ms, 40..80).await;
     until_waiting(&server, 60).await;
@@ -127,8 +151,65 @@ async fn a_stream_that_is_split_and_merged_is_followed_however_often_its_reader_
     advance_to(&server, after(119)).await;
     let uninterrupted = tables(&server).await;
     server.stop();
-    assert!(uninterrupted.iter().take(2).all(|table| !table.is_empty()), "{uninterrupted:?}");
+    assert!(uninterrupted.iter().all(|table| !table.is_empty()), "{uninterrupted:?}");
     assert_eq!(killed, uninterrupted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_read_from_now_on_also_when_its_reader_is_killed_before_anything_comes() {
+    let kinesis = Kinesis::start();
+    kinesis.create(STREAM, 1).await;
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    world_with(folder.path(), kinesis.port, "start: latest");
+    kinesis.put(STREAM, "ana", kill("e-0", "ana", None).to_string().as_bytes()).await;
+    let server = Server::run(&world, &data, &[]);
+    // Where it begins is journaled once ticks have passed since it is read.
+    until_metric(&server, "worldflow_kinesis_shards", 1.0).await;
+    let (began, _) = view(&server, server.token("dashboard"), "clock").await;
+    while view(&server, server.token("dashboard"), "clock").await.0 < began + 5 {}
+    server.crash();
+    kinesis.put(STREAM, "ana", kill("e-1", "ana", None).to_string().as_bytes()).await;
+    let server = Server::run(&world, &data, &[]);
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+    client.subscribe(&["objective_progress"]).await;
+    until_counted(&mut client, "ana", 1).await;
+    kinesis.put(STREAM, "ana", kill("e-2", "ana", None).to_string().as_bytes()).await;
+    until_counted(&mut client, "ana", 2).await;
+    // What came before is not of it, and nothing was read twice.
+    assert_eq!(counted_with_one_more(&server, &mut client).await, 3);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_read_from_a_moment_on() {
+    let kinesis = Kinesis::start();
+    kinesis.create(STREAM, 1).await;
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    kinesis.put(STREAM, "ana", kill("e-1", "ana", None).to_string().as_bytes()).await;
+    // The service knows moments no better than this.
+    sleep(Duration::from_millis(1_100)).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = jiff::Timestamp::from_second(i64::try_from(now).expect("soon")).expect("a time");
+    kinesis.put(STREAM, "ana", kill("e-2", "ana", None).to_string().as_bytes()).await;
+    kinesis.put(STREAM, "ana", kill("e-3", "ana", None).to_string().as_bytes()).await;
+    world_with(folder.path(), kinesis.port, &format!("start: {{at: \"{now}\"}}"));
+    let server = Server::run(&world, &data, &[]);
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+    client.subscribe(&["objective_progress"]).await;
+    until_counted(&mut client, "ana", 2).await;
+    assert_eq!(counted_with_one_more(&server, &mut client).await, 3);
+    server.stop();
+}
+
+/// What counts of ana once another kill of hers has been acked.
+async fn counted_with_one_more(server: &Server, client: &mut Client) -> u64 {
+    let ack = client.publish(&[deed("by-socket", "ana", "kill", "wolf")]).await;
+    assert_eq!(ack["accepted"], 1, "{ack}");
+    let progress = view(server, server.token("dashboard"), "objective_progress").await.1;
+    let row = progress.values().find(|row| row["holder"] == "ana" && row["quest"] == "long_hunt");
+    row.expect("she hunts")["value"].as_u64().expect("a count")
 }
 
 /// Asks until so many kills of a player count.
@@ -187,6 +268,13 @@ fn packed(records: &[(&str, String)]) -> Vec<u8> {
     [&[0xf3, 0x89, 0x9a, 0xc2][..], &message, &checksum].concat()
 }
 
+/// What `aws-kinesis-agg` 1.2.3 has packed.
+fn blob() -> Vec<u8> {
+    let digits = include_str!("../../../../sources/src/kinesis/packed.hex").trim();
+    let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("digits");
+    (0..digits.len() / 2).map(byte).collect()
+}
+
 fn md5(bytes: &[u8]) -> [u8; 16] {
     use md5::Digest as _;
     md5::Md5::digest(bytes).into()
@@ -226,11 +314,15 @@ async fn events_in_every_form_count_once_by_whatever_way_they_come() {
     let twice = kill("e-3", "bo", None).to_string();
     let records = [("bo", nameless.clone()), ("bo", unknown), ("bo", twice.clone()), ("bo", twice)];
     kinesis.put(STREAM, "bo", &packed(&records)).await;
+    // Another library has packed kills by two, and says a hash that no other has.
+    kinesis.put(STREAM, "cy", &blob()).await;
     kinesis.put(STREAM, "bo", &[0xff, 0, 1]).await;
     kinesis.put(STREAM, "bo", &[0xf3, 0x89, 0x9a, 0xc2, 1]).await;
     kinesis.put(STREAM, "bo", b"{\"player\": \"bo\"").await;
     kinesis.put(STREAM, "bo", nameless.as_bytes()).await;
     until_counted(&mut client, "bo", 3).await;
+    until_counted(&mut client, "cy", 2).await;
+    until_counted(&mut client, "dee", 1).await;
     let shard = "shardId-000000000000:*";
     let rejected = [
         ("shardId-000000000000:*:000001", "unknown_kind"),
@@ -292,18 +384,38 @@ async fn metric(server: &Server, name: &str) -> f64 {
     found.unwrap_or_else(|| panic!("no {name} in:\n{}", metrics.body))
 }
 
+/// Asks until a counter or gauge of the stream has this value.
+async fn until_metric(server: &Server, name: &str, value: f64) {
+    let end = Instant::now() + DEADLINE;
+    let start = format!("{name}{{realm=\"small\",source=\"game\"}} ");
+    loop {
+        let metrics = get(server, "/metrics", Some(server.token("dashboard"))).await;
+        let found: Option<f64> =
+            metrics.body.lines().find_map(|line| line.strip_prefix(start.as_str())?.parse().ok());
+        if found == Some(value) {
+            return;
+        }
+        assert!(Instant::now() < end, "{name} is {found:?}, and not {value}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_throttles_and_fails_loses_nothing() {
     let kinesis = Kinesis::start();
     kinesis.create(STREAM, 2).await;
     let folder = worlds::small();
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
-    let proxy = faults::faulty(kinesis.port).await;
+    let (proxy, behind_ms) = faults::faulty(kinesis.port).await;
     let keys = "{access_key: \"${AWS_ACCESS_KEY_ID}\", secret_key: \"${AWS_SECRET_ACCESS_KEY}\"}";
     world_with(folder.path(), proxy, &format!("credentials: {keys}"));
-    let server = Server::run(&world, &data, &[]);
+    let server = Server::run_with(&world, &data, &[("RUST_LOG", "trace")]);
     let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
     client.subscribe(&["objective_progress"]).await;
+    // As long as the service says that there is more, it is told how far behind that is.
+    behind_ms.store(90_000, Ordering::Relaxed);
+    until_metric(&server, "worldflow_kinesis_behind_ms", 90_000.0).await;
+    behind_ms.store(0, Ordering::Relaxed);
     let mut counts = [0; 4];
     for round in 1..=4 {
         for number in 0..20 {
@@ -320,8 +432,10 @@ async fn a_service_that_throttles_and_fails_loses_nothing() {
         assert!(metric(&server, &format!("worldflow_kinesis_{name}_total")).await > 0.0, "{name}");
     }
     assert_eq!(metric(&server, "worldflow_kinesis_shards").await, 2.0);
-    assert_eq!(metric(&server, "worldflow_kinesis_behind_ms").await, 0.0);
+    until_metric(&server, "worldflow_kinesis_behind_ms", 0.0).await;
     let said = server.interrupt();
+    assert!(said.stderr.contains("TRACE"), "everything is logged");
+    assert!(said.stderr.contains("the stream is ahead of what has been read of it"), "and so is the lag");
     assert!(!said.stderr.contains("hunter2") && !said.stdout.contains("hunter2"), "{said:?}");
 }
 
