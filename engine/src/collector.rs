@@ -29,6 +29,7 @@ use crate::observed::Observed;
 use crate::positions::Reached;
 use crate::privacy::{KeyId, Opener, may_be_sealed};
 use crate::realm::Progress;
+use crate::refused::{RefusedWrite, RefusedWrites};
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_changes::ViewChanges;
@@ -132,6 +133,8 @@ pub(crate) struct Answer {
     pub(crate) source: Sym,
     /// The places and ids of commands, of which the graph has the last word.
     pub(crate) commands: Vec<(usize, EventId)>,
+    /// Those of commands that have been here before.
+    pub(crate) again: Vec<(usize, EventId)>,
 }
 
 #[derive(Debug)]
@@ -204,6 +207,8 @@ pub(crate) struct Collector {
     pub(crate) answers: BTreeMap<Tick, Vec<Answer>>,
     /// Commands that are to be answered, and what the graph has said against them.
     pub(crate) denied: FxHashMap<(Sym, EventId), Option<Outcome>>,
+    /// What it has said against the last ones, also of an earlier run.
+    pub(crate) refused: RefusedWrites,
     pub(crate) waits: BTreeMap<Tick, Vec<oneshot::Sender<Tick>>>,
     /// Every tick before this one is published.
     pub(crate) next: Tick,
@@ -338,7 +343,15 @@ impl Collector {
             if *first.key() >= self.next {
                 break;
             }
-            for Answer { reply, mut outcomes, source, commands } in first.remove() {
+            for Answer { reply, mut outcomes, source, commands, again } in first.remove() {
+                for (place, id) in again {
+                    if let Outcome::Duplicate { tick } = outcomes[place]
+                        && let Some(refused) = self.refused.get(source, &id, tick)
+                    {
+                        let current = refused.current().map(|current| self.opener.open_current(current));
+                        outcomes[place] = Outcome::Denied(Box::new((refused.refusal(), current)));
+                    }
+                }
                 for (place, id) in commands {
                     if let Some(Some(denied)) = self.denied.remove(&(source, id)) {
                         outcomes[place] = denied;
@@ -441,6 +454,13 @@ impl Collector {
             self.cleanse = Some((tick, self.host.now()));
         }
         let forget = !forgotten.is_empty();
+        // What is refused at a version can be told from its form; of the rest it is known who waits.
+        let is_write = |refused: &&Refused| {
+            refused.current.is_some() || self.denied.contains_key(&(refused.source, refused.id.clone()))
+        };
+        let writes: Vec<RefusedWrite> =
+            refusals.iter().filter(is_write).map(|refused| RefusedWrite::new(tick, refused)).collect();
+        writes.iter().for_each(|refused| self.refused.insert(refused.clone()));
         let changed = !self.views.apply_edits(tick, &catalog, rows).is_empty() || !catalog.is_empty();
         if forget {
             self.opener.privacy().set_forgot(tick);
@@ -477,7 +497,7 @@ impl Collector {
             && (!base.is_empty() || !ids.is_empty() || !reached.is_empty())
         {
             let state_hash = self.views.state_hash();
-            let told = TickBase { tick, base, ids, floors, reached, state_hash };
+            let told = TickBase { tick, base, ids, floors, reached, refused: writes, state_hash };
             let _gone = snapshots.send(ToSnapshots::Tick(told));
         }
         changed
@@ -561,6 +581,7 @@ mod tests {
             reserved: 100,
             answers: BTreeMap::new(),
             denied: FxHashMap::default(),
+            refused: RefusedWrites::default(),
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,

@@ -102,6 +102,8 @@ pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
     /// The places and ids of accepted commands: the graph may still refuse them.
     pub(crate) commands: Vec<(usize, EventId)>,
+    /// Those of commands that have been here before: the graph may have refused them.
+    pub(crate) again: Vec<(usize, EventId)>,
     pub(crate) tick: Tick,
     pub(crate) refused: Vec<(Option<EventId>, Refusal)>,
 }
@@ -215,8 +217,13 @@ impl Intake {
         let asked = batch.reply.is_some();
         let reads = batch.reached.is_some();
         let mut ticks: Vec<Tick> = Vec::new();
-        let mut decided =
-            Decided { outcomes: Vec::new(), commands: Vec::new(), tick: 0, refused: Vec::new() };
+        let mut decided = Decided {
+            outcomes: Vec::new(),
+            commands: Vec::new(),
+            again: Vec::new(),
+            tick: 0,
+            refused: Vec::new(),
+        };
         let mut latest_ms = i64::MIN;
         // Where time is moved by hand, nothing comes from later than the tick that is open either; only sources of
         // event time bring time with them.
@@ -289,6 +296,9 @@ impl Intake {
                 Ok(Some(tick)) => {
                     // It says as much of its source's time as when it first came.
                     latest_ms = latest_ms.max(at_ms.unwrap_or(latest_ms));
+                    if asked && matches!(input, Input::Command(_)) {
+                        decided.again.push((decided.outcomes.len(), id));
+                    }
                     Outcome::Duplicate { tick }
                 }
                 Err(refusal) => {

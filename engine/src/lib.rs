@@ -23,6 +23,7 @@ pub mod privacy;
 pub mod rate;
 pub mod realm;
 pub mod rebuild;
+mod refused;
 pub mod runtime;
 pub mod sequencer;
 pub mod snapshot;

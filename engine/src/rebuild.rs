@@ -247,7 +247,7 @@ async fn era(
     compared.add(running.realm.observed.compared());
     running.close().await?;
     let (state, (dedupe, positions)) = follower.join().map_err(|_| CloseError::Panicked("base state"))?;
-    Ok(Snapshot { tick: to, rows: state.rows(), dedupe, positions, runs: None, state_hash: None })
+    Ok(Snapshot { tick: to, rows: state.rows(), dedupe, positions, ..Snapshot::default() })
 }
 
 /// The ids accepted so far, and how far sources have been read.

@@ -378,6 +378,7 @@ pub(crate) async fn start(
         reserved: if folder.is_some() { 0 } else { Tick::MAX - 1 },
         answers: BTreeMap::new(),
         denied: FxHashMap::default(),
+        refused: before.snapshot.as_ref().map(|snapshot| snapshot.refused.clone()).unwrap_or_default(),
         waits: BTreeMap::new(),
         next: 0,
         // What is loaded is published as soon as it is there.

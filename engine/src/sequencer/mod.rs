@@ -306,9 +306,9 @@ impl Sequencer {
         }
         match batch.reply {
             Some(reply) => {
-                let Decided { outcomes, commands, tick, refused: _ } = decided;
+                let Decided { outcomes, commands, again, tick, refused: _ } = decided;
                 let source = batch.source;
-                self.tell(ToCollector::Answer(tick, Answer { reply, outcomes, source, commands }))
+                self.tell(ToCollector::Answer(tick, Answer { reply, outcomes, source, commands, again }))
             }
             None => Ok(()),
         }

@@ -15,6 +15,7 @@ use super::{Snapshot, SnapshotError, former};
 use crate::dedupe::Dedupe;
 use crate::disk::{Folder, SharedDisk};
 use crate::positions::Positions;
+use crate::refused::{RefusedWrite, RefusedWrites};
 
 /// The version of snapshots that is written.
 const VERSION: u32 = 4;
@@ -97,14 +98,17 @@ fn ids_path(folder: &Folder, number: u64) -> PathBuf {
     folder.file(format!("{number:012}.{IDS}"))
 }
 
-/// Writes the file of ids, and behind them how far sources have been read; the folder is still to be synced.
+/// Writes the file of ids, and behind them how far sources have been read and which writes were refused; the folder is still to be
+/// synced. Versions that know nothing of what is last read what is before it.
 pub(super) fn write_ids(
     folder: &Folder,
     number: u64,
     dedupe: &Dedupe,
     positions: &Positions,
+    refused: &RefusedWrites,
 ) -> Result<IdsFile, SnapshotError> {
-    let bytes = postcard::to_stdvec(&(dedupe, positions)).expect("plain data of known lengths");
+    let bytes =
+        postcard::to_stdvec(&(dedupe, positions, refused.list())).expect("plain data of known lengths");
     write_whole(folder, &ids_path(folder, number), &bytes)?;
     Ok(IdsFile { number, bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) })
 }
@@ -181,11 +185,16 @@ pub(crate) fn read(folder: &Folder, listed: &Listed) -> Result<Snapshot, String>
     if bytes.len() as u64 != manifest.ids.bytes || crc32fast::hash(&bytes) != manifest.ids.crc32 {
         return Err(format!("{}: its length or checksum is not what the manifest says", path.display()));
     }
-    let (dedupe, positions) =
-        postcard::from_bytes(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let damaged = |error: postcard::Error| format!("{}: {error}", path.display());
+    let ((dedupe, positions), rest) = postcard::take_from_bytes(&bytes).map_err(damaged)?;
+    let refused: Vec<RefusedWrite> = match rest {
+        [] => Vec::new(),
+        rest => postcard::from_bytes(rest).map_err(damaged)?,
+    };
+    let refused = refused.into_iter().collect();
     let rows = run::load(folder, &manifest.runs)?;
     let (tick, state_hash) = (manifest.tick, manifest.state_hash());
-    Ok(Snapshot { tick, rows, dedupe, positions, runs: Some(manifest.runs), state_hash })
+    Ok(Snapshot { tick, rows, dedupe, positions, refused, runs: Some(manifest.runs), state_hash })
 }
 
 /// Checks every sum of a snapshot without holding its pieces.

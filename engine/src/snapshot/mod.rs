@@ -23,6 +23,7 @@ use worldflow_schemas::{Sym, Tick};
 use crate::dedupe::Dedupe;
 use crate::disk::Folder;
 use crate::positions::Positions;
+pub use crate::refused::RefusedWrites;
 pub(crate) use manifest::list;
 pub use retention::Retention;
 pub use run::RunFile;
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub dedupe: Dedupe,
     /// How far sources have been read.
     pub positions: Positions,
+    /// The last writes that were refused.
+    pub refused: RefusedWrites,
     /// The runs that it is read from; `None` when the next snapshot begins with one of everything.
     pub runs: Option<Vec<RunFile>>,
     /// The hash of the views at the end of the tick, if it was written down.
@@ -143,7 +146,8 @@ pub fn publish(folder: impl Into<Folder>, snapshot: &Snapshot) -> Result<(), Sna
         run.push((&row.operator, row.route.as_str(), &row.key), Some(&row.value))?;
     }
     let runs = vec![run.finish()?];
-    let ids = manifest::write_ids(folder, number + 1, &snapshot.dedupe, &snapshot.positions)?;
+    let ids =
+        manifest::write_ids(folder, number + 1, &snapshot.dedupe, &snapshot.positions, &snapshot.refused)?;
     manifest::Manifest::new(snapshot.tick, 0, snapshot.state_hash, runs, ids).publish(folder)
 }
 

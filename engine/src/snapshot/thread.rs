@@ -23,6 +23,7 @@ use crate::disk::{Folder, PART};
 use crate::host::{Host, Task, Turns};
 use crate::observed::Observed;
 use crate::positions::{Positions, Reached};
+use crate::refused::{RefusedWrite, RefusedWrites};
 
 /// What happened in a complete, durable tick.
 pub(crate) struct TickBase {
@@ -31,6 +32,7 @@ pub(crate) struct TickBase {
     pub(crate) ids: SealedIds,
     pub(crate) floors: Vec<(Sym, u64)>,
     pub(crate) reached: Vec<Reached>,
+    pub(crate) refused: Vec<RefusedWrite>,
     /// Of the views at its end.
     pub(crate) state_hash: u128,
 }
@@ -138,6 +140,7 @@ struct Kept {
     unusable: Vec<Listed>,
     dedupe: Dedupe,
     positions: Positions,
+    refused: RefusedWrites,
     window: Window,
     changed: bool,
 }
@@ -224,13 +227,17 @@ impl Kept {
             unusable,
             dedupe: Dedupe::default(),
             positions: Positions::default(),
+            refused: RefusedWrites::default(),
             window,
             changed: false,
         };
-        let Some(Snapshot { tick, rows, dedupe, positions, runs, state_hash }) = from else { return kept };
+        let Some(Snapshot { tick, rows, dedupe, positions, refused, runs, state_hash }) = from else {
+            return kept;
+        };
         (kept.tick, kept.published, kept.state_hash) = (*tick, *tick, *state_hash);
         kept.dedupe.clone_from(dedupe);
         kept.positions.clone_from(positions);
+        kept.refused.clone_from(refused);
         match runs {
             Some(runs) => kept.runs.clone_from(runs),
             None => {
@@ -282,6 +289,7 @@ impl Kept {
         (self.tick, self.state_hash) = (tick.tick, Some(tick.state_hash));
         self.changed |= !tick.base.is_empty() || !tick.ids.is_empty() || !tick.reached.is_empty();
         self.positions.apply(&tick.reached);
+        tick.refused.into_iter().for_each(|refused| self.refused.insert(refused));
         for BaseChange { operator, route, key, value } in tick.base {
             self.changes.insert((operator.into(), route, key), value);
         }
@@ -321,7 +329,7 @@ impl Kept {
         let journaled = self.folders.journaled.load(Ordering::Relaxed);
         self.dedupe.forget(self.tick, self.window);
         self.write_run(&folder)?;
-        let ids = write_ids(&folder, self.take_number(), &self.dedupe, &self.positions)?;
+        let ids = write_ids(&folder, self.take_number(), &self.dedupe, &self.positions, &self.refused)?;
         Manifest::new(self.tick, self.folders.epoch, self.state_hash, self.runs.clone(), ids)
             .publish(&folder)?;
         (self.published, self.published_bytes, self.changed) = (self.tick, journaled, false);
@@ -448,7 +456,8 @@ mod tests {
             value: value.map(|value| value.as_bytes().into()),
         });
         let (ids, floors) = (SealedIds::default(), Vec::new());
-        TickBase { tick, base: base.collect(), ids, floors, reached: Vec::new(), state_hash: tick.into() }
+        let (reached, refused) = (Vec::new(), Vec::new());
+        TickBase { tick, base: base.collect(), ids, floors, reached, refused, state_hash: tick.into() }
     }
 
     fn read(folder: &Path) -> (Snapshot, Vec<(String, String)>) {

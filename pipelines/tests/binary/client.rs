@@ -247,6 +247,14 @@ impl Client {
         self.acked(seq).await
     }
 
+    /// Writes items, and is gone before anything is answered.
+    pub(crate) async fn write_and_leave(mut self, items: &Value) {
+        let json = json!({"seq": 1_000_000, "items": items});
+        let frame: v1::Write =
+            serde_json::from_value(json.clone()).expect("items are written as in docs/wire.md");
+        self.send(json!({"write": json}), ClientFrame::Write(frame)).await;
+    }
+
     async fn acked(&mut self, seq: u64) -> Value {
         let is = move |ack: &Value| ack["seq"] == seq;
         self.until(&format!("ack {seq}"), |client| client.acks.iter().any(is)).await;
