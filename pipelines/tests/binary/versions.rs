@@ -463,6 +463,37 @@ async fn an_entity_is_made_once_and_changed_at_its_version() {
     server.stop();
 }
 
+/// Whoever is told the tick of an ack waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_is_asked_for_as_of_a_tick_that_is_to_come() {
+    let folder = worlds::small();
+    let manual = ["--manual-clock", "--development"];
+    let server = Server::run(&folder.path().join("world"), &folder.path().join("data"), &manual);
+    let (now, _) = view(&server, server.token("dashboard"), "clock").await;
+    let path = format!("/v1/views/clock?at_least={}", now + 3);
+    let asked = async {
+        let answer = crate::http::get(&server, &path, Some(server.token("dashboard"))).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["tick"].as_u64().expect("a tick")
+    };
+    let moved = async {
+        for _ in 0..3 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            crate::recordings::advance_to(
+                &server,
+                view(&server, server.token("dashboard"), "clock").await.0 + 1,
+            )
+            .await;
+        }
+    };
+    let (tick, ()) = tokio::join!(asked, moved);
+    assert_eq!(tick, now + 3);
+    let wrong =
+        crate::http::get(&server, "/v1/views/clock?at_least=soon", Some(server.token("dashboard"))).await;
+    assert_eq!((wrong.status, &wrong.json()["error"]["code"]), (400, &json!("bad_value")));
+    server.stop();
+}
+
 #[test]
 fn the_checker_sees_a_lost_update_and_a_stale_read() {
     let noted = |operation, answer, began, answered| Noted { operation, answer, began, answered };

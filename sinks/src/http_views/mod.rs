@@ -2,12 +2,13 @@
 //!
 //! `GET /v1/views` lists the views; `GET /v1/views/{name}?realm=&format=json|ndjson|csv|arrow` lists
 //! the rows of one. A key column or a filter column as a parameter narrows the rows; several values
-//! mean any of them. It follows nothing: that is what sockets do.
+//! mean any of them. `at_least=TICK` waits until the realm has come so far. It follows nothing: that is what sockets do.
 
 mod error;
 mod format;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -24,7 +25,7 @@ use serde_json::{Value as Json, json};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{self, Catalog, ColumnType, ViewDef};
-use worldflow_schemas::{Sym, Value};
+use worldflow_schemas::{Sym, Tick, Value};
 
 use self::format::{Listing, Pieces};
 use crate::view_at::{rows_now, sort_rows};
@@ -117,6 +118,9 @@ async fn rows(
     let view = realm.views.catalog().view(&name).ok_or_else(unknown)?;
     let request = Request::parse(view.def(), &query)?;
     let format = request.format;
+    if let Some(tick) = request.at_least {
+        reached(&realm, tick).await?;
+    }
     // Sorting a large view takes a while; the runtime's threads have sockets to serve.
     let listing = tokio::task::spawn_blocking(move || {
         let (at, mut rows) = rows_now(&realm, view, &request.filter)?;
@@ -138,20 +142,37 @@ async fn rows(
     Ok(response)
 }
 
+/// How long a request waits for a tick.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Waits until a tick has been published.
+async fn reached(realm: &Realm, tick: Tick) -> Result<(), HttpError> {
+    let mut progress = realm.progress.clone();
+    let waited = tokio::time::timeout(WAIT, progress.wait_for(|progress| progress.tick >= tick)).await;
+    if matches!(waited, Ok(Ok(_))) {
+        return Ok(());
+    }
+    let reason = format!("the realm is at tick {}, and not yet at {tick}", realm.progress.borrow().tick);
+    let hint = "ask again; a tick that an ack names comes soon".to_owned();
+    Err(HttpError::unavailable("not_yet", reason, hint).at("at_least"))
+}
+
 /// What the parameters of a request ask for.
 #[derive(Debug)]
 struct Request {
     format: Format,
     filter: Filter,
+    at_least: Option<Tick>,
 }
 
 impl Request {
     fn parse(view: &ViewDef, query: &[(String, String)]) -> Result<Request, HttpError> {
-        let mut request = Request { format: Format::Json, filter: Filter::all() };
+        let mut request = Request { format: Format::Json, filter: Filter::all(), at_least: None };
         let mut wanted: Vec<(usize, Vec<Value>)> = Vec::new();
         for (name, text) in query {
             match name.as_str() {
                 "format" => request.format = parse_format(text)?,
+                "at_least" => request.at_least = Some(parse_tick(text)?),
                 // Where a browser cannot send a header, the token is a parameter. The realm has been chosen.
                 "token" | "realm" => {}
                 _ => {
@@ -168,6 +189,13 @@ impl Request {
             wanted.into_iter().fold(request.filter, |filter, (column, any)| filter.and(column, any));
         Ok(request)
     }
+}
+
+fn parse_tick(text: &str) -> Result<Tick, HttpError> {
+    text.parse().map_err(|_| {
+        let hint = "it is a whole number, as an ack names it".to_owned();
+        HttpError::bad_request("bad_value", format!("`at_least={text}`: not a tick"), hint).at("at_least")
+    })
 }
 
 fn parse_format(text: &str) -> Result<Format, HttpError> {
