@@ -25,6 +25,7 @@ use worldflow::serve::{RealmChoice, ServeConfig, Serving};
 use worldflow_proto::v1;
 use worldflow_proto::v1::client_frame::Frame as ClientFrame;
 use worldflow_proto::v1::server_frame::Frame as ServerFrame;
+use worldflow_sources::game_socket::Limits;
 use worldflow_sources::tokens::Role;
 
 use crate::quest_2m::one_quest_world;
@@ -56,6 +57,9 @@ pub struct SocketsArgs {
     /// Timely workers.
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// Dashboards that follow everything, and read nothing of it. They are not cut off for that.
+    #[arg(long, default_value_t = 0)]
+    stopped: usize,
     /// Where the data folder is made: the journal is synced as in a real server.
     #[arg(long, default_value = "target/workloads")]
     folder: std::path::PathBuf,
@@ -110,7 +114,7 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
         manual: false,
         tls: None,
         insecure: false,
-        limits: worldflow_sources::game_socket::Limits::default(),
+        limits: limits(args),
         keys: Default::default(),
         quiet: false,
     })
@@ -143,12 +147,18 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
             }
         }
     }
+    let mut stopped = Vec::new();
+    for _ in 0..args.stopped {
+        let token = serving.token("bench", Role::Dashboard, "stopped")?;
+        stopped.push(follow(serving.address, &token).await?);
+    }
     let mut senders = Vec::new();
     for server in 0..args.servers {
         let token = serving.token("bench", Role::GameServer, &format!("server{server}"))?;
         senders.push(connect(serving.address, &token).await?);
     }
-    println!("connected      {} watching, {} sending", args.players, senders.len());
+    let (watching, sending, reading_nothing) = (args.players, senders.len(), stopped.len());
+    println!("connected      {watching} watching, {sending} sending, {reading_nothing} that read nothing");
     let schedule = Schedule {
         start: Instant::now() + Duration::from_millis(500),
         rate: args.rate,
@@ -199,7 +209,16 @@ pub async fn run(args: &SocketsArgs) -> anyhow::Result<()> {
     line("event to delta", &times);
     line("sent too late", &late);
     println!("peak memory    {} MiB, server and clients together", crate::peak_memory_mib());
+    drop(stopped);
     serving.close().await
+}
+
+fn limits(args: &SocketsArgs) -> Limits {
+    let limits = Limits::default();
+    match args.stopped {
+        0 => limits,
+        _ => Limits { stall: Duration::from_secs(3_600), snapshots_behind: usize::MAX, ..limits },
+    }
 }
 
 fn player_name(player: u64) -> String {

@@ -9,7 +9,7 @@ use tokio::net::TcpSocket;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use worldflow_schemas::catalog;
+use worldflow_schemas::{Row, catalog};
 use worldflow_sources::game_socket::Limits;
 
 use crate::client::SOON;
@@ -39,34 +39,65 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Ticks that are timed.
+const TIMED: usize = 150;
+
+/// How long it is from a tick to its delta.
+async fn delta_of(server: &Server, good: &mut Peer, rows: impl Iterator<Item = Row>) -> Duration {
+    let began = Instant::now();
+    let last = server.set(catalog::LEVELS, rows);
+    good.until(last).await;
+    began.elapsed()
+}
+
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() * 99 / 100]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_that_stop_reading_hold_up_nobody_and_little_memory() {
     const READERS: usize = 100;
     const WAITING: usize = 128 << 10;
     let limits = Limits { waiting_bytes: WAITING, ..Limits::default() };
     let server = start(limits).await;
+    let mut good = Peer::open(&server, Encoding::Json).await;
+    good.subscribe(json!({"id": 1, "view": "levels", "hash": true}), None).await;
+    good.hear().await;
+    // Names are long, so that what the system holds for those who do not read is soon full.
+    let rows = |ticks: u64| {
+        let name = move |n: u64| format!("{}-{}", "x".repeat(200), (ticks * 13 + n) % 500);
+        (0..100).map(move |n| level(&name(n), i64::try_from(ticks).expect("few")))
+    };
+    let (mut ticks, mut most) = (0, 0);
+    let (mut before, mut with_them) = (Vec::new(), Vec::new());
+    while before.len() < TIMED {
+        before.push(delta_of(&server, &mut good, rows(ticks)).await);
+        ticks += 1;
+    }
     let mut held = Vec::new();
     for _ in 0..READERS {
         held.push(stopped(&server).await);
     }
-    let mut good = Peer::open(&server, Encoding::Json).await;
-    good.subscribe(json!({"id": 1, "view": "levels", "hash": true}), None).await;
-    good.hear().await;
-    let (mut ticks, mut most) = (0, 0);
     // Until each has had its fill, and for a while after that.
-    let mut full_for = 0;
     let deadline = Instant::now() + 3 * SOON;
-    while full_for < 50 {
+    while with_them.len() < TIMED {
         assert!(Instant::now() < deadline, "{most} bytes wait after {ticks} ticks");
-        // Names are long, so that what the system holds for them is soon full.
-        let row = |n: u64| level(&format!("{}-{}", "x".repeat(200), (ticks * 13 + n) % 500), ticks as i64);
-        let last = server.set(catalog::LEVELS, (0..100).map(row));
+        let took = delta_of(&server, &mut good, rows(ticks)).await;
         ticks += 1;
-        good.until(last).await;
         let waiting = server.realms.waiting_bytes();
         most = most.max(waiting);
-        full_for += usize::from(waiting > READERS * WAITING / 4);
+        if waiting > READERS * WAITING / 4 {
+            with_them.push(took);
+        }
     }
+    let (before, with_them) = (p99(before), p99(with_them));
+    println!(
+        "from a tick to its delta, p99: {before:?} alone, {with_them:?} with {READERS} that do not read"
+    );
+    // What is folded for each of them costs something, and much without optimization; whoever waits for one waits for seconds.
+    let most = 4 * before + Duration::from_millis(750);
+    assert!(with_them < most, "{before:?} before, {with_them:?} with them");
     // Each tick came as a delta of its own.
     assert_eq!((good.snapshots, good.deltas), (1, usize::try_from(ticks).expect("few")));
     // For each at most as much waits as may, and as much again is being written.
