@@ -202,11 +202,8 @@ pub fn fuzz(name: &str, cases: u64, good: &[Vec<u8>], target: &mut dyn FnMut(&[u
         let mut chance = Chance::new(seed);
         let (one, other) = (chance.place(good.len()), chance.place(good.len()));
         let bytes = mutate(&mut chance, &good[one], &good[other]);
-        let again = || {
-            format!(
-                "{name}: again: WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1 cargo test --workspace --test fuzz"
-            )
-        };
+        let again =
+            || format!("{name}: again: this test alone, with WORLDFLOW_FUZZ_SEED={seed} WORLDFLOW_FUZZ=1");
         let began = Instant::now();
         let passed = catch_unwind(AssertUnwindSafe(|| target(&bytes, &mut chance)));
         assert!(passed.is_ok(), "{}", again());

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use md5::Digest as _;
 use proptest::prelude::*;
+use worldflow_engine::testing::fuzz::fuzz;
 use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::Command;
 
@@ -189,4 +191,43 @@ proptest! {
             }
         }
     }
+}
+
+/// `WORLDFLOW_FUZZ` says how many cases, `WORLDFLOW_FUZZ_SEED` where they begin.
+#[test]
+fn changes_of_good_records_are_read_or_refused() {
+    let json = br#"{"id": "e-1", "at": 5, "player": "ann", "kind": "kill", "target": "wolf", "amount": 3, "with": {"weapon": "bow", "power": 1.5}}"#;
+    let at = v1::Scalar { kind: Some(v1::scalar::Kind::Int(5)) };
+    let event = v1::Event {
+        id: Some("e-1".to_owned()),
+        at: Some(at),
+        player: Some("ann".to_owned()),
+        kind: "kill".to_owned(),
+        ..v1::Event::default()
+    };
+    let protobuf = event.encode_to_vec();
+    let previous = envelope(r#"{"new_state": "storm", "player": "ann", "zone": "fen"}"#).data.to_vec();
+    let packed = pack(&[("ann", json), ("bo", &protobuf), ("ann", &previous)]);
+    let good = [json.to_vec(), protobuf, previous, packed];
+    let mappings = ["json", "protobuf", "hex", "base64"].map(|form| {
+        let mut def = game_events(true);
+        def["envelope"]["record"] = form.into();
+        Some(def)
+    });
+    let mut decoders: Vec<Decoder> = std::iter::once(None).chain(mappings).map(decoder).collect();
+    fuzz("records of a stream", 20_000, &good, &mut |bytes, chance| {
+        // Changed within, and under a right checksum too.
+        let again = pack(&[("ann", bytes), ("bo", json)]);
+        let mut within = again[4..again.len() - 16].to_vec();
+        let place = chance.place(within.len());
+        within[place] ^= 1 << chance.below(8);
+        let checksum = md5::Md5::digest(&within);
+        let within = [&again[..4], &within, &checksum[..]].concat();
+        for decoder in &mut decoders {
+            for data in [bytes, &again, &within] {
+                let (taken, refused) = decoded(decoder, &record(data));
+                assert!(data.is_empty() || !taken.is_empty() || !refused.is_empty() || data == within);
+            }
+        }
+    });
 }
