@@ -164,6 +164,11 @@ pub enum RealmFailed {
         "worker {0} of the graph panicked\nhint: this is a bug in worldflow; the log has the details, and the journal has every input"
     )]
     Worker(usize),
+    /// Base state in the snapshots has another form than this program reads.
+    #[error(
+        "{0}: the snapshots of this data folder were written by another version of worldflow\nhint: run that version; or, while the journal is there from its beginning, move the folder `snapshots` away, and all is made anew from the journal"
+    )]
+    Unreadable(String),
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
@@ -272,7 +277,11 @@ impl Collector {
             ToCollector::Worker(FromWorker::Report { worker, frontier, produced }) => {
                 self.merger.add(worker, frontier, produced);
             }
-            ToCollector::Worker(FromWorker::Failed { worker }) => {
+            ToCollector::Worker(FromWorker::Failed { unreadable: Some(what), .. }) => {
+                error!(what, "base state of another version cannot be read; the realm stops");
+                return Err(RealmFailed::Unreadable(what));
+            }
+            ToCollector::Worker(FromWorker::Failed { worker, unreadable: None }) => {
                 error!(worker, "a worker of the graph panicked; the realm stops");
                 return Err(RealmFailed::Worker(worker));
             }

@@ -136,7 +136,7 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
         while merger.frontier() < next {
             match reports.recv().expect("the workers live until they are stopped") {
                 FromWorker::Report { worker, frontier, produced } => merger.add(worker, frontier, produced),
-                FromWorker::Failed { worker } => panic!("worker {worker} panicked; its message is above"),
+                FromWorker::Failed { worker, .. } => panic!("worker {worker} panicked; its message is above"),
             }
         }
         rest = later;

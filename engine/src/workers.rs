@@ -3,7 +3,9 @@
 //! Nothing here waits for a reader: reports go into an unbounded channel, and the sequencer releases
 //! no more ticks than the collector has room for. An idle span is one message however long it is.
 
+use std::any::Any;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
@@ -89,7 +91,19 @@ pub enum FromWorker {
     Failed {
         /// Which worker.
         worker: usize,
+        /// What it said, when it was given base state that it cannot read.
+        unreadable: Option<String>,
     },
+}
+
+/// How a graph begins to say why it gives up, when base state has another form than it reads.
+const UNREADABLE: &str = "base state cannot be read: ";
+
+/// What a panic says of base state, if that is what it is about.
+fn unreadable(panic: &(dyn Any + Send)) -> Option<String> {
+    let said =
+        panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied())?;
+    said.strip_prefix(UNREADABLE).map(str::to_owned)
 }
 
 /// Running workers.
@@ -145,11 +159,15 @@ impl Workers {
             let feed = receivers.lock().unwrap_or_else(PoisonError::into_inner)[index]
                 .take()
                 .expect("timely starts each worker once");
-            let alarm = PanicAlarm { worker: index, report: &report };
-            let outputs = WorkerOutputs::new(keeps_base);
-            let mut working = Working::new(worker, &*graph, outputs, feed, &report);
-            while working.turn(worker, true).is_continue() {}
-            drop(alarm);
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let outputs = WorkerOutputs::new(keeps_base);
+                let mut working = Working::new(worker, &*graph, outputs, feed, &report);
+                while working.turn(worker, true).is_continue() {}
+            }));
+            if let Err(panic) = ran {
+                report(FromWorker::Failed { worker: index, unreadable: unreadable(&*panic) });
+                resume_unwind(panic);
+            }
             end(worker);
         })?;
         let threads = guards.guards().iter().map(|guard| Some(guard.thread().clone()));
@@ -273,20 +291,6 @@ fn for_chunks<D>(mut items: Vec<D>, most: usize, mut each: impl FnMut(Vec<D>)) {
     }
     if !items.is_empty() {
         each(items);
-    }
-}
-
-/// Reports a panic of the thread it lives on.
-struct PanicAlarm<'a, R: Fn(FromWorker)> {
-    worker: usize,
-    report: &'a R,
-}
-
-impl<R: Fn(FromWorker)> Drop for PanicAlarm<'_, R> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.report)(FromWorker::Failed { worker: self.worker });
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pieces of base state as bytes: postcard of the key and of the value.
 //!
-//! Ids are written as text, so a piece means the same in every process.
+//! Ids are written as text, so a piece means the same in every process. A piece that has another form than it is read with is
+//! no bug of the graph, but of another version of it.
 
 use worldflow_schemas::Sym;
 use worldflow_schemas::base::{BaseChange, BaseName, BaseRow};
@@ -20,13 +21,19 @@ pub(crate) fn change<K: Serialize, V: Serialize>(
 
 /// A piece given back.
 pub(crate) fn read<K: DeserializeOwned, V: DeserializeOwned>(row: &BaseRow) -> (K, V) {
-    let checked = "the engine checks a snapshot's sums before it gives pieces back";
-    (postcard::from_bytes(&row.key).expect(checked), postcard::from_bytes(&row.value).expect(checked))
+    (part(row, &row.key), part(row, &row.value))
 }
 
 /// The key of a piece given back, whatever its value is.
 pub(crate) fn key<K: DeserializeOwned>(row: &BaseRow) -> K {
-    postcard::from_bytes(&row.key).expect("the engine checks a snapshot's sums before it gives pieces back")
+    part(row, &row.key)
+}
+
+/// The engine has checked the sums, so what cannot be read was written by a version with another form. A worker can only give
+/// up then; by these first words the engine knows why, and refuses to open the realm.
+fn part<T: DeserializeOwned>(row: &BaseRow, bytes: &[u8]) -> T {
+    postcard::from_bytes(bytes)
+        .unwrap_or_else(|error| panic!("base state cannot be read: a piece of `{}`: {error}", row.operator))
 }
 
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {

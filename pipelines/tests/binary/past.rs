@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
+use worldflow_engine::snapshot::{newest, publish as publish_snapshot};
 
 use crate::client::{Client, Deed, Encoding, deed};
 use crate::process::{Said, Server, path, worldflow};
@@ -147,6 +148,44 @@ async fn a_damaged_folder_is_told_from_one_that_was_cut_off() {
     assert_eq!(std::fs::read(&segment).expect("readable"), damaged);
     let nothing = worldflow(["doctor", path(&folder.path().join("nowhere"))]);
     assert!(nothing.stderr.contains("no realm keeps its data here"), "{nothing:?}");
+}
+
+/// As another version may have written it: its sums are right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn base_state_of_another_form_is_refused_and_not_called_a_bug() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let server = Server::run(&world, &data, &[]);
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+    let ack = client.publish(&[deed("a-1", "ana", "kill", "wolf")]).await;
+    server.stop();
+    let snapshots = data.join("small/snapshots");
+    let whole = newest(&snapshots).expect("a clean end writes one");
+    let operators: std::collections::BTreeSet<_> =
+        whole.rows.iter().map(|row| row.operator.clone()).collect();
+    assert!(operators.len() > 2, "{operators:?}");
+    for operator in operators {
+        let mut other = whole.clone();
+        let row = other.rows.iter_mut().find(|row| row.operator == operator).expect("it is one of them");
+        row.key = Vec::new().into();
+        publish_snapshot(&snapshots, &other).expect("writable");
+        let refused = worldflow(["run", path(&world), "--data", path(&data), "--port", "0"]);
+        let said = &refused.stderr;
+        assert!(!refused.status.success(), "{operator}: {refused:?}");
+        assert!(said.contains(&format!("a piece of `{operator}`")), "{said}");
+        assert!(
+            said.contains("written by another version") && said.contains("hint: run that version"),
+            "{said}"
+        );
+        assert!(!said.contains("this is a bug"), "{said}");
+    }
+    // What it says helps: the journal is there from its beginning.
+    std::fs::rename(&snapshots, data.join("aside")).expect("writable");
+    let server = Server::run(&world, &data, &[]);
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+    let again = client.publish(&[deed("a-1", "ana", "kill", "wolf")]).await;
+    assert_eq!(again["outcomes"][0]["tick"], ack["tick"], "{again}");
+    server.stop();
 }
 
 #[test]
