@@ -93,6 +93,18 @@ pub enum JournalError {
         /// The newest this program knows.
         known: u32,
     },
+    /// Written by a version that is too old.
+    #[error(
+        "{path}: written in version {found} of the journal, and this program reads from {known} on\nhint: open it with a program of before, which writes a snapshot at its end, and move the folder `journal` aside after that"
+    )]
+    Older {
+        /// The segment.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The oldest this program knows.
+        known: u32,
+    },
 }
 
 impl JournalError {

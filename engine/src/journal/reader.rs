@@ -12,7 +12,9 @@ use tracing::warn;
 use worldflow_schemas::Tick;
 
 use super::JournalError;
-use super::record::{Body, Framed, Group, HEADER_BYTES, JournaledTick, VERSION, payload_bytes, read_frame};
+use super::record::{
+    Body, Framed, Group, HEADER_BYTES, JournaledTick, OLDEST, VERSION, payload_bytes, read_frame,
+};
 use crate::disk::{Folder, SharedDisk};
 
 /// What the journal says about ticks in general, known when it has been read to its end.
@@ -208,6 +210,10 @@ pub(super) fn walk(
             Framed::Group(group, _) if group.version > VERSION => {
                 let (path, found) = (path.to_owned(), group.version);
                 return Err(JournalError::Newer { path, found, known: VERSION });
+            }
+            Framed::Group(group, _) if group.version < OLDEST => {
+                let (path, found) = (path.to_owned(), group.version);
+                return Err(JournalError::Older { path, found, known: OLDEST });
             }
             Framed::Group(group, next) => {
                 each(at, group).map_err(|what| corrupt(at, what))?;

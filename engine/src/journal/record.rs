@@ -16,6 +16,9 @@ use crate::workers::SealedTick;
 /// read as it is.
 pub(crate) const VERSION: u32 = 3;
 
+/// The oldest version that is read.
+pub(crate) const OLDEST: u32 = 2;
+
 /// The bytes before a frame's payload.
 pub(crate) const HEADER_BYTES: usize = 12;
 

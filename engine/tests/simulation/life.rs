@@ -24,6 +24,7 @@ use worldflow_schemas::tick::TickLength;
 use crate::history::{History, Rows, rows_of};
 use crate::producers::{IDLE_MS, Kind, LATENESS_MS, Producer};
 use crate::readers::Reader;
+use crate::sayer::Sayer;
 use crate::tiny::{graph, world};
 
 /// What has happened in runs.
@@ -44,6 +45,7 @@ pub(crate) struct Lived {
     from_snapshots: u64,
     resumed: u64,
     folded: u64,
+    said: u64,
 }
 
 impl Lived {
@@ -62,6 +64,7 @@ impl Lived {
             (&mut self.from_snapshots, other.from_snapshots),
             (&mut self.resumed, other.resumed),
             (&mut self.folded, other.folded),
+            (&mut self.said, other.said),
         ] {
             *all += one;
         }
@@ -80,6 +83,7 @@ impl Lived {
             self.from_snapshots,
             self.resumed,
             self.folded,
+            self.said,
         ];
         all.iter().all(|count| *count >= 20)
     }
@@ -100,6 +104,7 @@ struct Run {
     held_changes: usize,
     seed_of_world: u64,
     producers: Vec<Producer>,
+    sayers: Vec<Sayer>,
     readers: Vec<Reader>,
     advances: Vec<Advance>,
     history: History,
@@ -121,6 +126,7 @@ pub(crate) fn run(seed: u64, lie: Option<Lie>) -> Result<Lived, String> {
         run.lived.acked += producer.acked();
         run.lived.duplicates += producer.duplicates;
     }
+    run.lived.said = run.sayers.iter().map(Sayer::acked).sum();
     run.lived.resumed = run.readers.iter().map(|reader| reader.resumed).sum();
     (run.lived.turns, run.lived.traces) = (run.sim.turns(), run.sim.trace());
     Ok(run.lived)
@@ -169,6 +175,7 @@ impl Run {
             held_changes: chance.one_of(&[4, ViewStore::MOST_CHANGES]),
             seed_of_world: 1,
             producers,
+            sayers: vec![Sayer::new(0), Sayer::new(1)],
             readers: vec![Reader::new(0), Reader::new(3)],
             advances: Vec::new(),
             history: History::default(),
@@ -321,6 +328,7 @@ impl Run {
             producer.check(&rows, tick, false)?;
             producer.reconnect(running.positions(), tick)?;
         }
+        self.sayers.iter_mut().try_for_each(|sayer| sayer.check(running))?;
         self.readers.iter_mut().try_for_each(|reader| reader.disconnect(running))
     }
 
@@ -385,6 +393,10 @@ impl Run {
                 let (driver, ticks) = (running.driver(), 1 + self.sim.chance.below(5));
                 self.advances.push(Box::pin(async move { driver.advance(ticks).await }));
             }
+            6 => {
+                let (place, now_ms) = (self.sim.chance.place(self.sayers.len()), self.sim.wall_ms());
+                self.sayers[place].say(running, now_ms)?;
+            }
             _ => self.sim.turn(),
         }
         Ok(())
@@ -404,6 +416,7 @@ impl Run {
             std::task::Poll::Pending => true,
         });
         self.producers.iter_mut().try_for_each(Producer::hear)?;
+        self.sayers.iter_mut().try_for_each(Sayer::hear)?;
         self.history.wrong()
     }
 
@@ -424,7 +437,7 @@ impl Run {
                             event.player.as_str().to_owned(),
                             tick.sealed.tick + event.amount.unsigned_abs(),
                         ));
-                    } else {
+                    } else if event.kind != "say".into() {
                         *rows.entry(event.player.as_str().to_owned()).or_insert(0) += event.amount;
                     }
                 }

@@ -8,6 +8,7 @@ mod history;
 mod life;
 mod producers;
 mod readers;
+mod sayer;
 #[path = "../engine/tiny.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod tiny;
@@ -88,6 +89,7 @@ fn a_disk_that_only_pretends_is_found_out() {
     let lies = [
         Lie::Sync("journal"),
         Lie::Sync("part"),
+        Lie::Sync("keys"),
         Lie::SyncFolder("journal"),
         Lie::SyncFolder("snapshots"),
         Lie::SyncFolder("tiny"),

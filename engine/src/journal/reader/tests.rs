@@ -53,6 +53,18 @@ fn what_version_2_wrote_is_read() {
 }
 
 #[test]
+fn what_is_of_another_version_is_refused_by_its_number() {
+    for version in [0, 1, super::super::record::VERSION + 1] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let records = vec![Record { body: Some(Body::Reserved(3)) }];
+        let frame = frame(&Group { version, records, after: None, ended: Vec::new() });
+        fs::write(folder.path().join(format!("000000000001.{SEGMENT}")), frame).expect("writable");
+        let refused = read(folder.path(), None).expect_err("it is not known").to_string();
+        assert!(refused.contains(&format!("written in version {version} of the journal")), "{refused}");
+    }
+}
+
+#[test]
 fn what_a_snapshot_holds_is_not_decoded() {
     let folder = tempfile::tempdir().expect("a folder");
     written(folder.path(), 1 << 20, true);
