@@ -277,7 +277,7 @@ mod tests {
 
     /// Ticks 1 to 9, each in a segment of its own, and a snapshot of the first.
     fn written(folder: &Path) {
-        let world = serde_json::json!({"name": "tiny", "tick_ms": 10});
+        let world = serde_json::json!({"name": "tiny", "seed": 1, "tick_ms": 10});
         let world: WorldDef = serde_json::from_value(world).expect("a world needs no more");
         Worlds::read(folder).expect("nothing").begin(None, &world, None).expect("writable");
         fs::create_dir_all(folder.join("journal")).expect("writable");

@@ -326,6 +326,12 @@ pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Opt
             prompt_tokens: number(prompt_tokens, line),
             model: "tiny".into(),
             seed: 1,
+            digest: "".into(),
+            revision: "".into(),
+            shared: false,
+            verdict: if text.is_empty() { "".into() } else { "accept".into() },
+            rule: "".into(),
+            refs: Vec::new(),
         }),
         _ => panic!("{line}: unknown verb"),
     };
