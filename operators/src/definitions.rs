@@ -39,6 +39,7 @@ enum Kind {
     Storylet,
     Behaviour,
     Lore,
+    Arc,
 }
 
 /// What the machine is told.
@@ -92,6 +93,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Storylet(id, _) => Some((Kind::Storylet, *id)),
         DefinitionEdit::Behaviour(id, _) => Some((Kind::Behaviour, *id)),
         DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
+        DefinitionEdit::Arc(id, _) => Some((Kind::Arc, *id)),
         DefinitionEdit::Only(_) => None,
     }
 }
@@ -108,6 +110,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Storylet(_, None)
             | DefinitionEdit::Behaviour(_, None)
             | DefinitionEdit::Lore(_, None)
+            | DefinitionEdit::Arc(_, None)
     )
 }
 
@@ -122,6 +125,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::Storylet => Some(DefinitionEdit::Storylet(id, None)),
         Kind::Behaviour => Some(DefinitionEdit::Behaviour(id, None)),
         Kind::Lore => Some(DefinitionEdit::Lore(id, None)),
+        Kind::Arc => Some(DefinitionEdit::Arc(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -167,6 +171,7 @@ impl DefinitionsMachine {
         let (quests, climates, schedules) = (set(&only.quests), set(&only.climates), set(&only.schedules));
         let (npcs, views, rules) = (set(&only.npcs), set(&only.views), set(&only.rules));
         let (storylets, behaviours, lore) = (set(&only.storylets), set(&only.behaviours), set(&only.lore));
+        let arcs = set(&only.arcs);
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -181,6 +186,7 @@ impl DefinitionsMachine {
                     Kind::Storylet => &storylets,
                     Kind::Behaviour => &behaviours,
                     Kind::Lore => &lore,
+                    Kind::Arc => &arcs,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

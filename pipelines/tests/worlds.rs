@@ -76,6 +76,7 @@ fn greenvale_shows_much_of_the_quest_language() {
             + world.lore.len()
             + world.storylets.len()
             + world.behaviours.len()
+            + world.arcs.len()
             + world.views.len()
             + 1
     );

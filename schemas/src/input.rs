@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
@@ -151,6 +151,8 @@ pub enum DefinitionEdit {
     Behaviour(Sym, #[serde(with = "json_text")] Option<Arc<BehaviourDef>>),
     /// A document of lore.
     Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
+    /// An arc.
+    Arc(Sym, #[serde(with = "json_text")] Option<Arc<ArcDef>>),
 }
 
 /// All definitions there are, by id. What was written before there were any of a kind has none of it.
@@ -175,6 +177,8 @@ pub struct Only {
     pub behaviours: Vec<Sym>,
     /// Documents of lore.
     pub lore: Vec<Sym>,
+    /// Arcs.
+    pub arcs: Vec<Sym>,
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

@@ -161,6 +161,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Storylet => "storylets",
         Kind::Behaviour => "behaviours",
         Kind::Lore => "lore",
+        Kind::Arc => "arcs",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

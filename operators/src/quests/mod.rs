@@ -46,10 +46,12 @@ mod trace;
 pub mod traced;
 mod waiting;
 
-pub(crate) use condition::{Cond, Test};
+pub(crate) use condition::{Cond, Test, depends};
 pub(crate) use context::{Actor, Context};
 pub use groups::{GroupsIn, GroupsMachine};
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
+pub(crate) use decay::left;
+pub(crate) use matcher::Matcher;
 pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};
 pub use sharing::{Member, SharedHit, Spread, Together};

@@ -73,6 +73,7 @@ impl Difference {
         all.extend(plain("rule", &old.rules, &new.rules));
         all.extend(plain("storylet", &old.storylets, &new.storylets));
         all.extend(plain("behaviour", &old.behaviours, &new.behaviours));
+        all.extend(plain("arc", &old.arcs, &new.arcs));
         all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
@@ -117,6 +118,7 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "rule" => DefinitionEdit::Rule(sym, new.rules.get(id).cloned()),
         "behaviour" => DefinitionEdit::Behaviour(sym, new.behaviours.get(id).cloned()),
         "storylet" => DefinitionEdit::Storylet(sym, new.storylets.get(id).cloned()),
+        "arc" => DefinitionEdit::Arc(sym, new.arcs.get(id).cloned()),
         "lore" => DefinitionEdit::Lore(sym, new.lore.get(id).cloned()),
         "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
-    TextDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef,
+    StoryletDef, TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
 
@@ -31,6 +31,7 @@ pub fn json_schemas() -> Vec<(&'static str, String)> {
         ),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("rules.schema.json", map_of::<RuleDef>("Rules of a worldflow world, by id")),
+        ("arcs.schema.json", map_of::<ArcDef>("Arcs of a worldflow world, by id")),
         ("behaviours.schema.json", map_of::<BehaviourDef>("Behaviours of a worldflow world, by id")),
         ("stories.schema.json", map_of::<StoryletDef>("Storylets of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),

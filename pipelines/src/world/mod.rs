@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
-    WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
+    StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Sym};
@@ -70,6 +70,8 @@ pub struct LoadedWorld {
     pub behaviours: BTreeMap<String, Arc<BehaviourDef>>,
     /// Documents of lore by id: those of the world, and those that it shares with others.
     pub lore: BTreeMap<String, Arc<LoreDef>>,
+    /// Arcs by id.
+    pub arcs: BTreeMap<String, Arc<ArcDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -152,6 +154,7 @@ impl LoadedWorld {
             storylets: ids(self.storylets.keys().collect()),
             behaviours: ids(self.behaviours.keys().collect()),
             lore: ids(self.lore.keys().collect()),
+            arcs: ids(self.arcs.keys().collect()),
         }));
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -173,7 +176,9 @@ impl LoadedWorld {
             behaviours.map(|(id, def)| DefinitionEdit::Behaviour(Sym::new(id), Some(def.clone())));
         let lore = self.lore.iter();
         let lore = lore.map(|(id, def)| DefinitionEdit::Lore(Sym::new(id), Some(def.clone())));
-        all.chain(storylets).chain(behaviours).chain(lore).chain([only]).collect()
+        let arcs = self.arcs.iter();
+        let arcs = arcs.map(|(id, def)| DefinitionEdit::Arc(Sym::new(id), Some(def.clone())));
+        all.chain(storylets).chain(behaviours).chain(lore).chain(arcs).chain([only]).collect()
     }
 }
 
@@ -240,6 +245,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             storylets: shared(definitions.storylets),
             behaviours: shared(definitions.behaviours),
             lore: shared(definitions.lore),
+            arcs: shared(definitions.arcs),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),
