@@ -93,8 +93,8 @@ impl Naive {
     fn holds(&self, when: &Condition, player: &str, region: &str, own: Option<&Who>) -> bool {
         when.facts.iter().all(|(name, test)| {
             let scope = SCOPES.iter().find(|(fact, _)| fact == name).expect("a fact").1;
-            let Some(who) = self.whose(scope, player, region, own) else { return false };
-            let value = self.fact(Some(&who), name);
+            // Without a holder it is the default.
+            let value = self.fact(self.whose(scope, player, region, own).as_ref(), name);
             let test = serde_json::to_value(test).expect("plain");
             match test.get("at_least") {
                 Some(least) => value.as_i64() >= least.as_i64(),
