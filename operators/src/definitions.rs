@@ -40,6 +40,7 @@ enum Kind {
     Behaviour,
     Lore,
     Prompt,
+    Arc,
 }
 
 /// What the machine is told.
@@ -94,6 +95,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Behaviour(id, _) => Some((Kind::Behaviour, *id)),
         DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
         DefinitionEdit::Prompt(id, _) => Some((Kind::Prompt, *id)),
+        DefinitionEdit::Arc(id, _) => Some((Kind::Arc, *id)),
         DefinitionEdit::Only(_) => None,
     }
 }
@@ -111,6 +113,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Behaviour(_, None)
             | DefinitionEdit::Lore(_, None)
             | DefinitionEdit::Prompt(_, None)
+            | DefinitionEdit::Arc(_, None)
     )
 }
 
@@ -126,6 +129,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::Behaviour => Some(DefinitionEdit::Behaviour(id, None)),
         Kind::Lore => Some(DefinitionEdit::Lore(id, None)),
         Kind::Prompt => Some(DefinitionEdit::Prompt(id, None)),
+        Kind::Arc => Some(DefinitionEdit::Arc(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -172,6 +176,7 @@ impl DefinitionsMachine {
         let (npcs, views, rules) = (set(&only.npcs), set(&only.views), set(&only.rules));
         let (storylets, behaviours, lore) = (set(&only.storylets), set(&only.behaviours), set(&only.lore));
         let prompts = set(&only.prompts);
+        let arcs = set(&only.arcs);
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -187,6 +192,7 @@ impl DefinitionsMachine {
                     Kind::Behaviour => &behaviours,
                     Kind::Lore => &lore,
                     Kind::Prompt => &prompts,
+                    Kind::Arc => &arcs,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

@@ -9,6 +9,7 @@
 //! Only wiring lives here. Inputs are routed to the worker that owns their key, or broadcast as one
 //! copy a worker; what an operator concludes for the next tick goes through the one loop.
 
+mod arcs;
 mod events;
 mod rules;
 mod spending;
@@ -31,6 +32,7 @@ use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope, Versioned};
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
+use crate::arcs::ArcsOut;
 use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
@@ -259,6 +261,7 @@ pub fn build_watching<'scope>(
     let readable = Readable::of(&world.kinds);
     let sizes = Sizes::default();
     let (events, kept_events) = shared.kept_events(events.concat(emitted), &defined, (&readable, &sizes));
+    let (events, of_arcs) = shared.events_of_arcs(events, &defined);
     let (events, talk) = set_aside(events, may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
     let players = shared.players(&entered, &known);
@@ -266,6 +269,7 @@ pub fn build_watching<'scope>(
     let spending = shared.spending(&entered, &known, begins);
     let npcs = shared.npcs(&entered, &known, &spending.out);
     let behaviours = shared.behaviours(&entered, &known);
+    let arcs = shared.arcs(&entered, &known, of_arcs);
 
     let quest_rows = players.rows.concat(groups.rows);
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
@@ -294,6 +298,7 @@ pub fn build_watching<'scope>(
         NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
         NpcsOut::Refused(_) => None,
     }));
+    let next = next.concat(arcs.out.map(|ArcsOut::Effect(effect)| Concluded::Effect(effect)));
     // A stream that goes another way would be copied.
     let traced = watch.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
@@ -314,6 +319,7 @@ pub fn build_watching<'scope>(
             reach(npcs.rows),
             behaviours.rows,
             spending.rows,
+            arcs.rows,
             lore.rows,
             levels.rows,
             community,
@@ -350,6 +356,7 @@ pub fn build_watching<'scope>(
             npcs.base,
             behaviours.base,
             spending.base,
+            arcs.base,
             rules.base,
             kept_events.base,
         ]),
@@ -511,7 +518,7 @@ impl<'scope> Shared<'_, 'scope> {
             }
             _ => None,
         });
-        let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered));
+        let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered)).concat(self.quests_of_arcs(entered));
         let inputs = vec![
             events,
             self.quest_edits(entered, PlayersIn::Define),

@@ -3,6 +3,7 @@
 //! Nothing here reads a wall clock, draws unseeded chance or does I/O: the graph is a function from
 //! sealed input ticks to changes.
 
+pub mod arcs;
 pub mod behaviours;
 pub mod clock;
 pub mod community;

@@ -140,7 +140,7 @@ pub struct FactEffect {
 
 pub use worldflow_schemas::event::RULES;
 
-/// The order of effects within a tick: updates by events first, then effects of quests, of storylets, and of rules.
+/// The order of effects within a tick: updates by events first, then effects of quests, of storylets, of arcs, and of rules.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EffectOrder {
     /// By an event: (at, source, id), and the fact's place among the updates of that event.
@@ -172,6 +172,15 @@ pub enum EffectOrder {
     },
     /// By a rule.
     Rule(RuleOrder),
+    /// By a beat of an arc: (arc, holder, place in the list of effects).
+    Arc {
+        /// The arc.
+        arc: Sym,
+        /// The holder.
+        holder: Holder,
+        /// Place in the list of effects.
+        place: u32,
+    },
 }
 
 /// The order of what rules do in a tick: (rule, key of the row, when it was triggered, place in the list of what it does).
@@ -213,10 +222,18 @@ impl EffectOrder {
             EffectOrder::Event { .. } => 0,
             EffectOrder::Quest { .. } => 1,
             EffectOrder::Storylet { .. } => 2,
-            EffectOrder::Rule(_) => 3,
+            EffectOrder::Arc { .. } => 3,
+            EffectOrder::Rule(_) => 4,
         };
         match (self, other) {
             (EffectOrder::Rule(a), EffectOrder::Rule(b)) => a.cmp_order(b),
+            (
+                EffectOrder::Arc { arc, holder, place },
+                EffectOrder::Arc { arc: arc_b, holder: holder_b, place: place_b },
+            ) => (arc.cmp_text(*arc_b))
+                .then_with(|| holder.scope.cmp(&holder_b.scope))
+                .then_with(|| holder.id.cmp_text(holder_b.id))
+                .then_with(|| place.cmp(place_b)),
             (
                 EffectOrder::Storylet { storylet, player, place },
                 EffectOrder::Storylet { storylet: storylet_b, player: player_b, place: place_b },

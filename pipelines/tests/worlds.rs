@@ -77,6 +77,7 @@ fn greenvale_shows_much_of_the_quest_language() {
             + world.storylets.len()
             + world.behaviours.len()
             + world.prompts.len()
+            + world.arcs.len()
             + world.views.len()
             + 1
     );

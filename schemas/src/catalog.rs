@@ -27,6 +27,7 @@ const SCOPE: Column =
     col("scope", Text, "What kind of holder: player, party, guild, account, region, instance, realm.");
 const HOLDER: Column = col("holder", Text, "Which holder.");
 const QUEST: Column = col("quest", Text, "The quest.");
+const ARC: Column = col("arc", Text, "The arc.");
 const INSTANCE: Column = col("instance", Int, "The instance of the quest for this holder, from 1.");
 
 /// `clock`.
@@ -95,6 +96,12 @@ pub const NPC_VERDICTS: ViewId = ViewId(30);
 pub const SPENDING: ViewId = ViewId(31);
 /// Which tiers may be asked.
 pub const TIER_STATES: ViewId = ViewId(32);
+/// How far arcs have come.
+pub const ARC_STATE: ViewId = ViewId(33);
+/// How tense arcs are.
+pub const ARC_TENSION: ViewId = ViewId(34);
+/// Which ways lead on.
+pub const ARC_BRANCHES: ViewId = ViewId(35);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -781,6 +788,63 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "Which tiers may be asked, as the realm's facts and what has been spent say; a tier that may not is asked nothing from that tick on.",
     },
+    ViewDef {
+        name: "arc_state",
+        key: 4,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            ARC,
+            col("beat", Text, "The beat that it is in, or was in when it ended."),
+            col("phase", Text, "What that beat is for: build_up, peak or relax; ended when the arc is over."),
+            col("since", ColumnType::Tick, "Since when it is in that beat, or has ended."),
+            col("reached", Bool, "Whether the tension has come to what the beat wants."),
+            col("begun", ColumnType::Tick, "When it began."),
+            col("beats", Int, "How many beats have begun, each as often as it did."),
+        ],
+        filters: &["holder", "arc"],
+        deterministic: true,
+        doc: "How far each arc has come for each holder.",
+    },
+    ViewDef {
+        name: "arc_tension",
+        key: 4,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            ARC,
+            col("band", Int, "In which tenth of its most the tension lies: 0 to 10."),
+            col("tension", Dec, "What it was at tick `since`."),
+            col("since", ColumnType::Tick, "When it came into that band."),
+        ],
+        filters: &["holder", "arc"],
+        deterministic: true,
+        doc: "How tense each arc is for each holder; a row changes only when the tension comes into another band.",
+    },
+    ViewDef {
+        name: "arc_branches",
+        key: 6,
+        columns: &[
+            REALM,
+            SCOPE,
+            HOLDER,
+            ARC,
+            col("beat", Text, "The beat that it leads on from."),
+            col("branch", Text, "The branch."),
+            col("to", Text, "The beat that it leads to; empty if the arc ends with it."),
+            col("chosen", ColumnType::Tick, "When it was chosen; empty while it may be."),
+            col("coherence", Int, "How much of what it builds on holds, 0 to 100."),
+            col("impact", Int, "How much it changes, 0 to 100."),
+            col("novelty", Int, "How little the holder has seen of where it leads, 0 to 100."),
+            col("quality", Int, "Of the three together, 0 to 100."),
+            col("score", Int, "The quality and the branch's weight: by this a branch is chosen."),
+        ],
+        filters: &["holder", "arc"],
+        deterministic: true,
+        doc: "The branches that each holder may choose now, and those that were chosen.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -843,6 +907,9 @@ mod tests {
             (NPC_VERDICTS, "npc_verdicts"),
             (SPENDING, "spending"),
             (TIER_STATES, "tier_states"),
+            (ARC_STATE, "arc_state"),
+            (ARC_TENSION, "arc_tension"),
+            (ARC_BRANCHES, "arc_branches"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

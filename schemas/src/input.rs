@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
@@ -155,6 +155,8 @@ pub enum DefinitionEdit {
     Lore(Sym, #[serde(with = "json_text")] Option<Arc<LoreDef>>),
     /// A prompt.
     Prompt(Sym, #[serde(with = "json_text")] Option<Arc<PromptDef>>),
+    /// An arc.
+    Arc(Sym, #[serde(with = "json_text")] Option<Arc<ArcDef>>),
 }
 
 /// All definitions there are, by id. What was written before there were any of a kind has none of it.
@@ -181,6 +183,8 @@ pub struct Only {
     pub lore: Vec<Sym>,
     /// Prompts.
     pub prompts: Vec<Sym>,
+    /// Arcs.
+    pub arcs: Vec<Sym>,
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

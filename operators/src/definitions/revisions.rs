@@ -162,6 +162,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Behaviour => "behaviours",
         Kind::Lore => "lore",
         Kind::Prompt => "prompts",
+        Kind::Arc => "arcs",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

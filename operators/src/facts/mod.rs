@@ -277,6 +277,9 @@ impl Machine for FactsMachine {
                     EffectOrder::Storylet { storylet, player, .. } => {
                         (Sym::new("storylets"), EventId::Named(format!("{storylet}/{player}").into()))
                     }
+                    EffectOrder::Arc { arc, holder, .. } => {
+                        (Sym::new("arcs"), EventId::Named(format!("{arc}/{}", holder.id).into()))
+                    }
                     EffectOrder::Rule(by) => (Sym::new(RULES), by.id()),
                 };
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));

@@ -60,6 +60,7 @@ impl<'scope> Shared<'_, 'scope> {
                 DefinitionEdit::Rule(id, def) => {
                     (format!("rule:{id}"), named(def.as_deref().map(views_named)))
                 }
+                DefinitionEdit::Arc(id, def) => (format!("arc:{id}"), named(def.as_deref().map(views_named))),
                 DefinitionEdit::Storylet(id, def) => {
                     (format!("storylet:{id}"), named(def.as_deref().map(views_named)))
                 }
@@ -163,10 +164,15 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::View(view, def) => Some((view, def)),
             _ => None,
         });
+        let arcs = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Arc(arc, def) => Some((arc, def)),
+            _ => None,
+        });
         let inputs = vec![
             broadcast(self.rule_edits(entered), peers, |(id, def)| RulesIn::Define(id, def)),
             self.quest_edits(entered, RulesIn::DefineQuest),
             broadcast(views, peers, |(view, def)| RulesIn::DefineView(view, def)),
+            broadcast(arcs, peers, |(arc, def)| RulesIn::DefineArc(arc, def)),
             broadcast(known.clock.clone(), peers, RulesIn::Clock),
             broadcast(known.weather.clone(), peers, RulesIn::Weather),
             facts,

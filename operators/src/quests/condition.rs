@@ -15,7 +15,7 @@ use super::roles::RolePlan;
 use super::seen::{RowPlan, views_of};
 
 /// What a condition depends on, as bits: what must change before it can change.
-pub(super) mod depends {
+pub(crate) mod depends {
     /// Phase, season, moon.
     pub(crate) const CLOCK: u16 = 1;
     /// Hours and spans of weather, which come true between edges.
@@ -130,7 +130,7 @@ impl Cond {
     }
 
     /// What it depends on.
-    pub(super) fn depends(&self) -> u16 {
+    pub(crate) fn depends(&self) -> u16 {
         match self {
             Cond::Phase(_) | Cond::Season(_) | Cond::Moon(..) => depends::CLOCK,
             Cond::Hours(_) => depends::TIME | depends::CLOCK,

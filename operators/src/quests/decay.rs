@@ -16,7 +16,7 @@ static ROOTS: LazyLock<[u128; 32]> = LazyLock::new(|| {
 });
 
 /// What is left of `value` after `ticks`, if half of it is left after `half_life` of them (at least 1).
-pub(super) fn left(value: u64, ticks: u64, half_life: u64) -> u64 {
+pub(crate) fn left(value: u64, ticks: u64, half_life: u64) -> u64 {
     let half_life = half_life.max(1);
     let (halvings, rest) = (ticks / half_life, ticks % half_life);
     if halvings >= 64 {

@@ -12,7 +12,7 @@ use super::plan::Plan;
 
 /// What an event must be like.
 #[derive(Debug)]
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     kind: Sym,
     targets: Option<Vec<Sym>>,
     /// The role of the target, or [`Sym::NONE`]; looked at where the event is counted.
@@ -36,7 +36,7 @@ pub(super) enum Refuses {
 
 impl Matcher {
     /// Compiles a pattern.
-    pub(super) fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
+    pub(crate) fn new(def: &Pattern, plan: &mut Plan) -> Matcher {
         let syms = |names: &OneOrMany<String>| -> Vec<Sym> {
             names.as_slice().iter().map(|name| Sym::new(name)).collect()
         };
@@ -54,7 +54,7 @@ impl Matcher {
     }
 
     /// Whether kind and target, or one of the target's tags, are among those named.
-    pub(super) fn fits(&self, kind: Sym, target: Sym, tags: &[Sym]) -> bool {
+    pub(crate) fn fits(&self, kind: Sym, target: Sym, tags: &[Sym]) -> bool {
         self.kind == kind
             && self
                 .targets
@@ -71,7 +71,7 @@ impl Matcher {
 
     /// Whether an event of a fitting kind and target is accepted, `within` aside.
     #[inline]
-    pub(super) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
+    pub(crate) fn accepts(&self, event: &Event, plan: &Plan, context: &Context, actor: &Actor<'_>) -> bool {
         self.plain || self.accepts_details(event, plan, context, actor)
     }
 

@@ -46,9 +46,11 @@ mod trace;
 pub mod traced;
 mod waiting;
 
-pub(crate) use condition::{Cond, Test};
+pub(crate) use condition::{Cond, Test, depends};
 pub(crate) use context::{Actor, Context};
+pub(crate) use decay::left;
 pub use groups::{GroupsIn, GroupsMachine};
+pub(crate) use matcher::Matcher;
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
 pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};

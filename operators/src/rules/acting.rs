@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Condition, QuestDef, RuleDef, SqlViewDef, WorldDef};
+use worldflow_schemas::definitions::{ArcDef, Condition, QuestDef, RuleDef, SqlViewDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};
@@ -41,6 +41,8 @@ pub enum RulesIn {
     DefineQuest(QuestEdit),
     /// A view in SQL is added, replaced or removed. Broadcast.
     DefineView(Sym, Option<Arc<SqlViewDef>>),
+    /// An arc is added, replaced or removed. Broadcast.
+    DefineArc(Sym, Option<Arc<ArcDef>>),
     /// The clock. Broadcast.
     Clock(ClockNow),
     /// The weather of a zone. Broadcast.
@@ -187,6 +189,9 @@ impl RulesMachine {
                     edits.quests.push((quest, def));
                 }
                 RulesIn::DefineView(view, def) => views.push((view, def)),
+                RulesIn::DefineArc(arc, def) => {
+                    self.depths.define(Sym::new(&format!("arc:{arc}")), def.as_deref());
+                }
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
                 RulesIn::Weather(weather) => drop(self.context.weather.insert(weather.zone, weather)),
                 RulesIn::Fact(fact) => self.context.facts.tell(fact),

@@ -8,7 +8,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::definitions::{QuestDef, WorldDef};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
@@ -64,7 +64,7 @@ struct Names {
 }
 
 /// Views to whose rows an event may lead.
-const BY_EVENTS: [ViewId; 12] = [
+const BY_EVENTS: [ViewId; 15] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::COMMUNITY_PROGRESS,
@@ -77,6 +77,9 @@ const BY_EVENTS: [ViewId; 12] = [
     catalog::NPC_SENTENCES,
     catalog::NPC_VERDICTS,
     catalog::FACTS,
+    catalog::ARC_STATE,
+    catalog::ARC_TENSION,
+    catalog::ARC_BRANCHES,
 ];
 
 impl Depths {
@@ -92,11 +95,11 @@ impl Depths {
         depths
     }
 
-    /// A quest is another.
-    pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) {
+    /// A quest is another, or an arc by a name that no quest can have.
+    pub(super) fn define(&mut self, quest: Sym, def: Option<&impl Serialize>) {
         let Some(def) = def else { return drop(self.quests.remove(&quest)) };
         let mut names = Names::default();
-        // Wherever in a quest events and facts stand: the language grows.
+        // Wherever in it events and facts stand: the language grows.
         let json = serde_json::to_value(def).unwrap_or_default();
         self.names(&json, &mut names);
         self.quests.insert(quest, names);

@@ -74,6 +74,7 @@ impl Difference {
         all.extend(plain("storylet", &old.storylets, &new.storylets));
         all.extend(plain("behaviour", &old.behaviours, &new.behaviours));
         all.extend(plain("prompt", &old.prompts, &new.prompts));
+        all.extend(plain("arc", &old.arcs, &new.arcs));
         all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
@@ -119,6 +120,7 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "behaviour" => DefinitionEdit::Behaviour(sym, new.behaviours.get(id).cloned()),
         "prompt" => DefinitionEdit::Prompt(sym, new.prompts.get(id).cloned()),
         "storylet" => DefinitionEdit::Storylet(sym, new.storylets.get(id).cloned()),
+        "arc" => DefinitionEdit::Arc(sym, new.arcs.get(id).cloned()),
         "lore" => DefinitionEdit::Lore(sym, new.lore.get(id).cloned()),
         "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
     WorldDef,
 };
 
@@ -40,6 +40,7 @@ pub(crate) struct Definitions<'a> {
     pub(crate) behaviours: Collected<'a, BehaviourDef>,
     pub(crate) entities: Collected<'a, EntityDef>,
     pub(crate) lore: Collected<'a, LoreDef>,
+    pub(crate) arcs: Collected<'a, ArcDef>,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
     pub(crate) unreadable: Vec<String>,
@@ -74,6 +75,7 @@ impl<'a> Definitions<'a> {
                 "npcs" => collect_map(&mut all.npcs, "npc", document, unreadable, problems),
                 "rules" => collect_map(&mut all.rules, "rule", document, unreadable, problems),
                 "behaviours" => collect_map(&mut all.behaviours, "behaviour", document, unreadable, problems),
+                "arcs" => collect_map(&mut all.arcs, "arc", document, unreadable, problems),
                 "stories" => collect_map(&mut all.storylets, "storylet", document, unreadable, problems),
                 "entities" => collect_map(&mut all.entities, "entity", document, unreadable, problems),
                 // A template, a mapping of a recording, or another tool's file.

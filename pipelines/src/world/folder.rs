@@ -18,7 +18,8 @@ pub const MAX_FILE_BYTES: u64 = 4 << 20;
 pub const MAX_FILES: usize = 4096;
 
 /// The folders whose YAML files are read besides the YAML files at the top.
-pub(super) const FOLDERS: [&str; 10] = [
+pub(super) const FOLDERS: [&str; 11] = [
+    "arcs",
     "behaviours",
     "climates",
     "entities",

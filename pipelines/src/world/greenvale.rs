@@ -8,6 +8,7 @@ macro_rules! files {
 
 /// Every file of Greenvale; a test compares the list with the folder.
 pub(super) const FILES: &[(&str, &str)] = files![
+    "arcs.yaml",
     "behaviours.yaml",
     "climates/coastal.yaml",
     "climates/highland.yaml",
@@ -24,6 +25,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rules.yaml",
     "schedules.yaml",
     "stories.yaml",
+    "tests/arcs.yaml",
     "tests/beginnings.yaml",
     "tests/stories.yaml",
     "views/players.sql",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
     TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
@@ -46,6 +46,7 @@ fn bare() -> Vec<(&'static str, Json)> {
         ),
         ("quests.schema.json", map_of::<QuestDef>("Quests of a worldflow world, by id")),
         ("rules.schema.json", map_of::<RuleDef>("Rules of a worldflow world, by id")),
+        ("arcs.schema.json", map_of::<ArcDef>("Arcs of a worldflow world, by id")),
         ("behaviours.schema.json", map_of::<BehaviourDef>("Behaviours of a worldflow world, by id")),
         ("stories.schema.json", map_of::<StoryletDef>("Storylets of a worldflow world, by id")),
         ("schedules.schema.json", map_of::<ScheduleDef>("Scheduled events of a worldflow world, by id")),

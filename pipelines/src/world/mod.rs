@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
     WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
@@ -78,6 +78,8 @@ pub struct LoadedWorld {
     pub behaviours: BTreeMap<String, Arc<BehaviourDef>>,
     /// Documents of lore by id: those of the world, and those that it shares with others.
     pub lore: BTreeMap<String, Arc<LoreDef>>,
+    /// Arcs by id.
+    pub arcs: BTreeMap<String, Arc<ArcDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -163,6 +165,7 @@ impl LoadedWorld {
             behaviours: ids(self.behaviours.keys().collect()),
             lore: ids(self.lore.keys().collect()),
             prompts: ids(self.prompts.keys().collect()),
+            arcs: ids(self.arcs.keys().collect()),
         }));
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -186,7 +189,9 @@ impl LoadedWorld {
         let lore = lore.map(|(id, def)| DefinitionEdit::Lore(Sym::new(id), Some(def.clone())));
         let prompts = self.prompts.iter();
         let prompts = prompts.map(|(id, def)| DefinitionEdit::Prompt(Sym::new(id), Some(def.clone())));
-        all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain([only]).collect()
+        let arcs = self.arcs.iter();
+        let arcs = arcs.map(|(id, def)| DefinitionEdit::Arc(Sym::new(id), Some(def.clone())));
+        all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain(arcs).chain([only]).collect()
     }
 }
 
@@ -257,6 +262,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             behaviours: shared(definitions.behaviours),
             prompts: shared(definitions.prompts),
             lore: shared(definitions.lore),
+            arcs: shared(definitions.arcs),
             texts: texts.map(Arc::new),
             places,
             path: folder.path.clone(),

@@ -1,5 +1,6 @@
 //! Wrong worlds and exactly what `check` says about them.
 
+mod arcs;
 mod calendars;
 mod expressions;
 mod files;

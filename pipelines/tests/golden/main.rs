@@ -1,6 +1,7 @@
 //! Golden worlds: definitions and events in, changes out; the same for 1, 2 and 4 workers, for any
 //! cutting of the inputs into messages, and after a restart at every tick.
 
+mod arcs;
 mod broker;
 mod calendars;
 mod edits;

@@ -3,6 +3,7 @@
 //! The types say shape only. Whether names refer to something is checked where a world folder is
 //! loaded, so that every problem can be reported at its place in its file.
 
+mod arc;
 mod behaviour;
 mod climate;
 mod condition;
@@ -31,6 +32,7 @@ mod tier;
 mod window;
 mod world;
 
+pub use arc::{ArcDef, BeatDef, BranchDef, TargetDef, TenseDef, TensionDef};
 pub use behaviour::{BehaviourDef, TraitsDef};
 pub use climate::{ClimateDef, SeasonWeather, StateDef, Transition};
 pub use condition::{Condition, Hours, QuestState, Test, TestRange, WeatherTest};

@@ -9,8 +9,9 @@ use crate::world::folder::{FOLDERS, Folder, LORE, TESTS, VIEWS};
 use crate::world::lore::SHARED;
 use crate::world::problem::{Problem, Severity, hint};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "world",
+    "arcs",
     "behaviours",
     "climates",
     "entities",
@@ -56,7 +57,7 @@ fn how_to_be_read(file: &str) -> String {
         _ => hint(
             stem,
             FILES,
-            "a world is world.yaml with behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it",
+            "a world is world.yaml with arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it",
         ),
     }
 }
@@ -93,7 +94,7 @@ impl Checker<'_> {
             let hint = hint(
                 folder,
                 known,
-                "a world's folders are behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views",
+                "a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views",
             );
             let message = format!("nothing reads the folder `{folder}/`: {}{more}", files[0]);
             self.unread(files[0], message, hint);

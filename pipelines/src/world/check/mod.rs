@@ -3,6 +3,7 @@
 //! Checks walk a definition and its spot in the file side by side. They never stop at the first
 //! problem and never change a definition.
 
+mod arcs;
 mod behaviours;
 mod branches;
 mod climates;
@@ -87,6 +88,7 @@ pub(crate) fn check(
     checker.check_prompts();
     checker.check_storylets();
     checker.check_behaviours();
+    checker.check_arcs();
     checker.check_lore();
     checker.check_quests();
     checker.check_quest_cycles();

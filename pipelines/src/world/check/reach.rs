@@ -123,7 +123,8 @@ impl<'c, 'q> Reach<'c, 'q> {
             }
         }
         let told = definitions.storylets.values().flat_map(|storylet| &storylet.definition.effects);
-        for effect in told {
+        let beats = definitions.arcs.values().flat_map(|arc| arc.definition.beats.iter());
+        for effect in told.chain(beats.flat_map(|(_, beat)| &beat.effects)) {
             let (Effect::Set { fact, .. } | Effect::Add { fact, .. }) = effect;
             only_set_by.remove(fact.as_str());
         }

@@ -17,7 +17,7 @@ use super::{Checker, Sort};
 use crate::world::spot::Spot;
 
 /// Whether a holder of one scope finds its holder of another.
-fn finds(own: Scope, other: Scope) -> bool {
+pub(super) fn finds(own: Scope, other: Scope) -> bool {
     own == other || own == Scope::Player || other == Scope::Realm
 }
 
@@ -25,7 +25,7 @@ fn has_place(scope: Scope) -> bool {
     matches!(scope, Scope::Player | Scope::Region)
 }
 
-fn a(scope: Scope) -> String {
+pub(super) fn a(scope: Scope) -> String {
     let name = scope.name();
     let article = if name.starts_with(['a', 'i']) { "an" } else { "a" };
     if scope == Scope::Realm { "the realm".to_owned() } else { format!("{article} {name}") }
