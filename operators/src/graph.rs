@@ -45,7 +45,9 @@ use crate::machine::{Produced, ViewRow};
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route};
+use crate::npcs::{
+    NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route,
+};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
 use crate::quests::{

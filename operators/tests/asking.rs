@@ -34,7 +34,8 @@ fn machine() -> NpcsMachine {
 }
 
 fn npc(more: Json) -> NpcsIn {
-    let mut def = json!({"persona": "You are Maren.", "patience": "100ms", "barks": ["Hm.", "Busy."], "tier": "gold"});
+    let mut def =
+        json!({"persona": "You are Maren.", "patience": "100ms", "barks": ["Hm.", "Busy."], "tier": "gold"});
     def.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
     NpcsIn::Define(Sym::new("maren"), Some(Arc::new(serde_json::from_value(def).expect("an npc"))))
 }
@@ -142,8 +143,22 @@ fn sentences(run: &Run, tick: Tick) -> Vec<String> {
 #[test]
 fn a_prompt_says_what_it_reads_and_how_it_is_asked() {
     let script = Script::from([
-        (1, vec![npc(json!({"template": "talk"})), prompt("talk", TALK), clock("night", 1), player("ann", "inn", true)]),
-        (2, vec![fact(Scope::Player, "ann", "trust", Value::Int(21)), fact(Scope::Player, "ann", "language", Value::text("de"))]),
+        (
+            1,
+            vec![
+                npc(json!({"template": "talk"})),
+                prompt("talk", TALK),
+                clock("night", 1),
+                player("ann", "inn", true),
+            ],
+        ),
+        (
+            2,
+            vec![
+                fact(Scope::Player, "ann", "trust", Value::Int(21)),
+                fact(Scope::Player, "ann", "language", Value::text("de")),
+            ],
+        ),
         (3, vec![talk(1, "ann", "{phase} hi")]),
     ]);
     let run = drive(&mut machine(), &script, 0, 3);
@@ -178,11 +193,7 @@ fn digest(then: Vec<NpcsIn>) -> String {
         player("ann", "inn", true),
         NpcsIn::DefineQuest(wolves),
     ];
-    let script = Script::from([
-        (1, first),
-        (3, then),
-        (4, vec![talk(1, "ann", "hi")]),
-    ]);
+    let script = Script::from([(1, first), (3, then), (4, vec![talk(1, "ann", "hi")])]);
     column(&opened(&drive(&mut machine(), &script, 0, 4), 4)[0], "digest")
 }
 
@@ -277,7 +288,10 @@ fn sentences_are_said_as_they_come_and_the_last_ends_the_line() {
         changes_of(&run, 6, &[(NPC_LINES, 16)]),
         ["+1 ann maren 1 Sit. Eat. model - gold 6 - maren/ann/1 stop 40 9 20 70"]
     );
-    assert_eq!(changes_of(&run, 6, &[(NPC_VERDICTS, 8)]), [r#"+1 maren/ann/1 ann maren gold accept - ["wolf"]"#]);
+    assert_eq!(
+        changes_of(&run, 6, &[(NPC_VERDICTS, 8)]),
+        [r#"+1 maren/ann/1 ann maren gold accept - ["wolf"]"#]
+    );
     assert_eq!(sentences(&run, 9).len(), 3, "those of the line before go when the next begins");
     assert!(sentences(&run, 9)[2].starts_with("+1 ann maren 2 0 No. old_1 - 50 - en model"));
 }
@@ -302,7 +316,11 @@ fn a_verdict_goes_with_what_the_answer_refers_to() {
     ]);
     let run = check_law(machine, &script, 30, told);
     let verdicts = |tick| changes_of(&run, tick, &[(NPC_VERDICTS, 8)]);
-    assert_eq!(verdicts(5), [r#"+1 maren/ann/2 ann maren gold fall_back banned ["mill"]"#], "of what was not said, too");
+    assert_eq!(
+        verdicts(5),
+        [r#"+1 maren/ann/2 ann maren gold fall_back banned ["mill"]"#],
+        "of what was not said, too"
+    );
     assert_eq!(verdicts(7), [r#"-1 maren/ann/1 ann maren gold accept - ["wolf"]"#]);
     assert!(said(&run, 7).is_empty(), "the line stays");
 }
@@ -328,7 +346,8 @@ fn a_line_is_taken_back_with_its_premise_and_ends_at_its_deadline() {
     assert_eq!(changes_of(&late, 12, &[(NPC_LINES, 12)])[0].rsplit(' ').next(), Some("truncated"));
     let failed = begun(vec![reply("maren/ann/1", Err("down"), &[])]);
     assert_eq!(said(&failed, 6), ["+1 ann maren 1 Sit. model - gold 6 -"]);
-    let wrong = begun(vec![sentence("maren/ann/1", 5, "Out of order."), sentence("maren/ann/9", 0, "Whose?")]);
+    let wrong =
+        begun(vec![sentence("maren/ann/1", 5, "Out of order."), sentence("maren/ann/9", 0, "Whose?")]);
     assert!(sentences(&wrong, 6).is_empty());
     assert!(wrong[&6].out[0].contains("late_reply"), "{:?}", wrong[&6].out);
 }
@@ -336,20 +355,27 @@ fn a_line_is_taken_back_with_its_premise_and_ends_at_its_deadline() {
 #[test]
 fn an_answer_may_follow_the_bark_while_it_is_wanted() {
     let run = |then: (Tick, Vec<NpcsIn>)| {
-        let first = vec![npc(json!({"late": "follow_up", "when": {"region": "inn"}})), player("ann", "inn", true)];
+        let first =
+            vec![npc(json!({"late": "follow_up", "when": {"region": "inn"}})), player("ann", "inn", true)];
         let script = Script::from([(1, first), (2, vec![talk(1, "ann", "hi")]), then]);
         drive(&mut machine(), &script, 0, 200)
     };
     let follows = run((20, vec![reply("maren/ann/1", Ok("Well."), &[])]));
     assert_eq!(said(&follows, 12), ["+1 ann maren 1 Hm. authored late - 12 -"]);
     assert_eq!(said(&follows, 20), ["+1 ann maren 2 Well. model - gold 20 -"]);
-    assert!(opened(&follows, 2)[0].iter().any(|value| value.as_str() == Some(r#"{"form":"line","late":true}"#)));
+    assert!(
+        opened(&follows, 2)[0].iter().any(|value| value.as_str() == Some(r#"{"form":"line","late":true}"#))
+    );
     let failed = run((20, vec![reply("maren/ann/1", Err("down"), &[])]));
     assert!(said(&failed, 20).is_empty(), "one bark is enough");
     let gone = run((20, vec![player("ann", "moor", true)]));
     assert_eq!(changes_of(&gone, 20, &[(NPC_REQUESTS, 2)]), ["-1 maren/ann/1"]);
     let never = run((199, vec![]));
-    assert_eq!(changes_of(&never, 52, &[(NPC_REQUESTS, 2)]), ["-1 maren/ann/1"], "ten ticks of patience, and four times as many");
+    assert_eq!(
+        changes_of(&never, 52, &[(NPC_REQUESTS, 2)]),
+        ["-1 maren/ann/1"],
+        "ten ticks of patience, and four times as many"
+    );
     assert!(said(&never, 52).is_empty());
 }
 
@@ -364,7 +390,15 @@ fn asks(trigger: Json) -> NpcsIn {
 #[test]
 fn a_storylet_asks_and_its_lines_are_said_when_nobody_answers() {
     let script = Script::from([
-        (1, vec![npc(json!({})), prompt("gossip", GOSSIP), asks(json!("addressed")), player("ann", "inn", true)]),
+        (
+            1,
+            vec![
+                npc(json!({})),
+                prompt("gossip", GOSSIP),
+                asks(json!("addressed")),
+                player("ann", "inn", true),
+            ],
+        ),
         (2, vec![talk(1, "ann", "hi")]),
         (3, vec![reply("maren/ann/1", Ok("Wolves!"), &[])]),
         (4, vec![talk(2, "ann", "hi")]),
@@ -384,7 +418,15 @@ fn what_nobody_asked_for_is_asked_when_it_is_another_question_and_not_too_soon()
     let unrest = |n| fact(Scope::Realm, "realm", "unrest", Value::Int(n));
     let day: Tick = 360_000;
     let script = Script::from([
-        (1, vec![npc(json!({})), prompt("gossip", GOSSIP), asks(json!({"holds": {}})), player("ann", "inn", true)]),
+        (
+            1,
+            vec![
+                npc(json!({})),
+                prompt("gossip", GOSSIP),
+                asks(json!({"holds": {}})),
+                player("ann", "inn", true),
+            ],
+        ),
         (2, vec![clock("night", 2)]),
         (5, vec![reply("maren/ann/1", Ok("Wolves!"), &[])]),
         // An hour passes in which nothing changes.
@@ -398,7 +440,11 @@ fn what_nobody_asked_for_is_asked_when_it_is_another_question_and_not_too_soon()
     let asked: Vec<Tick> = run.keys().copied().filter(|tick| !opened(&run, *tick).is_empty()).collect();
     // The first before the clock was told is another question than the first after it; five seconds lie between what is
     // said unasked.
-    assert_eq!(asked.iter().filter(|tick| **tick > 1_000 && **tick < day).count(), 0, "an hour without a request");
+    assert_eq!(
+        asked.iter().filter(|tick| **tick > 1_000 && **tick < day).count(),
+        0,
+        "an hour without a request"
+    );
     assert!(asked.contains(&day) && !asked.contains(&(day + 1)), "{asked:?}");
     assert_eq!(asked.iter().filter(|tick| **tick > day + 1_200).count(), 0, "nobody is there to hear it");
     let row = opened(&run, day).remove(0);
@@ -418,7 +464,16 @@ fn insert_and_retract_within_a_tick_make_no_request() {
 #[test]
 fn what_is_kept_of_answers_in_progress_is_all_there_is() {
     let script = Script::from([
-        (1, vec![npc(json!({"late": "follow_up", "voice": "v"})), prompt("gossip", GOSSIP), asks(json!({"holds": {}})), player("ann", "inn", true), player("bo", "inn", true)]),
+        (
+            1,
+            vec![
+                npc(json!({"late": "follow_up", "voice": "v"})),
+                prompt("gossip", GOSSIP),
+                asks(json!({"holds": {}})),
+                player("ann", "inn", true),
+                player("bo", "inn", true),
+            ],
+        ),
         (3, vec![sentence("maren/ann/1", 0, "One.")]),
         (4, vec![talk(1, "bo", "hi")]),
         (6, vec![sentence("maren/ann/1", 1, "Two.")]),

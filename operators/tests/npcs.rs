@@ -465,6 +465,9 @@ proptest! {
 
 /// Other operators say each thing once a tick.
 fn one_of_each(inputs: Vec<NpcsIn>) -> Vec<NpcsIn> {
-    let acted = inputs.iter().filter(|input| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_))).cloned();
+    let acted = inputs
+        .iter()
+        .filter(|input| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_)))
+        .cloned();
     acted.chain(told(&inputs)).collect()
 }

@@ -75,6 +75,12 @@ fn reply(request: &str, tier: &str, prompt_tokens: u32, tokens: u32) -> Reply {
         prompt_tokens,
         model: "tiny".into(),
         seed: 1,
+        digest: "".into(),
+        revision: "".into(),
+        shared: false,
+        verdict: "".into(),
+        rule: "".into(),
+        refs: Vec::new(),
     }
 }
 

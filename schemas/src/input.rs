@@ -6,7 +6,8 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
+    StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;

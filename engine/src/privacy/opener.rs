@@ -12,13 +12,8 @@ use super::{KeyId, Privacy, parts};
 use crate::view_changes::ViewChanges;
 
 /// The built-in views in which there may be sealed text.
-const MAY_BE_SEALED: [ViewId; 5] = [
-    catalog::FACTS,
-    catalog::ENTITIES,
-    catalog::NPC_REQUESTS,
-    catalog::NPC_LINES,
-    catalog::NPC_SENTENCES,
-];
+const MAY_BE_SEALED: [ViewId; 5] =
+    [catalog::FACTS, catalog::ENTITIES, catalog::NPC_REQUESTS, catalog::NPC_LINES, catalog::NPC_SENTENCES];
 
 /// The views in which there may be sealed text. A designer's view may show what any other shows.
 pub(crate) fn may_be_sealed(catalog: &Catalog) -> Vec<ViewId> {

@@ -113,7 +113,8 @@ impl NpcsMachine {
         if self.say_addressed(pair, region, &said, step) {
             return;
         }
-        if let Err(why) = self.ask(&Wish { pair, region, said: &said, storylet: None, unasked: false }, step) {
+        if let Err(why) = self.ask(&Wish { pair, region, said: &said, storylet: None, unasked: false }, step)
+        {
             self.cancel(pair, step);
             self.bark(pair, why, region, step);
         }

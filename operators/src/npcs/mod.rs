@@ -26,9 +26,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{
-    Budget, Condition, NpcDef, PromptDef, Reads, StoryletDef, WorldDef,
-};
+use worldflow_schemas::definitions::{Budget, Condition, NpcDef, PromptDef, Reads, StoryletDef, WorldDef};
 use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Event, Sym, Tick};
@@ -351,7 +349,6 @@ impl NpcsMachine {
         }
         told
     }
-
 }
 
 impl Machine for NpcsMachine {

@@ -10,7 +10,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use worldflow_schemas::definitions::{Audience, Cut, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef};
+use worldflow_schemas::definitions::{
+    Audience, Cut, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef,
+};
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{ArcStr, Sym, Value};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -122,13 +124,18 @@ impl Prompt {
             Reads::NPC => Some(occasion.npc.as_str().to_owned()),
             _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
         };
-        let says = |text: &str| text.contains("{said}") && self.reads.iter().any(|(_, read)| *read == Read::Said);
+        let says =
+            |text: &str| text.contains("{said}") && self.reads.iter().any(|(_, read)| *read == Read::Said);
         let sections = def.sections.iter().map(|(name, section)| {
             let mut said = json!({"section": name, "role": section.role.name()});
             if section.cut != Cut::End {
                 said["cut"] = json!(section.cut);
             }
-            let text = if name == PERSONA && section.text.is_empty() { &occasion.def.persona } else { &section.text };
+            let text = if name == PERSONA && section.text.is_empty() {
+                &occasion.def.persona
+            } else {
+                &section.text
+            };
             match section.lore {
                 Some(most) => said["lore"] = most.into(),
                 None => said["content"] = prompt::fill(text, word).into(),
@@ -175,7 +182,8 @@ impl Prompt {
         let Some(value) = value else { return String::new() };
         let Some(bands) = self.def.bands.get(name) else { return value.to_string() };
         let least = |at: i64| value.compare(&Value::Int(at)).is_some_and(Ordering::is_ge);
-        let band = bands.iter().filter(|(_, at)| least(**at)).max_by_key(|(name, at)| (**at, (*name).clone()));
+        let band =
+            bands.iter().filter(|(_, at)| least(**at)).max_by_key(|(name, at)| (**at, (*name).clone()));
         band.map(|(name, _)| name.clone()).unwrap_or_default()
     }
 }
@@ -255,7 +263,10 @@ mod tests {
             "sections": {"who": {"text": "{fact.trust}"}}}"#;
         let prompt = Prompt::new(Arc::new(serde_json::from_str(def).expect("a prompt")));
         let band = |n| prompt.in_band("fact.trust", Some(Value::Int(n)));
-        assert_eq!([-51, -50, -1, 0, 19, 20, 900].map(band), ["", "foe", "foe", "stranger", "stranger", "friend", "friend"]);
+        assert_eq!(
+            [-51, -50, -1, 0, 19, 20, 900].map(band),
+            ["", "foe", "foe", "stranger", "stranger", "friend", "friend"]
+        );
         assert_eq!(prompt.in_band("fact.other", Some(Value::Int(7))), "7");
         assert_eq!(prompt.in_band("fact.other", None), "");
     }

@@ -145,11 +145,10 @@ impl NpcsMachine {
         let everywhere = speakers.get(&Sym::NONE).into_iter().filter(|_| !region.is_none());
         let here = speakers.get(&region).into_iter().chain(everywhere).flatten();
         // Nobody interrupts themselves.
-        let speaks = |npc: Sym| {
-            self.talks.get(&Pair { player, npc }).is_some_and(|talk| talk.asked.line != 0)
-        };
-        let willing =
-            here.filter(|npc| !speaks(**npc) && self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
+        let speaks =
+            |npc: Sym| self.talks.get(&Pair { player, npc }).is_some_and(|talk| talk.asked.line != 0);
+        let willing = here
+            .filter(|npc| !speaks(**npc) && self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
         let npcs: Vec<Sym> = willing.copied().collect();
         let mut noted = Vec::new();
         let asks = self.asks_of(player, &npcs, &around);
@@ -231,8 +230,7 @@ impl NpcsMachine {
         if unasked {
             self.wonder(pair, storylet, prompt, region, step);
         }
-        let wish =
-            Wish { pair, region, said: &details.said, storylet: Some((storylet, prompt)), unasked };
+        let wish = Wish { pair, region, said: &details.said, storylet: Some((storylet, prompt)), unasked };
         if let Err(why) = self.ask(&wish, step) {
             self.say_lines(pair, storylet, region, (Some(why), details), step);
         }
@@ -264,7 +262,11 @@ impl NpcsMachine {
         let text = turn.and_then(|turn| prompt::authored(&lines[turn], &around)).unwrap_or_default();
         let emotion = story.def.emotion.as_deref().and_then(Sym::try_new).unwrap_or(Sym::NONE);
         let intensity = story.def.intensity;
-        self.say(pair, Spoken { text, why, storylet, details, emotion, intensity, ..Spoken::default() }, step);
+        self.say(
+            pair,
+            Spoken { text, why, storylet, details, emotion, intensity, ..Spoken::default() },
+            step,
+        );
     }
 
     /// What a storylet that was said in a region does to facts, in the next tick.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
-    WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef,
+    StoryletDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};
@@ -184,9 +184,8 @@ fn misread(entries: &[(Key, Node)], misfits: &[shape::ShapeProblem]) -> BTreeSet
 }
 
 /// The keys of `world.yaml` that declare names.
-const SECTIONS: [&str; 10] = [
-    "clock", "entities", "facts", "kinds", "lifetime", "occasions", "pools", "regions", "tiers", "zones",
-];
+const SECTIONS: [&str; 10] =
+    ["clock", "entities", "facts", "kinds", "lifetime", "occasions", "pools", "regions", "tiers", "zones"];
 
 fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
     Spot { file: &document.file, place: key.place, node: Some(node) }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
-    TextDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, StoryletDef, TextDef, WorldDef,
 };
 use worldflow_sources::recording::MapDef;
 

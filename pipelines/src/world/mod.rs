@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef, StoryletDef,
-    WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
+    StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Sym};
@@ -48,9 +48,9 @@ pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
-pub(crate) use vocabulary::Naming;
 pub(crate) use tier_servers::usual_tier;
 pub use tier_servers::{GivenTier, GivenTiers, TierServers};
+pub(crate) use vocabulary::Naming;
 pub use vocabulary::Vocabulary;
 
 /// A world that has been read and checked: what a realm is started from.

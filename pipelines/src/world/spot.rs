@@ -50,13 +50,17 @@ pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Documen
     let parsed: Vec<Vec<(Option<Document>, Problems)>> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..parts).map(|part| scope.spawn(move || parse_part(part))).collect();
         let first = parse_part(0);
-        let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let joined = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         std::iter::once(first).chain(joined).collect()
     });
-    in_turn(parsed).filter_map(|(document, found)| {
-        problems.0.extend(found.0);
-        document
-    }).collect()
+    in_turn(parsed)
+        .filter_map(|(document, found)| {
+            problems.0.extend(found.0);
+            document
+        })
+        .collect()
 }
 
 /// What several have dealt out among them by turns, in the order in which it lay.
@@ -130,8 +134,7 @@ fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
             continue;
         };
         let before = number.checked_sub(1).map_or("", |before| lines[before]);
-        problem.snippet =
-            Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
+        problem.snippet = Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
     }
 }
 

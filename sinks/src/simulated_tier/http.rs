@@ -154,7 +154,15 @@ impl Asking {
     fn asked(&self) -> Asked {
         let said = self.prompts.last().cloned().unwrap_or_default();
         let Asking { max_tokens, seed, priority, stream, .. } = *self;
-        Asked { said, begins: self.begins.clone(), max_tokens, seed, priority, stream, body: self.body.clone() }
+        Asked {
+            said,
+            begins: self.begins.clone(),
+            max_tokens,
+            seed,
+            priority,
+            stream,
+            body: self.body.clone(),
+        }
     }
 
     /// What will be said: the choices of each prompt, one after the other.
@@ -182,7 +190,9 @@ impl Asking {
 /// How an object of these properties begins that has a line: with the first of the emotions that it may have.
 fn head_of(properties: &Json) -> Option<String> {
     let emotion = properties["emotion"]["enum"][0].as_str()?;
-    properties["line"].is_object().then(|| format!(r#"{{"emotion":{},"action":null,"refs":[],"line":""#, json!(emotion)))
+    properties["line"]
+        .is_object()
+        .then(|| format!(r#"{{"emotion":{},"action":null,"refs":[],"line":""#, json!(emotion)))
 }
 
 async fn answer(shared: Arc<Shared>, endpoint: Endpoint, body: &[u8]) -> Response {

@@ -121,7 +121,11 @@ impl Ask {
 
     /// What makes it the same question as another one, asked of the same tier; its own name if nothing does.
     pub(super) fn key(&self) -> ArcStr {
-        if self.digest.is_empty() { self.request.clone() } else { format!("{}@{}", self.digest, self.tier).into() }
+        if self.digest.is_empty() {
+            self.request.clone()
+        } else {
+            format!("{}@{}", self.digest, self.tier).into()
+        }
     }
 
     /// What it needs from now on.
@@ -255,7 +259,9 @@ mod tests {
         assert_eq!(["high", "normal", "low", "?"].map(|priority| ask(priority).rank), [1, 2, 3, 2]);
         assert_eq!(first.seed, ask("low").seed, "asked again it is the same");
         assert_eq!((first.prefix, first.key().as_str()), (ask("low").prefix, "smith/ada/1"));
-        assert!(first.is_object && !first.unasked && first.sampling["top_k"] == 4 && first.last_lines == ["Aye."]);
+        assert!(
+            first.is_object && !first.unasked && first.sampling["top_k"] == 4 && first.last_lines == ["Aye."]
+        );
         let digest = Ask { digest: "d1".into(), tier: Sym::new("gold"), ..first };
         assert_eq!(digest.key(), "d1@gold");
     }

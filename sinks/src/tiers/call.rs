@@ -13,9 +13,9 @@ use worldflow_schemas::ArcStr;
 use worldflow_schemas::input::Finish;
 
 use super::ask::Ask;
-use crate::guard::Guard;
 use super::spoken::{Spoken, clean};
 use super::sse::{Events, TooLong};
+use crate::guard::Guard;
 
 /// The largest body of an answer that is not streamed.
 pub const MOST_BODY_BYTES: usize = 64 * 1024;

@@ -115,7 +115,14 @@ impl Run {
     }
 
     /// To the next tier of the chain that can answer; else it ends so.
-    pub(super) fn fall_back(&mut self, name: &ArcStr, finish: Finish, reason: &str, took: Duration, now: Instant) {
+    pub(super) fn fall_back(
+        &mut self,
+        name: &ArcStr,
+        finish: Finish,
+        reason: &str,
+        took: Duration,
+        now: Instant,
+    ) {
         if !self.go_on(name, now) {
             self.end(name, finish, reason, took);
         }

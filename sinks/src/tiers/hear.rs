@@ -161,6 +161,11 @@ fn count(realm: &Realm, verdict: Verdict, rule: &str) {
     let labels = [("realm", realm.name.as_str()), ("verdict", verdict.name()), ("rule", code)];
     metrics::counter!("worldflow_guard_judged_total", &labels).increment(1);
     if verdict.code().is_some() {
-        tracing::debug!(realm = realm.name.as_str(), verdict = verdict.name(), rule, "an answer was not let through as it came");
+        tracing::debug!(
+            realm = realm.name.as_str(),
+            verdict = verdict.name(),
+            rule,
+            "an answer was not let through as it came"
+        );
     }
 }

@@ -77,11 +77,5 @@ fn none(ask: &Ask, asked: Asked) -> Reply {
 
 /// The same answer for another request that is the same: what it cost counts once.
 pub(super) fn shared(reply: &Reply, with: &Ask) -> Reply {
-    Reply {
-        request: with.request.clone(),
-        tokens: 0,
-        prompt_tokens: 0,
-        shared: true,
-        ..reply.clone()
-    }
+    Reply { request: with.request.clone(), tokens: 0, prompt_tokens: 0, shared: true, ..reply.clone() }
 }

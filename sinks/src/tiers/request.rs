@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use worldflow_schemas::{ArcStr, Sym};
 use worldflow_schemas::input::Finish;
+use worldflow_schemas::{ArcStr, Sym};
 
 use super::ask::Ask;
 use super::hear::Heard;
@@ -18,11 +18,7 @@ pub(super) enum Stage {
     /// In the queue of its tier, until this instant.
     Waiting(Instant),
     /// Sent to this server.
-    InFlight {
-        replica: usize,
-        sent: Instant,
-        call: AbortHandle,
-    },
+    InFlight { replica: usize, sent: Instant, call: AbortHandle },
     /// Its prompt is being made.
     Preparing,
     /// Its reply has been handed over.

@@ -174,7 +174,9 @@ impl Run {
         let views = self.realm.views.clone();
         let mut begun: FxHashMap<(Sym, Sym), Vec<String>> = FxHashMap::default();
         for row in views.read(NPC_SENTENCES).rows(&Filter::all()) {
-            if let (Value::Sym(player), Value::Sym(npc), Value::Bool(false)) = (&row[player], &row[npc], &row[last]) {
+            if let (Value::Sym(player), Value::Sym(npc), Value::Bool(false)) =
+                (&row[player], &row[npc], &row[last])
+            {
                 let said = row[text].as_str().unwrap_or_default().to_owned();
                 begun.entry((*npc, *player)).or_default().push(said);
             }
@@ -424,7 +426,8 @@ impl Run {
             let hear = |piece: &str| hearing.hear(piece);
             let by = (guard.as_deref(), u32::from(retried));
             let ended = line.ask(url, &ask, tokens, ask.until, by, hear).await;
-            let finish = if let Outcome::Answered(answer) = &ended.outcome { answer.finish } else { Finish::Failed };
+            let finish =
+                if let Outcome::Answered(answer) = &ended.outcome { answer.finish } else { Finish::Failed };
             let judged = match ended.outcome {
                 Outcome::Answered(_) => hearing.finish(finish),
                 _ => Judgement::default(),

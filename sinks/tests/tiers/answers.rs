@@ -11,7 +11,11 @@ use crate::fake::{Fake, Wish, tiers};
 use crate::simulator::{open, quick, until};
 
 fn slow() -> SimulatedTierConfig {
-    SimulatedTierConfig { first_token: Duration::from_millis(30), per_token: Duration::from_millis(4), ..quick() }
+    SimulatedTierConfig {
+        first_token: Duration::from_millis(30),
+        per_token: Duration::from_millis(4),
+        ..quick()
+    }
 }
 
 fn long(number: u64, digest: Option<&'static str>) -> Wish {
@@ -58,7 +62,11 @@ async fn equal_questions_share_an_answer_until_the_last_of_them_is_taken_back() 
     assert_eq!((of(2).tokens, of(2).prompt_tokens, of(2).shared), (0, 0, true));
     let heard = |number: u64| {
         let request = format!("smith/ada/{number}");
-        fake.sentences.iter().filter(|sentence| sentence.request == request).map(|said| said.text.clone()).collect::<Vec<_>>()
+        fake.sentences
+            .iter()
+            .filter(|sentence| sentence.request == request)
+            .map(|said| said.text.clone())
+            .collect::<Vec<_>>()
     };
     assert!(heard(1) == heard(2) && heard(1).len() >= 2);
     fake.told("gold", "shared", |shared| *shared == Value::Int(1)).await;
@@ -99,7 +107,10 @@ async fn what_the_guard_refuses_is_asked_for_once_more() {
     // Of this form nothing is let through, and so it is asked twice.
     let mut fake = one(&server, json!({}));
     let edge = fake.open();
-    let object = |number| Wish { parameters: json!({"form": "object", "sampling": {"top_k": 7}}), ..long(number, None) };
+    let object = |number| Wish {
+        parameters: json!({"form": "object", "sampling": {"top_k": 7}}),
+        ..long(number, None)
+    };
     for earned in 0..12 {
         fake.asked(Wish::new(100 + earned, "earn a retry")).await;
     }
@@ -108,12 +119,19 @@ async fn what_the_guard_refuses_is_asked_for_once_more() {
     let reply = fake.asked(object(1)).await;
     let asked = server.asked();
     let last = asked.last().expect("it was asked");
-    assert_eq!(server.measured().requests, before + 2, "words where an object was asked for are asked for again");
+    assert_eq!(
+        server.measured().requests,
+        before + 2,
+        "words where an object was asked for are asked for again"
+    );
     assert!(reply.outcome.is_ok(), "{reply:?}");
     assert_eq!(last.body["top_k"], 7);
     assert_eq!(last.body["response_format"]["type"], "json_schema");
     assert_eq!(last.seed, u64::from(reply.seed), "with other chances");
-    assert!(fake.sentences.iter().any(|sentence| !sentence.emotion.is_none()), "the object says how it is said");
+    assert!(
+        fake.sentences.iter().any(|sentence| !sentence.emotion.is_none()),
+        "the object says how it is said"
+    );
     edge.close().await;
 }
 
@@ -122,7 +140,8 @@ async fn only_so_much_that_nobody_asked_for_is_asked() {
     let server = open(slow());
     let mut fake = one(&server, json!({"ambient": 2}));
     let edge = fake.open();
-    let unasked = |number| Wish { parameters: json!({"form": "line", "unasked": true}), ..long(number, None) };
+    let unasked =
+        |number| Wish { parameters: json!({"form": "line", "unasked": true}), ..long(number, None) };
     fake.wish(&[unasked(1), unasked(2), unasked(3), long(4, None)]);
     let mut ends = Vec::new();
     for _ in 0..4 {

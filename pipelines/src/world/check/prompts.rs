@@ -34,8 +34,14 @@ impl Checker<'_> {
             if let Some(template) = &placed.definition.template {
                 self.check_prompt_is(template, placed.spot.key("template"));
                 if !placed.definition.persona.is_empty() && !self.says_persona(template) {
-                    let hint = format!("`{template}` has no section `persona`: give it one, or remove the text here");
-                    self.warn(placed.spot.key("persona"), format!("nobody reads the persona of `{id}`"), hint);
+                    let hint = format!(
+                        "`{template}` has no section `persona`: give it one, or remove the text here"
+                    );
+                    self.warn(
+                        placed.spot.key("persona"),
+                        format!("nobody reads the persona of `{id}`"),
+                        hint,
+                    );
                 }
             }
         }
@@ -79,8 +85,18 @@ impl Checker<'_> {
             match reads {
                 Reads::Fact(fact) => drop(self.known(Sort::Fact, fact, spot)),
                 Reads::Quest(quest) => drop(self.known(Sort::Quest, quest, spot)),
-                Reads::Locale if self.definitions.world.as_ref().is_some_and(|world| world.definition.text.is_none()) => {
-                    self.warn(spot, "the world declares no languages", "declare them in world.yaml: `text: {source: en}`");
+                Reads::Locale
+                    if self
+                        .definitions
+                        .world
+                        .as_ref()
+                        .is_some_and(|world| world.definition.text.is_none()) =>
+                {
+                    self.warn(
+                        spot,
+                        "the world declares no languages",
+                        "declare them in world.yaml: `text: {source: en}`",
+                    );
                 }
                 _ => {}
             }
@@ -129,10 +145,18 @@ impl Checker<'_> {
                     self.error(spot, "a section that says nothing", hint);
                 }
                 (false, Some(_)) => {
-                    self.error(spot.key("lore"), "a text and lore in one section", "make two sections of them");
+                    self.error(
+                        spot.key("lore"),
+                        "a text and lore in one section",
+                        "make two sections of them",
+                    );
                 }
                 (_, Some(lore)) if !(1..=MOST_LORE).contains(&lore) => {
-                    self.error(spot.key("lore"), format!("{lore} pieces of lore"), format!("1 to {MOST_LORE}"));
+                    self.error(
+                        spot.key("lore"),
+                        format!("{lore} pieces of lore"),
+                        format!("1 to {MOST_LORE}"),
+                    );
                 }
                 _ => {}
             }
