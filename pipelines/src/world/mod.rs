@@ -45,9 +45,9 @@ pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
-pub(crate) use vocabulary::Naming;
 pub(crate) use tier_servers::usual_tier;
 pub use tier_servers::{GivenTier, GivenTiers, TierServers};
+pub(crate) use vocabulary::Naming;
 pub use vocabulary::Vocabulary;
 
 /// A world that has been read and checked: what a realm is started from.
