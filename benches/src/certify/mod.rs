@@ -86,19 +86,22 @@ async fn findings(server: &Server, args: &CertifyArgs) -> anyhow::Result<Finding
     Ok(Findings { behaviour, batches })
 }
 
-/// A simulator that is as fast as what was measured: a token alone, and how much longer it takes beside others.
+/// A simulator that is as fast as what was measured: alone, and how much longer it takes beside others.
 fn as_measured(args: &CertifyArgs, batches: &[Batch]) -> SimulatedTierConfig {
-    let alone = batches.first();
-    let per_token = alone.map_or(Duration::ZERO, Batch::per_token);
+    let alone = |of: fn(&Batch) -> Duration| batches.first().map_or(Duration::ZERO, of);
     let fullest = batches.iter().rfind(|batch| batch.size > 1 && batch.size <= args.slots);
-    let others = fullest.map_or(1, |batch| u32::try_from(batch.size - 1).unwrap_or(1));
-    let longer = fullest.map_or(Duration::ZERO, |batch| batch.per_token().saturating_sub(per_token));
+    let longer = |of: fn(&Batch) -> Duration| {
+        let others = fullest.map_or(1, |batch| u32::try_from(batch.size - 1).unwrap_or(1));
+        fullest.map_or(Duration::ZERO, |batch| of(batch).saturating_sub(alone(of))) / others
+    };
     SimulatedTierConfig {
         max_num_seqs: args.slots.max(1),
         max_num_queued_reqs: args.queue,
-        first_token: alone.map_or(Duration::ZERO, Batch::first_token),
-        per_token,
-        per_sequence: longer / others,
+        first_token: alone(Batch::first_token),
+        // Those that begin together find half of the others there.
+        first_beside: longer(Batch::first_token) * 2,
+        per_token: alone(Batch::per_token),
+        token_beside: longer(Batch::per_token),
         priority_scheduling: true,
         ..SimulatedTierConfig::default()
     }

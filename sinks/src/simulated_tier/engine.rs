@@ -51,7 +51,8 @@ pub(super) struct Engine {
     max_num_queued_reqs: usize,
     first_token: Duration,
     per_token: Duration,
-    per_sequence: Duration,
+    first_beside: Duration,
+    token_beside: Duration,
     state: Mutex<State>,
     woken: Notify,
 }
@@ -89,7 +90,8 @@ impl Engine {
             max_num_queued_reqs: config.max_num_queued_reqs.unwrap_or(usize::MAX),
             first_token: config.first_token,
             per_token: config.per_token,
-            per_sequence: config.per_sequence,
+            first_beside: config.first_beside,
+            token_beside: config.token_beside,
             state: Mutex::default(),
             woken: Notify::new(),
         }
@@ -142,8 +144,7 @@ impl Engine {
         let mut state = self.lock();
         let due: Vec<u64> =
             state.running.iter().filter(|(_, sequence)| sequence.next <= now).map(|(n, _)| *n).collect();
-        let others = u32::try_from(state.running.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let per_token = self.per_token.saturating_add(self.per_sequence.saturating_mul(others));
+        let per_token = beside(self.per_token, self.token_beside, state.running.len().saturating_sub(1));
         for number in due {
             let Some(sequence) = state.running.get_mut(&number) else { continue };
             if !sequence.say(per_token, now, measures) {
@@ -152,7 +153,8 @@ impl Engine {
         }
         while state.running.len() < self.max_num_seqs {
             let Some(((_, number), mut sequence)) = state.waiting.pop_first() else { break };
-            sequence.next = now + self.first_token * sequence.slow;
+            let first = beside(self.first_token, self.first_beside, state.running.len());
+            sequence.next = now + first.saturating_mul(sequence.slow);
             measures.runs(state.running.len() + 1, now - sequence.came);
             state.running.insert(number, sequence);
         }
@@ -162,6 +164,11 @@ impl Engine {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long it takes beside so many others.
+fn beside(alone: Duration, more: Duration, others: usize) -> Duration {
+    alone.saturating_add(more.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)))
 }
 
 impl Sequence {

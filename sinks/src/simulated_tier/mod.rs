@@ -5,7 +5,7 @@
 //! What it says is drawn from a seed, how long that takes is declared, and what goes wrong is asked for ([`Fault`]). For
 //! tests, the demo and benchmarks. It keeps what a client can see of the real one: continuous batching, the limit of what
 //! it admits (503), streams, abort on disconnect, priorities, lists of prompts, counters. It has no cache and preempts
-//! nothing. A step takes as long for many as for one, unless it is told how much longer ([`SimulatedTierConfig::per_sequence`]).
+//! nothing. A step takes as long for many as for one, unless it is told how much longer ([`SimulatedTierConfig::token_beside`]).
 
 mod engine;
 mod fault;
@@ -45,8 +45,10 @@ pub struct SimulatedTierConfig {
     pub first_token: Duration,
     /// How long each token after it takes.
     pub per_token: Duration,
-    /// How much longer each token takes for every other prompt that runs.
-    pub per_sequence: Duration,
+    /// How much longer the first token takes for every other prompt that runs when it begins.
+    pub first_beside: Duration,
+    /// How much longer each token after it takes for every other prompt that runs.
+    pub token_beside: Duration,
     /// The most tokens of a prompt and its answer.
     pub max_model_len: usize,
     /// Whether requests may have priorities (`--scheduling-policy priority`).
@@ -65,7 +67,8 @@ impl Default for SimulatedTierConfig {
             max_num_queued_reqs: None,
             first_token: Duration::from_millis(25),
             per_token: Duration::from_millis(9),
-            per_sequence: Duration::ZERO,
+            first_beside: Duration::ZERO,
+            token_beside: Duration::ZERO,
             max_model_len: 8_192,
             priority_scheduling: false,
             seed: 1,
