@@ -96,8 +96,8 @@ async fn a_hundred_that_stop_reading_hold_up_nobody_and_little_memory() {
         "from a tick to its delta, p99: {before:?} alone, {with_them:?} with {READERS} that do not read"
     );
     // What is folded for each of them costs something, and much without optimization; whoever waits for one waits for seconds.
-    let most = 4 * before + Duration::from_millis(750);
-    assert!(with_them < most, "{before:?} before, {with_them:?} with them");
+    let longest = 4 * before + Duration::from_millis(750);
+    assert!(with_them < longest, "{before:?} before, {with_them:?} with them");
     // Each tick came as a delta of its own.
     assert_eq!((good.snapshots, good.deltas), (1, usize::try_from(ticks).expect("few")));
     // For each at most as much waits as may, and as much again is being written.
