@@ -17,7 +17,7 @@ pub(super) enum Happened {
 }
 
 impl Happened {
-    /// All of them, in the order of the columns of `tiers`.
+    /// All of them. Those before `Shared` are in the order of the columns of `tiers`.
     pub(super) const ALL: [Happened; 9] = [
         Happened::Sent,
         Happened::Answered,

@@ -184,8 +184,11 @@ impl Tier {
             quantile(|known| known.p95),
             quantile(|known| known.p99),
         ];
-        row.extend(Happened::ALL.map(|happened| Value::count(self.counts.of(happened))));
+        let shared = Value::count(self.counts.of(Happened::Shared));
+        let others = Happened::ALL.into_iter().filter(|happened| *happened != Happened::Shared);
+        row.extend(others.map(|happened| Value::count(self.counts.of(happened))));
         row.extend([self.counts.prompt_tokens, self.counts.tokens].map(Value::count));
+        row.push(shared);
         self.counts.gauge("worldflow_tier_queue", u32::try_from(self.queue.len()).unwrap_or(u32::MAX));
         self.counts.gauge("worldflow_tier_in_flight_limit", self.places(now));
         self.counts.gauge("worldflow_tier_open", self.open.into());
