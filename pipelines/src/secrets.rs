@@ -126,7 +126,11 @@ pub fn masked_line(before: &str, line: &str) -> String {
         let (before, value) = rest.split_at(at);
         shown.push_str(before);
         let (value, following) = value.split_at(length);
-        if is_reference(unquoted(value)) { shown.push_str(value) } else { stars(value, &mut shown) }
+        if is_reference(unquoted(value)) {
+            shown.push_str(value)
+        } else {
+            stars(value, &mut shown)
+        }
         rest = following;
     }
     shown.push_str(rest);

@@ -103,7 +103,8 @@ fn now(cond: &Cond, plan: &Plan, context: &Context, actor: &Actor<'_>) -> Now {
             clock.map(|clock| Now::Minute(clock.minute_of_day(context.now, context.length.tick_ms)))
         }
         Cond::Weather { region, .. } => {
-            let weather = plan.zone(region.unwrap_or(actor.region)).and_then(|zone| context.weather.get(&zone));
+            let weather =
+                plan.zone(region.unwrap_or(actor.region)).and_then(|zone| context.weather.get(&zone));
             weather.cloned().map(Now::Weather)
         }
         Cond::Region(_) | Cond::Near(_) => (!actor.region.is_none()).then_some(Now::Id(actor.region)),

@@ -151,9 +151,15 @@ mod tests {
         for (sql, expected) in [
             ("SELECT * FROM grants", Some("grants")),
             ("SELECT grant, player FROM grants WHERE amount > 10", Some("grants")),
-            ("SELECT g.grant, l.level FROM levels AS l JOIN grants AS g ON g.player = l.player", Some("grants")),
+            (
+                "SELECT g.grant, l.level FROM levels AS l JOIN grants AS g ON g.player = l.player",
+                Some("grants"),
+            ),
             ("SELECT tick, count(*) AS n FROM grants GROUP BY tick", Some("grants")),
-            ("SELECT tumble(tick, INTERVAL '1 hour') AS hour, count(*) AS n FROM grants GROUP BY 1", Some("grants")),
+            (
+                "SELECT tumble(tick, INTERVAL '1 hour') AS hour, count(*) AS n FROM grants GROUP BY 1",
+                Some("grants"),
+            ),
             ("SELECT grant FROM grants UNION SELECT player FROM levels", Some("grants")),
             ("SELECT grant FROM grants WHERE now() >= tick + INTERVAL '1 hour'", Some("grants")),
             ("SELECT quest, count(*) AS n FROM past_grants GROUP BY quest", None),
@@ -166,7 +172,10 @@ mod tests {
             ("SELECT quest, count(*) AS n FROM grants GROUP BY quest", None),
             ("SELECT count(*) AS n FROM grants", None),
             ("SELECT grant FROM grants ORDER BY tick DESC LIMIT 10", None),
-            ("SELECT l.player FROM levels AS l WHERE EXISTS (SELECT * FROM grants AS g WHERE g.player = l.player)", None),
+            (
+                "SELECT l.player FROM levels AS l WHERE EXISTS (SELECT * FROM grants AS g WHERE g.player = l.player)",
+                None,
+            ),
             ("SELECT player, level FROM levels", None),
         ] {
             let text = format!("CREATE VIEW v AS {sql}");

@@ -44,6 +44,4 @@ pub use parse::MAX_TEXT;
 pub use plan::{Node, Op};
 pub(crate) use sizes::{Gauge, Stage};
 pub use sizes::{Gauges, Size, Sizes};
-pub use view::{
-    MAX_VIEWS, Relations, View, catalog_relations, plan, plan_query, plan_query_over, relation,
-};
+pub use view::{MAX_VIEWS, Relations, View, catalog_relations, plan, plan_query, plan_query_over, relation};

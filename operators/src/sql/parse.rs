@@ -46,7 +46,11 @@ impl CreateStatement {
                         (in_from, next) = (false, false);
                     }
                     _ if std::mem::take(&mut next) => {
-                        reads.insert(folded(&Ident { value: word.value, quote_style: word.quote_style, span: Span::empty() }));
+                        reads.insert(folded(&Ident {
+                            value: word.value,
+                            quote_style: word.quote_style,
+                            span: Span::empty(),
+                        }));
                     }
                     _ => {}
                 },

@@ -45,7 +45,8 @@ impl Planner<'_> {
     pub(super) fn subquery(&self, node: Node, scope: &Scope, ast: &ast::Expr) -> Result<Node> {
         let Some(Subquery { of, query, negated }) = of(ast) else { return Ok(node) };
         let how = if negated { How::Anti } else { How::Semi };
-        let of = of.map(|of| Resolver::new(scope, None, self.tick_ms).noting(self.missed).expr(of)).transpose()?;
+        let of =
+            of.map(|of| Resolver::new(scope, None, self.tick_ms).noting(self.missed).expr(of)).transpose()?;
         let (right, mut keys) = match plain(query) {
             Some(select) => {
                 only_supported(select)?;

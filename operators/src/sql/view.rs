@@ -230,11 +230,7 @@ pub fn plan_query_over(
     let statement = match statements(&format!("CREATE VIEW q AS {text}")).pop() {
         Some(statement) => statement?,
         None => {
-            return Err(SqlError::at(
-                Span::empty(),
-                "there is no query",
-                "write SELECT ...",
-            ));
+            return Err(SqlError::at(Span::empty(), "there is no query", "write SELECT ..."));
         }
     };
     let mut relations = relations.clone();

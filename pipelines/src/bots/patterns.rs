@@ -10,7 +10,11 @@ pub(crate) fn patterns(world: &LoadedWorld) -> Vec<Pattern> {
     let objectives = stages.flat_map(|stage| stage.objectives.iter().map(|(_, objective)| objective));
     // What a condition must hold for is no deed.
     let objectives = objectives.filter(|of| of.holds.is_none()).map(|of| of.pattern());
-    let facts = world.world.facts.values().flat_map(|fact| fact.changed_by.iter().map(|update| update.pattern.clone()));
+    let facts = world
+        .world
+        .facts
+        .values()
+        .flat_map(|fact| fact.changed_by.iter().map(|update| update.pattern.clone()));
     let counters = world.world.lifetime.values().map(|counter| counter.pattern.clone());
     objectives.chain(facts).chain(counters).collect()
 }

@@ -138,7 +138,8 @@ pub fn main() -> ExitCode {
         Err(usage) => return refuse(&usage),
     };
     // Scenarios, plans, explanations and simulations open and end realms of their own, and say themselves what came of it.
-    let quiet = matches!(cli.verb, Some(Verb::Test(_) | Verb::Plan(_) | Verb::Explain(_) | Verb::Simulate(_)));
+    let quiet =
+        matches!(cli.verb, Some(Verb::Test(_) | Verb::Plan(_) | Verb::Explain(_) | Verb::Simulate(_)));
     let level = if quiet { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {

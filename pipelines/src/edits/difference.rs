@@ -342,13 +342,19 @@ mod tests {
 
     #[test]
     fn what_differs_in_a_long_text_is_shown() {
-        let view = |bound: &str| format!("CREATE VIEW v AS\n  SELECT player, count(*) AS kills FROM events WHERE kind = 'kill' AND now() <= at + INTERVAL '{bound}' GROUP BY player");
+        let view = |bound: &str| {
+            format!(
+                "CREATE VIEW v AS\n  SELECT player, count(*) AS kills FROM events WHERE kind = 'kill' AND now() <= at + INTERVAL '{bound}' GROUP BY player"
+            )
+        };
         let mut parts = Vec::new();
         let json = |text: String| serde_json::json!({"sql": text});
         differ("", &json(view("1 hour")), &json(view("2 hours")), &mut parts);
         assert_eq!(
             parts,
-            ["sql: …) <= at + INTERVAL '1 hour' GROUP BY player → …) <= at + INTERVAL '2 hours' GROUP BY player"]
+            [
+                "sql: …) <= at + INTERVAL '1 hour' GROUP BY player → …) <= at + INTERVAL '2 hours' GROUP BY player"
+            ]
         );
         let mut parts = Vec::new();
         differ("a", &serde_json::json!("x".repeat(90)), &serde_json::json!("y\nz"), &mut parts);

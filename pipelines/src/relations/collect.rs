@@ -161,7 +161,8 @@ impl Collected<'_> {
     }
 
     fn fact(&mut self, id: &str, def: &FactDef) {
-        let lines = def.changed_by.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
+        let lines =
+            def.changed_by.iter().map(|update| format!("on {}", pattern_words(&update.pattern))).collect();
         let scope = def.scope.name();
         self.node(
             Kind::Fact,
@@ -256,7 +257,9 @@ impl Collected<'_> {
             .world
             .facts
             .iter()
-            .filter(|(_, def)| def.changed_by.iter().any(|update| self.may_take(&update.pattern, &emit.event, target)))
+            .filter(|(_, def)| {
+                def.changed_by.iter().any(|update| self.may_take(&update.pattern, &emit.event, target))
+            })
             .map(|(id, _)| id)
             .collect();
         let nobody = counting.is_empty() && facts.is_empty();

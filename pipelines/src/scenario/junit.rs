@@ -81,7 +81,8 @@ mod tests {
             hint: None,
             snippet: None,
         };
-        let files = Folder::of([("tests/a.yaml", "one: {}\nthree:\n  x: 1\n  y: 2\n"), ("tests/b.yaml", "a: [")]);
+        let files =
+            Folder::of([("tests/a.yaml", "one: {}\nthree:\n  x: 1\n  y: 2\n"), ("tests/b.yaml", "a: [")]);
         let problems = Problems(vec![
             problem("tests/a.yaml", 3, "unknown `x`"),
             problem("tests/a.yaml", 4, "unknown `y`"),

@@ -173,9 +173,8 @@ fn misread(entries: &[(Key, Node)], misfits: &[shape::ShapeProblem]) -> BTreeSet
 }
 
 /// The keys of `world.yaml` that declare names.
-const SECTIONS: [&str; 10] = [
-    "clock", "entities", "facts", "kinds", "lifetime", "occasions", "pools", "regions", "tiers", "zones",
-];
+const SECTIONS: [&str; 10] =
+    ["clock", "entities", "facts", "kinds", "lifetime", "occasions", "pools", "regions", "tiers", "zones"];
 
 fn spot_of<'a>(document: &'a Document, key: &Key, node: &'a Node) -> Spot<'a> {
     Spot { file: &document.file, place: key.place, node: Some(node) }

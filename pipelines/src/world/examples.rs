@@ -176,8 +176,7 @@ fn give(schema: &mut Json, of: &str, path: &str, found: &Found) {
         if let (true, Some(about)) = (alone && !property.contains_key("description"), &about) {
             property.insert("description".to_owned(), about.clone());
         }
-        if let (false, Some(example)) =
-            (property.contains_key("examples"), found.get(&(of.to_owned(), path)))
+        if let (false, Some(example)) = (property.contains_key("examples"), found.get(&(of.to_owned(), path)))
         {
             property.insert("examples".to_owned(), Json::Array(vec![example.clone()]));
         }

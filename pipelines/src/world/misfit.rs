@@ -114,10 +114,13 @@ fn instead(found: Unexpected<'_>, expected: &str) -> Option<String> {
         (SPAN, Unexpected::Unsigned(n)) => Some(format!("say of what: `{n}s`, `{n}m` or `{n}h`")),
         (SPAN, Unexpected::Signed(n)) if n >= 0 => Some(format!("say of what: `{n}s`, `{n}m` or `{n}h`")),
         (SPAN, _) => Some("write for example `90s`, `1h30m` or `6h world`".to_owned()),
-        ("text", Unexpected::Bool(_) | Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_)) => {
-            Some("put it in quotes".to_owned())
+        (
+            "text",
+            Unexpected::Bool(_) | Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_),
+        ) => Some("put it in quotes".to_owned()),
+        ("a list", Unexpected::Map) => {
+            Some("write it as a list: `[{...}]`, or with `- ` in front of each".to_owned())
         }
-        ("a list", Unexpected::Map) => Some("write it as a list: `[{...}]`, or with `- ` in front of each".to_owned()),
         ("a list", Unexpected::Str(text)) if is_name(text) => Some(format!("write it as a list: `[{text}]`")),
         ("a list", _) => Some("write it as a list: `[...]`, or with `- ` in front of each".to_owned()),
         ("`true` or `false`", _) => Some("write `true` or `false`".to_owned()),

@@ -98,8 +98,7 @@ fn fill<'p>(bytes: &[u8], problems: impl IntoIterator<Item = &'p mut Problem>) {
             continue;
         };
         let before = number.checked_sub(1).map_or("", |before| lines[before]);
-        problem.snippet =
-            Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
+        problem.snippet = Some(if problem.file == WORLD { masked_line(before, line) } else { masked(line) });
     }
 }
 

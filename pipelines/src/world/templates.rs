@@ -87,12 +87,7 @@ pub(crate) fn expand(documents: &[Document], problems: &mut Problems) -> Made {
 }
 
 /// The quests of one template.
-fn quests(
-    spot: Spot<'_>,
-    file: &str,
-    left: &mut usize,
-    problems: &mut Problems,
-) -> Option<Document> {
+fn quests(spot: Spot<'_>, file: &str, left: &mut usize, problems: &mut Problems) -> Option<Document> {
     let node = spot.node?;
     let (_, quest) = node.get("quest")?;
     let parameters = node.get("parameters").map_or(&[][..], |(_, parameters)| parameters.entries());

@@ -528,10 +528,10 @@ fn a_folder_that_is_no_world_is_one_clear_error() {
 /// A mistake of shape hides nothing else: what can be read is checked.
 #[test]
 fn all_problems_are_said_at_once() {
-    let world = WORLD.replace("seed: 7", "seed: one").replace("climate: mild", "climate: mildd").replace(
-        "meadow: {zone: vale}",
-        "meadow: {zone: valley}",
-    );
+    let world = WORLD
+        .replace("seed: 7", "seed: one")
+        .replace("climate: mild", "climate: mildd")
+        .replace("meadow: {zone: vale}", "meadow: {zone: valley}");
     let quest = "\
 wolves:
   stages:
@@ -557,6 +557,12 @@ CREATE VIEW over AS SELECT player FROM v;
     ]);
     expect![[""]].assert_eq(&found);
     // What declares nothing that can be read declares everything.
-    let broken = problems(&[("entities.yaml", "wolf: {kind: npc\n"), ("quests/wolves.yaml", "w: {title: W, stages: {s: {objectives: {a: {event: kill, target: lynx}}}}}\n")]);
+    let broken = problems(&[
+        ("entities.yaml", "wolf: {kind: npc\n"),
+        (
+            "quests/wolves.yaml",
+            "w: {title: W, stages: {s: {objectives: {a: {event: kill, target: lynx}}}}}\n",
+        ),
+    ]);
     assert!(broken.contains("error: entities.yaml:") && !broken.contains("unknown target"), "{broken}");
 }

@@ -74,7 +74,8 @@ impl World {
     }
 
     fn fact(&mut self, name: String, kind: &str, default: Yaml, changed_by: Vec<Yaml>) -> String {
-        let fact = || map([("type", kind.into()), ("default", default), ("changed_by", Yaml::List(changed_by))]);
+        let fact =
+            || map([("type", kind.into()), ("default", default), ("changed_by", Yaml::List(changed_by))]);
         self.facts.entry(name.clone()).or_insert_with(fact);
         name
     }

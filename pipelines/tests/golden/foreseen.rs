@@ -97,12 +97,8 @@ async fn foreseen(worlds: &[&str], expected: Expect) {
     }
     let old = ran.last().expect("there is a former world");
     let difference = Difference::of(old, new);
-    let of = Foresee {
-        realm: Sym::new("golden"),
-        folder: folder.path().to_owned(),
-        workers: 1,
-        until_ms: None,
-    };
+    let of =
+        Foresee { realm: Sym::new("golden"), folder: folder.path().to_owned(), workers: 1, until_ms: None };
     let consequences = foresee(&of, old, new, &difference).await.expect("the folder can be read");
     let plan = Plan::new("golden", consequences.revision, difference, Ok(consequences));
     let said: Vec<String> = text(&plan)
@@ -260,7 +256,10 @@ async fn who_gets_further_and_who_falls_back() {
     )
     .await;
     // The stage that they are in has gone.
-    let gone = WALK.replace("    herbs: {objectives: {herbs: {event: gather, count: 3}, word: {event: talk, optional: true}}}\n", "");
+    let gone = WALK.replace(
+        "    herbs: {objectives: {herbs: {event: gather, count: 3}, word: {event: talk, optional: true}}}\n",
+        "",
+    );
     foreseen(
         &[WALK, &gone],
         expect![[r#"

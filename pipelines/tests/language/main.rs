@@ -62,11 +62,19 @@ fn what_is_asked_for_is_in_the_table_and_the_other_way_round() {
         if of.is_empty() {
             wrong.push(format!("{word}: no row is of it"));
         }
-        wrong.extend(of.iter().filter(|row| !rows.contains(*row)).map(|row| format!("{word}: there is no row `{row}`")));
+        wrong.extend(
+            of.iter()
+                .filter(|row| !rows.contains(*row))
+                .map(|row| format!("{word}: there is no row `{row}`")),
+        );
     }
     let of_words: BTreeSet<&str> = asked().flat_map(|(_, of)| of.iter().copied()).collect();
     let known = |row: &&str| of_words.contains(*row) != BEYOND.contains(row);
-    wrong.extend(rows.into_iter().filter(|row| !known(row)).map(|row| format!("{row}: of no word, or of one and beyond them")));
+    wrong.extend(
+        rows.into_iter()
+            .filter(|row| !known(row))
+            .map(|row| format!("{row}: of no word, or of one and beyond them")),
+    );
     assert_eq!(wrong, Vec::<String>::new());
 }
 

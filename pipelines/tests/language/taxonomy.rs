@@ -78,10 +78,7 @@ const AGGREGATES: &[Asked] = &[
     ("min", &["min"]),
     ("last", &["last"]),
     ("decaying counter (half-life or window)", &["decaying counter", "rate: so many within a time"]),
-    (
-        "streak (consecutive days)",
-        &["streak of days of the real calendar", "streak of days of the world"],
-    ),
+    ("streak (consecutive days)", &["streak of days of the real calendar", "streak of days of the world"]),
     ("rate (n within T)", &["rate: so many within a time"]),
     ("per-participant minimum", &["least of each of some players", "least of every member"]),
     ("top-k share", &["share of the top players"]),
@@ -175,9 +172,5 @@ pub(crate) fn asked() -> impl Iterator<Item = &'static Asked> {
 }
 
 /// Rows that the survey does not ask for.
-pub(crate) const BEYOND: &[&str] = &[
-    "set back",
-    "handed on to the party",
-    "who did it",
-    "units that are worth more than others",
-];
+pub(crate) const BEYOND: &[&str] =
+    &["set back", "handed on to the party", "who did it", "units that are worth more than others"];

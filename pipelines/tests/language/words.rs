@@ -318,7 +318,11 @@ pub(crate) const SECTIONS: &[(&str, &[Word])] = &[
                 "an_npc_is_who_a_quest_is_turned_in_to",
             ),
             word("again after a cool-down", "repeat: {cooldown: 30ms}", "an_instance_from_accept_to_turn_in"),
-            word("again weekly", "repeat: {weekly: {day: thursday, at: '04:00', zone: UTC}}", "again_each_week"),
+            word(
+                "again weekly",
+                "repeat: {weekly: {day: thursday, at: '04:00', zone: UTC}}",
+                "again_each_week",
+            ),
             word(
                 "again daily",
                 "repeat: {daily: {at: '04:00', zone: UTC}}",

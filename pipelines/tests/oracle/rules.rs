@@ -346,11 +346,10 @@ impl Oracle {
                 }
                 if fired.view == "facts" {
                     let fact = text(fired.view, &fired.row, "fact").expect("a fact");
-                    let updated = self
-                        .world
-                        .facts
-                        .get(&fact)
-                        .is_some_and(|def| def.changed_by.iter().any(|update| update.pattern.event == *kind));
+                    let updated =
+                        self.world.facts.get(&fact).is_some_and(|def| {
+                            def.changed_by.iter().any(|update| update.pattern.event == *kind)
+                        });
                     return updated || quests_changing(&fact, kind);
                 }
                 text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))

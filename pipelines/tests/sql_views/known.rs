@@ -168,7 +168,8 @@ impl<'a> Expressions<'a> {
             }
             11 => {
                 let test = self.truth(depth - 1);
-                let theirs = Both::filled("CASE WHEN $ THEN 'true' WHEN NOT ($) THEN 'false' END", &[&test, &test]);
+                let theirs =
+                    Both::filled("CASE WHEN $ THEN 'true' WHEN NOT ($) THEN 'false' END", &[&test, &test]);
                 Both::of(Both::filled("CAST($ AS TEXT)", &[&test]).ours, theirs.raw())
             }
             _ => {
@@ -233,7 +234,10 @@ impl<'a> Expressions<'a> {
             }
             13 => {
                 let (one, other) = (self.truth(low), self.text(0));
-                let text = Both::filled("CASE WHEN $ THEN 'true' WHEN NOT ($) THEN 'false' ELSE $ END", &[&one, &one, &other]);
+                let text = Both::filled(
+                    "CASE WHEN $ THEN 'true' WHEN NOT ($) THEN 'false' ELSE $ END",
+                    &[&one, &one, &other],
+                );
                 let theirs = Both::filled("(CASE $ WHEN 'true' THEN 1 WHEN 'false' THEN 0 END)", &[&text]);
                 Both::of(Both::filled("CAST($ AS BOOLEAN)", &[&text]).ours, theirs.raw())
             }

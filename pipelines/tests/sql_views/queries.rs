@@ -122,7 +122,8 @@ impl Queries {
             return None;
         }
         let rows = Both::filled(&format!("SELECT {} FROM ($) AS i", items.join(", ")), &[&inner.text]);
-        let theirs = Both::filled(&format!("(SELECT DISTINCT {} FROM ($) AS i)", items.join(", ")), &[&inner.text]);
+        let theirs =
+            Both::filled(&format!("(SELECT DISTINCT {} FROM ($) AS i)", items.join(", ")), &[&inner.text]);
         self.view = Some((Both::of(VIEW, theirs.raw()), columns));
         Some(format!("CREATE VIEW {VIEW} AS {}", rows.ours))
     }
@@ -204,7 +205,10 @@ impl Queries {
     }
 
     fn from(&mut self, depth: usize) -> From {
-        if self.view.is_some() && self.dice.percent(70) && let Some(from) = self.over() {
+        if self.view.is_some()
+            && self.dice.percent(70)
+            && let Some(from) = self.over()
+        {
             return from;
         }
         if depth == 0 && self.dice.percent(15) {

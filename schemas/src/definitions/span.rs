@@ -27,10 +27,14 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Span, String> {
         let wrong = || match text.trim() {
             digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                format!("`{digits}` is a span without a unit; write for example `{digits}s`, `{digits}m` or `{digits}h`")
+                format!(
+                    "`{digits}` is a span without a unit; write for example `{digits}s`, `{digits}m` or `{digits}h`"
+                )
             }
             _ => {
-                format!("`{text}` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`")
+                format!(
+                    "`{text}` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`"
+                )
             }
         };
         let (mut rest, world) = match text.trim().strip_suffix("world") {

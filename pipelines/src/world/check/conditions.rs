@@ -100,7 +100,9 @@ impl Checker<'_> {
         }
         for (key, conditions) in [("all", &condition.all), ("any", &condition.any)] {
             let given = spot.node.and_then(|node| node.get(key));
-            if given.is_some_and(|(_, node)| matches!(&node.value, NodeValue::List(items) if items.is_empty())) {
+            if given
+                .is_some_and(|(_, node)| matches!(&node.value, NodeValue::List(items) if items.is_empty()))
+            {
                 let hint = format!("write the conditions, or remove `{key}`");
                 self.error(spot.name(key), format!("`{key}: []` asks nothing, so it always holds"), hint);
             }

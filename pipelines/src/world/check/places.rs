@@ -47,7 +47,8 @@ impl Checker<'_> {
                 let in_all = regions.iter().all(|region| holds_in(fails, region) == Some(true));
                 if !regions.is_empty() && in_all {
                     let names: BTreeSet<&str> = regions.iter().map(String::as_str).collect();
-                    let message = format!("whoever is in {}, where `{id}` is done, fails the quest", listed(&names));
+                    let message =
+                        format!("whoever is in {}, where `{id}` is done, fails the quest", listed(&names));
                     let hint = "let `fail_when` leave that region out, or ask for another region";
                     return self.warn(spot.key("fail_when"), message, hint);
                 }

@@ -53,8 +53,9 @@ impl Checker<'_> {
                 Action::Emit(emitted) => {
                     let world = self.definitions.world.as_ref();
                     let declared = world.iter().flat_map(|world| &world.definition.facts);
-                    let updated = declared
-                        .filter(|(_, def)| def.changed_by.iter().any(|update| update.pattern.event == emitted.event));
+                    let updated = declared.filter(|(_, def)| {
+                        def.changed_by.iter().any(|update| update.pattern.event == emitted.event)
+                    });
                     facts.extend(updated.map(|(name, _)| name.as_str()));
                 }
             }

@@ -80,7 +80,10 @@ impl Checker<'_> {
             return None;
         }
         for part in Parts::of(condition).0 {
-            let place = [("region", part.region.is_some()), ("weather", part.weather.as_ref().is_some_and(|weather| weather.region.is_none()))];
+            let place = [
+                ("region", part.region.is_some()),
+                ("weather", part.weather.as_ref().is_some_and(|weather| weather.region.is_none())),
+            ];
             if let Some((what, _)) = place.into_iter().find(|(_, asked)| *asked && !has_place(holder)) {
                 let message = format!("{} has no place, and so no `{what}`", a(holder));
                 let hint = "ask for it in an objective's `when`, where the event's region counts; or give the quest the scope player or region";
