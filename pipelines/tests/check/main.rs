@@ -261,10 +261,11 @@ other:
               |        ^^^^^^
             hint: did you mean `party`? it may be `player`, `party`, `guild`, `account`, `region`, `instance` or `realm`
 
-            error: quests/wolves.yaml:4:13: `5 parsecs` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`
+            error: quests/wolves.yaml:4:13: `5 parsecs` is not a span of time
               |
             4 | deadline: 5 parsecs
               |           ^^^^^^^^^
+            hint: write for example `90s`, `1h30m`, `2d` or `6h world`
 
             error: quests/wolves.yaml:5:12: `zone` is missing
               |

@@ -106,10 +106,11 @@ wolves:
         bears: {event: kill, target: bear, count: -1}
 ",
         expect![[r#"
-            error: quests/wolves.yaml:3:13: `half an hour` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`
+            error: quests/wolves.yaml:3:13: `half an hour` is not a span of time
               |
             3 | deadline: half an hour
               |           ^^^^^^^^^^^^
+            hint: write for example `90s`, `1h30m`, `2d` or `6h world`
 
             error: quests/wolves.yaml:7:52: expected a whole number from 0 to 4294967295, found the text `five`
               |
