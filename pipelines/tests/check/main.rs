@@ -295,11 +295,13 @@ other:
                |
             11 | bear: {event: kill, count: -3}
                |                            ^^
+            hint: write 0 or more
 
             error: quests/wolves.yaml:12:28: expected a whole number from 0 to 4294967295, found the text `two`
                |
             12 | complete: {at_least: two}
                |                      ^^^
+            hint: write it in digits, such as `3`
 
             error: quests/wolves.yaml:13:5: `hunt` is given twice
                |

@@ -116,11 +116,13 @@ wolves:
               |
             7 | wolves: {event: kill, target: wolf, count: 'five'}
               |                                            ^^^^^^
+            hint: write it in digits, such as `3`
 
             error: quests/wolves.yaml:8:51: expected a whole number from 0 to 4294967295, found the number -1
               |
             8 | bears: {event: kill, target: bear, count: -1}
               |                                           ^^
+            hint: write 0 or more
 
         "#]],
     );
