@@ -288,6 +288,12 @@ fn no_key_is_called_on() {
           |         ^^
         hint: write `trigger:`; what YAML reads as true or false is no key
 
+        error: rules/all.yaml:1:52: the fact `mood` is kept for a player, and this rule acts for the realm: nothing would happen
+          |
+        1 | cheer: {on: {every: {span: 1m}}, do: [{add: {fact: mood, by: 1}}]}
+          |                                                    ^^^^
+        hint: say whose with `of`, or let the rule go through rows of those who have it, with `each`
+
         error: world.yaml:12:33: `on:` is now `changed_by:`
            |
         12 | mood: {type: int, default: 0, on: [{pattern: {event: kill}, add: 1}]}
