@@ -156,7 +156,7 @@ fn next_secret(line: &str) -> Option<(usize, usize)> {
     let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let mut at = 0;
     while let Some(from) = line[at..].find(in_name).map(|from| at + from) {
-        let end = line[from..].find(|c| !in_name(c)).map_or(line.len(), |end| from + end);
+        let end = line[from..].find(|c: char| !in_name(c)).map_or(line.len(), |end| from + end);
         at = end;
         let name = &line[from..end];
         if !is_secret_key(name) {

@@ -26,7 +26,7 @@ fn days_and_dates_must_be_possible() {
               |
             5 | - {weekday: sunday}
               |             ^^^^^^
-            hint: weekdays are declared in world.yaml under `clock: calendar: weekdays`
+            hint: weekdays are declared in world.yaml under `clock: calendar: weekdays`: `day1`, `day2`, `day3`, `day4`, `day5`, `day6`, `day7`
 
             error: quests/wolves.yaml:6:17: unknown month `Firstmoth`
               |

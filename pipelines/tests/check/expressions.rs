@@ -36,7 +36,7 @@ fn names_and_types_are_looked_at_where_they_stand() {
           |
         4 | requires: "level >= 5 and weather.state in [rain, snwo]"
           |                                                   ^^^^
-        hint: states of the weather are declared in climates/
+        hint: states of the weather are declared in climates/: `clear`, `rain`
 
     "#]],
     );
@@ -97,7 +97,7 @@ fn names_and_types_are_looked_at_where_they_stand() {
           |
         4 | requires: mood + saved > 3 or quest.wolfs == done
           |                                     ^^^^^
-        hint: quests are declared in quests/
+        hint: did you mean `wolves`? quests are declared in quests/
 
     "#]],
     );
@@ -108,7 +108,7 @@ fn names_and_types_are_looked_at_where_they_stand() {
           |
         4 | requires: mood * 2 > player.sadness
           |                             ^^^^^^^
-        hint: facts are declared in world.yaml under `facts`
+        hint: facts are declared in world.yaml under `facts`: `mood`, `saved`
 
     "#]],
     );
@@ -196,10 +196,11 @@ fn what_is_no_condition_says_where() {
     requires(
         "clock.time between 20:00 and 20:00",
         expect![[r#"
-        error: quests/wolves.yaml:4:13: `20:00-20:00` is not a range of hours; write for example `20:00-06:00`
+        error: quests/wolves.yaml:4:13: `20:00-20:00` is not a range of hours
           |
         4 | requires: clock.time between 20:00 and 20:00
           |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        hint: write for example `20:00-06:00`
 
     "#]],
     );

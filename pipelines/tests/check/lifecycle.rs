@@ -301,6 +301,7 @@ fn a_mistake_in_a_template_is_shown_once_where_it_stands() {
           |
         8 | hunt_bear: {beast: baer, count: many}
           |                                 ^^^^
+        hint: write it in digits, such as `3`
 
         error: templates/hunts.yaml:9:5: the parameter `beast` is missing
           |

@@ -263,10 +263,11 @@ other:
               |        ^^^^^^
             hint: did you mean `party`? it may be `player`, `party`, `guild`, `account`, `region`, `instance` or `realm`
 
-            error: quests/wolves.yaml:4:13: `5 parsecs` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`
+            error: quests/wolves.yaml:4:13: `5 parsecs` is not a span of time
               |
             4 | deadline: 5 parsecs
               |           ^^^^^^^^^
+            hint: write for example `90s`, `1h30m`, `2d` or `6h world`
 
             error: quests/wolves.yaml:5:12: `zone` is missing
               |
@@ -296,11 +297,13 @@ other:
                |
             11 | bear: {event: kill, count: -3}
                |                            ^^
+            hint: write 0 or more
 
             error: quests/wolves.yaml:12:28: expected a whole number from 0 to 4294967295, found the text `two`
                |
             12 | complete: {at_least: two}
                |                      ^^^
+            hint: write it in digits, such as `3`
 
             error: quests/wolves.yaml:13:5: `hunt` is given twice
                |
@@ -557,7 +560,122 @@ CREATE VIEW over AS SELECT player FROM v;
         ("templates/hunts.yaml", templates),
         ("views/all.sql", views),
     ]);
-    expect![[""]].assert_eq(&found);
+    expect![[r#"
+        warning: climates/mild.yaml:1:1: no zone has the climate `mild`
+          |
+        1 | states:
+          | ^
+        hint: name it in world.yaml under `zones`, or remove it
+
+        error: quests/wolves.yaml:1:1: `title` is missing
+          |
+        1 | wolves:
+          | ^^^^^^
+        hint: add `title:` here
+
+        error: quests/wolves.yaml:3:33: unknown kind of event `kil`
+          |
+        3 | s: {objectives: {a: {event: kil, target: wolfe, count: three}}}
+          |                             ^^^
+        hint: did you mean `kill`? kinds are declared in world.yaml under `kinds`
+
+        error: quests/wolves.yaml:3:46: unknown target `wolfe`
+          |
+        3 | s: {objectives: {a: {event: kil, target: wolfe, count: three}}}
+          |                                          ^^^^^
+        hint: did you mean `wolf`? targets are declared in entities.yaml, as ids or tags
+
+        error: quests/wolves.yaml:3:60: expected a whole number from 0 to 4294967295, found the text `three`
+          |
+        3 | s: {objectives: {a: {event: kil, target: wolfe, count: three}}}
+          |                                                        ^^^^^
+        hint: write it in digits, such as `3`
+
+        error: templates/hunts.yaml:3:88: the template has no parameter `whoo`
+          |
+        3 | quest: {title: 'Hunt', stages: {s: {objectives: {k: {event: kill, target: ['${who}', '${whoo}']}}}}}
+          |                                                                                      ^^^^^^^^^
+        hint: did you mean `who`? it has who
+
+        error: templates/hunts.yaml:4:29: unknown target `wolfe`
+          |
+        4 | quests: {hunt_wolf: {who: wolfe}, hunt_bear: {whom: bear}}
+          |                           ^^^^^
+        hint: did you mean `wolf`? targets are declared in entities.yaml, as ids or tags
+
+        error: templates/hunts.yaml:4:37: the parameter `who` is missing
+          |
+        4 | quests: {hunt_wolf: {who: wolfe}, hunt_bear: {whom: bear}}
+          |                                   ^^^^^^^^^
+        hint: give it here, or give the parameter a `default`
+
+        error: templates/hunts.yaml:4:49: the template has no parameter `whom`
+          |
+        4 | quests: {hunt_wolf: {who: wolfe}, hunt_bear: {whom: bear}}
+          |                                               ^^^^
+        hint: did you mean `who`? it has who
+
+        error: views/all.sql:1:25: there is no column `playr`
+          |
+        1 | CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+          |                         ^^^^^
+        hint: did you mean `player`? the columns are player, level, experience, into_level, to_next
+
+        error: views/all.sql:1:32: there is no column `levl`
+          |
+        1 | CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+          |                                ^^^^
+        hint: did you mean `level`? the columns are player, level, experience, into_level, to_next
+
+        error: views/all.sql:1:49: there is no column `lvl`
+          |
+        1 | CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+          |                                                 ^^^
+        hint: did you mean `level`? the columns are player, level, experience, into_level, to_next
+
+        error: views/all.sql:1:77: there is no column `nam`
+          |
+        1 | CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+          |                                                                             ^^^
+        hint: the columns are player, level, experience, into_level, to_next
+
+        error: views/all.sql:1:103: there is no column `levl`
+          |
+        1 | CREATE VIEW v AS SELECT playr, levl AS l, count(lvl) AS n FROM levels WHERE nam = 'a' GROUP BY playr, levl;
+          |                                                                                                       ^^^^
+        hint: did you mean `level`? the columns are player, level, experience, into_level, to_next
+
+        error: views/all.sql:2:13: `one` needs itself, or a view that does
+          |
+        2 | CREATE VIEW one AS SELECT player FROM two;
+          |             ^^^
+        hint: views that read each other have no beginning: put what they share into a view that both read
+
+        error: views/all.sql:3:13: `two` needs itself, or a view that does
+          |
+        3 | CREATE VIEW two AS SELECT player FROM one;
+          |             ^^^
+        hint: views that read each other have no beginning: put what they share into a view that both read
+
+        error: world.yaml:2:7: expected a whole number, not negative, found the text `one`
+          |
+        2 | seed: one
+          |       ^^^
+        hint: write it in digits, such as `3`
+
+        error: world.yaml:4:19: unknown climate `mildd`
+          |
+        4 | vale: {climate: mildd}
+          |                 ^^^^^
+        hint: did you mean `mild`? climates are declared in climates/
+
+        error: world.yaml:6:18: unknown zone `valley`
+          |
+        6 | meadow: {zone: valley}
+          |                ^^^^^^
+        hint: did you mean `vale`? zones are declared in world.yaml under `zones`
+
+    "#]].assert_eq(&found);
     // What declares nothing that can be read declares everything.
     let broken = problems(&[
         ("entities.yaml", "wolf: {kind: npc\n"),

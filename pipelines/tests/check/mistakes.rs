@@ -106,20 +106,23 @@ wolves:
         bears: {event: kill, target: bear, count: -1}
 ",
         expect![[r#"
-            error: quests/wolves.yaml:3:13: `half an hour` is not a span of time; write for example `90s`, `1h30m`, `2d` or `6h world`
+            error: quests/wolves.yaml:3:13: `half an hour` is not a span of time
               |
             3 | deadline: half an hour
               |           ^^^^^^^^^^^^
+            hint: write for example `90s`, `1h30m`, `2d` or `6h world`
 
             error: quests/wolves.yaml:7:52: expected a whole number from 0 to 4294967295, found the text `five`
               |
             7 | wolves: {event: kill, target: wolf, count: 'five'}
               |                                            ^^^^^^
+            hint: write it in digits, such as `3`
 
             error: quests/wolves.yaml:8:51: expected a whole number from 0 to 4294967295, found the number -1
               |
             8 | bears: {event: kill, target: bear, count: -1}
               |                                           ^^
+            hint: write 0 or more
 
         "#]],
     );
@@ -284,6 +287,12 @@ fn no_key_is_called_on() {
         1 | cheer: {on: {every: {span: 1m}}, do: [{add: {fact: mood, by: 1}}]}
           |         ^^
         hint: write `trigger:`; what YAML reads as true or false is no key
+
+        error: rules/all.yaml:1:52: the fact `mood` is kept for a player, and this rule acts for the realm: nothing would happen
+          |
+        1 | cheer: {on: {every: {span: 1m}}, do: [{add: {fact: mood, by: 1}}]}
+          |                                                    ^^^^
+        hint: say whose with `of`, or let the rule go through rows of those who have it, with `each`
 
         error: world.yaml:12:33: `on:` is now `changed_by:`
            |

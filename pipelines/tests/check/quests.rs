@@ -127,13 +127,13 @@ fn gates_name_what_the_world_has() {
               |
             4 | phase: midnight
               |        ^^^^^^^^
-            hint: phases are declared in world.yaml under `clock: phases`
+            hint: phases are declared in world.yaml under `clock: phases`: `dawn`, `day`, `dusk`, `night`
 
             error: quests/wolves.yaml:5:22: unknown season `autumn`
               |
             5 | season: [spring, autumn]
               |                  ^^^^^^
-            hint: seasons are declared in world.yaml under `clock: calendar: seasons`
+            hint: seasons are declared in world.yaml under `clock: calendar: seasons`: `fall`, `spring`, `summer`, `winter`
 
             error: quests/wolves.yaml:6:18: unknown phase of the moon `fulll`
               |
@@ -145,7 +145,7 @@ fn gates_name_what_the_world_has() {
               |
             6 | moon: {moon: fulll, luna: full}
               |                     ^^^^
-            hint: moons are declared in world.yaml under `clock: calendar: moons`
+            hint: moons are declared in world.yaml under `clock: calendar: moons`: `moon`
 
             error: quests/wolves.yaml:7:21: unknown weather `rian`
               |
@@ -171,10 +171,11 @@ fn gates_name_what_the_world_has() {
                |                                ^^^
             hint: did you mean `kill`? kinds are declared in world.yaml under `kinds`
 
-            error: quests/wolves.yaml:10:55: `20-6` is not a range of hours; write for example `20:00-06:00`
+            error: quests/wolves.yaml:10:55: `20-6` is not a range of hours
                |
             10 | hunt: {objectives: {a: {event: kil, when: {hours: 20-6}}}}
                |                                                   ^^^^
+            hint: write for example `20:00-06:00`
 
         "#]],
     );

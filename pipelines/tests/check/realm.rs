@@ -404,7 +404,7 @@ fn tiers_and_budgets() {
                |
             21 | iron: {url: http://h, model: m, fallback: bronz}
                |                                           ^^^^^
-            hint: tiers are declared in world.yaml under `tiers`
+            hint: tiers are declared in world.yaml under `tiers`: `gold`, `iron`, `silver`
 
         "#]],
     );

@@ -255,7 +255,7 @@ blind: {who: beast, sensed_by: smell}
           |
         6 | blind: {who: beast, sensed_by: smell}
           |                                ^^^^^
-        hint: kinds are declared in world.yaml under `kinds`
+        hint: kinds are declared in world.yaml under `kinds`: `kill`, `sense`
 
     "#]]
     .assert_eq(&said);

@@ -287,6 +287,7 @@ text: {title: T, requires: \"level >= '3'\", stages: {s: {objectives: {o: {event
               |
             4 | stages: {s: {objectives: {a: {event: kill, count: 017}, b: {event: kill, count: '5'}, c: {event: kill, count: 5.0}}}}
               |                                                                                                               ^^^
+            hint: write `5`
 
             error: quests/wolves.yaml:5:47: expected a whole number from 0 to 4294967295, found the text `017`
               |

@@ -24,7 +24,7 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
               |
             4 | turn_in: {npc: [nobody, wolf]}
               |                 ^^^^^^
-            hint: targets are declared in entities.yaml, as ids or tags
+            hint: targets are declared in entities.yaml, as ids or tags: `bear`, `beast`, `elder`, `wolf`
 
             error: quests/wolves.yaml:7:10: nobody is told how far `top` goes
               |
@@ -75,7 +75,7 @@ fn to_whom_it_is_turned_in_and_who_are_the_best_must_be_possible() {
               |
             4 | stages: {hunt: {objectives: {a: {event: kill, worth: 2}, b: {holds: {region: moor}, worth: 2}}}}
               |                                                                              ^^^^
-            hint: regions are declared in world.yaml under `regions`
+            hint: regions are declared in world.yaml under `regions`: `forest`, `meadow`
 
             error: quests/wolves.yaml:4:87: `worth` has no meaning with `holds`
               |
@@ -157,7 +157,7 @@ bears:
               |
             3 | requires: {progress: {wolfs: {a: 1}, bears: {a: 1}, wolves: {b: {at_least: much}}}}
               |                       ^^^^^
-            hint: quests are declared in quests/
+            hint: did you mean `wolves`? quests are declared in quests/
 
             error: quests/wolves.yaml:3:40: `bears` is a quest of a guild
               |
@@ -220,7 +220,7 @@ bears:
               |
             4 | prey: {one_of: [beast, wulf], region: [meadow, more], lost: rebind}
               |                                                ^^^^
-            hint: regions are declared in world.yaml under `regions`
+            hint: regions are declared in world.yaml under `regions`: `forest`, `meadow`
 
             error: quests/wolves.yaml:5:5: the role id `Friend` has a `F` in it
               |

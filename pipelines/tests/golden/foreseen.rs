@@ -187,7 +187,6 @@ async fn who_gains_and_who_loses() {
         expect![[r#"
             revision 1
               hunt: 2 lose it
-              hunt.kill.beasts: the counters of 1 holder begin again: it is gone
             stays, whatever is edited or undone
               hunt: completed by 1 holder
               grants:

@@ -271,7 +271,7 @@ weekly:
   accept: auto
   repeat: {weekly: {day: thursday, at: '04:00', zone: UTC}}
   stages: {all: {objectives: {a: {event: kill, count: 2}}}}
-daily:
+friday:
   title: Another day
   accept: auto
   repeat: {weekly: {day: friday, at: '04:00', zone: UTC}}

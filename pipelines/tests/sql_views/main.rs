@@ -86,7 +86,7 @@ fn random_queries_are_what_sqlite_makes_of_them() {
     for seed in first..first + cases {
         let mut queries = Queries::new(seed);
         // One in ten reads another one.
-        let view = if seed % 10 == 0 { queries.view() } else { None };
+        let view = if seed.is_multiple_of(10) { queries.view() } else { None };
         let query = queries.query();
         let text = [view.as_deref().unwrap_or_default(), &query.ours].join(";\n");
         let called = sql::function_names().into_iter().filter(|name| calls(&text, name));

@@ -204,7 +204,7 @@ fn kinds() {
               1:33: a number that does not fit
               hint: whole numbers have 64 bits; fractions six places and a whole part up to 9,223,372,036,854
             CREATE VIEW v AS SELECT player, NULL AS nothing FROM levels
-              1:13: `nothing` is nothing but NULL
+              1:33: `nothing` is nothing but NULL
               hint: say of which kind: CAST(NULL AS INTEGER)
             CREATE VIEW v AS SELECT player FROM levels UNION SELECT level FROM levels
               1:50: `player` is ID on one side and INTEGER on the other
@@ -259,7 +259,7 @@ fn clauses() {
               1:18: LIMIT without ORDER BY
               hint: say which rows are the first: ORDER BY ... LIMIT n
             CREATE VIEW v AS SELECT player, level FROM levels ORDER BY level LIMIT 3 OFFSET 2
-              1:18: OFFSET is not supported
+              1:81: OFFSET is not supported
               hint: number the rows: row_number() OVER (ORDER BY ...) AS n, and WHERE n > 10 AND n <= 20 around it
             CREATE VIEW v AS SELECT player, level FROM levels ORDER BY level LIMIT 1000000
               1:72: LIMIT 1000000 is not supported
@@ -420,7 +420,7 @@ fn time_and_statements() {
               3:3: there is no column `levl`
               hint: did you mean `level`? the columns are player, level, experience, into_level, to_next
             CREATE VIEW v AS SELECT region, player FROM presence
-              1:18: `region` may be NULL, and is in the key of the view
+              1:25: `region` may be NULL, and is in the key of the view
               hint: select player first, which tells the rows apart
         "#]],
     );
