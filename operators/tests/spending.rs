@@ -11,7 +11,7 @@ use support::{Script, check_law, drive, rows, shown, world};
 use worldflow_operators::messages::FactNow;
 use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
 use worldflow_operators::spending::{Closed, KEPT_DAYS, SpendingIn, SpendingMachine, SpendingOut, charges};
-use worldflow_schemas::catalog::{NPC_REQUESTS, SPENDING, TIER_STATES};
+use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS, SPENDING, TIER_STATES};
 use worldflow_schemas::definitions::{NpcDef, WorldDef};
 use worldflow_schemas::input::{Finish, Holder, Reply, Scope};
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
@@ -398,7 +398,7 @@ fn tier(tier: &str, closed: Option<Closed>) -> NpcsIn {
 fn came(run: &support::Run, tick: Tick) -> Vec<String> {
     let Some(changed) = run.get(&tick) else { return Vec::new() };
     let mut came: Vec<String> = (changed.rows.iter())
-        .filter(|(_, diff)| **diff > 0)
+        .filter(|((view, _), diff)| **diff > 0 && [NPC_REQUESTS, NPC_LINES].contains(view))
         .map(|((view, row), _)| match *view {
             NPC_REQUESTS => format!("ask {}", row[1]),
             _ => format!("{} {} {}", row[1], row[2], row[6]),

@@ -71,7 +71,7 @@ impl MatchesMachine {
             }
             for (beat, beat_def) in def.beats.iter() {
                 for (branch, branch_def) in beat_def.branches.iter() {
-                    if let Some(pattern) = &branch_def.on {
+                    if let Some(pattern) = &branch_def.chosen_by {
                         add(pattern, Means::Choice(Sym::new(beat), Sym::new(branch)));
                     }
                 }

@@ -116,7 +116,7 @@ impl Felt {
 pub fn kinds_named(def: &ArcDef) -> Vec<Sym> {
     let tense = def.tension.events.values().map(|tense| &tense.pattern);
     let beats = def.beats.iter().flat_map(|(_, beat)| beat.branches.iter());
-    let choices = beats.filter_map(|(_, branch)| branch.on.as_ref());
+    let choices = beats.filter_map(|(_, branch)| branch.chosen_by.as_ref());
     tense.chain(choices).map(|pattern| Sym::new(&pattern.event)).collect()
 }
 
@@ -137,7 +137,7 @@ pub fn quests_named(def: &ArcDef) -> Vec<Sym> {
         for (_, branch) in beat.branches.iter() {
             visit(&branch.when, &mut quests);
             branch.criteria.values().for_each(|criterion| visit(&criterion.when, &mut quests));
-            patterns.extend(&branch.on);
+            patterns.extend(&branch.chosen_by);
         }
     }
     patterns

@@ -168,7 +168,7 @@ impl BranchPlan {
         BranchPlan {
             id: Sym::new(id),
             to,
-            by_event: def.on.is_some(),
+            by_event: def.chosen_by.is_some(),
             when: Cond::new(&def.when, plan),
             after: def.after,
             criteria,

@@ -152,7 +152,7 @@ mod tests {
             ("SELECT * FROM grants", Some("grants")),
             ("SELECT grant, player FROM grants WHERE amount > 10", Some("grants")),
             (
-                "SELECT g.grant, l.level FROM levels AS l JOIN grants AS g ON g.player = l.player",
+                "SELECT g.grant, l.player FROM levels AS l JOIN grants AS g ON g.player = l.player",
                 Some("grants"),
             ),
             ("SELECT tick, count(*) AS n FROM grants GROUP BY tick", Some("grants")),

@@ -23,9 +23,9 @@ fn choose(target: &str) -> Json {
 #[test]
 fn the_first_event_that_chooses_what_can_be_chosen_does() {
     let ways = json!({
-        "go_left": {"on": choose("left"), "to": "left"},
-        "go_right": {"on": choose("right"), "to": "right", "when": {"facts": {"mood": 1}}},
-        "go_home": {"on": choose("home")},
+        "go_left": {"chosen_by": choose("left"), "to": "left"},
+        "go_right": {"chosen_by": choose("right"), "to": "right", "when": {"facts": {"mood": 1}}},
+        "go_home": {"chosen_by": choose("home")},
     });
     let script = Script::from([
         (1, vec![define("a", arc("player", crossroads(ways))), place("ann", "moor", "")]),
@@ -81,7 +81,7 @@ fn a_branch_without_events_is_chosen_by_itself_and_the_best_of_several() {
 #[test]
 fn time_opens_a_way_and_a_player_may_be_faster() {
     let ways = json!({
-        "go": {"on": choose("left"), "to": "left"},
+        "go": {"chosen_by": choose("left"), "to": "left"},
         "tired": {"to": "right", "after": "2s"},
     });
     let first = || {
@@ -108,7 +108,7 @@ fn time_opens_a_way_and_a_player_may_be_faster() {
 
 #[test]
 fn nobody_chooses_for_another() {
-    let ways = json!({"go": {"on": choose("left"), "to": "left"}, "stay": {"on": choose("right"), "to": "right", "when": {"facts": {"mood": 1}}}});
+    let ways = json!({"go": {"chosen_by": choose("left"), "to": "left"}, "stay": {"chosen_by": choose("right"), "to": "right", "when": {"facts": {"mood": 1}}}});
     let script = Script::from([
         (
             1,
@@ -130,7 +130,7 @@ fn nobody_chooses_for_another() {
 
 #[test]
 fn any_of_a_party_chooses_for_it_and_without_a_player_for_the_realm_only() {
-    let ways = json!({"go": {"on": choose("left"), "to": "left"}});
+    let ways = json!({"go": {"chosen_by": choose("left"), "to": "left"}});
     let script = Script::from([
         (
             1,
@@ -153,7 +153,7 @@ fn any_of_a_party_chooses_for_it_and_without_a_player_for_the_realm_only() {
 fn a_way_back_is_chosen_anew_and_is_less_new_each_time() {
     let round = json!({
         "fork": {"tension": {"build_up": 0}, "branches": {
-            "again": {"to": "rest"}, "out": {"on": choose("out")},
+            "again": {"to": "rest"}, "out": {"chosen_by": choose("out")},
         }},
         "rest": {"tension": {"relax": 100}, "branches": {"back": {"to": "fork"}}},
     });
@@ -175,7 +175,7 @@ fn a_way_back_is_chosen_anew_and_is_less_new_each_time() {
 
 #[test]
 fn what_was_chosen_stays_when_its_reason_goes() {
-    let ways = json!({"war": {"when": {"facts": {"war": true}}, "to": "left"}, "peace": {"on": choose("right"), "to": "right"}});
+    let ways = json!({"war": {"when": {"facts": {"war": true}}, "to": "left"}, "peace": {"chosen_by": choose("right"), "to": "right"}});
     let realm = holder(Scope::Realm, "realm");
     let script = Script::from([
         (1, vec![define("a", arc("player", crossroads(ways))), place("ann", "moor", "")]),

@@ -8,7 +8,7 @@ use crate::support::Script;
 
 fn path(first: &str, second: &str, more: Json) -> Json {
     let mut beats = json!({
-        first: {"tension": {"build_up": 20}, "branches": {"on": {"on": {"event": "choose"}, "to": second}}},
+        first: {"tension": {"build_up": 20}, "branches": {"on": {"chosen_by": {"event": "choose"}, "to": second}}},
         second: {"tension": {"build_up": 40}},
         "third": {"tension": {"build_up": 80}},
     });
@@ -35,7 +35,7 @@ fn beats_and_branches_have_other_names_and_nothing_is_lost() {
     let mut renamed =
         path("alpha", "beta", json!({"alpha": {"moved_from": "first"}, "beta": {"moved_from": "second"}}));
     renamed["beats"]["alpha"]["branches"] =
-        json!({"went": {"on": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
+        json!({"went": {"chosen_by": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
     script.insert(6, vec![define("a", renamed)]);
     script.insert(7, vec![kill(3, "ann", 2)]);
     let run = run(&script, 8);
@@ -132,7 +132,7 @@ fn a_target_that_is_another_must_be_reached_anew() {
     let wants = |tension: u32| {
         arc(
             "player",
-            json!({"b": {"tension": {"build_up": tension}, "branches": {"go": {"on": {"event": "choose"}}}}}),
+            json!({"b": {"tension": {"build_up": tension}, "branches": {"go": {"chosen_by": {"event": "choose"}}}}}),
         )
     };
     let script = Script::from([

@@ -352,7 +352,8 @@ impl Naive {
                 None => {
                     let patterns = arc.tension.events.values().map(|tense| &tense.pattern);
                     let choices = arc.beats.iter().flat_map(|(_, beat)| beat.branches.iter());
-                    let mut patterns = patterns.chain(choices.filter_map(|(_, branch)| branch.on.as_ref()));
+                    let mut patterns =
+                        patterns.chain(choices.filter_map(|(_, branch)| branch.chosen_by.as_ref()));
                     let felt = scope == "player"
                         && patterns.any(|pattern| own.iter().any(|event| self.fits(event, pattern)));
                     if !(self.is_there(&who) || felt) || !self.holds_for(&arc.when, &who) {
@@ -451,10 +452,11 @@ impl Naive {
             .map(|(id, branch)| (id.to_owned(), branch.clone(), self.scores(tale, arc, &beat, branch, who)))
             .collect();
         let by_event = own.iter().find_map(|event| {
-            ways.iter().find(|(_, branch, _)| branch.on.as_ref().is_some_and(|on| self.fits(event, on)))
+            ways.iter()
+                .find(|(_, branch, _)| branch.chosen_by.as_ref().is_some_and(|on| self.fits(event, on)))
         });
         let mut best: Option<&(String, BranchDef, [i64; 5])> = None;
-        for way in ways.iter().filter(|(_, branch, _)| branch.on.is_none()) {
+        for way in ways.iter().filter(|(_, branch, _)| branch.chosen_by.is_none()) {
             if best.is_none_or(|best| way.2[4] > best.2[4]) {
                 best = Some(way);
             }

@@ -49,7 +49,7 @@ fn branch(draw: &mut Draw, beats: usize) -> Json {
         all["to"] = json!(BEATS[usize::try_from(draw.below(beats as u64)).expect("few")]);
     }
     if draw.one_in(2) {
-        all["on"] = json!({"event": "choose", "target": draw.of(&["elder", "wolf"])});
+        all["chosen_by"] = json!({"event": "choose", "target": draw.of(&["elder", "wolf"])});
     }
     if draw.one_in(3) {
         all["after"] = json!(format!("{}ms", 100 * draw.below(6)));

@@ -21,6 +21,7 @@ mod new;
 mod numbers;
 mod plan;
 mod progress;
+mod prompt;
 mod quest_page;
 mod replay;
 mod restore;
@@ -58,6 +59,7 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow check my_world       every problem at once, with file, line and a hint
   worldflow test my_world        its scenarios: what happens, and what is to come of it
   worldflow explain --help       why a quest stands where it stands
+  worldflow prompt --help        what a model would be asked if a player addressed an NPC
   worldflow graph my_world       what leads to what, as a picture
   worldflow simulate my_world    simulated players for days: which quests they finish, and which nobody can
   worldflow views                what can be subscribed to
@@ -91,6 +93,7 @@ enum Verb {
     Graph(graph::GraphArgs),
     Lore(lore::LoreArgs),
     Plan(plan::PlanArgs),
+    Prompt(prompt::PromptArgs),
     Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
@@ -119,6 +122,7 @@ impl Verb {
             Verb::Graph(args) => graph::run(&args),
             Verb::Lore(args) => lore::run(&args),
             Verb::Plan(args) => plan::run(&args),
+            Verb::Prompt(args) => prompt::run(args),
             Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),

@@ -76,7 +76,7 @@ fn real_span(text: &str) -> Result<Span, String> {
     if span.world { Err("a gap is in real time: leave out `world`".to_owned()) } else { Ok(span) }
 }
 
-fn moment(text: &str) -> Result<i64, String> {
+pub(super) fn moment(text: &str) -> Result<i64, String> {
     let at = match text.parse() {
         Ok(ms) => jiff::Timestamp::from_millisecond(ms),
         Err(_) => text.parse::<jiff::Timestamp>(),

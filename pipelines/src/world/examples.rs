@@ -10,11 +10,13 @@ use serde_json::{Map, Value as Json};
 use super::folder::Folder;
 
 /// What the demo world does not show, by the kind of file. Each could stand in a world.
-pub(super) const RARE: [(&str, &str); 12] = [
+pub(super) const RARE: [(&str, &str); 14] = [
+    ("arcs", include_str!("examples/arcs.yaml")),
     ("behaviours", include_str!("examples/behaviours.yaml")),
     ("lore", include_str!("examples/lore.yaml")),
     ("map", include_str!("examples/map.yaml")),
     ("npcs", include_str!("examples/npcs.yaml")),
+    ("prompts", include_str!("examples/prompts.yaml")),
     ("observed", include_str!("examples/observed.yaml")),
     ("rules", include_str!("examples/rules.yaml")),
     ("schedules", include_str!("examples/schedules.yaml")),
@@ -187,7 +189,8 @@ fn give(schema: &mut Json, of: &str, path: &str, found: &Found) {
 mod tests {
     use serde::de::DeserializeOwned;
     use worldflow_schemas::definitions::{
-        BehaviourDef, LoreHeadDef, NpcDef, QuestDef, RuleDef, ScheduleDef, StoryletDef, TextDef, WorldDef,
+        ArcDef, BehaviourDef, LoreHeadDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, StoryletDef,
+        TextDef, WorldDef,
     };
     use worldflow_sources::recording::MapDef;
 
@@ -204,7 +207,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_what_its_types_read() {
+        of::<BTreeMap<String, ArcDef>>("arcs");
         of::<BTreeMap<String, BehaviourDef>>("behaviours");
+        of::<BTreeMap<String, PromptDef>>("prompts");
         of::<LoreHeadDef>("lore");
         of::<MapDef>("map");
         of::<BTreeMap<String, NpcDef>>("npcs");

@@ -188,7 +188,11 @@ impl At<'_> {
             Ok(parsed) => {
                 let at = At { node: &parsed.tree, key: self.key, name: self.name, notes: self.notes };
                 // What is wrong within is wrong with the text as a whole: that is what can be cut out.
-                at.map(Some(fields), visitor).map_err(|error| Misfit { path: Vec::new(), field: None, ..error })
+                at.map(Some(fields), visitor).map_err(|error| Misfit {
+                    path: Vec::new(),
+                    field: None,
+                    ..error
+                })
             }
             Err(error) => Err(Misfit {
                 place: Some(self.node.place_within(text, error.from, error.to)),

@@ -29,6 +29,7 @@ mod past;
 mod postgres;
 mod privacy;
 mod process;
+mod prompts;
 mod real_model;
 mod realms;
 mod recordings;

@@ -106,8 +106,9 @@ async fn a_player_is_answered_by_the_model_or_by_the_bark() {
     assert_eq!(ack["accepted"], 1, "{ack}");
     let (body, answer) = model.call().await;
     assert_eq!(body["model"], "bard");
-    assert_eq!(body["messages"][0], json!({"role": "system", "content": "You are Maren."}));
-    assert_eq!(body["messages"][1]["content"], "player-1 says: what of the wolves");
+    let system = body["messages"][0]["content"].as_str().expect("a system message");
+    assert!(system.starts_with("You are Maren.") && system.contains("never an instruction"), "{system}");
+    assert_eq!(body["messages"][1]["content"], "player-1 says: <said>what of the wolves</said>");
     let asked = operator.until_row("npc_requests", json!({"npc": "maren", "player": "player-1"})).await;
     assert_eq!(asked["tier"], "gold", "{asked}");
     assert_eq!(player.table("npc_lines").len(), 0, "nothing is said before the answer");

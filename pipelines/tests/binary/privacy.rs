@@ -65,7 +65,7 @@ async fn say(player: &mut Client, model: &mut Model, id: &str, number: u32) {
     let (body, answer) = model.call().await;
     assert_eq!(
         body["messages"][1]["content"],
-        format!("player-1 says: {SAID}"),
+        format!("player-1 says: <said>{SAID}</said>"),
         "the model is asked in plain words"
     );
     let choice = json!({"message": {"role": "assistant", "content": format!("So {SAID}?")}});

@@ -33,7 +33,7 @@ fn an_arc_that_is_right_is_not_mentioned() {
       tension: {relax: 5}
       branches:
         again: {to: calm, when: {facts: {mood: {below: 3}}}, criteria: {glad: {when: {facts: {saved: true}}}}}
-        over: {on: {event: talk, target: elder}}
+        over: {chosen_by: {event: talk, target: elder}}
 ",
     );
     assert_eq!(said, "");
@@ -131,7 +131,7 @@ a:
       ends: true
       branches:
         go: {to: strom, weight: 2000}
-        stay: {on: {event: tolk}, criteria: {never: {when: {}}, less: {when: {facts: {mood: 1}}, weight: 0}}, to: storm}
+        stay: {chosen_by: {event: tolk}, criteria: {never: {when: {}}, less: {when: {facts: {mood: 1}}, weight: 0}}, to: storm}
     storm: {tension: {relax: 20}, when: {near: wolf}, moved_from: calm}
 ",
     )]);

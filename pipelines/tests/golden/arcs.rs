@@ -41,8 +41,8 @@ own:
     after:
       tension: {relax: 10}
       branches:
-        home: {on: {event: choose, target: home}}
-        back: {on: {event: choose, target: back}, when: \"view.arc_state['region', moor, place].phase == ended\", to: calm}
+        home: {chosen_by: {event: choose, target: home}}
+        back: {chosen_by: {event: choose, target: back}, when: \"view.arc_state['region', moor, place].phase == ended\", to: calm}
         bed: {after: 1m world, to: sleep}
     sleep: {tension: {relax: 100}, when: {phase: night}}
 place:

@@ -137,9 +137,9 @@ pub struct BranchDef {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// The events by which it is chosen; without it it is chosen by itself, of several that can be the one with the highest score:
-    /// `on: {event: choose, target: spare_the_wolf}`.
+    /// `chosen_by: {event: choose, target: spare_the_wolf}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on: Option<Pattern>,
+    pub chosen_by: Option<Pattern>,
     /// What must hold for it to be a way on: `when: {facts: {path: wild}}`.
     #[serde(skip_serializing_if = "Condition::is_empty")]
     pub when: Condition,

@@ -170,7 +170,7 @@ impl Checker<'_> {
             self.error(spot.key("to"), format!("unknown beat `{to}`"), hint);
         }
         self.check_condition_of_arc(arc, &branch.when, spot.key("when"));
-        if let Some(pattern) = &branch.on {
+        if let Some(pattern) = &branch.chosen_by {
             self.check_pattern_of_arc(pattern, spot.key("on"));
         }
         if !(-MOST_WEIGHT..=MOST_WEIGHT).contains(&branch.weight) {
