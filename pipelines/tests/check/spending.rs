@@ -49,7 +49,98 @@ tiers:
   lead: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cups}, when: realm.off}
   zinc: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: lots}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: world.yaml:21:50: without a `price` it costs nothing, so this is never reached
+               |
+            21 | gold: {url: http://h, model: m, money_per_day: 5, when: {region: meadow}}
+               |                                                ^
+            hint: say under `price` what a million tokens cost
+
+            error: world.yaml:21:53: a tier is asked by the whole realm, which has no region
+               |
+            21 | gold: {url: http://h, model: m, money_per_day: 5, when: {region: meadow}}
+               |                                                   ^^^^
+            hint: ask for facts of the realm, the clock or rows of views
+
+            error: world.yaml:22:82: a tier without money is never asked
+               |
+            22 | silver: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: 0, when: player.mood > 3}
+               |                                                                                ^
+            hint: give more than 0; `when` is for a tier that is switched off
+
+            error: world.yaml:22:91: a tier is asked by the whole realm, which has no fact `mood`: it is kept for a player
+               |
+            22 | silver: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: 0, when: player.mood > 3}
+               |                                                                                         ^^^^^^^^^^^^^^^
+            hint: ask for facts of the realm, the clock or rows of views
+
+            warning: world.yaml:23:3: no npc asks the tier `iron`
+               |
+            23 | iron: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cap}, when: {any: [{facts: {on: true}}, {level: 3}]}}
+               | ^^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:23:87: the fact `cap` is kept for a player, not for the realm
+               |
+            23 | iron: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cap}, when: {any: [{facts: {on: true}}, {level: 3}]}}
+               |                                                                                     ^^^
+            hint: name a fact with `scope: realm`
+
+            error: world.yaml:23:93: a tier is asked by the whole realm, which has no level
+               |
+            23 | iron: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cap}, when: {any: [{facts: {on: true}}, {level: 3}]}}
+               |                                                                                           ^^^^
+            hint: ask for facts of the realm, the clock or rows of views
+
+            warning: world.yaml:24:3: no npc asks the tier `tin`
+               |
+            24 | tin: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: on}, when: {compare: mood * 2 > 3}}
+               | ^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:24:86: the fact `on` is no number
+               |
+            24 | tin: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: on}, when: {compare: mood * 2 > 3}}
+               |                                                                                    ^^
+            hint: name one of type int or dec
+
+            error: world.yaml:24:91: a tier is asked by the whole realm, which has no fact `mood`: it is kept for a player
+               |
+            24 | tin: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: on}, when: {compare: mood * 2 > 3}}
+               |                                                                                         ^^^^
+            hint: ask for facts of the realm, the clock or rows of views
+
+            warning: world.yaml:25:3: no npc asks the tier `lead`
+               |
+            25 | lead: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cups}, when: realm.off}
+               | ^^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:25:87: unknown fact `cups`
+               |
+            25 | lead: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cups}, when: realm.off}
+               |                                                                                     ^^^^
+            hint: facts are declared in world.yaml under `facts`: `cap`, `mood`, `on`, `saved`
+
+            error: world.yaml:25:106: unknown fact `off`
+               |
+            25 | lead: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: {fact: cups}, when: realm.off}
+               |                                                                                                        ^^^
+            hint: facts are declared in world.yaml under `facts`: `cap`, `mood`, `on`, `saved`
+
+            warning: world.yaml:26:3: no npc asks the tier `zinc`
+               |
+            26 | zinc: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: lots}
+               | ^^^^
+            hint: name it in npcs/ with `tier:`, or remove it
+
+            error: world.yaml:26:80: unknown state of a quest `lots`
+               |
+            26 | zinc: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: lots}
+               |                                                                              ^^^^
+            hint: it may be `hidden`, `available`, `offered`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
+
+        "#]],
     );
 }
 
@@ -63,7 +154,44 @@ spending:
   npc: {tokens_per_day: 0}
   realm: {tokens_per_day: 0}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: npcs.yaml:1:15: unknown tier `gold`
+              |
+            1 | elder: {tier: gold, barks: Hm.}
+              |               ^^^^
+            hint: tiers are declared in world.yaml under `tiers`
+
+            warning: world.yaml:19:1: there is no tier to ask
+               |
+            19 | spending:
+               | ^^^^^^^^
+            hint: declare one in world.yaml under `tiers`
+
+            warning: world.yaml:20:16: nothing hangs on which tier a player is of
+               |
+            20 | player_tier: plant
+               |              ^^^^^
+            hint: give limits by its values in `players`, or remove it
+
+            error: world.yaml:20:16: unknown fact `plant`
+               |
+            20 | player_tier: plant
+               |              ^^^^^
+            hint: did you mean `plan`? facts are declared in world.yaml under `facts`
+
+            error: world.yaml:21:25: without tokens nothing is ever asked
+               |
+            21 | npc: {tokens_per_day: 0}
+               |                       ^
+            hint: give some, or remove the tiers
+
+            error: world.yaml:22:27: without tokens nothing is ever asked
+               |
+            22 | realm: {tokens_per_day: 0}
+               |                         ^
+            hint: give some, or remove the tiers
+
+        "#]],
     );
     wrong(
         "  plan: {type: text, default: free}\n",
@@ -74,7 +202,44 @@ spending:
   players:
     premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: world.yaml:22:3: players whose tier is not named here would have no limit
+               |
+            22 | players:
+               | ^^^^^^^
+            hint: give their limits under `default`; `default: {}` has none
+
+            error: world.yaml:23:23: there is no rate
+               |
+            23 | premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
+               |                   ^^^^^^
+            hint: write for example `{most: 20, per: 1m}`, or remove it
+
+            error: world.yaml:23:47: 2000 requests, each of which is kept for every player
+               |
+            23 | premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
+               |                                           ^^^^
+            hint: at most 1000; limit more by `tokens_per_day`
+
+            error: world.yaml:23:58: a rate in 0s
+               |
+            23 | premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
+               |                                                      ^^
+            hint: give a span from `1ms` to `31d`
+
+            error: world.yaml:23:85: `per` is in world time
+               |
+            23 | premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
+               |                                                                                 ^^^^^^^^
+            hint: it is real time: leave out `world`
+
+            error: world.yaml:23:111: a rate in 5w
+               |
+            23 | premium: {rates: {normal: [], low: {most: 2000, per: 0s}, high: [{most: 0, per: 1h world}, {most: 1, per: 5w}]}}
+               |                                                                                                           ^^
+            hint: give a span from `1ms` to `31d`
+
+        "#]],
     );
     wrong(
         "",
@@ -85,6 +250,25 @@ spending:
     premium: {tokens_per_day: -1}
     whale: {rates: {often: {most: 1, per: 1s}}}
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            error: world.yaml:21:5: nothing says which players are `premium`
+               |
+            21 | premium: {tokens_per_day: -1}
+               | ^^^^^^^
+            hint: name the fact that does in `player_tier`; limits of everyone are under `default`
+
+            error: world.yaml:21:31: expected a whole number, not negative, found the number -1
+               |
+            21 | premium: {tokens_per_day: -1}
+               |                           ^^
+            hint: write 0 or more
+
+            error: world.yaml:22:21: unknown key `often`
+               |
+            22 | whale: {rates: {often: {most: 1, per: 1s}}}
+               |                 ^^^^^
+            hint: it may be `low`, `normal`, `high` or `critical`
+
+        "#]],
     );
 }
