@@ -128,7 +128,7 @@ fn input(draw: &mut Draw, id: u64) -> ArcsIn {
         2 => fact(holder(Scope::Realm, "realm"), "war", Value::Bool(draw.one_in(2))),
         3 => fact(holder(Scope::Region, draw.of(&["moor", "gate"])), "held", Value::Bool(draw.one_in(2))),
         4 => event(id, player, "rest", "elder", 1),
-        5 | 6 | 7 => event(id, player, "choose", draw.of(&["elder", "wolf"]), 1),
+        5..=7 => event(id, player, "choose", draw.of(&["elder", "wolf"]), 1),
         8 => event(id, "", "kill", "wolf", 1),
         _ => event(
             id,

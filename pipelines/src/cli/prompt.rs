@@ -31,7 +31,7 @@ const SOURCE: &str = "prompt";
 /// by words, also where the world has an embedder.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-  worldflow prompt --data .data --npc elder_maren --player ann --said 'what of the wolves?'
+  worldflow prompt --data .data --npc elder_maren --player ann --said wolves
   worldflow prompt --data .data --npc elder_maren --player ann --at 2026-11-25T12:00:00Z --json")]
 pub(super) struct PromptArgs {
     /// The data folder of a server, or of one realm.

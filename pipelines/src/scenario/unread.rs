@@ -43,6 +43,6 @@ fn scenario_of(bytes: &[u8], problem: &Problem) -> Option<String> {
     let line = problem.place?.line;
     let document = parse_document(FOLDER, bytes, &mut Problems::default())?;
     let entries = Spot::top(&document).node?.entries();
-    let begun = entries.iter().filter(|(key, _)| key.place.line <= line);
-    begun.last().map(|(key, _)| key.text.clone())
+    let mut begun = entries.iter().filter(|(key, _)| key.place.line <= line);
+    begun.next_back().map(|(key, _)| key.text.clone())
 }

@@ -72,6 +72,13 @@ impl<'a> At<'a> {
             error.hint = Some(hint.unwrap_or_else(|| otherwise.to_owned()));
             return;
         }
+        if error.message.contains("enum MoneyDef") {
+            error.message = "expected an amount of money".to_owned();
+            let number = if let NodeValue::Text(text) = &self.node.value { number(text) } else { None };
+            let otherwise = "write `20`, or `{fact: gold_money}` of a number fact of the realm";
+            error.hint = Some(number.unwrap_or_else(|| otherwise.to_owned()));
+            return;
+        }
         let texts = match &self.node.value {
             NodeValue::List(items) => items.iter().collect(),
             _ => vec![self.node],

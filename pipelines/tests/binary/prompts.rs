@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::client::{Client, Encoding, deed};
+use crate::client::{Client, Encoding};
+use crate::npcs::says;
 use crate::process::{Server, path, worldflow};
 use crate::worlds;
 
@@ -39,7 +40,7 @@ async fn what_a_model_would_be_asked_is_shown_message_by_message() {
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     let server = Server::run(&world, &data, &[]);
     let mut player = Client::open(&server, server.token("player"), Encoding::Json).await;
-    let ack = player.publish(&[deed("1", "player-1", "kill", "wolf")]).await;
+    let ack = player.publish(&[says("1", "maren", "good evening")]).await;
     assert_eq!(ack["accepted"], 1, "{ack}");
     server.stop();
 

@@ -22,6 +22,7 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "worldflow_old_grants" => &["realm", "grant", "epoch"],
         "past_grants" => &["realm", "quest", "scope", "holder", "player", "item"],
         "presence" => &["realm", "player"],
+        "tiers" => &["realm", "tier"],
         "levels" => &["realm", "player"],
         "facts" => &["realm", "scope", "holder", "fact"],
         "npc_requests" => &["realm", "request"],
@@ -75,7 +76,8 @@ pub(crate) fn typed(rows: Option<v1::Rows>) -> Vec<Value> {
         View::Grants(rows) => objects!(rows.rows,
             realm grant quest scope holder instance slot player item amount status reason tick),
         View::NpcLines(rows) => objects!(rows.rows,
-            realm player npc line text provenance why tier tick),
+            realm player npc line text provenance why tier tick storylet request finish prompt_tokens tokens
+            first_ms took_ms),
         other => panic!("these tests do not read {other:?} in protobuf"),
     }
 }

@@ -372,6 +372,7 @@ fn answer<M: Model>(ack: &Value) -> Answer {
 }
 
 /// Four clients at once, and the server killed between their rounds.
+#[expect(clippy::print_stdout, reason = "a figure that is told with --nocapture")]
 async fn written_at_once<M: Model>(facts: &str, seed: u64) {
     let folder = worlds::small();
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));

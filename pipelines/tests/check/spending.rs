@@ -134,11 +134,11 @@ tiers:
                | ^^^^
             hint: name it in npcs/ with `tier:`, or remove it
 
-            error: world.yaml:26:80: unknown state of a quest `lots`
+            error: world.yaml:26:80: expected an amount of money
                |
             26 | zinc: {url: http://h, model: m, price: {input: 1, output: 2}, money_per_day: lots}
                |                                                                              ^^^^
-            hint: it may be `hidden`, `available`, `offered`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
+            hint: write `20`, or `{fact: gold_money}` of a number fact of the realm
 
         "#]],
     );

@@ -277,12 +277,16 @@ impl<F: FnMut(&str) -> bool> Reading<F> {
     /// What has come before it broke is the answer, as far as its sentences are whole.
     fn failed(mut self, broke: Broke, line: &Line) -> Outcome {
         let text = clean(&self.spoken.text);
+        if matches!(broke, Broke::Enough) {
+            // What has been heard of it says what becomes of it.
+            self.spoken.finish = Finish::Stop;
+            return Outcome::Answered(self.spoken.answer(text, self.sent));
+        }
         if !text.is_empty() {
             self.spoken.finish = Finish::Truncated;
             return Outcome::Answered(self.spoken.answer(text, self.sent));
         }
         match broke {
-            // What has been heard of it says what becomes of it.
             Broke::Enough => Outcome::Answered(self.spoken.answer(text, self.sent)),
             Broke::By(fault, reason) => Outcome::Failed(fault, reason),
             Broke::Silence if self.sent.elapsed() >= line.timeout => {

@@ -171,7 +171,7 @@ impl Checker<'_> {
         }
         self.check_condition_of_arc(arc, &branch.when, spot.key("when"));
         if let Some(pattern) = &branch.chosen_by {
-            self.check_pattern_of_arc(pattern, spot.key("on"));
+            self.check_pattern_of_arc(pattern, spot.key("chosen_by"));
         }
         if !(-MOST_WEIGHT..=MOST_WEIGHT).contains(&branch.weight) {
             let hint = format!("{} to {MOST_WEIGHT}", -MOST_WEIGHT);
