@@ -46,6 +46,9 @@ pub(super) struct PromptArgs {
     /// By whom.
     #[arg(long)]
     player: String,
+    /// By which kind of event; that of the NPC's `addressed_by`.
+    #[arg(long, default_value = "talk")]
+    kind: String,
     /// What they say.
     #[arg(long, default_value = "")]
     said: String,
@@ -121,18 +124,15 @@ async fn asked(args: PromptArgs) -> anyhow::Result<Told> {
     };
     let config = RebuildConfig { folder, name, workers: 1, until_ms: args.at, privacy };
     let (running, rebuilt) = fork(&config, graphs(name)).await?;
-    let (npc, player) = (Sym::find(&args.npc), Sym::try_new(&args.player));
-    let npcs = running.realm.defined.npcs();
-    let Some((npc, def)) = npc.and_then(|npc| Some((npc, npcs.defs.get(&npc)?.clone()))) else {
+    if let Err(error) = check_npc(&running.realm.views, name, &args.npc) {
         running.close().await?;
-        let known = npcs.defs.keys().map(|npc| npc.as_str());
-        let hint = match did_you_mean(&args.npc, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "an NPC that speaks stands in npcs/".to_owned(),
-        };
-        anyhow::bail!("no NPC `{}` speaks in the realm `{realm}` then\nhint: {hint}", args.npc);
+        return Err(error);
+    }
+    let id = |text: &str, what: &str| {
+        Sym::try_new(text).ok_or_else(|| anyhow::anyhow!("`{text}` cannot be the id of {what}"))
     };
-    let player = player.ok_or_else(|| anyhow::anyhow!("`{}` cannot be a player's id", args.player))?;
+    let (npc, player, kind) =
+        (id(&args.npc, "an NPC")?, id(&args.player, "a player")?, id(&args.kind, "a kind of event")?);
     let tick_ms = i64::from(rebuilt.world.tick_ms.max(1));
     let said = (Sym::new("said"), Value::text(&args.said));
     let event = Event {
@@ -140,7 +140,7 @@ async fn asked(args: PromptArgs) -> anyhow::Result<Told> {
         source: Sym::new(SOURCE),
         id: EventId::Position(1),
         player,
-        kind: Sym::new(&def.addressed_by),
+        kind,
         target: npc,
         region: Sym::NONE,
         amount: 1,
@@ -154,6 +154,26 @@ async fn asked(args: PromptArgs) -> anyhow::Result<Told> {
     running.close().await?;
     anyhow::ensure!(taken, "the realm took no event");
     told(&views, name, (npc, player), rebuilt.tick + 1)
+}
+
+/// Whether there is such an NPC.
+fn check_npc(views: &ViewStore, realm: Sym, npc: &str) -> anyhow::Result<()> {
+    let entities = views.read(ENTITIES);
+    let is_there =
+        Sym::find(npc).is_some_and(|npc| entities.get(&[Value::id(realm), Value::Sym(npc)]).is_some());
+    if is_there {
+        return Ok(());
+    }
+    let all = Filter::all();
+    let known: Vec<String> = (entities.rows(&all))
+        .filter(|row| column(ENTITIES, row, "kind") == "npc")
+        .map(|row| column(ENTITIES, row, "entity"))
+        .collect();
+    let hint = match did_you_mean(npc, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "an NPC is an entity of the kind `npc`".to_owned(),
+    };
+    anyhow::bail!("no NPC is called `{npc}` in the realm `{realm}` then\nhint: {hint}")
 }
 
 /// What came of it in a tick.
@@ -233,7 +253,9 @@ fn text(told: &Told) -> String {
             Some(Said { text, storylet, .. }) => {
                 format!("No tier is asked: the storylet `{storylet}` is said.\n  {text}\n")
             }
-            None => "Nothing is said: the NPC's `when` does not hold for the player.\n".to_owned(),
+            None => "Nothing is said: the NPC's `when` does not hold for the player, it is addressed by another kind of event \
+                     (--kind), or it does not speak.\n"
+                .to_owned(),
         };
     };
     let named =

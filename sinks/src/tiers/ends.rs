@@ -37,6 +37,7 @@ impl Run {
         match outcome {
             Outcome::Answered(answer) => {
                 server.answered();
+                let answer = reply::estimated(&request.ask, answer);
                 tier.counts.count(Happened::Answered);
                 tier.learn(&answer, took, now);
                 self.judged(name, (replica, took), &answer, &judged, now);

@@ -31,20 +31,28 @@ pub(super) fn answered(ask: &Ask, asked: Asked, answer: &Answer, judged: &Judgem
         (Ok(_), true) if answer.finish == Finish::Stop => Finish::Truncated,
         (Ok(_), _) => answer.finish,
     };
-    // What the server does not say is taken to be as much as it looks, so that it is charged.
-    let looks = |bytes: u64| u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
-    let or = |said: u32, guess: u32| if said == 0 { guess } else { said };
-    let prompt_tokens = u32::try_from(ask.prompt_tokens).unwrap_or(u32::MAX);
     Reply {
         outcome,
         finish,
-        tokens: or(answer.tokens, looks(answer.text.len() as u64)),
-        prompt_tokens: or(answer.prompt_tokens, prompt_tokens),
+        tokens: answer.tokens,
+        prompt_tokens: answer.prompt_tokens,
         first_ms: u32::try_from(answer.first.as_millis()).unwrap_or(u32::MAX),
         verdict: judged.verdict.into(),
         rule: judged.rule.as_str().into(),
         refs: judged.refs.clone(),
         ..none(ask, asked)
+    }
+}
+
+/// The answer with what the server did not say of its tokens: that is taken to be as much as it looks, so that it is charged.
+pub(super) fn estimated(ask: &Ask, answer: Answer) -> Answer {
+    let looks = |bytes: u64| u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
+    let or = |said: u32, guess: u32| if said == 0 { guess } else { said };
+    let prompt_tokens = u32::try_from(ask.prompt_tokens).unwrap_or(u32::MAX);
+    Answer {
+        tokens: or(answer.tokens, looks(answer.text.len() as u64)),
+        prompt_tokens: or(answer.prompt_tokens, prompt_tokens),
+        ..answer
     }
 }
 

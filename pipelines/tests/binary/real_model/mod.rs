@@ -103,7 +103,9 @@ async fn what_a_real_model_says_reaches_the_player() {
     assert_eq!((count("sent"), count("failed"), count("cancelled")), (3.0, 0.0, 0.0), "{tier}");
     assert!(count("prompt_tokens") > 100.0, "{tier}");
     let by_server = llama.counters().await["tokens_predicted_total"] - before;
-    assert_eq!(by_server, count("tokens"), "the server counts as many: {tier}");
+    // One sentence may be said, so nobody hears the rest, and the server stops before it has said all that it may.
+    assert!(by_server > 0.0 && by_server <= 3.0 * 24.0, "{by_server} tokens");
+    assert!(count("tokens") > 0.0, "{tier}");
 
     // It is read as it comes: the first words are there well before the last.
     let (first_count, first_ms) = measured(&server, "worldflow_tier_first_token_ms").await;
