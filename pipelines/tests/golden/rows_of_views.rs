@@ -289,7 +289,7 @@ fn an_npc_asks_for_rows_too() {
         ",
     );
     expect![[r#"
-        5: +1 npc_lines player=ann npc=elder line=1 text=Well hunted. provenance=authored why=no_tier tier= tick=5 storylet=
+        5: +1 npc_lines player=ann npc=elder line=1 text=Well hunted. provenance=authored why=no_tier tier= tick=5 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
     "#]]
     .assert_eq(&golden.changes(&["npc_lines"]));
     golden.check_laws();

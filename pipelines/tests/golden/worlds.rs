@@ -238,9 +238,9 @@ none: {title: None, stages: {only: {objectives: {never: {event: gather}}}}}
         ",
     );
     expect![[r#"
-        10: +1 npc_lines player=ann npc=elder line=1 text=Well met. provenance=authored why=no_tier tier= tick=10 storylet=
-        12: +1 npc_lines player=ann npc=elder line=2 text=Mind the moor. provenance=authored why=no_tier tier= tick=12 storylet=
-        13: +1 npc_lines player=ann npc=elder line=3 text=Well met. provenance=authored why=no_tier tier= tick=13 storylet=
+        10: +1 npc_lines player=ann npc=elder line=1 text=Well met. provenance=authored why=no_tier tier= tick=10 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
+        12: +1 npc_lines player=ann npc=elder line=2 text=Mind the moor. provenance=authored why=no_tier tier= tick=12 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
+        13: +1 npc_lines player=ann npc=elder line=3 text=Well met. provenance=authored why=no_tier tier= tick=13 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
     "#]]
     .assert_eq(&golden.changes(&["npc_lines", "npc_requests"]));
     golden.check_laws();
@@ -310,9 +310,9 @@ feud:
         ",
     );
     expect![[r#"
-        13: +1 npc_lines player=ann npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=13 storylet=
-        15: +1 npc_lines player=ann npc=elder line=2 text=Well done. provenance=authored why=no_tier tier= tick=15 storylet=
-        18: +1 npc_lines player=bob npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=18 storylet=
+        13: +1 npc_lines player=ann npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=13 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
+        15: +1 npc_lines player=ann npc=elder line=2 text=Well done. provenance=authored why=no_tier tier= tick=15 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
+        18: +1 npc_lines player=bob npc=elder line=1 text=Well done. provenance=authored why=no_tier tier= tick=18 storylet= request= finish= prompt_tokens= tokens= first_ms= took_ms=
     "#]]
     .assert_eq(&golden.changes(&["npc_lines", "npc_requests"]));
     golden.check_laws();
