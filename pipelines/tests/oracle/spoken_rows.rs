@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
-use worldflow_schemas::{Sym, Tick};
+use worldflow_schemas::{Sym, Tick, catalog};
 
 use super::Oracle;
 use super::storylets::Said;
@@ -51,7 +51,7 @@ impl Oracle {
         let most = pairs.values().map(Vec::len).max().unwrap_or(0);
         for said in pairs.into_values() {
             for (place, said) in said.iter().enumerate().skip(said.len().saturating_sub(KEPT_LINES)) {
-                let row = vec![
+                let mut row = vec![
                     json!(self.realm.as_str()),
                     json!(said.player.as_str()),
                     json!(said.npc),
@@ -63,6 +63,8 @@ impl Oracle {
                     json!(said.tick),
                     json!(said.storylet),
                 ];
+                // Nothing is known of a request: no tier is asked.
+                row.resize(catalog::NPC_LINES.def().columns.len(), Json::Null);
                 rows.insert(("npc_lines", json!(row).to_string()), row);
             }
         }

@@ -25,7 +25,7 @@ entities:
   wolf: {kind: npc}
 sinks:
   saved: {sqlite: {path: saved.sqlite, every: 20ms}}
-  warehouse: {postgres: {url: ${POSTGRES}, every: 20ms}}
+  warehouse: {postgres: {url: \"${POSTGRES}\", every: 20ms}}
 journal: {snapshot_every: 300ms, segment: 20 kB}
 ";
 
