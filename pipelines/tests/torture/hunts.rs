@@ -36,7 +36,7 @@ const BESIDE: [(&str, &str, &str); 8] = [
     ("visit", "eagle_rock", "high_pass"),
     ("donate", "village_chest", "village"),
     ("kill", "alpha_wolf", "wolf_ridge"),
-    ("light", "north_beacon", "hills"),
+    ("light", "north_beacon", "high_pass"),
     ("fall", "wolf", "wolf_ridge"),
     ("craft", "oak_log", "old_mill"),
 ];
