@@ -30,14 +30,13 @@ journal: {snapshot_every: 300ms, segment: 20 kB}
 ";
 
 /// What else happens in Greenvale: it moves facts, levels, quests of everyone together, and what NPCs think of it.
-const BESIDE: [(&str, &str, &str); 8] = [
+const BESIDE: [(&str, &str, &str); 7] = [
     ("gather", "oak_log", "whispering_woods"),
     ("fish", "trout", "silver_lake"),
     ("visit", "eagle_rock", "high_pass"),
     ("donate", "village_chest", "village"),
     ("kill", "alpha_wolf", "wolf_ridge"),
     ("light", "north_beacon", "high_pass"),
-    ("fall", "wolf", "wolf_ridge"),
     ("craft", "oak_log", "old_mill"),
 ];
 
