@@ -97,9 +97,13 @@ fn plain_value(value: &Value) -> Value {
             }
             None => value.clone(),
         },
-        Value::String(text) if text.starts_with(['[', '{']) => {
-            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
-        }
+        // What may be of any kind is JSON in SQLite.
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(Value::String(inner)) => inner.into(),
+            Ok(scalar @ (Value::Bool(_) | Value::Number(_))) => plain_value(&scalar),
+            Ok(other) => other,
+            Err(_) => value.clone(),
+        },
         other => other.clone(),
     }
 }
