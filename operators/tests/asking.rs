@@ -350,6 +350,16 @@ fn a_line_is_taken_back_with_its_premise_and_ends_at_its_deadline() {
         begun(vec![sentence("maren/ann/1", 5, "Out of order."), sentence("maren/ann/9", 0, "Whose?")]);
     assert!(sentences(&wrong, 6).is_empty());
     assert!(wrong[&6].out[0].contains("late_reply"), "{:?}", wrong[&6].out);
+    let first = Script::from([
+        (1, vec![npc(json!({}))]),
+        (2, vec![talk(1, "ann", "hi")]),
+        (4, vec![sentence("maren/ann/1", 1, "Not the first.")]),
+        (5, vec![sentence("maren/ann/1", 0, "The first.")]),
+    ]);
+    let first = drive(&mut machine(), &first, 0, 6);
+    assert!(
+        sentences(&first, 4).is_empty() && sentences(&first, 5)[0].starts_with("+1 ann maren 1 0 The first.")
+    );
 }
 
 #[test]
@@ -362,6 +372,7 @@ fn an_answer_may_follow_the_bark_while_it_is_wanted() {
     };
     let follows = run((20, vec![reply("maren/ann/1", Ok("Well."), &[])]));
     assert_eq!(said(&follows, 12), ["+1 ann maren 1 Hm. authored late - 12 -"]);
+    assert!(changes_of(&follows, 12, &[(NPC_REQUESTS, 2)]).is_empty(), "who asks the tier goes on as before");
     assert_eq!(said(&follows, 20), ["+1 ann maren 2 Well. model - gold 20 -"]);
     assert!(
         opened(&follows, 2)[0].iter().any(|value| value.as_str() == Some(r#"{"form":"line","late":true}"#))
@@ -411,6 +422,51 @@ fn a_storylet_asks_and_its_lines_are_said_when_nobody_answers() {
     assert_eq!(said(&run, 5), ["+1 ann maren 2 They say less. authored failed - 5 rumour"]);
     assert_eq!(said(&run, 6), ["+1 ann maren 3 They say little. authored no_tier - 6 rumour"]);
     assert!(sentences(&run, 6).last().expect("a row").contains(" wary 80 - en authored no_tier"));
+}
+
+#[test]
+fn a_storylet_that_follows_does_not_take_back_what_the_player_waits_for() {
+    let greet = storylet(
+        "greet",
+        json!({"who": "bram", "lines": "Hm.", "then": {"storylet": "rumour", "after": "20ms"}}),
+    );
+    let bram = json!({"barks": "Hm.", "when": {}});
+    let bram =
+        NpcsIn::Define(Sym::new("bram"), Some(Arc::new(serde_json::from_value(bram).expect("an npc"))));
+    let to_bram = |id| {
+        let NpcsIn::Event(event) = talk(id, "ann", "") else { panic!("a talk is an event") };
+        NpcsIn::Event(Event { target: Sym::new("bram"), ..event })
+    };
+    let run = |talks: Vec<NpcsIn>| {
+        let first = vec![
+            npc(json!({})),
+            bram.clone(),
+            prompt("gossip", GOSSIP),
+            asks(json!({"follow_up": {}})),
+            greet.clone(),
+            player("ann", "inn", true),
+        ];
+        drive(&mut machine(), &Script::from([(1, first), (2, talks)]), 0, 6)
+    };
+    let free = run(vec![to_bram(1)]);
+    assert_eq!(column(&opened(&free, 4)[0], "prompt"), "gossip");
+    let waiting = run(vec![to_bram(1), talk(2, "ann", "hi")]);
+    assert_eq!(said(&waiting, 4), ["+1 ann maren 1 They say little. authored - - 4 rumour"]);
+    assert!(changes_of(&waiting, 4, &[(NPC_REQUESTS, 2)]).is_empty(), "the answer still comes");
+}
+
+#[test]
+fn lore_is_looked_for_by_what_the_prompt_may_hear() {
+    let said = |context: &str| {
+        let def = format!(
+            r#"{{"context": [{context}], "sections": {{"who": {{"text": "You."}}, "knows": {{"lore": 2}}}}}}"#
+        );
+        let first = vec![npc(json!({"template": "talk"})), prompt("talk", &def)];
+        let script = Script::from([(1, first), (2, vec![talk(1, "ann", "wolves")])]);
+        column(&opened(&drive(&mut machine(), &script, 0, 2), 2)[0], "messages")
+    };
+    assert!(said(r#""said""#).contains(r#""said":"wolves""#));
+    assert!(!said("").contains("wolves"), "what the digest does not cover is not in the question");
 }
 
 #[test]

@@ -135,13 +135,14 @@ impl NpcsMachine {
         let follows_up = npc.def.late == LateReplies::FollowUp && !wish.unasked;
         let question = self.question(npc, wish, follows_up);
         let patience = span_ticks(npc.def.patience, self.known.context.clock.as_ref(), self.length).max(1);
+        let waits = if follows_up { patience.saturating_mul(1 + FOLLOW_UP_PATIENCE) } else { patience };
         let mut pending = Pending {
             number: 0,
             tier: npc.tier,
             messages: question.messages,
             max_tokens: question.max_tokens,
             asked: step.tick,
-            deadline: step.tick.saturating_add(patience),
+            deadline: step.tick.saturating_add(waits),
             region: wish.region,
             seen_region: self.known.place(pair.player).region,
             budget_ms: npc.budget_ms(),
@@ -164,7 +165,7 @@ impl NpcsMachine {
         talk.requests += 1;
         pending.number = talk.requests;
         self.open.insert(pair.request(pending.number), pair);
-        self.deadlines.set(pair, pending.deadline);
+        self.deadlines.set(pair, asked.due(&pending));
         step.output.insert(NPC_REQUESTS, pending.row(self.realm, pair, &asked));
         (talk.pending, talk.asked) = (Some(pending), asked);
         step.touched.insert(pair);
@@ -231,7 +232,8 @@ impl NpcsMachine {
         let Some(talk) = self.talks.get_mut(&pair) else { return };
         let begun = talk.asked.line != 0;
         // What an earlier process had begun to hear is not heard again.
-        if begun && sentence.index as usize != talk.spoken.len() {
+        let next = if begun { talk.spoken.len() } else { 0 };
+        if sentence.index as usize != next {
             return;
         }
         let part = Part {
@@ -378,16 +380,14 @@ impl NpcsMachine {
     /// Where an answer may follow the bark: says the bark, and waits on.
     fn goes_on_waiting(&mut self, pair: Pair, step: &mut Step<'_>) -> bool {
         let Some(talk) = self.talks.get_mut(&pair) else { return false };
-        let Some(pending) = &mut talk.pending else { return false };
+        let Some(pending) = &talk.pending else { return false };
         let asked = &mut talk.asked;
         if asked.patience == 0 || asked.barked || asked.line != 0 {
             return false;
         }
-        step.output.remove(NPC_REQUESTS, pending.row(self.realm, pair, asked));
+        // Its row stays as it is, so whoever asks the tier goes on.
         asked.barked = true;
-        pending.deadline = step.tick.saturating_add(asked.patience.saturating_mul(FOLLOW_UP_PATIENCE));
-        step.output.insert(NPC_REQUESTS, pending.row(self.realm, pair, asked));
-        self.deadlines.set(pair, pending.deadline);
+        self.deadlines.set(pair, asked.due(pending));
         let (region, asked) = (pending.region, asked.clone());
         step.touched.insert(pair);
         self.without_tier(pair, Why::Late, region, &asked, None, step);

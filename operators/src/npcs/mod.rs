@@ -363,12 +363,18 @@ impl Machine for NpcsMachine {
         }
         let talk = self.talks.entry(pair).or_default();
         match piece {
-            (talk::MORE, Piece::More(more)) => talk.take_back_more(more),
+            // It may come before the conversation, or after it.
+            (talk::MORE, Piece::More(more)) => {
+                talk.take_back_more(more);
+                if let Some(due) = talk.due() {
+                    self.deadlines.set(pair, due);
+                }
+            }
             (0, Piece::Talk(kept)) => {
                 talk.take_back(kept);
-                if let Some(pending) = &talk.pending {
+                if let (Some(pending), Some(due)) = (&talk.pending, talk.due()) {
                     self.open.insert(pair.request(pending.number), pair);
-                    self.deadlines.set(pair, pending.deadline);
+                    self.deadlines.set(pair, due);
                 }
             }
             (number, piece) => {

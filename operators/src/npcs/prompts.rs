@@ -25,28 +25,11 @@ const SAID: &str = "said";
 /// The section that says who the NPC is, unless it has a text.
 const PERSONA: &str = "persona";
 
-/// A prompt, compiled.
+/// A prompt, and its revision.
 #[derive(Debug)]
 pub(super) struct Prompt {
     pub(super) def: Arc<PromptDef>,
     revision: u64,
-    /// What it reads, by the names in its sections.
-    reads: Vec<(String, Read)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Read {
-    Player,
-    Said,
-    Lines,
-    Phase,
-    Season,
-    Weather,
-    Region,
-    Level,
-    Locale,
-    Fact(Sym),
-    Quest(Sym),
 }
 
 /// Who is asked, for whom, and what was said.
@@ -85,35 +68,22 @@ pub(super) fn revision(def: &impl serde::Serialize) -> u64 {
 
 impl Prompt {
     pub(super) fn new(def: Arc<PromptDef>) -> Prompt {
-        let read = |name: &String| {
-            let read = match Reads::of(name)? {
-                Reads::Player => Read::Player,
-                Reads::Said => Read::Said,
-                Reads::Lines => Read::Lines,
-                Reads::Phase => Read::Phase,
-                Reads::Season => Read::Season,
-                Reads::Weather => Read::Weather,
-                Reads::Region => Read::Region,
-                Reads::Level => Read::Level,
-                Reads::Locale => Read::Locale,
-                Reads::Fact(fact) => Read::Fact(Sym::new(fact)),
-                Reads::Quest(quest) => Read::Quest(Sym::new(quest)),
-            };
-            Some((name.clone(), read))
-        };
-        let reads = def.context.iter().filter_map(read).collect();
-        Prompt { revision: revision(&*def), reads, def }
+        Prompt { revision: revision(&*def), def }
+    }
+
+    fn hears(&self) -> bool {
+        self.def.context.iter().any(|name| name == SAID)
     }
 
     /// The question that it puts.
     pub(super) fn question(&self, id: Sym, occasion: &Occasion<'_>, around: &Around<'_>) -> Question {
         let def = &*self.def;
         let is_shared = def.audience == Audience::Place;
-        let read = |(name, read): &(String, Read)| {
-            let value = read.value(is_shared, occasion, around);
-            (name.clone(), self.in_band(name, value))
+        let read = |name: &String| {
+            let value = value(Reads::of(name)?, is_shared, occasion, around);
+            Some((name.clone(), self.in_band(name, value)))
         };
-        let values: Vec<(String, String)> = self.reads.iter().map(read).collect();
+        let values: Vec<(String, String)> = def.context.iter().filter_map(read).collect();
         let locale = around.locale().unwrap_or_default();
         let revision = format!("{:016x}", self.revision ^ occasion.revision.rotate_left(1));
         let place = if is_shared { around.region.as_str() } else { "" };
@@ -124,8 +94,8 @@ impl Prompt {
             Reads::NPC => Some(occasion.npc.as_str().to_owned()),
             _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
         };
-        let says =
-            |text: &str| text.contains("{said}") && self.reads.iter().any(|(_, read)| *read == Read::Said);
+        // What is said beside what the digest covers would not be the same question.
+        let hears = self.hears() && !is_shared;
         let sections = def.sections.iter().map(|(name, section)| {
             let mut said = json!({"section": name, "role": section.role.name()});
             if section.cut != Cut::End {
@@ -140,7 +110,7 @@ impl Prompt {
                 Some(most) => said["lore"] = most.into(),
                 None => said["content"] = prompt::fill(text, word).into(),
             }
-            if (says(text) || section.lore.is_some()) && !is_shared {
+            if hears && (text.contains("{said}") || section.lore.is_some()) {
                 said["said"] = occasion.said.into();
             }
             for (key, value) in [("most", section.most), ("gives_way", section.gives_way)] {
@@ -188,34 +158,35 @@ impl Prompt {
     }
 }
 
-impl Read {
-    /// What is read. What is for a place reads nothing of a player, nor of a group that players are in.
-    fn value(self, is_shared: bool, occasion: &Occasion<'_>, around: &Around<'_>) -> Option<Value> {
-        let id = |sym: Option<Sym>| sym.filter(|sym| !sym.is_none()).map(Value::Sym);
-        let text = |text: &str| (!text.is_empty()).then(|| Value::text(text));
-        match self {
-            Read::Player | Read::Said | Read::Lines | Read::Level | Read::Quest(_) if is_shared => None,
-            Read::Player => id(Some(around.player())),
-            Read::Said => text(occasion.said),
-            Read::Lines => text(occasion.lines),
-            Read::Phase => id(around.clock().map(|clock| clock.phase)),
-            Read::Season => id(around.clock().map(|clock| clock.season)),
-            Read::Weather => id(around.weather().map(|weather| weather.state)),
-            Read::Region => id(Some(around.region)),
-            Read::Level => Some(Value::Int(around.level())),
-            Read::Locale => around.locale().and_then(text),
-            Read::Fact(fact) => {
-                let holder = around.holder_of_fact(fact);
-                let is_of_all = |scope| matches!(scope, Scope::Realm | Scope::Region);
-                if is_shared && !holder.is_some_and(|holder| is_of_all(holder.scope)) {
-                    return None;
-                }
-                around.fact(holder, fact).cloned()
+/// What is read. What is for a place reads nothing of a player, nor of a group that players are in.
+fn value(reads: Reads<'_>, is_shared: bool, occasion: &Occasion<'_>, around: &Around<'_>) -> Option<Value> {
+    let id = |sym: Option<Sym>| sym.filter(|sym| !sym.is_none()).map(Value::Sym);
+    let text = |text: &str| (!text.is_empty()).then(|| Value::text(text));
+    if is_shared && reads.is_of_player() {
+        return None;
+    }
+    match reads {
+        Reads::Player => id(Some(around.player())),
+        Reads::Said => text(occasion.said),
+        Reads::Lines => text(occasion.lines),
+        Reads::Phase => id(around.clock().map(|clock| clock.phase)),
+        Reads::Season => id(around.clock().map(|clock| clock.season)),
+        Reads::Weather => id(around.weather().map(|weather| weather.state)),
+        Reads::Region => id(Some(around.region)),
+        Reads::Level => Some(Value::Int(around.level())),
+        Reads::Locale => around.locale().and_then(text),
+        Reads::Fact(fact) => {
+            let fact = Sym::new(fact);
+            let holder = around.holder_of_fact(fact);
+            let is_of_all = |scope| matches!(scope, Scope::Realm | Scope::Region);
+            if is_shared && !holder.is_some_and(|holder| is_of_all(holder.scope)) {
+                return None;
             }
-            Read::Quest(quest) => {
-                let state = around.quest(quest).map_or(QuestState::Hidden, |(state, _)| state);
-                Some(Value::Sym(Sym::new(state.name())))
-            }
+            around.fact(holder, fact).cloned()
+        }
+        Reads::Quest(quest) => {
+            let state = around.quest(Sym::new(quest)).map_or(QuestState::Hidden, |(state, _)| state);
+            Some(Value::Sym(Sym::new(state.name())))
         }
     }
 }

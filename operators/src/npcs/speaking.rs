@@ -224,7 +224,9 @@ impl NpcsMachine {
         step.output.base.push(now.piece(player, storylet));
         self.act(player, storylet, region, step.output);
         let pair = Pair { player, npc };
-        let Some(prompt) = prompt.filter(|_| why.is_none()) else {
+        // What follows another does not take back what the player waits for.
+        let waits = self.talks.get(&pair).is_some_and(|talk| talk.pending.is_some());
+        let Some(prompt) = prompt.filter(|_| why.is_none() && !waits) else {
             return self.say_lines(pair, storylet, region, (why, details), step);
         };
         if unasked {

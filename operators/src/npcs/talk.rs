@@ -106,6 +106,14 @@ pub(super) struct Asked {
     pub(super) line: u64,
 }
 
+impl Asked {
+    /// When something is said without the answer, or the request is given up.
+    pub(super) fn due(&self, pending: &Pending) -> Tick {
+        let barks = self.patience > 0 && !self.barked;
+        if barks { pending.asked.saturating_add(self.patience) } else { pending.deadline }
+    }
+}
+
 /// A sentence, or a line that came whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Part {
@@ -279,6 +287,11 @@ impl Talk {
     /// What more is kept of it.
     pub(super) fn more(&self) -> More {
         More { asked: self.asked.clone(), at: self.at, spoken: self.spoken.clone() }
+    }
+
+    /// When something is due of the request that waits, if one does.
+    pub(super) fn due(&self) -> Option<Tick> {
+        self.pending.as_ref().map(|pending| self.asked.due(pending))
     }
 
     /// Takes back what more was kept.

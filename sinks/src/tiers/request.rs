@@ -69,8 +69,10 @@ impl Request {
 
     /// Whether another one that is the same may have its answer.
     pub(super) fn may_be_shared_with(&self, ask: &Ask) -> bool {
-        let goes_on = !matches!(self.stage, Stage::Answered);
-        goes_on && self.ask.digest == ask.digest && ask.until.whole >= self.ask.until.whole
+        let (mine, theirs) = (&self.ask.until, &ask.until);
+        !matches!(self.stage, Stage::Answered)
+            && (self.ask.digest == ask.digest && self.ask.unasked == ask.unasked)
+            && (theirs.first >= mine.first && theirs.whole >= mine.whole)
     }
 
     /// What it needs from now on of the tier that has it.

@@ -171,17 +171,18 @@ impl Run {
     fn begun_before(&self) -> FxHashMap<(Sym, Sym), Vec<String>> {
         let column = |name| NPC_SENTENCES.def().column(name).expect("the catalog has the column");
         let (player, npc, text, last) = (column("player"), column("npc"), column("text"), column("last"));
+        let place = column("sentence");
         let views = self.realm.views.clone();
-        let mut begun: FxHashMap<(Sym, Sym), Vec<String>> = FxHashMap::default();
+        let mut begun: FxHashMap<(Sym, Sym), BTreeMap<i64, String>> = FxHashMap::default();
         for row in views.read(NPC_SENTENCES).rows(&Filter::all()) {
-            if let (Value::Sym(player), Value::Sym(npc), Value::Bool(false)) =
-                (&row[player], &row[npc], &row[last])
+            if let (Value::Sym(player), Value::Sym(npc), Value::Int(place), Value::Bool(false)) =
+                (&row[player], &row[npc], &row[place], &row[last])
             {
                 let said = row[text].as_str().unwrap_or_default().to_owned();
-                begun.entry((*npc, *player)).or_default().push(said);
+                begun.entry((*npc, *player)).or_default().insert(*place, said);
             }
         }
-        begun
+        begun.into_iter().map(|(pair, said)| (pair, said.into_values().collect())).collect()
     }
 
     fn want(&mut self, row: &Row, tick: Tick) {
@@ -230,7 +231,9 @@ impl Run {
     }
 
     fn prepared(&mut self, key: &ArcStr, ask: Ask, made: Result<(), String>) {
-        let Some(request) = self.requests.get_mut(key) else { return };
+        // What was taken back and is asked again while its lore was looked for is prepared once.
+        let is_waited_for = |request: &&mut Request| matches!(request.stage, Stage::Preparing);
+        let Some(request) = self.requests.get_mut(key).filter(is_waited_for) else { return };
         let ask = Arc::new(ask);
         request.ask = ask.clone();
         if let Err(reason) = made {
@@ -243,7 +246,8 @@ impl Run {
     fn choose(&mut self, key: &ArcStr, ask: &Ask, now: Instant) {
         let need = ask.need(now);
         let offers: Vec<Offer<'static>> = if ask.tier.is_none() {
-            self.tiers.values_mut().map(|tier| tier.offer(now)).collect()
+            let speak = self.tiers.values_mut().filter(|tier| !tier.embeds);
+            speak.map(|tier| tier.offer(now)).collect()
         } else {
             self.chain(ask.tier, &[]).iter().filter_map(|tier| self.offer(*tier, now)).collect()
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use worldflow_schemas::definitions::{WorldDef, fallback};
+use worldflow_schemas::definitions::{EmbedderDef, WorldDef, fallback};
 use worldflow_schemas::input::Finish;
 use worldflow_schemas::{Row, Sym, Value};
 
@@ -33,6 +33,8 @@ pub(super) struct Tier {
     pub(super) open: bool,
     pub(super) line: Arc<Line>,
     pub(super) max_wait: Option<Duration>,
+    /// Whether it makes vectors of lore, so that it is not chosen to say anything.
+    pub(super) embeds: bool,
     /// The most requests that nobody asked for, waiting and in flight.
     pub(super) most_unasked: usize,
     context: Option<u64>,
@@ -73,6 +75,7 @@ impl Tier {
                 priority: def.priority,
             }),
             max_wait: def.max_wait.map(|wait| Duration::from_millis(wait.ms)),
+            embeds: world.lore.embedder == EmbedderDef::Tier(name.to_owned()),
             most_unasked: usize::try_from(def.ambient).unwrap_or(usize::MAX),
             context: def.context.map(u64::from),
             declared_first_ms: def.first_token_ms(name),

@@ -74,6 +74,47 @@ async fn equal_questions_share_an_answer_until_the_last_of_them_is_taken_back() 
 }
 
 #[tokio::test]
+async fn what_nobody_asked_for_is_another_question() {
+    let server = open(slow());
+    let mut fake = one(&server, json!({}));
+    let edge = fake.open();
+    let unasked = Wish { parameters: json!({"form": "line", "unasked": true}), ..long(1, Some("d1")) };
+    fake.wish(&[unasked, long(2, Some("d1"))]);
+    let shared = [fake.reply().await.shared, fake.reply().await.shared];
+    assert_eq!((shared, server.measured().requests), ([false, false], 2));
+    edge.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_may_follow_the_bark_is_waited_for_beyond_the_budget() {
+    let server = open(SimulatedTierConfig { first_token: Duration::from_millis(200), ..quick() });
+    let tier = json!({"first_token": "1ms", "ms_per_token": 1});
+    for (parameters, finish) in
+        [(json!({"form": "line"}), Finish::NoTime), (json!({"form": "line", "late": true}), Finish::Stop)]
+    {
+        let mut fake = one(&server, tier.clone());
+        let edge = fake.open();
+        let reply = fake.asked(Wish { budget_ms: Some(60), parameters, ..long(1, None) }).await;
+        assert_eq!(reply.finish, finish);
+        edge.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_has_heard_is_the_answer_in_its_order() {
+    let server = open(quick());
+    let mut fake = one(&server, json!({}));
+    // Rows of a view are in no order.
+    fake.heard_before(&["One.", "Two.", "Three.", "Four.", "Five."]);
+    fake.wish(&[long(1, None)]);
+    let edge = fake.open();
+    let reply = fake.any_reply().await;
+    assert_eq!(reply.outcome.as_deref(), Ok("One. Two. Three. Four. Five."));
+    assert_eq!((reply.finish, server.measured().requests), (Finish::Truncated, 0), "nobody is asked again");
+    edge.close().await;
+}
+
+#[tokio::test]
 async fn who_comes_late_hears_what_was_said_and_who_leaves_takes_nothing_from_others() {
     let server = open(SimulatedTierConfig { per_token: Duration::from_millis(12), ..slow() });
     let mut fake = one(&server, json!({}));

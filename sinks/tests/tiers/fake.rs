@@ -10,7 +10,7 @@ use worldflow_engine::admission::{Admission, Batch};
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::{NPC_REQUESTS, TIER_STATES, TIERS};
+use worldflow_schemas::catalog::{NPC_REQUESTS, NPC_SENTENCES, TIER_STATES, TIERS};
 use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sinks::simulated_tier::SimulatedTier;
@@ -165,6 +165,30 @@ impl Fake {
         self.tick += 1;
         let rows = wishes.iter().map(|wish| (NPC_REQUESTS, wish.row(self.tick), 1));
         self.realm.views.apply(self.tick, rows);
+        self.tell();
+    }
+
+    /// A tick in which these sentences of Ada's and the smith's first line were said, and its end not.
+    pub(crate) fn heard_before(&mut self, sentences: &[&str]) {
+        self.tick += 1;
+        let row = |(place, said): (i64, &&str)| {
+            let value = |column: &str| match column {
+                "realm" => Value::Sym(self.realm.name),
+                "player" => Value::Sym(Sym::new("ada")),
+                "npc" => Value::Sym(Sym::new("smith")),
+                "line" => Value::Int(1),
+                "sentence" => Value::Int(place),
+                "text" => Value::text(said),
+                "last" => Value::Bool(false),
+                _ => Value::Null,
+            };
+            (
+                NPC_SENTENCES,
+                NPC_SENTENCES.def().columns.iter().map(|column| value(column.name)).collect::<Row>(),
+                1,
+            )
+        };
+        self.realm.views.apply(self.tick, (0..).zip(sentences).map(row));
         self.tell();
     }
 

@@ -151,6 +151,10 @@ impl Checker<'_> {
                         "make two sections of them",
                     );
                 }
+                (_, Some(_)) if !prompt.context.iter().any(|name| name == "said") => {
+                    let hint = "add `said` to `context`: lore is found by what the player said";
+                    self.error(spot.key("lore"), "nothing says which lore is wanted", hint);
+                }
                 (_, Some(lore)) if !(1..=MOST_LORE).contains(&lore) => {
                     self.error(
                         spot.key("lore"),
