@@ -13,14 +13,6 @@ fn beats(yaml: &str) -> String {
     problems(&[("arcs.yaml", &format!("{HEAD}{yaml}"))])
 }
 
-fn says(said: &str, all: &[&str]) {
-    for message in all {
-        assert!(said.contains(message), "{message}\n\nis not in\n\n{said}");
-    }
-    let problems = said.lines().filter(|line| line.starts_with("error: ") || line.starts_with("warning: "));
-    assert_eq!(problems.count(), all.len(), "{said}");
-}
-
 #[test]
 fn an_arc_that_is_right_is_not_mentioned() {
     let said = beats(
@@ -49,7 +41,7 @@ fn beats_that_nothing_leads_to_dead_ends_and_rounds_without_rest() {
     lost: {tension: {relax: 5}, ends: true}
 ",
     );
-    says(
+    says_only(
         &said,
         &[
             "this never holds: ",
@@ -98,7 +90,7 @@ b:
   beats: {}
 ",
     )]);
-    says(
+    says_only(
         &said,
         &[
             "tension passes in real time",
@@ -135,7 +127,7 @@ a:
     storm: {tension: {relax: 20}, when: {near: wolf}, moved_from: calm}
 ",
     )]);
-    says(
+    says_only(
         &said,
         &[
             "unknown target `wulf`",
