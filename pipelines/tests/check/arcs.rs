@@ -1,6 +1,7 @@
 //! What `check` says about arcs.
 
 use super::problems;
+use super::told::says_only;
 
 const HEAD: &str = "
 a:
