@@ -236,7 +236,7 @@ typo:
 fn the_scenarios_of_the_demo_world_pass() {
     let said = worldflow(["test"]);
     assert_eq!(said.status.code(), Some(0), "{}{}", said.stdout, said.stderr);
-    assert!(said.stdout.contains("4 passed, 0 failed"), "{}", said.stdout);
+    assert!(said.stdout.contains("5 passed, 0 failed"), "{}", said.stdout);
     assert_eq!(said.stderr, "");
 }
 
