@@ -41,7 +41,7 @@ fn broker(script: &str) -> Golden {
 }
 
 /// The rows of a view at the end of every tick in which any of them changed, as texts by column.
-fn rows_of(ran: &Ran, view: &str) -> BTreeMap<Tick, BTreeSet<Vec<String>>> {
+pub(crate) fn rows_of(ran: &Ran, view: &str) -> BTreeMap<Tick, BTreeSet<Vec<String>>> {
     let (mut now, mut all) = (BTreeSet::new(), BTreeMap::new());
     for (tick, changes) in &ran.changes {
         let mut changed = false;
@@ -60,7 +60,7 @@ fn rows_of(ran: &Ran, view: &str) -> BTreeMap<Tick, BTreeSet<Vec<String>>> {
     all
 }
 
-fn at<T: Default + Clone>(all: &BTreeMap<Tick, T>, tick: Tick) -> T {
+pub(crate) fn at<T: Default + Clone>(all: &BTreeMap<Tick, T>, tick: Tick) -> T {
     all.range(..=tick).next_back().map(|(_, rows)| rows.clone()).unwrap_or_default()
 }
 

@@ -56,3 +56,21 @@ FROM (
   WHERE kind IN ('fight', 'settle', 'depart', 'kill', 'examine') AND region IS NOT NULL AND now() <= at + INTERVAL '30 days'
 ) AS ranked
 WHERE n <= 100;
+
+-- Where in a region each player stands, as far as the game has said it within the hour.
+CREATE VIEW positions AS
+SELECT player, region, x, y
+FROM (
+  SELECT player, region, x, y, row_number() OVER (PARTITION BY player ORDER BY at DESC, id DESC) AS n
+  FROM events
+  WHERE kind = 'step' AND player IS NOT NULL AND region IS NOT NULL AND x IS NOT NULL AND y IS NOT NULL
+    AND now() <= at + INTERVAL '1 hour'
+) AS ranked
+WHERE n = 1;
+
+-- What happened within thirty metres of where a player stands.
+CREATE VIEW traces_near AS
+SELECT p.player, e.id AS event, p.region, e.kind AS what, e.x, e.y, e.at
+FROM positions AS p JOIN events AS e ON e.region = p.region
+WHERE e.kind IN ('fight', 'settle', 'depart', 'kill') AND now() <= e.at + INTERVAL '30 days'
+  AND (e.x - p.x) * (e.x - p.x) + (e.y - p.y) * (e.y - p.y) <= 900;
