@@ -378,3 +378,38 @@ async fn the_live_page_follows_the_world() {
     drop(fake);
     events.end().await;
 }
+
+#[tokio::test]
+async fn the_live_page_says_what_a_tier_costs_today() {
+    let mut fake = Fake::new("greenvale", 1);
+    let row = |view: ViewId, of: &[(&str, Value)]| {
+        let value = |name: &str| of.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+        let columns = view.def().columns.iter().map(|column| value(column.name).unwrap_or(Value::Null));
+        Row::new(columns.collect::<Vec<_>>())
+    };
+    for (tick, name) in [(1, "silver"), (2, "gold")] {
+        fake.put(
+            tick,
+            catalog::TIERS,
+            row(catalog::TIERS, &[("realm", sym("greenvale")), ("tier", sym(name))]),
+        );
+    }
+    for (tick, day, money) in [(3, Value::Int(-86_400_000), 9_000_000), (4, Value::Int(0), 250_000)] {
+        let of = [
+            ("realm", sym("greenvale")),
+            ("scope", sym("tier")),
+            ("holder", sym("gold")),
+            ("day", day),
+            ("money", Value::Dec(money)),
+        ];
+        fake.put(tick, catalog::SPENDING, row(catalog::SPENDING, &of));
+    }
+    let page = LivePage { realms: vec![fake.realm.clone()], sinks: Vec::new(), authorize: None };
+    let server = Server::start(live_page_router(page)).await;
+    let tiers = server.events("/live").await.next().await["tiers"].clone();
+    let costs: Vec<_> = (tiers.as_array().expect("a list").iter())
+        .map(|tier| (tier["tier"].clone(), tier["cost_today"].clone()))
+        .collect();
+    let dec = Value::Dec(250_000).to_json();
+    assert_eq!(costs, [("gold".into(), dec), ("silver".into(), serde_json::Value::Null)]);
+}

@@ -10,9 +10,9 @@ use tokio::time::MissedTickBehavior;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{
-    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS, TIERS,
+    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS, SPENDING, TIERS,
 };
-use worldflow_schemas::{Sym, Value};
+use worldflow_schemas::{Sym, Tick, Value};
 
 use super::fold::{Counts, Folded, Funnel, Recent};
 use super::weather;
@@ -28,6 +28,8 @@ const TICKS_PER_SAMPLE: u32 = 4;
 const SAMPLES: usize = 120;
 /// The statistics that have a sparkline.
 const SPARKS: [&str; 2] = ["inputs_per_s", "tick_latency_p99_ms"];
+/// Days of spending are those of UTC.
+const DAY_MS: u64 = 86_400_000;
 /// Lines and rejections shown.
 const MOST_ROWS: usize = 20;
 
@@ -103,12 +105,26 @@ impl Feed {
         stats.get(&key).map_or(Json::Null, |row| row[2].to_json())
     }
 
-    /// The tiers, by name. The page shows the columns that it knows.
-    fn tiers(&self) -> Json {
+    /// The tiers, by name, with what each has cost today. The page shows the columns that it knows.
+    fn tiers(&self, tick: Tick) -> Json {
+        let today_ms = tick.saturating_mul(self.realm.world.tick_ms.into()) / DAY_MS * DAY_MS;
+        let spent = self.realm.views.read(SPENDING);
+        let money = SPENDING.def().column("money").expect("the catalog has it");
+        let cost = |tier: &Value| {
+            let key = [
+                Value::id(self.realm.name),
+                Value::Sym(Sym::new("tier")),
+                tier.clone(),
+                Value::count(today_ms),
+            ];
+            spent.get(&key).map_or(Json::Null, |row| row[money].to_json())
+        };
         let (view, all) = (self.realm.views.read(TIERS), Filter::all());
+        let name = TIERS.def().column("tier").expect("the catalog has it");
         let rows = view.rows(&all).map(|row| {
-            let row = row_json(TIERS.def(), row);
-            (row.get("tier").map(ToString::to_string).unwrap_or_default(), Json::Object(row))
+            let mut json = row_json(TIERS.def(), row);
+            json.insert("cost_today".to_owned(), cost(&row[name]));
+            (row[name].as_str().unwrap_or_default().to_owned(), Json::Object(json))
         });
         rows.collect::<BTreeMap<_, _>>().into_values().collect()
     }
@@ -150,7 +166,7 @@ impl Feed {
             "grants": grants.into_iter().map(|(status, count)| (status.to_owned(), count.into())).collect::<Map<_, _>>(),
             "sparks": sparks.collect::<Map<_, _>>(),
             "lines": self.lines.fold.json(NPC_LINES.def(), MOST_ROWS),
-            "tiers": self.tiers(),
+            "tiers": self.tiers(tick),
             "rejections": self.rejections.fold.json(REJECTIONS.def(), MOST_ROWS),
             "sinks": self.sinks.iter().map(|sink| sink_json(&sink.borrow())).collect::<Vec<_>>(),
         })
