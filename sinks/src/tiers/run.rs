@@ -379,7 +379,7 @@ impl Run {
 
     fn send_waiting(&mut self, of: Sym, now: Instant) {
         let Some(tier) = self.tiers.get_mut(&of) else { return };
-        tier.queue.close_due(now);
+        tier.close_batch(now);
         if tier.queue.len() > 0 && !tier.is_up(now) {
             for name in tier.queue.requests() {
                 if self.unqueue(&name).is_some() {
