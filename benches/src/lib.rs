@@ -12,6 +12,7 @@ pub mod router;
 pub mod rows;
 pub mod simulated;
 pub mod sockets;
+pub mod speak;
 pub mod sql;
 pub mod sql_rows;
 pub mod stores;

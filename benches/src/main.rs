@@ -3,7 +3,7 @@
 use clap::Parser;
 use worldflow_benches::{
     certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, router, rows, simulated, sockets,
-    sql, sql_rows, stores, timers, wire,
+    speak, sql, sql_rows, stores, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -37,6 +37,8 @@ enum Workload {
     Certify(certify::CertifyArgs),
     /// What router and batcher of the tiers add to a direct call, in an open loop.
     Router(router::RouterArgs),
+    /// Ten thousand players who talk to characters of two simulated tiers, through the whole graph.
+    Speak(speak::SpeakArgs),
     /// Simulated servers of a tier, for `router` and `speak`; they end when the input does.
     #[command(hide = true)]
     Simulator(simulated::SimulatorArgs),
@@ -74,6 +76,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Workload::Router(args) => router::run(&args),
+        Workload::Speak(args) => runtime.block_on(speak::run(&args)),
         Workload::Simulator(args) => simulated::run(&args),
         Workload::Certify(args) => runtime.block_on(certify::run(&args)),
         Workload::SqlRows(args) => {
