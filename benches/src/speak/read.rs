@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use tokio::sync::watch;
 use worldflow_engine::realm::Realm;
-use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{NPC_LINES, NPC_SENTENCES, TIERS, ViewId};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
@@ -107,7 +106,7 @@ impl Lines {
 /// What the view `tiers` says of a tier.
 pub(super) fn tier(realm: &Realm, tier: &str) -> TierCounts {
     let view = realm.views.read(TIERS);
-    let Some(row) = view.rows(&Filter::all()).find(|row| row[1] == Value::Sym(Sym::new(tier))) else {
+    let Some(row) = view.get(&[Value::id(realm.name), Value::Sym(Sym::new(tier))]) else {
         return TierCounts::default();
     };
     let of = |name| match &row[column(TIERS, name)] {
