@@ -34,7 +34,7 @@ struct Waits {
 
 /// Where the first text of an address is from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum From {
+pub(super) enum By {
     Model,
     /// Says why, as in `npc_lines`.
     Bark(Sym),
@@ -141,7 +141,7 @@ impl Players {
     }
 
     /// The first sentence of a line is there.
-    pub(super) fn hear(&self, player: Sym, line: i64, from: From, now: Instant) {
+    pub(super) fn hear(&self, player: Sym, line: i64, by: By, now: Instant) {
         let Some(at) = self.by_name.get(&player) else { return };
         let State { players, heard } = &mut *self.lock();
         let player = &mut players[*at];
@@ -154,9 +154,9 @@ impl Players {
             heard.unexpected += u64::from(!player.away);
             return;
         };
-        match from {
-            From::Model => heard.models += 1,
-            From::Bark(why) => *heard.barks.entry(why).or_default() += 1,
+        match by {
+            By::Model => heard.models += 1,
+            By::Bark(why) => *heard.barks.entry(why).or_default() += 1,
         }
         if !waits.counts {
             return;

@@ -9,7 +9,7 @@ use worldflow_engine::realm::Realm;
 use worldflow_schemas::catalog::{NPC_LINES, NPC_SENTENCES, TIERS, ViewId};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
-use super::players::{From, Players};
+use super::players::{By, Players};
 
 /// The lines that were said, whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,11 +81,11 @@ fn sentence(players: &Players, row: &Row, now: Instant) {
     else {
         return;
     };
-    let from = match at("why") {
-        Value::Sym(why) => From::Bark(*why),
-        _ => From::Model,
+    let by = match at("why") {
+        Value::Sym(why) => By::Bark(*why),
+        _ => By::Model,
     };
-    players.hear(*player, *line, from, now);
+    players.hear(*player, *line, by, now);
 }
 
 impl Lines {
