@@ -58,7 +58,7 @@ async fn a_batch_does_not_wait_for_ever_nor_grow_without_bound() {
 
 #[tokio::test]
 async fn a_batch_waits_for_nothing_while_there_is_ample_room() {
-    let server = open(SimulatedTierConfig { first_token: Duration::from_secs(1), ..quick() });
+    let server = open(SimulatedTierConfig { first_token: Duration::from_secs(2), ..quick() });
     let more = json!({"max_in_flight": 4, "batch": {"size": 100, "wait": "3s", "tokens": 100000}});
     let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
     let edge = fake.open();
@@ -70,10 +70,12 @@ async fn a_batch_waits_for_nothing_while_there_is_ample_room() {
             }
         })
     };
+    let began = std::time::Instant::now();
     for number in [1, 2] {
         fake.wish(&[wish(number, "normal", "You are the smith.")]);
         came(number).await;
     }
+    assert!(began.elapsed() < Duration::from_secs(3), "neither waited for others");
     fake.wish(&[wish(3, "normal", "You are the smith.")]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(server.measured().requests, 2, "half of the places are taken: the third is gathered");
