@@ -97,14 +97,17 @@ fn counted(servers: &[SimulatedTier]) -> Counted {
 ///
 /// # Errors
 /// When no server can be started, or nobody reads what is printed.
-#[expect(clippy::print_stdout, reason = "who has started it reads it")]
 pub fn run(args: &SimulatorArgs) -> anyhow::Result<()> {
     let servers = open(args)?;
-    servers.iter().for_each(|server| println!("{}", server.url()));
-    println!();
-    std::io::stdout().flush()?;
+    let mut out = std::io::stdout();
+    for server in &servers {
+        writeln!(out, "{}", server.url())?;
+    }
+    writeln!(out)?;
+    out.flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    println!("{}", serde_json::to_string(&counted(&servers))?);
+    // Who has started it may have ended.
+    let _ = writeln!(out, "{}", serde_json::to_string(&counted(&servers))?);
     Ok(())
 }
 

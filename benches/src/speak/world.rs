@@ -39,8 +39,13 @@ pub(super) fn crier_name(n: u64) -> String {
 /// The world, with these servers.
 pub(super) fn world(args: &SpeakArgs, gold: &[String], silver: &[String]) -> anyhow::Result<LoadedWorld> {
     let world = world_yaml(args, gold, silver);
-    let npcs = npcs_yaml(args);
-    let files = [("world.yaml", world.as_str()), ("npcs.yaml", &npcs), ("npcs/prompts.yaml", PROMPTS)];
+    let (npcs, entities) = (npcs_yaml(args), entities_yaml(args));
+    let files = [
+        ("world.yaml", world.as_str()),
+        ("entities.yaml", &entities),
+        ("npcs.yaml", &npcs),
+        ("npcs/prompts.yaml", PROMPTS),
+    ];
     Ok(LoadedWorld::load(&Folder::of(files))?)
 }
 
@@ -72,6 +77,12 @@ fn world_yaml(args: &SpeakArgs, gold: &[String], silver: &[String]) -> String {
         );
     }
     yaml
+}
+
+fn entities_yaml(args: &SpeakArgs) -> String {
+    let cast = args.cast();
+    let all = (0..cast.npcs).map(npc_name).chain((0..cast.criers).map(crier_name));
+    all.map(|name| format!("{name}: {{kind: npc}}\n")).collect()
 }
 
 fn npcs_yaml(args: &SpeakArgs) -> String {
