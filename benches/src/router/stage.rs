@@ -37,7 +37,9 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(asking: &Asking, urls: &[String]) -> anyhow::Result<Stage> {
         let tier = json!({
-            "url": urls, "model": "simulated", "max_in_flight": asking.places, "timeout": "60s",
+            "url": urls, "model": "simulated", "max_in_flight": asking.places,
+            // What is late on a machine that is too slow is to be seen as late, not as cut short.
+            "timeout": "60s", "stall": "60s",
             "first_token": format!("{}ms", asking.first_token_ms), "ms_per_token": asking.token_ms,
             "batch": {"wait": format!("{}ms", asking.batch_ms)},
         });
