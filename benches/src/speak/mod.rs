@@ -91,7 +91,7 @@ pub struct SpeakArgs {
     #[arg(long, default_value_t = 9)]
     gold_token_ms: u64,
     /// What a million tokens of prompts and of answers cost.
-    #[arg(long, value_delimiter = ',', num_args = 2, default_value = "0.05,0.2")]
+    #[arg(long, value_delimiter = ',', value_name = "IN,OUT", default_value = "0.05,0.2")]
     gold_price: Vec<f64>,
     /// What a server costs a month.
     #[arg(long, default_value_t = 730.0)]
@@ -115,7 +115,7 @@ pub struct SpeakArgs {
     #[arg(long, default_value_t = 25)]
     silver_token_ms: u64,
     /// What a million tokens of prompts and of answers cost.
-    #[arg(long, value_delimiter = ',', num_args = 2, default_value = "0.3,1.2")]
+    #[arg(long, value_delimiter = ',', value_name = "IN,OUT", default_value = "0.3,1.2")]
     silver_price: Vec<f64>,
     /// What a server costs a month.
     #[arg(long, default_value_t = 870.0)]
@@ -178,6 +178,11 @@ impl SpeakArgs {
         ensure!((1..=1_000_000).contains(&self.players), "players are 1 to 1,000,000");
         ensure!(self.npcs <= 100_000 && self.criers <= 100_000, "characters are at most 100,000");
         ensure!(self.seconds <= 86_400 && self.warm_up <= 86_400, "a day is enough");
+        let prices = [&self.gold_price, &self.silver_price];
+        ensure!(
+            prices.iter().all(|price| price.len() == 2),
+            "a price is two numbers: of prompts, of answers"
+        );
         ensure!(
             self.leave_within_ms < self.every_ms / 2,
             "a player who leaves must be back for the next address\nhint: a larger --every-ms"

@@ -63,12 +63,13 @@ fn world_yaml(args: &SpeakArgs, gold: &[String], silver: &[String]) -> String {
     let mut yaml = format!(
         "name: bench\nseed: {}\ntick_ms: 10\nkinds: {{talk: {{attributes: {{said: text}}}}}}\n\
          regions: {{market: {{}}}}\n\
-         guard: {{most: {{graphemes: 4000, sentences: 32}}, repetition: {{percent: 0, lines: 8}}}}\ntiers:\n",
+         guard: {{most: {{graphemes: 2000, sentences: 16}}, repetition: {{percent: 0, lines: 8}}}}\ntiers:\n",
         args.seed
     );
     for (name, tier, urls) in [("gold", args.gold(), gold), ("silver", args.silver(), silver)] {
         let TierArgs { slots, first_token_ms, token_ms, price, .. } = tier;
         let (input, output) = price;
+        let urls: Vec<String> = urls.iter().map(|url| format!("\"{url}\"")).collect();
         let _ = writeln!(
             yaml,
             "  {name}: {{url: [{}], model: simulated, max_in_flight: {slots}, first_token: {first_token_ms}ms, \
