@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn args(more: &[&str]) -> SpeakArgs {
-        let few = "speak --players 40 --every-ms 2000 --seconds 3 --warm-up 1 --npcs 10 --criers 1 --crowd-percent 50 \
+        let few = "speak --players 40 --every-ms 4000 --seconds 7 --warm-up 1 --npcs 10 --criers 1 --crowd-percent 50 \
                    --leave-per-1000 150 --inside --gold-servers 1 --silver-servers 1 --gold-first-token-ms 80 \
                    --gold-budget-ms 2000 --silver-budget-ms 2900";
         Line::parse_from(few.split_whitespace().chain(more.iter().copied())).args
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_player_who_leaves_is_back_for_the_next_address() {
-        let error = args(&["--leave-within-ms", "1500"]).check().expect_err("too long").to_string();
+        let error = args(&["--leave-within-ms", "2500"]).check().expect_err("too long").to_string();
         assert!(error.contains("must be back"), "{error}");
     }
 }
