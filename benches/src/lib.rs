@@ -4,15 +4,20 @@ pub mod certify;
 pub mod edits;
 pub mod journal;
 pub mod lore;
+mod open_loop;
 pub mod quest_2m;
 pub mod quests_10k;
 pub mod restart;
+pub mod router;
 pub mod rows;
+pub mod simulated;
 pub mod sockets;
+pub mod speak;
 pub mod sql;
 pub mod sql_rows;
 pub mod stores;
 pub mod timers;
+mod usage;
 pub mod wire;
 
 /// The most memory this process has held, from the kernel.

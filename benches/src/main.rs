@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows,
-    stores, timers, wire,
+    certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, router, rows, simulated, sockets,
+    speak, sql, sql_rows, stores, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -35,6 +35,13 @@ enum Workload {
     Lore(lore::LoreArgs),
     /// One script against a model server and against the simulated tier with the numbers that were measured.
     Certify(certify::CertifyArgs),
+    /// What router and batcher of the tiers add to a direct call, in an open loop.
+    Router(router::RouterArgs),
+    /// Ten thousand players who talk to characters of two simulated tiers, through the whole graph.
+    Speak(speak::SpeakArgs),
+    /// Simulated servers of a tier, for `router` and `speak`; they end when the input does.
+    #[command(hide = true)]
+    Simulator(simulated::SimulatorArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -68,6 +75,9 @@ fn main() -> anyhow::Result<()> {
             lore::run(&args);
             Ok(())
         }
+        Workload::Router(args) => router::run(&args),
+        Workload::Speak(args) => runtime.block_on(speak::run(&args)),
+        Workload::Simulator(args) => simulated::run(&args),
         Workload::Certify(args) => runtime.block_on(certify::run(&args)),
         Workload::SqlRows(args) => {
             sql_rows::run(&args);

@@ -12,6 +12,7 @@ mod ask;
 mod breaker;
 mod call;
 mod counts;
+mod direct;
 mod ends;
 mod error;
 mod gate;
@@ -41,6 +42,7 @@ use worldflow_schemas::Sym;
 use crate::lore::Searcher;
 
 pub use call::{MOST_BODY_BYTES, MOST_STREAM_BYTES, MOST_TEXT_BYTES};
+pub use direct::Direct;
 pub use error::TiersError;
 
 use run::Run;

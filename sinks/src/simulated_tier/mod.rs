@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -116,7 +117,8 @@ impl SimulatedTier {
         let router = http::router(shared.clone());
         let listener = {
             let _entered = runtime.enter();
-            TcpListener::from_std(listener)?
+            // As the real server: a token leaves when it is said, not when the one before is acknowledged.
+            TcpListener::from_std(listener)?.tap_io(|connection| drop(connection.set_nodelay(true)))
         };
         runtime.spawn(async move { axum::serve(listener, router).await });
         let running = shared.clone();

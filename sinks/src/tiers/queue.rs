@@ -1,6 +1,6 @@
 //! The requests of a tier that wait: first gathered into a batch, then in the order in which they are sent.
 //!
-//! A batch is closed when it has so many requests or tokens, or a while after its first. Its requests go by priority;
+//! A batch is closed when it has so many requests or tokens, a while after its first, or when the tier has ample room. Its requests go by priority;
 //! within one, those that begin alike together, the group with the nearest deadline first, then by deadline. Batches
 //! that wait at the same time are one order.
 
@@ -108,7 +108,8 @@ impl Queue {
         ready.chain(self.gathering.iter().map(|waiting| waiting.request.clone())).collect()
     }
 
-    fn close_batch(&mut self) {
+    /// Closes the batch that is being gathered.
+    pub(super) fn close_batch(&mut self) {
         self.since = None;
         let batch = std::mem::take(&mut self.gathering);
         let mut groups: FxHashMap<(u8, u64), Instant> = FxHashMap::default();

@@ -142,8 +142,8 @@ impl Run {
     fn catch_up(&mut self, tick: Tick) {
         let closed = self.look_at_gates();
         let views = self.realm.views.clone();
-        let view = views.read(NPC_REQUESTS);
-        match self.at.and_then(|at| view.since(at)) {
+        // The view is not held while requests are made: who waits for it then is the graph's collector.
+        match self.at.and_then(|at| views.read(NPC_REQUESTS).since(at)) {
             Some(deltas) => {
                 for delta in &deltas {
                     for (row, diff) in &delta.changes {
@@ -153,6 +153,7 @@ impl Run {
                 }
             }
             None => {
+                let view = views.read(NPC_REQUESTS);
                 self.begun = self.begun_before();
                 let mut gone: Vec<ArcStr> = self.keys.keys().cloned().collect();
                 gone.retain(|request| {
@@ -379,7 +380,7 @@ impl Run {
 
     fn send_waiting(&mut self, of: Sym, now: Instant) {
         let Some(tier) = self.tiers.get_mut(&of) else { return };
-        tier.queue.close_due(now);
+        tier.close_batch(now);
         if tier.queue.len() > 0 && !tier.is_up(now) {
             for name in tier.queue.requests() {
                 if self.unqueue(&name).is_some() {

@@ -104,7 +104,7 @@ impl Tier {
             name: self.name.as_str(),
             class: self.class.as_str(),
             up: self.is_up(now),
-            queue_ms: self.batch_wait_ms.saturating_add(self.queue_ms(now)),
+            queue_ms: self.gathers_ms(now).saturating_add(self.queue_ms(now)),
             first_token_ms: first,
             us_per_token: per_token,
             context: self.context,
@@ -128,6 +128,28 @@ impl Tier {
     fn places(&self, now: Instant) -> u32 {
         let up = self.replicas.iter().filter(|replica| replica.breaker.allows(now));
         up.map(|replica| replica.limit.now()).sum()
+    }
+
+    /// Whether at least half of the places stay free when all that waits is sent, and so many more. Then the order is of no
+    /// matter, and a batch waits for nothing: servers batch by themselves.
+    fn has_ample_room(&self, more: u32, now: Instant) -> bool {
+        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let taken = self.in_flight().saturating_add(waiting).saturating_add(more);
+        taken <= self.places(now) / 2
+    }
+
+    /// How long one more would be gathered at most.
+    fn gathers_ms(&self, now: Instant) -> u64 {
+        if self.has_ample_room(1, now) { 0 } else { self.batch_wait_ms }
+    }
+
+    /// Closes the batch that is being gathered if its time has come, or if there is room for more than all that waits.
+    pub(super) fn close_batch(&mut self, now: Instant) {
+        if self.has_ample_room(0, now) {
+            self.queue.close_batch();
+        } else {
+            self.queue.close_due(now);
+        }
     }
 
     /// About how long one more would wait: a usual answer for each round of places before it.
@@ -203,6 +225,7 @@ impl Tier {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::Waiting;
     use super::*;
 
     fn open(tiers: serde_json::Value) -> Result<Tier, TiersError> {
@@ -280,5 +303,30 @@ mod tests {
         assert_eq!(tier.offer_now(now).queue_ms, 0);
         assert!(!tier.learn_late(Duration::from_millis(79), now));
         assert!(tier.learn_late(Duration::from_millis(80), now));
+    }
+
+    #[test]
+    fn nothing_is_gathered_while_half_of_the_places_stay_free() {
+        let now = Instant::now();
+        let more = serde_json::json!({"max_in_flight": 4, "batch": {"wait": "5ms"}});
+        let mut tier = open(gold(more)).expect("a tier");
+        let first = |tier: &mut Tier, request: &str| {
+            let deadline = now + Duration::from_secs(1);
+            let waiting = Waiting { request: request.into(), rank: 2, deadline, prefix: 1, tokens: 9 };
+            tier.queue.push(waiting, now);
+            tier.close_batch(now);
+            tier.queue.first().map(|(request, _)| request.to_string())
+        };
+        assert_eq!(tier.offer(now).queue_ms, 0);
+        tier.replicas[0].sent();
+        assert_eq!(first(&mut tier, "a").as_deref(), Some("a"), "with it two of four places are taken");
+        tier.queue.remove(&"a".into());
+        tier.replicas[0].sent();
+        assert_eq!(tier.offer(now).queue_ms, 5, "a third one is gathered");
+        assert_eq!(first(&mut tier, "b"), None);
+        tier.replicas[0].over();
+        tier.close_batch(now);
+        assert_eq!(tier.queue.requests(), ["b"]);
+        assert!(tier.queue.first().is_some(), "and sent as soon as there is room");
     }
 }

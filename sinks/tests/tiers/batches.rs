@@ -41,18 +41,46 @@ async fn a_batch_is_gathered_over_ticks_and_sent_by_priority_and_prefix() {
 #[tokio::test]
 async fn a_batch_does_not_wait_for_ever_nor_grow_without_bound() {
     let server = open(quick());
-    let more = json!({"batch": {"size": 100, "wait": "30ms", "tokens": 64}});
+    let more = json!({"max_in_flight": 1, "batch": {"size": 100, "wait": "30ms", "tokens": 64}});
     let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
     let edge = fake.open();
     assert!(fake.asked(Wish::new(1, "alone")).await.outcome.is_ok(), "sent after 30 ms");
     edge.close().await;
-    let more = json!({"batch": {"size": 100, "wait": "2s", "tokens": 64}});
+    let more = json!({"max_in_flight": 1, "batch": {"size": 100, "wait": "2s", "tokens": 64}});
     let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
     let edge = fake.open();
     assert!(
         fake.asked(Wish { max_tokens: 60, ..Wish::new(1, "long") }).await.outcome.is_ok(),
         "full by itself"
     );
+    edge.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_waits_for_nothing_while_there_is_ample_room() {
+    let server = open(SimulatedTierConfig { first_token: Duration::from_secs(2), ..quick() });
+    let more = json!({"max_in_flight": 4, "batch": {"size": 100, "wait": "3s", "tokens": 100000}});
+    let mut fake = Fake::new(tiers(&[("gold", &[&server], more)]), 100);
+    let edge = fake.open();
+    let came = |number: u64| {
+        let server = &server;
+        crate::soon(async move {
+            while server.measured().requests < number {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+    };
+    let began = std::time::Instant::now();
+    for number in [1, 2] {
+        fake.wish(&[wish(number, "normal", "You are the smith.")]);
+        came(number).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "neither waited for others");
+    fake.wish(&[wish(3, "normal", "You are the smith.")]);
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(server.measured().requests, 2, "half of the places are taken: the third is gathered");
+    assert!(fake.reply().await.outcome.is_ok());
+    came(3).await;
     edge.close().await;
 }
 
