@@ -98,6 +98,8 @@ struct Asking {
     retried: bool,
     avoid: Option<usize>,
     pushed_back: u32,
+    /// Which server failed, and why, if one has.
+    failed: Option<(usize, String)>,
 }
 
 /// A call that has ended.
@@ -143,9 +145,7 @@ impl Reask {
             let now = Instant::now();
             self.send(now);
             if self.calls.is_empty() && self.is_down(now) {
-                while let Some(asking) = self.waiting.pop_front() {
-                    self.fail(&asking, None, Duration::ZERO, "no server of the tier is up");
-                }
+                self.give_up();
             }
             if self.calls.is_empty() && self.waiting.is_empty() {
                 break;
@@ -194,6 +194,7 @@ impl Reask {
             retried: false,
             avoid: None,
             pushed_back: 0,
+            failed: None,
         };
         match (made, tokens) {
             (Ok(()), Some(_)) => self.waiting.push_back(asking),
@@ -281,11 +282,22 @@ impl Reask {
                 if !is_broken {
                     self.heard = Some(now);
                 }
-                if is_broken && !asking.retried && self.tier.retries.take() {
+                // Whatever is tried again here takes nobody's place.
+                if is_broken && !asking.retried {
+                    asking.failed = Some((replica, reason));
                     return self.ask_once_more(asking, replica);
                 }
                 self.fail(&asking, Some(replica), took, &reason);
             }
+        }
+    }
+
+    /// Nobody is there to ask.
+    fn give_up(&mut self) {
+        while let Some(mut asking) = self.waiting.pop_front() {
+            let (replica, why) = asking.failed.take().unzip();
+            let why = why.unwrap_or_else(|| "no server of the tier is up".to_owned());
+            self.fail(&asking, replica, Duration::ZERO, &why);
         }
     }
 
