@@ -30,7 +30,7 @@ pell: {tier: gold, patience: 500ms, persona: You are Pell., prompt: Name a price
 ";
 
 /// What the player says; part of it is in no output.
-const SAID: [&str; 2] = ["my cousin Edda hides by the wolves", "did you hear of Edda"];
+const SAID: [&str; 2] = ["my cousin Edda hides by the wolves", "did you hear of Edda and the wolves"];
 const SECRET: &str = "Edda";
 
 fn simulated(seed: u64, per_token_ms: u64) -> SimulatedTier {
