@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use worldflow_engine::privacy::Privacy;
+use worldflow_engine::rebuild::is_in_use;
+use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::Sym;
 
 use super::keys::KeysArgs;
@@ -20,9 +22,9 @@ use crate::world::LoadedWorld;
 /// tier answers nothing or the folder cannot be read, and 2 when the arguments are wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-  worldflow reask --journal .data --with-keys --tier silver
-  worldflow reask --journal .data --with-keys --tier gold --url http://127.0.0.1:8000 --model gemma-3-4b --json
-  worldflow reask --journal saved/my_world --tier silver --world my_world --since 2026-11-25T12:00:00Z --limit 20")]
+  worldflow reask --journal .data --with-keys --world my_world --tier silver
+  worldflow reask --journal .data --with-keys --world my_world --tier gold --url http://127.0.0.1:8000 --json
+  worldflow reask --journal saved --world my_world --tier silver --since 2026-11-25T12:00:00Z --limit 20")]
 pub(super) struct ReaskArgs {
     /// The data folder of a server, or of one realm, or a backup of either.
     #[arg(long, value_name = "FOLDER")]
@@ -33,10 +35,12 @@ pub(super) struct ReaskArgs {
     /// The tier that is asked.
     #[arg(long)]
     tier: String,
-    /// A world folder whose tiers, guard and NPCs count, instead of those that the data folder keeps.
+    /// The world folder: its tiers are asked, and its guard and NPCs judge what they say. The data folder keeps neither
+    /// addresses nor the guard; without this there must be a --url, and the usual rules judge.
     #[arg(long, value_name = "FOLDER")]
     world: Option<PathBuf>,
-    /// An OpenAI-compatible server, instead of the tier's own; the tier need not be declared then.
+    /// An OpenAI-compatible server, instead of the tier's own; the tier need not be declared then. Unless the world names
+    /// a key, it is the value of GOLD_KEY for the tier gold, and so on, if there is one.
     #[arg(long)]
     url: Option<String>,
     /// The model that is asked for, instead of the tier's own.
@@ -86,6 +90,8 @@ async fn plan(args: ReaskArgs) -> anyhow::Result<Reask> {
         Some(keys) => Privacy::look(name, &keys)?,
         None => Privacy::none(),
     };
+    // The last second of a realm that runs may not be in its folder yet.
+    let known_ms = is_in_use(&folder).then(|| system_wall_clock()() - 1_000);
     let world = args.world.map(|world| LoadedWorld::open(&world)).transpose()?;
     let server = match &args.url {
         Some(url) => Some(super::tiers::given_server(&args.tier, url, args.model.as_deref()).await?),
@@ -97,6 +103,7 @@ async fn plan(args: ReaskArgs) -> anyhow::Result<Reask> {
         privacy,
         since: args.since,
         until: args.until,
+        known_ms,
         limit: args.limit,
         tier: args.tier,
         world,

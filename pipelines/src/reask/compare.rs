@@ -23,6 +23,8 @@ pub struct Compared {
     pub tier: String,
     /// Its model.
     pub model: String,
+    /// Whether what it says was judged by the world's own guard; by the usual rules otherwise.
+    pub own_guard: bool,
     /// How many requests were asked again.
     pub asked: u64,
     /// How many were not, and why.

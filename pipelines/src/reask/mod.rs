@@ -18,12 +18,12 @@ use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, retrace, tick_of};
 use worldflow_engine::runtime::OpenError;
 use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::{TierDef, WorldDef};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_sinks::tiers::{Again, Reask as Asking, ReaskConfig, TiersError};
 
 use crate::explain::When;
 use crate::graph::graphs;
-use crate::world::{GivenTier, LoadedWorld, did_you_mean, served};
+use crate::world::{GivenTier, LoadedWorld, did_you_mean, served, usual_tier};
 
 pub use compare::{Answered, Compared, Numbers, Pair, Quantiles, VERDICTS};
 pub use recorded::NotAsked;
@@ -47,13 +47,16 @@ pub struct Reask {
     pub since: Option<When>,
     /// The past ends here; with what is known last without it.
     pub until: Option<When>,
+    /// What is later than this moment, UTC milliseconds, is not known yet: the realm runs.
+    pub known_ms: Option<i64>,
     /// At most so many, the last ones; no more than [`MOST_REQUESTS`].
     pub limit: usize,
     /// The tier.
     pub tier: String,
-    /// The world whose tiers, guard and NPCs count, in place of those that the folder keeps.
+    /// The world that has the tier, the guard and the NPCs. The folder keeps of them the names and prices of tiers, and the
+    /// NPCs as far as its journal goes back.
     pub world: Option<LoadedWorld>,
-    /// A server in place of the tier's own.
+    /// A server in place of the tier's own; without a world there must be one.
     pub server: Option<GivenTier>,
     /// A model in place of the tier's own.
     pub model: Option<String>,
@@ -78,6 +81,16 @@ pub enum ReaskError {
         /// What helps.
         hint: String,
     },
+    /// Nobody says where it is, or what it is asked for.
+    #[error("tier `{tier}`: it is not known {what}\nhint: {hint}")]
+    NoServer {
+        /// The tier.
+        tier: String,
+        /// What is not known.
+        what: &'static str,
+        /// What helps.
+        hint: &'static str,
+    },
     /// The tier has answered none of them.
     #[error("tier `{tier}` has answered none of {asked} requests: {why}\nhint: {hint}")]
     NoAnswer {
@@ -97,6 +110,7 @@ pub enum ReaskError {
 /// # Errors
 /// When the folder cannot be read, there is no such tier, or it answers nothing at all.
 pub async fn reask(of: &Reask) -> Result<Compared, ReaskError> {
+    check_tier(of)?;
     let (rebuilt, defined, mut collected) = past(of).await?;
     let world = world(of, &rebuilt)?;
     let kept: Vec<Recorded> = collected.kept.drain(..).collect();
@@ -121,6 +135,7 @@ pub async fn reask(of: &Reask) -> Result<Compared, ReaskError> {
         realm: of.realm.as_str().to_owned(),
         tier: of.tier.clone(),
         model: world.tiers[&of.tier].model.clone(),
+        own_guard: of.world.is_some(),
         not_asked: collected.not_asked,
         requests: pairs.map(|(recorded, again)| pair(&of.privacy, recorded, &again)).collect(),
         ..Compared::default()
@@ -141,7 +156,11 @@ async fn past(of: &Reask) -> Result<(Rebuilt, Defined, Collected), ReaskError> {
         privacy: Privacy::none(),
     };
     let (_, length) = tick_of(&config)?;
-    config.until_ms = of.until.map(|until| until.utc_ms(length));
+    let asked_ms = of.until.map(|until| until.utc_ms(length));
+    config.until_ms = match (asked_ms, of.known_ms) {
+        (Some(asked), Some(known)) => Some(asked.min(known)),
+        (asked, known) => asked.or(known),
+    };
     let (until, _) = tick_of(&config)?;
     // What is written meanwhile is not looked at.
     config.until_ms = Some(length.utc_ms(until));
@@ -166,31 +185,51 @@ async fn past(of: &Reask) -> Result<(Rebuilt, Defined, Collected), ReaskError> {
     Ok((rebuilt, defined, collected))
 }
 
+/// Whether it is said where the tier is: before the past is replayed, which may take long.
+fn check_tier(of: &Reask) -> Result<(), ReaskError> {
+    if of.server.is_some() {
+        return Ok(());
+    }
+    let no_server = |what, hint| ReaskError::NoServer { tier: of.tier.clone(), what, hint };
+    let Some(world) = &of.world else {
+        let hint =
+            "a data folder keeps no addresses: name the world folder with --world, or a server with --url";
+        return Err(no_server("where its servers are", hint));
+    };
+    let tiers = world.declared_tiers();
+    match tiers.get(of.tier.as_str()) {
+        Some(tier) if tier.url.as_slice().is_empty() => Err(no_server(
+            "where its servers are",
+            "the world declares it without one: name a server with --url",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            let hint = did_you_mean(&of.tier, tiers.keys().copied()).map_or_else(
+                || "name a tier that the world declares, or a server with --url".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Err(ReaskError::UnknownTier { tier: of.tier.clone(), hint })
+        }
+    }
+}
+
 /// The world that counts, with the tier as it is asked.
 fn world(of: &Reask, rebuilt: &Rebuilt) -> Result<WorldDef, ReaskError> {
-    let base = of.world.as_ref().map_or(&rebuilt.world, |world| &world.world);
-    let declared = match &of.world {
-        Some(world) => world.declared_tiers().get(of.tier.as_str()).map(|tier| TierDef::clone(tier)),
-        None => base.tiers.get(&of.tier).cloned(),
+    let (base, declared) = match &of.world {
+        Some(world) => (&world.world, world.declared_tiers().get(of.tier.as_str()).copied()),
+        None => (&rebuilt.world, rebuilt.world.tiers.get(&of.tier)),
     };
-    let has_server = declared.as_ref().is_some_and(|tier| !tier.url.as_slice().is_empty());
-    let mut tier = match (&of.server, declared) {
-        (Some(server), declared) => served(declared, server),
-        (None, Some(tier)) if has_server => tier,
-        (None, declared) => {
-            let known = base.tiers.keys().map(String::as_str);
-            let hint = match (declared, did_you_mean(&of.tier, known)) {
-                (Some(_), _) => "it is declared without a server: name one with --url".to_owned(),
-                (None, Some(near)) => format!("did you mean `{near}`?"),
-                (None, None) => {
-                    "name a tier that the world gives a server, or a server with --url".to_owned()
-                }
-            };
-            return Err(ReaskError::UnknownTier { tier: of.tier.clone(), hint });
-        }
+    let declared = declared.cloned();
+    let mut tier = match &of.server {
+        Some(server) => served(declared, server),
+        None => declared.unwrap_or_else(usual_tier),
     };
     if let Some(model) = &of.model {
         tier.model.clone_from(model);
+    }
+    if tier.model.is_empty() {
+        let (what, hint) = ("which model it is asked for", "its server lists none: name one with --model");
+        return Err(ReaskError::NoServer { tier: of.tier.clone(), what, hint });
     }
     let mut world = WorldDef::clone(base);
     world.tiers.insert(of.tier.clone(), tier);

@@ -30,6 +30,11 @@ pub fn text(compared: &Compared) -> String {
             text.push_str(&format!(", {} cannot be compared: what was said is sealed", compared.unknown));
         }
         text.push('\n');
+        if !compared.own_guard {
+            text.push_str(
+                "judged by the usual rules: a data folder does not keep the world's guard (--world)\n",
+            );
+        }
     }
     text.push_str(&not_asked(compared));
     text
