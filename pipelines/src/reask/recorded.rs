@@ -100,9 +100,10 @@ impl Collected {
         let of = |wanted: ViewId| changes.iter().filter(move |(view, ..)| *view == wanted);
         for (_, row, diff) in of(LORE) {
             let chunk = LoreChunk::of(row);
-            match *diff < 0 {
-                true => self.lore.remove(&chunk.document, &chunk.chunk),
-                false => self.lore.insert(chunk),
+            if *diff < 0 {
+                self.lore.remove(&chunk.document, &chunk.chunk);
+            } else {
+                self.lore.insert(chunk);
             }
         }
         for (_, row, diff) in of(ENTITIES) {
