@@ -30,8 +30,10 @@ async fn asked(tier: Value, said: Vec<String>) -> Vec<Again> {
         seed: None,
     };
     let reask = Reask::open(config, |_| None).expect("the tier is well formed");
+    // Long enough that an answer ends by itself.
+    let wish = |number: u64, said: &str| Wish { max_tokens: 100, ..Wish::new(number, said) };
     let question =
-        |(number, said): (u64, &String)| Question { row: Wish::new(number, said).row(1), lore: Vec::new() };
+        |(number, said): (u64, &String)| Question { row: wish(number, said).row(1), lore: Vec::new() };
     soon(reask.ask((1..).zip(&said).map(question).collect())).await
 }
 
