@@ -14,6 +14,7 @@ pub mod graph;
 pub mod impatient;
 pub mod keys;
 pub mod open;
+pub mod reask;
 pub mod recordings;
 pub mod relations;
 pub mod replay;

@@ -21,6 +21,7 @@ mod limit;
 mod post;
 pub mod prompt;
 mod queue;
+mod reask;
 mod replica;
 mod reply;
 mod request;
@@ -44,6 +45,7 @@ use crate::lore::Searcher;
 pub use call::{MOST_BODY_BYTES, MOST_STREAM_BYTES, MOST_TEXT_BYTES};
 pub use direct::Direct;
 pub use error::TiersError;
+pub use reask::{Again, Question, Reask, ReaskConfig};
 
 use run::Run;
 use tier::Tier;

@@ -27,11 +27,11 @@ use crate::quests::{Actor, Context, Plan};
 
 pub use gate::Closed;
 pub(crate) use rates::{Asked, Rate};
-pub use spent::{Charge, Spender, SpendingScope, charges};
+pub use spent::{Charge, Price, Spender, SpendingScope, charges};
 pub(crate) use spent::{Day, day_of};
 
 use gate::{Cap, Gate, State, money_e12};
-use spent::{Price, Spent, tomorrow};
+use spent::{Spent, tomorrow};
 
 /// How many days before today are kept.
 pub const KEPT_DAYS: u32 = 30;

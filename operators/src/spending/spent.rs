@@ -106,19 +106,26 @@ pub fn charges(reply: &Reply, realm: Sym) -> Vec<Charge> {
 
 /// What tokens cost: as many millionths of millionths of the currency each as a million of them cost millionths.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Price {
+pub struct Price {
     input: u64,
     output: u64,
 }
 
 impl Price {
     /// A price that is no number, which the check of a world refuses, is nothing.
-    pub(super) fn of(def: &PriceDef) -> Price {
+    #[must_use]
+    pub fn of(def: &PriceDef) -> Price {
         let of = |number: &serde_json::Number| {
             let millionths = Value::from_json(&number.clone().into()).and_then(|value| value.as_millionths());
             millionths.and_then(|millionths| u64::try_from(millionths).ok()).unwrap_or(0)
         };
         Price { input: of(&def.input), output: of(&def.output) }
+    }
+
+    /// What a prompt and its answer cost, in millionths of millionths of the currency.
+    #[must_use]
+    pub fn money_e12(self, prompt_tokens: u64, tokens: u64) -> u128 {
+        u128::from(prompt_tokens) * u128::from(self.input) + u128::from(tokens) * u128::from(self.output)
     }
 }
 
@@ -143,9 +150,7 @@ impl Spent {
         add(&mut self.prompt_tokens, prompt_tokens);
         add(&mut self.tokens, tokens);
         add(&mut self.ms, charge.ms.into());
-        let money = u128::from(prompt_tokens) * u128::from(price.input)
-            + u128::from(tokens) * u128::from(price.output);
-        self.money_e12 = self.money_e12.saturating_add(money);
+        self.money_e12 = self.money_e12.saturating_add(price.money_e12(prompt_tokens, tokens));
     }
 
     /// Tokens of prompts and answers together.

@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod prompt;
 mod quest_page;
+mod reask;
 mod replay;
 mod restore;
 mod run;
@@ -60,6 +61,7 @@ climates/, npcs.yaml, entities.yaml and schedules.yaml lie beside it.
   worldflow test my_world        its scenarios: what happens, and what is to come of it
   worldflow explain --help       why a quest stands where it stands
   worldflow prompt --help        what a model would be asked if a player addressed an NPC
+  worldflow reask --help         what a tier answers now to what was asked before
   worldflow graph my_world       what leads to what, as a picture
   worldflow simulate my_world    simulated players for days: which quests they finish, and which nobody can
   worldflow views                what can be subscribed to
@@ -94,6 +96,7 @@ enum Verb {
     Lore(lore::LoreArgs),
     Plan(plan::PlanArgs),
     Prompt(prompt::PromptArgs),
+    Reask(Box<reask::ReaskArgs>),
     Apply(apply::ApplyArgs),
     Views(views::ViewsArgs),
     Schema(schema::SchemaArgs),
@@ -123,6 +126,7 @@ impl Verb {
             Verb::Lore(args) => lore::run(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Prompt(args) => prompt::run(args),
+            Verb::Reask(args) => reask::run(*args),
             Verb::Apply(args) => apply::run(&args),
             Verb::Views(args) => views::run(&args),
             Verb::Schema(args) => schema::run(&args),
@@ -143,8 +147,10 @@ pub fn main() -> ExitCode {
         Err(usage) => return refuse(&usage),
     };
     // Scenarios, plans, explanations and simulations open and end realms of their own, and say themselves what came of it.
-    let quiet =
-        matches!(cli.verb, Some(Verb::Test(_) | Verb::Plan(_) | Verb::Explain(_) | Verb::Simulate(_)));
+    let quiet = matches!(
+        cli.verb,
+        Some(Verb::Test(_) | Verb::Plan(_) | Verb::Explain(_) | Verb::Simulate(_) | Verb::Reask(_))
+    );
     let level = if quiet { "warn" } else { "info" };
     log::init(cli.log_format, level);
     let result = match cli.verb {

@@ -17,6 +17,11 @@ pub(super) fn workers() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=256)
 }
 
+/// Requests that are asked again.
+pub(super) fn requests() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=crate::reask::MOST_REQUESTS as u64)
+}
+
 /// How long something runs: at most a year.
 pub(super) fn seconds() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(1..=366 * 86_400)
@@ -44,6 +49,7 @@ mod tests {
         let replay = ["worldflow", "replay", "w", "--events", "e", "--dump", "d"];
         let alone = ["worldflow"];
         let simulate = ["worldflow", "simulate"];
+        let reask = ["worldflow", "reask", "--journal", "d", "--tier", "t"];
         let most = &*u64::MAX.to_string();
         for (command, argument, good, bad) in [
             (&run[..], "--port", &["0", "65535"][..], &["65536", "-1", "x"][..]),
@@ -55,6 +61,7 @@ mod tests {
             (&demo, "--seed", &["0", most], &["-1", "18446744073709551616"]),
             (&alone, "--bots", &["1"], &["0"]),
             (&simulate, "--players", &["1", "100000"], &["0", "100001", "-1"]),
+            (&reask, "--limit", &["1", "10000"], &["0", "10001", "-1"]),
             (&simulate, "--days", &["1", "3660"], &["0", "3661", "-1"]),
             (&bots, "--players", &["1", "100000"], &["0", "100001", most]),
             (&bots, "--seed", &[most], &["-1"]),

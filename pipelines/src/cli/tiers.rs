@@ -96,9 +96,7 @@ impl TierArgs {
         for (name, urls) in [(GOLD, &self.gold), (SILVER, &self.silver), (BRONZE, &self.bronze)] {
             let urls: Vec<String> = urls.iter().map(|url| address(name, url)).collect::<Result<_, _>>()?;
             let Some(first) = urls.first() else { continue };
-            let variable = format!("{}_KEY", name.to_uppercase());
-            let secret = std::env::var(&variable).ok().filter(|secret| !secret.is_empty());
-            let key = secret.is_some().then(|| format!("${{{variable}}}"));
+            let (key, secret) = key_of(name);
             let first = first.clone();
             asking.spawn(async move { (name, models(&first, secret).await) });
             given.insert(name.to_owned(), GivenTier { urls, models: Vec::new(), key, simulated: false });
@@ -113,12 +111,30 @@ impl TierArgs {
     }
 }
 
+/// The key of a tier's servers where the world names none: the reference to it, and the key.
+fn key_of(tier: &str) -> (Option<String>, Option<String>) {
+    let variable = format!("{}_KEY", tier.to_uppercase());
+    let secret = std::env::var(&variable).ok().filter(|secret| !secret.is_empty());
+    (secret.is_some().then(|| format!("${{{variable}}}")), secret)
+}
+
+/// A server that is given to a tier by its address, and asked which models it has unless one is named.
+pub(super) async fn given_server(tier: &str, url: &str, model: Option<&str>) -> anyhow::Result<GivenTier> {
+    let url = address(tier, url)?;
+    let (key, secret) = key_of(tier);
+    let models = match model {
+        Some(model) => vec![model.to_owned()],
+        None => models(&url, secret).await,
+    };
+    Ok(GivenTier { urls: vec![url], models, key, simulated: false })
+}
+
 /// The address of a server without what is added to it: a path that ends in `/v1` is what clients of other makes are given.
 fn address(tier: &str, given: &str) -> anyhow::Result<String> {
     let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     anyhow::ensure!(
         url.is_some(),
-        "--{tier} {given}: no address of a server\nhint: for example --{tier} http://127.0.0.1:8000"
+        "{given}: no address of a server for the tier `{tier}`\nhint: for example http://127.0.0.1:8000"
     );
     let plain = given.trim_end_matches('/');
     Ok(plain.strip_suffix("/v1").unwrap_or(plain).to_owned())

@@ -16,20 +16,20 @@ pub fn csv(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// Rows under a line of names.
-struct Table(csv::Writer<Vec<u8>>);
+pub(crate) struct Table(csv::Writer<Vec<u8>>);
 
 impl Table {
-    fn of(names: &[&str]) -> Table {
+    pub(crate) fn of(names: &[&str]) -> Table {
         let mut table = Table(csv::WriterBuilder::new().from_writer(Vec::new()));
         table.row(names.iter().map(|name| (*name).to_owned()).collect());
         table
     }
 
-    fn row(&mut self, fields: Vec<String>) {
+    pub(crate) fn row(&mut self, fields: Vec<String>) {
         self.0.write_record(fields).expect("rows of one length are written into memory");
     }
 
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let bytes = self.0.into_inner().expect("memory takes everything");
         String::from_utf8(bytes).expect("only text was written")
     }

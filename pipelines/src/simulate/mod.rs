@@ -23,8 +23,10 @@ mod unmet;
 
 pub use chart::chart;
 pub use findings::{Finding, Trouble};
+pub(crate) use lines::Table as CsvTable;
 pub use lines::csv;
 pub use personality::{Mix, PERSONALITIES, Personality};
 pub use report::{ByPersonality, Paid, QuestReport, Report, Stands, Step};
 pub use running::{SimulateConfig, SimulateError, simulate};
 pub use summary::summary;
+pub(crate) use summary::table;

@@ -36,7 +36,7 @@ fn heading(report: &Report) -> String {
 }
 
 /// Columns of one width each: the first to the left, the others to the right unless they are named so.
-fn table(text: &mut String, rows: &[Vec<String>], left: &[usize]) {
+pub(crate) fn table(text: &mut String, rows: &[Vec<String>], left: &[usize]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

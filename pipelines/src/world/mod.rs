@@ -48,8 +48,8 @@ pub use json_schemas::json_schemas;
 pub use mapping::{MappingError, open_mapping, read_definition};
 pub use problem::{Place, Problem, Problems, Severity, did_you_mean};
 pub(crate) use spot::{Document, Spot, fill_snippets, parse as parse_document};
-pub(crate) use tier_servers::usual_tier;
 pub use tier_servers::{GivenTier, GivenTiers, TierServers};
+pub(crate) use tier_servers::{served, usual_tier};
 pub(crate) use vocabulary::Naming;
 pub use vocabulary::Vocabulary;
 

@@ -90,7 +90,8 @@ pub(crate) fn usual_tier() -> TierDef {
     serde_json::from_value(json!({"model": "default"})).expect("a tier needs no more")
 }
 
-fn served(declared: Option<TierDef>, server: &GivenTier) -> TierDef {
+/// A tier as it is once a server is given to it.
+pub(crate) fn served(declared: Option<TierDef>, server: &GivenTier) -> TierDef {
     let mut tier = declared.unwrap_or_else(usual_tier);
     tier.url = OneOrMany::Many(server.urls.clone());
     if !server.models.contains(&tier.model)

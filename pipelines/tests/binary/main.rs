@@ -32,6 +32,7 @@ mod process;
 mod prompts;
 mod real_model;
 mod realms;
+mod reask;
 mod recordings;
 mod refusals;
 mod restart;

@@ -72,15 +72,7 @@ impl Run {
             Fault::Late => tier.learn_late(took, now),
             Fault::Useless => false,
         };
-        let server = &mut tier.replicas[replica];
-        if is_broken {
-            server.breaker.bad(now);
-            server.limit.overloaded(sent, now);
-        } else if fault == Fault::Useless {
-            server.breaker.good();
-        } else {
-            server.breaker.unknown();
-        }
+        tier.replicas[replica].failed(fault, is_broken, sent, now);
         let need = request.need(now);
         let once_more =
             fault == Fault::Broken && !request.retried && route::fit(&need, &tier.offer(now)).is_some();

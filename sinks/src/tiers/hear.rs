@@ -7,8 +7,11 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
+use worldflow_engine::defined::{Defined, Npcs};
 use worldflow_engine::realm::Realm;
+use worldflow_engine::view_store::ViewStore;
 use worldflow_schemas::catalog::ENTITIES;
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::Finish;
 use worldflow_schemas::{ArcStr, Sym, Value};
 
@@ -41,10 +44,34 @@ pub(super) struct Judgement {
     pub(super) truncated: bool,
 }
 
+/// What there is to speak of: what an answer refers to is looked for here.
+#[derive(Clone, Debug)]
+pub(super) struct Around {
+    pub(super) realm: Sym,
+    pub(super) views: Arc<ViewStore>,
+    pub(super) defined: Defined,
+}
+
+impl Around {
+    pub(super) fn of(realm: &Realm) -> Around {
+        Around { realm: realm.name, views: Arc::clone(&realm.views), defined: realm.defined.clone() }
+    }
+}
+
+/// The guard of a world and its NPCs. Without one nothing that a model says is said.
+pub(super) fn guard_of(realm: Sym, world: &WorldDef, npcs: &Npcs) -> Option<Arc<Guard>> {
+    let of_npcs = npcs.defs.iter().map(|(id, def)| (id.as_str(), &**def));
+    let guard = Guard::new(world, of_npcs).map(Arc::new);
+    if let Err(error) = &guard {
+        tracing::error!(realm = realm.as_str(), %error, "no answer of a model can be let through");
+    }
+    guard.ok()
+}
+
 /// Hears one answer.
 pub(super) struct Hearing {
     key: ArcStr,
-    realm: Realm,
+    around: Around,
     /// The prompt as the model has it: an NPC knows of what it is told there.
     prompt: ArcStr,
     judge: Judge,
@@ -56,7 +83,7 @@ pub(super) struct Hearing {
 
 impl Hearing {
     pub(super) fn new(
-        realm: &Realm,
+        around: Around,
         guard: Option<&Arc<Guard>>,
         key: ArcStr,
         (ask, may_retry): (&Ask, bool),
@@ -74,7 +101,7 @@ impl Hearing {
         };
         Hearing {
             key,
-            realm: realm.clone(),
+            around,
             prompt: ask.messages.clone(),
             judge: guard::judge(guard, saying),
             head: Head::default(),
@@ -86,8 +113,8 @@ impl Hearing {
 
     /// The next piece. Whether there is any use in hearing more.
     pub(super) fn hear(&mut self, piece: &str) -> bool {
-        let (realm, prompt) = (&self.realm, &self.prompt);
-        let told = self.judge.read(piece.as_bytes(), &|id| reference(realm, prompt, id));
+        let (around, prompt) = (&self.around, &self.prompt);
+        let told = self.judge.read(piece.as_bytes(), &|id| reference(around, prompt, id));
         self.take(told);
         !self.judge.is_over()
     }
@@ -100,8 +127,8 @@ impl Hearing {
             Finish::Length => self.said.is_empty(),
             _ => true,
         };
-        let (realm, prompt) = (&self.realm, &self.prompt);
-        let told = self.judge.finish(whole, &|id| reference(realm, prompt, id));
+        let (around, prompt) = (&self.around, &self.prompt);
+        let told = self.judge.finish(whole, &|id| reference(around, prompt, id));
         self.take(told);
         let end = self.end.take();
         let verdict = end.as_ref().map_or(Verdict::FallBack(Code::Unguarded), |end| end.verdict);
@@ -110,7 +137,7 @@ impl Hearing {
             Some(code) => code.name().to_owned(),
             None => changes.iter().map(|code| code.name()).collect::<Vec<_>>().join(","),
         };
-        count(&self.realm, verdict, &rule);
+        count(self.around.realm, verdict, &rule);
         Judgement {
             line: self.said.join(" "),
             verdict: verdict.name(),
@@ -140,11 +167,11 @@ impl Hearing {
 }
 
 /// What an id means to an NPC: it knows of what its prompt speaks of, by id or by name.
-fn reference(realm: &Realm, prompt: &str, id: &str) -> Reference {
+fn reference(around: &Around, prompt: &str, id: &str) -> Reference {
     let Some(sym) = Sym::find(id) else { return Reference::Missing };
-    let entities = realm.views.read(ENTITIES);
-    let row = entities.get(&[Value::id(realm.name), Value::Sym(sym)]);
-    if row.is_none() && !realm.defined.has_quest(sym) {
+    let entities = around.views.read(ENTITIES);
+    let row = entities.get(&[Value::id(around.realm), Value::Sym(sym)]);
+    if row.is_none() && !around.defined.has_quest(sym) {
         return Reference::Missing;
     }
     let properties = ENTITIES.def().column("properties");
@@ -156,13 +183,13 @@ fn reference(realm: &Realm, prompt: &str, id: &str) -> Reference {
     if knows(id) || name.as_deref().is_some_and(knows) { Reference::Known } else { Reference::UnknownToNpc }
 }
 
-fn count(realm: &Realm, verdict: Verdict, rule: &str) {
+fn count(realm: Sym, verdict: Verdict, rule: &str) {
     let code = verdict.code().map_or("", Code::name);
-    let labels = [("realm", realm.name.as_str()), ("verdict", verdict.name()), ("rule", code)];
+    let labels = [("realm", realm.as_str()), ("verdict", verdict.name()), ("rule", code)];
     metrics::counter!("worldflow_guard_judged_total", &labels).increment(1);
     if verdict.code().is_some() {
         tracing::debug!(
-            realm = realm.name.as_str(),
+            realm = realm.as_str(),
             verdict = verdict.name(),
             rule,
             "an answer was not let through as it came"

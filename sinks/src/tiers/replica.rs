@@ -9,6 +9,7 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::call::Fault;
 use super::limit::Limit;
 
 /// The longest pause after a server had no room, whatever it says itself.
@@ -59,6 +60,18 @@ impl Replica {
         self.breaker.good();
         self.limit.good();
         (self.pauses, self.paused) = (0, None);
+    }
+
+    /// It gave no answer: the breaker learns what that says of it.
+    pub(super) fn failed(&mut self, fault: Fault, is_broken: bool, sent: Instant, now: Instant) {
+        if is_broken {
+            self.breaker.bad(now);
+            self.limit.overloaded(sent, now);
+        } else if fault == Fault::Useless {
+            self.breaker.good();
+        } else {
+            self.breaker.unknown();
+        }
     }
 
     /// It had no room: it is asked less, and not at once.

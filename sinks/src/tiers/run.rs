@@ -19,7 +19,7 @@ use super::ask::{Ask, request_of};
 use super::call::{Ended, Outcome};
 use super::counts::Happened;
 use super::ends::share;
-use super::hear::{Heard, Hearing, Judgement};
+use super::hear::{self, Around, Heard, Hearing, Judgement};
 use super::post::{self, Post};
 use super::request::{Request, Stage, why_none};
 use super::route::{self, Offer};
@@ -95,12 +95,7 @@ impl Run {
             return;
         }
         let npcs = self.realm.defined.npcs();
-        let of_npcs = npcs.defs.iter().map(|(id, def)| (id.as_str(), &**def));
-        let guard = Guard::new(&self.realm.world, of_npcs).map(Arc::new);
-        if let Err(error) = &guard {
-            tracing::error!(realm = self.realm.name.as_str(), %error, "no answer of a model can be let through");
-        }
-        self.guard = (npcs.revision, guard.ok());
+        self.guard = (npcs.revision, hear::guard_of(self.realm.name, &self.realm.world, &npcs));
     }
 
     pub(super) async fn run(mut self, mut closing: watch::Receiver<bool>) {
@@ -423,11 +418,11 @@ impl Run {
         let (line, url) = (tier.line.clone(), tier.replicas[replica].url.clone());
         let (ask, tokens) = (request.ask.clone(), request.tokens);
         let asked = name.clone();
-        let (guard, heard, realm) = (self.guard.1.clone(), self.heard.0.clone(), self.realm.clone());
+        let (guard, heard, around) = (self.guard.1.clone(), self.heard.0.clone(), Around::of(&self.realm));
         let retried = request.retried;
         let call = self.tasks.spawn(async move {
             let may_retry = (&*ask, !retried);
-            let mut hearing = Hearing::new(&realm, guard.as_ref(), asked.clone(), may_retry, heard);
+            let mut hearing = Hearing::new(around, guard.as_ref(), asked.clone(), may_retry, heard);
             let hear = |piece: &str| hearing.hear(piece);
             let by = (guard.as_deref(), u32::from(retried));
             let ended = line.ask(url, &ask, tokens, ask.until, by, hear).await;

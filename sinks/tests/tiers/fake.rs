@@ -50,7 +50,7 @@ impl Wish {
         }
     }
 
-    fn row(&self, tick: Tick) -> Row {
+    pub(crate) fn row(&self, tick: Tick) -> Row {
         let messages =
             json!([{"role": "system", "content": self.persona}, {"role": "user", "content": self.said}]);
         let tick = i64::try_from(tick).expect("few ticks");
