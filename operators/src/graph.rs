@@ -81,6 +81,8 @@ pub struct Outputs<'scope> {
     /// Changes of the realm's catalog.
     pub catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
     /// Builds the dataflows of views in SQL between the steps of the worker.
+    /// The definitions that were loaded with base state, at the tick of the load.
+    pub loaded_definitions: StreamVec<'scope, Tick, DefinitionEdit>,
     pub sql_views: Installer,
     /// Refused inputs.
     pub refused: StreamVec<'scope, Tick, Refused>,
@@ -129,7 +131,11 @@ pub fn build_watching<'scope>(
     );
     let all_defined = definitions.out.clone().flat_map(|out| match out {
         DefinitionsOut::Defined(defined) => Some(defined),
-        DefinitionsOut::Refused(_) => None,
+        DefinitionsOut::Refused(_) | DefinitionsOut::Loaded(_) => None,
+    });
+    let loaded_definitions = definitions.out.clone().flat_map(|out| match out {
+        DefinitionsOut::Loaded(edit) => Some(edit),
+        DefinitionsOut::Refused(_) | DefinitionsOut::Defined(_) => None,
     });
     let defined = all_defined.clone().map(|defined| defined.edit);
     let begins = commands.clone().flat_map(|command| begins(&command).then_some(()));
@@ -362,10 +368,11 @@ pub fn build_watching<'scope>(
             rules.base,
             kept_events.base,
         ]),
+        loaded_definitions,
         refused: scope.concatenate([
             definitions.out.flat_map(|out| match out {
                 DefinitionsOut::Refused(refused) => Some(refused),
-                DefinitionsOut::Defined(_) => None,
+                DefinitionsOut::Defined(_) | DefinitionsOut::Loaded(_) => None,
             }),
             weather.out.flat_map(|out| match out {
                 WeatherOut::Refused(refused) => Some(refused),

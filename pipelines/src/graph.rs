@@ -132,3 +132,4 @@ fn built(
         GraphIo { events, commands, loads, between_steps: Some(between_steps) }
     })
 }
+        outputs.loaded_definitions(graph.loaded_definitions);
