@@ -33,6 +33,7 @@ use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::arcs::ArcsOut;
+use crate::arcs::traced::{Traced as TracedArc, Watch as WatchArc};
 use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
@@ -81,13 +82,24 @@ pub struct Outputs<'scope> {
     /// Changes of the realm's catalog.
     pub catalog: StreamVec<'scope, Tick, (CatalogEdit, Tick)>,
     /// Builds the dataflows of views in SQL between the steps of the worker.
-    /// The definitions that were loaded with base state, at the tick of the load.
-    pub loaded_definitions: StreamVec<'scope, Tick, DefinitionEdit>,
     pub sql_views: Installer,
     /// Refused inputs.
     pub refused: StreamVec<'scope, Tick, Refused>,
+    /// The definitions that were loaded with base state, at the tick of the load.
+    pub loaded_definitions: StreamVec<'scope, Tick, DefinitionEdit>,
     /// What is traced, if anything is.
     pub traced: Option<StreamVec<'scope, Tick, Traced>>,
+    /// What is traced of an arc, if anything is.
+    pub traced_arc: Option<StreamVec<'scope, Tick, TracedArc>>,
+}
+
+/// What is traced in a copy of a realm.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Watching {
+    /// One quest of one holder.
+    pub quest: Option<Watch>,
+    /// One arc of one holder.
+    pub arc: Option<WatchArc>,
 }
 
 /// What acts in the next tick.
@@ -105,15 +117,15 @@ type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
 
 /// Builds the graph of a realm in a scope. Every worker builds the same.
 pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) -> Outputs<'scope> {
-    build_watching(realm, world, inputs, None)
+    build_watching(realm, world, inputs, Watching::default())
 }
 
-/// Builds the graph of a realm in which one quest of one holder is traced, if it is.
+/// Builds the graph of a realm in which one quest or one arc of one holder is traced, if it is.
 pub fn build_watching<'scope>(
     realm: Sym,
     world: &Arc<WorldDef>,
     inputs: Inputs<'scope>,
-    watch: Option<Watch>,
+    watching: Watching,
 ) -> Outputs<'scope> {
     let Inputs { events, commands, loads, keeps_base } = inputs;
     let scope = events.scope();
@@ -253,7 +265,7 @@ pub fn build_watching<'scope>(
     let lore = loads.operate(vec![documents], LoreMachine::new(realm));
 
     let told_views = told_views(&clock_now, &defined, peers);
-    let shared = Shared { realm, world, loads: &loads, peers, index, watch };
+    let shared = Shared { realm, world, loads: &loads, peers, index, watching };
     let known = Known {
         clock: clock_now,
         weather: weather_now,
@@ -306,9 +318,18 @@ pub fn build_watching<'scope>(
         NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
         NpcsOut::Refused(_) => None,
     }));
-    let next = next.concat(arcs.out.map(|ArcsOut::Effect(effect)| Concluded::Effect(effect)));
+    let traced_arc = watching.arc.map(|_| {
+        arcs.out.clone().flat_map(|out| match out {
+            ArcsOut::Traced(traced) => Some(*traced),
+            ArcsOut::Effect(_) => None,
+        })
+    });
+    let next = next.concat(arcs.out.flat_map(|out| match out {
+        ArcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
+        ArcsOut::Traced(_) => None,
+    }));
     // A stream that goes another way would be copied.
-    let traced = watch.map(|_| {
+    let traced = watching.quest.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
             Conclusion::Traced(traced) => Some(*traced),
             _ => None,
@@ -351,7 +372,9 @@ pub fn build_watching<'scope>(
         rows: tapped.rows.concat(rules.rows),
         catalog: tapped.catalog,
         sql_views: tapped.installer,
+        loaded_definitions,
         traced,
+        traced_arc,
         base: scope.concatenate([
             definitions.base,
             clock.base,
@@ -368,7 +391,6 @@ pub fn build_watching<'scope>(
             rules.base,
             kept_events.base,
         ]),
-        loaded_definitions,
         refused: scope.concatenate([
             definitions.out.flat_map(|out| match out {
                 DefinitionsOut::Refused(refused) => Some(refused),
@@ -466,7 +488,7 @@ struct Shared<'a, 'scope> {
     loads: &'a Loads<'scope>,
     index: usize,
     peers: usize,
-    watch: Option<Watch>,
+    watching: Watching,
 }
 
 impl<'scope> Shared<'_, 'scope> {
@@ -541,7 +563,7 @@ impl<'scope> Shared<'_, 'scope> {
             concluded,
             answers,
         ];
-        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watch);
+        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watching.quest);
         self.loads.operate(inputs, machine)
     }
 
@@ -596,7 +618,7 @@ impl<'scope> Shared<'_, 'scope> {
             answers,
         ];
         let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
-        self.loads.operate(inputs, machine.watching(self.watch))
+        self.loads.operate(inputs, machine.watching(self.watching.quest))
     }
 
     fn behaviours(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, ()> {
