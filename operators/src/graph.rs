@@ -11,6 +11,8 @@
 
 mod arcs;
 mod events;
+mod npcs;
+mod quests;
 mod rules;
 mod spending;
 mod watched;
@@ -20,7 +22,6 @@ use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::collection::AsCollection;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use timely::ExchangeData;
 use timely::dataflow::StreamVec;
@@ -34,7 +35,6 @@ use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::arcs::ArcsOut;
 use crate::arcs::traced::{Traced as TracedArc, Watch as WatchArc};
-use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
 use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
@@ -42,24 +42,20 @@ use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::lore::{LoreIn, LoreMachine};
-use crate::machine::{Produced, ViewRow};
+use crate::machine::ViewRow;
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{
-    NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route,
-};
+use crate::npcs::{NpcsOut, reach};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
-use crate::quests::{
-    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
-};
+use crate::quests::{Conclusion, PlayersOut, Spread};
 use crate::rules::RulesOut;
-use crate::spending::SpendingOut;
 use crate::sql::live::{Installer, Tapping, Told, tap};
 use crate::sql::{Readable, Sizes};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
-use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
+use npcs::may_be_addressed;
+use wires::{Loads, broadcast, set_aside};
 
 /// What enters the graph on one worker.
 pub struct Inputs<'scope> {
@@ -450,15 +446,6 @@ fn begins(command: &Command) -> bool {
     }
 }
 
-/// Only an entity that `entities.yaml` declares as an npc can be talked to, or tell what it senses (the check of a world asks it of
-/// every definition), so most events are passed over. Which kind of event addresses it is looked at by the
-/// machine, since definitions are edited while the graph runs.
-fn may_be_addressed(world: &WorldDef) -> impl Fn(&Event) -> bool + 'static {
-    let speakers = world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
-    let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
-    move |event| speakers.contains(&event.target)
-}
-
 /// What enters from outside and through the loop.
 struct Entered<'scope> {
     events: Stream<'scope, Event>,
@@ -502,193 +489,5 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         broadcast(edits, self.peers, make)
-    }
-
-    fn players(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, PlayersOut> {
-        let (peers, realm) = (self.peers, self.realm);
-        let events = by_owner(entered.events.clone(), peers, move |event| {
-            let owner = [event.player, event.region].into_iter().find(|key| !key.is_none());
-            owner.unwrap_or(realm).hash64()
-        });
-        let events = events.map(|(worker, events)| (worker, PlayersIn::Events(events)));
-        let facts = known.facts.clone().flat_map(move |now| {
-            by_player_or_all(now.holder.scope, now.holder.route(), peers, PlayersIn::Fact(now))
-        });
-        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
-            Concluded::Level(now) => vec![(now.player.hash64(), PlayersIn::Level(now))],
-            // Where players stand is known to their own worker, and told for NPCs only.
-            Concluded::Stands(now) if now.holder.scope != Scope::Player => {
-                (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
-            }
-            Concluded::Spread(spread) => vec![(spread.player.hash64(), PlayersIn::Spread(spread))],
-            Concluded::Seen(now) => {
-                (0..peers as u64).map(|worker| (worker, PlayersIn::Seen(now.clone()))).collect()
-            }
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
-        });
-        let answers = entered.commands.clone().flat_map(|command| match command {
-            Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {
-                Some(holder) if holder.scope != Scope::Player => None,
-                holder => Some((holder.map_or(0, Holder::route), PlayersIn::Answer(answer))),
-            },
-            _ => None,
-        });
-        let places = known.players.clone();
-        let npcs_ask = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Npc(npc, def) => {
-                Some((npc, def.as_deref().map(quests_named).unwrap_or_default()))
-            }
-            DefinitionEdit::Storylet(id, def) => {
-                // By a name that no NPC can have.
-                let id = Sym::new(&format!("storylet:{id}"));
-                Some((id, def.as_deref().map(quests_of_storylet).unwrap_or_default()))
-            }
-            DefinitionEdit::Prompt(id, def) => {
-                let id = Sym::new(&format!("prompt:{id}"));
-                Some((id, def.as_deref().map(quests_of_prompt).unwrap_or_default()))
-            }
-            _ => None,
-        });
-        let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered)).concat(self.quests_of_arcs(entered));
-        let inputs = vec![
-            events,
-            self.quest_edits(entered, PlayersIn::Define),
-            broadcast(npcs_ask, peers, |(npc, quests)| PlayersIn::NpcAsks(npc, quests)),
-            broadcast(known.clock.clone(), peers, PlayersIn::Clock),
-            broadcast(known.weather.clone(), peers, PlayersIn::Weather),
-            broadcast(known.tags.clone(), peers, PlayersIn::Tags),
-            broadcast(entered.closed.clone(), peers, PlayersIn::Close),
-            facts,
-            places.map(|now| (now.player.hash64(), PlayersIn::Place(now.player, now.place))),
-            concluded,
-            answers,
-        ];
-        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watching.quest);
-        self.loads.operate(inputs, machine)
-    }
-
-    fn groups(
-        &self,
-        entered: &Entered<'scope>,
-        known: &Known<'scope>,
-        players: &Stream<'scope, PlayersOut>,
-    ) -> Produced<'scope, Conclusion> {
-        let peers = self.peers;
-        let told = players.clone().flat_map(|out| match out {
-            PlayersOut::Contribution(counted) => {
-                Some((counted.holder.route(), GroupsIn::Contribution(counted)))
-            }
-            PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
-            PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
-            PlayersOut::Member(member) => Some((member.group.route(), GroupsIn::Member(member))),
-            PlayersOut::Together(together) => Some((together.party.route(), GroupsIn::Together(together))),
-            PlayersOut::Conclusion(_) => None,
-        });
-        let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
-        let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Stands(now) if now.holder.scope != Scope::Player => Some(now),
-            _ => None,
-        });
-        let answers = entered.commands.clone().flat_map(|command| match command {
-            Command::GrantAnswer(answer) => {
-                let holder = grant_holder(&answer.grant).filter(|holder| holder.scope != Scope::Player);
-                holder.map(|holder| (holder.route(), GroupsIn::Answer(answer)))
-            }
-            _ => None,
-        });
-        let levels = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Level(now) => Some(now),
-            _ => None,
-        });
-        let seen = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Seen(now) => Some(now),
-            _ => None,
-        });
-        let inputs = vec![
-            told,
-            broadcast(levels, peers, GroupsIn::Level),
-            broadcast(seen, peers, GroupsIn::Seen),
-            self.quest_edits(entered, GroupsIn::Define),
-            broadcast(known.clock.clone(), peers, GroupsIn::Clock),
-            broadcast(known.weather.clone(), peers, GroupsIn::Weather),
-            broadcast(known.tags.clone(), peers, GroupsIn::Tags),
-            broadcast(facts, peers, GroupsIn::Fact),
-            entered.closed.clone().map(|group| (group.route(), GroupsIn::Close(group))),
-            broadcast(stands, peers, GroupsIn::Stands),
-            answers,
-        ];
-        let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
-        self.loads.operate(inputs, machine.watching(self.watching.quest))
-    }
-
-    fn behaviours(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, ()> {
-        let peers = self.peers;
-        let edits = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Behaviour(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let inputs = vec![
-            broadcast(edits, peers, |(id, def)| BehavioursIn::Define(id, def)),
-            broadcast(known.clock.clone(), peers, BehavioursIn::Clock),
-            known.tags.clone().map(|tags| (tags.entity.hash64(), BehavioursIn::Entity(tags))),
-            entered.talk.clone().map(|event| (event.target.hash64(), BehavioursIn::Event(event))),
-        ];
-        self.loads.operate(inputs, BehavioursMachine::new(self.realm, self.world.tick_ms))
-    }
-
-    fn npcs(
-        &self,
-        entered: &Entered<'scope>,
-        known: &Known<'scope>,
-        spending: &Stream<'scope, SpendingOut>,
-    ) -> Produced<'scope, NpcsOut> {
-        let peers = self.peers;
-        let storylets = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Storylet(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let prompts = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Prompt(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let edits = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Npc(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let facts = known.facts.clone().flat_map(move |now| {
-            by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Fact(now))
-        });
-        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
-            Concluded::Level(now) => vec![(now.player.hash64(), NpcsIn::Level(now))],
-            Concluded::Stands(now) => {
-                by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
-            }
-            Concluded::Seen(now) => {
-                (0..peers as u64).map(|worker| (worker, NpcsIn::Seen(now.clone()))).collect()
-            }
-            Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
-        });
-        let replies = entered.commands.clone().flat_map(|command| match command {
-            Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),
-            Command::Sentence(said) => Some((reply_route(&said.request), NpcsIn::Sentence(said))),
-            Command::Forget(write) => Some((write.player.hash64(), NpcsIn::Forget(write.player))),
-            _ => None,
-        });
-        let inputs = vec![
-            broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
-            broadcast(storylets, peers, |(id, def)| NpcsIn::DefineStorylet(id, def)),
-            broadcast(prompts, peers, |(id, def)| NpcsIn::DefinePrompt(id, def)),
-            broadcast(known.tags.clone(), peers, NpcsIn::Entity),
-            self.quest_edits(entered, NpcsIn::DefineQuest),
-            broadcast(known.clock.clone(), peers, NpcsIn::Clock),
-            broadcast(known.weather.clone(), peers, NpcsIn::Weather),
-            facts,
-            known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
-            concluded,
-            entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
-            replies,
-            spending::told(spending, peers),
-        ];
-        self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world).on(self.index, peers))
     }
 }
