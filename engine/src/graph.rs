@@ -16,9 +16,10 @@ use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::{self, CatalogEdit, ViewId};
-use worldflow_schemas::input::{Command, Current};
+use worldflow_schemas::input::{Command, Current, DefinitionEdit};
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 
+use crate::defined::Defined;
 use crate::view_changes::ViewChanges;
 
 /// An input of the graph: vectors go in whole.
@@ -119,6 +120,7 @@ pub struct WorkerOutputs {
     refusals: Rc<RefCell<Vec<(Refused, Tick)>>>,
     catalog: Rc<RefCell<Vec<(CatalogEdit, Tick)>>>,
     frontiers: Rc<RefCell<Vec<Rc<Cell<Tick>>>>>,
+    defined: Defined,
     without_base: bool,
 }
 
@@ -126,6 +128,11 @@ impl WorkerOutputs {
     /// Outputs of a realm that keeps no snapshots, unless `keeps_base`.
     pub(crate) fn new(keeps_base: bool) -> WorkerOutputs {
         WorkerOutputs { without_base: !keeps_base, ..WorkerOutputs::default() }
+    }
+
+    /// The same, and the definitions that are loaded are noted there.
+    pub(crate) fn noting(self, defined: &Defined) -> WorkerOutputs {
+        WorkerOutputs { defined: defined.clone(), ..self }
     }
 
     /// Whether anybody wants changes of base state.
@@ -165,6 +172,12 @@ impl WorkerOutputs {
     /// of the load: the catalog of a realm is what its graph says.
     pub fn catalog(&self, edits: StreamVec<'_, Tick, (CatalogEdit, Tick)>) {
         self.gather("changes of the catalog", edits, &self.catalog);
+    }
+
+    /// Notes definitions that were loaded, for edges: those of later ticks are noted by the sequencer.
+    pub fn loaded_definitions(&self, edits: StreamVec<'_, Tick, DefinitionEdit>) {
+        let defined = self.defined.clone();
+        self.sink("loaded definitions", edits, move |edits| defined.loaded(edits));
     }
 
     /// Publishes refused inputs with their ticks. May be called several times.

@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::amount::Amount;
 use crate::collector::{Collecting, Collector, Merger, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
+use crate::defined::Noting;
 use crate::disk::{Folder, SharedDisk};
 use crate::folder::{DataFolder, FolderError, draw_epoch};
 use crate::host::{Host, Task};
@@ -327,6 +328,9 @@ pub(crate) async fn start(
     let report = move |report| {
         let _gone = tell.send(ToCollector::Worker(report));
     };
+    let intake = Intake::new(length, config.dedupe, &config.event_time);
+    let defined = intake.defined.clone();
+    let graph = Arc::new(Noting { graph, defined: defined.clone() });
     let workers = match host {
         Host::System => Workers::start(config.workers, config.cut, keeps_base, graph, report),
         Host::Simulated => Workers::simulate(config.cut, keeps_base, graph, report),
@@ -395,8 +399,6 @@ pub(crate) async fn start(
             let _gone = tell.send(ToCollector::Durable(durable));
         })
     });
-    let intake = Intake::new(length, config.dedupe, &config.event_time);
-    let defined = intake.defined.clone();
     let sequencer = Sequencer {
         host,
         length,

@@ -57,6 +57,8 @@ pub enum DefinitionsIn {
 pub enum DefinitionsOut {
     /// A definition is another from this tick on.
     Defined(Defined),
+    /// One that was loaded.
+    Loaded(DefinitionEdit),
     /// A revision was of something else than what is there.
     Refused(Refused),
 }
@@ -291,7 +293,10 @@ impl Machine for DefinitionsMachine {
 
     fn loaded(&mut self, _: Tick, _: Vec<DefinitionsIn>, output: &mut Output<DefinitionsOut>) {
         let all = self.present.values().cloned();
-        output.out.extend(all.map(|edit| DefinitionsOut::Defined(Defined { edit, from: Sym::NONE })));
+        output.out.extend(all.flat_map(|edit| {
+            let defined = Defined { edit: edit.clone(), from: Sym::NONE };
+            [DefinitionsOut::Loaded(edit), DefinitionsOut::Defined(defined)]
+        }));
         self.revisions.show(output);
     }
 

@@ -11,6 +11,8 @@
 
 mod arcs;
 mod events;
+mod npcs;
+mod quests;
 mod rules;
 mod spending;
 mod watched;
@@ -20,7 +22,6 @@ use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::collection::AsCollection;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use timely::ExchangeData;
 use timely::dataflow::StreamVec;
@@ -33,7 +34,7 @@ use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::arcs::ArcsOut;
-use crate::behaviours::{BehavioursIn, BehavioursMachine};
+use crate::arcs::traced::{Traced as TracedArc, Watch as WatchArc};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
 use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
@@ -41,24 +42,20 @@ use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
 use crate::lore::{LoreIn, LoreMachine};
-use crate::machine::{Produced, ViewRow};
+use crate::machine::ViewRow;
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{
-    NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route,
-};
+use crate::npcs::{NpcsOut, reach};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
-use crate::quests::{
-    Conclusion, GroupsIn, GroupsMachine, PlayersIn, PlayersMachine, PlayersOut, Spread, grant_holder,
-};
+use crate::quests::{Conclusion, PlayersOut, Spread};
 use crate::rules::RulesOut;
-use crate::spending::SpendingOut;
 use crate::sql::live::{Installer, Tapping, Told, tap};
 use crate::sql::{Readable, Sizes};
 use crate::weather::{WeatherIn, WeatherMachine, WeatherOut};
-use wires::{Loads, broadcast, by_owner, by_player_or_all, set_aside};
+use npcs::may_be_addressed;
+use wires::{Loads, broadcast, set_aside};
 
 /// What enters the graph on one worker.
 pub struct Inputs<'scope> {
@@ -84,8 +81,21 @@ pub struct Outputs<'scope> {
     pub sql_views: Installer,
     /// Refused inputs.
     pub refused: StreamVec<'scope, Tick, Refused>,
+    /// The definitions that were loaded with base state, at the tick of the load.
+    pub loaded_definitions: StreamVec<'scope, Tick, DefinitionEdit>,
     /// What is traced, if anything is.
     pub traced: Option<StreamVec<'scope, Tick, Traced>>,
+    /// What is traced of an arc, if anything is.
+    pub traced_arc: Option<StreamVec<'scope, Tick, TracedArc>>,
+}
+
+/// What is traced in a copy of a realm.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Watching {
+    /// One quest of one holder.
+    pub quest: Option<Watch>,
+    /// One arc of one holder.
+    pub arc: Option<WatchArc>,
 }
 
 /// What acts in the next tick.
@@ -103,15 +113,15 @@ type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
 
 /// Builds the graph of a realm in a scope. Every worker builds the same.
 pub fn build<'scope>(realm: Sym, world: &Arc<WorldDef>, inputs: Inputs<'scope>) -> Outputs<'scope> {
-    build_watching(realm, world, inputs, None)
+    build_watching(realm, world, inputs, Watching::default())
 }
 
-/// Builds the graph of a realm in which one quest of one holder is traced, if it is.
+/// Builds the graph of a realm in which one quest or one arc of one holder is traced, if it is.
 pub fn build_watching<'scope>(
     realm: Sym,
     world: &Arc<WorldDef>,
     inputs: Inputs<'scope>,
-    watch: Option<Watch>,
+    watching: Watching,
 ) -> Outputs<'scope> {
     let Inputs { events, commands, loads, keeps_base } = inputs;
     let scope = events.scope();
@@ -129,7 +139,11 @@ pub fn build_watching<'scope>(
     );
     let all_defined = definitions.out.clone().flat_map(|out| match out {
         DefinitionsOut::Defined(defined) => Some(defined),
-        DefinitionsOut::Refused(_) => None,
+        DefinitionsOut::Refused(_) | DefinitionsOut::Loaded(_) => None,
+    });
+    let loaded_definitions = definitions.out.clone().flat_map(|out| match out {
+        DefinitionsOut::Loaded(edit) => Some(edit),
+        DefinitionsOut::Refused(_) | DefinitionsOut::Defined(_) => None,
     });
     let defined = all_defined.clone().map(|defined| defined.edit);
     let begins = commands.clone().flat_map(|command| begins(&command).then_some(()));
@@ -247,7 +261,7 @@ pub fn build_watching<'scope>(
     let lore = loads.operate(vec![documents], LoreMachine::new(realm));
 
     let told_views = told_views(&clock_now, &defined, peers);
-    let shared = Shared { realm, world, loads: &loads, peers, index, watch };
+    let shared = Shared { realm, world, loads: &loads, peers, index, watching };
     let known = Known {
         clock: clock_now,
         weather: weather_now,
@@ -300,9 +314,18 @@ pub fn build_watching<'scope>(
         NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
         NpcsOut::Refused(_) => None,
     }));
-    let next = next.concat(arcs.out.map(|ArcsOut::Effect(effect)| Concluded::Effect(effect)));
+    let traced_arc = watching.arc.map(|_| {
+        arcs.out.clone().flat_map(|out| match out {
+            ArcsOut::Traced(traced) => Some(*traced),
+            ArcsOut::Effect(_) => None,
+        })
+    });
+    let next = next.concat(arcs.out.flat_map(|out| match out {
+        ArcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
+        ArcsOut::Traced(_) => None,
+    }));
     // A stream that goes another way would be copied.
-    let traced = watch.map(|_| {
+    let traced = watching.quest.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
             Conclusion::Traced(traced) => Some(*traced),
             _ => None,
@@ -345,7 +368,9 @@ pub fn build_watching<'scope>(
         rows: tapped.rows.concat(rules.rows),
         catalog: tapped.catalog,
         sql_views: tapped.installer,
+        loaded_definitions,
         traced,
+        traced_arc,
         base: scope.concatenate([
             definitions.base,
             clock.base,
@@ -365,7 +390,7 @@ pub fn build_watching<'scope>(
         refused: scope.concatenate([
             definitions.out.flat_map(|out| match out {
                 DefinitionsOut::Refused(refused) => Some(refused),
-                DefinitionsOut::Defined(_) => None,
+                DefinitionsOut::Defined(_) | DefinitionsOut::Loaded(_) => None,
             }),
             weather.out.flat_map(|out| match out {
                 WeatherOut::Refused(refused) => Some(refused),
@@ -421,15 +446,6 @@ fn begins(command: &Command) -> bool {
     }
 }
 
-/// Only an entity that `entities.yaml` declares as an npc can be talked to, or tell what it senses (the check of a world asks it of
-/// every definition), so most events are passed over. Which kind of event addresses it is looked at by the
-/// machine, since definitions are edited while the graph runs.
-fn may_be_addressed(world: &WorldDef) -> impl Fn(&Event) -> bool + 'static {
-    let speakers = world.entities.iter().filter(|(_, entity)| entity.kind == "npc");
-    let speakers: FxHashSet<Sym> = speakers.map(|(id, _)| Sym::new(id)).collect();
-    move |event| speakers.contains(&event.target)
-}
-
 /// What enters from outside and through the loop.
 struct Entered<'scope> {
     events: Stream<'scope, Event>,
@@ -459,7 +475,7 @@ struct Shared<'a, 'scope> {
     loads: &'a Loads<'scope>,
     index: usize,
     peers: usize,
-    watch: Option<Watch>,
+    watching: Watching,
 }
 
 impl<'scope> Shared<'_, 'scope> {
@@ -473,193 +489,5 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         broadcast(edits, self.peers, make)
-    }
-
-    fn players(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, PlayersOut> {
-        let (peers, realm) = (self.peers, self.realm);
-        let events = by_owner(entered.events.clone(), peers, move |event| {
-            let owner = [event.player, event.region].into_iter().find(|key| !key.is_none());
-            owner.unwrap_or(realm).hash64()
-        });
-        let events = events.map(|(worker, events)| (worker, PlayersIn::Events(events)));
-        let facts = known.facts.clone().flat_map(move |now| {
-            by_player_or_all(now.holder.scope, now.holder.route(), peers, PlayersIn::Fact(now))
-        });
-        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
-            Concluded::Level(now) => vec![(now.player.hash64(), PlayersIn::Level(now))],
-            // Where players stand is known to their own worker, and told for NPCs only.
-            Concluded::Stands(now) if now.holder.scope != Scope::Player => {
-                (0..peers as u64).map(|worker| (worker, PlayersIn::Stands(now))).collect()
-            }
-            Concluded::Spread(spread) => vec![(spread.player.hash64(), PlayersIn::Spread(spread))],
-            Concluded::Seen(now) => {
-                (0..peers as u64).map(|worker| (worker, PlayersIn::Seen(now.clone()))).collect()
-            }
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
-        });
-        let answers = entered.commands.clone().flat_map(|command| match command {
-            Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {
-                Some(holder) if holder.scope != Scope::Player => None,
-                holder => Some((holder.map_or(0, Holder::route), PlayersIn::Answer(answer))),
-            },
-            _ => None,
-        });
-        let places = known.players.clone();
-        let npcs_ask = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Npc(npc, def) => {
-                Some((npc, def.as_deref().map(quests_named).unwrap_or_default()))
-            }
-            DefinitionEdit::Storylet(id, def) => {
-                // By a name that no NPC can have.
-                let id = Sym::new(&format!("storylet:{id}"));
-                Some((id, def.as_deref().map(quests_of_storylet).unwrap_or_default()))
-            }
-            DefinitionEdit::Prompt(id, def) => {
-                let id = Sym::new(&format!("prompt:{id}"));
-                Some((id, def.as_deref().map(quests_of_prompt).unwrap_or_default()))
-            }
-            _ => None,
-        });
-        let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered)).concat(self.quests_of_arcs(entered));
-        let inputs = vec![
-            events,
-            self.quest_edits(entered, PlayersIn::Define),
-            broadcast(npcs_ask, peers, |(npc, quests)| PlayersIn::NpcAsks(npc, quests)),
-            broadcast(known.clock.clone(), peers, PlayersIn::Clock),
-            broadcast(known.weather.clone(), peers, PlayersIn::Weather),
-            broadcast(known.tags.clone(), peers, PlayersIn::Tags),
-            broadcast(entered.closed.clone(), peers, PlayersIn::Close),
-            facts,
-            places.map(|now| (now.player.hash64(), PlayersIn::Place(now.player, now.place))),
-            concluded,
-            answers,
-        ];
-        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watch);
-        self.loads.operate(inputs, machine)
-    }
-
-    fn groups(
-        &self,
-        entered: &Entered<'scope>,
-        known: &Known<'scope>,
-        players: &Stream<'scope, PlayersOut>,
-    ) -> Produced<'scope, Conclusion> {
-        let peers = self.peers;
-        let told = players.clone().flat_map(|out| match out {
-            PlayersOut::Contribution(counted) => {
-                Some((counted.holder.route(), GroupsIn::Contribution(counted)))
-            }
-            PlayersOut::Asked(asked) => Some((asked.holder.route(), GroupsIn::Asked(asked))),
-            PlayersOut::Known(holder) => Some((holder.route(), GroupsIn::Known(holder))),
-            PlayersOut::Member(member) => Some((member.group.route(), GroupsIn::Member(member))),
-            PlayersOut::Together(together) => Some((together.party.route(), GroupsIn::Together(together))),
-            PlayersOut::Conclusion(_) => None,
-        });
-        let facts = known.facts.clone().filter(|now| now.holder.scope != Scope::Player);
-        let stands = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Stands(now) if now.holder.scope != Scope::Player => Some(now),
-            _ => None,
-        });
-        let answers = entered.commands.clone().flat_map(|command| match command {
-            Command::GrantAnswer(answer) => {
-                let holder = grant_holder(&answer.grant).filter(|holder| holder.scope != Scope::Player);
-                holder.map(|holder| (holder.route(), GroupsIn::Answer(answer)))
-            }
-            _ => None,
-        });
-        let levels = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Level(now) => Some(now),
-            _ => None,
-        });
-        let seen = entered.concluded.clone().flat_map(|concluded| match concluded {
-            Concluded::Seen(now) => Some(now),
-            _ => None,
-        });
-        let inputs = vec![
-            told,
-            broadcast(levels, peers, GroupsIn::Level),
-            broadcast(seen, peers, GroupsIn::Seen),
-            self.quest_edits(entered, GroupsIn::Define),
-            broadcast(known.clock.clone(), peers, GroupsIn::Clock),
-            broadcast(known.weather.clone(), peers, GroupsIn::Weather),
-            broadcast(known.tags.clone(), peers, GroupsIn::Tags),
-            broadcast(facts, peers, GroupsIn::Fact),
-            entered.closed.clone().map(|group| (group.route(), GroupsIn::Close(group))),
-            broadcast(stands, peers, GroupsIn::Stands),
-            answers,
-        ];
-        let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
-        self.loads.operate(inputs, machine.watching(self.watch))
-    }
-
-    fn behaviours(&self, entered: &Entered<'scope>, known: &Known<'scope>) -> Produced<'scope, ()> {
-        let peers = self.peers;
-        let edits = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Behaviour(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let inputs = vec![
-            broadcast(edits, peers, |(id, def)| BehavioursIn::Define(id, def)),
-            broadcast(known.clock.clone(), peers, BehavioursIn::Clock),
-            known.tags.clone().map(|tags| (tags.entity.hash64(), BehavioursIn::Entity(tags))),
-            entered.talk.clone().map(|event| (event.target.hash64(), BehavioursIn::Event(event))),
-        ];
-        self.loads.operate(inputs, BehavioursMachine::new(self.realm, self.world.tick_ms))
-    }
-
-    fn npcs(
-        &self,
-        entered: &Entered<'scope>,
-        known: &Known<'scope>,
-        spending: &Stream<'scope, SpendingOut>,
-    ) -> Produced<'scope, NpcsOut> {
-        let peers = self.peers;
-        let storylets = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Storylet(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let prompts = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Prompt(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let edits = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Npc(id, def) => Some((id, def)),
-            _ => None,
-        });
-        let facts = known.facts.clone().flat_map(move |now| {
-            by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Fact(now))
-        });
-        let concluded = entered.concluded.clone().flat_map(move |concluded| match concluded {
-            Concluded::Level(now) => vec![(now.player.hash64(), NpcsIn::Level(now))],
-            Concluded::Stands(now) => {
-                by_player_or_all(now.holder.scope, now.holder.route(), peers, NpcsIn::Quest(now))
-            }
-            Concluded::Seen(now) => {
-                (0..peers as u64).map(|worker| (worker, NpcsIn::Seen(now.clone()))).collect()
-            }
-            Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
-        });
-        let replies = entered.commands.clone().flat_map(|command| match command {
-            Command::Reply(reply) => Some((reply_route(&reply.request), NpcsIn::Reply(reply))),
-            Command::Sentence(said) => Some((reply_route(&said.request), NpcsIn::Sentence(said))),
-            Command::Forget(write) => Some((write.player.hash64(), NpcsIn::Forget(write.player))),
-            _ => None,
-        });
-        let inputs = vec![
-            broadcast(edits, peers, |(id, def)| NpcsIn::Define(id, def)),
-            broadcast(storylets, peers, |(id, def)| NpcsIn::DefineStorylet(id, def)),
-            broadcast(prompts, peers, |(id, def)| NpcsIn::DefinePrompt(id, def)),
-            broadcast(known.tags.clone(), peers, NpcsIn::Entity),
-            self.quest_edits(entered, NpcsIn::DefineQuest),
-            broadcast(known.clock.clone(), peers, NpcsIn::Clock),
-            broadcast(known.weather.clone(), peers, NpcsIn::Weather),
-            facts,
-            known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
-            concluded,
-            entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
-            replies,
-            spending::told(spending, peers),
-        ];
-        self.loads.operate(inputs, NpcsMachine::new(self.realm, self.world).on(self.index, peers))
     }
 }

@@ -5,14 +5,14 @@ mod support;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
+use support::npcs::{answer, clock_at, fact_of, player, talk_to};
 use support::{Run, Script, changes_of, check_law, drive, world};
-use worldflow_operators::messages::{ClockNow, FactNow, PlayerPlace, QuestEdit, QuestNow};
+use worldflow_operators::messages::{QuestEdit, QuestNow};
 use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
-use worldflow_operators::presence::PlayerNow;
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS, NPC_SENTENCES, NPC_VERDICTS};
 use worldflow_schemas::definitions::{QuestState, WorldDef};
 use worldflow_schemas::input::{Finish, Holder, Reply, Scope, Sentence};
-use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+use worldflow_schemas::{Event, Sym, Tick, Value};
 
 fn tavern() -> WorldDef {
     world(json!({
@@ -55,42 +55,15 @@ fn storylet(id: &str, def: Json) -> NpcsIn {
 }
 
 fn talk(id: u64, player: &str, said: &str) -> NpcsIn {
-    let with = [(Sym::new("said"), Value::text(said))];
-    NpcsIn::Event(Event {
-        at_ms: 0,
-        source: Sym::new("server"),
-        id: EventId::Position(id),
-        player: Sym::new(player),
-        kind: Sym::new("talk"),
-        target: Sym::new("maren"),
-        region: Sym::NONE,
-        amount: 1,
-        with: (!said.is_empty()).then(|| Arc::from(with)),
-    })
-}
-
-fn player(player: &str, region: &str, present: bool) -> NpcsIn {
-    let place = PlayerPlace { region: Sym::new(region), ..PlayerPlace::default() };
-    NpcsIn::Player(PlayerNow { player: Sym::new(player), place, present })
+    talk_to("maren", id, player, Some(said).filter(|said| !said.is_empty()))
 }
 
 fn fact(scope: Scope, holder: &str, name: &str, value: Value) -> NpcsIn {
-    let holder = Holder { scope, id: Sym::new(holder) };
-    NpcsIn::Fact(FactNow { holder, fact: Sym::new(name), value: Some(value) })
+    NpcsIn::Fact(fact_of(scope, holder, name, Some(value)))
 }
 
 fn clock(phase: &str, since: Tick) -> NpcsIn {
-    NpcsIn::Clock(ClockNow {
-        world_ms: 0,
-        fraction: (0, 1),
-        since,
-        scale_world: 1,
-        scale_real: 1,
-        paused: false,
-        phase: Sym::new(phase),
-        season: Sym::new("spring"),
-        moons: Vec::new(),
-    })
+    clock_at(phase, 0, since, 1)
 }
 
 fn sentence(request: &str, index: u32, text: &str) -> NpcsIn {
@@ -99,24 +72,14 @@ fn sentence(request: &str, index: u32, text: &str) -> NpcsIn {
 }
 
 fn reply(request: &str, outcome: Result<&str, &str>, refs: &[&str]) -> NpcsIn {
-    NpcsIn::Reply(Reply {
-        request: request.into(),
-        tier: Sym::new("gold"),
-        outcome: outcome.map(Into::into).map_err(Into::into),
-        took_ms: 70,
-        tokens: 9,
-        finish: if outcome.is_ok() { Finish::Stop } else { Finish::Failed },
-        replica: 1,
-        first_ms: 20,
-        prompt_tokens: 40,
-        model: "tiny".into(),
-        seed: 1,
-        digest: "d".into(),
-        revision: "r".into(),
-        shared: false,
-        verdict: if outcome.is_ok() { "accept".into() } else { "fall_back".into() },
-        rule: if outcome.is_ok() { "".into() } else { "banned".into() },
-        refs: refs.iter().map(|id| Sym::new(id)).collect(),
+    let answer = answer(request, "gold", outcome);
+    let refs = refs.iter().map(|id| Sym::new(id)).collect();
+    NpcsIn::Reply(match outcome {
+        Ok(_) => Reply { tokens: 9, first_ms: 20, refs, ..answer },
+        Err(_) => {
+            let (verdict, rule) = ("fall_back".into(), "banned".into());
+            Reply { tokens: 9, first_ms: 20, finish: Finish::Failed, verdict, rule, refs, ..answer }
+        }
     })
 }
 

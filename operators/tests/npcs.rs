@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
+use support::npcs::{answer, clock_at, fact_of, talk_to};
 use support::{Script, changes_of, check_law, drive, world};
 use worldflow_operators::machine::ViewRow;
-use worldflow_operators::messages::{
-    ClockNow, FactNow, LevelNow, PlayerPlace, QuestEdit, QuestNow, ZoneWeather,
-};
+use worldflow_operators::messages::{LevelNow, QuestEdit, QuestNow, ZoneWeather};
 use worldflow_operators::npcs::{KEPT_LINES, NpcsIn, NpcsMachine, reply_route};
-use worldflow_operators::presence::PlayerNow;
 use worldflow_operators::quests::{PlayersIn, PlayersMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS};
 use worldflow_schemas::definitions::{NpcDef, QuestDef, QuestState, WorldDef};
 use worldflow_schemas::input::{Finish, Holder, MOST_LINE_BYTES, Reply, Scope, Sentence};
-use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+use worldflow_schemas::{Event, Sym, Tick, Value};
 
 /// What a tick changes of requests and lines, without what else is known of them.
 fn changes(run: &support::Run, tick: Tick) -> Vec<String> {
@@ -56,39 +54,12 @@ fn define(npc: &str, when: serde_json::Value, tier: Option<&str>) -> NpcsIn {
 }
 
 fn talk(id: u64, player: &str, said: &str) -> NpcsIn {
-    NpcsIn::Event(Event {
-        at_ms: 0,
-        source: Sym::new("server"),
-        id: EventId::Position(id),
-        player: Sym::new(player),
-        kind: Sym::new("talk"),
-        target: Sym::new("smith"),
-        region: Sym::NONE,
-        amount: 1,
-        with: Some(Arc::from([(Sym::new("said"), Value::text(said))])),
-    })
+    talk_to("smith", id, player, Some(said))
 }
 
 fn reply(request: &str, outcome: Result<&str, &str>) -> NpcsIn {
-    NpcsIn::Reply(Reply {
-        request: request.into(),
-        tier: Sym::new("gold"),
-        outcome: outcome.map(Into::into).map_err(Into::into),
-        took_ms: 7,
-        tokens: 3,
-        finish: if outcome == Err("no time") { Finish::NoTime } else { Finish::Unknown },
-        replica: 1,
-        first_ms: 5,
-        prompt_tokens: 40,
-        model: "tiny".into(),
-        seed: 1,
-        digest: "d".into(),
-        revision: "r".into(),
-        shared: false,
-        verdict: if outcome.is_ok() { "accept".into() } else { "".into() },
-        rule: "".into(),
-        refs: Vec::new(),
-    })
+    let finish = if outcome == Err("no time") { Finish::NoTime } else { Finish::Unknown };
+    NpcsIn::Reply(Reply { took_ms: 7, finish, ..answer(request, "gold", outcome) })
 }
 
 fn sentence(request: &str, index: u32) -> NpcsIn {
@@ -103,27 +74,15 @@ fn sentence(request: &str, index: u32) -> NpcsIn {
 }
 
 fn clock(phase: &str, world_ms: i64, since: Tick) -> NpcsIn {
-    NpcsIn::Clock(ClockNow {
-        world_ms,
-        fraction: (0, 1),
-        since,
-        scale_world: 60,
-        scale_real: 1,
-        paused: false,
-        phase: Sym::new(phase),
-        season: Sym::new("spring"),
-        moons: Vec::new(),
-    })
+    clock_at(phase, world_ms, since, 60)
 }
 
 fn player(region: &str, present: bool) -> NpcsIn {
-    let place = PlayerPlace { region: Sym::new(region), ..PlayerPlace::default() };
-    NpcsIn::Player(PlayerNow { player: Sym::new("ada"), place, present })
+    support::npcs::player("ada", region, present)
 }
 
 fn mood(value: Option<i64>) -> NpcsIn {
-    let holder = Holder { scope: Scope::Player, id: Sym::new("ada") };
-    NpcsIn::Fact(FactNow { holder, fact: Sym::new("mood"), value: value.map(Value::Int) })
+    NpcsIn::Fact(fact_of(Scope::Player, "ada", "mood", value.map(Value::Int)))
 }
 
 /// Talks to a smith with this `when` at tick 2, tells this at tick 4, and says whether the request

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
+use support::npcs::{answer, fact_of, talk_to};
 use support::{Script, check_law, drive, rows, shown, world};
 use worldflow_operators::messages::FactNow;
 use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
 use worldflow_operators::spending::{Closed, KEPT_DAYS, SpendingIn, SpendingMachine, SpendingOut, charges};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS, SPENDING, TIER_STATES};
 use worldflow_schemas::definitions::{NpcDef, WorldDef};
-use worldflow_schemas::input::{Finish, Holder, Reply, Scope};
-use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+use worldflow_schemas::input::{Reply, Scope};
+use worldflow_schemas::{Sym, Tick, Value};
 
 /// A tick is an hour, so that a day is soon over.
 const HOUR_MS: u32 = 3_600_000;
@@ -63,25 +64,8 @@ fn machine() -> SpendingMachine {
 }
 
 fn reply(request: &str, tier: &str, prompt_tokens: u32, tokens: u32) -> Reply {
-    Reply {
-        request: request.into(),
-        tier: if tier.is_empty() { Sym::NONE } else { Sym::new(tier) },
-        outcome: if tokens == 0 { Err("down".into()) } else { Ok("Aye.".into()) },
-        took_ms: 70,
-        tokens,
-        finish: Finish::Stop,
-        replica: 1,
-        first_ms: 5,
-        prompt_tokens,
-        model: "tiny".into(),
-        seed: 1,
-        digest: "".into(),
-        revision: "".into(),
-        shared: false,
-        verdict: "".into(),
-        rule: "".into(),
-        refs: Vec::new(),
-    }
+    let outcome = if tokens == 0 { Err("down") } else { Ok("Aye.") };
+    Reply { prompt_tokens, tokens, verdict: "".into(), ..answer(request, tier, outcome) }
 }
 
 fn charged(reply: &Reply) -> Vec<SpendingIn> {
@@ -89,8 +73,7 @@ fn charged(reply: &Reply) -> Vec<SpendingIn> {
 }
 
 fn realm_fact(fact: &str, value: Option<Value>) -> FactNow {
-    let holder = Holder { scope: Scope::Realm, id: Sym::new("realm") };
-    FactNow { holder, fact: Sym::new(fact), value }
+    fact_of(Scope::Realm, "realm", fact, value)
 }
 
 fn switch(on: bool) -> SpendingIn {
@@ -371,23 +354,11 @@ fn define(npc: &str, tier: Option<&str>, priority: &str) -> NpcsIn {
 }
 
 fn talk(id: u64, player: &str, npc: &str) -> NpcsIn {
-    NpcsIn::Event(Event {
-        at_ms: 0,
-        source: Sym::new("server"),
-        id: EventId::Position(id),
-        player: Sym::new(player),
-        kind: Sym::new("talk"),
-        target: Sym::new(npc),
-        region: Sym::NONE,
-        amount: 1,
-        with: None,
-    })
+    talk_to(npc, id, player, None)
 }
 
 fn plan(player: &str, plan: Option<&str>) -> NpcsIn {
-    let holder = Holder { scope: Scope::Player, id: Sym::new(player) };
-    let value = plan.map(|plan| Value::Sym(Sym::new(plan)));
-    NpcsIn::Fact(FactNow { holder, fact: Sym::new("plan"), value })
+    NpcsIn::Fact(fact_of(Scope::Player, player, "plan", plan.map(|plan| Value::Sym(Sym::new(plan)))))
 }
 
 fn tier(tier: &str, closed: Option<Closed>) -> NpcsIn {

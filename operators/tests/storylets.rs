@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
+use support::npcs::{fact_of, player, talk_to};
 use support::{Run, Script, check_law, drive, world};
-use worldflow_operators::messages::{EntityTags, FactNow, PlayerPlace};
+use worldflow_operators::messages::EntityTags;
 use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
-use worldflow_operators::presence::PlayerNow;
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS, STORYLET_MEMORY};
 use worldflow_schemas::definitions::{NpcDef, StoryletDef, WorldDef};
-use worldflow_schemas::input::{Holder, Scope};
-use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
+use worldflow_schemas::input::Scope;
+use worldflow_schemas::{Sym, Tick, Value};
 
 /// Ten ticks a second.
 fn village() -> WorldDef {
@@ -52,27 +52,11 @@ fn storylet(id: &str, def: Json) -> NpcsIn {
 }
 
 fn talk(id: u64, player: &str, npc: &str) -> NpcsIn {
-    NpcsIn::Event(Event {
-        at_ms: 0,
-        source: Sym::new("server"),
-        id: EventId::Position(id),
-        player: Sym::new(player),
-        kind: Sym::new("talk"),
-        target: Sym::new(npc),
-        region: Sym::NONE,
-        amount: 1,
-        with: None,
-    })
-}
-
-fn player(player: &str, region: &str, present: bool) -> NpcsIn {
-    let place = PlayerPlace { region: Sym::new(region), ..PlayerPlace::default() };
-    NpcsIn::Player(PlayerNow { player: Sym::new(player), place, present })
+    talk_to(npc, id, player, None)
 }
 
 fn mood(player: &str, value: i64) -> NpcsIn {
-    let holder = Holder { scope: Scope::Player, id: Sym::new(player) };
-    NpcsIn::Fact(FactNow { holder, fact: Sym::new("mood"), value: Some(Value::Int(value)) })
+    NpcsIn::Fact(fact_of(Scope::Player, player, "mood", Some(Value::Int(value))))
 }
 
 /// What was said: tick, player, npc, text.

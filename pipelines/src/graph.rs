@@ -8,7 +8,8 @@ use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 use worldflow_engine::graph::{BetweenSteps, BuildGraph, GraphIo, Refused, WorkerOutputs};
 use worldflow_engine::worlds::Graphs;
-use worldflow_operators::graph::{Inputs, build_watching};
+use worldflow_operators::arcs::traced::{Traced as TracedArc, Watch as WatchArc};
+use worldflow_operators::graph::{Inputs, Watching, build_watching};
 use worldflow_operators::messages as operators;
 use worldflow_operators::quests::traced::{Traced, Watch};
 use worldflow_schemas::definitions::WorldDef;
@@ -31,6 +32,15 @@ pub struct Tracing {
     pub watch: Watch,
     /// Is told what happened in a tick, of each operator in its order.
     pub told: Arc<dyn Fn(Tick, Vec<Traced>) + Send + Sync>,
+}
+
+/// The same of one arc of one holder.
+#[derive(Clone)]
+pub struct TracingArc {
+    /// One arc of one holder.
+    pub watch: WatchArc,
+    /// Is told what happened in a tick.
+    pub told: Arc<dyn Fn(Tick, Vec<TracedArc>) + Send + Sync>,
 }
 
 /// The graphs of a realm, whatever its world is or was.
@@ -57,9 +67,18 @@ pub fn traced_graphs(realm: Sym, tracing: Tracing) -> Graphs {
     })
 }
 
+/// The same, in which an arc of one holder is traced. Run it on one worker.
+#[must_use]
+pub fn traced_arc_graphs(realm: Sym, tracing: TracingArc) -> Graphs {
+    Graphs::by_world(move |world| {
+        let graph = WorldGraph { realm, world: Arc::clone(world) };
+        Arc::new(TracedArcGraph { graph, tracing: tracing.clone() })
+    })
+}
+
 impl BuildGraph for WorldGraph {
     fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-        built(self, worker, outputs, None, None)
+        built(self, worker, outputs, Also::default())
     }
 }
 
@@ -70,7 +89,7 @@ struct MeasuredGraph {
 
 impl BuildGraph for MeasuredGraph {
     fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-        built(&self.graph, worker, outputs, None, Some(&self.sizes))
+        built(&self.graph, worker, outputs, Also { sizes: Some(&self.sizes), ..Also::default() })
     }
 }
 
@@ -81,17 +100,30 @@ struct TracedGraph {
 
 impl BuildGraph for TracedGraph {
     fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
-        built(&self.graph, worker, outputs, Some(&self.tracing), None)
+        built(&self.graph, worker, outputs, Also { quest: Some(&self.tracing), ..Also::default() })
     }
 }
 
-fn built(
-    graph: &WorldGraph,
-    worker: &mut Worker,
-    outputs: WorkerOutputs,
-    tracing: Option<&Tracing>,
-    sizes: Option<&ViewSizes>,
-) -> GraphIo {
+struct TracedArcGraph {
+    graph: WorldGraph,
+    tracing: TracingArc,
+}
+
+impl BuildGraph for TracedArcGraph {
+    fn build(&self, worker: &mut Worker, outputs: WorkerOutputs) -> GraphIo {
+        built(&self.graph, worker, outputs, Also { arc: Some(&self.tracing), ..Also::default() })
+    }
+}
+
+/// What is told besides.
+#[derive(Clone, Copy, Default)]
+struct Also<'a> {
+    quest: Option<&'a Tracing>,
+    arc: Option<&'a TracingArc>,
+    sizes: Option<&'a ViewSizes>,
+}
+
+fn built(graph: &WorldGraph, worker: &mut Worker, outputs: WorkerOutputs, also: Also<'_>) -> GraphIo {
     worker.dataflow(|scope| {
         let (events, event_stream) = scope.new_input();
         let (commands, command_stream) = scope.new_input();
@@ -102,17 +134,23 @@ fn built(
             loads: load_stream,
             keeps_base: outputs.keeps_base(),
         };
-        let graph = build_watching(graph.realm, &graph.world, inputs, tracing.map(|tracing| tracing.watch));
-        if let Some((traced, tracing)) = graph.traced.zip(tracing) {
+        let watching = Watching { quest: also.quest.map(|of| of.watch), arc: also.arc.map(|of| of.watch) };
+        let graph = build_watching(graph.realm, &graph.world, inputs, watching);
+        if let Some((traced, tracing)) = graph.traced.zip(also.quest) {
             let told = Arc::clone(&tracing.told);
             outputs.aside("traced", traced, move |tick, traced| told(tick, traced));
         }
-        if let Some(sizes) = sizes {
+        if let Some((traced, tracing)) = graph.traced_arc.zip(also.arc) {
+            let told = Arc::clone(&tracing.told);
+            outputs.aside("traced arc", traced, move |tick, traced| told(tick, traced));
+        }
+        if let Some(sizes) = also.sizes {
             sizes.add(graph.sql_views.sizes());
         }
         outputs.rows(graph.rows);
         outputs.base(graph.base);
         outputs.catalog(graph.catalog);
+        outputs.loaded_definitions(graph.loaded_definitions);
         let (mut sql_views, of_views) = (graph.sql_views, outputs.clone());
         let between_steps: BetweenSteps =
             Box::new(move |worker| sql_views.install(worker, &mut |rows| of_views.rows(rows)));

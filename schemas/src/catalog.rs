@@ -400,7 +400,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("messages", Json, "The messages sent."),
             col("max_tokens", Int, "The longest answer asked for."),
             col("asked", ColumnType::Tick, "When it was asked."),
-            col("deadline", ColumnType::Tick, "When the authored bark is said instead."),
+            col(
+                "deadline",
+                ColumnType::Tick,
+                "When it is given up: the authored bark is said then, unless the NPC has `late: follow_up`; then that was said when its patience was over, and nothing more is.",
+            ),
             col(
                 "budget_ms",
                 Int,

@@ -65,6 +65,7 @@ impl Sequencer {
                 self.intake.set_open(last + 1);
                 self.workers.feed([], last + 1);
                 published.await.map_err(|_| Gone)?;
+                self.intake.defined.settle();
                 self.started = true;
                 self.reserved = last;
                 info!(tick = last, "the realm goes on where it was");
@@ -100,6 +101,7 @@ impl Sequencer {
             let ids = journaled.ids();
             self.intake.dedupe.sealed(tick, &ids, &journaled.floors);
             self.positions.apply(&journaled.reached);
+            self.intake.defined.replayed(&journaled.sealed.commands);
             self.intake.set_open(tick + 1);
             amount.add(journaled.sealed.len() as u64);
             let released = Released {

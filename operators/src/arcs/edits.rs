@@ -13,7 +13,7 @@ pub(super) fn follow(state: &mut State, old: Option<&ArcPlan>, turn: &Turn<'_>) 
     if let Some(old) = old.filter(|old| old.course != plan.course) {
         slow(state, old.course, turn);
     }
-    rename(state, plan);
+    rename(state, old, plan);
     if state.ended.is_some() {
         return;
     }
@@ -22,7 +22,7 @@ pub(super) fn follow(state: &mut State, old: Option<&ArcPlan>, turn: &Turn<'_>) 
     }
     let target = |plan: &ArcPlan, id: Sym| plan.beat(id).map(|(_, beat)| beat.target);
     let former = old.and_then(|old| {
-        let renamed = |of: &&BeatPlan| plan.renamed_beat(of.id) == Some(state.beat);
+        let renamed = |of: &&BeatPlan| plan.renamed_beat(of.id, Some(old)) == Some(state.beat);
         old.beats.iter().find(renamed).map(|beat| beat.target)
     });
     if former.is_some() && former != target(plan, state.beat) {
@@ -43,11 +43,13 @@ fn slow(state: &mut State, old: Course, turn: &Turn<'_>) {
     state.tension = Tension { value, at: turn.tick() };
 }
 
-fn rename(state: &mut State, plan: &ArcPlan) {
-    let beat = |id: Sym| plan.renamed_beat(id).unwrap_or(id);
+fn rename(state: &mut State, old: Option<&ArcPlan>, plan: &ArcPlan) {
+    let beat = |id: Sym| plan.renamed_beat(id, old).unwrap_or(id);
     for chosen in &mut state.chosen {
-        chosen.beat = beat(chosen.beat);
-        chosen.branch = plan.renamed_branch(chosen.beat, chosen.branch).unwrap_or(chosen.branch);
+        let former = chosen.beat;
+        chosen.beat = beat(former);
+        let now = plan.renamed_branch((former, chosen.beat), chosen.branch, old);
+        chosen.branch = now.unwrap_or(chosen.branch);
         chosen.to = beat(chosen.to);
     }
     // Two beats may have become one: of their choices the later stays.
@@ -79,7 +81,7 @@ fn go_on_after(state: &mut State, old: Option<&ArcPlan>, turn: &Turn<'_>) {
     let next = match old.and_then(|old| Some((old, old.beat(state.beat)?.0))) {
         Some((old, place)) => old.beats[place + 1..]
             .iter()
-            .filter_map(|beat| plan.beat(plan.renamed_beat(beat.id)?))
+            .filter_map(|beat| plan.beat(plan.renamed_beat(beat.id, Some(old))?))
             .map(|(place, _)| place)
             .next(),
         None => (!plan.beats.is_empty()).then_some(0),

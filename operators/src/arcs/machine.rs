@@ -14,6 +14,8 @@ use worldflow_schemas::{Sym, Tick};
 use super::known::{Known, Told, is_there};
 use super::plan::{ArcPlan, Asks};
 use super::state::{State, change};
+use super::trace::Trace;
+use super::traced::{Traced, Watch};
 use super::turn::{Brought, Turn};
 use super::{ArcsIn, Felt, edits, quests_named};
 use crate::machine::{Machine, Output, ViewRow};
@@ -27,26 +29,29 @@ use crate::timers::Timers;
 pub enum ArcsOut {
     /// The beginning of a beat changes a fact.
     Effect(FactEffect),
+    /// What is told of an arc that is traced.
+    Traced(Box<Traced>),
 }
 
 /// The arcs of the holders of one shard.
 #[derive(Debug)]
 pub struct ArcsMachine {
     realm: Sym,
-    known: Known,
-    arcs: FxHashMap<Sym, ArcPlan>,
-    holders: FxHashMap<Holder, Here>,
+    pub(super) known: Known,
+    pub(super) arcs: FxHashMap<Sym, ArcPlan>,
+    pub(super) holders: FxHashMap<Holder, Here>,
     timers: Timers<(Holder, Sym)>,
     /// Whether everything is to be looked at, after a load.
     all: bool,
+    pub(super) trace: Option<Trace>,
 }
 
 /// A holder, and how far it has come.
 #[derive(Default, Debug)]
-struct Here {
+pub(super) struct Here {
     /// How many there are who make it be there: the members of a group; one for what is always there.
-    members: usize,
-    states: FxHashMap<Sym, State>,
+    pub(super) members: usize,
+    pub(super) states: FxHashMap<Sym, State>,
     shown: FxHashMap<Sym, Vec<ViewRow>>,
 }
 
@@ -67,7 +72,14 @@ impl ArcsMachine {
             holders: own.map(|holder| (holder, Here { members: 1, ..Here::default() })).collect(),
             timers: Timers::default(),
             all: false,
+            trace: None,
         }
+    }
+
+    /// The same, of which one arc of one holder is traced.
+    #[must_use]
+    pub fn watching(self, watch: Option<Watch>) -> ArcsMachine {
+        ArcsMachine { trace: watch.map(Trace::new), ..self }
     }
 
     /// Takes in who is there.
@@ -303,7 +315,7 @@ fn brought(told: &Told) -> FxHashMap<(Holder, Sym), Brought> {
                 let choices = &mut all.entry((*holder, *arc)).or_default().choices;
                 choices.push((order.clone(), *beat, *branch));
             }
-            Felt::Belongs { .. } => {}
+            Felt::Belongs { .. } | Felt::Traced(..) => {}
         }
     }
     all
@@ -346,6 +358,7 @@ impl Machine for ArcsMachine {
             }
         }
         self.all = true;
+        self.trace_end(true, output);
     }
 
     fn step(&mut self, tick: Tick, inputs: Vec<ArcsIn>, output: &mut Output<ArcsOut>) {
@@ -368,11 +381,20 @@ impl Machine for ArcsMachine {
             self.look_at(key, brought, edited, output);
         }
         self.forget(&told);
+        if self.trace.is_some() {
+            for felt in told.felt {
+                if let Felt::Traced(_, came) = felt {
+                    output.out.push(ArcsOut::Traced(Box::new(Traced::Came(*came))));
+                }
+            }
+            self.trace_end(false, output);
+        }
     }
 
     fn alarm(&self) -> Option<Tick> {
         let next = self.known.context.now + 1;
         let at_once = (self.all || self.may_begin_by_time()).then_some(next);
-        at_once.into_iter().chain(self.timers.first()).min()
+        let pictured = self.trace.as_ref().and_then(|trace| trace.alarm(self.known.context.now));
+        at_once.into_iter().chain(self.timers.first()).chain(pictured).min()
     }
 }

@@ -11,6 +11,7 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick};
 
 use super::known::{Known, Told};
+use super::traced::{Came, Watch};
 use super::{ArcsIn, Felt, quests_named};
 use crate::machine::{Machine, Output};
 use crate::messages::PlayerPlace;
@@ -26,6 +27,7 @@ pub struct MatchesMachine {
     arcs: FxHashMap<Sym, Patterns>,
     /// The arcs that name a kind of event.
     by_kind: FxHashMap<Sym, Vec<Sym>>,
+    watch: Option<Watch>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,8 @@ struct Patterns {
 /// What an event that fits a pattern means.
 #[derive(Clone, Copy, Debug)]
 enum Means {
-    Tension(i64),
+    /// By an entry of that id so much.
+    Tension(Sym, i64),
     Choice(Sym, Sym),
 }
 
@@ -50,7 +53,14 @@ impl MatchesMachine {
             known: Known::new(realm, world),
             arcs: FxHashMap::default(),
             by_kind: FxHashMap::default(),
+            watch: None,
         }
+    }
+
+    /// The same, of which one arc of one holder is traced.
+    #[must_use]
+    pub fn watching(self, watch: Option<Watch>) -> MatchesMachine {
+        MatchesMachine { watch, ..self }
     }
 
     fn define(&mut self, told: &Told) {
@@ -66,8 +76,8 @@ impl MatchesMachine {
             let mut add = |pattern: &Pattern, means| {
                 all.push((Sym::new(&pattern.event), Matcher::new(pattern, &mut self.known.plan), means));
             };
-            for tense in def.tension.events.values() {
-                add(&tense.pattern, Means::Tension(tense.add.into()));
+            for (id, tense) in &def.tension.events {
+                add(&tense.pattern, Means::Tension(Sym::new(id), tense.add.into()));
             }
             for (beat, beat_def) in def.beats.iter() {
                 for (branch, branch_def) in beat_def.branches.iter() {
@@ -110,10 +120,14 @@ impl MatchesMachine {
                     continue;
                 }
                 match *means {
-                    Means::Tension(add) => {
+                    Means::Tension(what, add) => {
                         let by = add.saturating_mul(event.amount).clamp(-MOST_ADDED, MOST_ADDED);
                         let sum = sums.entry((holder, *arc)).or_default();
                         *sum = sum.saturating_add(by);
+                        if self.watch.is_some_and(|watch| (watch.holder, watch.arc) == (holder, *arc)) {
+                            let came = Came { tick: context.now, event: event.clone(), region, what, by };
+                            output.out.push(Felt::Traced(holder, Box::new(came)));
+                        }
                     }
                     Means::Choice(beat, branch) => {
                         let order = (event.at_ms, event.source, event.id.clone());

@@ -19,6 +19,8 @@ pub mod reach;
 mod score;
 mod state;
 mod tension;
+mod trace;
+pub mod traced;
 mod turn;
 
 use std::sync::Arc;
@@ -98,6 +100,8 @@ pub enum Felt {
         /// Whether one more does.
         joins: bool,
     },
+    /// An event adds to the tension of what is traced.
+    Traced(Holder, Box<traced::Came>),
 }
 
 impl Felt {
@@ -107,6 +111,7 @@ impl Felt {
         match self {
             Felt::Tension { holder, .. } | Felt::Choice { holder, .. } => *holder,
             Felt::Belongs { group, .. } => *group,
+            Felt::Traced(holder, _) => *holder,
         }
     }
 }

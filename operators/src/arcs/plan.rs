@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use worldflow_schemas::definitions::{
-    ArcDef, BeatDef, BranchDef, Condition, CriterionDef, Effect, Span, TargetDef,
+    ArcDef, BeatDef, BranchDef, Condition, CriterionDef, Effect, Ordered, Span, TargetDef,
 };
 use worldflow_schemas::input::{FactChange, Scope};
 use worldflow_schemas::tick::TickLength;
@@ -109,20 +109,32 @@ impl ArcPlan {
         self.beats.iter().enumerate().find(|(_, beat)| beat.id == id)
     }
 
-    /// What a beat is called now that had that id: itself, or one that was moved from it.
-    pub(super) fn renamed_beat(&self, id: Sym) -> Option<Sym> {
-        let moved = |beat: &BeatDef| beat.moved_from.as_deref() == Some(id.as_str());
-        let found = self.def.beats.get(id.as_str()).map(|_| id);
-        found.or_else(|| self.def.beats.iter().find(|(_, beat)| moved(beat)).map(|(id, _)| Sym::new(id)))
+    /// What a beat is called now that had that id: itself, one that was moved from it, or the one from which `old` had moved it.
+    pub(super) fn renamed_beat(&self, id: Sym, old: Option<&ArcPlan>) -> Option<Sym> {
+        let was =
+            old.and_then(|old| old.def.beats.get(id.as_str())).and_then(|was| was.moved_from.as_deref());
+        renamed(&self.def.beats, id, was, |beat: &BeatDef| beat.moved_from.as_deref())
     }
 
-    /// What a branch of a beat is called now that had that id.
-    pub(super) fn renamed_branch(&self, beat: Sym, id: Sym) -> Option<Sym> {
-        let branches = &self.def.beats.get(beat.as_str())?.branches;
-        let moved = |branch: &BranchDef| branch.moved_from.as_deref() == Some(id.as_str());
-        let found = branches.get(id.as_str()).map(|_| id);
-        found.or_else(|| branches.iter().find(|(_, branch)| moved(branch)).map(|(id, _)| Sym::new(id)))
+    /// What a branch is called now that had that id. `beat` is what its beat was called, and is.
+    pub(super) fn renamed_branch(&self, beat: (Sym, Sym), id: Sym, old: Option<&ArcPlan>) -> Option<Sym> {
+        let was = old.and_then(|old| old.def.beats.get(beat.0.as_str())?.branches.get(id.as_str()));
+        let branches = &self.def.beats.get(beat.1.as_str())?.branches;
+        let was = was.and_then(|was| was.moved_from.as_deref());
+        renamed(branches, id, was, |branch: &BranchDef| branch.moved_from.as_deref())
     }
+}
+
+/// What is called so now, or was moved from it, or is what it had been moved from before.
+fn renamed<T>(
+    now: &Ordered<T>,
+    id: Sym,
+    was: Option<&str>,
+    from: impl Fn(&T) -> Option<&str>,
+) -> Option<Sym> {
+    let said = || now.iter().find(|(_, entry)| from(entry) == Some(id.as_str())).map(|(id, _)| Sym::new(id));
+    let undone = || was.filter(|was| now.get(was).is_some()).map(Sym::new);
+    now.get(id.as_str()).map(|_| id).or_else(said).or_else(undone)
 }
 
 impl BeatPlan {

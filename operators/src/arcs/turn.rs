@@ -142,7 +142,7 @@ impl Turn<'_> {
     }
 
     /// The scores of a branch, if it is a way on.
-    fn score(&self, state: &State, branch: &BranchPlan) -> Option<Scores> {
+    pub(super) fn score(&self, state: &State, branch: &BranchPlan) -> Option<Scores> {
         if branch.to == Leads::Nowhere || !self.passed(state, branch.after) || !self.holds(&branch.when) {
             return None;
         }
@@ -175,7 +175,7 @@ impl Turn<'_> {
     }
 
     /// The tick at which a span will have passed, if that is to come.
-    fn passes(&self, state: &State, span: Option<Span>) -> Option<Tick> {
+    pub(super) fn passes(&self, state: &State, span: Option<Span>) -> Option<Tick> {
         let (context, span) = (&self.known.context, span?);
         let tick = if span.world {
             let until = i128::from(state.entered_world_ms) + i128::from(span.ms);

@@ -238,7 +238,8 @@ fn a_loaded_machine_tells_what_the_first_one_knew() {
     }
     let mut output = Output::default();
     again.loaded(1, Vec::new(), &mut output);
-    assert_eq!(output.out.len(), 2);
+    assert_eq!(output.out.len(), 4, "each is told to the graph, and aside as loaded");
+    assert!(output.out.contains(&DefinitionsOut::Loaded(schedule("ball", "2 08:00"))));
     let ball = Defined { edit: schedule("ball", "2 08:00"), from: Sym::NONE };
     assert!(output.out.contains(&DefinitionsOut::Defined(ball)));
 }

@@ -73,11 +73,13 @@ impl<'scope> Shared<'_, 'scope> {
         let told = self.told_arcs(entered, known);
         let mut inputs = told.clone();
         inputs.push(events);
-        let matched = self.loads.operate(inputs, MatchesMachine::new(realm, world));
+        let matched =
+            self.loads.operate(inputs, MatchesMachine::new(realm, world).watching(self.watching.arc));
         let mut inputs = told;
         inputs.push(matched.out.map(|felt| (felt.holder().route(), ArcsIn::Felt(felt))));
         inputs.push(broadcast(entered.closed.clone(), peers, ArcsIn::Close));
-        self.loads.operate(inputs, ArcsMachine::new(realm, world, (self.index, peers)))
+        self.loads
+            .operate(inputs, ArcsMachine::new(realm, world, (self.index, peers)).watching(self.watching.arc))
     }
 
     /// The quests that arcs ask about, by a name that no NPC can have.

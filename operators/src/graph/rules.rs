@@ -18,7 +18,7 @@ use crate::definitions::Defined;
 use crate::machine::{Produced, ViewRow};
 use crate::messages::ViewNow;
 use crate::rules::{
-    Acted, Cause, Fired, RowsIn, RowsMachine, RowsOut, RulesIn, RulesMachine, RulesOut, quests_named,
+    Acted, Fired, RowsIn, RowsMachine, RowsOut, RulesIn, RulesMachine, RulesOut, quests_named,
 };
 use crate::sql::live::{Returned, Told};
 
@@ -151,12 +151,7 @@ impl<'scope> Shared<'_, 'scope> {
             }
             Concluded::Effect(_) | Concluded::Spread(_) => Vec::new(),
             Concluded::Rule(_) => match acted(&concluded) {
-                Some(acted) => match acted.cause {
-                    Cause::Fact(holder, _) => vec![(holder.route(), RulesIn::Acted(acted))],
-                    Cause::Event { .. } => {
-                        (0..peers as u64).map(|worker| (worker, RulesIn::Acted(acted))).collect()
-                    }
-                },
+                Some(acted) => (0..peers as u64).map(|worker| (worker, RulesIn::Acted(acted))).collect(),
                 None => Vec::new(),
             },
         });
@@ -168,11 +163,21 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Arc(arc, def) => Some((arc, def)),
             _ => None,
         });
+        let npcs = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Npc(npc, def) => Some((npc, def)),
+            _ => None,
+        });
+        let storylets = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Storylet(storylet, def) => Some((storylet, def)),
+            _ => None,
+        });
         let inputs = vec![
             broadcast(self.rule_edits(entered), peers, |(id, def)| RulesIn::Define(id, def)),
             self.quest_edits(entered, RulesIn::DefineQuest),
             broadcast(views, peers, |(view, def)| RulesIn::DefineView(view, def)),
             broadcast(arcs, peers, |(arc, def)| RulesIn::DefineArc(arc, def)),
+            broadcast(npcs, peers, |(npc, def)| RulesIn::DefineNpc(npc, def)),
+            broadcast(storylets, peers, |(storylet, def)| RulesIn::DefineStorylet(storylet, def)),
             broadcast(known.clock.clone(), peers, RulesIn::Clock),
             broadcast(known.weather.clone(), peers, RulesIn::Weather),
             facts,

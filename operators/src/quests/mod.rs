@@ -52,6 +52,7 @@ pub(crate) use decay::left;
 pub use groups::{GroupsIn, GroupsMachine};
 pub(crate) use matcher::Matcher;
 pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, grant_holder, grant_id};
+pub(crate) use picture::node;
 pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};
 pub use sharing::{Member, SharedHit, Spread, Together};

@@ -15,7 +15,7 @@ use super::plan::{Ix, Plan};
 use super::traced::{Leaf, Node, Now, ObjectiveNow, Picture, StageNow};
 
 /// A condition as it is for an actor.
-pub(super) fn node(def: &Condition, plan: &mut Plan, context: &Context, actor: &Actor<'_>) -> Node {
+pub(crate) fn node(def: &Condition, plan: &mut Plan, context: &Context, actor: &Actor<'_>) -> Node {
     let mut all: Vec<Node> = Vec::new();
     for test in tests(def) {
         let cond = Cond::new(&test, plan);

@@ -13,7 +13,9 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{ArcDef, Condition, QuestDef, RuleDef, SqlViewDef, WorldDef};
+use worldflow_schemas::definitions::{
+    ArcDef, Condition, NpcDef, QuestDef, RuleDef, SqlViewDef, StoryletDef, WorldDef,
+};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
 use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};
@@ -21,6 +23,7 @@ use worldflow_schemas::{Event, EventId, Sym, Tick, Value, chance};
 use super::MOST_WAITING;
 use super::actions::{Deed, Happens, Source, chance_key};
 use super::depth::{Acted, Cause, Depths, MOST_DEPTH};
+use super::paths::WINDOW;
 use super::rows::Fired;
 use super::saved::{Due, Piece, PieceKey, Triggered, Waiting, change, row};
 use super::waiting::WaitingRoom;
@@ -59,9 +62,12 @@ pub enum RulesIn {
     Seen(ViewNow),
     /// A rule is triggered. By the holder.
     Fired(Fired),
-    /// A rule did something that takes effect in this tick or took effect in the one before: to a fact, by its holder; else
-    /// broadcast.
+    /// A rule did something that takes effect in this tick, or took effect in one of the last. Broadcast.
     Acted(Acted),
+    /// An NPC is added, replaced or removed. Broadcast.
+    DefineNpc(Sym, Option<Arc<NpcDef>>),
+    /// A storylet is added, replaced or removed. Broadcast.
+    DefineStorylet(Sym, Option<Arc<StoryletDef>>),
 }
 
 /// What rules conclude for the next tick, with the depth of their chains.
@@ -189,8 +195,10 @@ impl RulesMachine {
                     edits.quests.push((quest, def));
                 }
                 RulesIn::DefineView(view, def) => views.push((view, def)),
-                RulesIn::DefineArc(arc, def) => {
-                    self.depths.define(Sym::new(&format!("arc:{arc}")), def.as_deref());
+                RulesIn::DefineArc(arc, def) => self.depths.define_arc(arc, def.as_deref()),
+                RulesIn::DefineNpc(npc, def) => self.depths.define_npc(npc, def.as_deref()),
+                RulesIn::DefineStorylet(storylet, def) => {
+                    self.depths.define_storylet(storylet, def.as_deref());
                 }
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
                 RulesIn::Weather(weather) => drop(self.context.weather.insert(weather.zone, weather)),
@@ -363,10 +371,10 @@ impl RulesMachine {
         }
     }
 
-    /// Lets go what was concluded two ticks ago, and keeps what has been concluded now.
+    /// Lets go what leads to nothing any more, and keeps what has been concluded now.
     fn keep_concluded(&mut self, concluding: Concluding, output: &mut Output<RulesOut>) {
         let tick = self.context.now;
-        let later = self.concluded.split_off(&tick.saturating_sub(1));
+        let later = self.concluded.split_off(&(tick + 1).saturating_sub(WINDOW));
         for (at, holders) in std::mem::replace(&mut self.concluded, later) {
             for holder in holders {
                 output.base.push(change(Self::NAME, &PieceKey::Concluded(holder, at), None));
@@ -433,7 +441,7 @@ impl Machine for RulesMachine {
             if at == tick {
                 output.out.extend(all);
             } else {
-                // It took effect in the tick of the load, and may lead to rows of the next.
+                // It took effect in the tick of the load or before, and may lead to rows of the next.
                 output.out.extend(all.iter().filter_map(|out| out.acted(at + 1)).map(RulesOut::Acted));
             }
         }
@@ -478,7 +486,7 @@ impl Machine for RulesMachine {
     fn alarm(&self) -> Option<Tick> {
         let next = self.context.now + 1;
         let begins = (!self.begins.is_empty()).then_some(next);
-        let concluded = self.concluded.keys().next().map(|tick| tick + 2);
+        let concluded = self.concluded.keys().next().map(|tick| tick + WINDOW);
         let due = self.waiting.first(self.context.clock.as_ref(), self.context.length.tick_ms);
         begins.into_iter().chain(concluded).chain(due).min().map(|tick| tick.max(next))
     }

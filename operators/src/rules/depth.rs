@@ -2,16 +2,17 @@
 //!
 //! `what rules did in this tick and the one before ─may have led to the row→ its depth, and one more`
 //!
-//! Of a fact it is known exactly what rules did to it. What an event led to is judged by the kinds that quests and facts name: more is
-//! taken for its consequence than is, never less within a tick.
+//! Of a fact it is known exactly what rules did to it. What an event led to is judged by the kinds that quests and facts name, and what
+//! arcs, NPCs and storylets make of either by [`super::paths`]: more is taken for its consequence than is, never less within a tick.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::definitions::WorldDef;
+use worldflow_schemas::definitions::{ArcDef, NpcDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
+use super::paths::{Paths, Reached, Start, Ticks, WINDOW};
 use super::reads::{Reads, SqlViews};
 use super::rows::Fired;
 use crate::sql::EVENTS;
@@ -44,10 +45,22 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// The player whom it is about, if any.
+    fn player(self) -> Option<Sym> {
+        match self {
+            Cause::Fact(holder, _) => (holder.scope == Scope::Player).then_some(holder.id),
+            Cause::Event { player, .. } => (!player.is_none()).then_some(player),
+        }
+    }
+}
+
 /// What rules did, and what leads to what.
 #[derive(Debug, Default)]
 pub(super) struct Depths {
-    acted: Vec<Acted>,
+    /// By the player whom it is about, if it is about one.
+    acted: FxHashMap<Option<Sym>, Vec<Acted>>,
+    paths: Paths,
     /// The kinds of events that count for a quest, and the facts that it changes.
     quests: FxHashMap<Sym, Names>,
     /// The kinds of events that change a fact.
@@ -82,6 +95,51 @@ const BY_EVENTS: [ViewId; 15] = [
     catalog::ARC_BRANCHES,
 ];
 
+/// Views to whose rows it leads that an NPC has something to say.
+const BY_SPEECH: [ViewId; 6] = [
+    catalog::NPC_REQUESTS,
+    catalog::NPC_LINES,
+    catalog::NPC_SENTENCES,
+    catalog::NPC_VERDICTS,
+    catalog::STORYLET_MEMORY,
+    catalog::STORYLET_REACH,
+];
+
+/// Views of arcs.
+const OF_ARCS: [ViewId; 3] = [catalog::ARC_STATE, catalog::ARC_TENSION, catalog::ARC_BRANCHES];
+
+impl Reached {
+    /// Whether it leads to a row so many ticks later.
+    fn leads_to(&self, view: ViewId, row: &Row, age: Ticks) -> bool {
+        let ticks = |all: &FxHashMap<Sym, Ticks>, column: &str| match view
+            .def()
+            .column(column)
+            .and_then(|column| row.get(column))
+        {
+            Some(Value::Sym(id)) => all.get(id).copied().unwrap_or(0),
+            _ => 0,
+        };
+        let ticks = match view {
+            catalog::FACTS => ticks(&self.facts, "fact"),
+            catalog::TIER_STATES => self.facts.values().fold(0, |all, ticks| all | ticks),
+            view if OF_ARCS.contains(&view) => ticks(&self.arcs, "arc"),
+            view if BY_SPEECH.contains(&view) => self.speech,
+            _ => 0,
+        };
+        ticks & age != 0
+    }
+
+    /// Whether it leads to a row of a view in SQL.
+    fn leads_to_sql(&self, reads: &Reads, age: Ticks) -> bool {
+        let any = |views: &[ViewId]| views.iter().any(|view| reads.names(view.def().name));
+        let fact = |(fact, ticks): (&Sym, &Ticks)| ticks & age != 0 && reads.quotes(fact.as_str());
+        self.facts.iter().any(fact) && any(&[catalog::FACTS])
+            || self.facts.values().any(|ticks| ticks & age != 0) && any(&[catalog::TIER_STATES])
+            || self.arcs.values().any(|ticks| ticks & age != 0) && any(&OF_ARCS)
+            || self.speech & age != 0 && any(&BY_SPEECH)
+    }
+}
+
 impl Depths {
     pub(super) fn new(world: &WorldDef) -> Depths {
         let mut depths = Depths::default();
@@ -95,8 +153,25 @@ impl Depths {
         depths
     }
 
+    /// An arc is another.
+    pub(super) fn define_arc(&mut self, arc: Sym, def: Option<&ArcDef>) {
+        self.paths.define_arc(arc, def);
+        self.define(Sym::new(&format!("arc:{arc}")), def);
+    }
+
+    /// An NPC is another.
+    pub(super) fn define_npc(&mut self, npc: Sym, def: Option<&NpcDef>) {
+        self.paths.define_npc(npc, def);
+    }
+
+    /// A storylet is another.
+    pub(super) fn define_storylet(&mut self, storylet: Sym, def: Option<&StoryletDef>) {
+        self.paths.define_storylet(storylet, def);
+    }
+
     /// A quest is another, or an arc by a name that no quest can have.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&impl Serialize>) {
+        self.paths.forget();
         let Some(def) = def else { return drop(self.quests.remove(&quest)) };
         let mut names = Names::default();
         // Wherever in it events and facts stand: the language grows.
@@ -124,24 +199,64 @@ impl Depths {
 
     /// A rule did something.
     pub(super) fn tell(&mut self, acted: Acted) {
-        self.acted.push(acted);
+        self.acted.entry(acted.cause.player()).or_default().push(acted);
     }
 
     /// Forgets what leads to nothing any more in a tick.
     pub(super) fn forget(&mut self, tick: Tick) {
-        self.acted.retain(|acted| acted.at + 1 >= tick);
+        self.acted.retain(|_, all| {
+            all.retain(|acted| acted.at + WINDOW > tick);
+            !all.is_empty()
+        });
     }
 
     /// The depth of what is triggered in a tick: 1 when no rule may have caused it.
-    pub(super) fn of(&self, fired: &Fired, tick: Tick) -> u32 {
+    pub(super) fn of(&mut self, fired: &Fired, tick: Tick) -> u32 {
         let Some((view, row)) = fired.row.as_ref().filter(|_| !fired.by_time && !fired.existing) else {
             return 1;
         };
-        let leads = |acted: &&Acted| match self.sql.get(view.def().name).filter(|_| !view.is_built_in()) {
-            Some(reads) => self.may_lead_to_sql(acted, reads, fired.holder, tick),
-            None => self.may_lead(acted, *view, row, fired.holder, tick),
+        // What is about another player leads to nothing of a player's.
+        let of_none = self.acted.get(&None).into_iter().flatten();
+        let acted: Vec<Acted> = match fired.holder.scope {
+            Scope::Player => {
+                let own = self.acted.get(&Some(fired.holder.id)).into_iter().flatten();
+                own.chain(of_none).copied().collect()
+            }
+            _ => self.acted.values().flatten().copied().collect(),
         };
-        1 + self.acted.iter().filter(leads).map(|acted| acted.depth).max().unwrap_or(0)
+        let mut depth = 0;
+        for acted in acted {
+            // Only what is deeper matters.
+            if acted.depth > depth && self.leads(&acted, *view, row, fired.holder, tick) {
+                depth = acted.depth;
+            }
+        }
+        1 + depth
+    }
+
+    fn leads(&mut self, acted: &Acted, view: ViewId, row: &Row, holder: Holder, tick: Tick) -> bool {
+        let at_once = match self.sql.get(view.def().name).filter(|_| !view.is_built_in()) {
+            Some(reads) => self.may_lead_to_sql(acted, reads, holder, tick),
+            None => self.may_lead(acted, view, row, holder, tick),
+        };
+        if at_once || self.paths.is_empty() || acted.at > tick {
+            return at_once;
+        }
+        let start = match acted.cause {
+            Cause::Fact(_, fact) => Start::Fact(fact),
+            Cause::Event { kind, .. } => Start::Kind(kind),
+        };
+        let mut paths = std::mem::take(&mut self.paths);
+        let changed_by =
+            |kind| self.facts.keys().copied().filter(|fact| self.changes_fact(kind, *fact)).collect();
+        let reached = paths.from(start, changed_by);
+        let age: Ticks = 1_u8.checked_shl(u32::try_from(tick - acted.at).unwrap_or(u32::MAX)).unwrap_or(0);
+        let leads = match self.sql.get(view.def().name).filter(|_| !view.is_built_in()) {
+            Some(reads) => reached.leads_to_sql(reads, age),
+            None => reached.leads_to(view, row, age),
+        };
+        self.paths = paths;
+        leads
     }
 
     /// Of a view in SQL it is known what it may read, and which facts it names.
@@ -153,6 +268,7 @@ impl Depths {
                 let by_tiers = of.scope == Scope::Realm && reads.names(catalog::TIER_STATES.def().name);
                 acted.at == tick && (by_tiers || facts && !apart && reads.quotes(changed.as_str()))
             }
+            Cause::Event { .. } if acted.at + 1 < tick => false,
             Cause::Event { kind, player } => {
                 let theirs = holder.scope != Scope::Player || holder.id == player;
                 let others = BY_EVENTS.iter().filter(|view| **view != catalog::FACTS);
@@ -192,6 +308,7 @@ impl Depths {
                 let of_tiers = view == catalog::TIER_STATES && of.scope == Scope::Realm;
                 acted.at == tick && (of_tiers || of == holder && fact() == Some(changed))
             }
+            Cause::Event { .. } if acted.at + 1 < tick => false,
             Cause::Event { kind, player } => {
                 let theirs = holder.scope != Scope::Player || holder.id == player;
                 if view == catalog::TIER_STATES {

@@ -12,6 +12,7 @@
 mod acting;
 mod actions;
 mod depth;
+mod paths;
 mod plan;
 mod reads;
 mod rows;

@@ -52,6 +52,22 @@ fn beats_and_branches_have_other_names_and_nothing_is_lost() {
 }
 
 #[test]
+fn beats_and_branches_have_their_former_names_again() {
+    let mut script = so_far();
+    let mut renamed =
+        path("alpha", "beta", json!({"alpha": {"moved_from": "first"}, "beta": {"moved_from": "second"}}));
+    renamed["beats"]["alpha"]["branches"] =
+        json!({"went": {"chosen_by": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
+    script.insert(6, vec![define("a", renamed)]);
+    script.insert(7, vec![define("a", path("first", "second", json!({})))]);
+    script.insert(8, vec![kill(3, "ann", 2)]);
+    let run = run(&script, 9);
+    assert_eq!(beats(&run)[2..], ["8: ann third build_up"], "nobody goes on by it");
+    let said = branches(&run);
+    assert!(said.contains(&"7: +1 player ann a first on second 4 100 12 100 73 73".to_owned()), "{said:?}");
+}
+
+#[test]
 fn an_arc_has_another_name_and_goes_on_and_may_have_the_former_again() {
     let mut script = so_far();
     let mut moved = path("first", "second", json!({}));

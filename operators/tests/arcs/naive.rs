@@ -251,17 +251,22 @@ impl Naive {
         let now_called = |id: &str| -> Option<String> {
             let same = arc.beats.get(id).map(|_| id.to_owned());
             let moved = || arc.beats.iter().find(|(_, beat)| beat.moved_from.as_deref() == Some(id));
-            same.or_else(|| moved().map(|(id, _)| id.to_owned()))
+            let undone = || old?.beats.get(id)?.moved_from.clone().filter(|was| arc.beats.get(was).is_some());
+            same.or_else(|| moved().map(|(id, _)| id.to_owned())).or_else(undone)
         };
         let called = |id: &str| now_called(id).unwrap_or_else(|| id.to_owned());
         for chosen in &mut tale.chosen {
+            let before = old.and_then(|old| old.beats.get(&chosen.0)?.branches.get(&chosen.1));
             chosen.0 = called(&chosen.0);
             if let Some(beat) = arc.beats.get(&chosen.0)
                 && beat.branches.get(&chosen.1).is_none()
-                && let Some((id, _)) =
-                    beat.branches.iter().find(|(_, branch)| branch.moved_from.as_ref() == Some(&chosen.1))
             {
-                chosen.1 = id.to_owned();
+                let mut all = beat.branches.iter();
+                let moved = all.find(|(_, branch)| branch.moved_from.as_ref() == Some(&chosen.1));
+                let undone = || before?.moved_from.clone().filter(|was| beat.branches.get(was).is_some());
+                if let Some(id) = moved.map(|(id, _)| id.to_owned()).or_else(undone) {
+                    chosen.1 = id;
+                }
             }
             if !chosen.2.is_empty() {
                 chosen.2 = called(&chosen.2);

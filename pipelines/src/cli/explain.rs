@@ -1,4 +1,4 @@
-//! `worldflow explain`: why a quest stands where it stands, and who is stuck on it.
+//! `worldflow explain`: why a quest or an arc stands where it stands, and who is stuck on a quest.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,11 +11,12 @@ use worldflow_schemas::input::{Holder, Scope};
 
 use super::server::Server;
 use crate::explain::{
-    EVENTS, Explain, Explanation, MOST_EVENTS, StuckTold, When, Who, explain, stuck, stuck_text, text,
+    ArcExplanation, EVENTS, Explain, Explanation, MOST_EVENTS, StuckTold, When, Who, arc_text, explain,
+    explain_arc, stuck, stuck_text, text,
 };
 use crate::world::LoadedWorld;
 
-/// Say why a quest stands where it stands: conditions, what counted and what did not, and what would finish it
+/// Say why a quest or an arc stands where it stands: conditions, what counted and what did not, and what would finish it
 ///
 /// With --data, of the realm of a data folder that may be in use, now or at any moment that is kept; with --to, of the
 /// realm of a running server. Nothing is changed either way.
@@ -25,6 +26,7 @@ use crate::world::LoadedWorld;
   worldflow explain --data .data --player ann --quest lost_flock --at 2026-11-25T12:00:00Z
   worldflow explain --data .data --holder guild:keepers --quest guild_treasury --json
   worldflow explain --data .data --quest lost_flock --stuck
+  worldflow explain --data .data --player ann --arc the_siege
   worldflow explain --to http://127.0.0.1:7777 --token $TOKEN --player ann --quest lost_flock")]
 pub(super) struct ExplainArgs {
     /// The world folder, where its name says which realm of the data folder is meant.
@@ -41,19 +43,22 @@ pub(super) struct ExplainArgs {
     /// A designer's, a dashboard's or a game server's token of the realm.
     #[arg(long, env = "WORLDFLOW_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Whose quest; of one that is held together, that of what the player belongs to.
+    /// Whose quest or arc; of one that is held together, that of what the player belongs to.
     #[arg(long, required_unless_present_any = ["holder", "stuck"])]
     player: Option<String>,
-    /// Whose quest, as SCOPE:ID: `party:p1`, `region:moor`.
+    /// Whose quest or arc, as SCOPE:ID: `party:p1`, `region:moor`.
     #[arg(long, value_name = "SCOPE:ID", conflicts_with = "player")]
     holder: Option<Who>,
     /// Which quest.
-    #[arg(long)]
-    quest: String,
+    #[arg(long, required_unless_present = "arc")]
+    quest: Option<String>,
+    /// Which arc: the beat that it is in, how tense it is and by what, what it waits for, and the ways on.
+    #[arg(long, conflicts_with_all = ["quest", "stuck"])]
+    arc: Option<String>,
     /// The end of which tick: a moment as RFC 3339, or the tick; the last that is known when absent.
     #[arg(long, value_name = "MOMENT")]
     at: Option<When>,
-    /// How many events are told one by one of each objective.
+    /// How many events are told one by one of each objective, or of each entry of an arc's tension.
     #[arg(long, value_name = "N", default_value_t = EVENTS)]
     events: usize,
     /// Who is stuck on it, and where, instead.
@@ -72,6 +77,13 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        if args.arc.is_some() {
+            let told: ArcExplanation = match of_folder(args)? {
+                Some(of) => explain_arc(&of).await?,
+                None => of_server(args).await?,
+            };
+            return shown(args, &told, arc_text);
+        }
         if args.stuck {
             let told: StuckTold = match of_folder(args)? {
                 Some(of) => stuck(&of).await?,
@@ -115,7 +127,10 @@ fn of_folder(args: &ExplainArgs) -> anyhow::Result<Option<Explain>> {
     };
     // The last second of a realm that runs may not be in its folder yet.
     let last = is_in_use(&folder).then(|| worldflow_engine::tick_clock::system_wall_clock()() - 1_000);
-    let quest = id(&args.quest, "a quest")?;
+    let quest = match (&args.quest, &args.arc) {
+        (_, Some(arc)) => id(arc, "an arc")?,
+        (quest, None) => id(quest.as_deref().unwrap_or_default(), "a quest")?,
+    };
     Ok(Some(Explain { realm, folder, who, quest, at: args.at, known_ms: last, events: args.events }))
 }
 
@@ -131,7 +146,9 @@ async fn of_server<T: DeserializeOwned>(args: &ExplainArgs) -> anyhow::Result<T>
     let at = args.at.map(|at| at.to_string());
     let events = args.events.to_string();
     let holder = args.holder.map(|holder| holder.to_string());
-    let mut query = vec![("quest", args.quest.as_str()), ("events", events.as_str())];
+    let mut query = vec![("events", events.as_str())];
+    query.extend(args.quest.as_deref().map(|quest| ("quest", quest)));
+    query.extend(args.arc.as_deref().map(|arc| ("arc", arc)));
     query.extend(args.player.as_deref().map(|player| ("player", player)));
     query.extend(holder.as_deref().map(|holder| ("holder", holder)));
     query.extend(at.as_deref().map(|at| ("at", at)));

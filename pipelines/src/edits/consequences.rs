@@ -18,6 +18,7 @@ use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
+use super::arcs::{OfArc, arcs};
 use super::standing::{Key, Moved, Progress, Stands, moved, progress, stands, was_objective, was_stage};
 use super::{Change, Difference};
 use crate::columns::Columns;
@@ -39,6 +40,9 @@ pub struct Consequences {
     pub ticks: u64,
     /// Each quest for which something would come of it.
     pub quests: BTreeMap<String, OfQuest>,
+    /// Each arc for which something would come of it, or that is edited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arcs: BTreeMap<String, OfArc>,
     /// Counters that would begin again.
     pub restarts: Vec<Restart>,
     /// Grants.
@@ -213,7 +217,7 @@ fn compare(
     new: &LoadedWorld,
     difference: &Difference,
 ) -> Consequences {
-    let renamed = difference.renamed();
+    let renamed = difference.renamed("quest");
     let edited_at = edited.tick + 1;
     let (before, after) = (stands(&without.views), stands(&edited.views));
     let (was_at, now_at) = (progress(&without.views), progress(&edited.views));
@@ -256,6 +260,7 @@ fn compare(
         revision: edited.revision,
         ticks: edited.ticks,
         quests,
+        arcs: arcs(&edited.views, &without.views, old, new, difference),
         restarts: restarts(&was_at, old, new, difference),
         grants: grants(&edited.views, &without.views, difference),
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use worldflow_operators::sql::View;
 use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::{Ordered, QuestDef};
+use worldflow_schemas::definitions::{ArcDef, Ordered, QuestDef};
 use worldflow_schemas::input::DefinitionEdit;
 
 use crate::text::Translation;
@@ -74,7 +74,7 @@ impl Difference {
         all.extend(plain("storylet", &old.storylets, &new.storylets));
         all.extend(plain("behaviour", &old.behaviours, &new.behaviours));
         all.extend(plain("prompt", &old.prompts, &new.prompts));
-        all.extend(plain("arc", &old.arcs, &new.arcs));
+        all.extend(arcs(&old.arcs, &new.arcs));
         all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
@@ -102,11 +102,11 @@ impl Difference {
         edits
     }
 
-    /// The ids of quests that have others now, by the former.
+    /// The ids of definitions of a kind that have others now, by the former.
     #[must_use]
-    pub fn renamed(&self) -> BTreeMap<&str, &str> {
-        let quests = self.definitions.iter().filter(|changed| changed.kind == "quest");
-        quests.filter_map(|changed| Some((changed.from.as_deref()?, changed.id.as_str()))).collect()
+    pub fn renamed(&self, kind: &str) -> BTreeMap<&str, &str> {
+        let of_kind = self.definitions.iter().filter(|changed| changed.kind == kind);
+        of_kind.filter_map(|changed| Some((changed.from.as_deref()?, changed.id.as_str()))).collect()
     }
 }
 
@@ -178,45 +178,62 @@ fn plain<T: Serialize + PartialEq>(
     ids.into_iter().filter_map(changed).collect()
 }
 
-type Quests = BTreeMap<String, Arc<QuestDef>>;
+type Defs<T> = BTreeMap<String, Arc<T>>;
 
-fn quests(old: &Quests, new: &Quests) -> Vec<Changed> {
-    let moves = moves(old, new);
-    let mut all = plain("quest", old, new);
+fn quests(old: &Defs<QuestDef>, new: &Defs<QuestDef>) -> Vec<Changed> {
+    let from = |def: &QuestDef| def.moved_from.clone();
+    moved("quest", (old, new), from, |old, new| old.scope == new.scope, orders)
+}
+
+/// What holders have of an arc goes along also where others are to hold it then.
+fn arcs(old: &Defs<ArcDef>, new: &Defs<ArcDef>) -> Vec<Changed> {
+    moved("arc", (old, new), |def| def.moved_from.clone(), |_, _| true, orders_of_arc)
+}
+
+/// What differs of definitions that may have other ids, and in which the order of some entries means something.
+fn moved<T: Serialize + PartialEq>(
+    kind: &str,
+    (old, new): (&Defs<T>, &Defs<T>),
+    from: impl Fn(&T) -> Option<String>,
+    may: impl Fn(&T, &T) -> bool,
+    orders: impl Fn(&T, &T) -> Vec<String>,
+) -> Vec<Changed> {
+    let moves = moves(old, new, from, may);
+    let mut all = plain(kind, old, new);
     all.retain(|changed| !moves.iter().any(|(to, from)| *to == changed.id || *from == changed.id));
     for changed in all.iter_mut().filter(|changed| changed.change == Change::Changed) {
         changed.parts.extend(orders(&old[&changed.id], &new[&changed.id]));
     }
     all.extend(moves.into_iter().map(|(to, from)| {
         let parts = parts(&*old[&from], &*new[&to]);
-        Changed { kind: "quest".to_owned(), id: to, change: Change::Renamed, from: Some(from), parts }
+        Changed { kind: kind.to_owned(), id: to, change: Change::Renamed, from: Some(from), parts }
     }));
     all.sort_by(|a, b| a.id.cmp(&b.id));
     all
 }
 
-/// The quests that go on under other ids, as docs/semantics.md says: the new id and the former.
-fn moves(old: &Quests, new: &Quests) -> Vec<(String, String)> {
-    let come = new.iter().filter(|(id, _)| !old.contains_key(*id));
-    let come: Vec<(&str, &str, _)> = come
-        .map(|(id, def)| (id.as_str(), def.moved_from.as_deref().unwrap_or_default(), def.scope))
-        .collect();
-    let gone = old.iter().filter(|(id, _)| !new.contains_key(*id));
-    let gone: Vec<(&str, &str, _)> = gone
-        .map(|(id, def)| (id.as_str(), def.moved_from.as_deref().unwrap_or_default(), def.scope))
-        .collect();
+/// The definitions that go on under other ids, as docs/semantics.md says: the new id and the former.
+fn moves<T>(
+    old: &Defs<T>,
+    new: &Defs<T>,
+    from: impl Fn(&T) -> Option<String>,
+    may: impl Fn(&T, &T) -> bool,
+) -> Vec<(String, String)> {
+    let come: Vec<(&String, &Arc<T>)> = new.iter().filter(|(id, _)| !old.contains_key(*id)).collect();
+    let gone: Vec<(&String, &Arc<T>)> = old.iter().filter(|(id, _)| !new.contains_key(*id)).collect();
     let mut moves: Vec<(String, String)> = Vec::new();
     for said in [true, false] {
-        for (id, moved_from, scope) in &come {
-            let free = |from: &&&(&str, &str, _)| !moves.iter().any(|(to, was)| to == id || was == from.0);
+        for (id, def) in &come {
+            let moved_from = from(def);
             let mut gone = gone.iter();
-            let from = if said {
-                gone.find(|(from, ..)| from == moved_from)
+            let was = if said {
+                gone.find(|(was, _)| Some(*was) == moved_from.as_ref())
             } else {
-                gone.find(|(_, from, _)| from == id)
+                gone.find(|(_, was)| from(was).as_ref() == Some(id))
             };
-            if let Some((from, ..)) = from.as_ref().filter(free).filter(|from| from.2 == *scope) {
-                moves.push(((*id).to_owned(), (*from).to_owned()));
+            let free = |of: &&&(&String, &Arc<T>)| !moves.iter().any(|(to, was)| to == *id || was == of.0);
+            if let Some((was, _)) = was.as_ref().filter(free).filter(|of| may(of.1, def)) {
+                moves.push(((*id).clone(), (*was).clone()));
             }
         }
     }
@@ -261,26 +278,59 @@ fn differ(path: &str, old: &Json, new: &Json, parts: &mut Vec<String>) {
         return;
     };
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    for (key, was) in was {
+    let mut renamed: BTreeSet<&String> = BTreeSet::new();
+    for (key, before) in was {
+        let goes_on =
+            || now.iter().find(|to| !renamed.contains(to.0) && is_renamed((key, before), *to, was, now));
         match now.get(key) {
-            Some(now) => differ(&below(key), was, now, parts),
-            None => parts.push(format!("{}: {} → nothing", below(key), short(was))),
+            Some(now) => differ(&below(key), before, now, parts),
+            None => match goes_on() {
+                Some((to, now)) => {
+                    renamed.insert(to);
+                    parts.push(format!("{}: until now {key}", below(to)));
+                    differ(&below(to), before, now, parts);
+                }
+                None => parts.push(format!("{}: {} → nothing", below(key), short(before))),
+            },
         }
     }
-    for (key, now) in now.iter().filter(|(key, _)| !was.contains_key(*key)) {
-        parts.push(format!("{}: nothing → {}", below(key), short(now)));
-    }
+    let came = now.iter().filter(|(key, _)| !was.contains_key(*key) && !renamed.contains(key));
+    parts.extend(came.map(|(key, now)| format!("{}: nothing → {}", below(key), short(now))));
+}
+
+/// Whether an entry that is gone goes on as one that comes: that one was moved from it, or is what it had been moved from.
+fn is_renamed(
+    (from, before): (&String, &Json),
+    (to, after): (&String, &Json),
+    was: &serde_json::Map<String, Json>,
+    now: &serde_json::Map<String, Json>,
+) -> bool {
+    let said = |def: &Json, id: &String| def.get("moved_from").and_then(Json::as_str) == Some(id.as_str());
+    let others = || now.iter().any(|(id, def)| !was.contains_key(id) && said(def, from));
+    !was.contains_key(to) && (said(after, from) || said(before, to) && !others())
+}
+
+/// Entries of two maps that have another order.
+fn order<T>(old: &Ordered<T>, new: &Ordered<T>) -> Option<String> {
+    let common = |of: &Ordered<T>, other: &Ordered<T>| -> Vec<String> {
+        of.iter().map(|(id, _)| id.to_owned()).filter(|id| other.get(id).is_some()).collect()
+    };
+    let now = common(new, old);
+    (common(old, new) != now).then(|| now.join(", "))
+}
+
+/// Beats and branches that have another order: it means something.
+fn orders_of_arc(old: &ArcDef, new: &ArcDef) -> Vec<String> {
+    let beats = order(&old.beats, &new.beats).map(|now| format!("beats: the order is {now}"));
+    let branches = new.beats.iter().filter_map(|(id, beat)| {
+        let now = order(&old.beats.get(id)?.branches, &beat.branches)?;
+        Some(format!("beats.{id}.branches: the order is {now}"))
+    });
+    beats.into_iter().chain(branches).collect()
 }
 
 /// Stages and objectives that have another order: it means something.
 fn orders(old: &QuestDef, new: &QuestDef) -> Vec<String> {
-    fn order<T>(old: &Ordered<T>, new: &Ordered<T>) -> Option<String> {
-        let common = |of: &Ordered<T>, other: &Ordered<T>| -> Vec<String> {
-            of.iter().map(|(id, _)| id.to_owned()).filter(|id| other.get(id).is_some()).collect()
-        };
-        let now = common(new, old);
-        (common(old, new) != now).then(|| now.join(", "))
-    }
     let stages = order(&old.stages, &new.stages).map(|now| format!("stages: the order is {now}"));
     let objectives = new.stages.iter().filter_map(|(id, stage)| {
         let now = order(&old.stages.get(id)?.objectives, &stage.objectives)?;

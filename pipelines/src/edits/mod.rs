@@ -3,6 +3,7 @@
 //! `folder ─difference→ plan ─consequences, on a copy→ what would come of it`, and `plan ─apply→ one tick`.
 //! What an edit means is the graph's business; here it is only found, foreseen and handed over.
 
+mod arcs;
 mod consequences;
 mod difference;
 mod editing;
@@ -13,6 +14,7 @@ mod standing;
 mod text;
 mod watch;
 
+pub use arcs::OfArc;
 pub use consequences::{
     Consequences, Counted, Effects, FORESEEN_TICKS, Foresee, Grants, OfQuest, Restart, foresee,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, OfQuest, Plan};
+use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, OfArc, OfQuest, Plan};
 
 /// The plan as text; ends with a line's end.
 #[must_use]
@@ -50,13 +50,14 @@ fn definition(text: &mut String, changed: &Changed) {
 }
 
 fn foreseen(text: &mut String, consequences: &Consequences) {
-    let Consequences { tick, revision: _, ticks, quests, restarts, grants } = consequences;
+    let Consequences { tick, revision: _, ticks, quests, arcs, restarts, grants } = consequences;
     line(text, format_args!("\nfrom tick {tick}, what would come of it in {ticks} ticks"));
     if *ticks >= FORESEEN_TICKS {
         text.push_str("  (it would go on after that)\n");
     }
-    let moved: Vec<(&String, String)> =
-        quests.iter().map(|(id, of)| (id, moves(of))).filter(|(_, said)| !said.is_empty()).collect();
+    let arcs = arcs.iter().map(|(id, of)| (format!("arc {id}"), moves_of_arc(of)));
+    let moved = quests.iter().map(|(id, of)| (id.clone(), moves(of))).chain(arcs);
+    let moved: Vec<(String, String)> = moved.filter(|(_, said)| !said.is_empty()).collect();
     for (id, said) in &moved {
         line(text, format_args!("  {id}: {said}"));
     }
@@ -87,7 +88,24 @@ fn moves(of: &OfQuest) -> String {
         (of.gain, "gain it"),
         (of.lose, "lose it"),
     ];
-    let said = said.into_iter().filter(|(holders, _)| *holders > 0);
+    listed(&said)
+}
+
+fn moves_of_arc(of: &OfArc) -> String {
+    let s = if of.choices_gone == 1 { "a choice" } else { "choices" };
+    listed(&[
+        (of.end, "end"),
+        (of.advance, "get further"),
+        (of.regress, "fall back"),
+        (of.anew, "must come to the tension anew"),
+        (of.gain, "gain it"),
+        (of.lose, "lose it"),
+        (of.choices_gone, &format!("{s} forgotten")),
+    ])
+}
+
+fn listed(said: &[(u64, &str)]) -> String {
+    let said = said.iter().filter(|(holders, _)| *holders > 0);
     said.map(|(holders, words)| format!("{holders} {words}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -105,7 +123,9 @@ fn counted(text: &mut String, what: &str, grants: &[Counted]) {
 fn stays(text: &mut String, consequences: &Consequences) {
     let completed: Vec<(&String, &OfQuest)> =
         consequences.quests.iter().filter(|(_, of)| of.completed > 0).collect();
-    if completed.is_empty() && consequences.grants.kept.is_empty() {
+    let reached: Vec<(&String, &OfArc)> =
+        consequences.arcs.iter().filter(|(_, of)| of.kept + of.lose > 0).collect();
+    if completed.is_empty() && reached.is_empty() && consequences.grants.kept.is_empty() {
         return;
     }
     text.push_str("stays, whatever is edited or undone\n");
@@ -118,5 +138,23 @@ fn stays(text: &mut String, consequences: &Consequences) {
             line(text, format_args!("    applied {times} time{s}: {}", effect.effect));
         }
     }
+    for (id, of) in reached {
+        kept_of_arc(text, id, of);
+    }
     counted(text, "grants", &consequences.grants.kept);
+}
+
+fn kept_of_arc(text: &mut String, id: &str, of: &OfArc) {
+    let counted = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut said = Vec::new();
+    if of.kept > 0 {
+        said.push(format!("how far {} have come", counted(of.kept, "holder")));
+    }
+    if of.choices > 0 {
+        said.push(counted(of.choices, "choice"));
+    }
+    if of.lose > 0 {
+        said.push(format!("what {} had of it, for when it is there again", counted(of.lose, "holder")));
+    }
+    line(text, format_args!("  arc {id}: {}", said.join(", ")));
 }

@@ -303,27 +303,8 @@ impl Collected {
     fn deed(&self, tick: Tick, order: &WriteOrder) -> Option<Deed> {
         let (event, region) = self.events.iter().find_map(|events| events.get(order))?;
         let at = self.moments.at(tick);
-        let event = Some(self.event(event, *region));
+        let event = Some(event_told(self.moments, event, *region));
         Some(Deed { at, event, change: 0, value: None, why: String::new() })
-    }
-
-    fn event(&self, event: &Event, region: Sym) -> EventTold {
-        let text = |sym: Sym| if sym.is_none() { String::new() } else { sym.to_string() };
-        let with = event.with.iter().flat_map(|with| with.iter());
-        EventTold {
-            at: self.moments.utc(event.at_ms),
-            source: text(event.source),
-            id: match &event.id {
-                EventId::Position(place) => place.to_string(),
-                EventId::Named(name) => name.to_string(),
-            },
-            kind: text(event.kind),
-            player: text(event.player),
-            target: text(event.target),
-            region: text(region),
-            amount: event.amount,
-            with: with.map(|(name, value)| (name.to_string(), value.to_json())).collect(),
-        }
     }
 
     fn why(&self, why: &Why) -> String {
@@ -349,6 +330,26 @@ impl Collected {
             Why::NoAmount => "nothing to add: its amount, or what is counted of it".to_owned(),
             Why::Nothing => "it added nothing: counted already, or no better".to_owned(),
         }
+    }
+}
+
+/// An event as it came in, and where it happened.
+pub(super) fn event_told(moments: Moments, event: &Event, region: Sym) -> EventTold {
+    let text = |sym: Sym| if sym.is_none() { String::new() } else { sym.to_string() };
+    let with = event.with.iter().flat_map(|with| with.iter());
+    EventTold {
+        at: moments.utc(event.at_ms),
+        source: text(event.source),
+        id: match &event.id {
+            EventId::Position(place) => place.to_string(),
+            EventId::Named(name) => name.to_string(),
+        },
+        kind: text(event.kind),
+        player: text(event.player),
+        target: text(event.target),
+        region: text(region),
+        amount: event.amount,
+        with: with.map(|(name, value)| (name.to_string(), value.to_json())).collect(),
     }
 }
 

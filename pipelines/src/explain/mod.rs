@@ -1,9 +1,12 @@
-//! Why a quest stands where it stands: conditions with what there is now, the very events that counted and those that did
+//! Why a quest, or an arc, stands where it stands: conditions with what there is now, the very events that counted and those that did
 //! not, and what would finish it.
 //!
 //! `data folder ─rebuilt from a snapshot, one quest of one holder traced→ Explanation`. Nothing is estimated, and nothing of
 //! it touches the realm: the copy is rebuilt in memory, and its own quest machine says what counted.
 
+mod arc;
+mod arc_text;
+mod arc_told;
 mod assembled;
 mod collected;
 mod compared;
@@ -26,6 +29,7 @@ use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, first_of, rebuild, retrace, tick_of};
 use worldflow_engine::runtime::OpenError;
 use worldflow_operators::clock::Calendar;
+use worldflow_operators::messages::PlayerPlace;
 use worldflow_operators::quests::traced::{Picture, Watch};
 use worldflow_schemas::definitions::QuestDef;
 use worldflow_schemas::input::{Holder, Scope};
@@ -38,6 +42,11 @@ use collected::Collected;
 use conditions::Words;
 use moments::Moments;
 
+pub use arc::explain_arc;
+pub use arc_text::arc_text;
+pub use arc_told::{
+    ArcExplanation, BeatStep, BeatTold, ChosenTold, CriterionTold, TenseTold, TensionTold, WayTold,
+};
 pub use conditions::test_words;
 pub use routes::{Explained, explain_router};
 pub use stuck::{StuckHolder, StuckOn, StuckStage, StuckTold, stuck, stuck_text};
@@ -64,7 +73,7 @@ pub struct Explain {
     pub folder: PathBuf,
     /// Whose quest.
     pub who: Who,
-    /// Which.
+    /// Which; for [`explain_arc`] which arc.
     pub quest: Sym,
     /// The end of which tick; the last that is known without it.
     pub at: Option<When>,
@@ -165,10 +174,22 @@ pub enum ExplainError {
         /// What it might be.
         hint: String,
     },
-    /// The quest is held by holders of another kind.
-    #[error("quest `{quest}` is held by a {scope}, and `{holder}` is a {given}\nhint: name a {scope}")]
+    /// There is no such arc.
+    #[error("there is no arc `{arc}` at {at}\nhint: {hint}")]
+    UnknownArc {
+        /// The arc.
+        arc: String,
+        /// The moment.
+        at: String,
+        /// What it might be.
+        hint: String,
+    },
+    /// The quest, or the arc, is held by holders of another kind.
+    #[error("{what} `{quest}` is held by a {scope}, and `{holder}` is a {given}\nhint: name a {scope}")]
     OtherScope {
-        /// The quest.
+        /// `quest` or `arc`.
+        what: &'static str,
+        /// The quest, or the arc.
         quest: Sym,
         /// Who holds it.
         scope: &'static str,
@@ -227,9 +248,15 @@ pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
     if def.scope != asked.scope {
         let Who::Player(player) = of.who else {
             let (scope, given) = (def.scope.name(), asked.scope.name());
-            return Err(ExplainError::OtherScope { quest: of.quest, scope, holder: asked.id, given });
+            return Err(ExplainError::OtherScope {
+                what: "quest",
+                quest: of.quest,
+                scope,
+                holder: asked.id,
+                given,
+            });
         };
-        let Some(found) = holder_of(&now.picture, def.scope, of.realm) else {
+        let Some(found) = holder_at(&now.picture.place, def.scope, of.realm) else {
             return Ok(without_holder(of, &trace, &now, def.scope, player));
         };
         holder = found;
@@ -254,8 +281,7 @@ pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
 }
 
 /// The holder that a player has of a scope, if any.
-fn holder_of(picture: &Picture, scope: Scope, realm: Sym) -> Option<Holder> {
-    let place = picture.place;
+fn holder_at(place: &PlayerPlace, scope: Scope, realm: Sym) -> Option<Holder> {
     let id = match scope {
         Scope::Player => return None,
         Scope::Party => place.party,

@@ -1,4 +1,4 @@
-//! `GET /v1/explain`: why a quest of a running realm stands where it stands, and who is stuck on it.
+//! `GET /v1/explain`: why a quest or an arc of a running realm stands where it stands, and who is stuck on a quest.
 //!
 //! Beside the realm, from its data folder, one at a time, within a time, and of folders that are not too large.
 
@@ -19,7 +19,10 @@ use worldflow_sinks::http_views::HttpError;
 use worldflow_sources::game_socket::request_token;
 use worldflow_sources::tokens::{Role, Tokens};
 
-use super::{EVENTS, Explain, ExplainError, MOST_EVENTS, When, Who, explain, hint_of_quest, stuck};
+use super::arc::hint_of_arc;
+use super::{
+    EVENTS, Explain, ExplainError, MOST_EVENTS, When, Who, explain, explain_arc, hint_of_quest, stuck,
+};
 use crate::edits::{Editing, MOST_FOLDER_BYTES, size};
 
 /// How long it may take.
@@ -52,6 +55,7 @@ struct Request {
     realm: Option<String>,
     who: Option<Who>,
     quest: Option<String>,
+    arc: Option<String>,
     at: Option<When>,
     events: Option<usize>,
     stuck: bool,
@@ -129,6 +133,7 @@ impl Request {
                 "token" => {}
                 "realm" => request.realm = Some(text.clone()),
                 "quest" => request.quest = Some(text.clone()),
+                "arc" => request.arc = Some(text.clone()),
                 "player" => request.who = Some(Who::Player(id(text)?)),
                 "holder" => {
                     let hint = "write for example `holder=guild:keepers`";
@@ -160,7 +165,8 @@ impl Request {
                     }
                 }
                 _ => {
-                    let hint = "there are `player`, `holder`, `quest`, `at`, `events`, `stuck` and `realm`";
+                    let hint =
+                        "there are `player`, `holder`, `quest`, `arc`, `at`, `events`, `stuck` and `realm`";
                     return Err(bad(name, format!("`{name}` is no parameter of this address"), hint));
                 }
             }
@@ -175,7 +181,10 @@ impl Request {
                 .at(name)
         };
         let realm = of.editing.realm();
-        let Some(quest) = self.quest.filter(|quest| !quest.is_empty()) else { return Err(needed("quest")) };
+        let arc = self.arc.filter(|arc| !arc.is_empty() && !self.stuck);
+        let is_arc = arc.is_some();
+        let named = arc.or(self.quest).filter(|named| !named.is_empty());
+        let Some(quest) = named else { return Err(needed("quest")) };
         let who = match (self.who, self.stuck) {
             (Some(who), false) => who,
             (_, true) => Who::Holder(Holder { scope: Scope::Realm, id: realm.name }),
@@ -184,6 +193,12 @@ impl Request {
         let Some(quest) = Sym::find(&quest) else {
             // Nothing was ever called so, and it is given no id.
             let (_, world) = of.editing.now().await;
+            if is_arc {
+                let hint = hint_of_arc(&quest, world.arcs.keys().map(String::as_str));
+                return Err(
+                    HttpError::not_found("unknown_arc", format!("there is no arc `{quest}`"), hint).at("arc")
+                );
+            }
             let hint = hint_of_quest(&quest, world.quests.keys().map(String::as_str));
             let reason = format!("there is no quest `{quest}`");
             return Err(HttpError::not_found("unknown_quest", reason, hint).at("quest"));
@@ -199,7 +214,9 @@ impl Request {
             known_ms: Some(progress.utc_ms),
             events: self.events.unwrap_or(EVENTS),
         };
-        let answer = if self.stuck {
+        let answer = if is_arc {
+            Json(explain_arc(&explain_of).await.map_err(refused)?).into_response()
+        } else if self.stuck {
             Json(stuck(&explain_of).await.map_err(refused)?).into_response()
         } else {
             Json(explain(&explain_of).await.map_err(refused)?).into_response()
@@ -214,6 +231,7 @@ fn refused(error: ExplainError) -> HttpError {
     let (reason, hint) = (reason.to_owned(), hint.to_owned());
     match error {
         ExplainError::UnknownQuest { .. } => HttpError::not_found("unknown_quest", reason, hint).at("quest"),
+        ExplainError::UnknownArc { .. } => HttpError::not_found("unknown_arc", reason, hint).at("arc"),
         ExplainError::TooEarly { .. } => HttpError::bad_request("too_early", reason, hint).at("at"),
         ExplainError::OtherScope { .. } => HttpError::bad_request("other_scope", reason, hint).at("holder"),
         ExplainError::Open(_) | ExplainError::Unseen(_) => HttpError::unavailable("no_past", reason, hint),

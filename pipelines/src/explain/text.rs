@@ -99,7 +99,7 @@ fn head(tree: &mut Tree, told: &Explanation) {
 }
 
 /// A condition; `before` stands before its first line.
-fn condition(tree: &mut Tree, depth: usize, of: &Tested, before: &str) {
+pub(super) fn condition(tree: &mut Tree, depth: usize, of: &Tested, before: &str) {
     let mark = mark(of.holds);
     match of.is {
         Joined::Test => {
@@ -192,12 +192,12 @@ fn deeds(tree: &mut Tree, of: &Deeds, what: &str) {
     of.last.iter().for_each(|of| tree.line(4, &deed(of)));
 }
 
-fn signed(change: i64) -> String {
+pub(super) fn signed(change: i64) -> String {
     format!("{change:+}")
 }
 
 /// `2026-11-25T10:00:00Z  kill wolf in moor by ann, game-1 e7   +1 → 3`
-fn deed(of: &Deed) -> String {
+pub(super) fn deed(of: &Deed) -> String {
     let mut text = of.at.at.clone();
     if let Some(event) = &of.event {
         let _infallible = write!(text, "  {}", self::event(event));

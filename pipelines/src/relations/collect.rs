@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use worldflow_schemas::definitions::{
-    Action, Condition, Effect, EmitDef, FactDef, Given, NpcDef, Pattern, QuestDef, RuleDef, Test, Trigger,
-    TurnIn, WorldDef,
+    Action, ArcDef, Condition, Effect, EmitDef, FactDef, Given, NpcDef, Pattern, QuestDef, RuleDef, Test,
+    Trigger, TurnIn, WorldDef,
 };
 
+use super::arcs::beat_key;
 use super::labels::{about, added, given, plain, signed};
 use super::named::Named;
 use super::{Edge, Kind, Leads, Node, Relations};
@@ -22,6 +23,7 @@ pub fn relations(world: &LoadedWorld, folder: &Folder) -> Relations {
         nodes: BTreeMap::new(),
         edges: BTreeSet::new(),
         quests: &world.quests,
+        arcs: &world.arcs,
     };
     let mut files: Vec<String> = Vec::new();
     let mut file_of: BTreeMap<(Kind, String), usize> = BTreeMap::new();
@@ -44,10 +46,13 @@ pub fn relations(world: &LoadedWorld, folder: &Folder) -> Relations {
     for (id, npc) in &world.npcs {
         collected.npc(id, npc);
     }
+    for (id, arc) in &world.arcs {
+        collected.arc(id, arc);
+    }
     collected.finished(world.world.name.clone(), files, &file_of)
 }
 
-/// The ids that files of quests, rules and NPCs have at their top, with their files.
+/// The ids that files of quests, rules, arcs and NPCs have at their top, with their files.
 fn written(folder: &Folder) -> Vec<(Kind, String, String)> {
     let mut written = Vec::new();
     for (path, bytes) in &folder.files {
@@ -55,43 +60,52 @@ fn written(folder: &Folder) -> Vec<(Kind, String, String)> {
             Some("quests") => Kind::Quest,
             Some("rules") => Kind::Rule,
             Some("npcs") => Kind::Npc,
+            Some("arcs") => Kind::Arc,
             _ => continue,
         };
         let text = String::from_utf8_lossy(bytes);
         // What cannot be read has been refused; what is made of a template stands in no file.
         let Ok(map) = serde_saphyr::from_str::<BTreeMap<String, Json>>(&text) else { continue };
-        written.extend(map.into_keys().map(|id| (kind, id, path.clone())));
+        for (id, def) in map {
+            let beats = def.get("beats").and_then(Json::as_object).filter(|_| kind == Kind::Arc);
+            let beats = beats.into_iter().flat_map(|beats| beats.keys());
+            written.extend(beats.map(|beat| (Kind::Beat, beat_key(&id, beat).1, path.clone())));
+            written.push((kind, id, path.clone()));
+        }
     }
     written
 }
 
-type Key = (Kind, String);
+/// A node.
+pub(super) type Key = (Kind, String);
 
-struct Collected<'w> {
+/// What has been read so far.
+pub(super) struct Collected<'w> {
     world: &'w WorldDef,
     quests: &'w BTreeMap<String, std::sync::Arc<QuestDef>>,
+    pub(super) arcs: &'w BTreeMap<String, std::sync::Arc<ArcDef>>,
     nodes: BTreeMap<Key, Node>,
     edges: BTreeSet<(Key, Key, Leads, String)>,
 }
 
-fn key(kind: Kind, id: &str) -> Key {
+pub(super) fn key(kind: Kind, id: &str) -> Key {
     (kind, id.to_owned())
 }
 
 impl Collected<'_> {
-    fn node(&mut self, kind: Kind, id: &str, title: &str, lines: Vec<String>) {
+    pub(super) fn node(&mut self, kind: Kind, id: &str, title: &str, lines: Vec<String>) {
         let node = Node { kind, id: id.to_owned(), title: title.to_owned(), lines, file: None };
         self.nodes.insert(key(kind, id), node);
     }
 
-    fn edge(&mut self, from: Key, to: Key, leads: Leads, label: String) {
+    pub(super) fn edge(&mut self, from: Key, to: Key, leads: Leads, label: String) {
         if from != to {
             self.edges.insert((from, to, leads, label));
         }
     }
 
     /// Whatever a condition names leads to something.
-    fn named(&mut self, def: &Condition, to: &Key, leads: Leads, word: &str) {
+    pub(super) fn named(&mut self, def: &Condition, to: &Key, leads: Leads, word: &str) {
         let mut named = Named::default();
         named.read(def, false);
         let label = |said: String| match (word, said.as_str()) {
@@ -207,7 +221,7 @@ impl Collected<'_> {
         self.node(Kind::Rule, id, &def.doc, lines);
     }
 
-    /// Whose rows a rule looks at: those of a fact or a quest, where it names one, or else of a view.
+    /// Whose rows a rule looks at: those of a fact, a quest, an arc or one of its beats, where it names one, or else of a view.
     fn seen(&mut self, view: &str, filter: &BTreeMap<String, Test>, word: &str) -> (Key, String) {
         let named = |column: &str| match filter.get(column) {
             Some(Test::Is(Json::String(id))) => Some(id.clone()),
@@ -228,6 +242,15 @@ impl Collected<'_> {
         }
         if let Some(quest) = named("quest").filter(|quest| self.quests.contains_key(quest)) {
             return (key(Kind::Quest, &quest), label(rest("quest")));
+        }
+        if let Some(arc) = named("arc").filter(|arc| self.arcs.contains_key(arc)) {
+            let beat = named("beat").filter(|beat| self.arcs[&arc].beats.get(beat).is_some());
+            return match beat.map(|beat| beat_key(&arc, &beat)) {
+                Some(beat) => {
+                    (beat, label(rest("arc").into_iter().filter(|rest| !rest.starts_with("beat ")).collect()))
+                }
+                None => (key(Kind::Arc, &arc), label(rest("arc"))),
+            };
         }
         self.node(Kind::View, view, "", Vec::new());
         (key(Kind::View, view), label(rest("")))
@@ -262,7 +285,11 @@ impl Collected<'_> {
             })
             .map(|(id, _)| id)
             .collect();
-        let nobody = counting.is_empty() && facts.is_empty();
+        let arcs = self.felt_by(&emit.event, target);
+        let nobody = counting.is_empty() && facts.is_empty() && arcs.is_empty();
+        for arc in arcs {
+            self.edge(me.clone(), arc, Leads::Emits, what.clone());
+        }
         for quest in counting {
             self.edge(me.clone(), key(Kind::Quest, quest), Leads::Emits, what.clone());
         }
@@ -273,7 +300,7 @@ impl Collected<'_> {
     }
 
     /// Whether a pattern may take an event of a kind, and of a target where that is known.
-    fn may_take(&self, pattern: &Pattern, event: &str, target: Option<&str>) -> bool {
+    pub(super) fn may_take(&self, pattern: &Pattern, event: &str, target: Option<&str>) -> bool {
         pattern.event == event
             && match (&pattern.target, target) {
                 (Some(names), Some(target)) => {
@@ -296,7 +323,9 @@ impl Collected<'_> {
         let nodes: Vec<(Key, Node)> = self
             .nodes
             .iter()
-            .filter(|(key, _)| tied.contains(key) || matches!(key.0, Kind::Quest | Kind::Rule))
+            .filter(|(key, _)| {
+                tied.contains(key) || matches!(key.0, Kind::Quest | Kind::Rule | Kind::Arc | Kind::Beat)
+            })
             .map(|(key, node)| (key.clone(), Node { file: file_of.get(key).copied(), ..node.clone() }))
             .collect();
         let place: BTreeMap<&Key, usize> = nodes.iter().enumerate().map(|(at, (key, _))| (key, at)).collect();

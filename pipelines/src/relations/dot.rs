@@ -29,6 +29,7 @@ pub fn dot(of: &Relations) -> String {
             Leads::Emits => "color=\"#8a3f8f\"",
             Leads::Offers => "color=\"#6b7785\", style=dotted, arrowhead=none",
             Leads::TurnsIn => "color=\"#b8503a\"",
+            Leads::LeadsOn => "color=\"#2f8f9d\", penwidth=1.6",
         };
         let _infallible =
             writeln!(text, "  n{} -> n{} [label={}, {style}];", edge.from, edge.to, quoted(&edge.label));
@@ -45,6 +46,8 @@ fn written(at: usize, node: &Node) -> String {
         Kind::View => "shape=folder, style=filled, fillcolor=\"#e6eefb\"",
         Kind::Choice => "shape=diamond, style=filled, fillcolor=\"#eef1f4\"",
         Kind::Npc => "shape=box, style=\"rounded,filled\", fillcolor=\"#fdf0ed\"",
+        Kind::Arc => "shape=cds, style=filled, fillcolor=\"#e4f4f6\"",
+        Kind::Beat => "shape=box, style=\"rounded,filled\", fillcolor=\"#f1fafb\"",
     };
     let first = match node.kind {
         Kind::Choice => format!("one of {}", node.id),

@@ -1,8 +1,9 @@
-//! What of a world leads to what: prerequisites, choices, effects, rules and NPCs, as a graph that can be drawn.
+//! What of a world leads to what: prerequisites, choices, effects, rules, arcs and NPCs, as a graph that can be drawn.
 //!
 //! `LoadedWorld ─collect→ Relations ─layout→ SVG`, or `─→ DOT`. It shows what is written down; what comes of it in a realm
 //! is the business of `worldflow explain`.
 
+mod arcs;
 mod collect;
 mod dot;
 mod labels;
@@ -23,7 +24,7 @@ pub struct Relations {
     pub nodes: Vec<Node>,
     /// What leads to what, by places in `nodes`.
     pub edges: Vec<Edge>,
-    /// The files in which quests, rules and NPCs stand.
+    /// The files in which quests, rules, arcs and NPCs stand.
     pub files: Vec<String>,
 }
 
@@ -57,6 +58,10 @@ pub enum Kind {
     Choice,
     /// An NPC that speaks.
     Npc,
+    /// An arc.
+    Arc,
+    /// A beat of an arc: its id is that of the arc, a full stop and its own.
+    Beat,
 }
 
 impl Kind {
@@ -70,6 +75,8 @@ impl Kind {
             Kind::View => "view",
             Kind::Choice => "choice",
             Kind::Npc => "npc",
+            Kind::Arc => "arc",
+            Kind::Beat => "beat",
         }
     }
 }
@@ -104,11 +111,13 @@ pub enum Leads {
     Offers,
     /// The first is turned in to the second.
     TurnsIn,
+    /// A beat is followed by another.
+    LeadsOn,
 }
 
 impl Leads {
     /// Every way.
-    pub const ALL: [Leads; 7] = [
+    pub const ALL: [Leads; 8] = [
         Leads::Requires,
         Leads::Gates,
         Leads::Changes,
@@ -116,6 +125,7 @@ impl Leads {
         Leads::Emits,
         Leads::Offers,
         Leads::TurnsIn,
+        Leads::LeadsOn,
     ];
 
     /// In words.
@@ -129,6 +139,7 @@ impl Leads {
             Leads::Emits => "makes events for",
             Leads::Offers => "one of these",
             Leads::TurnsIn => "is turned in to",
+            Leads::LeadsOn => "leads on to",
         }
     }
 
@@ -143,6 +154,7 @@ impl Leads {
             Leads::Emits => "emits",
             Leads::Offers => "offers",
             Leads::TurnsIn => "turns-in",
+            Leads::LeadsOn => "leads-on",
         }
     }
 }

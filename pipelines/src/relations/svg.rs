@@ -31,11 +31,13 @@ svg{background:#fbfcfd}text{font-family:system-ui,-apple-system,'Segoe UI',sans-
 .e,.eh{font-size:10px;fill:#52606d;text-anchor:end}.eh{fill:none;stroke:#fbfcfd;stroke-width:4px;stroke-linejoin:round}\
 .quest rect.c{fill:#fff;stroke:#c3ced9}.rule rect.c{fill:#fff7e6;stroke:#d9b36a}.fact rect.c{fill:#eaf5ee;stroke:#a9cfb6}\
 .view rect.c{fill:#eaf1fc;stroke:#a9c1e6;stroke-dasharray:4 3}.choice rect.c{fill:#f0f2f5;stroke:#9aa5b1}.npc rect.c{fill:#fdf0ed;stroke:#dba497}\
+.arc rect.c{fill:#e4f4f6;stroke:#2f8f9d;stroke-width:1.6}.beat rect.c{fill:#f3fbfc;stroke:#9fd0d6}.leads-on{stroke:#2f8f9d;stroke-width:1.9}\
 path.w{fill:none;stroke-width:1.4;stroke-opacity:.85}.requires{stroke:#3f7d58;stroke-width:1.9}.gates{stroke:#3f7d58;stroke-dasharray:6 4}\
 .changes{stroke:#b58a1f}.triggers{stroke:#4a74b8}.emits{stroke:#8a5fb0}.offers{stroke:#9aa5b1;stroke-dasharray:2 4}.turns-in{stroke:#b8503a}\
 @media (prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.t{fill:#c3ced9}.l,.k{fill:#8b98a5}.e{fill:#9fb0c0}.eh{stroke:#0d1117}\
 .quest rect.c{fill:#161b22;stroke:#3a444f}.rule rect.c{fill:#241c0c;stroke:#7a6030}.fact rect.c{fill:#14211a;stroke:#2f5740}\
-.view rect.c{fill:#101c33;stroke:#37537f}.choice rect.c{fill:#1c2128;stroke:#56606b}.npc rect.c{fill:#2a1713;stroke:#7a4135}}";
+.view rect.c{fill:#101c33;stroke:#37537f}.choice rect.c{fill:#1c2128;stroke:#56606b}.npc rect.c{fill:#2a1713;stroke:#7a4135}\
+.arc rect.c{fill:#0f2a2e;stroke:#3f9aa6}.beat rect.c{fill:#12212a;stroke:#2d6a73}}";
 
 /// The picture.
 #[must_use]
@@ -77,6 +79,7 @@ pub fn svg(of: &Relations) -> String {
         (Leads::Emits, "#8a5fb0"),
         (Leads::Offers, "#9aa5b1"),
         (Leads::TurnsIn, "#b8503a"),
+        (Leads::LeadsOn, "#2f8f9d"),
     ] {
         let _infallible = writeln!(
             text,

@@ -10,6 +10,7 @@ use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
+use super::arcs::OpenWays;
 use super::tally::Tally;
 
 /// The changes of one tick.
@@ -70,6 +71,7 @@ pub(super) struct Board {
     /// By holder, the quests that have a row, by their places in the order of their ids.
     quests: FxHashMap<Who, BTreeMap<usize, Standing>>,
     objectives: FxHashMap<(Who, usize), BTreeMap<&'static str, Open>>,
+    pub(super) ways: OpenWays,
     /// The places of quests.
     places: FxHashMap<Sym, usize>,
     tick_ms: i64,
@@ -201,6 +203,17 @@ impl Board {
                 let quest = self.places.get(&sym(row, 2)).copied();
                 tally.granted(quest, sym(row, 7), text(row, 8), int(row, 9), (grant, text(row, 10)));
             }
+            catalog::ARC_STATE | catalog::ARC_BRANCHES => {
+                let Some(who) = scope(row).map(|scope| (scope, sym(row, 2))) else { return };
+                if view == catalog::ARC_STATE {
+                    return tally.arcs.stands(who, row);
+                }
+                let is_open = row[7] == Value::Null;
+                self.ways.set(who, row, is_open);
+                if !is_open {
+                    tally.arcs.chooses(row);
+                }
+            }
             _ => {}
         }
     }
@@ -224,6 +237,11 @@ impl Board {
                     if objectives.is_empty() {
                         self.objectives.remove(&key);
                     }
+                }
+            }
+            catalog::ARC_BRANCHES => {
+                if let Some(scope) = scope(row) {
+                    self.ways.set((scope, sym(row, 2)), row, false);
                 }
             }
             _ => {}

@@ -243,7 +243,9 @@ impl<'w> Crowd<'w> {
             let talk = self.deeds.talk(&mut player.dice);
             talk.into_iter().for_each(|event| mail.event(event));
         } else if falls(traits.strays) {
-            self.stray(player, mail);
+            if !self.take_a_way(player, gates.board, mail) {
+                self.stray(player, mail);
+            }
         } else if !self.begin(player, gates, mail) {
             self.strive(player, gates, mail, tally);
         }

@@ -45,6 +45,12 @@ pub enum Trouble {
     Unfinished,
     /// A quest was available, and begun by nobody.
     NeverBegun,
+    /// An arc began for nobody.
+    ArcNeverBegun,
+    /// Nobody came to a beat of an arc.
+    BeatNotReached,
+    /// A way on from a beat was chosen by nobody.
+    WayNotTaken,
 }
 
 impl Trouble {
@@ -62,6 +68,9 @@ impl Trouble {
             Trouble::BranchUntaken => "branch not taken",
             Trouble::Unfinished => "not finished yet",
             Trouble::NeverBegun => "never begun",
+            Trouble::ArcNeverBegun => "arc never begun",
+            Trouble::BeatNotReached => "beat never reached",
+            Trouble::WayNotTaken => "way never taken",
         }
     }
 
@@ -77,7 +86,7 @@ impl Trouble {
 pub struct Finding {
     /// What kind of trouble.
     pub trouble: Trouble,
-    /// The quest; empty when it is none's.
+    /// The quest, or the arc; empty when it is none's.
     pub quest: String,
     /// Where it stands, `quests/daily.yaml:12:1`; empty when that is not known.
     pub place: String,

@@ -1,4 +1,5 @@
-//! A report as CSV: a table of quests, one of their stages, one of their curves and one of personalities.
+//! A report as CSV: a table of quests, one of their stages, one of their curves, one of personalities, and one of arcs where there are
+//! any.
 
 use worldflow_schemas::input::Scope;
 
@@ -7,12 +8,16 @@ use super::report::{Paid, QuestReport, Report};
 /// The tables of a report: what is added to the name of the file, and the text. The first, of quests, adds nothing.
 #[must_use]
 pub fn csv(report: &Report) -> Vec<(&'static str, String)> {
-    vec![
+    let mut tables = vec![
         ("", quests(report)),
         ("stages", stages(report)),
         ("curves", curves(report)),
         ("personalities", personalities(report)),
-    ]
+    ];
+    if !report.arcs.is_empty() {
+        tables.push(("arcs", arcs(report)));
+    }
+    tables
 }
 
 /// Rows under a line of names.
@@ -142,6 +147,28 @@ fn curves(report: &Report) -> String {
             let at_ms = lasted_ms * point / points;
             let fields = [at_ms, report.world_ms(at_ms), *began, *finished].map(|of| of.to_string());
             table.row([quest.id.clone()].into_iter().chain(fields).collect());
+        }
+    }
+    table.text()
+}
+
+/// A row for each beat, with no branch, and for each way on from it.
+fn arcs(report: &Report) -> String {
+    let mut table = Table::of(&[
+        "arc", "scope", "began", "ended", "beat", "branch", "reached", "times", "choices", "open",
+    ]);
+    for arc in &report.arcs {
+        let counts = [arc.began, arc.ended].map(|count| count.to_string());
+        let first: Vec<String> = [arc.id.clone(), scope(arc.scope)].into_iter().chain(counts).collect();
+        for beat in &arc.beats {
+            let [reached, times, open] = [beat.reached, beat.times, beat.open].map(|count| count.to_string());
+            let rest = [beat.beat.clone(), String::new(), reached, times, String::new(), open];
+            table.row([first.clone(), rest.to_vec()].concat());
+        }
+        for way in &arc.ways {
+            let [chosen, of] = [way.chosen, way.of].map(|count| count.to_string());
+            let rest = [way.beat.clone(), way.branch.clone(), String::new(), chosen, of, String::new()];
+            table.row([first.clone(), rest.to_vec()].concat());
         }
     }
     table.text()

@@ -5,6 +5,7 @@
 //! one, on a disk that is not there and with time that is moved by hand; the same seed gives the same report to the byte.
 //! Players over a socket, at the pace of a wall clock, are in `bots`.
 
+mod arcs;
 mod board;
 mod chart;
 mod crowd;
@@ -21,6 +22,7 @@ mod tally;
 mod tastes;
 mod unmet;
 
+pub use arcs::{ArcReport, BeatReport, WayReport};
 pub use chart::chart;
 pub use findings::{Finding, Trouble};
 pub(crate) use lines::Table as CsvTable;

@@ -9,6 +9,7 @@ use worldflow_schemas::Tick;
 use worldflow_schemas::definitions::{Accept, QuestDef};
 use worldflow_schemas::input::Scope;
 
+use super::arcs::{ArcReport, findings_of_arcs};
 use super::board::Board;
 use super::crowd::Crowd;
 use super::findings::{Finding, findings};
@@ -40,6 +41,8 @@ pub struct Report {
     pub day_ms: u64,
     /// Every quest, by id.
     pub quests: Vec<QuestReport>,
+    /// Every arc, by id.
+    pub arcs: Vec<ArcReport>,
     /// Every personality that played.
     pub personalities: Vec<ByPersonality>,
     /// What was granted.
@@ -189,7 +192,9 @@ impl Report {
             grants: of.grants,
             left: of.left,
         });
-        let findings = findings(ended, &quests);
+        let arcs = tally.arcs.reports(world.arcs.iter().map(|(id, def)| (id, &**def)));
+        let mut findings = findings(ended, &quests);
+        findings.extend(findings_of_arcs(ended, &arcs));
         Report {
             world: world.world.name.clone(),
             players: config.players,
@@ -206,6 +211,7 @@ impl Report {
             counted_twice: tally.counted_twice,
             paid_twice: tally.paid_twice,
             quests,
+            arcs,
             findings,
         }
     }

@@ -34,7 +34,7 @@ const STEP_TICKS: u64 = 10;
 const LOOKS_A_DAY: u64 = 48;
 
 /// The views that players know something by.
-const READ: [catalog::ViewId; 8] = [
+const READ: [catalog::ViewId; 10] = [
     catalog::CLOCK,
     catalog::WEATHER,
     catalog::FACTS,
@@ -43,6 +43,8 @@ const READ: [catalog::ViewId; 8] = [
     catalog::OBJECTIVE_PROGRESS,
     catalog::QUEST_BINDINGS,
     catalog::GRANTS,
+    catalog::ARC_STATE,
+    catalog::ARC_BRANCHES,
 ];
 
 /// What is to be simulated.

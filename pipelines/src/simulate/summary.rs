@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::arcs::ArcReport;
 use super::findings::Finding;
 use super::report::{QuestReport, Report};
 use crate::spans::rounded_span;
@@ -19,6 +20,10 @@ pub fn summary(report: &Report) -> String {
     text.push('\n');
     quests(&mut text, report);
     text.push('\n');
+    if !report.arcs.is_empty() {
+        arcs(&mut text, report);
+        text.push('\n');
+    }
     personalities(&mut text, report);
     text.push('\n');
     items(&mut text, report);
@@ -120,6 +125,35 @@ fn row(report: &Report, quest: &QuestReport) -> Vec<String> {
         took(|of| of.1, false),
         stands.unwrap_or_default(),
     ]
+}
+
+/// Each arc, its beats, and below each the ways on from it.
+fn arcs(text: &mut String, report: &Report) {
+    let names = ["arc", "held by", "began", "ended", "reached", "times", "chosen", "", "open"];
+    let mut rows = vec![names.map(str::to_owned).to_vec()];
+    for ArcReport { id, scope, began, ended, beats, ways } in &report.arcs {
+        let counts = [began, ended].map(|count| count.to_string());
+        rows.push([id.clone(), scope.name().to_owned()].into_iter().chain(counts).collect());
+        let none = || vec![String::new(); 3];
+        for beat in beats {
+            let mut row = [vec![format!("  {}", beat.beat)], none()].concat();
+            row.extend([beat.reached, beat.times].map(|count| count.to_string()));
+            row.extend([String::new(), bar(beat.reached, *began), beat.open.to_string()]);
+            rows.push(row);
+            for way in ways.iter().filter(|way| way.beat == beat.beat) {
+                let mut row = [vec![format!("    {}", way.branch)], none()].concat();
+                let share = share(way.chosen, way.of, 100);
+                row.extend([
+                    String::new(),
+                    way.chosen.to_string(),
+                    format!("{share} %"),
+                    bar(way.chosen, way.of),
+                ]);
+                rows.push(row);
+            }
+        }
+    }
+    table(text, &rows, &[0, 1, 7]);
 }
 
 fn share(part: u64, of: u64, whole: u64) -> u64 {

@@ -9,6 +9,7 @@ use worldflow_schemas::input::Scope;
 use worldflow_schemas::{Sym, Tick};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::arcs::ArcTally;
 use super::board::{Standing, Who};
 use super::personality::PERSONALITIES;
 
@@ -90,6 +91,7 @@ pub(super) struct OfPersonality {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) quests: Vec<OfQuest>,
+    pub(super) arcs: ArcTally,
     pub(super) personalities: Vec<OfPersonality>,
     /// The personality of each player.
     of_player: FxHashMap<Sym, usize>,

@@ -84,6 +84,8 @@ pub struct LoadedWorld {
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
     pub places: BTreeMap<String, String>,
+    /// Where each arc stands.
+    pub places_of_arcs: BTreeMap<String, String>,
     /// Where the folder lies; `None` for the demo world inside the binary.
     pub path: Option<PathBuf>,
     /// Tiers without a server, and servers that are not in `world.yaml`.
@@ -244,6 +246,8 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     problems.0.dedup_by(|a, b| (&a.file, a.place, &a.message) == (&b.file, b.place, &b.message));
     let places =
         definitions.quests.iter().map(|(id, placed)| (id.clone(), placed.spot.to_string())).collect();
+    let places_of_arcs =
+        definitions.arcs.iter().map(|(id, placed)| (id.clone(), placed.spot.to_string())).collect();
     let world = definitions.world.take().map(|placed| {
         let mut world = placed.definition;
         world.entities = defined(definitions.entities);
@@ -265,6 +269,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             arcs: shared(definitions.arcs),
             texts: texts.map(Arc::new),
             places,
+            places_of_arcs,
             path: folder.path.clone(),
             tier_servers,
             warnings: Problems::default(),

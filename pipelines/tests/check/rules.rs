@@ -317,3 +317,45 @@ two: {trigger: {appears: {view: facts, where: {fact: mood}}}, do: [{set: {fact: 
         "#]],
     );
 }
+
+/// What comes back to a rule by what somebody says, and by an arc that goes round, is told; what is limited is not.
+#[test]
+fn rules_that_feed_each_other_through_stories_are_warned_of() {
+    let said = |stories: &str, rules: &str, arcs: &str| {
+        problems(&[
+            ("npcs.yaml", "elder: {barks: Hm.}\n"),
+            ("stories.yaml", stories),
+            ("rules.yaml", rules),
+            ("arcs.yaml", arcs),
+        ])
+    };
+    let asks = "asks: {trigger: {changes: {view: facts, where: {fact: mood}}}, do: [{emit: {event: talk, player: ann, target: elder}}]}\n";
+    let tells = "tells: {who: elder, lines: Hail., effects: [{add: {fact: mood, by: 1}}]}\n";
+    let other = "other: {tension: {half_life: 1h, events: {x: {pattern: {event: kill}, add: 1}}}, beats: {only: {tension: {build_up: 10}}}}\n";
+    let circle = said(tells, asks, other);
+    assert!(circle.contains("the rule `asks` feeds itself"), "{circle}");
+    let once = tells.replace("lines:", "limits: {once: true}, lines:");
+    assert!(!said(&once, asks, other).contains("feeds itself"), "what is said once ends it");
+    let heard = asks.replace(
+        "changes: {view: facts, where: {fact: mood}}",
+        "appears: {view: npc_lines, where: {npc: elder}}",
+    );
+    assert!(
+        said(tells, &heard, other).contains("the rule `asks` feeds itself"),
+        "a line lets somebody talk again"
+    );
+    let of_another = heard.replace("{npc: elder}", "{npc: wolf}");
+    assert!(!said(tells, &of_another, other).contains("feeds itself"));
+    let round = "
+round:
+  endless: true
+  tension: {half_life: 1h, events: {talks: {pattern: {event: talk}, add: 1}}}
+  beats:
+    a: {tension: {relax: 100}, effects: [{add: {fact: mood, by: 1}}], branches: {on: {chosen_by: {event: talk}, to: b}}}
+    b: {tension: {relax: 100}, branches: {on: {chosen_by: {event: talk}, to: a}}}
+";
+    let nothing = "tells: {who: elder, lines: Hail.}\n";
+    assert!(said(nothing, asks, round).contains("the rule `asks` feeds itself"));
+    let through = round.replace("to: a}", "}");
+    assert!(!said(nothing, asks, &through).contains("feeds itself"), "an arc that ends is no circle");
+}

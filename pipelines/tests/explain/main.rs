@@ -1,6 +1,7 @@
 //! Quests explained: small worlds that are played into a data folder, and what is said of them at some tick; random worlds in
 //! which what counted must come to what the views show.
 
+mod arcs;
 mod gates;
 mod groups;
 mod kept;

@@ -171,3 +171,41 @@ fn a_world_without_quests_is_a_picture_too() {
     let picture = svg(&of(&[]));
     assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"), "{picture}");
 }
+
+#[test]
+fn arcs_are_their_beats_with_what_they_wait_for_and_the_ways_on() {
+    let arcs = "
+siege:
+  doc: It comes harder.
+  when: {quests: {first: done}}
+  tension: {half_life: 10m, events: {kills: {pattern: {event: kill, target: beast}, add: 20}}}
+  beats:
+    skirmish: {tension: {build_up: 40}, when: {facts: {mood: {at_least: 2}}}}
+    storm:
+      tension: {peak: 60}
+      after: 20s
+      effects: [{set: {fact: renown, to: 2}}]
+      branches:
+        parley: {chosen_by: {event: talk, target: elder}, when: {facts: {renown: 2}}, to: peace}
+        again: {to: storm}
+        over: {after: 1m}
+    peace: {tension: {relax: 5}}
+";
+    let rules = "
+cheer: {trigger: {appears_or_changes: {view: arc_state, where: {arc: siege, beat: storm, reached: true}}}, do: [{emit: {event: kill, target: wolf}}]}
+end: {trigger: {changes: {view: arc_state, where: {arc: siege, phase: ended}}}, do: [{add: {fact: mood, by: 1}}]}
+";
+    let of = of(&[("quests/all.yaml", QUESTS), ("rules.yaml", rules), ("arcs/all.yaml", arcs)]);
+    let name = |at: usize| format!("{} {}", of.nodes[at].kind.name(), of.nodes[at].id);
+    let ours = |at: usize| matches!(of.nodes[at].kind, Kind::Arc | Kind::Beat);
+    let edges = of.edges.iter().filter(|edge| ours(edge.from) || ours(edge.to));
+    let lines = edges
+        .map(|edge| format!("{} {:?} {} [{}]\n", name(edge.from), edge.leads, name(edge.to), edge.label));
+    expect![[r#""#]].assert_eq(&lines.collect::<String>());
+    let about = of.nodes.iter().filter(|node| matches!(node.kind, Kind::Arc | Kind::Beat));
+    let about = about.map(|node| format!("{}: {}\n", node.id, node.lines.join("; ")));
+    expect![[r#""#]].assert_eq(&about.collect::<String>());
+    let file = of.nodes.iter().find(|node| node.id == "siege.storm").and_then(|node| node.file);
+    assert_eq!(file.map(|file| of.files[file].as_str()), Some("arcs/all.yaml"));
+    assert!(dot(&of).contains("siege.peace") && svg(&of).contains("class=\"beat\""), "{}", svg(&of));
+}

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use worldflow::explain::{
-    EVENTS, Explain, ExplainError, Explanation, StuckTold, When, Who, explain, stuck, text,
+    ArcExplanation, EVENTS, Explain, ExplainError, Explanation, StuckTold, When, Who, arc_text, explain,
+    explain_arc, stuck, text,
 };
 use worldflow::graph::graphs;
 use worldflow::open::definition_items;
@@ -157,6 +158,20 @@ impl Played {
     /// What is said at a tick, as text.
     pub(crate) async fn said(&self, who: Who, quest: &str, at: Option<Tick>) -> String {
         text(&self.told(who, quest, at).await.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    pub(crate) async fn told_of_arc(
+        &self,
+        who: Who,
+        arc: &str,
+        at: Option<Tick>,
+    ) -> Result<ArcExplanation, ExplainError> {
+        explain_arc(&self.asked(who, arc, at)).await
+    }
+
+    /// What is said of an arc at a tick, as text.
+    pub(crate) async fn said_of_arc(&self, who: Who, arc: &str, at: Option<Tick>) -> String {
+        arc_text(&self.told_of_arc(who, arc, at).await.unwrap_or_else(|error| panic!("{error}")))
     }
 
     pub(crate) async fn stuck(&self, quest: &str, at: Option<Tick>) -> StuckTold {

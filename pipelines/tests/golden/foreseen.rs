@@ -4,9 +4,12 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 use worldflow::edits::{Difference, Foresee, Plan, foresee, text};
+use worldflow::graph::graphs;
 use worldflow::open::{OpenConfig, open_realm};
 use worldflow::world::{Folder, LoadedWorld};
 use worldflow_engine::admission::{Item, Outcome};
+use worldflow_engine::privacy::Privacy;
+use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::runtime::RunningRealm;
 use worldflow_schemas::{Event, EventId, Input, Sym};
 
@@ -38,8 +41,11 @@ walk:
 const DEEDS: [(&str, &str); 5] =
     [("ann", "kill"), ("ann", "kill"), ("bob", "kill"), ("ann", "gather"), ("bob", "gather")];
 
+/// Quests, and after a line of `---` arcs.
 fn load(quests: &str) -> LoadedWorld {
-    let folder = Folder::of([("world.yaml", WORLD), ("quests/all.yaml", quests)]);
+    let (quests, arcs) = quests.split_once("---\n").unwrap_or((quests, ""));
+    let files = [("world.yaml", WORLD), ("quests/all.yaml", quests), ("arcs.yaml", arcs)];
+    let folder = Folder::of(files.into_iter().filter(|(_, text)| !text.trim().is_empty()));
     LoadedWorld::load(&folder).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -83,6 +89,11 @@ async fn does(running: &RunningRealm, number: usize, player: &str, kind: &str) {
 /// What is foreseen of the last edit of a realm that was run with each of `worlds` but the last, the deeds being done in the
 /// first.
 async fn foreseen(worlds: &[&str], expected: Expect) {
+    said_of(worlds, "from tick", expected).await;
+}
+
+/// So, from the line on that begins like this.
+async fn said_of(worlds: &[&str], from: &str, expected: Expect) {
     let worlds: Vec<LoadedWorld> = worlds.iter().map(|quests| load(quests)).collect();
     let [ran @ .., new] = worlds.as_slice() else { panic!("an edit is of a world") };
     let folder = tempfile::tempdir().expect("a folder");
@@ -103,11 +114,83 @@ async fn foreseen(worlds: &[&str], expected: Expect) {
     let plan = Plan::new("golden", consequences.revision, difference, Ok(consequences));
     let said: Vec<String> = text(&plan)
         .lines()
-        .skip_while(|line| !line.starts_with("from tick"))
+        .skip_while(|line| !line.starts_with(from))
         .skip(1)
+        .filter(|line| !line.starts_with("from tick"))
         .map(|line| format!("{line}\n"))
         .collect();
     expected.assert_eq(&format!("revision {}\n{}", plan.revision, said.concat()));
+}
+
+/// What edges ask of a realm is known in a copy of it as well: from a snapshot, from the journal after it, and from before there
+/// was any.
+#[tokio::test]
+async fn a_copy_of_a_realm_knows_which_quests_there_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = Sym::new("golden");
+    let mut ticks = Vec::new();
+    for quests in [HUNT.to_owned(), format!("{HUNT}{WALK}"), WALK.to_owned()] {
+        let running = opened(&load(&quests), folder.path()).await;
+        ticks.push(running.realm.progress.borrow().utc_ms);
+        running.close().await.expect("closes");
+    }
+    for (until_ms, known) in ticks.into_iter().zip([["hunt"].as_slice(), &["hunt", "walk"], &["walk"]]) {
+        let config = RebuildConfig {
+            folder: folder.path().to_owned(),
+            name,
+            workers: 2,
+            until_ms: Some(until_ms),
+            privacy: Privacy::none(),
+        };
+        let (running, _) = fork(&config, graphs(name)).await.expect("it can be rebuilt");
+        let mut quests: Vec<&str> = running.realm.defined.quests().iter().map(|id| id.as_str()).collect();
+        quests.sort_unstable();
+        running.close().await.expect("closes");
+        assert_eq!(quests, known);
+    }
+}
+
+/// Ann has killed two beasts and is in the second beat, by a choice of its own; bob is in the first.
+const HUNTED: &str = "
+hunted:
+  tension: {half_life: 10h, events: {kills: {pattern: {event: kill}, add: 10}}}
+  beats:
+    calm: {tension: {build_up: 15}, branches: {on: {to: chase}}}
+    chase: {tension: {build_up: 90}}
+    end: {tension: {relax: 5}}
+";
+
+/// The edit of an arc, said in full.
+async fn of_arcs(arcs: &[&str], expected: Expect) {
+    let worlds: Vec<String> = arcs.iter().map(|arcs| format!("{WALK}---\n{arcs}")).collect();
+    let worlds: Vec<&str> = worlds.iter().map(String::as_str).collect();
+    said_of(&worlds, "realm", expected).await;
+}
+
+#[tokio::test]
+async fn what_goes_by_another_id_in_an_arc_is_kept() {
+    let renamed = "
+chased:
+  moved_from: hunted
+  tension: {half_life: 10h, events: {kills: {pattern: {event: kill}, add: 10}}}
+  beats:
+    quiet: {moved_from: calm, tension: {build_up: 15}, branches: {away: {moved_from: on, to: hunt}}}
+    hunt: {moved_from: chase, tension: {build_up: 90}}
+    end: {tension: {relax: 5}}
+";
+    of_arcs(&[HUNTED, renamed], expect![[r#""#]]).await;
+    // To undo it is to go back: the former folder says nothing of it.
+    of_arcs(&[HUNTED, renamed, HUNTED], expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn what_an_edit_of_an_arc_does_to_its_holders() {
+    // The beat that ann is in is gone, and bob's wants less.
+    let shorter =
+        HUNTED.replace("    chase: {tension: {build_up: 90}}\n", "").replace("to: chase", "to: end");
+    of_arcs(&[HUNTED, &shorter.replace("build_up: 15", "build_up: 5")], expect![[r#""#]]).await;
+    of_arcs(&[HUNTED, ""], expect![[r#""#]]).await;
+    of_arcs(&["", HUNTED], expect![[r#""#]]).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod arcs;
 mod broker;
 mod calendars;
+mod chains;
 mod chronicle;
 mod edits;
 mod event_views;

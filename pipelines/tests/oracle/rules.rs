@@ -220,7 +220,7 @@ impl Oracle {
             self.look.entry(tick + 1).or_default();
         }
         self.rules.begun = true;
-        self.rules.acted.retain(|(at, _, _)| at + 1 >= tick);
+        self.rules.acted.retain(|(at, _, _)| at + 7 >= tick);
         let world_ms = self.clock.world_ms(tick);
         let (due, later): (Vec<Waiting>, Vec<Waiting>) = std::mem::take(&mut self.rules.waiting)
             .into_iter()
@@ -324,38 +324,57 @@ impl Oracle {
         if !fired.has_cause {
             return 1;
         }
-        let quests_changing = |fact: &str, kind: &str| {
-            self.quests.iter().any(|(quest, def)| {
-                let changes = def.effects.iter().any(|effect| match effect {
-                    worldflow_schemas::definitions::Effect::Set { fact: of, .. }
-                    | worldflow_schemas::definitions::Effect::Add { fact: of, .. } => of == fact,
-                });
-                changes && self.counts(quest, kind)
-            })
+        let by_stories = |at: Tick, cause: &Cause| {
+            let (from, apart) = match cause {
+                Cause::Fact(of, fact) => (Ok(fact.as_str()), of.scope == Scope::Player && *of != holder),
+                Cause::Event(kind, player) => (Err(kind.as_str()), !player.is_none() && *player != holder.id),
+            };
+            let fact = text(fired.view, &fired.row, "fact").filter(|_| fired.view == "facts");
+            !(apart && holder.scope == Scope::Player)
+                && self.stories_lead(from, tick - at, fired.view, fact.as_deref())
         };
-        let led = self.rules.acted.iter().filter(|(at, _, cause)| match cause {
-            Cause::Fact(of, fact) => {
-                *at == tick
-                    && *of == holder
-                    && fired.view == "facts"
-                    && text(fired.view, &fired.row, "fact").as_ref() == Some(fact)
-            }
-            Cause::Event(kind, player) => {
-                if holder.scope == Scope::Player && holder.id != *player || !BY_EVENTS.contains(&fired.view) {
-                    return false;
+        let led = self.rules.acted.iter().filter(|(at, _, cause)| {
+            by_stories(*at, cause)
+                || match cause {
+                    Cause::Fact(of, fact) => {
+                        *at == tick
+                            && *of == holder
+                            && fired.view == "facts"
+                            && text(fired.view, &fired.row, "fact").as_ref() == Some(fact)
+                    }
+                    Cause::Event(..) if at + 1 < tick => false,
+                    Cause::Event(kind, player) => {
+                        if holder.scope == Scope::Player && holder.id != *player
+                            || !BY_EVENTS.contains(&fired.view)
+                        {
+                            return false;
+                        }
+                        if fired.view == "facts" {
+                            let fact = text(fired.view, &fired.row, "fact").expect("a fact");
+                            return self.changes_fact(&fact, kind);
+                        }
+                        text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))
+                    }
                 }
-                if fired.view == "facts" {
-                    let fact = text(fired.view, &fired.row, "fact").expect("a fact");
-                    let updated =
-                        self.world.facts.get(&fact).is_some_and(|def| {
-                            def.changed_by.iter().any(|update| update.pattern.event == *kind)
-                        });
-                    return updated || quests_changing(&fact, kind);
-                }
-                text(fired.view, &fired.row, "quest").is_none_or(|quest| self.counts(&quest, kind))
-            }
         });
         1 + led.map(|(_, depth, _)| *depth).max().unwrap_or(0)
+    }
+
+    /// Whether an event of a kind changes a fact, by itself or by a quest.
+    pub fn changes_fact(&self, fact: &str, kind: &str) -> bool {
+        let updated = self
+            .world
+            .facts
+            .get(fact)
+            .is_some_and(|def| def.changed_by.iter().any(|update| update.pattern.event == *kind));
+        let by_quest = self.quests.iter().any(|(quest, def)| {
+            let changes = def.effects.iter().any(|effect| match effect {
+                worldflow_schemas::definitions::Effect::Set { fact: of, .. }
+                | worldflow_schemas::definitions::Effect::Add { fact: of, .. } => of == fact,
+            });
+            changes && self.counts(quest, kind)
+        });
+        updated || by_quest
     }
 
     /// Whether a quest names a kind of event.

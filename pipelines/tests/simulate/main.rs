@@ -1,5 +1,6 @@
 //! Simulated players in worlds with planted faults, and in Greenvale.
 
+mod arcs;
 mod planted;
 
 use worldflow::simulate::{Mix, Report, SimulateConfig, Trouble, chart, csv, simulate, summary};

@@ -18,6 +18,7 @@ mod files;
 mod growth;
 mod guard;
 mod hopeless;
+mod led;
 mod lore;
 mod moves;
 mod names;

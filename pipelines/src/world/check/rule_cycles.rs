@@ -1,10 +1,10 @@
 //! Rules that feed each other without a delay, tick after tick, until their depth stops them: a warning.
 //!
-//! Only what leads from a rule to a fact, and from a fact to a rule, is looked at.
+//! What leads from a rule to a fact, a story and what comes of it ([`super::led`]), and from there to a rule, is looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use worldflow_schemas::definitions::{Action, RuleDef, Test, Trigger};
+use worldflow_schemas::definitions::{RuleDef, Test, Trigger};
 
 use super::Checker;
 use super::quests::{chain, cycles};
@@ -20,12 +20,11 @@ impl Checker<'_> {
             .collect();
         let mut feeds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (id, rule) in &at_once {
-            let facts = self.facts_changed(rule);
+            let led = self.led_by(rule);
             let fed = at_once.iter().filter(|(other, fed)| {
-                let follows = facts.iter().any(|fact| self.follows(fed, fact));
-                // A fact that is there does not appear again when it is set.
+                // A fact that is there does not appear again when it is set; another line does.
                 let again = id != *other || !matches!(fed.trigger, Trigger::Appears(_) | Trigger::Goes(_));
-                follows && again
+                again && led.facts.iter().any(|fact| self.follows(fed, fact)) || led.triggers(fed)
             });
             feeds.insert(id, fed.map(|(other, _)| *other).collect());
         }
@@ -40,27 +39,6 @@ impl Checker<'_> {
                         `after`, or a condition that ends it";
             self.warn(placed.spot.key("trigger"), message, hint);
         }
-    }
-
-    /// The facts that a rule changes, itself or by an event that it makes happen.
-    fn facts_changed<'r>(&'r self, rule: &'r RuleDef) -> BTreeSet<&'r str> {
-        let mut facts = BTreeSet::new();
-        for action in &rule.actions {
-            match action {
-                Action::Set { fact, .. } | Action::Add { fact, .. } | Action::Clamp { fact, .. } => {
-                    facts.insert(fact.as_str());
-                }
-                Action::Emit(emitted) => {
-                    let world = self.definitions.world.as_ref();
-                    let declared = world.iter().flat_map(|world| &world.definition.facts);
-                    let updated = declared.filter(|(_, def)| {
-                        def.changed_by.iter().any(|update| update.pattern.event == emitted.event)
-                    });
-                    facts.extend(updated.map(|(name, _)| name.as_str()));
-                }
-            }
-        }
-        facts
     }
 
     /// Whether a rule is triggered by a fact: by its rows, or by those of a view in SQL that names it.
