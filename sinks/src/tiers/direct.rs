@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 use worldflow_engine::realm::Realm;
-use worldflow_schemas::{Row, Sym, Tick};
+use worldflow_schemas::{Row, Tick};
 
 use super::ask::Ask;
 use super::call::Outcome;
 use super::error::TiersError;
-use super::hear::Hearing;
+use super::hear::{Around, Hearing, guard_of};
 use super::tier::Tier;
 use crate::guard::Guard;
 
@@ -36,9 +36,7 @@ impl Direct {
         if !realm.world.tiers.contains_key(tier) {
             return Err(TiersError::NoUrl { tier: tier.to_owned() });
         }
-        let npcs = realm.defined.npcs();
-        let of_npcs = npcs.defs.iter().map(|(id, def): (&Sym, _)| (id.as_str(), &**def));
-        let guard = Guard::new(&realm.world, of_npcs).ok().map(Arc::new);
+        let guard = guard_of(realm.name, &realm.world, &realm.defined.npcs());
         let tier = Tier::open(realm.name, tier, &realm.world, &variable)?;
         Ok(Direct { realm, tier, guard })
     }
@@ -59,7 +57,7 @@ impl Direct {
         ask.render(&[])?;
         let (heard, mut sentences) = unbounded_channel();
         let guard = self.guard.as_ref();
-        let mut hearing = Hearing::new(&self.realm, guard, ask.request.clone(), (&ask, false), heard);
+        let mut hearing = Hearing::new(Around::of(&self.realm), guard, ask.request.clone(), (&ask, false), heard);
         let mut first = Some(first);
         let mut look = |sentences: &mut tokio::sync::mpsc::UnboundedReceiver<_>| {
             while sentences.try_recv().is_ok() {
