@@ -285,9 +285,9 @@ fn rename_part(def: &mut Json, draws: &mut Draws) {
     let number = draws.below(1_000);
     let stages = map(&mut def["stages"]);
     let (several, name) = (stages.len() > 1, any_of(stages, draws).0.clone());
-    match draws.below(5) {
+    match draws.below(6) {
         0 if several => drop(stages.remove(&name)),
-        1 => {
+        1 | 2 => {
             let mut stage = stages.remove(&name).expect("it is there");
             stage["moved_from"] = json!(name);
             let to = format!("s{number}");
@@ -298,7 +298,7 @@ fn rename_part(def: &mut Json, draws: &mut Draws) {
             let slots = def["rewards"]["slots"].as_object_mut();
             slots.into_iter().flat_map(Map::values_mut).for_each(|slot| follow(slot, "after", &name, &to));
         }
-        2 => {
+        3 => {
             let objectives = map(&mut stages[&name]["objectives"]);
             let name = any_of(objectives, draws).0.clone();
             if objectives.len() > 1 {
