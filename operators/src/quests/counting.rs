@@ -451,7 +451,7 @@ impl Adding<'_> {
 }
 
 /// How many of these have done their part in an objective of the open stage.
-fn parts_done(
+pub(super) fn parts_done(
     open: &Instance,
     (stage, of): (Sym, &ObjectivePlan),
     members: impl Iterator<Item = Sym>,

@@ -7,15 +7,18 @@
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
-use worldflow_schemas::definitions::{QuestDef, QuestState, Repeat, Since};
+use worldflow_schemas::definitions::{Aggregate, QuestDef, QuestState, Repeat, Since};
 use worldflow_schemas::{Sym, catalog};
 
-use super::branches::Mark;
+use super::branches::{Mark, Said};
+use super::context::Context;
 use super::core::{At, Core};
+use super::counting::{parts_done, seen_of};
 use super::holder::{Counter, Instance};
 use super::moves::Was;
+use super::objective::ObjectivePlan;
 use super::plan::Ix;
-use super::quest_plan::QuestPlan;
+use super::quest_plan::{QuestPlan, StagePlan};
 use crate::messages::QuestEdit;
 
 /// Holders by the edited quests of which they keep something, each list in the order of its places.
@@ -27,11 +30,33 @@ impl Core {
         if edits.is_empty() {
             return;
         }
+        let plans = self.compile(edits);
         let mut keepers = self.keepers(edits);
-        for edit in edits {
-            self.define(edit, &mut keepers);
+        for (edit, plan) in edits.iter().zip(plans) {
+            self.define(edit, plan, &mut keepers);
         }
         self.edited = self.plan.arrange().unwrap_or_default();
+    }
+
+    /// The definitions compiled. How far quests are that they ask about, and nobody has asked about before, is noted
+    /// while it is as the tick before has left it.
+    fn compile(&mut self, edits: &[QuestEdit]) -> Vec<Option<Rc<QuestPlan>>> {
+        let before = self.plan.progress_named.clone();
+        let mut plans = Vec::new();
+        for QuestEdit { quest, def, .. } in edits {
+            // Without a stage there is nothing to hold; the check of a world says so.
+            let def = def.as_deref().filter(|def| !def.stages.is_empty());
+            plans.push(def.map(|def| Rc::new(QuestPlan::new(*quest, def, &mut self.plan))));
+        }
+        for QuestEdit { quest, from, .. } in edits.iter().filter(|edit| !edit.from.is_none()) {
+            let (ix, from) = (self.plan.ix(*quest), self.plan.ix(*from));
+            if self.plan.progress_named.contains(&ix) {
+                self.plan.progress_named.insert(from);
+            }
+        }
+        let named: Vec<Ix> = self.plan.progress_named.difference(&before).copied().collect();
+        self.remember_progress_of(&named);
+        plans
     }
 
     /// Who keeps something of the quests that are edited, found at once for all of them.
@@ -58,13 +83,12 @@ impl Core {
     }
 
     /// Takes an edit and carries the holders of the quest over.
-    fn define(&mut self, edit: &QuestEdit, keepers: &mut Keepers) {
+    fn define(&mut self, edit: &QuestEdit, plan: Option<Rc<QuestPlan>>, keepers: &mut Keepers) {
         if let Some(trace) = &mut self.trace {
             trace.edit(edit);
         }
         let QuestEdit { quest, def, from } = edit;
-        // Without a stage there is nothing to hold; the check of a world says so.
-        let def = def.as_deref().filter(|def| !def.stages.is_empty());
+        let def = def.as_deref().filter(|_| plan.is_some());
         let ix = self.plan.ix(*quest);
         let old = if from.is_none() {
             self.plan.get(ix).cloned()
@@ -92,14 +116,12 @@ impl Core {
                 self.forget(at, ix);
             }
         }
-        let before = self.plan.progress_named.clone();
-        self.plan.define(*quest, def);
-        let named: Vec<Ix> = self.plan.progress_named.difference(&before).copied().collect();
-        self.remember_progress_of(&named);
+        self.plan.put(*quest, plan);
         self.resets.retain(|(_, other)| *other != ix);
         let new = self.plan.get(ix).cloned();
         if let Some(new) = &new {
-            self.plan_reset(ix, new);
+            // One that is due in this very tick comes after the edit.
+            self.plan_reset(ix, new, self.context.now.saturating_sub(1));
         }
         let old = old.filter(|old| scope == Some(old.scope));
         let was = old.as_ref().zip(new.as_ref()).map(|(old, new)| Was::of(old, new));
@@ -125,7 +147,7 @@ impl Core {
     fn enter_untested(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         let record = self.record(at, ix);
         let (never, state) = (record.instance == 0, record.state);
-        if never && !new.is_gated() {
+        if never && state == QuestState::Available && !new.is_gated() {
             self.enter(at, ix, QuestState::Hidden);
         } else if !never && state == QuestState::Hidden && !new.is_tested() {
             self.enter(at, ix, QuestState::Available);
@@ -160,6 +182,8 @@ impl Core {
     fn carry_over(&mut self, at: At, ix: Ix, (old, new): (&Rc<QuestPlan>, &Rc<QuestPlan>), was: &Was) {
         let Some(open) = self.holders[at as usize].instance(ix) else { return };
         let open_stage = usize::from(open.stage);
+        let has_role = |name: &Sym| new.roles.iter().any(|role| role.name == *name);
+        self.unmark(at, ix, |mark| matches!(mark, Mark::Role(name) if !has_role(&name)));
         let Some(stage) = was.stages.iter().position(|was| *was == Some(open_stage)) else {
             self.hide_objectives(at, ix);
             self.restart(at, ix, new);
@@ -167,45 +191,37 @@ impl Core {
         };
         let (old_stage, new_stage) = (&old.stages[open_stage], &new.stages[stage]);
         // Where each objective of the new stage was in the old one, if its counter is the same.
-        let kept: Vec<Option<usize>> = (new_stage.objectives.iter().zip(&was.objectives[stage]))
-            .map(|(objective, was)| {
-                was.filter(|was| old_stage.objectives[*was].identity == objective.identity)
-            })
+        let were = &was.objectives[stage];
+        let kept: Vec<Option<usize>> = (new_stage.objectives.iter().zip(were))
+            .map(|(objective, was)| was.filter(|was| objective.counts_as(&old_stage.objectives[*was], were)))
             .collect();
+        self.rename_branches(at, ix, (&**old, &**new), was);
+        if new_stage.times > 1 && self.record(at, ix).said(Mark::Round).is_none() {
+            self.mark_as(at, ix, Mark::Round, Some(Said::Number(1)));
+        }
         self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);
         let holder = self.holders[at as usize].holder;
         let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan, holder)).collect();
+        let looked: Vec<Option<u32>> =
+            (0..needs.len()).map(|place| self.looked_at(at, ix, new_stage, place)).collect();
         let Core { holders, context, out, .. } = self;
         let Some(open) = holders[at as usize].instance_mut(ix) else { return };
         open.stage = u16::try_from(stage).expect("a plan has fewer stages");
         let mut before = std::mem::take(&mut open.counters);
-        open.counters = (new_stage.objectives.iter().zip(&kept).zip(needs))
-            .map(|((objective, kept), need)| {
-                let mut was = kept.map(|place| &mut before[place]);
-                let named = |place: usize| {
-                    (old_stage.name, old_stage.objectives[place].name) == (new_stage.name, objective.name)
+        let placed = new_stage.objectives.iter().zip(&kept).zip(needs).zip(looked);
+        open.counters = placed
+            .map(|(((objective, kept), need), looked)| {
+                let Some(place) = *kept else {
+                    let hidden = !objective.hidden_until.is_empty();
+                    return Counter { hidden, done: objective.is_reached(0, need), ..Counter::default() };
                 };
+                let of = &old_stage.objectives[place];
+                let same_names = (old_stage.name, of.name) == (new_stage.name, objective.name);
                 // A row that goes on under its names is shown again only if it says something else.
-                let shown = match (&mut was, kept) {
-                    (Some(was), Some(place)) if named(*place) => was.shown.take(),
-                    _ => None,
-                };
-                let was = was.as_deref();
-                let count = was.map_or(0, |counter| counter.count);
-                let mut counter = Counter {
-                    count,
-                    kept: was.and_then(|counter| counter.kept.clone()),
-                    done: objective.is_reached(count, need),
-                    hidden: was.map_or(!objective.hidden_until.is_empty(), |counter| {
-                        counter.hidden && !objective.hidden_until.is_empty()
-                    }),
-                    ripe: was.is_some_and(|counter| counter.ripe),
-                    shown,
-                    ..Counter::default()
-                };
-                counter.carry(objective, was.is_some_and(|was| was.done), context);
-                counter
+                let shown = if same_names { before[place].shown.take() } else { None };
+                let counter = carried((of, &before[place]), (objective, need, looked), context);
+                Counter { shown, ..counter }
             })
             .collect();
         for (_, row) in before.into_iter().filter_map(|counter| counter.shown) {
@@ -220,6 +236,16 @@ impl Core {
         self.count_on(at, ix);
     }
 
+    /// What is counted anew as of this tick: who has done their part, and which entities of a set were counted.
+    fn looked_at(&self, at: At, ix: Ix, stage: &StagePlan, place: usize) -> Option<u32> {
+        let (holder, objective) = (&self.holders[at as usize], &stage.objectives[place]);
+        let open = holder.instance(ix)?;
+        if objective.everyone {
+            return Some(parts_done(open, (stage.name, objective), self.plan.members_of(holder.holder)));
+        }
+        (objective.aggregate == Aggregate::Percent).then(|| seen_of(objective, place, open, &self.plan))
+    }
+
     /// The open stage is no longer there: the instance begins again at the first.
     fn restart(&mut self, at: At, ix: Ix, new: &QuestPlan) {
         self.hide_shares(at, ix, |_| true);
@@ -232,6 +258,28 @@ impl Core {
         self.first_round(at, ix, new);
         self.open_stage(at, ix, 0);
     }
+}
+
+/// What goes on of an objective that counts what it counted. `need` is what is needed now, and `looked` what has been counted
+/// anew.
+fn carried(
+    (old, was): (&ObjectivePlan, &Counter),
+    (objective, need, looked): (&ObjectivePlan, u32, Option<u32>),
+    context: &Context,
+) -> Counter {
+    // What is done for good stays so where what is needed is the same, whoever has come to a group since.
+    let stays = was.done && objective.latched && old.need == objective.need;
+    let count = looked.filter(|_| !stays).unwrap_or(was.count);
+    let mut counter = Counter {
+        count,
+        kept: was.kept.clone(),
+        done: stays || objective.is_reached(count, need),
+        hidden: was.hidden && !objective.hidden_until.is_empty(),
+        ripe: was.ripe,
+        ..Counter::default()
+    };
+    counter.carry(objective, was.done, context);
+    counter
 }
 
 /// Whether a quest may count from a moment on that is kept: its last reset, or when it became available.

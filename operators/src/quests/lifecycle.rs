@@ -98,7 +98,7 @@ impl Core {
                 }
                 self.count_on(at, ix);
             }
-            self.plan_reset(ix, &quest);
+            self.plan_reset(ix, &quest, now);
         }
     }
 
@@ -123,20 +123,14 @@ impl Core {
         }
     }
 
-    /// Sets the next tick at which `since: reset` counters of a quest begin anew.
-    pub(super) fn plan_reset(&mut self, ix: Ix, quest: &QuestPlan) {
+    /// Sets the first tick after another at which `since: reset` counters of a quest begin anew.
+    pub(super) fn plan_reset(&mut self, ix: Ix, quest: &QuestPlan, after: Tick) {
         if quest.since_reset.is_empty() {
             return;
         }
-        if let Some(tick) = self.next_reset(quest) {
-            self.resets.insert((tick, ix));
-        }
-    }
-
-    fn next_reset(&self, quest: &QuestPlan) -> Option<Tick> {
         let length = self.context.length;
-        let at_ms = quest.reset.as_ref()?.next_after(length.utc_ms(self.context.now))?;
-        Some(length.tick_at(at_ms).max(self.context.now + 1))
+        let next = quest.reset.as_ref().and_then(|reset| reset.next_after(length.utc_ms(after)));
+        self.resets.extend(next.map(|at_ms| (length.tick_at(at_ms).max(after + 1), ix)));
     }
 
     pub(super) fn holders_of(&self, scope: Scope) -> Vec<At> {
@@ -160,6 +154,10 @@ impl Core {
 
     pub(super) fn accept(&mut self, at: At, ix: Ix, quest: &QuestPlan) {
         self.unmark(at, ix, |_| true);
+        if self.record(at, ix).instance == 0 && !quest.is_gated() {
+            // It has always been available, also if an edit has taken what it was gated by.
+            self.drop_some_baselines(at, ix, &quest.since_available);
+        }
         self.enter(at, ix, QuestState::Active);
         let holder = self.holders[at as usize].holder;
         let next = self.next_instance(holder, &self.holders[at as usize].records[&ix]);

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::QuestState;
 
+use super::branches::Mark;
 use super::core::{At, Core};
 use super::edits::Keepers;
 use super::holder::{Record, Share, ShareKey};
@@ -119,6 +120,40 @@ impl Core {
         self.plan.edited.note_moved(ix, from);
         self.resets.retain(|(_, of)| *of != from);
         old
+    }
+
+    /// Branches by what the stages are called now. Those of a stage that is gone stay, unless another has its id.
+    pub(super) fn rename_branches(
+        &mut self,
+        at: At,
+        ix: Ix,
+        (old, new): (&QuestPlan, &QuestPlan),
+        was: &Was,
+    ) {
+        let Some(record) = self.holders[at as usize].records.get(&ix) else { return };
+        let named = |stage: Sym| match old.stages.iter().position(|of| of.name == stage) {
+            Some(place) => {
+                let now = was.stages.iter().position(|was| *was == Some(place));
+                Some(now.map_or(stage, |now| new.stages[now].name))
+            }
+            None => new.stages.iter().all(|of| of.name != stage).then_some(stage),
+        };
+        let mut renamed = Vec::new();
+        for (mark, said) in &record.marks {
+            if let Mark::Branch(stage) = *mark
+                && named(stage) != Some(stage)
+            {
+                renamed.push((stage, named(stage), *said));
+            }
+        }
+        for (stage, ..) in &renamed {
+            self.mark_as(at, ix, Mark::Branch(*stage), None);
+        }
+        for (_, now, said) in renamed {
+            if let Some(now) = now {
+                self.mark_as(at, ix, Mark::Branch(now), Some(said));
+            }
+        }
     }
 
     fn move_record(&mut self, at: At, ix: Ix, from: Ix) {

@@ -18,6 +18,8 @@ pub(super) struct ObjectivePlan {
     /// What it was called before, if that is said.
     pub(super) moved_from: Sym,
     pub(super) identity: u64,
+    /// The same without what it comes after, which may be called otherwise after an edit.
+    pub(super) counts: u64,
     pub(super) aggregate: Aggregate,
     /// What is needed; of a set of entities the hundredths, see [`ObjectivePlan::need_in`].
     pub(super) need: u32,
@@ -78,6 +80,7 @@ impl ObjectivePlan {
             name: Sym::new(id),
             moved_from: def.moved_from.as_deref().map_or(Sym::NONE, Sym::new),
             identity: def.identity(),
+            counts: ObjectiveDef { after: None, ..def.clone() }.identity(),
             aggregate,
             need: def.need(),
             of: def.of.as_deref().map(Sym::new),
@@ -112,6 +115,12 @@ impl ObjectivePlan {
                 _ => Vec::new(),
             },
         }
+    }
+
+    /// Whether it counts what one of the former stage did. `was` says where the objectives of its stage were there.
+    pub(super) fn counts_as(&self, old: &ObjectivePlan, was: &[Option<usize>]) -> bool {
+        let after = self.after.map(|after| was[usize::from(after)]);
+        self.counts == old.counts && after == old.after.map(|after| Some(usize::from(after)))
     }
 
     /// What an accepted event adds; `None` when it adds nothing.

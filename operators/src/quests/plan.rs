@@ -214,8 +214,13 @@ impl Plan {
 
     /// Compiles a definition, or takes it away. [`Plan::arrange`] follows once for all of them.
     pub(super) fn define(&mut self, quest: Sym, def: Option<&QuestDef>) -> Ix {
-        let ix = self.ix(quest);
         let new = def.map(|def| Rc::new(QuestPlan::new(quest, def, self)));
+        self.put(quest, new)
+    }
+
+    /// Puts what has been compiled in the place of what there was. [`Plan::arrange`] follows once for all of them.
+    pub(super) fn put(&mut self, quest: Sym, new: Option<Rc<QuestPlan>>) -> Ix {
+        let ix = self.ix(quest);
         let old = std::mem::replace(&mut self.quests[ix as usize], new);
         let new = self.quests[ix as usize].clone();
         self.edited.note(ix, old.as_deref(), new.as_deref());

@@ -159,13 +159,15 @@ impl Counter {
     }
 
     /// Carried over an edit: a span is another, what decays again begins now, and what others come after
-    /// was done now if nobody knows when.
+    /// was done now if it is so by the edit, or if nobody knows when.
     pub(super) fn carry(&mut self, objective: &ObjectivePlan, was_done: bool, context: &Context) {
         let now = context.now;
-        if let (Some(kept), Some(span)) = (&mut self.kept, objective.lasting)
+        if let Some(kept) = &mut self.kept
+            && objective.holds.is_some()
             && kept.until > 0
         {
-            kept.until = kept.since.saturating_add(context.ticks(span));
+            let until = |span| kept.since.saturating_add(context.ticks(span));
+            (kept.since, kept.until) = objective.lasting.map_or((0, 0), |span| (kept.since, until(span)));
         }
         if let Some(half_life) = objective.half_life {
             // What is done decays no more.
@@ -176,7 +178,7 @@ impl Counter {
                 self.add_decaying(now, context.ticks(half_life), count, objective.need);
             }
         }
-        if objective.precedes && self.done && self.done_at().is_none() {
+        if objective.precedes && self.done && (!was_done || self.done_at().is_none()) {
             self.note_done(now);
         }
         if let Some(kept) = &mut self.kept {
@@ -381,16 +383,16 @@ impl Core {
     }
 }
 
-/// What a window has lost by now.
+/// What a window has lost by now. What is needed may be another since it was last counted.
 fn leave(counter: &mut Counter, objective: &ObjectivePlan, now: Tick) {
     let over = |kept: &Kept| kept.parts.front().is_some_and(|(leaves, _)| *leaves <= now);
-    if !counter.kept.as_deref().is_some_and(over) {
-        return;
+    if counter.kept.as_deref().is_some_and(over) {
+        let kept = counter.kept();
+        while over(kept) {
+            kept.parts.pop_front();
+        }
     }
-    let kept = counter.kept();
-    while over(kept) {
-        kept.parts.pop_front();
-    }
+    let Some(kept) = counter.kept.as_deref() else { return };
     let sum: u64 = kept.parts.iter().map(|(_, amount)| u64::from(*amount)).sum();
     counter.count = u32::try_from(sum).unwrap_or(u32::MAX).min(objective.need);
     counter.done = counter.count >= objective.need;

@@ -249,13 +249,20 @@ impl Core {
 
     /// Forgets what lifetime counters were at a quest's last reset.
     pub(super) fn drop_baselines(&mut self, at: At, ix: Ix) {
+        let baselines = self.holders[at as usize].baselines.keys();
+        let gone: Vec<u16> = baselines.filter(|(of, _)| *of == ix).map(|(_, lifetime)| *lifetime).collect();
+        self.drop_some_baselines(at, ix, &gone);
+    }
+
+    /// Forgets from where these lifetime counters are read.
+    pub(super) fn drop_some_baselines(&mut self, at: At, ix: Ix, lifetimes: &[u16]) {
         let quest = self.plan.name(ix);
         let holder = &mut self.holders[at as usize];
         let id = holder.holder;
-        let gone: Vec<u16> =
-            holder.baselines.keys().filter(|(of, _)| *of == ix).map(|(_, lifetime)| *lifetime).collect();
-        for lifetime in gone {
-            holder.baselines.remove(&(ix, lifetime));
+        for lifetime in lifetimes.iter().copied() {
+            if holder.baselines.remove(&(ix, lifetime)).is_none() {
+                continue;
+            }
             let counter = &self.plan.lifetimes[usize::from(lifetime)];
             let key = PieceKey::Baseline(id, quest, counter.name, counter.identity);
             self.out.base.push(piece::change::<_, ()>(self.name, id.id, &key, None));
@@ -452,9 +459,11 @@ impl Core {
                 self.out.out.push(Conclusion::Stands(stands));
             }
         }
+        // What was due in this tick has been done in it.
+        self.resets.clear();
         for ix in self.plan.all() {
             if let Some(quest) = self.plan.get(ix).cloned() {
-                self.plan_reset(ix, &quest);
+                self.plan_reset(ix, &quest, tick);
             }
         }
         self.out.base.clear();

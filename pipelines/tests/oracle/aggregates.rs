@@ -6,7 +6,13 @@ use worldflow_schemas::definitions::{Aggregate, Complete, ObjectiveDef, Pattern,
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick, Value};
 
-use super::{Oracle, Progress};
+use super::{Added, Oracle, Progress};
+
+/// Whether something comes after an objective for a time only.
+pub(super) fn is_followed(stage: &StageDef, name: &str) -> bool {
+    let follows = |def: &ObjectiveDef| def.within.is_some() && def.after.as_deref() == Some(name);
+    stage.objectives.iter().any(|(_, def)| follows(def))
+}
 
 /// Whether a value is enough.
 pub(super) fn reached(def: &ObjectiveDef, value: u32, need: u32) -> bool {
@@ -165,7 +171,8 @@ impl Oracle {
             let def = &stage.objectives.0[*place].1;
             let Some(other) = &def.after else { return true };
             let other = stage.objectives.iter().position(|(name, _)| name == other).expect("checked");
-            let late = def.within.is_some_and(|span| tick > before[other].done_at + self.clock.ticks(span));
+            let since = before[other].done_at.unwrap_or(0);
+            let late = def.within.is_some_and(|span| tick > since + self.clock.ticks(span));
             before[other].done && !late
         };
         let counts = |place: &&usize| !before[**place].hidden && in_turn(place);
@@ -203,8 +210,8 @@ impl Oracle {
         let was_done = progress.done;
         let mut credit = self.grow((tick, of.0), event, def, worth, &mut progress);
         progress.done = reached(def, progress.value, need);
-        if progress.done && !was_done {
-            progress.done_at = tick;
+        if progress.done && !was_done && is_followed(stage, name) {
+            progress.done_at = Some(tick);
         }
         if def.last.is_some() || def.min.is_some() {
             credit = u32::from(progress.done && !was_done);
@@ -247,7 +254,10 @@ impl Oracle {
                     };
                     return added;
                 }
-                progress.events.push((tick, worth));
+                progress.events.push(Added { at: tick, n: worth, need });
+                if let Some(window) = def.window {
+                    self.keep_enough(tick, self.clock.ticks(window).max(1), progress);
+                }
                 if def.window.is_some() || def.half_life.is_some() {
                     progress.value = self.value_at(tick, def, progress);
                     return worth;
@@ -271,14 +281,28 @@ impl Oracle {
             }
             Aggregate::Streak => {
                 let period = self.period(def, tick);
-                let new = progress.events.last().is_none_or(|(last, _)| self.period(def, *last) != period);
-                progress.events.push((tick, 1));
+                let new = progress.events.last().is_none_or(|last| self.period(def, last.at) != period);
+                progress.events.push(Added { at: tick, n: 1, need });
                 progress.value = self.value_at(tick, def, progress);
                 return new.into();
             }
             Aggregate::Holds => unreachable!("no event counts for a condition"),
         }
         progress.value.saturating_sub(old)
+    }
+
+    /// Of a window the latest events that are enough are kept; those of one tick together.
+    fn keep_enough(&self, tick: Tick, window: u64, progress: &mut Progress) {
+        let need = u64::from(progress.events.last().expect("one has come").need);
+        progress.events.retain(|added| tick < added.at + window);
+        loop {
+            let first = progress.events[0].at;
+            let later = progress.events.iter().filter(|added| added.at != first);
+            if later.map(|added| u64::from(added.n)).sum::<u64>() < need {
+                return;
+            }
+            progress.events.retain(|added| added.at != first);
+        }
     }
 
     /// How many of those who belong to a group have done their part.

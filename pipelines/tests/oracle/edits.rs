@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use worldflow_schemas::definitions::{Ordered, QuestDef, QuestState, Repeat, StageDef};
+use worldflow_schemas::definitions::{ObjectiveDef, Ordered, QuestDef, QuestState, Repeat, Since, StageDef};
 use worldflow_schemas::input::{DefinitionEdit, Holder};
 use worldflow_schemas::{Command, Input, Sym, Tick};
 
+use super::aggregates::{is_followed, latched, reached};
 use super::counting::settle;
-use super::{Held, Oracle, Progress};
+use super::{Added, Held, Oracle, Progress, gated};
 
 /// Definitions by id.
 pub type Quests = BTreeMap<Arc<str>, Arc<QuestDef>>;
@@ -31,7 +32,7 @@ impl Oracle {
             }
             let next = self.next_reset(&def, tick);
             let resets = self.resets.entry(quest).or_default();
-            resets.last.extend(read_since_reset(&def).into_iter().map(|name| (name, tick)));
+            resets.last.extend(read_since(&def, Since::Reset).into_iter().map(|name| (name, tick)));
             resets.next = next;
             self.sweeps.extend(next);
         }
@@ -47,15 +48,16 @@ impl Oracle {
     }
 
     fn next_reset(&self, def: &QuestDef, tick: Tick) -> Option<Tick> {
-        if read_since_reset(def).is_empty() {
+        if read_since(def, Since::Reset).is_empty() {
             return None;
         }
         let at = super::reset_after(def.repeat.as_ref()?, self.length.utc_ms(tick))?;
         Some(self.length.tick_at(at).max(tick + 1))
     }
 
-    /// Phase 1.
-    pub fn edits(&mut self, tick: Tick, given: &[Input]) {
+    /// Phase 1: the definitions. What they were, if any is another now.
+    pub fn edits(&mut self, tick: Tick, given: &[Input]) -> Option<Quests> {
+        self.moved.clear();
         let mut edits: Vec<&DefinitionEdit> = Vec::new();
         for input in given {
             match input {
@@ -75,9 +77,25 @@ impl Oracle {
             }
         }
         if old == self.quests {
-            return;
+            return None;
         }
-        let moves = moves(&old, &self.quests);
+        self.moved = moves(&old, &self.quests);
+        self.note_names();
+        self.forget_views_named();
+        self.find_windows();
+        let until = self.until;
+        let conditions = self.conditions();
+        let edges = self.clock.edges(tick, until, &conditions.iter().collect::<Vec<_>>());
+        let weather = self.weather_ticks();
+        self.sweeps.extend(edges.into_iter().chain(weather).filter(|at| *at > tick));
+        self.sweeps.extend([tick, tick + 1]);
+        Some(old)
+    }
+
+    /// What is held under former definitions goes on under those that there are.
+    pub fn carry_over(&mut self, tick: Tick, old: Option<Quests>) {
+        let Some(old) = old else { return };
+        let moves = self.moved.clone();
         for (to, from) in &moves {
             self.move_quest(tick, to, from, old.get(from).map(|def| &**def));
         }
@@ -90,23 +108,20 @@ impl Oracle {
                 self.edit(tick, &id, was.map(|def| &**def), now.as_deref());
             }
         }
-        self.note_names();
-        self.forget_views_named();
-        let until = self.until;
-        let conditions = self.conditions();
-        let edges = self.clock.edges(tick, until, &conditions.iter().collect::<Vec<_>>());
-        let weather = self.weather_ticks();
-        self.sweeps.extend(edges.into_iter().chain(weather).filter(|at| *at > tick));
-        self.sweeps.extend([tick, tick + 1]);
     }
 
     /// Everything that is held of `from` is from now on held of `to`, and seen as if it had always been.
     fn move_quest(&mut self, tick: Tick, to: &Arc<str>, from: &Arc<str>, former: Option<&QuestDef>) {
-        let listed = former.is_some_and(|def| !def.requires.is_empty());
+        let listed = former.is_some_and(gated);
         for quests in self.held.values_mut() {
             let Some(mut moved) = quests.remove(from) else { continue };
             // What was never listed is nothing that could go on.
-            if moved.instance == 0 && !(listed && moved.state == QuestState::Available) {
+            let row = match moved.state {
+                QuestState::Offered => true,
+                QuestState::Available => listed,
+                _ => false,
+            };
+            if moved.instance == 0 && !row {
                 continue;
             }
             let number = moved.instance;
@@ -129,17 +144,27 @@ impl Oracle {
         if let Some(resets) = self.resets.remove(from) {
             self.resets.insert(to.clone(), resets);
         }
+        let available = std::mem::take(&mut self.available).into_iter();
+        let renamed = available.map(|((holder, quest), of)| {
+            let quest = if quest == *from { to.clone() } else { quest };
+            ((holder, quest), of)
+        });
+        self.available = renamed.collect();
     }
 
     fn edit(&mut self, tick: Tick, quest: &Arc<str>, old: Option<&QuestDef>, new: Option<&QuestDef>) {
         let old = old.filter(|old| new.is_none_or(|new| new.scope == old.scope));
-        let resets = new.is_some_and(|new| new.repeat.as_ref().is_some_and(Repeat::is_dated));
-        let next = new.and_then(|new| self.next_reset(new, tick));
+        let keeps_base = new.is_some_and(|new| {
+            new.repeat.as_ref().is_some_and(Repeat::is_dated) || !read_since(new, Since::Available).is_empty()
+        });
+        // One that is due in this very tick comes after the edit.
+        let next = new.and_then(|new| self.next_reset(new, tick - 1));
         self.sweeps.extend(next);
         let of = self.resets.entry(quest.clone()).or_default();
         of.next = next;
-        if !resets || old.is_none() {
+        if !keeps_base || old.is_none() {
             of.last.clear();
+            self.available.retain(|(_, other), _| other != quest);
         }
         let holders: Vec<Holder> = self.held.keys().copied().collect();
         for holder in holders {
@@ -147,12 +172,7 @@ impl Oracle {
                 continue;
             };
             let Some(new) = new.filter(|new| new.scope == holder.scope) else {
-                held.reopens = None;
-                if held.state.is_open() {
-                    super::fold::close(held, QuestState::Abandoned, tick);
-                } else if held.state == QuestState::Available && held.instance == 0 {
-                    *held = super::fold::unheld();
-                }
+                forget(held, tick);
                 continue;
             };
             if held.state == QuestState::Done && old.is_none_or(|old| old.repeat != new.repeat) {
@@ -164,69 +184,163 @@ impl Oracle {
                 self.held(holder, quest).reopens = reopens;
             }
             let held = self.held(holder, quest);
-            let unlisted = new.requires.is_empty() || old.is_some_and(|old| old.requires.is_empty());
-            if held.instance == 0 && unlisted {
+            let unlisted = !gated(new) || old.is_some_and(|old| !gated(old));
+            if held.instance == 0 && held.state == QuestState::Available && unlisted {
                 *held = super::fold::unheld();
             }
-            if let Some(old) = old.filter(|_| held.state.is_open()) {
-                replace(held, old, new, tick);
+            if held.state.is_open()
+                && let Some(old) = old
+            {
+                self.replace(tick, (holder, quest), old, new);
             }
         }
+    }
+
+    /// An open instance under another definition.
+    fn replace(&mut self, tick: Tick, (holder, quest): (Holder, &str), old: &QuestDef, new: &QuestDef) {
+        let mut held = self.held(holder, quest).clone();
+        held.roles.retain(|role, _| new.roles.get(role).is_some());
+        let (was_id, was) = &old.stages.0[held.stage];
+        match new.stages.iter().position(|(id, _)| stage_was(old, new, id) == Some(was_id)) {
+            None => begin_again(&mut held, new, tick),
+            Some(stage) => {
+                let (id, now) = &new.stages.0[stage];
+                let mut objectives = Vec::new();
+                for (name, def) in now.objectives.iter() {
+                    let place = former(was, now, name)
+                        .and_then(|former| was.objectives.iter().position(|(id, _)| id == former));
+                    objectives.push(match place {
+                        Some(place) => {
+                            let before = (&was.objectives.0[place].1, &held.objectives[place]);
+                            self.kept(tick, holder, before, (name, def, now))
+                        }
+                        None => Progress { hidden: !def.hidden_until.is_empty(), ..Progress::default() },
+                    });
+                }
+                held.credits = credits_now(&held, (old, was_id, was), (new, id, now));
+                held.branches = branches_now(&held, old, new);
+                held.objectives = objectives;
+                held.stage = stage;
+                if now.times > 1 && held.rounds.is_none() {
+                    held.rounds = Some(1);
+                }
+            }
+        }
+        settle(new, &mut held, Sym::NONE);
+        *self.held(holder, quest) = held;
+    }
+
+    /// What is kept of an objective that counts what it counted.
+    fn kept(
+        &self,
+        tick: Tick,
+        holder: Holder,
+        (old, was): (&ObjectiveDef, &Progress),
+        (name, def, stage): (&str, &ObjectiveDef, &StageDef),
+    ) -> Progress {
+        let mut now = Progress { hidden: was.hidden && !def.hidden_until.is_empty(), ..was.clone() };
+        // What is done for good stays so where what is needed is the same, whoever has come to a group since.
+        let stays = was.done && latched(def, stage) && old.need() == def.need();
+        if !stays {
+            if def.everyone && !now.hidden {
+                now.value = self.parts_done(holder, def, &now);
+            }
+            if def.percent.is_some() {
+                now.value = self.counted_of(def, &now);
+            }
+            now.done = reached(def, now.value, self.need_of(holder, def));
+            if def.half_life.is_some() {
+                // What is done decays no more, until it is done no more.
+                now.done &= was.done || self.is_left(tick, def, &now);
+                if was.done && !now.done {
+                    now.events = vec![Added { at: tick, n: now.value, need: now.value }];
+                }
+            }
+        }
+        if def.lasting.is_none() {
+            now.holds_since = None;
+        }
+        if now.done && is_followed(stage, name) && (!was.done || was.done_at.is_none()) {
+            now.done_at = Some(tick);
+        }
+        now
     }
 }
 
-/// An open instance under another definition.
-fn replace(held: &mut Held, old: &QuestDef, new: &QuestDef, tick: Tick) {
-    let (was_id, was) = &old.stages.0[held.stage];
-    let stage = new.stages.iter().position(|(id, _)| stage_was(old, new, id) == Some(was_id));
-    let Some(stage) = stage else {
-        held.credits.clear();
-        held.stage = 0;
-        held.stage_opened = tick;
-        (held.round, held.goes_on) = (1, false);
-        held.won.clear();
-        held.branches.clear();
-        held.failing = false;
-        held.objectives = super::fold::fresh(&new.stages.0[0].1);
-        settle(new, held, Sym::NONE);
-        return;
-    };
-    let (id, now) = &new.stages.0[stage];
-    let former = |objective: &str| {
-        let former = of(&was.objectives, &now.objectives, objective, |def| def.moved_from.as_deref())?;
-        let same = was.objectives.get(former)?.identity() == now.objectives.get(objective)?.identity();
-        same.then_some(former)
-    };
-    let objectives = now.objectives.iter().map(|(name, def)| {
-        let place = former(name).and_then(|former| was.objectives.iter().position(|(id, _)| id == former));
-        let Some(kept) = place.map(|place| &held.objectives[place]) else {
-            return Progress { hidden: !def.hidden_until.is_empty(), ..Progress::default() };
-        };
-        Progress {
-            done: kept.value >= def.need(),
-            hidden: kept.hidden && !def.hidden_until.is_empty(),
-            ..kept.clone()
-        }
-    });
-    let objectives = objectives.collect();
+/// The definition is gone for a holder.
+fn forget(held: &mut Held, tick: Tick) {
+    held.reopens = None;
+    held.branches.clear();
+    held.roles.clear();
+    (held.rounds, held.tapper) = (None, None);
+    if held.state.is_open() {
+        super::fold::close(held, QuestState::Abandoned, tick);
+    } else if held.instance == 0 {
+        *held = super::fold::unheld();
+    } else if held.state == QuestState::Offered {
+        (held.state, held.since) = (QuestState::Hidden, tick);
+    }
+}
+
+/// The open stage is gone: the first one is opened.
+fn begin_again(held: &mut Held, new: &QuestDef, tick: Tick) {
+    let first = &new.stages.0[0].1;
+    held.credits.clear();
+    held.stage = 0;
+    held.stage_opened = tick;
+    held.goes_on = false;
+    held.rounds = (first.times > 1).then_some(1);
+    held.tapper = None;
+    held.won.clear();
+    held.branches.clear();
+    held.failing = false;
+    held.objectives = super::fold::fresh(first);
+}
+
+/// What an objective of the open stage was called, if it counts what it counted.
+fn former<'a>(was: &'a StageDef, now: &StageDef, objective: &str) -> Option<&'a str> {
+    let named = |name: &str| of(&was.objectives, &now.objectives, name, |def| def.moved_from.as_deref());
+    let former = named(objective)?;
+    let (old, new) = (was.objectives.get(former)?, now.objectives.get(objective)?);
+    let alone = |def: &ObjectiveDef| ObjectiveDef { after: None, ..def.clone() }.identity();
+    // It comes after the same one, whatever that is called.
+    let after = new.after.as_deref().map(named);
+    (alone(old) == alone(new) && after == old.after.as_deref().map(Some)).then_some(former)
+}
+
+/// Credits by what stages and objectives are called now.
+fn credits_now(
+    held: &Held,
+    (old, was_id, was): (&QuestDef, &str, &StageDef),
+    (new, id, now): (&QuestDef, &str, &StageDef),
+) -> BTreeMap<(String, String, Sym), i64> {
     let mut credits = BTreeMap::new();
-    for ((of_stage, objective, player), amount) in std::mem::take(&mut held.credits) {
-        let named = if of_stage == *was_id {
+    for ((of_stage, objective, player), amount) in &held.credits {
+        let named = if of_stage == was_id {
             now.objectives
                 .iter()
-                .find(|(name, _)| former(name) == Some(objective.as_str()))
-                .map(|(name, _)| (id.clone(), name.to_owned()))
+                .find(|(name, _)| former(was, now, name) == Some(objective.as_str()))
+                .map(|(name, _)| (id.to_owned(), name.to_owned()))
         } else {
-            credit_now(old, new, &of_stage, &objective).filter(|(stage, _)| stage != id)
+            credit_now(old, new, of_stage, objective).filter(|(stage, _)| stage != id)
         };
         if let Some((stage, objective)) = named {
-            *credits.entry((stage, objective, player)).or_insert(0) += amount;
+            *credits.entry((stage, objective, *player)).or_insert(0) += amount;
         }
     }
-    held.credits = credits;
-    held.objectives = objectives;
-    held.stage = stage;
-    settle(new, held, Sym::NONE);
+    credits
+}
+
+/// Branches by what the stages are called now; those of a stage that is gone stay, unless another has its id.
+fn branches_now(held: &Held, old: &QuestDef, new: &QuestDef) -> BTreeMap<String, String> {
+    let named = |stage: &String| {
+        if old.stages.get(stage).is_none() {
+            return new.stages.get(stage).is_none().then(|| stage.clone());
+        }
+        let now = new.stages.iter().find(|(id, _)| stage_was(old, new, id) == Some(stage));
+        Some(now.map_or(stage.clone(), |(id, _)| id.to_owned()))
+    };
+    held.branches.iter().filter_map(|(stage, branch)| Some((named(stage)?, branch.clone()))).collect()
 }
 
 /// What a credit of a stage that is not open is called now.
@@ -305,10 +419,10 @@ fn moves(old: &Quests, new: &Quests) -> Vec<(Arc<str>, Arc<str>)> {
     moves
 }
 
-/// The lifetime counters that objectives read since the last reset.
-fn read_since_reset(def: &QuestDef) -> BTreeSet<String> {
+/// The lifetime counters that objectives read since some moment.
+pub fn read_since(def: &QuestDef, since: Since) -> BTreeSet<String> {
     let objectives = def.stages.iter().flat_map(|(_, stage)| stage.objectives.iter());
-    let objectives = objectives.filter(|(_, def)| def.since == worldflow_schemas::definitions::Since::Reset);
+    let objectives = objectives.filter(|(_, def)| def.since == since);
     objectives.filter_map(|(_, def)| def.lifetime.clone()).collect()
 }
 

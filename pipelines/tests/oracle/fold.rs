@@ -11,6 +11,7 @@ use worldflow_schemas::input::{FactChange, GrantAnswer, Holder, Scope};
 use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 
 use super::counting::{settle, times};
+use super::edits::read_since;
 use super::offers::{next_stage, reset_after, went};
 use super::rows::shown;
 use super::{Effect, Grant, Held, Oracle, Progress, gated};
@@ -27,10 +28,9 @@ pub(super) fn unheld() -> Held {
         objectives: Vec::new(),
         credits: BTreeMap::new(),
         goes_on: false,
-        available_from: 0,
         won: Vec::new(),
         branches: BTreeMap::new(),
-        round: 1,
+        rounds: None,
         tapper: None,
         roles: BTreeMap::new(),
         failing: false,
@@ -51,12 +51,14 @@ impl Oracle {
         let given: &[Input] = &given.iter().cloned().chain(emitted).collect::<Vec<_>>();
         // A group may have ended since it was to be looked at.
         touched.retain(|holder| self.known.contains(holder));
-        self.edits(tick, given);
+        let edited = self.edits(tick, given);
         self.define_speakers(given);
-        self.resets(tick);
         self.let_go(tick);
         self.answers(tick, given);
         self.writes(tick, given, ruled, &mut touched);
+        // What is held goes over with what is known of the tick.
+        self.carry_over(tick, edited);
+        self.resets(tick);
         let events = given.iter().filter_map(|input| match input {
             Input::Event(event) => Some(event),
             Input::Command(_) => None,
@@ -253,14 +255,19 @@ impl Oracle {
         let quests = self.quests_of(holder);
         for (quest, def) in &quests {
             let held = self.held(holder, quest);
-            if std::mem::take(&mut held.goes_on)
+            let goes_on = std::mem::take(&mut held.goes_on);
+            if goes_on
                 // After an edit there may be none; then phase 7 looks at it again.
                 && let Some(stage) = next_stage(def, held)
             {
-                let round = if stage == held.stage { held.round + 1 } else { 1 };
+                let round = if stage == held.stage { held.rounds.unwrap_or(1) + 1 } else { 1 };
                 held.branches.remove(&def.stages.0[stage].0);
-                self.open_stage(tick, holder, quest, def, stage);
-                self.held(holder, quest).round = round;
+                self.open_stage(tick, holder, quest, def, stage, round);
+            } else if goes_on {
+                // Nobody has finished it now.
+                let held = self.held(holder, quest);
+                held.won.clear();
+                settle(def, held, Sym::NONE);
             }
             let revealed = self.held(holder, quest).objectives.iter_mut();
             revealed.filter(|progress| progress.ripe).for_each(|progress| {
@@ -288,11 +295,12 @@ impl Oracle {
                 false => QuestState::Hidden,
             };
             if state != held.state {
-                if state == QuestState::Available && (held.instance > 0 || gated(def)) {
-                    held.available_from = tick;
-                }
+                let becomes = held.state == QuestState::Hidden && (held.instance > 0 || gated(def));
                 held.state = state;
                 held.since = tick;
+                if becomes {
+                    self.becomes_available(tick, holder, quest);
+                }
             }
             if may && def.accept == Accept::Auto {
                 self.accept(tick, holder, quest, def);
@@ -341,8 +349,8 @@ impl Oracle {
         let highest = self.highest.get(&holder).copied().unwrap_or(0);
         let held = self.held(holder, quest);
         let was = matches!(held.state, QuestState::Available | QuestState::Offered);
+        let always = held.instance == 0 && !gated(def);
         *held = Held {
-            available_from: if was { held.available_from } else { tick },
             instance: held.instance.max(highest) + 1,
             completions: held.completions,
             state: QuestState::Active,
@@ -350,17 +358,39 @@ impl Oracle {
             deadline,
             ..unheld()
         };
+        if always {
+            let of = self.available.entry((holder, Arc::from(quest))).or_default();
+            of.retain(|name, _| !read_since(def, Since::Available).contains(name));
+        } else if !was {
+            self.becomes_available(tick, holder, quest);
+        }
         self.look_at_roles(holder, quest, def);
-        self.open_stage(tick, holder, quest, def, 0);
+        self.open_stage(tick, holder, quest, def, 0, 1);
     }
 
-    fn open_stage(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef, stage: usize) {
+    /// What is counted since a quest became available is counted from before the events of this tick on.
+    pub(super) fn becomes_available(&mut self, tick: Tick, holder: Holder, quest: &str) {
+        let read = read_since(&self.quests[quest], Since::Available);
+        let of = self.available.entry((holder, Arc::from(quest))).or_default();
+        of.extend(read.into_iter().map(|name| (name, tick)));
+    }
+
+    fn open_stage(
+        &mut self,
+        tick: Tick,
+        holder: Holder,
+        quest: &str,
+        def: &QuestDef,
+        stage: usize,
+        round: u32,
+    ) {
         let opened = &def.stages.0[stage].1;
         let held = self.held(holder, quest);
         held.stage = stage;
         held.stage_opened = tick;
         held.goes_on = false;
         held.objectives = fresh(opened);
+        held.rounds = (opened.times > 1).then_some(round);
         held.won.clear();
         settle(def, held, Sym::NONE);
         let resets = opened.objectives.iter().any(|(_, objective)| objective.since == Since::Reset);
@@ -390,7 +420,8 @@ impl Oracle {
                 continue;
             };
             if !branch.is_empty() {
-                held.branches.insert(def.stages.0[held.stage].0.clone(), branch);
+                // It is latched.
+                held.branches.entry(def.stages.0[held.stage].0.clone()).or_insert(branch);
             }
             if next_stage(&def, held).is_some() {
                 held.goes_on = true;
@@ -404,6 +435,13 @@ impl Oracle {
         }
     }
 
+    /// From which tick on a lifetime counter counts for a quest: the last reset, or when it became available.
+    fn base(&self, holder: Holder, quest: &str, name: &str) -> Tick {
+        let reset = self.resets.get(quest).and_then(|resets| resets.last.get(name));
+        let available = self.available.get(&(holder, Arc::from(quest))).and_then(|of| of.get(name));
+        reset.max(available).copied().unwrap_or(0)
+    }
+
     /// Objectives that read a lifetime counter, a condition or a set of entities.
     fn read(&mut self, tick: Tick, holder: Holder, quest: &str, def: &QuestDef) {
         let stage = &def.stages.0[self.held(holder, quest).stage].1;
@@ -411,17 +449,11 @@ impl Oracle {
             let progress = &self.held(holder, quest).objectives[place];
             let (done, hidden) = (progress.done, progress.hidden);
             if objective.since != Since::Accept && !done && !hidden {
-                let from = match objective.since {
-                    Since::Reset => {
-                        self.look_at_reset(tick, holder, def);
-                        let resets = self.resets.get(quest);
-                        let name = objective.lifetime.as_ref();
-                        resets.zip(name).and_then(|(resets, name)| resets.last.get(name)).map_or(0, |at| *at)
-                    }
-                    Since::Available => self.held(holder, quest).available_from,
-                    _ => 0,
-                };
                 let name = objective.lifetime.clone().expect("checked");
+                if objective.since == Since::Reset {
+                    self.look_at_reset(tick, holder, def);
+                }
+                let from = if objective.since == Since::Ever { 0 } else { self.base(holder, quest, &name) };
                 let counted = self.lifetime.get(&(holder, name)).map_or(&[][..], Vec::as_slice);
                 let total: i64 = counted.iter().rev().take_while(|(at, _)| *at >= from).map(|(_, n)| n).sum();
                 let need = objective.aggregate().1;

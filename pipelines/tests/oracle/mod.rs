@@ -102,14 +102,23 @@ pub struct Progress {
     /// Revealed in the next tick.
     pub ripe: bool,
     pub distinct: BTreeSet<String>,
-    /// Every event that has added to it since it was last 0: when, and how much.
-    pub events: Vec<(Tick, u32)>,
+    /// Every event that has added to it since it was last 0.
+    pub events: Vec<Added>,
     /// What each player has, where players are counted.
     pub of_player: BTreeMap<Sym, u32>,
     /// Since when its condition holds.
     pub holds_since: Option<Tick>,
-    /// When it was last done.
-    pub done_at: Tick,
+    /// When it was last done, while something comes after it for a time.
+    pub done_at: Option<Tick>,
+}
+
+/// What an event has added.
+#[derive(Clone, Copy, Debug)]
+pub struct Added {
+    pub at: Tick,
+    pub n: u32,
+    /// What was needed then.
+    pub need: u32,
 }
 
 /// What is kept of a holder and a quest.
@@ -125,15 +134,13 @@ pub struct Held {
     pub objectives: Vec<Progress>,
     /// Credits by (stage, objective, player).
     pub credits: BTreeMap<(String, String, Sym), i64>,
-    /// From when it has been available, if not always.
-    pub available_from: Tick,
     /// The branches by which the open stage is done in this tick, the first to be so first, each with the player of
     /// the event; the empty branch if it has none.
     pub won: Vec<(String, Sym)>,
     /// The branches by which stages were done.
     pub branches: BTreeMap<String, String>,
-    /// How many times the open stage has been opened; 0 when its completion was taken back.
-    pub round: u32,
+    /// How many times the open stage has been opened, once it says `times`.
+    pub rounds: Option<u32>,
     /// The player whose event was the first to be credited.
     pub tapper: Option<Sym>,
     /// Who has each role.
@@ -227,6 +234,10 @@ pub struct Oracle {
     pub refused: u64,
     /// Resets of quests, for objectives that count since the last.
     pub resets: BTreeMap<Arc<str>, edits::Resets>,
+    /// Before which tick's events quests became available, by the lifetime counter that they read since then.
+    pub available: BTreeMap<(Holder, Arc<str>), BTreeMap<String, Tick>>,
+    /// The quests that go on under other ids from this tick on: new and former.
+    pub moved: Vec<(Arc<str>, Arc<str>)>,
     /// The last tick that is folded.
     pub until: Tick,
     /// The tick that is folded.
@@ -292,6 +303,8 @@ impl Oracle {
             changes: Vec::new(),
             refused: 0,
             resets: BTreeMap::new(),
+            available: BTreeMap::new(),
+            moved: Vec::new(),
             until: Tick::MAX,
             tick: 0,
         };

@@ -23,7 +23,7 @@ pub fn went(after: &After, branches: &BTreeMap<String, String>) -> bool {
 
 /// The stage that follows the open one, which is done.
 pub fn next_stage(quest: &QuestDef, held: &Held) -> Option<usize> {
-    if held.round < quest.stages.0[held.stage].1.times {
+    if held.rounds.unwrap_or(1) < quest.stages.0[held.stage].1.times {
         return Some(held.stage);
     }
     (held.stage + 1..quest.stages.len()).find(|place| went(&quest.stages.0[*place].1.after, &held.branches))
@@ -39,10 +39,16 @@ impl Oracle {
         if def.accept != Accept::Offered || taken || !self.may_accept(tick, holder, quest) {
             return self.refused += 1;
         }
-        let held = self.held(holder, quest);
-        if held.state != QuestState::Available {
-            held.available_from = tick;
+        self.is_offered_now(tick, holder, quest);
+    }
+
+    /// An offer is made.
+    pub(super) fn is_offered_now(&mut self, tick: Tick, holder: Holder, quest: &str) {
+        let always = self.held(holder, quest).instance == 0 && !gated(&self.quests[quest]);
+        if self.held(holder, quest).state != QuestState::Available && !always {
+            self.becomes_available(tick, holder, quest);
         }
+        let held = self.held(holder, quest);
         (held.state, held.since) = (QuestState::Offered, tick);
     }
 
@@ -75,13 +81,16 @@ impl Oracle {
         }
         let instance = held.instance;
         self.fall_back(tick, holder, quest);
+        // The events of this tick have been before it.
+        if self.held(holder, quest).state == QuestState::Available {
+            self.becomes_available(tick + 1, holder, quest);
+        }
         let held = self.held(holder, quest);
-        held.available_from = tick + 1;
         held.completions -= 1;
         held.reopens = None;
         held.branches.clear();
         held.roles.clear();
-        (held.round, held.tapper, held.stage) = (0, None, 0);
+        (held.rounds, held.tapper, held.stage) = (None, None, 0);
         self.revoke_grants(tick, holder, quest, instance, def.rewards.on_revoke);
     }
 
@@ -119,6 +128,13 @@ impl Oracle {
         window.into_iter().chain(pool).map(|ms| self.length.tick_at(ms)).min()
     }
 
+    /// The windows of the quests that there are.
+    pub(super) fn find_windows(&mut self) {
+        let windows = self.quests.iter().filter_map(|(quest, def)| Some((quest, def.window.as_ref()?)));
+        let edges = |window: &WindowDef| (moment(&window.from, window), moment(&window.until, window));
+        self.windows = windows.map(|(quest, window)| (quest.clone(), edges(window))).collect();
+    }
+
     /// The ticks at which the calendar may change what is offered.
     pub(super) fn dates(&mut self, first: Tick, until: Tick) -> Vec<Tick> {
         let mut moments = Vec::new();
@@ -133,12 +149,8 @@ impl Oracle {
             moments.extend(&drawn);
             self.periods.insert(name.clone(), drawn);
         }
-        for (quest, def) in &self.quests {
-            let Some(window) = &def.window else { continue };
-            let edges = (moment(&window.from, window), moment(&window.until, window));
-            moments.extend([edges.0, edges.1].into_iter().flatten());
-            self.windows.insert(quest.clone(), edges);
-        }
+        self.find_windows();
+        moments.extend(self.windows.values().flat_map(|(from, until)| [*from, *until]).flatten());
         moments.into_iter().map(|ms| self.length.tick_at(ms)).filter(|tick| *tick > first).collect()
     }
 }

@@ -5,9 +5,9 @@ use worldflow_schemas::Tick;
 use worldflow_schemas::definitions::{ObjectiveDef, QuestDef, QuestState, StageDef};
 use worldflow_schemas::input::Holder;
 
-use super::aggregates::{latched, left, reached};
+use super::aggregates::{is_followed, latched, left, reached};
 use super::offers::{reset_after, reset_before};
-use super::{Held, Oracle, Progress};
+use super::{Added, Held, Oracle, Progress};
 
 const MILLION: u128 = 1_000_000;
 
@@ -16,21 +16,22 @@ impl Oracle {
     pub(super) fn value_at(&self, tick: Tick, def: &ObjectiveDef, progress: &Progress) -> u32 {
         let need = def.need();
         if let Some(window) = def.window {
-            let inside = progress.events.iter().filter(|(at, _)| tick < at + self.clock.ticks(window).max(1));
-            return inside.map(|(_, n)| *n).fold(0u32, u32::saturating_add).min(need);
+            let window = self.clock.ticks(window).max(1);
+            let inside = progress.events.iter().filter(|added| tick < added.at + window);
+            return inside.map(|added| added.n).fold(0u32, u32::saturating_add).min(need);
         }
         if def.half_life.is_some() {
             return (self.exact(def, progress).1 / MILLION) as u32;
         }
-        let Some((last, _)) = progress.events.last() else { return 0 };
-        let (last, now) = (self.period(def, *last), self.period(def, tick));
+        let Some(last) = progress.events.last() else { return 0 };
+        let (last, now) = (self.period(def, last.at), self.period(def, tick));
         if now != last && now != self.period_after(def, last) {
             return 0;
         }
         let mut run = 0;
         let mut before = None;
-        for (at, _) in &progress.events {
-            let period = self.period(def, *at);
+        for added in &progress.events {
+            let period = self.period(def, added.at);
             if before == Some(period) {
                 continue;
             }
@@ -44,10 +45,17 @@ impl Oracle {
     /// The tick of the last event that added to what decays, and the millionths as of then.
     fn exact(&self, def: &ObjectiveDef, progress: &Progress) -> (Tick, u128) {
         let half_life = self.clock.ticks(def.half_life.expect("it decays")).max(1);
-        let most = u128::from(def.need()) * MILLION;
-        progress.events.iter().fold((0, 0), |(since, value), (at, n)| {
+        progress.events.iter().fold((0, 0), |(since, value), Added { at, n, need }| {
+            let most = u128::from(*need) * MILLION;
             (*at, (left(value, at - since, half_life) + u128::from(*n) * MILLION).min(most))
         })
+    }
+
+    /// Whether what is left of what decays is enough.
+    pub(super) fn is_left(&self, tick: Tick, def: &ObjectiveDef, progress: &Progress) -> bool {
+        let half_life = self.clock.ticks(def.half_life.expect("it decays")).max(1);
+        let (since, value) = self.exact(def, progress);
+        left(value, tick - since, half_life) >= u128::from(def.need()) * MILLION
     }
 
     /// The period of a tick: of real ones the tick at which it began, of days of the world their number.
@@ -87,14 +95,16 @@ impl Oracle {
             return;
         }
         let stage = &def.stages.0[self.held(holder, quest).stage].1;
-        for (place, (_, def)) in stage.objectives.iter().enumerate() {
+        for (place, (name, def)) in stage.objectives.iter().enumerate() {
             let mut progress = self.held(holder, quest).objectives[place].clone();
             let falls = def.window.is_some() || def.streak.is_some();
             if def.everyone && !progress.hidden && !(progress.done && latched(def, stage)) {
                 let was_done = progress.done;
                 progress.value = self.parts_done(holder, def, &progress);
                 progress.done = progress.value >= self.need_of(holder, def);
-                progress.done_at = if progress.done && !was_done { tick } else { progress.done_at };
+                if progress.done && !was_done && is_followed(stage, name) {
+                    progress.done_at = Some(tick);
+                }
                 self.held(holder, quest).objectives[place] = progress.clone();
             }
             if falls && !(progress.done && latched(def, stage)) {
@@ -119,7 +129,8 @@ impl Oracle {
         let def = &stage.objectives.0[place].1;
         let (after, span) = (def.after.as_ref()?, def.within?);
         let other = stage.objectives.iter().position(|(name, _)| name == after).expect("checked");
-        objectives[other].done.then(|| (other, objectives[other].done_at + self.clock.ticks(span)))
+        let done_at = objectives[other].done_at.filter(|_| objectives[other].done)?;
+        Some((other, done_at + self.clock.ticks(span)))
     }
 
     /// Phase 7: conditions and sets of entities.
@@ -144,9 +155,13 @@ impl Oracle {
                 }
             };
             let holds = after && in_time && self.holds(tick, condition, &self.by_itself(of.0));
-            progress.holds_since = holds.then(|| progress.holds_since.unwrap_or(tick));
-            let lasts = |since: Tick| tick >= since + def.lasting.map_or(0, |span| self.clock.ticks(span));
-            progress.done = progress.holds_since.is_some_and(lasts);
+            // Only for a span it matters since when.
+            progress.holds_since =
+                def.lasting.filter(|_| holds).map(|_| progress.holds_since.unwrap_or(tick));
+            progress.done = match (def.lasting, progress.holds_since) {
+                (None, _) => holds,
+                (Some(span), since) => since.is_some_and(|since| tick >= since + self.clock.ticks(span)),
+            };
             progress.value = progress.done.into();
         } else if def.percent.is_some() {
             progress.value = self.counted_of(def, &progress);
@@ -154,8 +169,8 @@ impl Oracle {
         } else {
             return;
         }
-        if progress.done && !was_done {
-            progress.done_at = tick;
+        if progress.done && !was_done && is_followed(stage, &stage.objectives.0[place].0) {
+            progress.done_at = Some(tick);
         }
         self.held(of.0, of.1).objectives[place] = progress;
     }
@@ -171,7 +186,7 @@ impl Oracle {
         if progress.hidden || (progress.done && latched(def, stage)) {
             return None;
         }
-        let last = progress.events.last().map(|(at, _)| *at);
+        let last = progress.events.last().map(|added| added.at);
         if let Some(span) = def.lasting {
             let since = progress.holds_since?;
             return Some((None, Some(since), Some(since + self.clock.ticks(span))));
@@ -181,31 +196,15 @@ impl Oracle {
             return last.map(|_| (Some(value), Some(since), Some(since + self.clock.ticks(span).max(1))));
         }
         if let Some(span) = def.window {
-            let until = self.next_to_leave(held, stage, place, self.clock.ticks(span).max(1))?;
-            return Some((None, None, Some(until)));
+            let leaves = progress.events.iter().map(|added| added.at + self.clock.ticks(span).max(1));
+            return leaves.filter(|at| self.tick < *at).min().map(|until| (None, None, Some(until)));
         }
         if def.streak.is_some() {
             let last = last.filter(|_| progress.value > 0)?;
             return Some((None, None, Some(self.lost_at(def, self.period(def, last)))));
         }
         let (other, until) = self.follows(stage, &held.objectives, place)?;
-        Some((None, Some(held.objectives[other].done_at), Some(until)))
-    }
-
-    /// When the first of the latest events that are enough leaves a window.
-    fn next_to_leave(&self, held: &Held, stage: &StageDef, place: usize, window: u64) -> Option<Tick> {
-        let (def, progress) = (&stage.objectives.0[place].1, &held.objectives[place]);
-        let mut enough = 0u32;
-        let mut first = None;
-        for (at, n) in progress.events.iter().rev().filter(|(at, _)| self.tick < at + window) {
-            // What came in one tick leaves in one.
-            if enough >= def.need() && first != Some(*at) {
-                break;
-            }
-            enough = enough.saturating_add(*n);
-            first = Some(*at);
-        }
-        first.map(|at| at + window)
+        Some((None, held.objectives[other].done_at, Some(until)))
     }
 
     pub(super) fn times_rows(

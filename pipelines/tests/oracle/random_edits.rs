@@ -67,7 +67,7 @@ impl Edited {
         let names = self.names();
         if names.is_empty() || draws.percent(10) {
             let name = format!("q{}", draws.below(8));
-            let def = quest(draws, &names_or(&names));
+            let def = random::quest(draws, &names_or(&names));
             self.now.entry(name).or_insert(def);
             return;
         }
@@ -80,13 +80,14 @@ impl Edited {
             }
             2 => {
                 // Another quest of the same id.
-                let def = quest(draws, &names);
+                let def = random::quest(draws, &names);
                 self.now.insert(name, def);
             }
             3 | 4 => self.rename(&name, draws),
             _ => {
                 let def = self.now.get_mut(&name).expect("it is there");
                 part(def, &names, draws);
+                mend(def);
             }
         }
     }
@@ -101,6 +102,7 @@ impl Edited {
         if draws.percent(40) {
             let names = self.names();
             part(&mut def, &names_or(&names), draws);
+            mend(&mut def);
         }
         if self.now.contains_key(&to) || to == name {
             self.now.insert(name.to_owned(), def);
@@ -116,153 +118,38 @@ impl Edited {
     }
 }
 
-/// A quest in the words that edits are drawn for.
-fn quest(draws: &mut Draws, names: &[String]) -> Json {
-    plain(random::quest(draws, names))
-}
-
-/// Takes out what asks how far other quests are.
-fn without_progress(json: &mut Json) {
-    match json {
-        Json::Object(fields) => {
-            fields.remove("progress");
-            fields.values_mut().for_each(without_progress);
-        }
-        Json::Array(items) => items.iter_mut().for_each(without_progress),
-        _ => {}
-    }
-}
-
-/// What of a quest is drawn in worlds that are edited: the words that came first. What edits do to the others is
-/// shown by golden worlds.
-pub fn plain(mut quest: Json) -> Json {
-    without_progress(&mut quest);
-    let fields = quest.as_object_mut().expect("a map");
-    ["pool", "credit", "window", "roles"].iter().for_each(|key| drop(fields.remove(*key)));
-    if let Some(patterns) = fields.get_mut("fail_on").and_then(Json::as_array_mut) {
-        patterns.iter_mut().filter_map(Json::as_object_mut).for_each(|of| drop(of.remove("role")));
-    }
-    if fields["accept"] == "offered" {
-        fields["accept"] = json!("manual");
-    }
-    let dated = fields
-        .get("repeat")
-        .is_some_and(|repeat| ["daily", "monthly", "calendar"].iter().any(|key| repeat.get(key).is_some()));
-    if dated {
-        fields["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}});
-    }
-    for stage in fields["stages"].as_object_mut().expect("a map").values_mut() {
-        let stage = stage.as_object_mut().expect("a map");
-        ["times", "after", "reset_on"].iter().for_each(|key| drop(stage.remove(*key)));
-        if stage["complete"] == "strict_sequence" {
-            stage["complete"] = json!("sequence");
-        }
-        for objective in stage["objectives"].as_object_mut().expect("a map").values_mut() {
-            *objective = plain_objective(objective.take(), dated);
-        }
-    }
-    let rewards = fields["rewards"].as_object_mut().expect("a map");
-    rewards.remove("on_revoke");
-    if let Some(to) = rewards.get_mut("to")
-        && to.get("finisher").is_none()
-        && to.get("contributors").and_then(|of| of.get("at_least")).is_none()
-    {
-        *to = json!({"finisher": {}});
-    }
-    for slot in rewards["slots"].as_object_mut().expect("a map").values_mut() {
-        let words = slot.as_object().expect("a map");
-        if slot["item"] == "experience" || !words.keys().all(|key| key == "item" || key == "amount") {
-            *slot = json!({"item": "ore", "amount": 3});
-        }
-    }
-    quest
-}
-
-fn plain_objective(mut objective: Json, resets: bool) -> Json {
-    without_progress(&mut objective);
-    const LATER: [&str; 13] = [
-        "holds",
-        "percent",
-        "window",
-        "half_life",
-        "streak",
-        "players",
-        "everyone",
-        "role",
-        "minus",
-        "last",
-        "min",
-        "reset_on",
-        "latched",
-    ];
-    let since = objective.get("since").and_then(Json::as_str);
-    let other = LATER.iter().any(|key| objective.get(key).is_some())
-        || since == Some("available")
-        || (since == Some("reset") && !resets);
-    if other {
-        let kept = ["optional", "hidden_until"].map(|key| (key, objective.get(key).cloned()));
-        objective = json!({"event": "kill", "count": 2});
-        kept.into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .for_each(|(key, value)| objective[key] = value);
-    }
-    let fields = objective.as_object_mut().expect("a map");
-    fields.remove("branch");
-    if fields.remove("after").is_some() {
-        fields.remove("within");
-    }
-    objective
-}
-
 fn names_or(names: &[String]) -> Vec<String> {
     if names.is_empty() { vec!["q0".to_owned()] } else { names.to_vec() }
 }
 
 /// Changes one part of a quest.
 fn part(def: &mut Json, names: &[String], draws: &mut Draws) {
-    let other = quest(draws, names);
-    match draws.below(12) {
+    let scope = def["scope"].as_str().expect("it has one").to_owned();
+    let other = random::quest_of(draws, names, &scope);
+    match draws.below(20) {
         0 => put(def, &other, "requires"),
         1 => put(def, &other, "exclusive_group"),
         2 => put(def, &other, "deadline"),
         3 => put(def, &other, "fail_on"),
         4 => put(def, &other, "fail_when"),
         5 => {
-            def["rewards"] = other["rewards"].clone();
+            put(def, &other, "rewards");
             put(def, &other, "effects");
-            if def["scope"] != "player" {
-                def.as_object_mut().expect("a map").remove("effects");
-            }
         }
         6 => {
-            def["turn_in"] = other["turn_in"].clone();
-            def["accept"] = other["accept"].clone();
+            put(def, &other, "turn_in");
+            put(def, &other, "accept");
         }
-        7 => {
-            // What counts since a reset needs one.
-            if !def.to_string().contains("\"reset\"") {
-                put(def, &other, "repeat");
-            }
-        }
-        8 | 9 => threshold(def, draws),
-        10 => rename_part(def, draws),
-        _ => {
-            let daily = def["repeat"].get("daily").is_some();
-            let scope = def["scope"].as_str().expect("it has one").to_owned();
-            let since = if daily { "reset" } else { "ever" };
-            let new = plain_objective(random::objective(draws, names, &scope, since), true);
-            let stage = any_stage(def, draws);
-            let name = format!("o{}", draws.below(4));
-            let mut new = new;
-            if let Some(old) = stage["objectives"].get(&name) {
-                for kept in ["optional", "hidden_until"] {
-                    if let Some(value) = old.get(kept) {
-                        new[kept] = value.clone();
-                    }
-                }
-            }
-            stage["objectives"][&name] = new;
-        }
+        7 => put(def, &other, "repeat"),
+        8 => put(def, &other, ["pool", "window"][usize::from(draws.percent(50))]),
+        9 => put(def, &other, "credit"),
+        10 => roles(def, &other, draws),
+        11 | 12 => threshold(def, draws),
+        13 | 14 => rename_part(def, draws),
+        15 => another_stage(def, &other, draws),
+        16 => of_stage(def, &other, draws),
+        17 => of_objective(def, draws),
+        _ => another_objective(def, names, draws),
     }
 }
 
@@ -273,58 +160,236 @@ fn put(def: &mut Json, other: &Json, key: &str) {
     }
 }
 
-fn any_stage<'a>(def: &'a mut Json, draws: &mut Draws) -> &'a mut Json {
-    let stages = def["stages"].as_object_mut().expect("a map");
-    let place = usize::try_from(draws.below(stages.len() as u64)).expect("small");
-    stages.iter_mut().nth(place).expect("there is one").1
+fn map(json: &mut Json) -> &mut Map<String, Json> {
+    json.as_object_mut().expect("a map")
 }
 
-fn threshold(def: &mut Json, draws: &mut Draws) {
-    let need = 1 + draws.below(7);
-    let stage = any_stage(def, draws);
-    let objectives = stage["objectives"].as_object_mut().expect("a map");
-    let place = usize::try_from(draws.below(objectives.len() as u64)).expect("small");
-    let objective = objectives.iter_mut().nth(place).expect("there is one").1;
-    for key in ["count", "sum", "distinct", "max"] {
-        if objective.get(key).is_some() {
-            objective[key] = json!(need);
+fn any_of<'a>(entries: &'a mut Map<String, Json>, draws: &mut Draws) -> (&'a String, &'a mut Json) {
+    let place = usize::try_from(draws.below(entries.len() as u64)).expect("small");
+    entries.iter_mut().nth(place).expect("there is one")
+}
+
+fn any_stage<'a>(def: &'a mut Json, draws: &mut Draws) -> &'a mut Json {
+    any_of(map(&mut def["stages"]), draws).1
+}
+
+fn any_objective<'a>(def: &'a mut Json, draws: &mut Draws) -> &'a mut Json {
+    any_of(map(&mut any_stage(def, draws)["objectives"]), draws).1
+}
+
+/// Other roles, or one less, or one that is chosen or lost otherwise.
+fn roles(def: &mut Json, other: &Json, draws: &mut Draws) {
+    let Some(roles) = def.get_mut("roles").filter(|_| draws.percent(60)) else {
+        return put(def, other, "roles");
+    };
+    let (name, role) = any_of(map(roles), draws);
+    match draws.below(3) {
+        0 => role["lost"] = json!(draws.of(&["keep", "rebind", "fail"])),
+        1 => role["one_of"] = json!(draws.of(&["beast", "human", "big"])),
+        _ => {
+            let name = name.clone();
+            map(roles).remove(&name);
+            if map(roles).is_empty() {
+                map(def).remove("roles");
+            }
         }
     }
 }
 
-/// Gives a stage or an objective another id, and takes a stage away or adds one now and then.
+/// A stage of another quest comes, by itself or in the place of one.
+fn another_stage(def: &mut Json, other: &Json, draws: &mut Draws) {
+    let mut from = other["stages"].clone();
+    let stage = any_of(map(&mut from), draws).1.clone();
+    let stages = map(&mut def["stages"]);
+    let name =
+        if draws.percent(50) { any_of(stages, draws).0.clone() } else { format!("s{}", draws.below(4)) };
+    stages.insert(name, stage);
+}
+
+/// What a stage says of itself.
+fn of_stage(def: &mut Json, other: &Json, draws: &mut Draws) {
+    let mut from = other["stages"].clone();
+    let like = any_of(map(&mut from), draws).1.clone();
+    let earlier = any_of(map(&mut def["stages"]), draws).0.clone();
+    let stage = any_stage(def, draws);
+    match draws.below(5) {
+        0 => put(stage, &like, "reset_on"),
+        1 => put(stage, &like, "complete"),
+        2 => stage["after"] = json!({earlier: draws.of(&["left", "right"])}),
+        3 => drop(map(stage).remove("after")),
+        _ => stage["times"] = json!(1 + draws.below(3)),
+    }
+}
+
+/// What an objective says of its place among the others.
+fn of_objective(def: &mut Json, draws: &mut Draws) {
+    let stage = any_stage(def, draws);
+    let other = any_of(map(&mut stage["objectives"]), draws).0.clone();
+    let objective = any_of(map(&mut stage["objectives"]), draws).1;
+    let key = draws.of(&["optional", "hidden_until", "branch", "worth", "latched", "after"]);
+    if map(objective).remove(key).is_some() && draws.percent(50) {
+        return;
+    }
+    match key {
+        "optional" => objective[key] = json!(true),
+        "hidden_until" => objective[key] = json!([other]),
+        "branch" => objective[key] = json!(draws.of(&["left", "right"])),
+        "worth" => objective[key] = json!(draws.below(4)),
+        "after" => {
+            objective[key] = json!(other);
+            objective["within"] = json!(draws.of(&["500ms", "5s"]));
+        }
+        _ => objective[key] = json!(draws.percent(50)),
+    }
+}
+
+fn threshold(def: &mut Json, draws: &mut Draws) {
+    let (need, percent) = (1 + draws.below(7), 10 * (1 + draws.below(10)));
+    let objective = any_objective(def, draws);
+    for key in ["count", "sum", "distinct", "max", "min", "last", "streak", "players"] {
+        if objective.get(key).is_some() && draws.percent(80) {
+            objective[key] = json!(need);
+        }
+    }
+    if objective.get("percent").is_some() {
+        objective["percent"] = json!(percent);
+    }
+    if objective.get("for").is_some() {
+        objective["for"] = json!(draws.of(&["100ms", "1s", "5s", "2h world"]));
+    } else if objective.get("holds").is_some() && draws.percent(50) {
+        objective["for"] = json!("1s");
+    }
+}
+
+fn another_objective(def: &mut Json, names: &[String], draws: &mut Draws) {
+    let dated = def["repeat"]
+        .as_object()
+        .is_some_and(|of| !of.contains_key("always") && !of.contains_key("cooldown"));
+    let scope = def["scope"].as_str().expect("it has one").to_owned();
+    let since = if dated && draws.percent(50) { "reset" } else { draws.of(&["ever", "available"]) };
+    let mut new = random::objective(draws, names, &scope, since);
+    let stage = any_stage(def, draws);
+    let name = format!("o{}", draws.below(4));
+    if let Some(old) = stage["objectives"].get(&name) {
+        for kept in ["optional", "hidden_until", "branch", "after"] {
+            if let Some(value) = old.get(kept) {
+                new[kept] = value.clone();
+            }
+        }
+    }
+    stage["objectives"][&name] = new;
+}
+
+/// Gives a stage or an objective another id, and takes a stage or an objective away now and then.
 fn rename_part(def: &mut Json, draws: &mut Draws) {
     let number = draws.below(1_000);
-    let stages = def["stages"].as_object_mut().expect("a map");
-    let names: Vec<String> = stages.keys().cloned().collect();
-    let name = names[usize::try_from(draws.below(names.len() as u64)).expect("small")].clone();
-    match draws.below(4) {
-        0 if names.len() > 1 => drop(stages.remove(&name)),
-        1 => {
+    let stages = map(&mut def["stages"]);
+    let (several, name) = (stages.len() > 1, any_of(stages, draws).0.clone());
+    match draws.below(6) {
+        0 if several => drop(stages.remove(&name)),
+        1 | 2 => {
             let mut stage = stages.remove(&name).expect("it is there");
             stage["moved_from"] = json!(name);
-            stages.insert(format!("s{number}"), stage);
+            let to = format!("s{number}");
+            stages.insert(to.clone(), stage);
+            for stage in stages.values_mut() {
+                follow(stage, "after", &name, &to);
+            }
+            let slots = def["rewards"]["slots"].as_object_mut();
+            slots.into_iter().flat_map(Map::values_mut).for_each(|slot| follow(slot, "after", &name, &to));
+        }
+        3 => {
+            let objectives = map(&mut stages[&name]["objectives"]);
+            let name = any_of(objectives, draws).0.clone();
+            if objectives.len() > 1 {
+                objectives.remove(&name);
+            }
         }
         _ => {
-            let stage = stages.get_mut(&name).expect("it is there");
-            let objectives = stage["objectives"].as_object_mut().expect("a map");
-            let place = usize::try_from(draws.below(objectives.len() as u64)).expect("small");
-            let former = objectives.keys().nth(place).expect("there is one").clone();
+            let objectives = map(&mut stages[&name]["objectives"]);
+            let former = any_of(objectives, draws).0.clone();
             let mut moved = objectives.remove(&former).expect("it is there");
             moved["moved_from"] = json!(former);
             let to = format!("o{number}");
             objectives.insert(to.clone(), moved);
-            follow(objectives, &former, &to);
+            for objective in objectives.values_mut() {
+                let named =
+                    objective.get_mut("hidden_until").and_then(Json::as_array_mut).into_iter().flatten();
+                named.filter(|name| **name == *former).for_each(|name| *name = json!(to));
+                if objective.get("after").is_some_and(|after| *after == *former) {
+                    objective["after"] = json!(to);
+                }
+            }
+            let slots = def["rewards"]["slots"].as_object_mut();
+            for slot in slots.into_iter().flat_map(Map::values_mut) {
+                if let Some(plus) = slot.get_mut("plus") {
+                    follow(plus, "objectives", &former, &to);
+                }
+            }
         }
     }
 }
 
-/// What is hidden until an objective is done names it by its new id.
-fn follow(objectives: &mut Map<String, Json>, former: &str, to: &str) {
-    for objective in objectives.values_mut() {
-        let Some(until) = objective.get_mut("hidden_until").and_then(Json::as_array_mut) else { continue };
-        for name in until.iter_mut().filter(|name| *name == former) {
-            *name = json!(to);
+/// What names another by its former id names it by its new one.
+fn follow(of: &mut Json, key: &str, former: &str, to: &str) {
+    let Some(named) = of.get_mut(key).and_then(Json::as_object_mut) else { return };
+    if let Some(value) = named.remove(former) {
+        named.insert(to.to_owned(), value);
+    }
+}
+
+/// Takes out of a quest that has been put together what a check would refuse.
+fn mend(def: &mut Json) {
+    if def["turn_in"] == "auto"
+        && let Some(slots) = def["rewards"]["slots"].as_object_mut()
+    {
+        slots.retain(|_, slot| slot.get("choice").is_none());
+    }
+    let text = def.to_string();
+    let since_reset = text.contains("\"since\":\"reset\"");
+    let dated = ["daily", "monthly", "calendar"].iter().any(|key| def["repeat"].get(key).is_some());
+    if since_reset && !dated {
+        def["repeat"] = json!({"daily": {"at": "04:00", "zone": "UTC"}});
+    }
+    let stages = map(&mut def["stages"]);
+    let names: Vec<String> = stages.keys().cloned().collect();
+    for stage in stages.values_mut() {
+        if let Some(after) = stage.get_mut("after").and_then(Json::as_object_mut) {
+            after.retain(|name, _| names.contains(name));
+        }
+        let in_order = stage["complete"].as_str().is_some_and(|complete| complete.ends_with("sequence"));
+        let objectives = map(&mut stage["objectives"]);
+        let counting: Vec<String> = objectives
+            .iter()
+            .filter(|(_, of)| of.get("since").is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let named: Vec<String> = objectives.keys().cloned().collect();
+        for (name, objective) in objectives.iter_mut() {
+            let of = map(objective);
+            // A counter is read in one way.
+            if since_reset && of.get("since").is_some_and(|since| since == "available") {
+                of.insert("since".to_owned(), json!("reset"));
+            }
+            if in_order {
+                ["optional", "hidden_until", "after", "branch", "latched"]
+                    .iter()
+                    .for_each(|key| drop(of.remove(*key)));
+            }
+            if let Some(until) = of.get_mut("hidden_until").and_then(Json::as_array_mut) {
+                until.retain(|other| *other != **name && named.iter().any(|name| *other == **name));
+            }
+            let after = of.get("after").and_then(Json::as_str);
+            if after.is_some_and(|after| after == name || !counting.iter().any(|of| of == after))
+                || of.contains_key("since")
+            {
+                of.remove("after");
+            }
+            let loose =
+                ["window", "last", "minus", "everyone", "holds"].iter().any(|key| of.contains_key(*key));
+            if !loose {
+                of.remove("latched");
+            }
         }
     }
 }

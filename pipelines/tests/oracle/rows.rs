@@ -41,7 +41,13 @@ impl Oracle {
 
     /// What an objective showed at the end of the tick before; 0 without a row.
     pub fn value_seen(&self, holder: Holder, quest: &str, objective: &str) -> i64 {
+        if self.moved.iter().any(|(_, from)| **from == *quest) {
+            return 0;
+        }
         let rows = self.rows.get(&holder).into_iter().flatten();
+        // It has always been called as it is now.
+        let former = self.moved.iter().find(|(to, _)| **to == *quest).map(|(_, from)| &**from);
+        let quest = former.unwrap_or(quest);
         let mut found = rows
             .filter(|(view, row)| *view == "objective_progress" && row[3] == quest && row[5] == objective);
         found.next().and_then(|(_, row)| row[7].as_i64()).unwrap_or(0)
@@ -66,9 +72,8 @@ impl Oracle {
             for (stage, branch) in &held.branches {
                 settled("branch", stage, json!(branch));
             }
-            let round = def.stages.0.get(held.stage).is_some_and(|(_, stage)| stage.times > 1);
-            if held.instance > 0 && held.round > 0 && round {
-                settled("round", "round", json!(held.round));
+            if let Some(round) = held.rounds {
+                settled("round", "round", json!(round));
             }
             for (role, entity) in &held.roles {
                 settled("role", role, json!(entity));

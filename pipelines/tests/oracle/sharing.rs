@@ -16,7 +16,8 @@ pub struct Shared {
     player: Sym,
     quest: String,
     event: Event,
-    accepted: BTreeSet<(String, String)>,
+    /// By stage and objective, and what it counted.
+    accepted: BTreeSet<(String, String, u64)>,
 }
 
 impl Oracle {
@@ -39,7 +40,7 @@ impl Oracle {
                 for (id, objective) in of.objectives.iter().filter(|(_, of)| counts_events(of, event)) {
                     let pattern = Pattern { within: None, ..objective.pattern() };
                     if self.accepts(tick, &pattern, event, tick) {
-                        accepted.insert((stage.to_owned(), id.to_owned()));
+                        accepted.insert((stage.to_owned(), id.to_owned(), objective.identity()));
                     }
                 }
             }
@@ -87,17 +88,16 @@ impl Oracle {
         if !offered || taken || !self.may_accept(tick, holder, quest) {
             return;
         }
-        let held = self.held(holder, quest);
-        if state != QuestState::Available {
-            held.available_from = tick;
-        }
-        (held.state, held.since) = (QuestState::Offered, tick);
+        self.is_offered_now(tick, holder, quest);
     }
 
     /// Counts what another has done in the tick before.
     pub(super) fn count_shared(&mut self, tick: Tick, shared: &Shared) {
         let holder = Holder { scope: Scope::Player, id: shared.player };
-        let def = self.quests[shared.quest.as_str()].clone();
+        let Some(def) = self.quests.get(shared.quest.as_str()).cloned() else { return };
+        if def.scope != Scope::Player {
+            return;
+        }
         let held = self.held(holder, &shared.quest).clone();
         if held.state != QuestState::Active {
             return;
@@ -108,7 +108,8 @@ impl Oracle {
             let within = objective.within.filter(|_| objective.after.is_none());
             let late = within.is_some_and(|span| tick - held.stage_opened > self.clock.ticks(span));
             let has_role = self.has_role((holder, &shared.quest), &objective.pattern(), &shared.event);
-            if !late && has_role && shared.accepted.contains(&(stage_name.clone(), id.to_owned())) {
+            let accepted = (stage_name.clone(), id.to_owned(), objective.identity());
+            if !late && has_role && shared.accepted.contains(&accepted) {
                 accepting.push(place);
             }
         }
