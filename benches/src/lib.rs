@@ -12,6 +12,7 @@ pub mod sockets;
 pub mod sql;
 pub mod sql_rows;
 pub mod stores;
+pub mod storylets;
 pub mod timers;
 pub mod wire;
 

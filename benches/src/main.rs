@@ -3,7 +3,7 @@
 use clap::Parser;
 use worldflow_benches::{
     certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, rows, sockets, sql, sql_rows,
-    stores, timers, wire,
+    stores, storylets, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -35,6 +35,8 @@ enum Workload {
     Lore(lore::LoreArgs),
     /// One script against a model server and against the simulated tier with the numbers that were measured.
     Certify(certify::CertifyArgs),
+    /// Five thousand storylets and a hundred thousand players: work for each event, and how soon a line is found.
+    Storylets(storylets::StoryletsArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -71,6 +73,10 @@ fn main() -> anyhow::Result<()> {
         Workload::Certify(args) => runtime.block_on(certify::run(&args)),
         Workload::SqlRows(args) => {
             sql_rows::run(&args);
+            Ok(())
+        }
+        Workload::Storylets(args) => {
+            storylets::run(&args);
             Ok(())
         }
         Workload::Rows => {

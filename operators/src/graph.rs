@@ -13,6 +13,7 @@ mod arcs;
 mod events;
 mod rules;
 mod spending;
+mod storylet_limits;
 mod watched;
 mod wires;
 
@@ -46,7 +47,8 @@ use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
 use crate::npcs::{
-    NpcsIn, NpcsMachine, NpcsOut, quests_named, quests_of_prompt, quests_of_storylet, reach, reply_route,
+    NpcsIn, NpcsMachine, NpcsOut, StoryletLimitsOut, quests_named, quests_of_prompt, quests_of_storylet,
+    reach, reply_route,
 };
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
@@ -97,6 +99,7 @@ enum Concluded {
     Rule(RulesOut),
     Spread(Spread),
     Seen(ViewNow),
+    Limits(StoryletLimitsOut),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -266,10 +269,12 @@ pub fn build_watching<'scope>(
     let (events, of_arcs) = shared.events_of_arcs(events, &defined);
     let (events, talk) = set_aside(events, may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
+    let happened = of_arcs.clone();
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let spending = shared.spending(&entered, &known, begins);
-    let npcs = shared.npcs(&entered, &known, &spending.out);
+    let npcs = shared.npcs(&entered, &known, &spending.out, happened);
+    let limits = shared.storylet_limits(&entered, &known, &npcs.out);
     let behaviours = shared.behaviours(&entered, &known);
     let arcs = shared.arcs(&entered, &known, of_arcs);
 
@@ -298,8 +303,9 @@ pub fn build_watching<'scope>(
     });
     let next = next.concat(npcs.out.clone().flat_map(|out| match out {
         NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
-        NpcsOut::Refused(_) => None,
+        NpcsOut::Refused(_) | NpcsOut::Saying(_) => None,
     }));
+    let next = next.concat(limits.out.map(Concluded::Limits));
     let next = next.concat(arcs.out.map(|ArcsOut::Effect(effect)| Concluded::Effect(effect)));
     // A stream that goes another way would be copied.
     let traced = watch.map(|_| {
@@ -319,6 +325,7 @@ pub fn build_watching<'scope>(
             presence.rows,
             quest_rows.as_collection(),
             reach(npcs.rows),
+            limits.rows,
             behaviours.rows,
             spending.rows,
             arcs.rows,
@@ -356,6 +363,7 @@ pub fn build_watching<'scope>(
             players.base,
             groups.base,
             npcs.base,
+            limits.base,
             behaviours.base,
             spending.base,
             arcs.base,
@@ -389,7 +397,7 @@ pub fn build_watching<'scope>(
             }),
             npcs.out.flat_map(|out| match out {
                 NpcsOut::Refused(refused) => Some(refused),
-                NpcsOut::Effect(_) => None,
+                NpcsOut::Effect(_) | NpcsOut::Saying(_) => None,
             }),
             kept_events.out,
             tapped.refused,
@@ -495,7 +503,9 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Seen(now.clone()))).collect()
             }
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
+            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Limits(_) => {
+                Vec::new()
+            }
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {
@@ -612,6 +622,7 @@ impl<'scope> Shared<'_, 'scope> {
         entered: &Entered<'scope>,
         known: &Known<'scope>,
         spending: &Stream<'scope, SpendingOut>,
+        happened: Stream<'scope, Event>,
     ) -> Produced<'scope, NpcsOut> {
         let peers = self.peers;
         let storylets = entered.defined.clone().flat_map(|edit| match edit {
@@ -637,6 +648,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, NpcsIn::Seen(now.clone()))).collect()
             }
+            Concluded::Limits(now) => storylet_limits::told(now, peers),
             Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
@@ -657,6 +669,9 @@ impl<'scope> Shared<'_, 'scope> {
             known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
             concluded,
             entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
+            happened
+                .filter(|event| !event.player.is_none())
+                .map(|event| (event.player.hash64(), NpcsIn::Happened(event))),
             replies,
             spending::told(spending, peers),
         ];

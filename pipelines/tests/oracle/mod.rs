@@ -31,6 +31,7 @@ mod rows_seen;
 mod rules;
 mod sharing;
 mod spoken_rows;
+mod storylet_limits;
 mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};
