@@ -161,8 +161,11 @@ impl Realm {
     /// Lets ticks pass until what was set off has come to rest: nobody speaks to anybody unasked for a while after somebody did.
     fn settle(&mut self) {
         let until = self.tick + world::SETTLES;
-        while let Some(tick) = self.npcs.alarm().filter(|tick| *tick <= until) {
-            self.tick = tick - 1;
+        loop {
+            let told = (!self.next.is_empty()).then_some(self.tick + 1);
+            let next = told.into_iter().chain(self.npcs.alarm()).chain(self.limits.alarm()).min();
+            let Some(tick) = next.filter(|tick| *tick <= until) else { break };
+            self.tick = tick.max(self.tick + 1) - 1;
             self.step(Vec::new());
         }
         self.tick = until;

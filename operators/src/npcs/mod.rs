@@ -316,7 +316,8 @@ impl NpcsMachine {
                     continue;
                 }
                 NpcsIn::Limits(StoryletLimitsOut::Closed { storylet, npc, closed }) => {
-                    told.concerned.everyone |= self.storylets.note_closed(storylet, npc, closed);
+                    let reopens = self.storylets.note_closed(storylet, npc, closed);
+                    told.concerned.reopened.extend(reopens.then_some(storylet));
                     continue;
                 }
                 NpcsIn::Reply(reply) => {

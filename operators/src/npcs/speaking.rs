@@ -34,6 +34,10 @@ pub(super) struct Concerned {
     pub(super) players: Vec<Sym>,
     /// Players of whom a fact is another.
     pub(super) facts: Vec<(Sym, Sym)>,
+    /// Facts of others that are other, which may be anybody's to see.
+    pub(super) facts_of_all: Vec<Sym>,
+    /// Storylets for which there is room again.
+    pub(super) reopened: Vec<Sym>,
 }
 
 impl Concerned {
@@ -51,6 +55,7 @@ impl Concerned {
             NpcsIn::Fact(now) if now.holder.scope == Scope::Player => {
                 self.facts.push((now.holder.id, now.fact));
             }
+            NpcsIn::Fact(now) => self.facts_of_all.push(now.fact),
             NpcsIn::Quest(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
             _ => self.everyone = true,
         }
@@ -122,34 +127,46 @@ impl NpcsMachine {
 
     /// Speaks to those whom nobody has spoken to unasked of late, if there is something to say.
     pub(super) fn speak_unasked(&mut self, concerned: Concerned, step: &mut Step<'_>) {
-        let Concerned { everyone, mut players, facts } = concerned;
+        let Concerned { mut everyone, mut players, facts, facts_of_all, reopened } = concerned;
         while let Some((_, player)) = self.silent.pop_due(step.tick) {
             players.push(player);
         }
         if !self.storylets.speaks_unasked() {
             return;
         }
-        if everyone || self.look_at_all || self.unasked_is_timed() {
+        let of_all = self.depending.on(&facts_of_all);
+        everyone |= of_all.is_none() || self.look_at_all || self.unasked_is_timed();
+        let of_all: Vec<Sym> = of_all.into_iter().flatten().chain(reopened).collect();
+        if everyone {
             players.extend(self.known.present());
         }
         self.look_at_all = false;
         players.sort_unstable();
         players.dedup();
-        let mut of_facts: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
+        // For whom only some may have come to fit, if nothing did before.
+        let mut of_some: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
         for (player, fact) in facts {
-            if players.binary_search(&player).is_err() {
-                of_facts.entry(player).or_default().push(fact);
+            of_some.entry(player).or_default().push(fact);
+        }
+        if !everyone && !of_all.is_empty() {
+            for player in self.known.present() {
+                of_some.entry(player).or_default();
             }
         }
-        if players.is_empty() && of_facts.is_empty() {
+        of_some.retain(|player, _| players.binary_search(player).is_err());
+        if players.is_empty() && of_some.is_empty() {
             return;
         }
         let speakers = self.take_speakers();
         for player in players {
             self.speak_to(player, None, &speakers, step);
         }
-        for (player, facts) in of_facts {
-            let among = if self.settled.contains(&player) { self.depending.on(&facts) } else { None };
+        for (player, facts) in of_some {
+            let depends = if self.settled.contains(&player) { self.depending.on(&facts) } else { None };
+            let among = depends.map(|mut among| {
+                among.extend(&of_all);
+                among
+            });
             self.speak_to(player, among.as_deref(), &speakers, step);
         }
         self.speakers = Some(speakers);

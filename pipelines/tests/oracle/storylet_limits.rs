@@ -95,13 +95,13 @@ impl Oracle {
                 }
                 // Everybody is looked at in every tick.
                 For::Holds => {}
-                For::Happens(event) => self.happens(tick, &event),
+                For::Happens(event) => self.hear_of(tick, &event),
             }
         }
     }
 
     /// An event has happened to a player.
-    pub(super) fn happens(&mut self, tick: Tick, event: &Event) {
+    pub(super) fn hear_of(&mut self, tick: Tick, event: &Event) {
         let actor = self.actor_of(event);
         let fits: Vec<String> = (self.spoken.storylets.iter())
             .filter(|(_, def)| match &def.trigger {

@@ -231,7 +231,7 @@ impl Oracle {
             self.talk(tick, event);
         }
         for event in events.iter().filter(|event| !event.player.is_none()) {
-            self.happens(tick, event);
+            self.hear_of(tick, event);
         }
         let due: Vec<_> =
             self.spoken.asked.iter().filter(|(_, of)| of.until <= tick).map(|(of, _)| of.clone()).collect();
