@@ -862,7 +862,11 @@ pub static CATALOG: &[ViewDef] = &[
             col("who", Text, "The realm, or the NPC that has said it."),
             col("times", Int, "How often it was said, to all players together."),
             col("last", ColumnType::Tick, "When it was last said; empty if it never was."),
-            col("saying", Int, "How many are saying it, if `at_once` limits that; else, and of an NPC, empty."),
+            col(
+                "saying",
+                Int,
+                "How many are saying it, if `at_once` limits that; else, and of an NPC, empty.",
+            ),
             col("closed", Bool, "Whether nobody may say it now; of an NPC, whether that one may not."),
         ],
         filters: &["storylet"],
