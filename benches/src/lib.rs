@@ -16,6 +16,7 @@ pub mod speak;
 pub mod sql;
 pub mod sql_rows;
 pub mod stores;
+pub mod storylets;
 pub mod timers;
 mod usage;
 pub mod wire;

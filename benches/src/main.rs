@@ -3,7 +3,7 @@
 use clap::Parser;
 use worldflow_benches::{
     certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, router, rows, simulated, sockets,
-    speak, sql, sql_rows, stores, timers, wire,
+    speak, sql, sql_rows, stores, storylets, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -42,6 +42,8 @@ enum Workload {
     /// Simulated servers of a tier, for `router` and `speak`; they end when the input does.
     #[command(hide = true)]
     Simulator(simulated::SimulatorArgs),
+    /// Five thousand storylets and a hundred thousand players: work for each event, and how soon a line is found.
+    Storylets(storylets::StoryletsArgs),
     /// The form of rows: shared values beside packed bytes.
     Rows,
     /// The form of rows inside a SQL view: a filter, a join and a sum, in one of four forms.
@@ -81,6 +83,10 @@ fn main() -> anyhow::Result<()> {
         Workload::Certify(args) => runtime.block_on(certify::run(&args)),
         Workload::SqlRows(args) => {
             sql_rows::run(&args);
+            Ok(())
+        }
+        Workload::Storylets(args) => {
+            storylets::run(&args);
             Ok(())
         }
         Workload::Rows => {

@@ -15,6 +15,7 @@ mod npcs;
 mod quests;
 mod rules;
 mod spending;
+mod storylet_limits;
 mod watched;
 mod wires;
 
@@ -46,7 +47,7 @@ use crate::machine::ViewRow;
 use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
-use crate::npcs::{NpcsOut, reach};
+use crate::npcs::{NpcsOut, StoryletLimitsOut, reach};
 use crate::presence::{PlayerNow, PresenceIn, PresenceMachine, PresenceOut};
 use crate::quests::traced::{Traced, Watch};
 use crate::quests::{Conclusion, PlayersOut, Spread};
@@ -107,6 +108,7 @@ enum Concluded {
     Rule(RulesOut),
     Spread(Spread),
     Seen(ViewNow),
+    Limits(StoryletLimitsOut),
 }
 
 type Stream<'scope, D> = StreamVec<'scope, Tick, D>;
@@ -280,10 +282,12 @@ pub fn build_watching<'scope>(
     let (events, of_arcs) = shared.events_of_arcs(events, &defined);
     let (events, talk) = set_aside(events, may_be_addressed(world));
     let entered = Entered { events, talk, commands, defined, all_defined, concluded, closed };
+    let happened = of_arcs.clone();
     let players = shared.players(&entered, &known);
     let groups = shared.groups(&entered, &known, &players.out);
     let spending = shared.spending(&entered, &known, begins);
-    let npcs = shared.npcs(&entered, &known, &spending.out);
+    let npcs = shared.npcs(&entered, &known, &spending.out, happened);
+    let limits = shared.storylet_limits(&entered, &known, &npcs.out);
     let behaviours = shared.behaviours(&entered, &known);
     let arcs = shared.arcs(&entered, &known, of_arcs);
 
@@ -312,8 +316,9 @@ pub fn build_watching<'scope>(
     });
     let next = next.concat(npcs.out.clone().flat_map(|out| match out {
         NpcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
-        NpcsOut::Refused(_) => None,
+        NpcsOut::Refused(_) | NpcsOut::Saying(_) => None,
     }));
+    let next = next.concat(limits.out.map(Concluded::Limits));
     let traced_arc = watching.arc.map(|_| {
         arcs.out.clone().flat_map(|out| match out {
             ArcsOut::Traced(traced) => Some(*traced),
@@ -342,6 +347,7 @@ pub fn build_watching<'scope>(
             presence.rows,
             quest_rows.as_collection(),
             reach(npcs.rows),
+            limits.rows,
             behaviours.rows,
             spending.rows,
             arcs.rows,
@@ -381,6 +387,7 @@ pub fn build_watching<'scope>(
             players.base,
             groups.base,
             npcs.base,
+            limits.base,
             behaviours.base,
             spending.base,
             arcs.base,
@@ -414,7 +421,7 @@ pub fn build_watching<'scope>(
             }),
             npcs.out.flat_map(|out| match out {
                 NpcsOut::Refused(refused) => Some(refused),
-                NpcsOut::Effect(_) => None,
+                NpcsOut::Effect(_) | NpcsOut::Saying(_) => None,
             }),
             kept_events.out,
             tapped.refused,

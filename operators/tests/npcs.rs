@@ -378,7 +378,7 @@ fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
             NpcsIn::Level(level) => format!("level {}", level.player),
             NpcsIn::Quest(quest) => format!("quest {:?} {}", quest.holder, quest.quest),
             NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_) => continue,
-            NpcsIn::Forget(_) | NpcsIn::Spending(_) => continue,
+            NpcsIn::Forget(_) | NpcsIn::Spending(_) | NpcsIn::Happened(_) | NpcsIn::Limits(_) => continue,
         };
         last.insert(key, input.clone());
     }

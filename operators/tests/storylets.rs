@@ -55,6 +55,13 @@ fn talk(id: u64, player: &str, npc: &str) -> NpcsIn {
     talk_to(npc, id, player, None)
 }
 
+fn enters(id: u64, player: &str) -> NpcsIn {
+    match talk(id, player, "tavern") {
+        NpcsIn::Event(event) => NpcsIn::Happened(Event { kind: Sym::new("enter"), ..event }),
+        other => other,
+    }
+}
+
 fn mood(player: &str, value: i64) -> NpcsIn {
     NpcsIn::Fact(fact_of(Scope::Player, player, "mood", Some(Value::Int(value))))
 }
@@ -257,6 +264,62 @@ fn what_holds_is_said_unasked_where_the_player_is_and_not_at_once_again() {
 }
 
 #[test]
+fn at_an_event_those_speak_who_are_where_it_happens() {
+    let greets = |more: Json| {
+        let mut def = json!({"trigger": {"happens": {"event": "enter", "target": "tavern"}}});
+        def.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        def
+    };
+    let first = vec![
+        npc("smith", None),
+        npc("baker", None),
+        entity("smith", &[], "village"),
+        entity("baker", &[], "moor"),
+        player("ann", "village", true),
+        player("bo", "moor", true),
+        storylet("hail", greets(json!({"who": ["smith", "baker"]}))),
+        storylet(
+            "mine",
+            greets(json!({"who": "smith", "salience": 9, "when": {"facts": {"mood": {"at_least": 1}}}})),
+        ),
+    ];
+    let script = Script::from([
+        (1, first),
+        (2, vec![enters(1, "ann"), enters(2, "bo"), enters(3, "cy")]),
+        (3, vec![mood("ann", 1), mood("bo", 1)]),
+        (4, vec![enters(4, "ann"), enters(5, "bo"), talk(6, "ann", "smith")]),
+    ]);
+    let expected = [
+        (2, "ann smith: hail"),
+        (2, "bo baker: hail"),
+        (4, "ann smith: Hm."),
+        (4, "ann smith: mine"),
+        (4, "bo baker: hail"),
+    ];
+    let mut said = said(&drive(&mut machine(), &script, 0, 50));
+    said.sort();
+    assert_eq!(said, expected.map(|(tick, text)| (tick, text.to_owned())));
+}
+
+#[test]
+fn what_a_fact_changes_is_said_though_little_else_is_looked_at() {
+    let holds = |more: Json| {
+        let mut def = json!({"trigger": {"holds": {}}, "limits": {"once": true}});
+        def.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        def
+    };
+    let mut first = vec![npc("smith", None), player("ann", "village", true)];
+    for n in 0..50 {
+        first.push(storylet(&format!("other{n}"), holds(json!({"when": {"facts": {"met": true}}}))));
+    }
+    first.push(storylet("glad", holds(json!({"when": {"facts": {"mood": {"at_least": 3}}}}))));
+    let script = Script::from([(1, first), (2, vec![mood("ann", 1)]), (3, vec![mood("ann", 3)])]);
+    let mut machine = machine();
+    assert_eq!(said(&drive(&mut machine, &script, 0, 20)), [(3, "ann smith: glad".to_owned())]);
+    assert_eq!(machine.looked_at(), 51 + 1 + 1, "all of them once, and then what names the fact");
+}
+
+#[test]
 fn what_could_be_said_is_remembered_though_it_was_not() {
     let first = vec![
         npc("smith", None),
@@ -298,6 +361,7 @@ fn input() -> impl Strategy<Value = NpcsIn> {
         json!({"bark": {}}),
         json!({"holds": {}}),
         json!({"follow_up": {}}),
+        json!({"happens": {"event": "enter", "region": "village"}}),
     ]);
     let limits = prop::sample::select(vec![
         json!({}),
@@ -323,6 +387,7 @@ fn input() -> impl Strategy<Value = NpcsIn> {
     });
     prop_oneof![
         5 => (0_u64..99, who(), prop::sample::select(vec!["smith", "baker"])).prop_map(|(id, who, to)| talk(id, who, to)),
+        2 => (0_u64..99, who()).prop_map(|(id, who)| enters(id, who)),
         4 => story,
         1 => prop::sample::select(vec![None, Some("gold")]).prop_map(|tier| npc("smith", tier)),
         1 => prop::sample::select(vec!["village", ""]).prop_map(|region| entity("baker", &["crafter"], region)),
@@ -339,7 +404,8 @@ proptest! {
         ticks in prop::collection::btree_map(2_u64..150, prop::collection::vec(input(), 1..5), 3..14)
     ) {
         let once_each = |inputs: Vec<NpcsIn>| -> Vec<NpcsIn> {
-            let acted = inputs.iter().filter(|input| matches!(input, NpcsIn::Event(_))).cloned();
+            let acted = |input: &&NpcsIn| matches!(input, NpcsIn::Event(_) | NpcsIn::Happened(_));
+            let acted = inputs.iter().filter(acted).cloned();
             acted.chain(known(&inputs)).collect()
         };
         let mut script: Script<NpcsIn> = ticks.into_iter().map(|(tick, inputs)| (tick, once_each(inputs))).collect();

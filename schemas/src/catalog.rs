@@ -102,6 +102,8 @@ pub const ARC_STATE: ViewId = ViewId(33);
 pub const ARC_TENSION: ViewId = ViewId(34);
 /// Which ways lead on.
 pub const ARC_BRANCHES: ViewId = ViewId(35);
+/// How far the limits of storylets are used up.
+pub const STORYLET_LIMITS: ViewId = ViewId(36);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -620,8 +622,13 @@ pub static CATALOG: &[ViewDef] = &[
             col("eligible", Int, "For how many players it could have been said when a choice was made."),
             col("players", Int, "To how many of them it was said."),
             col("times", Int, "How often it was said."),
+            col(
+                "never",
+                Text,
+                "`eligible` if it could never have been said to anyone, `said` if it could have been and never was; else empty.",
+            ),
         ],
-        filters: &[],
+        filters: &["never"],
         deterministic: true,
         doc: "Whom each storylet reaches: `eligible` is 0 for what never fits, `times` for what others always win against.",
     },
@@ -849,6 +856,27 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "The branches that each holder may choose now, and those that were chosen.",
     },
+    ViewDef {
+        name: "storylet_limits",
+        key: 4,
+        columns: &[
+            REALM,
+            col("storylet", Text, "The storylet."),
+            col("scope", Text, "Of whom it is: realm, all NPCs together, or npc."),
+            col("who", Text, "The realm, or the NPC that has said it."),
+            col("times", Int, "How often it was said, to all players together."),
+            col("last", ColumnType::Tick, "When it was last said; empty if it never was."),
+            col(
+                "saying",
+                Int,
+                "How many are saying it, if `at_once` limits that; else, and of an NPC, empty.",
+            ),
+            col("closed", Bool, "Whether nobody may say it now; of an NPC, whether that one may not."),
+        ],
+        filters: &["storylet"],
+        deterministic: true,
+        doc: "How far the limits of storylets over all players are used up: a row for each that has some, and where each NPC has a limit of its own one for each that has said it.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -914,6 +942,7 @@ mod tests {
             (ARC_STATE, "arc_state"),
             (ARC_TENSION, "arc_tension"),
             (ARC_BRANCHES, "arc_branches"),
+            (STORYLET_LIMITS, "storylet_limits"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

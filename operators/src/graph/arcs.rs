@@ -8,9 +8,10 @@ use super::wires::{broadcast, by_player_or_all};
 use super::{Concluded, Entered, Known, Shared, Stream};
 use crate::arcs::{ArcsIn, ArcsMachine, ArcsOut, MatchesMachine, gate, kinds_named, quests_named};
 use crate::machine::Produced;
+use crate::npcs::kind_of_storylet;
 
 impl<'scope> Shared<'_, 'scope> {
-    /// All events as they go on, and those that arcs may need.
+    /// All events as they go on, and those that arcs and storylets may need.
     pub(super) fn events_of_arcs(
         &self,
         events: Stream<'scope, Event>,
@@ -18,6 +19,7 @@ impl<'scope> Shared<'_, 'scope> {
     ) -> (Stream<'scope, Event>, Stream<'scope, Event>) {
         let named = defined.clone().flat_map(|edit| match edit {
             DefinitionEdit::Arc(_, Some(def)) => Some(kinds_named(&def)),
+            DefinitionEdit::Storylet(_, Some(def)) => kind_of_storylet(&def).map(|kind| vec![kind]),
             _ => None,
         });
         gate(events, broadcast(named, self.peers, |kinds| kinds))
@@ -45,7 +47,9 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, ArcsIn::Seen(now.clone()))).collect()
             }
-            Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) | Concluded::Limits(_) => {
+                Vec::new()
+            }
         });
         vec![
             broadcast(edits, peers, |(id, def)| ArcsIn::Define(id, def)),

@@ -1,13 +1,13 @@
 //! The wires of NPCs: what they have to say, and what they do about what they sense.
 
 use rustc_hash::FxHashSet;
-use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::vec::{Filter, Map};
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::{Command, DefinitionEdit};
 use worldflow_schemas::{Event, Sym};
 
 use super::wires::{broadcast, by_player_or_all};
-use super::{Concluded, Entered, Known, Shared, Stream, spending};
+use super::{Concluded, Entered, Known, Shared, Stream, spending, storylet_limits};
 use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::machine::Produced;
 use crate::npcs::{NpcsIn, NpcsMachine, NpcsOut, reply_route};
@@ -47,6 +47,7 @@ impl<'scope> Shared<'_, 'scope> {
         entered: &Entered<'scope>,
         known: &Known<'scope>,
         spending: &Stream<'scope, SpendingOut>,
+        happened: Stream<'scope, Event>,
     ) -> Produced<'scope, NpcsOut> {
         let peers = self.peers;
         let storylets = entered.defined.clone().flat_map(|edit| match edit {
@@ -72,6 +73,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, NpcsIn::Seen(now.clone()))).collect()
             }
+            Concluded::Limits(now) => storylet_limits::told(now, peers),
             Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Spread(_) => Vec::new(),
         });
         let replies = entered.commands.clone().flat_map(|command| match command {
@@ -92,6 +94,9 @@ impl<'scope> Shared<'_, 'scope> {
             known.players.clone().map(|now| (now.player.hash64(), NpcsIn::Player(now))),
             concluded,
             entered.talk.clone().map(|event| (event.player.hash64(), NpcsIn::Event(event))),
+            happened
+                .filter(|event| !event.player.is_none())
+                .map(|event| (event.player.hash64(), NpcsIn::Happened(event))),
             replies,
             spending::told(spending, peers),
         ];

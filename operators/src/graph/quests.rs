@@ -40,7 +40,9 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, PlayersIn::Seen(now.clone()))).collect()
             }
-            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) => Vec::new(),
+            Concluded::Stands(_) | Concluded::Effect(_) | Concluded::Rule(_) | Concluded::Limits(_) => {
+                Vec::new()
+            }
         });
         let answers = entered.commands.clone().flat_map(|command| match command {
             Command::GrantAnswer(answer) => match grant_holder(&answer.grant) {

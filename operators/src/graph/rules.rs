@@ -149,7 +149,7 @@ impl<'scope> Shared<'_, 'scope> {
             Concluded::Seen(now) => {
                 (0..peers as u64).map(|worker| (worker, RulesIn::Seen(now.clone()))).collect()
             }
-            Concluded::Effect(_) | Concluded::Spread(_) => Vec::new(),
+            Concluded::Effect(_) | Concluded::Spread(_) | Concluded::Limits(_) => Vec::new(),
             Concluded::Rule(_) => match acted(&concluded) {
                 Some(acted) => (0..peers as u64).map(|worker| (worker, RulesIn::Acted(acted))).collect(),
                 None => Vec::new(),

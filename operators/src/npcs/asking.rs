@@ -14,7 +14,7 @@ use super::known::Around;
 use super::prompts::{Occasion, Question};
 use super::saying::Spoken;
 use super::talk::{Asked, Details, Judged, Pair, Part, Pending, Why};
-use super::{Npc, NpcsMachine, NpcsOut, Step, Told, prompt};
+use super::{Npc, NpcsMachine, NpcsOut, Saying, Step, Told, prompt};
 
 /// How many of the last lines a prompt may read.
 const LINES_READ: usize = 6;
@@ -83,6 +83,10 @@ impl NpcsMachine {
         let request = pair.request(pending.number);
         self.open.remove(&request);
         self.deadlines.cancel(&pair);
+        if !asked.storylet.is_none() {
+            let (storylet, of) = (asked.storylet, (pair.player, pending.number));
+            step.output.out.push(NpcsOut::Saying(Saying::Ended { storylet, npc: pair.npc, of }));
+        }
         step.output.remove(NPC_REQUESTS, pending.row(self.realm, pair, &asked));
         step.touched.insert(pair);
         Some(Closed { pending, asked })
@@ -105,16 +109,20 @@ impl NpcsMachine {
         let pair = Pair { player: event.player, npc: event.target };
         let place = self.known.place(event.player);
         let region = if event.region.is_none() { place.region } else { event.region };
-        if !self.known.around(event.player, region).meets(&npc.when) {
-            return;
-        }
         let said = Sym::find("said").and_then(|said| event.attribute(said)).map(ToString::to_string);
-        let said = said.unwrap_or_default();
-        if self.say_addressed(pair, region, &said, step) {
+        self.address(pair, region, &said.unwrap_or_default(), step);
+    }
+
+    /// An NPC is addressed.
+    pub(super) fn address(&mut self, pair: Pair, region: Sym, said: &str, step: &mut Step<'_>) {
+        let Some(npc) = self.npcs.get(&pair.npc) else { return };
+        if !self.known.around(pair.player, region).meets(&npc.when) {
             return;
         }
-        if let Err(why) = self.ask(&Wish { pair, region, said: &said, storylet: None, unasked: false }, step)
-        {
+        if self.say_addressed(pair, region, said, step) {
+            return;
+        }
+        if let Err(why) = self.ask(&Wish { pair, region, said, storylet: None, unasked: false }, step) {
             self.cancel(pair, step);
             self.bark(pair, why, region, step);
         }

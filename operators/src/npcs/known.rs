@@ -5,12 +5,12 @@
 use rustc_hash::FxHashMap;
 use worldflow_schemas::definitions::{QuestState, Span, TextLocales, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
-use worldflow_schemas::{Sym, Tick, Value};
+use worldflow_schemas::{Event, Sym, Tick, Value};
 
 use crate::facts::span_ticks;
 use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
 use crate::presence::PlayerNow;
-use crate::quests::{Actor, Cond, Context, Plan};
+use crate::quests::{Actor, Cond, Context, Matcher, Plan};
 
 /// The last of everything that was told.
 #[derive(Debug)]
@@ -157,6 +157,13 @@ impl Around<'_> {
         let said = fact.and_then(|fact| self.fact(self.holder_of_fact(fact), fact)).and_then(Value::as_str);
         let declared = said.filter(|said| text.locales.iter().any(|locale| locale == said));
         Some(declared.unwrap_or(&text.source))
+    }
+
+    /// Whether an event that happens here is of a pattern.
+    pub(super) fn fits(&self, pattern: &Matcher, event: &Event) -> bool {
+        let Known { plan, context, .. } = self.known;
+        pattern.fits(event.kind, event.target, plan.tags_of(event.target))
+            && pattern.accepts(event, plan, context, &self.actor)
     }
 
     /// Whether a condition holds here.

@@ -7,9 +7,12 @@
 //! definitions, what is known of the world, premises, who is forgotten, replies, talk, deadlines. It calls nobody:
 //! an edge reads the rows, and its replies come back as inputs.
 //!
-//! What storylets have to say comes before that: see [`storylets`] and [`speaking`].
+//! What storylets have to say comes before that: see [`storylets`] and [`speaking`]; what over all players limits how often,
+//! [`storylet_limits`].
 
 mod asking;
+mod claiming;
+mod depending;
 mod known;
 mod limits;
 mod prompt;
@@ -17,6 +20,7 @@ mod prompts;
 mod reach;
 mod saying;
 mod speaking;
+mod storylet_limits;
 mod storylets;
 mod talk;
 
@@ -41,11 +45,13 @@ use crate::spending::SpendingOut;
 use crate::timers::Timers;
 
 pub use reach::reach;
+pub use storylet_limits::{Claim, Saying, StoryletLimitsIn, StoryletLimitsMachine, StoryletLimitsOut};
 
+use depending::Depending;
 use known::Known;
 use limits::Limits;
 use prompts::Prompt;
-use speaking::Concerned;
+use speaking::{Concerned, Speakers};
 use storylets::{DONE, Storylets};
 use talk::{Pair, Piece, Talk, Why};
 
@@ -90,6 +96,10 @@ pub enum NpcsIn {
     Forget(Sym),
     /// What has been spent, and which tiers are closed. What is told of a player is routed by the player, the rest broadcast.
     Spending(SpendingOut),
+    /// An event of a player at which a storylet may be said. Routed by the player.
+    Happened(Event),
+    /// What limits over all players leave room for, from the tick before. An answer is routed by the player, the rest broadcast.
+    Limits(StoryletLimitsOut),
 }
 
 /// What the operator of NPCs tells.
@@ -99,6 +109,8 @@ pub enum NpcsOut {
     Refused(Refused),
     /// What a storylet does to a fact, in the next tick.
     Effect(FactEffect),
+    /// What is said of storylets, and what would be.
+    Saying(Saying),
 }
 
 /// The quests that an NPC's condition names: where players stand with them must be told.
@@ -108,7 +120,12 @@ pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
 
 /// The quests that a storylet's conditions name.
 pub(crate) fn quests_of_storylet(def: &StoryletDef) -> Vec<Sym> {
-    quests_of(std::iter::once(&def.when).chain(def.criteria.values().map(|criterion| &criterion.when)))
+    quests_of(storylets::conditions_of(def))
+}
+
+/// The kind of the events at which a storylet may be said.
+pub(crate) fn kind_of_storylet(def: &StoryletDef) -> Option<Sym> {
+    storylets::pattern_of(def).map(|pattern| Sym::new(&pattern.event))
 }
 
 /// The quests that a prompt reads of.
@@ -152,10 +169,16 @@ pub struct NpcsMachine {
     storylets: Storylets,
     /// The storylets of this shard whose rows are there.
     shown: FxHashSet<Sym>,
+    /// The NPCs by the region that they are in, until one is edited or moves.
+    speakers: Option<Speakers>,
     /// When to look again whether there is something to say to a player.
     silent: Timers<Sym>,
     /// Whether everyone is to be looked at.
     look_at_all: bool,
+    /// What may be said unasked when a fact is another.
+    depending: Depending,
+    /// The players to whom nobody had anything to say unasked when that was last looked at, as far as facts of theirs go.
+    settled: FxHashSet<Sym>,
     /// Which shard it is, of how many.
     shard: (usize, usize),
     known: Known,
@@ -211,6 +234,8 @@ struct Told {
     left: Vec<Sym>,
     forgotten: Vec<Sym>,
     events: Vec<Event>,
+    happened: Vec<Event>,
+    answers: Vec<(Claim, bool)>,
     replies: Vec<Reply>,
     sentences: Vec<Sentence>,
     gone: Vec<Sym>,
@@ -226,6 +251,8 @@ struct Step<'a> {
     touched: FxHashSet<Pair>,
     /// Where storylets that do something to facts were said, by player and storylet.
     done: FxHashMap<(Sym, Sym), Vec<Sym>>,
+    /// What is to follow in this tick because it could not in the one before: player and storylet.
+    follows: Vec<(Sym, Sym)>,
 }
 
 impl NpcsMachine {
@@ -242,8 +269,11 @@ impl NpcsMachine {
             timed: false,
             storylets: Storylets::default(),
             shown: FxHashSet::default(),
+            speakers: None,
             silent: Timers::default(),
             look_at_all: false,
+            depending: Depending::default(),
+            settled: FxHashSet::default(),
             shard: (0, 1),
             known: Known::new(realm, world),
             talks: FxHashMap::default(),
@@ -259,6 +289,12 @@ impl NpcsMachine {
         NpcsMachine { shard: (index, peers.max(1)), ..self }
     }
 
+    /// How many storylets were looked at, of all choices that were made here.
+    #[must_use]
+    pub fn looked_at(&self) -> u64 {
+        self.storylets.looked_at
+    }
+
     fn take_in(&mut self, inputs: Vec<NpcsIn>) -> Told {
         let mut told = Told::default();
         let (mut definitions, mut quests, mut moves) = (Vec::new(), Vec::new(), Vec::new());
@@ -269,6 +305,19 @@ impl NpcsMachine {
             match input {
                 NpcsIn::Event(event) => {
                     told.events.push(event);
+                    continue;
+                }
+                NpcsIn::Happened(event) => {
+                    told.happened.push(event);
+                    continue;
+                }
+                NpcsIn::Limits(StoryletLimitsOut::Answer(claim, granted)) => {
+                    told.answers.push((claim, granted));
+                    continue;
+                }
+                NpcsIn::Limits(StoryletLimitsOut::Closed { storylet, npc, closed }) => {
+                    let reopens = self.storylets.note_closed(storylet, npc, closed);
+                    told.concerned.reopened.extend(reopens.then_some(storylet));
                     continue;
                 }
                 NpcsIn::Reply(reply) => {
@@ -301,6 +350,7 @@ impl NpcsMachine {
                     if !now.there {
                         told.gone.push(now.entity);
                     }
+                    self.speakers = None;
                     self.known.plan.tell_entity(now);
                 }
                 NpcsIn::Clock(clock) => known.clock = Some(clock),
@@ -328,6 +378,9 @@ impl NpcsMachine {
         told.storylets = storylets.iter().map(|(id, _)| *id).collect();
         self.known.plan.define_all(&quests);
         moves.into_iter().for_each(|(quest, from)| self.known.move_quest(quest, from));
+        if !definitions.is_empty() {
+            self.speakers = None;
+        }
         for (npc, def) in definitions {
             match def {
                 Some(def) => drop(self.npcs.insert(npc, Npc::new(def, &mut self.known.plan))),
@@ -343,6 +396,8 @@ impl NpcsMachine {
         self.storylets.define(storylets, &mut self.known.plan);
         if edited {
             self.timed = self.npcs.values().any(|npc| npc.timed);
+            let whens = self.npcs.values().map(|npc| &npc.def.when);
+            self.depending = Depending::of(self.storylets.unasked(), whens);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
             let of_prompts = self.prompts.values().flat_map(|prompt| quests_of_prompt(&prompt.def));
             self.known.follow(of_npcs.chain(of_prompts).chain(quests_of(self.storylets.conditions())));
@@ -417,7 +472,14 @@ impl Machine for NpcsMachine {
         self.known.context.now = tick;
         let mut told = self.take_in(inputs);
         self.show_storylets(&told.storylets, output);
-        let mut step = Step { tick, output, touched: FxHashSet::default(), done: FxHashMap::default() };
+        let mut step = Step {
+            tick,
+            output,
+            touched: FxHashSet::default(),
+            done: FxHashMap::default(),
+            follows: Vec::new(),
+        };
+        self.storylets.claimed.clear();
         if told.changed || self.has_timed_request() {
             self.test_premises(&told, &mut step);
         }
@@ -429,6 +491,7 @@ impl Machine for NpcsMachine {
                 .then_with(|| a.tier.cmp_text(b.tier))
                 .then_with(|| a.outcome.cmp(&b.outcome))
         });
+        self.hear_answers(&mut told, &mut step);
         self.unsay_verdicts(&told.gone, &mut step);
         told.sentences.sort_by(|a, b| (&a.request, a.index).cmp(&(&b.request, b.index)));
         for sentence in std::mem::take(&mut told.sentences) {
@@ -441,6 +504,10 @@ impl Machine for NpcsMachine {
         told.events.sort_by(Event::cmp_order);
         for event in &told.events {
             self.talk(event, &mut step);
+        }
+        told.happened.sort_by(Event::cmp_order);
+        for event in &told.happened {
+            self.happen(event, &mut step);
         }
         self.give_up(&mut step);
         self.follow_up(&mut step);

@@ -4,7 +4,7 @@
 
 use differential_dataflow::VecCollection;
 use worldflow_schemas::catalog::{STORYLET_MEMORY, STORYLET_REACH};
-use worldflow_schemas::{Diff, Row, Tick, Value};
+use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 
 use crate::machine::ViewRow;
 
@@ -42,7 +42,12 @@ pub fn reach<'scope>(
         }
     });
     let counted = counted.map(|(key, numbers)| {
-        let values = key.into_iter().chain(numbers.map(Value::Int));
+        let never = match numbers {
+            [0, ..] => Value::Sym(Sym::new("eligible")),
+            [_, 0, _] => Value::Sym(Sym::new("said")),
+            _ => Value::Null,
+        };
+        let values = key.into_iter().chain(numbers.map(Value::Int)).chain([never]);
         (STORYLET_REACH, Row::new(values.collect::<Vec<_>>()))
     });
     others.concat(counted)

@@ -8,11 +8,21 @@ use worldflow_schemas::{Row, Sym, Tick, Value};
 use super::asking::Wish;
 use super::known::Around;
 use super::saying::Spoken;
+use super::storylet_limits::{Occasion, Saying};
 use super::storylets::{Asks, Choice, Cue, FOLLOWS, Memory, QUIET};
 use super::talk::{Details, Pair, Piece, WONDERED, Why};
 use super::{NpcsIn, NpcsMachine, NpcsOut, Step, prompt};
 use crate::machine::Output;
 use crate::messages::{EffectOrder, FactEffect};
+
+/// NPCs by the region that they are in.
+pub(super) type Speakers = FxHashMap<Sym, Vec<Sym>>;
+
+/// Those who can speak to a player in a region.
+pub(super) fn in_region(speakers: &Speakers, region: Sym) -> impl Iterator<Item = Sym> + '_ {
+    let everywhere = speakers.get(&Sym::NONE).into_iter().filter(move |_| !region.is_none());
+    speakers.get(&region).into_iter().chain(everywhere).flatten().copied()
+}
 
 /// How long nobody speaks to a player unasked after somebody did.
 pub(super) const SILENCE_MS: u64 = 5_000;
@@ -22,19 +32,30 @@ pub(super) const SILENCE_MS: u64 = 5_000;
 pub(super) struct Concerned {
     pub(super) everyone: bool,
     pub(super) players: Vec<Sym>,
+    /// Players of whom a fact is another.
+    pub(super) facts: Vec<(Sym, Sym)>,
+    /// Facts of others that are other, which may be anybody's to see.
+    pub(super) facts_of_all: Vec<Sym>,
+    /// Storylets for which there is room again.
+    pub(super) reopened: Vec<Sym>,
 }
 
 impl Concerned {
     pub(super) fn add(&mut self, input: &NpcsIn) {
         match input {
             NpcsIn::Event(_)
+            | NpcsIn::Happened(_)
+            | NpcsIn::Limits(_)
             | NpcsIn::Reply(_)
             | NpcsIn::Sentence(_)
             | NpcsIn::Forget(_)
             | NpcsIn::Spending(_) => {}
             NpcsIn::Player(now) => self.players.push(now.player),
             NpcsIn::Level(now) => self.players.push(now.player),
-            NpcsIn::Fact(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
+            NpcsIn::Fact(now) if now.holder.scope == Scope::Player => {
+                self.facts.push((now.holder.id, now.fact));
+            }
+            NpcsIn::Fact(now) => self.facts_of_all.push(now.fact),
             NpcsIn::Quest(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
             _ => self.everyone = true,
         }
@@ -50,8 +71,7 @@ impl NpcsMachine {
         self.note(pair.player, &noted, step);
         let Some(choice) = choice else { return false };
         self.cancel(pair, step);
-        let details = Details { said: said.into(), ..Details::default() };
-        self.say_choice(pair.player, choice, region, (None, details), step);
+        self.say_or_claim(pair.player, choice, region, Occasion::Addressed(said.into()), step);
         true
     }
 
@@ -63,25 +83,26 @@ impl NpcsMachine {
         region: Sym,
         step: &mut Step<'_>,
     ) -> bool {
-        if !self.npcs.contains_key(&pair.npc) {
+        let around = self.known.around(pair.player, region);
+        if !self.npcs.get(&pair.npc).is_some_and(|npc| around.meets(&npc.when)) {
             return false;
         }
         let mut noted = Vec::new();
-        let around = self.known.around(pair.player, region);
         let choice = self.storylets.best(Cue::Bark, &[pair.npc], &around, &mut noted);
         self.note(pair.player, &noted, step);
         let Some(choice) = choice else { return false };
-        self.say_choice(pair.player, choice, region, (Some(why), details), step);
+        self.say_or_claim(pair.player, choice, region, Occasion::Bark(why, Box::new(details)), step);
         true
     }
 
     /// Says what is to follow by now.
     pub(super) fn follow_up(&mut self, step: &mut Step<'_>) {
-        let mut due = Vec::new();
+        let mut due = std::mem::take(&mut step.follows);
         while let Some((_, key)) = self.storylets.follows.pop_due(step.tick) {
             due.push(key);
         }
         due.sort_by(|(player, a), (other, b)| player.cmp_text(*other).then_with(|| a.cmp_text(*b)));
+        due.dedup();
         for (player, storylet) in due {
             // One that was just said may have put it off.
             if self.storylets.follows.get(&(player, storylet)).is_some() {
@@ -96,42 +117,79 @@ impl NpcsMachine {
             let willing = self.npcs.iter().filter(|(_, npc)| around.meets(&npc.when));
             let npcs: Vec<Sym> = willing.map(|(id, _)| *id).collect();
             let mut noted = Vec::new();
-            let choice = self.storylets.best_speaker(storylet, &npcs, &around, &mut noted);
+            let choice = self.storylets.best_of((Cue::FollowUp, &[storylet]), &npcs, &around, &mut noted);
             self.note(player, &noted, step);
             if let Some(choice) = choice {
-                self.say_choice(player, choice, region, (None, Details::default()), step);
+                self.say_or_claim(player, choice, region, Occasion::FollowUp, step);
             }
         }
     }
 
     /// Speaks to those whom nobody has spoken to unasked of late, if there is something to say.
     pub(super) fn speak_unasked(&mut self, concerned: Concerned, step: &mut Step<'_>) {
-        let mut players = concerned.players;
+        let Concerned { mut everyone, mut players, facts, facts_of_all, reopened } = concerned;
         while let Some((_, player)) = self.silent.pop_due(step.tick) {
             players.push(player);
         }
         if !self.storylets.speaks_unasked() {
             return;
         }
-        if concerned.everyone || self.look_at_all || self.unasked_is_timed() {
+        let of_all = self.depending.on(&facts_of_all);
+        everyone |= of_all.is_none() || self.look_at_all || self.unasked_is_timed();
+        let of_all: Vec<Sym> = of_all.into_iter().flatten().chain(reopened).collect();
+        if everyone {
             players.extend(self.known.present());
         }
         self.look_at_all = false;
         players.sort_unstable();
         players.dedup();
-        if players.is_empty() {
+        // For whom only some may have come to fit, if nothing did before.
+        let mut of_some: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
+        for (player, fact) in facts {
+            of_some.entry(player).or_default().push(fact);
+        }
+        if !everyone && !of_all.is_empty() {
+            for player in self.known.present() {
+                of_some.entry(player).or_default();
+            }
+        }
+        of_some.retain(|player, _| players.binary_search(player).is_err());
+        if players.is_empty() && of_some.is_empty() {
             return;
         }
-        let mut speakers: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
+        let speakers = self.take_speakers();
+        for player in players {
+            self.speak_to(player, None, &speakers, step);
+        }
+        for (player, facts) in of_some {
+            let depends = if self.settled.contains(&player) { self.depending.on(&facts) } else { None };
+            let among = depends.map(|mut among| {
+                among.extend(&of_all);
+                among
+            });
+            self.speak_to(player, among.as_deref(), &speakers, step);
+        }
+        self.speakers = Some(speakers);
+    }
+
+    /// The NPCs by the region that they are in.
+    pub(super) fn take_speakers(&mut self) -> Speakers {
+        if let Some(speakers) = self.speakers.take() {
+            return speakers;
+        }
+        let mut speakers = Speakers::default();
         for npc in self.npcs.keys() {
             speakers.entry(self.known.plan.region_of(*npc)).or_default().push(*npc);
         }
-        for player in players {
-            self.speak_to(player, &speakers, step);
-        }
+        speakers
     }
 
-    fn speak_to(&mut self, player: Sym, speakers: &FxHashMap<Sym, Vec<Sym>>, step: &mut Step<'_>) {
+    /// Says the best of what may be said to a player unasked; of all, or of some if nothing else can fit.
+    fn speak_to(&mut self, player: Sym, among: Option<&[Sym]>, speakers: &Speakers, step: &mut Step<'_>) {
+        if among.is_some_and(<[Sym]>::is_empty) {
+            return;
+        }
+        self.settled.remove(&player);
         if !self.known.is_present(player) {
             return;
         }
@@ -142,28 +200,43 @@ impl NpcsMachine {
         }
         let region = self.known.place(player).region;
         let around = self.known.around(player, region);
-        let everywhere = speakers.get(&Sym::NONE).into_iter().filter(|_| !region.is_none());
-        let here = speakers.get(&region).into_iter().chain(everywhere).flatten();
         // Nobody interrupts themselves.
         let speaks =
             |npc: Sym| self.talks.get(&Pair { player, npc }).is_some_and(|talk| talk.asked.line != 0);
-        let willing = here
-            .filter(|npc| !speaks(**npc) && self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
-        let npcs: Vec<Sym> = willing.copied().collect();
+        let mut interrupts = false;
+        let here = in_region(speakers, region).filter(|npc| {
+            interrupts |= speaks(*npc);
+            !speaks(*npc)
+        });
+        let willing = here.filter(|npc| self.npcs.get(npc).is_some_and(|npc| around.meets(&npc.when)));
+        let npcs: Vec<Sym> = willing.collect();
         let mut noted = Vec::new();
-        let asks = self.asks_of(player, &npcs, &around);
-        let choice = self.storylets.best_unasked(&npcs, &around, &asks, &mut noted);
-        let rests = self.storylets.rests_until(Cue::Holds, &npcs, &around);
+        let (choice, rests, asks) = if let Some(among) = among {
+            (self.storylets.best_of((Cue::Holds, among), &npcs, &around, &mut noted), None, false)
+        } else {
+            let asks = self.asks_of(player, &npcs, &around);
+            let choice = self.storylets.best_unasked(&npcs, &around, &asks, &mut noted);
+            let asks = self.storylets.that_ask(&npcs, around.plan()).is_empty();
+            (choice, self.storylets.rests_until(Cue::Holds, &npcs, &around), !asks)
+        };
         self.note(player, &noted, step);
         let Some(choice) = choice else {
             if let Some(until) = rests {
                 self.silent.set(player, until);
             }
+            // What asks a tier does so again after a while, and who speaks is silent after a while.
+            if !asks && !interrupts {
+                self.settled.insert(player);
+            }
             return;
         };
-        self.say_choice(player, choice, region, (None, Details::default()), step);
+        self.say_or_claim(player, choice, region, Occasion::Holds, step);
+    }
+
+    /// Nobody speaks to a player unasked for a while from now on.
+    pub(super) fn be_silent(&mut self, player: Sym, step: &mut Step<'_>) {
         self.storylets.spoken.insert(player, step.tick);
-        self.silent.set(player, step.tick.saturating_add(silence));
+        self.silent.set(player, step.tick.saturating_add(self.length.ticks(SILENCE_MS)));
         let piece = Piece::At(step.tick);
         step.output.base.push(Pair { player, npc: Sym::NONE }.piece(QUIET, Some(&piece)));
     }
@@ -196,7 +269,7 @@ impl NpcsMachine {
     }
 
     /// A storylet is said, or asks a tier for what is said.
-    fn say_choice(
+    pub(super) fn say_choice(
         &mut self,
         player: Sym,
         choice: Choice,
@@ -227,13 +300,17 @@ impl NpcsMachine {
         // What follows another does not take back what the player waits for.
         let waits = self.talks.get(&pair).is_some_and(|talk| talk.pending.is_some());
         let Some(prompt) = prompt.filter(|_| why.is_none() && !waits) else {
+            step.output.out.push(NpcsOut::Saying(Saying::Said { storylet, npc, asks: None }));
             return self.say_lines(pair, storylet, region, (why, details), step);
         };
         if unasked {
             self.wonder(pair, storylet, prompt, region, step);
         }
         let wish = Wish { pair, region, said: &details.said, storylet: Some((storylet, prompt)), unasked };
-        if let Err(why) = self.ask(&wish, step) {
+        let asked = self.ask(&wish, step);
+        let asks = self.talks.get(&pair).filter(|_| asked.is_ok()).map(|talk| (player, talk.requests));
+        step.output.out.push(NpcsOut::Saying(Saying::Said { storylet, npc, asks }));
+        if let Err(why) = asked {
             self.say_lines(pair, storylet, region, (Some(why), details), step);
         }
     }
@@ -284,7 +361,7 @@ impl NpcsMachine {
     }
 
     /// These could be said to a player for the first time.
-    fn note(&self, player: Sym, noted: &[(Sym, Memory)], step: &mut Step<'_>) {
+    pub(super) fn note(&self, player: Sym, noted: &[(Sym, Memory)], step: &mut Step<'_>) {
         for (storylet, memory) in noted {
             step.output.insert(STORYLET_MEMORY, memory.row(self.realm, player, *storylet));
             step.output.base.push(memory.piece(player, *storylet));
@@ -320,6 +397,7 @@ impl NpcsMachine {
                 Value::Int(0),
                 Value::Int(0),
                 Value::Int(0),
+                Value::Null,
             ]);
             match (self.storylets.get(*id).is_some(), self.shown.contains(id)) {
                 (true, false) => {

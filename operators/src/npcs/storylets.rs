@@ -5,17 +5,17 @@
 //! Storylets stand in lists by trigger and by whom they name, so a choice looks at those of one NPC only. It keeps what was said to
 //! whom, and says nothing itself.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::BaseChange;
-use worldflow_schemas::definitions::{Condition, Effect, Span, StoryTrigger, StoryletDef};
+use worldflow_schemas::definitions::{Condition, Effect, Pattern, Span, StoryTrigger, StoryletDef};
 use worldflow_schemas::input::FactChange;
-use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value, chance};
+use worldflow_schemas::{ArcStr, Event, Row, Sym, Tick, Value, chance};
 
-use crate::quests::{Cond, Plan};
+use crate::quests::{Cond, Matcher, Plan};
 use crate::timers::Timers;
 
 use super::known::Around;
@@ -28,6 +28,7 @@ pub(super) enum Cue {
     Bark,
     FollowUp,
     Holds,
+    Happens,
 }
 
 /// A storylet, compiled.
@@ -42,6 +43,10 @@ pub(super) struct Story {
     criteria: Vec<Criterion>,
     most: u64,
     cooldown: Option<Span>,
+    /// Whether it has limits over all players.
+    pub(super) shared: bool,
+    /// The events at which it may be said.
+    happens: Option<Matcher>,
     pub(super) effects: Vec<(Sym, FactChange)>,
     pub(super) then: Option<(Sym, Span)>,
     /// The prompt by which a tier is asked, and how soon that is done again unasked.
@@ -73,6 +78,7 @@ impl Story {
                 StoryTrigger::Bark {} => Cue::Bark,
                 StoryTrigger::FollowUp {} => Cue::FollowUp,
                 StoryTrigger::Holds {} => Cue::Holds,
+                StoryTrigger::Happens(_) => Cue::Happens,
             },
             who: def.who.as_slice().iter().map(|name| Sym::new(name)).collect(),
             when,
@@ -80,6 +86,8 @@ impl Story {
             criteria,
             most: if def.limits.once { 1 } else { most },
             cooldown: player.cooldown,
+            shared: def.limits.are_shared(),
+            happens: pattern_of(&def).map(|pattern| Matcher::new(pattern, plan)),
             effects: def.effects.iter().filter_map(effect).collect(),
             then: def.then.as_ref().map(|then| (Sym::new(&then.storylet), then.after)),
             ask: def.ask.as_ref().map(|ask| (Sym::new(&ask.prompt), ask.every)),
@@ -112,11 +120,33 @@ impl Story {
     }
 
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        std::iter::once(&self.def.when).chain(self.def.criteria.values().map(|criterion| &criterion.when))
+        conditions_of(&self.def)
     }
 
     fn is_timed(&self) -> bool {
         self.when.is_timed() || self.criteria.iter().any(|criterion| criterion.when.is_timed())
+    }
+}
+
+/// What decides between two that fit as well and were said as long ago: a draw, and then their ids.
+fn lot(choice: &Choice, times: u64, around: &Around<'_>) -> (u64, &'static str, &'static str) {
+    let (player, storylet, npc) = (around.player(), choice.storylet.as_str(), choice.npc.as_str());
+    let key = format!("{player}/{npc}/{storylet}");
+    (chance::draw(around.seed(), "storylet", &key, times), storylet, npc)
+}
+
+/// The conditions of a storylet.
+pub(super) fn conditions_of(def: &StoryletDef) -> impl Iterator<Item = &Condition> {
+    let criteria = def.criteria.values().map(|criterion| &criterion.when);
+    let happens = pattern_of(def).and_then(|pattern| pattern.when.as_ref());
+    std::iter::once(&def.when).chain(criteria).chain(happens)
+}
+
+/// The events at which a storylet may be said.
+pub(super) fn pattern_of(def: &StoryletDef) -> Option<&Pattern> {
+    match &def.trigger {
+        StoryTrigger::Happens(pattern) => Some(pattern),
+        _ => None,
     }
 }
 
@@ -162,7 +192,13 @@ pub(super) struct Storylets {
     stories: FxHashMap<Sym, Story>,
     /// By what makes them be said and by a name in `who`, in the order of ids.
     lists: FxHashMap<(Cue, Sym), Vec<Sym>>,
+    /// Those that may be said at an event, by its kind.
+    at_events: FxHashMap<Sym, Vec<Sym>>,
     memory: FxHashMap<Sym, FxHashMap<Sym, Memory>>,
+    /// Those whose limits over all players leave no room, as of the tick before: for an NPC, or for all by [`Sym::NONE`].
+    pub(super) closed: FxHashSet<(Sym, Sym)>,
+    /// What players claim in this tick: player and storylet.
+    pub(super) claimed: FxHashSet<(Sym, Sym)>,
     /// When a player was last spoken to unasked.
     pub(super) spoken: FxHashMap<Sym, Tick>,
     /// What is to follow, by player and storylet.
@@ -173,6 +209,8 @@ pub(super) struct Storylets {
     pub(super) wondered: FxHashMap<(Sym, Sym), (Tick, ArcStr)>,
     /// Whether one that is said unasked can become so by time alone.
     timed: bool,
+    /// How many were looked at, of all choices.
+    pub(super) looked_at: u64,
 }
 
 impl Storylets {
@@ -194,7 +232,23 @@ impl Storylets {
             }
         }
         self.lists.values_mut().for_each(|list| list.sort_by(|a, b| a.cmp_text(*b)));
+        self.at_events.clear();
+        for (id, story) in &self.stories {
+            if let Some(pattern) = pattern_of(&story.def) {
+                self.at_events.entry(Sym::new(&pattern.event)).or_default().push(*id);
+            }
+        }
         self.timed = self.stories.values().any(|story| story.cue == Cue::Holds && story.is_timed());
+    }
+
+    /// Whether there is room. Returns whether somebody may say it unasked now who could not before.
+    pub(super) fn note_closed(&mut self, storylet: Sym, npc: Sym, closed: bool) -> bool {
+        if closed {
+            self.closed.insert((storylet, npc));
+        } else {
+            self.closed.remove(&(storylet, npc));
+        }
+        !closed && self.stories.get(&storylet).is_some_and(Story::is_unasked)
     }
 
     pub(super) fn get(&self, id: Sym) -> Option<&Story> {
@@ -203,6 +257,12 @@ impl Storylets {
 
     pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
         self.stories.values().flat_map(Story::conditions)
+    }
+
+    /// Those that are said unasked, with their conditions.
+    pub(super) fn unasked(&self) -> impl Iterator<Item = (Sym, Vec<&Condition>)> {
+        let unasked = self.stories.iter().filter(|(_, story)| story.is_unasked());
+        unasked.map(|(id, story)| (*id, story.conditions().collect()))
     }
 
     /// Whether any is said unasked.
@@ -278,17 +338,29 @@ impl Storylets {
         self.choose(&among, around, noted)
     }
 
-    /// The best NPC to say this storylet to a player.
-    pub(super) fn best_speaker(
+    /// Those that may be said at an event.
+    pub(super) fn at_event(&self, event: &Event, around: &Around<'_>) -> Vec<Sym> {
+        let fits = |id: &&Sym| {
+            let happens = self.stories.get(*id).and_then(|story| story.happens.as_ref());
+            happens.is_some_and(|happens| around.fits(happens, event))
+        };
+        self.at_events.get(&event.kind).into_iter().flatten().filter(fits).copied().collect()
+    }
+
+    /// The best of these storylets, and the best of these NPCs to say it to a player.
+    pub(super) fn best_of(
         &mut self,
-        storylet: Sym,
+        (cue, storylets): (Cue, &[Sym]),
         npcs: &[Sym],
         around: &Around<'_>,
         noted: &mut Vec<(Sym, Memory)>,
     ) -> Option<Choice> {
-        let story = self.stories.get(&storylet).filter(|story| story.cue == Cue::FollowUp)?;
-        let among = npcs.iter().filter(|npc| around.plan().is_one_of(**npc, &story.who));
-        let among: Vec<Choice> = among.map(|npc| Choice { storylet, npc: *npc }).collect();
+        let mut among = Vec::new();
+        for id in storylets {
+            let Some(story) = self.stories.get(id).filter(|story| story.cue == cue) else { continue };
+            let who = npcs.iter().filter(|npc| around.plan().is_one_of(**npc, &story.who));
+            among.extend(who.map(|npc| Choice { storylet: *id, npc: *npc }));
+        }
         self.choose(&among, around, noted)
     }
 
@@ -301,7 +373,8 @@ impl Storylets {
     ) -> Option<Choice> {
         let player = around.player();
         let memory = self.memory.entry(player).or_default();
-        let mut best = None;
+        self.looked_at += among.len() as u64;
+        let mut best: Option<((Reverse<i64>, Option<Tick>), u64, Choice)> = None;
         for choice in among {
             let Some(story) = self.stories.get(&choice.storylet) else { continue };
             let known = memory.get(&choice.storylet).copied();
@@ -313,20 +386,26 @@ impl Storylets {
             if now.times >= story.most || !rested {
                 continue;
             }
+            let closed = |npc| self.closed.contains(&(choice.storylet, npc));
+            let claimed = || self.claimed.contains(&(player, choice.storylet));
+            if story.shared && (closed(Sym::NONE) || closed(choice.npc) || claimed()) {
+                continue;
+            }
             let Some(score) = story.score(around) else { continue };
             if known.is_none() {
                 memory.insert(choice.storylet, now);
                 noted.push((choice.storylet, now));
             }
-            let (storylet, npc) = (choice.storylet.as_str(), choice.npc.as_str());
-            let key = format!("{player}/{npc}/{storylet}");
-            let draw = chance::draw(around.seed(), "storylet", &key, now.times);
-            let rank = (Reverse(score), now.last, draw, storylet, npc);
-            if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-                best = Some((rank, *choice));
+            let rank = (Reverse(score), now.last);
+            let ahead = best.as_ref().is_none_or(|(other, times, before)| match rank.cmp(other) {
+                Ordering::Equal => lot(choice, now.times, around) < lot(before, *times, around),
+                order => order == Ordering::Less,
+            });
+            if ahead {
+                best = Some((rank, now.times, *choice));
             }
         }
-        best.map(|(_, choice)| choice)
+        best.map(|(.., choice)| choice)
     }
 
     /// When the first of these that rest may be said again.

@@ -29,6 +29,7 @@ warns:
   then: {storylet: answers, after: 2s}
 answers: {who: beast, trigger: {follow_up: {}}, lines: Grr?}
 calls: {who: elder, trigger: {holds: {}}, limits: {once: true}, salience: 3, lines: You there!}
+cheers: {who: elder, trigger: {happens: {event: kill, target: wolf}}, limits: {npc: {most: 9, cooldown: 1m}, at_once: {most: 1}}, lines: Well struck!}
 grumbles: {who: elder, trigger: {bark: {}}, lines: [Hm., Hmm.]}
 ",
         expect![[""]],
@@ -145,6 +146,20 @@ d: {who: elder, lines: Hm., salience: -5000, when: {near: wolf}}
             hint: conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets
 
         "#]],
+    );
+}
+
+#[test]
+fn limits_over_all_players_and_what_happens() {
+    stories(
+        "
+a: {who: elder, lines: Hm., limits: {npc: {most: 0}, realm: {cooldown: 0s}, at_once: {most: 0, lasts: 0s}}}
+b: {who: elder, lines: Hm., trigger: {holds: {}}, limits: {at_once: {most: 1}}}
+c: {who: elder, lines: Hm., trigger: {holds: {}}, limits: {realm: {cooldown: 1m}}}
+d: {who: elder, lines: Hm., trigger: {happens: {event: kil, target: wolf, within: 3s}}}
+e: {who: elder, lines: Hm., trigger: {happens: {event: kill, target: wolf, when: {near: wolf}}}, limits: {realm: {most: 2000000}}}
+",
+        expect![[""]],
     );
 }
 

@@ -13,7 +13,7 @@ use worldflow_schemas::{Command, Input, Sym, Tick, Value};
 
 use super::{Oracle, Seen, WeatherRow};
 
-pub const COMPARED: [&str; 11] = [
+pub const COMPARED: [&str; 12] = [
     "quest_state",
     "objective_progress",
     "objective_times",
@@ -25,6 +25,7 @@ pub const COMPARED: [&str; 11] = [
     "npc_lines",
     "storylet_memory",
     "storylet_reach",
+    "storylet_limits",
 ];
 
 /// Who speaks in a world, and of what weather.

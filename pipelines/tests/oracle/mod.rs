@@ -32,6 +32,7 @@ mod rules;
 mod sharing;
 mod spoken_rows;
 mod stories;
+mod storylet_limits;
 mod storylets;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -19,7 +19,7 @@ const TOLD: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
 const FOLLOWING: [&str; 3] = ["f0", "f1", "s6"];
 
 /// What must come about in random worlds, each often, or they prove nothing.
-pub const MUST_MEET: [&str; 16] = [
+pub const MUST_MEET: [&str; 20] = [
     "addressed",
     "bark",
     "late bark",
@@ -36,6 +36,10 @@ pub const MUST_MEET: [&str; 16] = [
     "cooldown",
     "effect",
     "kept lines",
+    "happens",
+    "closed",
+    "granted",
+    "refused",
 ];
 
 /// A world in which NPCs have something to say.
@@ -232,11 +236,12 @@ fn storylet(draws: &mut Draws, id: &str, names: &[String]) -> Arc<StoryletDef> {
         json!("Hm, {whatever}."),
     ];
     let mut def = json!({"who": who, "lines": lines[usize::try_from(draws.below(4)).expect("small")]});
-    def["trigger"] = match draws.below(8) {
+    def["trigger"] = match draws.below(10) {
         _ if id.starts_with('f') => json!({"follow_up": {}}),
         0..3 => json!("addressed"),
         3 | 4 => json!({"bark": {}}),
         5 | 6 => json!({"holds": {}}),
+        7 | 8 => json!({"happens": happens(draws, names)}),
         _ => json!({"follow_up": {}}),
     };
     if draws.percent(50) {
@@ -271,7 +276,38 @@ fn storylet(draws: &mut Draws, id: &str, names: &[String]) -> Arc<StoryletDef> {
     Arc::new(read(def))
 }
 
+/// What somebody may say something to.
+fn happens(draws: &mut Draws, names: &[String]) -> Json {
+    let mut pattern = json!({"event": draws.of(&random::KINDS)});
+    if draws.percent(50) {
+        pattern["target"] = json!(draws.of(&["wolf", "rat", "beast", "rock"]));
+    }
+    if draws.percent(20) {
+        pattern["region"] = json!(draws.of(&["moor", "town"]));
+    }
+    if draws.percent(20) {
+        pattern["where"] = json!({"damage": {"at_least": draws.below(8)}});
+    }
+    if draws.percent(20) {
+        pattern["when"] = asks(draws, names);
+    }
+    pattern
+}
+
 fn limits(draws: &mut Draws, def: &mut Json) {
+    for (of, percent) in [("npc", 12), ("realm", 12)] {
+        if draws.percent(percent) {
+            def["limits"][of]["most"] = json!(1 + draws.below(6));
+        }
+        if draws.percent(percent) {
+            let span = draws.of(&["300ms", "1s", "6s", "2h world"]);
+            def["limits"][of]["cooldown"] = json!(span);
+        }
+    }
+    if draws.percent(20) {
+        let lasts = draws.of(&["0ms", "200ms", "2s", "9s", "1h world"]);
+        def["limits"]["at_once"] = json!({"most": 1 + draws.below(2), "lasts": lasts});
+    }
     if draws.percent(20) {
         def["limits"]["once"] = json!(true);
     }

@@ -19,7 +19,8 @@ impl Oracle {
     /// The rows of the three views, made anew from all that was said, and how they have changed.
     pub(super) fn note_spoken(&mut self, tick: Tick) {
         let storylets = self.spoken.storylets.keys().cloned().collect();
-        let made_of = (self.spoken.said.len(), self.spoken.could.len(), storylets);
+        let limits = self.limit_rows(tick);
+        let made_of = (self.spoken.said.len(), self.spoken.could.len(), storylets, limits.clone());
         if made_of == self.spoken.made_of {
             return;
         }
@@ -29,6 +30,7 @@ impl Oracle {
             self.spoken.meet("kept lines");
         }
         self.memory_rows(&mut rows);
+        rows.extend(limits.into_iter().map(|row| (("storylet_limits", json!(row).to_string()), row)));
         let old = std::mem::replace(&mut self.spoken.shown, rows);
         let new = &self.spoken.shown;
         let gone = old
@@ -83,12 +85,19 @@ impl Oracle {
             let could = self.spoken.could.iter().filter(|(_, of)| of == storylet);
             let said = self.spoken.said.iter().filter(|said| said.storylet.as_ref() == Some(storylet));
             let to: BTreeSet<Sym> = said.clone().map(|said| said.player).collect();
+            let could = could.count();
+            let never = match (could, to.len()) {
+                (0, _) => json!("eligible"),
+                (_, 0) => json!("said"),
+                _ => Json::Null,
+            };
             let row = vec![
                 realm.clone(),
                 json!(storylet),
-                json!(could.count()),
+                json!(could),
                 json!(to.len()),
                 json!(said.count()),
+                never,
             ];
             rows.insert(("storylet_reach", json!(row).to_string()), row);
         }

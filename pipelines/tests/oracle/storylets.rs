@@ -15,6 +15,7 @@ use worldflow_schemas::{Command, Event, Input, Sym, Tick, Value};
 use super::conditions::Actor;
 use super::counting::times;
 use super::spoken_rows::Shown;
+use super::storylet_limits::{For, Shared};
 use super::{Effect, Oracle};
 
 /// How long nothing is said unasked after something was.
@@ -31,11 +32,13 @@ pub struct Said {
     pub(super) why: Option<&'static str>,
     pub(super) storylet: Option<String>,
     pub(super) unasked: bool,
+    /// When it is not being said any longer, if that is limited.
+    pub(super) until: Option<Tick>,
 }
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+pub(super) struct Asked {
     until: Tick,
     /// Where its premise is tested.
     region: Sym,
@@ -52,16 +55,17 @@ pub struct Spoken {
     /// Which storylets could have been said to whom, by the player's id.
     pub(super) could: BTreeSet<(String, String)>,
     /// Requests that wait, by player and NPC.
-    asked: BTreeMap<(String, String), Asked>,
+    pub(super) asked: BTreeMap<(String, String), Asked>,
+    pub(super) shared: Shared,
     /// What may follow, by storylet and player: when.
-    follow: BTreeMap<(String, String), Tick>,
+    pub(super) follow: BTreeMap<(String, String), Tick>,
     /// The quests of which it was known at the end of the tick before what players hold.
     asked_about: BTreeSet<String>,
     /// Who was present at the end of the tick before.
     present: BTreeSet<Sym>,
     pub(super) shown: Shown,
     /// Of what the rows were made: lines, what could be said, storylets.
-    pub(super) made_of: (usize, usize, Vec<String>),
+    pub(super) made_of: (usize, usize, Vec<String>, Vec<Vec<serde_json::Value>>),
     /// For the next tick, by (storylet, player, place, line).
     effects: BTreeMap<(String, String, usize, usize), Effect>,
     /// What has come about, for tests that must not pass by chance.
@@ -92,7 +96,12 @@ impl Spoken {
     fn conditions(&self) -> Vec<&Condition> {
         let npcs = self.npcs.values().map(|npc| &npc.when);
         let storylets = self.storylets.values().flat_map(|storylet| {
-            storylet.criteria.values().map(|criterion| &criterion.when).chain([&storylet.when])
+            let happens = match &storylet.trigger {
+                StoryTrigger::Happens(pattern) => pattern.when.as_ref(),
+                _ => None,
+            };
+            let criteria = storylet.criteria.values().map(|criterion| &criterion.when);
+            criteria.chain([&storylet.when]).chain(happens)
         });
         npcs.chain(storylets).collect()
     }
@@ -217,8 +226,12 @@ impl Oracle {
                 self.spoken.meet("taken back");
             }
         }
+        self.take_answers(tick, &left);
         for event in events {
             self.talk(tick, event);
+        }
+        for event in events.iter().filter(|event| !event.player.is_none()) {
+            self.hear_of(tick, event);
         }
         let due: Vec<_> =
             self.spoken.asked.iter().filter(|(_, of)| of.until <= tick).map(|(of, _)| of.clone()).collect();
@@ -241,6 +254,7 @@ impl Oracle {
             self.unasked(tick, *player);
         }
         self.spoken.present = here;
+        self.decide(tick);
         self.note_spoken(tick);
     }
 
@@ -261,9 +275,13 @@ impl Oracle {
         if player.is_none() || def.addressed_by != event.kind.as_str() {
             return;
         }
-        let actor = self.actor_of(event);
-        let region = actor.region;
-        if !self.answers_to(tick, npc, &actor) {
+        self.address(tick, (player, self.actor_of(event).region), npc);
+    }
+
+    /// A player speaks to an NPC.
+    pub(super) fn address(&mut self, tick: Tick, (player, region): (Sym, Sym), npc: &str) {
+        let Some(def) = self.spoken.npcs.get(npc).cloned() else { return };
+        if !self.answers_to(tick, npc, &self.player_in(player, region)) {
             return self.spoken.meet("no answer");
         }
         let pair = (player.as_str().to_owned(), npc.to_owned());
@@ -272,7 +290,7 @@ impl Oracle {
             self.best(tick, (player, region), &self.with_trigger(&StoryTrigger::Addressed), &[npc.to_owned()])
         {
             self.spoken.meet("addressed");
-            return self.tell(tick, (player, region), &npc, &storylet, None);
+            return self.tell_or_claim(tick, (player, region), &npc, &storylet, For::Talk);
         }
         match def.tier.as_ref().filter(|tier| self.world.tiers.contains_key(*tier)) {
             Some(_) => {
@@ -289,19 +307,21 @@ impl Oracle {
         all.filter(|(_, def)| def.trigger == *trigger).map(|(id, _)| id.clone()).collect()
     }
 
-    fn bark(&mut self, tick: Tick, player: Sym, region: Sym, npc: &str, why: &'static str) {
+    pub(super) fn bark(&mut self, tick: Tick, player: Sym, region: Sym, npc: &str, why: &'static str) {
         let barks = self.with_trigger(&StoryTrigger::Bark {});
         if let Some((storylet, npc)) = self.best(tick, (player, region), &barks, &[npc.to_owned()]) {
             self.spoken.meet(if why == "late" { "late bark" } else { "bark" });
-            return self.tell(tick, (player, region), &npc, &storylet, Some(why));
+            return self.tell_or_claim(tick, (player, region), &npc, &storylet, For::Bark(why));
         }
+        // It may be gone since the bark was due.
+        let Some(def) = self.spoken.npcs.get(npc).cloned() else { return };
         let said = self.spoken.said.iter();
         let barked = said.filter(|said| said.player == player && said.npc == npc && said.storylet.is_none());
         let turn = barked.count();
-        let barks = self.spoken.npcs[npc].barks.as_slice();
+        let barks = def.barks.as_slice();
         let text = barks[turn % barks.len()].clone();
-        let (npc, storylet, unasked) = (npc.to_owned(), None, false);
-        self.spoken.said.push(Said { tick, player, npc, text, why: Some(why), storylet, unasked });
+        let (npc, storylet, unasked, until) = (npc.to_owned(), None, false, None);
+        self.spoken.said.push(Said { tick, player, npc, text, why: Some(why), storylet, unasked, until });
     }
 
     fn follow(&mut self, tick: Tick, player: Sym, storylet: &str, here: &BTreeSet<Sym>) {
@@ -315,7 +335,7 @@ impl Oracle {
         match self.best(tick, player, &[storylet.to_owned()], &npcs) {
             Some((storylet, npc)) => {
                 self.spoken.meet("follow_up");
-                self.tell(tick, player, &npc, &storylet, None);
+                self.tell_or_claim(tick, player, &npc, &storylet, For::Follow);
             }
             None => self.spoken.meet("follow_up not said"),
         }
@@ -327,23 +347,37 @@ impl Oracle {
             return self.spoken.meet("silence");
         }
         let region = self.place(player).region;
-        let npcs: Vec<String> = (self.spoken.npcs.keys())
-            .filter(|npc| {
-                let at = self.regions.get(*npc).map_or("", String::as_str);
-                at.is_empty() || (!region.is_none() && at == region.as_str())
-            })
-            .cloned()
-            .collect();
+        let npcs = self.in_region(region);
         let holds = self.with_trigger(&StoryTrigger::Holds {});
         if let Some((storylet, npc)) = self.best(tick, (player, region), &holds, &npcs) {
             self.spoken.meet("holds");
-            self.tell(tick, (player, region), &npc, &storylet, None);
+            self.tell_or_claim(tick, (player, region), &npc, &storylet, For::Holds);
+        }
+    }
+
+    /// Who can speak to somebody in a region.
+    pub(super) fn in_region(&self, region: Sym) -> Vec<String> {
+        let speaks = |npc: &&String| {
+            let at = self.regions.get(*npc).map_or("", String::as_str);
+            at.is_empty() || (!region.is_none() && at == region.as_str())
+        };
+        self.spoken.npcs.keys().filter(speaks).cloned().collect()
+    }
+
+    /// What was chosen is said, or claimed if it has a limit over all players.
+    pub(super) fn tell_or_claim(&mut self, tick: Tick, to: (Sym, Sym), npc: &str, storylet: &str, for_: For) {
+        if self.spoken.storylets[storylet].limits.are_shared() {
+            return self.claim(to, npc, storylet, for_);
+        }
+        let why = if let For::Bark(why) = for_ { Some(why) } else { None };
+        self.tell(tick, to, npc, storylet, why);
+        if matches!(for_, For::Holds) {
             self.spoken.said.last_mut().expect("it was just said").unasked = true;
         }
     }
 
     /// A choice: of these storylets and NPCs, the best that may be said.
-    fn best(
+    pub(super) fn best(
         &mut self,
         tick: Tick,
         (player, region): (Sym, Sym),
@@ -357,7 +391,8 @@ impl Oracle {
             let allowed = self.limits_allow(tick, player, storylet, &def);
             for npc in npcs {
                 let Some(score) = self.score(tick, &actor, &def, npc) else { continue };
-                if let Err(limit) = allowed {
+                let closed = self.is_closed(player, npc, storylet).map_or(Ok(()), Err);
+                if let Err(limit) = allowed.and(closed) {
                     self.spoken.meet(limit);
                     continue;
                 }
@@ -430,7 +465,7 @@ impl Oracle {
     }
 
     /// A storylet is said.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         tick: Tick,
         (player, region): (Sym, Sym),
@@ -444,6 +479,8 @@ impl Oracle {
         let text = self.put_in(tick, player, region, &lines[times_said % lines.len()]);
         let actor = self.player_in(player, region);
         let number = self.spoken.said.len();
+        let at_once = def.limits.at_once.as_ref();
+        let until = at_once.map(|limit| tick + self.clock.ticks(limit.lasts).max(1));
         for (place, effect) in def.effects.iter().enumerate() {
             let (fact, change) = match effect {
                 EffectDef::Set { fact, to, .. } => {
@@ -469,6 +506,7 @@ impl Oracle {
             why,
             storylet: Some(storylet.to_owned()),
             unasked: false,
+            until,
         });
     }
 

@@ -61,7 +61,9 @@ pub use spending::{
     DEFAULT_PLAYER_TIER, MoneyDef, MoneyFactDef, PlayerLimitsDef, RateDef, RatesDef, SpendingDef, TokensDef,
 };
 pub use sql_view::SqlViewDef;
-pub use storylet::{AskDef, CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef};
+pub use storylet::{
+    AskDef, AtOnceDef, CriterionDef, FollowUpDef, LimitDef, StoryLimits, StoryTrigger, StoryletDef,
+};
 pub use text::{NotedText, TextDef, TextLocales};
 pub use tier::{BRONZE, BatchDef, GOLD, PriceDef, SILVER, TierDef, fallback};
 pub use window::{PoolDef, PoolPer, Window, WindowDef};

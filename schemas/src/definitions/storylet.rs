@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::one_or_many::OneOrMany;
-use super::quest::Effect;
+use super::quest::{Effect, Pattern};
 use super::span::Span;
 
 /// A storylet. Its id is its key in the file and never changes.
@@ -66,6 +66,8 @@ pub enum StoryTrigger {
     FollowUp {},
     /// The NPC has something to say and nothing better: no tier, or no answer in time. In place of the NPC's `barks`.
     Bark {},
+    /// Something happens to the player where the NPC is: `happens: {event: enter, target: tavern}`.
+    Happens(Box<Pattern>),
 }
 
 /// What makes a storylet fit better.
@@ -96,6 +98,15 @@ pub struct StoryLimits {
     /// To each player: `player: {most: 3, cooldown: 20m}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub player: Option<LimitDef>,
+    /// By each NPC, to all players together: `npc: {most: 10, cooldown: 1m}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub npc: Option<LimitDef>,
+    /// In the realm, by all NPCs to all players together: `realm: {most: 100, cooldown: 5s}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realm: Option<LimitDef>,
+    /// How many may be saying it at the same time: `at_once: {most: 2, lasts: 8s}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<AtOnceDef>,
 }
 
 impl StoryLimits {
@@ -104,6 +115,27 @@ impl StoryLimits {
     pub fn is_none(&self) -> bool {
         *self == StoryLimits::default()
     }
+
+    /// Whether any of them is over all players.
+    #[must_use]
+    pub fn are_shared(&self) -> bool {
+        self.npc.is_some() || self.realm.is_some() || self.at_once.is_some()
+    }
+}
+
+/// How many may be saying a storylet at the same time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AtOnceDef {
+    /// At most so many: `most: 2`.
+    pub most: u32,
+    /// How long it takes to say it; while a tier is asked for it, it is being said, too: `lasts: 8s`.
+    #[serde(default = "five_seconds")]
+    pub lasts: Span,
+}
+
+fn five_seconds() -> Span {
+    Span { ms: 5_000, world: false }
 }
 
 /// How often, and how soon again.

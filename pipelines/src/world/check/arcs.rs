@@ -69,7 +69,7 @@ impl Checker<'_> {
             let spot = spot.key("events");
             self.check_id("event", id, spot.name(id));
             let spot = spot.key(id);
-            self.check_pattern_of_arc(&tense.pattern, spot.key("pattern"));
+            self.check_pattern_elsewhere(&tense.pattern, spot.key("pattern"));
             if tense.add == 0 {
                 let hint = "give a number above 0, or below it for what calms";
                 self.error(spot.key("add"), "this changes nothing", hint);
@@ -77,7 +77,8 @@ impl Checker<'_> {
         }
     }
 
-    fn check_pattern_of_arc(&mut self, pattern: &Pattern, spot: Spot<'_>) {
+    /// A pattern outside of quests.
+    pub(super) fn check_pattern_elsewhere(&mut self, pattern: &Pattern, spot: Spot<'_>) {
         self.check_pattern(pattern, spot);
         for (key, given) in [("role", pattern.role.is_some()), ("within", pattern.within.is_some())] {
             if given {
@@ -171,7 +172,7 @@ impl Checker<'_> {
         }
         self.check_condition_of_arc(arc, &branch.when, spot.key("when"));
         if let Some(pattern) = &branch.chosen_by {
-            self.check_pattern_of_arc(pattern, spot.key("chosen_by"));
+            self.check_pattern_elsewhere(pattern, spot.key("chosen_by"));
         }
         if !(-MOST_WEIGHT..=MOST_WEIGHT).contains(&branch.weight) {
             let hint = format!("{} to {MOST_WEIGHT}", -MOST_WEIGHT);

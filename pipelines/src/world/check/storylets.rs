@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{Effect, StoryTrigger, StoryletDef};
+use worldflow_schemas::definitions::{Effect, StoryLimits, StoryTrigger, StoryletDef};
 
 use super::npcs::PERSONA;
 use super::{Checker, Sort};
@@ -11,6 +11,12 @@ use crate::world::spot::Spot;
 
 /// What a criterion may weigh, and a salience may be, either way.
 const MOST_WEIGHT: i32 = 1_000;
+
+/// The most times that a limit may allow.
+const MOST_TIMES: u32 = 1_000_000;
+
+/// How many may be allowed to say a storylet at once: when each of them ends is kept.
+const MOST_AT_ONCE: u32 = 1_000;
 
 impl Checker<'_> {
     pub(super) fn check_storylets(&mut self) {
@@ -32,6 +38,7 @@ impl Checker<'_> {
             if let Some(salience) = storylet.salience {
                 self.check_weight("salience", salience, spot.key("salience"));
             }
+            self.check_happens(storylet, spot.key("trigger"));
             self.check_limits(storylet, spot);
             self.check_lines(storylet, spot.key("lines"));
             for (index, effect) in storylet.effects.iter().enumerate() {
@@ -73,24 +80,52 @@ impl Checker<'_> {
     }
 
     fn check_limits(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
-        let spot = spot.key("limits");
-        let player = storylet.limits.player.clone().unwrap_or_default();
-        if player.most == Some(0) {
-            let hint = "give at least 1, or remove the storylet";
-            self.error(spot.key("player").key("most"), "it may never be said", hint);
+        let (limits, spot) = (&storylet.limits, spot.key("limits"));
+        let StoryLimits { once, player, npc, realm, at_once } = limits;
+        for (key, limit) in [("player", player), ("npc", npc), ("realm", realm)] {
+            let Some(limit) = limit else { continue };
+            self.check_times(limit.most, MOST_TIMES, spot.key(key));
+            if limit.cooldown.is_some_and(|cooldown| cooldown.ms == 0) {
+                let hint = "give a span such as `20m`, or remove it";
+                self.error(spot.key(key).key("cooldown"), "`cooldown` is no time at all", hint);
+            }
         }
-        if storylet.limits.once && storylet.limits.player.is_some() {
+        if let Some(at_once) = at_once {
+            let spot = spot.key("at_once");
+            self.check_times(Some(at_once.most), MOST_AT_ONCE, spot);
+            if at_once.lasts.ms == 0 {
+                let hint = "give a span such as `8s`, or remove it";
+                self.error(spot.key("lasts"), "`lasts` is no time at all", hint);
+            }
+        }
+        if *once && player.is_some() {
             let hint = "`once` is the same as `player: {most: 1}`: keep one of the two";
             self.error(spot, "`once` leaves nothing for `player` to limit", hint);
         }
-        if player.cooldown.is_some_and(|cooldown| cooldown.ms == 0) {
-            let hint = "give a span such as `20m`, or remove it";
-            self.error(spot.key("player").key("cooldown"), "`cooldown` is no time at all", hint);
-        }
-        let unlimited = !storylet.limits.once && player.most.is_none() && player.cooldown.is_none();
-        if matches!(storylet.trigger, StoryTrigger::Holds {}) && unlimited {
+        let mut limits = [player, npc, realm].into_iter().flatten();
+        let limited = limits.any(|limit| limit.most.is_some() || limit.cooldown.is_some());
+        if matches!(storylet.trigger, StoryTrigger::Holds {}) && !once && !limited {
             let hint = "give `limits: {once: true}`, or a cooldown: `limits: {player: {cooldown: 10m}}`";
             self.error(spot, "it would be said every few seconds for as long as it holds", hint);
+        }
+    }
+
+    fn check_times(&mut self, given: Option<u32>, most: u32, spot: Spot<'_>) {
+        match given {
+            Some(0) => {
+                let hint = "give at least 1, or remove the storylet";
+                self.error(spot.key("most"), "it may never be said", hint);
+            }
+            Some(given) if given > most => {
+                self.error(spot.key("most"), format!("{given} is too many"), format!("at most {most}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_happens(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
+        if let StoryTrigger::Happens(pattern) = &storylet.trigger {
+            self.check_pattern_elsewhere(pattern, spot.key("happens"));
         }
     }
 
