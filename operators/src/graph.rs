@@ -10,6 +10,7 @@
 //! copy a worker; what an operator concludes for the next tick goes through the one loop.
 
 mod arcs;
+mod dialogues;
 mod events;
 mod rules;
 mod spending;
@@ -33,6 +34,7 @@ use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::arcs::ArcsOut;
+use crate::dialogues::DialoguesOut;
 use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
@@ -272,6 +274,7 @@ pub fn build_watching<'scope>(
     let npcs = shared.npcs(&entered, &known, &spending.out);
     let behaviours = shared.behaviours(&entered, &known);
     let arcs = shared.arcs(&entered, &known, of_arcs);
+    let dialogues = shared.dialogues(&entered, &known);
 
     let quest_rows = players.rows.concat(groups.rows);
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
@@ -301,6 +304,10 @@ pub fn build_watching<'scope>(
         NpcsOut::Refused(_) => None,
     }));
     let next = next.concat(arcs.out.map(|ArcsOut::Effect(effect)| Concluded::Effect(effect)));
+    let next = next.concat(dialogues.out.clone().flat_map(|out| match out {
+        DialoguesOut::Effect(effect) => Some(Concluded::Effect(effect)),
+        DialoguesOut::Refused(_) => None,
+    }));
     // A stream that goes another way would be copied.
     let traced = watch.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
@@ -322,6 +329,7 @@ pub fn build_watching<'scope>(
             behaviours.rows,
             spending.rows,
             arcs.rows,
+            dialogues.rows,
             lore.rows,
             levels.rows,
             community,
@@ -359,6 +367,7 @@ pub fn build_watching<'scope>(
             behaviours.base,
             spending.base,
             arcs.base,
+            dialogues.base,
             rules.base,
             kept_events.base,
         ]),
@@ -390,6 +399,10 @@ pub fn build_watching<'scope>(
             npcs.out.flat_map(|out| match out {
                 NpcsOut::Refused(refused) => Some(refused),
                 NpcsOut::Effect(_) => None,
+            }),
+            dialogues.out.flat_map(|out| match out {
+                DialoguesOut::Refused(refused) => Some(refused),
+                DialoguesOut::Effect(_) => None,
             }),
             kept_events.out,
             tapped.refused,
@@ -521,6 +534,7 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered)).concat(self.quests_of_arcs(entered));
+        let npcs_ask = npcs_ask.concat(self.quests_of_dialogues(entered));
         let inputs = vec![
             events,
             self.quest_edits(entered, PlayersIn::Define),

@@ -64,7 +64,7 @@ struct Names {
 }
 
 /// Views to whose rows an event may lead.
-const BY_EVENTS: [ViewId; 15] = [
+const BY_EVENTS: [ViewId; 18] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::COMMUNITY_PROGRESS,
@@ -80,6 +80,9 @@ const BY_EVENTS: [ViewId; 15] = [
     catalog::ARC_STATE,
     catalog::ARC_TENSION,
     catalog::ARC_BRANCHES,
+    catalog::DIALOGUES,
+    catalog::DIALOGUE_LINES,
+    catalog::DIALOGUE_OPTIONS,
 ];
 
 impl Depths {

@@ -2,6 +2,7 @@
 
 mod arcs;
 mod calendars;
+mod dialogue;
 mod expressions;
 mod files;
 mod growth;

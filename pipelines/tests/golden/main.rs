@@ -4,6 +4,8 @@
 mod arcs;
 mod broker;
 mod calendars;
+mod dialogue;
+mod dialogue_oracle;
 mod edits;
 mod event_views;
 mod foreseen;
