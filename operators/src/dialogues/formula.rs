@@ -73,15 +73,7 @@ impl fmt::Display for Said {
         match self {
             Said::Bool(truth) => truth.fmt(f),
             Said::Text(text) => f.write_str(text),
-            Said::Number(millionths) => {
-                let (whole, rest) = (millionths.unsigned_abs() / DEC_ONE as u64, millionths.unsigned_abs() % DEC_ONE as u64);
-                let sign = if *millionths < 0 { "-" } else { "" };
-                write!(f, "{sign}{whole}")?;
-                if rest != 0 {
-                    write!(f, ".{}", format!("{rest:06}").trim_end_matches('0'))?;
-                }
-                Ok(())
-            }
+            Said::Number(millionths) => Value::Dec(*millionths).fmt(f),
         }
     }
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::base::{BaseName, BaseRow};
-use worldflow_schemas::definitions::{Condition, DialogueDef, OptionDef, StepDef, WorldDef};
+use worldflow_schemas::definitions::{DialogueDef, OptionDef, StepDef, WorldDef};
 use worldflow_schemas::input::{FactChange, Holder, Scope};
 use worldflow_schemas::{ArcStr, Event, Sym, Tick, Value, chance};
 
 use super::formula::Said;
 use super::state::{Memory, Pair, Piece, Talk, change};
 use super::turn::{Change, Nodes, Reads, Shut, Why, offer, take_turn};
-use super::{CHOOSE, DialoguesIn, DialoguesOut, Door, OPTION, quests_named};
+use super::{CHOOSE, DialoguesIn, DialoguesOut, Door, OPTION, quests_of};
 use crate::arcs::{Known, Told};
 use crate::machine::{Machine, Output};
 use crate::messages::{EffectOrder, FactEffect, Refused};
@@ -133,17 +133,19 @@ impl DialoguesMachine {
         for (node, def) in nodes {
             self.define(node, def);
         }
+        let follows = !edited.is_empty() || !doors.is_empty() || told.quests;
         for (npc, door) in doors {
             let Some(door) = door else {
                 self.doors.remove(&npc);
                 continue;
             };
-            let when: Condition = serde_json::from_str(&door.when).unwrap_or_default();
-            let when = Cond::new(&when, &mut self.known.plan);
+            let when = Cond::new(&door.when, &mut self.known.plan);
             self.doors.insert(npc, (door, when));
         }
-        if !edited.is_empty() || told.quests {
-            let named: Vec<Sym> = self.nodes.values().flat_map(|def| quests_named(def)).collect();
+        if follows {
+            let of_nodes = self.nodes.values().flat_map(|def| &def.conditions);
+            let of_doors = self.doors.values().map(|(door, _)| &door.when);
+            let named = quests_of(of_nodes.chain(of_doors));
             self.known.follow(named);
         }
         (told, edited)
@@ -256,10 +258,10 @@ impl DialoguesMachine {
             return;
         };
         let said = event.attribute(self.option);
-        let place = said.and_then(Value::as_millionths).map(|millionths| millionths / 1_000_000);
+        let place = said.map(ToString::to_string).and_then(|place| place.parse::<usize>().ok());
         let key = said.and_then(Value::as_str);
         let named = (1..).zip(&talk.offers).find(|(number, offer)| {
-            place == Some(*number) || key.is_some_and(|key| key == offer.line.key.as_str())
+            place == Some(*number) || key.is_some_and(|key| offer.line.key == *key)
         });
         let Some((_, offer)) = named else {
             let reason = format!("`{}` offers no such option", event.target);
@@ -279,7 +281,7 @@ impl DialoguesMachine {
         // What is offered is in the definition: edits see to it.
         let to = self.nodes.get(&node).and_then(|def| {
             let options = group(def, &key)?;
-            options.iter().find(|option| option.line.key == key.as_str()).map(|option| option.to)
+            options.iter().find(|option| *key == *option.line.key).map(|option| option.to)
         });
         let Some(to) = to else { return };
         self.go_on(pair, (node, to), Some(&key), step);

@@ -60,8 +60,8 @@ pub struct Door {
     pub node: Sym,
     /// The kind of event that addresses the NPC.
     pub addressed_by: Sym,
-    /// What must hold for it to answer, as JSON: conditions cannot be read back from a form that does not describe itself.
-    pub when: String,
+    /// What must hold for it to answer.
+    pub when: Condition,
 }
 
 impl Door {
@@ -69,16 +69,20 @@ impl Door {
     #[must_use]
     pub fn of(npc: &NpcDef) -> Option<Door> {
         let node = Sym::new(npc.dialogue.as_deref()?);
-        let when = serde_json::to_string(&npc.when).unwrap_or_default();
-        Some(Door { node, addressed_by: Sym::new(&npc.addressed_by), when })
+        Some(Door { node, addressed_by: Sym::new(&npc.addressed_by), when: npc.when.clone() })
     }
 }
 
 /// The quests that the conditions of a node name: where players stand with them must be told.
 #[must_use]
 pub fn quests_named(def: &DialogueDef) -> Vec<Sym> {
+    quests_of(&def.conditions)
+}
+
+/// The quests that conditions name.
+fn quests_of<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Vec<Sym> {
     let mut quests = Vec::new();
-    def.conditions.iter().for_each(|when| visit(when, &mut quests));
+    conditions.into_iter().for_each(|when| visit(when, &mut quests));
     quests
 }
 

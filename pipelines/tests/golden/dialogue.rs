@@ -118,24 +118,24 @@ fn what_is_chosen_stays_chosen() {
         &said,
         &[
             "10: +1 dialogues player=ann npc=maren node=maren_hello state=choosing why= turn=1 since=10",
-            "10: +1 dialogue_lines player=ann npc=maren number=1 kind=line speaker=Maren key=dialogue.back text=I trust you 0. values=[0] said=10",
-            "10: +1 dialogue_options player=ann npc=maren option=1 key=dialogue.ridge text=Ask about the ridge values= available=true why= chosen=false",
-            "10: +1 dialogue_options player=ann npc=maren option=2 key=dialogue.swear text=Swear values= available=false why=condition chosen=false",
+            "10: +1 dialogue_lines player=ann npc=maren number=1 kind=line speaker=Maren key=dialogue.back text=I trust you 0. arguments=[0] said=10",
+            "10: +1 dialogue_options player=ann npc=maren place=1 key=dialogue.ridge text=Ask about the ridge arguments= available=true why= chosen=false",
+            "10: +1 dialogue_options player=ann npc=maren place=2 key=dialogue.swear text=Swear arguments= available=false why=condition chosen=false",
             "11: refused not_available: its condition does not hold",
             // What was done to a fact is said in the same turn, and is there for all in the next tick.
-            "12: +1 dialogue_lines player=ann npc=maren number=2 kind=line speaker=Maren key=dialogue.wolves text=Wolves. values= said=12",
-            "12: +1 dialogue_lines player=ann npc=maren number=3 kind=line speaker=Maren key=dialogue.back text=I trust you 1. values=[1] said=12",
-            "12: +1 dialogue_options player=ann npc=maren option=1 key=dialogue.ridge text=Ask about the ridge values= available=true why= chosen=true",
-            "12: +1 dialogue_options player=ann npc=maren option=2 key=dialogue.swear text=Swear values= available=true why= chosen=false",
+            "12: +1 dialogue_lines player=ann npc=maren number=2 kind=line speaker=Maren key=dialogue.wolves text=Wolves. arguments= said=12",
+            "12: +1 dialogue_lines player=ann npc=maren number=3 kind=line speaker=Maren key=dialogue.back text=I trust you 1. arguments=[1] said=12",
+            "12: +1 dialogue_options player=ann npc=maren place=1 key=dialogue.ridge text=Ask about the ridge arguments= available=true why= chosen=true",
+            "12: +1 dialogue_options player=ann npc=maren place=2 key=dialogue.swear text=Swear arguments= available=true why= chosen=false",
             "13: +1 facts scope=player holder=ann fact=trust value=1 version=1 ",
-            "14: +1 dialogue_lines player=ann npc=maren number=4 kind=command speaker= key= text=give bread 1.5 values=[1.5] said=14",
+            "14: +1 dialogue_lines player=ann npc=maren number=4 kind=command speaker= key= text=give bread 1.5 arguments=[1.5] said=14",
             "14: +1 dialogues player=ann npc=maren node=maren_oath state=ended why=over turn=3 since=14",
             "15: +1 facts scope=player holder=ann fact=path value=oath version=1 ",
             "15: +1 facts scope=realm holder=golden fact=sworn value=1 version=1 ",
             "15: refused no_choice: nothing is to be chosen with `maren`",
-            "20: +1 dialogue_lines player=ann npc=maren number=2 kind=line speaker=Maren key=dialogue.sworn text=You have sworn. values= said=20",
-            "20: +1 dialogue_options player=ann npc=maren option=2 key=dialogue.swear text=Swear values= available=true why= chosen=true",
-            "20: +1 dialogue_options player=ann npc=maren option=3 key=dialogue.refuse text=Refuse values= available=false why=decided chosen=false",
+            "20: +1 dialogue_lines player=ann npc=maren number=2 kind=line speaker=Maren key=dialogue.sworn text=You have sworn. arguments= said=20",
+            "20: +1 dialogue_options player=ann npc=maren place=2 key=dialogue.swear text=Swear arguments= available=true why= chosen=true",
+            "20: +1 dialogue_options player=ann npc=maren place=3 key=dialogue.refuse text=Refuse arguments= available=false why=decided chosen=false",
             "21: refused not_available: the player has chosen otherwise before",
             "22: refused no_option: `maren` offers no such option",
             "24: +1 facts scope=realm holder=golden fact=sworn value=2 version=2 ",
@@ -164,7 +164,7 @@ fn players_are_apart_and_what_one_adds_is_added_to_what_another_has() {
         16 event kill player=ann target=wolf
         18 event talk player=ann target=bram
         20 event talk player=bo target=maren
-        21 presence bo s1 - -
+        21 presence bo - - -
         22 event choose player=bo target=maren option=1
         25 wait
         ",
@@ -178,6 +178,8 @@ fn players_are_apart_and_what_one_adds_is_added_to_what_another_has() {
             "text=Come back when they are dead.",
             "text=They are dead, I hear.",
             "text=I throw ",
+            "21: +1 dialogues player=bo npc=maren node=maren_hello state=ended why=left ",
+            "22: refused no_choice",
         ],
     );
     // He answers nobody who has not sworn.
@@ -217,8 +219,8 @@ fn an_edit_strands_nobody() {
     says(
         &said,
         &[
-            "12: +1 dialogue_options player=bo npc=maren option=1 key=dialogue.ridge text=Ask of the old ridge ",
-            "12: +1 dialogue_options player=bo npc=maren option=3 key=dialogue.leave text=Leave ",
+            "12: +1 dialogue_options player=bo npc=maren place=1 key=dialogue.ridge text=Ask of the old ridge ",
+            "12: +1 dialogue_options player=bo npc=maren place=3 key=dialogue.leave text=Leave ",
             "15: +1 dialogues player=ann npc=maren node=maren_oath state=ended why=over ",
             "25: +1 dialogues player=ann npc=maren node=maren_hello state=ended why=edited turn=1 since=25",
             "25: +1 dialogues player=bo npc=maren node=maren_hello state=ended why=edited turn=1 since=25",

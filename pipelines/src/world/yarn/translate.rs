@@ -23,8 +23,11 @@ const FREE: &str = "free";
 /// How the compiler calls the variable that counts the visits of a node.
 const VISITS: &str = "$Yarn.Internal.Visiting.";
 
-/// The longest title of a node, in bytes.
-const MOST_TITLE: usize = 64;
+/// The longest title of a node, in bytes: what names it is an id.
+const MOST_TITLE: usize = 40;
+
+/// The longest id of a line, in bytes.
+const MOST_LINE_ID: usize = 50;
 
 /// The longest name before a colon that is taken for a speaker's, in characters.
 const MOST_SPEAKER: usize = 40;
@@ -424,6 +427,9 @@ impl Translating<'_> {
         let whole = self.texts.get(&LineId(id.to_owned())).map(|info| info.text.clone()).unwrap_or_default();
         let (speaker, text) = spoken(&whole);
         let key = self.keys.get(id).cloned().unwrap_or_default();
+        if id.len() > MOST_LINE_ID {
+            self.error(1, format!("the id of this line has more than {MOST_LINE_ID} bytes"), "shorten it".to_owned());
+        }
         // An apostrophe before a value would quote it.
         let message = text.replace("'{", "''{");
         self.made.texts.push((key.clone(), message, self.place(whole.chars().count())));
