@@ -34,11 +34,11 @@ use worldflow_schemas::input::{Command, DefinitionEdit, Holder, IfVersion, Scope
 use worldflow_schemas::{Diff, Event, Sym, Tick, Value, catalog};
 
 use crate::arcs::ArcsOut;
-use crate::dialogues::DialoguesOut;
 use crate::behaviours::{BehavioursIn, BehavioursMachine};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
 use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
+use crate::dialogues::DialoguesOut;
 use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;

@@ -6,8 +6,8 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
-    StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;

@@ -136,7 +136,7 @@ impl Known {
     }
 
     /// Whether one of these facts is one that a holder's conditions see.
-    pub(crate) fn have_changed(&self, facts: &[(Holder, Sym)], holder: Holder, asks: &Asks) -> bool {
+    pub(super) fn have_changed(&self, facts: &[(Holder, Sym)], holder: Holder, asks: &Asks) -> bool {
         let actor = self.actor(holder);
         let sees = |of: Holder| actor.holder_of(of.scope, self.context.realm) == Some(of);
         facts.iter().any(|(of, fact)| asks.names(*fact) && sees(*of))

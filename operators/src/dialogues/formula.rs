@@ -172,7 +172,9 @@ mod tests {
     #[test]
     fn texts_do_not_grow_without_end() {
         let long = Said::Text("é".repeat(1_999).into());
-        let Said::Text(text) = of(Function::Add, &[long.clone(), long], &mut |_| 0) else { panic!("no text") };
+        let Said::Text(text) = of(Function::Add, &[long.clone(), long], &mut |_| 0) else {
+            panic!("no text")
+        };
         assert_eq!(text.len(), MOST_TEXT);
     }
 }

@@ -187,7 +187,8 @@ impl DialoguesMachine {
         for pair in waiting.map(|(pair, _)| *pair).collect::<Vec<_>>() {
             let talk = &self.talks[&pair];
             let def = self.nodes.get(&talk.node);
-            let options = def.and_then(|def| talk.offers.iter().find_map(|offer| group(def, &offer.line.key)));
+            let options =
+                def.and_then(|def| talk.offers.iter().find_map(|offer| group(def, &offer.line.key)));
             let mut reading = self.reading(pair, step);
             let offers = options.map(|options| offer(talk.node, options, &mut reading));
             let draws = reading.draws;
@@ -207,7 +208,8 @@ impl DialoguesMachine {
         if left.is_empty() {
             return;
         }
-        let open = self.talks.iter().filter(|((player, _), talk)| talk.why.is_none() && left.contains(player));
+        let open =
+            self.talks.iter().filter(|((player, _), talk)| talk.why.is_none() && left.contains(player));
         for pair in open.map(|(pair, _)| *pair).collect::<Vec<_>>() {
             end(DialoguesMachine::touch(&mut self.talks, pair, &mut step.before), Why::Left, step.tick);
         }
@@ -260,12 +262,13 @@ impl DialoguesMachine {
         let said = event.attribute(self.option);
         let place = said.map(ToString::to_string).and_then(|place| place.parse::<usize>().ok());
         let key = said.and_then(Value::as_str);
-        let named = (1..).zip(&talk.offers).find(|(number, offer)| {
-            place == Some(*number) || key.is_some_and(|key| offer.line.key == *key)
-        });
+        let named = (1..)
+            .zip(&talk.offers)
+            .find(|(number, offer)| place == Some(*number) || key.is_some_and(|key| offer.line.key == *key));
         let Some((_, offer)) = named else {
             let reason = format!("`{}` offers no such option", event.target);
-            let hint = "name an option of dialogue_options by its key or its place, in the attribute `option`";
+            let hint =
+                "name an option of dialogue_options by its key or its place, in the attribute `option`";
             step.output.out.push(refused("no_option", reason, hint));
             return;
         };
@@ -305,17 +308,21 @@ impl DialoguesMachine {
         self.remember_facts(player, &turn.changes, step);
         let talk = DialoguesMachine::touch(&mut self.talks, pair, &mut step.before);
         let again = talk.since == step.tick && talk.turn > 0;
-        talk.before = match chosen {
-            Some(_) => talk.before.saturating_add(talk.spoken.len() as u64),
-            None => 0,
-        };
-        talk.turn = if chosen.is_some() { talk.turn.saturating_add(1) } else { 1 };
-        // Two turns in one tick: what both did acts in the next.
+        // Two turns in one tick: what both said is to be read, and what both did acts in the next.
         if !again {
             talk.changes.clear();
         }
         talk.changes.extend(turn.changes);
-        (talk.node, talk.draws, talk.since, talk.spoken) = (turn.node, draws, step.tick, turn.spoken);
+        match chosen {
+            Some(_) if again => talk.spoken.extend(turn.spoken),
+            Some(_) => {
+                talk.before = talk.before.saturating_add(talk.spoken.len() as u64);
+                talk.spoken = turn.spoken;
+            }
+            None => (talk.before, talk.spoken) = (0, turn.spoken),
+        }
+        talk.turn = if chosen.is_some() { talk.turn.saturating_add(1) } else { 1 };
+        (talk.node, talk.draws, talk.since) = (turn.node, draws, step.tick);
         match turn.next {
             Ok(offers) => (talk.why, talk.offers) = (None, offers),
             Err(why) => end(talk, why, step.tick),

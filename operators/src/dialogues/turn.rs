@@ -14,7 +14,7 @@ use worldflow_schemas::{ArcStr, Sym};
 use super::formula::{self, Said};
 
 /// The most steps of a turn: what goes on for longer goes round.
-pub const MOST_STEPS: usize = 1_000;
+const MOST_STEPS: usize = 1_000;
 
 /// All nodes by their titles.
 pub type Nodes = FxHashMap<Sym, Arc<DialogueDef>>;
@@ -137,13 +137,8 @@ impl Why {
 
 /// Takes a turn from a step of a node.
 pub fn take_turn(nodes: &Nodes, (node, step): (Sym, u32), reads: &mut dyn Reads) -> Turn {
-    let turn = Turn {
-        spoken: Vec::new(),
-        changes: Vec::new(),
-        visits: Vec::new(),
-        node,
-        next: Err(Why::NoNode),
-    };
+    let turn =
+        Turn { spoken: Vec::new(), changes: Vec::new(), visits: Vec::new(), node, next: Err(Why::NoNode) };
     let mut taking = Taking { reads, facts: FxHashMap::default(), turn };
     taking.turn.next = taking.take(nodes, step);
     taking.turn
@@ -230,8 +225,7 @@ impl Taking<'_> {
     fn offers(&mut self, options: &[OptionDef]) -> Vec<Offer> {
         let chosen: Vec<bool> = options.iter().map(|option| self.reads.chosen(&option.line.key)).collect();
         // What decides nothing neither shuts another nor is shut.
-        let decided =
-            options.iter().zip(&chosen).filter(|(option, chosen)| !option.free && **chosen).count();
+        let decided = options.iter().zip(&chosen).filter(|(option, chosen)| !option.free && **chosen).count();
         let mut offers = Vec::new();
         for (option, chosen) in options.iter().zip(chosen) {
             let holds = option.when.as_ref().is_none_or(|when| self.work_out(when).holds());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, DialogueDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef,
-    StoryletDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, StoryletDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};

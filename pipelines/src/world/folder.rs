@@ -253,8 +253,9 @@ impl Folder {
         let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
         let lower = extension.to_ascii_lowercase();
         let folder = file.split_once('/').map(|(folder, _)| folder);
-        let known =
-            folder.is_some_and(|folder| FOLDERS.contains(&folder) || [VIEWS, TESTS, LORE, DIALOGUE].contains(&folder));
+        let known = folder.is_some_and(|folder| {
+            FOLDERS.contains(&folder) || [VIEWS, TESTS, LORE, DIALOGUE].contains(&folder)
+        });
         let is_read = self.files.contains_key(file) || (folder == Some(TESTS) && YAML.contains(&extension));
         let meant = MEANT.contains(&lower.as_str()) || (folder == Some(LORE) && lower == MARKDOWN[0]);
         // Other tools have files in JSON beside a world.

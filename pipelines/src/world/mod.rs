@@ -32,8 +32,8 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
-    StoryletDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Sym};
@@ -196,8 +196,7 @@ impl LoadedWorld {
         let arcs = self.arcs.iter();
         let arcs = arcs.map(|(id, def)| DefinitionEdit::Arc(Sym::new(id), Some(def.clone())));
         let dialogues = self.dialogues.iter();
-        let dialogues =
-            dialogues.map(|(id, def)| DefinitionEdit::Dialogue(Sym::new(id), Some(def.clone())));
+        let dialogues = dialogues.map(|(id, def)| DefinitionEdit::Dialogue(Sym::new(id), Some(def.clone())));
         let all = all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain(arcs);
         all.chain(dialogues).chain([only]).collect()
     }

@@ -41,9 +41,15 @@ fn yarn_that_is_no_yarn() {
     wrong(&[("dialogue/a.yarn", "title: elder\n---\nOh {$mood}.\n")], expect![""]);
     wrong(&[("dialogue/a.yarn", "just a text\n")], expect![""]);
     wrong(&[("dialogue/a.yarn", "title: elder\n---\n<<set $mood to \"sad\">>\n===\n")], expect![""]);
-    wrong(&[("dialogue/a.yarn", "title: elder\n---\n<<declare $other = 3>>\n<<declare $mood = 3>>\n===\n")], expect![""]);
     wrong(
-        &[("dialogue/a.yarn", "title: elder\n---\nA #line:a\n===\n"), ("dialogue/b.yarn", "title: elder\n---\nB #line:a\n===\n")],
+        &[("dialogue/a.yarn", "title: elder\n---\n<<declare $other = 3>>\n<<declare $mood = 3>>\n===\n")],
+        expect![""],
+    );
+    wrong(
+        &[
+            ("dialogue/a.yarn", "title: elder\n---\nA #line:a\n===\n"),
+            ("dialogue/b.yarn", "title: elder\n---\nB #line:a\n===\n"),
+        ],
         expect![""],
     );
 }
@@ -51,7 +57,10 @@ fn yarn_that_is_no_yarn() {
 #[test]
 fn what_goes_round_and_what_is_too_much() {
     wrong(
-        &[("dialogue/a.yarn", "title: a\n---\n<<set $mood += 1>>\n<<jump b>>\n===\ntitle: b\n---\n<<jump a>>\n===\n")],
+        &[(
+            "dialogue/a.yarn",
+            "title: a\n---\n<<set $mood += 1>>\n<<jump b>>\n===\ntitle: b\n---\n<<jump a>>\n===\n",
+        )],
         expect![""],
     );
     let deep = format!("title: a\n---\n<<set $mood to {}1{}>>\n===\n", "(".repeat(25), ")".repeat(25));
@@ -65,10 +74,7 @@ fn what_goes_round_and_what_is_too_much() {
 
 #[test]
 fn files_lie_where_they_are_read() {
-    wrong(
-        &[("stories/a.yarn", "title: a\n---\nOh\n===\n"), ("dialogue/b.yaml", "a: 1\n")],
-        expect![""],
-    );
+    wrong(&[("stories/a.yarn", "title: a\n---\nOh\n===\n"), ("dialogue/b.yaml", "a: 1\n")], expect![""]);
 }
 
 #[test]

@@ -166,7 +166,10 @@ fn players_are_apart_and_what_one_adds_is_added_to_what_another_has() {
         20 event talk player=bo target=maren
         21 presence bo - - -
         22 event choose player=bo target=maren option=1
-        25 wait
+        24 event talk player=dan target=maren
+        24 event choose player=dan target=maren option=1
+        24 event choose player=dan target=maren option=dialogue.swear
+        27 wait
         ",
     );
     let said = golden.changes(&VIEWS);
@@ -180,6 +183,12 @@ fn players_are_apart_and_what_one_adds_is_added_to_what_another_has() {
             "text=I throw ",
             "21: +1 dialogues player=bo npc=maren node=maren_hello state=ended why=left ",
             "22: refused no_choice",
+            // All of what is said in one tick can be read, and what is done acts at once for whom it is done by.
+            "24: +1 dialogue_lines player=dan npc=maren number=1 kind=line speaker=Maren key=dialogue.back text=I trust you 0. ",
+            "24: +1 dialogue_lines player=dan npc=maren number=3 kind=line speaker=Maren key=dialogue.back text=I trust you 1. ",
+            "24: +1 dialogue_lines player=dan npc=maren number=4 kind=command speaker= key= text=give bread 1.5 ",
+            "25: +1 facts scope=player holder=dan fact=path value=oath version=1 ",
+            "25: +1 facts scope=player holder=dan fact=trust value=1 version=1 ",
         ],
     );
     // He answers nobody who has not sworn.
@@ -204,7 +213,10 @@ fn an_edit_strands_nobody() {
     );
     // A line more, an option less, and what bo may choose is called otherwise.
     let edited = YARN
-        .replace("-> Ask about the ridge #line:ridge", "Maren: Well? #line:well\n-> Ask of the old ridge #line:ridge")
+        .replace(
+            "-> Ask about the ridge #line:ridge",
+            "Maren: Well? #line:well\n-> Ask of the old ridge #line:ridge",
+        )
         .replace("-> Refuse #line:refuse\n", "-> Leave #line:leave\n");
     // Then nothing of it is there any more.
     let gone = YARN

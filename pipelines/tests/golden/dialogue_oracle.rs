@@ -128,7 +128,8 @@ impl Writer {
             5 => {
                 let from = if chosen { 0 } else { node + 1 };
                 if from < NODES {
-                    let to = from + usize::try_from(self.below((NODES - from) as u64)).expect("a small number");
+                    let to =
+                        from + usize::try_from(self.below((NODES - from) as u64)).expect("a small number");
                     let test = self.test(1);
                     let _ = writeln!(
                         self.text,
@@ -164,7 +165,11 @@ impl Writer {
                 let _ = writeln!(self.text, "{line}");
             }
             _ => {
-                let _ = writeln!(self.text, "{indent}<<if {}>>\n{indent}    <<stop>>\n{indent}<<endif>>", "$a > 40");
+                let _ = writeln!(
+                    self.text,
+                    "{indent}<<if {}>>\n{indent}    <<stop>>\n{indent}<<endif>>",
+                    "$a > 40"
+                );
             }
         }
     }
@@ -200,7 +205,13 @@ fn theirs(yarn: &str, seed: u64) -> Story {
     let compiled = Compiler::new().add_file(file).extend_library(library).compile();
     let compiled = compiled.unwrap_or_else(|error| panic!("{error}\n{yarn}"));
     let mut texts = StringTableTextProvider::new();
-    texts.extend_base_language(compiled.string_table.into_iter().map(|(id, info)| (id, info.text)).collect::<Vec<(LineId, String)>>());
+    texts.extend_base_language(
+        compiled
+            .string_table
+            .into_iter()
+            .map(|(id, info)| (id, info.text))
+            .collect::<Vec<(LineId, String)>>(),
+    );
     let storage = MemoryVariableStorage::new();
     let mut dialogue = Dialogue::new(storage.clone_shallow(), Box::new(texts));
     dialogue.add_program(compiled.program.expect("a whole compilation"));
@@ -215,7 +226,8 @@ fn theirs(yarn: &str, seed: u64) -> Story {
                     story.extend(options.iter().map(|option: &DialogueOption| {
                         format!("offers {} {}", option.line.text, option.is_available)
                     }));
-                    let open: Vec<usize> = (0..options.len()).filter(|at| options[*at].is_available).collect();
+                    let open: Vec<usize> =
+                        (0..options.len()).filter(|at| options[*at].is_available).collect();
                     turns += 1;
                     if open.is_empty() || turns > MOST_CHOICES {
                         break 'all;

@@ -33,7 +33,11 @@ impl Checker<'_> {
         let commands = &world.definition.dialogue.commands;
         let spot = world.spot.key("dialogue").key("commands");
         if commands.len() > MOST_COMMANDS {
-            self.error(spot, format!("more than {MOST_COMMANDS} commands"), "give some of them arguments instead");
+            self.error(
+                spot,
+                format!("more than {MOST_COMMANDS} commands"),
+                "give some of them arguments instead",
+            );
         }
         for (index, command) in commands.iter().enumerate() {
             let fits = |c: char| c.is_alphanumeric() || c == '_';
@@ -57,8 +61,10 @@ impl Checker<'_> {
         let attribute = kind.and_then(|kind| kind.attributes.get(OPTION));
         let fits = matches!(attribute, Some(AttributeKind::Id | AttributeKind::Number));
         if !fits && !self.definitions.misread.contains("kinds") {
-            let message = format!("nobody can choose: there is no kind `{CHOOSE}` with an attribute `{OPTION}`");
-            let hint = "declare it in world.yaml: `kinds: {choose: {from: player, attributes: {option: id}}}`";
+            let message =
+                format!("nobody can choose: there is no kind `{CHOOSE}` with an attribute `{OPTION}`");
+            let hint =
+                "declare it in world.yaml: `kinds: {choose: {from: player, attributes: {option: id}}}`";
             self.error(began.spot.key("dialogue"), message, hint);
         }
     }

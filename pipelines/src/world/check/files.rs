@@ -7,8 +7,8 @@ use worldflow_schemas::definitions::SourceDef;
 use super::Checker;
 use crate::world::folder::{FOLDERS, Folder, LORE, TESTS, VIEWS};
 use crate::world::lore::SHARED;
-use crate::world::yarn::DIALOGUE;
 use crate::world::problem::{Problem, Severity, hint};
+use crate::world::yarn::DIALOGUE;
 
 const FILES: [&str; 11] = [
     "world",
@@ -51,7 +51,9 @@ fn how_to_be_read(file: &str) -> String {
         }
         "sql" => format!("call it `{stem}.sql`: the ending is written small"),
         "md" => format!("call it `{stem}.md`: the ending is written small"),
-        "yarn" if lower == extension => format!("dialogue is read in `dialogue/`: move it to `dialogue/{stem}.yarn`"),
+        "yarn" if lower == extension => {
+            format!("dialogue is read in `dialogue/`: move it to `dialogue/{stem}.yarn`")
+        }
         "yarn" => format!("call it `{stem}.yarn`: the ending is written small"),
         _ if file.starts_with("dialogue/") => "dialogue is written in Yarn: `dialogue/*.yarn`".to_owned(),
         _ if file.starts_with("lore/") => "lore is written in Markdown: `lore/*.md`".to_owned(),

@@ -6,19 +6,18 @@
 
 mod formula;
 mod places;
+mod rounds;
 mod translate;
 
 use std::collections::BTreeMap;
 
 use worldflow_schemas::definitions::{Condition, DialogueDef, FactDef, FactKind, WorldDef};
-use yarnspinner_compiler::prelude::{
-    Compilation, Compiler, Declaration, Diagnostic, File,
-};
+use yarnspinner_compiler::prelude::{Compilation, Compiler, Declaration, Diagnostic, File};
 use yarnspinner_core::prelude::{Library, Type};
 
 use super::collected::{Definitions, Placed, add};
 use super::folder::Folder;
-use super::problem::{Place, Problem, Problems, Severity};
+use super::problem::{Problem, Problems, Severity};
 use super::spot::Spot;
 
 /// The folder whose Yarn files are read.
@@ -104,12 +103,14 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
         // The compiler knows files by the names that it was given.
         let Some((file, _)) = files.iter().find(|(file, _)| *file == node.file) else { continue };
         let spot = |place| Spot { file, place, node: None };
-        definitions.spoken.extend(
-            node.texts.into_iter().map(|(key, text, place)| Text { key, text, spot: spot(place) }),
-        );
-        definitions.dialogue_asks.extend(
-            node.asks.into_iter().map(|(condition, place)| Asked { condition, spot: spot(place) }),
-        );
+        definitions.spoken.extend(node.texts.into_iter().map(|(key, text, place)| Text {
+            key,
+            text,
+            spot: spot(place),
+        }));
+        definitions
+            .dialogue_asks
+            .extend(node.asks.into_iter().map(|(condition, place)| Asked { condition, spot: spot(place) }));
         let placed = Placed { definition: node.def, spot: spot(node.place), whole: true };
         add(&mut definitions.dialogues, "node", node.title, placed, problems);
     }
@@ -131,11 +132,19 @@ fn sources(files: &[(&str, &[u8])], problems: &mut Problems) -> (Vec<(String, St
                 true => format!("a Yarn file of more than {MOST_BYTES} bytes"),
                 false => format!("the world has more than {MOST_BYTES_OF_ALL} bytes of Yarn with this file"),
             };
-            problems.0.push(whole_file(file, message, "split it: nodes of one file can jump to those of others"));
+            problems.0.push(whole_file(
+                file,
+                message,
+                "split it: nodes of one file can jump to those of others",
+            ));
             continue;
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            problems.0.push(whole_file(file, "this is not text in UTF-8".to_owned(), "save the file as UTF-8"));
+            problems.0.push(whole_file(
+                file,
+                "this is not text in UTF-8".to_owned(),
+                "save the file as UTF-8",
+            ));
             continue;
         };
         match places::too_much(text) {
@@ -197,10 +206,7 @@ fn functions() -> Library {
 ///
 /// # Errors
 /// With every problem in it.
-pub fn nodes_of(
-    files: &[(&str, &str)],
-    world: &WorldDef,
-) -> Result<BTreeMap<String, DialogueDef>, Problems> {
+pub fn nodes_of(files: &[(&str, &str)], world: &WorldDef) -> Result<BTreeMap<String, DialogueDef>, Problems> {
     let mut problems = Problems::default();
     let sources: Vec<(String, String)> =
         files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
@@ -212,7 +218,9 @@ pub fn nodes_of(
                 false => Ok(nodes.into_iter().map(|node| (node.title, node.def)).collect()),
             }
         }
-        Some(Err(wrong)) => Err(Problems(wrong.iter().map(|wrong| places::problem(wrong, &sources)).collect())),
+        Some(Err(wrong)) => {
+            Err(Problems(wrong.iter().map(|wrong| places::problem(wrong, &sources)).collect()))
+        }
         None => Err(problems),
     }
 }

@@ -68,13 +68,17 @@ fn hint(message: &str) -> &'static str {
 pub(super) fn too_much(text: &str) -> Option<(Place, String, &'static str)> {
     let (mut ifs, mut indents) = (0_usize, Vec::new());
     for (row, line) in text.lines().enumerate() {
-        let at = |message: String, hint| Some((place(Position { line: row, character: 0 }, 1), message, hint));
+        let at =
+            |message: String, hint| Some((place(Position { line: row, character: 0 }, 1), message, hint));
         if line.len() > MOST_LINE {
             return at(format!("a line of more than {MOST_LINE} bytes"), "write it as several lines");
         }
         let line = line.split("//").next().unwrap_or_default();
         if line.matches("<<").count() > line.matches(">>").count() {
-            return at("`<<` is not closed in its line".to_owned(), "write a command in one line: `<<set $trust to 3>>`");
+            return at(
+                "`<<` is not closed in its line".to_owned(),
+                "write a command in one line: `<<set $trust to 3>>`",
+            );
         }
         if line.matches('{').count() > line.matches('}').count() {
             return at("`{` is not closed in its line".to_owned(), "write `{$trust}`, or `\\{` for a brace");

@@ -14,6 +14,7 @@ use yarnspinner_core::prelude::{Instruction, LineId, Node, OpCode, OperandValue,
 
 use super::formula::{CALLED, function, millionths};
 use super::places::place;
+use super::rounds::{declared, rounds};
 use crate::world::expression;
 use crate::world::problem::{Place, Problem, Problems, Severity, hint};
 
@@ -77,25 +78,6 @@ pub(super) fn nodes(compiled: &Compilation, world: &WorldDef, problems: &mut Pro
     }
     rounds(&made, problems);
     made
-}
-
-/// Variables that files declare themselves: facts are declared in world.yaml only.
-fn declared(compiled: &Compilation, world: &WorldDef, problems: &mut Problems) {
-    for declaration in &compiled.declarations {
-        let name = declaration.name.trim_start_matches('$');
-        let Some(range) = &declaration.range else { continue };
-        if declaration.is_implicit || !declaration.is_variable() || world.facts.contains_key(name) {
-            continue;
-        }
-        problems.0.push(Problem {
-            severity: Severity::Error,
-            file: declaration.source_file_name.to_string(),
-            place: Some(place(range.start, range.end.character.saturating_sub(range.start.character))),
-            message: format!("`{}` is declared here", declaration.name),
-            hint: Some(format!("what dialogue knows are facts: declare `{name}` in world.yaml under `facts`")),
-            snippet: None,
-        });
-    }
 }
 
 /// Where the first of a node stands.
@@ -313,7 +295,9 @@ impl Translating<'_> {
         let to = self.stack.last().cloned().unwrap_or(Formula::Bool(false));
         // What is added is added to what the fact is then, whatever others have done to it.
         let step = match to {
-            Formula::Of(Function::Add, of) if of.first() == Some(&Formula::Fact(fact.clone())) && self.is_number(&fact) => {
+            Formula::Of(Function::Add, of)
+                if of.first() == Some(&Formula::Fact(fact.clone())) && self.is_number(&fact) =>
+            {
                 let by = of.into_iter().nth(1).unwrap_or(Formula::Number(0));
                 StepDef::Add { fact, by }
             }
@@ -361,7 +345,11 @@ impl Translating<'_> {
                 Some(function) => Formula::Of(function, values),
                 None => {
                     let known = CALLED.into_iter().chain(["visited", "visited_count", "holds"]);
-                    let hint = hint(name, known, "there are visited, visited_count, holds, dice, random_range, floor, ceil, round, int and string");
+                    let hint = hint(
+                        name,
+                        known,
+                        "there are visited, visited_count, holds, dice, random_range, floor, ceil, round, int and string",
+                    );
                     self.error(name.chars().count(), format!("unknown function `{name}`"), hint);
                     Formula::Bool(false)
                 }
@@ -380,7 +368,8 @@ impl Translating<'_> {
                 Formula::Holds(u32::try_from(place).unwrap_or(u32::MAX))
             }
             Err(message) => {
-                let hint = "it is a condition as quests have them, such as `holds(\"level >= 5\")`".to_owned();
+                let hint =
+                    "it is a condition as quests have them, such as `holds(\"level >= 5\")`".to_owned();
                 self.error("holds".len(), message, hint);
                 Formula::Bool(false)
             }
@@ -398,7 +387,8 @@ impl Translating<'_> {
         match self.popped() {
             Formula::Text(node) => {
                 // Its name was pushed just before.
-                let at = std::mem::replace(&mut self.at, self.at.saturating_sub(1));
+                let at = self.at;
+                self.at = at.saturating_sub(1);
                 self.known_node(&node, node.chars().count());
                 self.at = at;
                 self.made.def.steps.push(StepDef::Jump(node));
@@ -428,7 +418,11 @@ impl Translating<'_> {
         let (speaker, text) = spoken(&whole);
         let key = self.keys.get(id).cloned().unwrap_or_default();
         if id.len() > MOST_LINE_ID {
-            self.error(1, format!("the id of this line has more than {MOST_LINE_ID} bytes"), "shorten it".to_owned());
+            self.error(
+                1,
+                format!("the id of this line has more than {MOST_LINE_ID} bytes"),
+                "shorten it".to_owned(),
+            );
         }
         // An apostrophe before a value would quote it.
         let message = text.replace("'{", "''{");
@@ -446,44 +440,5 @@ fn spoken(text: &str) -> (&str, &str) {
     match text.split_once(": ").filter(|(name, _)| is_name(name)) {
         Some((speaker, said)) => (speaker.trim(), said.trim_start()),
         None => ("", text),
-    }
-}
-
-/// Reports what goes round without end: steps that lead to one another with nothing said, asked or chosen.
-fn rounds(made: &[Made], problems: &mut Problems) {
-    let by_title: BTreeMap<&str, &Made> = made.iter().map(|made| (made.title.as_str(), made)).collect();
-    for start in made {
-        let (mut node, mut step) = (start, 0_usize);
-        let mut seen = std::collections::BTreeSet::new();
-        while seen.insert((node.title.as_str(), step)) {
-            match node.def.steps.get(step) {
-                Some(StepDef::Go(to)) => step = *to as usize,
-                Some(StepDef::Jump(title)) => match by_title.get(title.as_str()) {
-                    Some(next) => (node, step) = (next, 0),
-                    None => break,
-                },
-                Some(StepDef::Set { .. } | StepDef::Add { .. } | StepDef::Visit) => step += 1,
-                _ => break,
-            }
-        }
-        // It ended because it came to where it had been.
-        let goes_on = matches!(
-            node.def.steps.get(step),
-            Some(StepDef::Go(_) | StepDef::Jump(_) | StepDef::Set { .. } | StepDef::Add { .. } | StepDef::Visit)
-        );
-        let known = match node.def.steps.get(step) {
-            Some(StepDef::Jump(title)) => by_title.contains_key(title.as_str()),
-            _ => true,
-        };
-        if goes_on && known {
-            problems.0.push(Problem {
-                severity: Severity::Error,
-                file: start.file.clone(),
-                place: Some(start.place),
-                message: format!("`{}` goes round without end, and says nothing", start.title),
-                hint: Some("let it say something, or offer a choice, before it jumps back".to_owned()),
-                snippet: None,
-            });
-        }
     }
 }
