@@ -84,3 +84,19 @@ fn nobody_could_choose() {
     let world = format!("{}dialogue: {{commands: [set, 'a b', give]}}\n", world().replace(DIALOGUE, ""));
     expect![""].assert_eq(&problems(&[("world.yaml", &world)]));
 }
+
+/// Whatever a file is cut to, or has in it, what is said of it has a place, and nothing ends the process.
+#[test]
+fn wherever_a_file_is_cut() {
+    const WHOLE: &str = "title: elder\n---\nElder: Oh {$mood}! #line:a\n<<if visited(\"elder\") and ($mood > 1)>>\n    <<set $mood -= 1>>\n<<endif>>\n-> Yes <<if $saved>>\n    <<jump elder>>\n-> No é\n    <<stop>>\n===\n";
+    let world = world();
+    let wrong = |yarn: &str| {
+        let said = problems(&[("world.yaml", &world), ("dialogue/a.yarn", yarn)]);
+        assert!(said.is_empty() || said.contains("dialogue/a.yarn"), "{yarn}\n\n{said}");
+    };
+    for end in (0..WHOLE.len()).filter(|end| WHOLE.is_char_boundary(*end)) {
+        wrong(&WHOLE[..end]);
+        let odd = ["\u{0}", "<<", ">>", "{", "}", "\"", "\t", "\\", "#", "===", "🎲", "$"][end % 12];
+        wrong(&format!("{}{odd}{}", &WHOLE[..end], &WHOLE[end..]));
+    }
+}

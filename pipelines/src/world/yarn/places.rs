@@ -17,7 +17,8 @@ pub(super) fn place(at: Position, length: usize) -> Place {
 
 /// What the compiler says, as the check of a world says it.
 pub(super) fn problem(wrong: &Diagnostic, sources: &[(String, String)]) -> Problem {
-    let file = wrong.file_name.clone().unwrap_or_default();
+    let first = sources.first().map(|(file, _)| file.clone());
+    let file = wrong.file_name.clone().or(first).unwrap_or_default();
     let lines = || sources.iter().find(|(name, _)| *name == file).map(|(_, text)| text.lines());
     let at = wrong.range.as_ref().map(|range| {
         let length = match range.start.line == range.end.line {
