@@ -69,7 +69,7 @@ Maren: It is said. #line:said
 ===
 title: bram
 ---
-<<if holds(\"quest.hunt.state == done\")>>
+<<if holds(\"quest.hunt == done\")>>
     They are dead, I hear.
 <<else>>
     Come back when they are dead.
