@@ -346,6 +346,11 @@ fn ours(yarn: &str, seed: u64) -> Story {
 
 /// Where nothing is open ours ends, and says so; the machine waits, and so has offered what nobody can choose.
 fn alike(story: Story) -> Story {
+    // Its floats have a nought below nought.
+    let plain = |line: &String| {
+        line.split(' ').map(|word| if word == "-0" { "0" } else { word }).collect::<Vec<_>>().join(" ")
+    };
+    let story: Story = story.iter().map(plain).collect();
     let nothing = |at: usize| story[at].starts_with("offers") && story[at].ends_with("false");
     let mut end = story.iter().position(|line| line.starts_with("knows")).unwrap_or(story.len());
     let rest = story[end..].to_vec();
