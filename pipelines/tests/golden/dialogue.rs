@@ -176,7 +176,7 @@ fn players_are_apart_and_what_one_adds_is_added_to_what_another_has() {
     says(
         &said,
         &[
-            "13: +1 facts scope=realm holder=golden fact=sworn value=2 version=1 ",
+            "13: +1 facts scope=realm holder=golden fact=sworn value=2 ",
             "15: +1 dialogue_lines player=ann npc=bram number=1 kind=line speaker= key=dialogue.bram.",
             "text=Come back when they are dead.",
             "text=They are dead, I hear.",

@@ -74,7 +74,7 @@ pub(super) fn too_much(text: &str) -> Option<(Place, String, &'static str)> {
         if line.len() > MOST_LINE {
             return at(format!("a line of more than {MOST_LINE} bytes"), "write it as several lines");
         }
-        let line = line.split("//").next().unwrap_or_default();
+        let line = line.split("//").next().unwrap_or_default().replace("\\{", "").replace("\\}", "");
         if line.matches("<<").count() > line.matches(">>").count() {
             return at(
                 "`<<` is not closed in its line".to_owned(),
