@@ -6,6 +6,7 @@ mod broker;
 mod calendars;
 mod dialogue;
 mod dialogue_oracle;
+mod dialogue_random;
 mod edits;
 mod event_views;
 mod foreseen;

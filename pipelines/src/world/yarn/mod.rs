@@ -84,7 +84,9 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
         }
         Some(Err(diagnostics)) => {
             definitions.dialogue_unread = true;
-            diagnostics.iter().for_each(|wrong| problems.0.push(places::problem(wrong, &sources)));
+            diagnostics
+                .iter()
+                .for_each(|wrong| problems.0.push(places::problem(wrong, &sources, &world.facts)));
             return;
         }
         None => {
@@ -96,7 +98,7 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
         }
     };
     for warning in &compiled.warnings {
-        problems.0.push(places::problem(warning, &sources));
+        problems.0.push(places::problem(warning, &sources, &world.facts));
     }
     let nodes = translate::nodes(&compiled, &world, problems);
     for node in nodes {
@@ -219,7 +221,7 @@ pub fn nodes_of(files: &[(&str, &str)], world: &WorldDef) -> Result<BTreeMap<Str
             }
         }
         Some(Err(wrong)) => {
-            Err(Problems(wrong.iter().map(|wrong| places::problem(wrong, &sources)).collect()))
+            Err(Problems(wrong.iter().map(|wrong| places::problem(wrong, &sources, &world.facts)).collect()))
         }
         None => Err(problems),
     }

@@ -1,10 +1,13 @@
 //! Where things stand in Yarn files, and what Yarn's compiler says of them.
 
+use std::collections::BTreeMap;
+
+use worldflow_schemas::definitions::FactDef;
 use yarnspinner_compiler::prelude::{Diagnostic, DiagnosticSeverity};
 use yarnspinner_core::prelude::Position;
 
 use super::{MOST_DEPTH, MOST_LINE};
-use crate::world::problem::{Place, Problem, Severity};
+use crate::world::problem::{Place, Problem, Severity, hint};
 
 fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
@@ -16,7 +19,11 @@ pub(super) fn place(at: Position, length: usize) -> Place {
 }
 
 /// What the compiler says, as the check of a world says it.
-pub(super) fn problem(wrong: &Diagnostic, sources: &[(String, String)]) -> Problem {
+pub(super) fn problem(
+    wrong: &Diagnostic,
+    sources: &[(String, String)],
+    facts: &BTreeMap<String, FactDef>,
+) -> Problem {
     let first = sources.first().map(|(file, _)| file.clone());
     let file = wrong.file_name.clone().or(first).unwrap_or_default();
     let lines = || sources.iter().find(|(name, _)| *name == file).map(|(_, text)| text.lines());
@@ -35,8 +42,24 @@ pub(super) fn problem(wrong: &Diagnostic, sources: &[(String, String)]) -> Probl
         DiagnosticSeverity::Error => Severity::Error,
         DiagnosticSeverity::Warning => Severity::Warning,
     };
-    let hint = Some(hint(&wrong.message).to_owned());
-    Problem { severity, file, place: at, message: said(&wrong.message), hint, snippet: None }
+    let (message, hint) = match unknown(&wrong.message) {
+        Some(name) => unknown_fact(name, facts),
+        None => (said(&wrong.message), hint_of(&wrong.message).to_owned()),
+    };
+    Problem { severity, file, place: at, message, hint: Some(hint), snippet: None }
+}
+
+/// The variable of which the compiler does not know what it holds.
+fn unknown(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("type of variable $")?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
+}
+
+/// What is said of a variable that is no fact.
+pub(super) fn unknown_fact(name: &str, facts: &BTreeMap<String, FactDef>) -> (String, String) {
+    let otherwise = "variables are facts, which are declared in world.yaml under `facts`";
+    let hint = hint(name, facts.keys().map(String::as_str), otherwise);
+    (format!("unknown fact `{name}`"), hint)
 }
 
 /// As other problems are said: small, without a full stop, in one line.
@@ -49,7 +72,7 @@ fn said(message: &str) -> String {
     }
 }
 
-fn hint(message: &str) -> &'static str {
+fn hint_of(message: &str) -> &'static str {
     let says = |part: &str| message.contains(part);
     if says("More than one node") {
         "titles are unique in a world, whichever file they are in: rename one"
@@ -57,7 +80,7 @@ fn hint(message: &str) -> &'static str {
         "each `#line:` is given once: take it away here, and give the line another"
     } else if says("already been declared") {
         "it is a fact of world.yaml: take the `<<declare>>` away"
-    } else if says("type") || says("Type") {
+    } else if says("type") || says("Type") || says("assigned") || says("must be") {
         "facts have the types that world.yaml declares: numbers, texts in quotes, true and false"
     } else {
         "a node is `title: NAME`, `---`, its lines, `===`; see docs.yarnspinner.dev for how lines are written"

@@ -13,7 +13,7 @@ use yarnspinner_compiler::prelude::{Compilation, DebugInfo, StringInfo};
 use yarnspinner_core::prelude::{Instruction, LineId, Node, OpCode, OperandValue, Position};
 
 use super::formula::{CALLED, function, millionths};
-use super::places::place;
+use super::places::{place, unknown_fact};
 use super::rounds::{declared, rounds};
 use crate::world::expression;
 use crate::world::problem::{Place, Problem, Problems, Severity, hint};
@@ -271,12 +271,8 @@ impl Translating<'_> {
             ),
             Some(_) => {}
             None => {
-                let hint = hint(
-                    &name,
-                    world.facts.keys().map(String::as_str),
-                    "variables are facts, which are declared in world.yaml under `facts`",
-                );
-                self.error(variable.chars().count(), format!("unknown fact `{name}`"), hint);
+                let (message, hint) = unknown_fact(&name, &world.facts);
+                self.error(variable.chars().count(), message, hint);
             }
         }
         name
