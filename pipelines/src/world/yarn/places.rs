@@ -64,7 +64,8 @@ pub(super) fn unknown_fact(name: &str, facts: &BTreeMap<String, FactDef>) -> (St
 
 /// As other problems are said: small, without a full stop, in one line.
 fn said(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let line = message.replace("(External)", "world.yaml");
+    let line = line.lines().next().unwrap_or_default().trim().trim_end_matches('.');
     let mut chars = line.chars();
     match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),
