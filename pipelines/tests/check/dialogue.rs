@@ -88,7 +88,7 @@ fn yarn_that_is_no_yarn() {
         ("dialogue/a.yarn", "title: elder\n---\nA #line:a\n===\n"),
         ("dialogue/b.yarn", "title: elder\n---\nB #line:a\n===\n"),
     ]);
-    assert!(twice.contains("error: dialogue/b.yarn:3:3: duplicate line ID line:a"), "{twice}");
+    assert!(twice.contains("error: dialogue/b.yarn:3:") && twice.contains("line ID line:a"), "{twice}");
     assert!(twice.contains("more than one node is named elder"), "{twice}");
 }
 

@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 /// The most choices of a dialogue: some go round for ever.
-pub const MOST_CHOICES: usize = 12;
+pub(crate) const MOST_CHOICES: usize = 12;
 
 /// How many files there are.
-pub const FILES: u64 = 150;
+pub(crate) const FILES: u64 = 150;
 
 const NODES: usize = 4;
 
 /// The n-th number below a bound of a seed.
 fn below(seed: u64, n: u64, bound: u64) -> u64 {
-    let mut z = (seed << 32 | n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut z = ((seed << 32) | n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (z ^ (z >> 31)) % bound
@@ -20,8 +20,8 @@ fn below(seed: u64, n: u64, bound: u64) -> u64 {
 
 /// Which of those that are open is chosen.
 #[must_use]
-pub fn chosen(seed: u64, turn: usize, open: &[usize]) -> usize {
-    let place = below(seed, 1 << 30 | turn as u64, open.len() as u64);
+pub(crate) fn chosen(seed: u64, turn: usize, open: &[usize]) -> usize {
+    let place = below(seed, (1 << 30) | turn as u64, open.len() as u64);
     open[usize::try_from(place).expect("a small number")]
 }
 
@@ -189,6 +189,6 @@ impl Writer {
 
 /// The file of a seed.
 #[must_use]
-pub fn file(seed: u64) -> String {
+pub(crate) fn file(seed: u64) -> String {
     Writer::whole(seed)
 }

@@ -91,9 +91,7 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
         }
         None => {
             definitions.dialogue_unread = true;
-            let message = "the compiler of Yarn gave up on these files".to_owned();
-            let hint = "take away what was written last, and see which part of it is not understood";
-            problems.0.push(whole_file(files[0].0, message, hint));
+            problems.0.push(gave_up(files[0].0));
             return;
         }
     };
@@ -121,6 +119,11 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
 fn whole_file(file: &str, message: String, hint: &str) -> Problem {
     let hint = Some(hint.to_owned());
     Problem { severity: Severity::Error, file: file.to_owned(), place: None, message, hint, snippet: None }
+}
+
+fn gave_up(file: &str) -> Problem {
+    let hint = "take away what was written last, and see which part of it is not understood";
+    whole_file(file, "the compiler of Yarn gave up on these files".to_owned(), hint)
 }
 
 /// The files that can be given to the compiler, and whether these are all.
@@ -223,6 +226,6 @@ pub fn nodes_of(files: &[(&str, &str)], world: &WorldDef) -> Result<BTreeMap<Str
         Some(Err(wrong)) => {
             Err(Problems(wrong.iter().map(|wrong| places::problem(wrong, &sources, &world.facts)).collect()))
         }
-        None => Err(problems),
+        None => Err(Problems(vec![gave_up(files.first().map_or("", |(file, _)| *file))])),
     }
 }
