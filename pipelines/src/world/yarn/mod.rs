@@ -75,7 +75,10 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
     }
     let (sources, whole) = sources(&files, problems);
     // What is wrong with world.yaml is said elsewhere.
-    let Some(world) = definitions.world.as_ref().map(|world| world.definition.clone()) else { return };
+    let Some(world) = definitions.world.as_ref().map(|world| world.definition.clone()) else {
+        definitions.dialogue_unread = true;
+        return;
+    };
     let compiled = match compile(sources.clone(), &world.facts) {
         Some(Ok(compiled)) if whole => compiled,
         Some(Ok(_)) => {
