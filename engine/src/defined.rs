@@ -140,7 +140,7 @@ impl Defined {
             | DefinitionEdit::Rule(..)
             | DefinitionEdit::Storylet(..)
             | DefinitionEdit::Behaviour(..) => {}
-            DefinitionEdit::Lore(..) | DefinitionEdit::Arc(..) => {}
+            DefinitionEdit::Lore(..) | DefinitionEdit::Arc(..) | DefinitionEdit::Dialogue(..) => {}
         }
     }
 }

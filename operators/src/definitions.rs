@@ -41,6 +41,7 @@ enum Kind {
     Lore,
     Prompt,
     Arc,
+    Dialogue,
 }
 
 /// What the machine is told.
@@ -98,6 +99,7 @@ fn key(edit: &DefinitionEdit) -> Option<Key> {
         DefinitionEdit::Lore(id, _) => Some((Kind::Lore, *id)),
         DefinitionEdit::Prompt(id, _) => Some((Kind::Prompt, *id)),
         DefinitionEdit::Arc(id, _) => Some((Kind::Arc, *id)),
+        DefinitionEdit::Dialogue(id, _) => Some((Kind::Dialogue, *id)),
         DefinitionEdit::Only(_) => None,
     }
 }
@@ -116,6 +118,7 @@ fn is_removal(edit: &DefinitionEdit) -> bool {
             | DefinitionEdit::Lore(_, None)
             | DefinitionEdit::Prompt(_, None)
             | DefinitionEdit::Arc(_, None)
+            | DefinitionEdit::Dialogue(_, None)
     )
 }
 
@@ -132,6 +135,7 @@ fn removal((kind, id): Key) -> Option<DefinitionEdit> {
         Kind::Lore => Some(DefinitionEdit::Lore(id, None)),
         Kind::Prompt => Some(DefinitionEdit::Prompt(id, None)),
         Kind::Arc => Some(DefinitionEdit::Arc(id, None)),
+        Kind::Dialogue => Some(DefinitionEdit::Dialogue(id, None)),
         Kind::Revision | Kind::Count => None,
     }
 }
@@ -179,6 +183,7 @@ impl DefinitionsMachine {
         let (storylets, behaviours, lore) = (set(&only.storylets), set(&only.behaviours), set(&only.lore));
         let prompts = set(&only.prompts);
         let arcs = set(&only.arcs);
+        let dialogues = set(&only.dialogues);
         let gone: Vec<Key> = self
             .present
             .keys()
@@ -195,6 +200,7 @@ impl DefinitionsMachine {
                     Kind::Lore => &lore,
                     Kind::Prompt => &prompts,
                     Kind::Arc => &arcs,
+                    Kind::Dialogue => &dialogues,
                     Kind::Revision | Kind::Count => return false,
                 };
                 !kept.contains(id)

@@ -10,6 +10,7 @@
 //! copy a worker; what an operator concludes for the next tick goes through the one loop.
 
 mod arcs;
+mod dialogues;
 mod events;
 mod npcs;
 mod quests;
@@ -39,6 +40,7 @@ use crate::arcs::traced::{Traced as TracedArc, Watch as WatchArc};
 use crate::clock::{Calendar, ClockIn, ClockMachine};
 use crate::community::community_progress;
 use crate::definitions::{Defined, DefinitionsIn, DefinitionsMachine, DefinitionsOut};
+use crate::dialogues::DialoguesOut;
 use crate::entities::{EntitiesIn, EntitiesMachine, EntitiesOut};
 use crate::facts::{FactsIn, FactsMachine, FactsOut};
 use crate::levels::levels;
@@ -290,6 +292,7 @@ pub fn build_watching<'scope>(
     let limits = shared.storylet_limits(&entered, &known, &npcs.out);
     let behaviours = shared.behaviours(&entered, &known);
     let arcs = shared.arcs(&entered, &known, of_arcs);
+    let dialogues = shared.dialogues(&entered, &known);
 
     let quest_rows = players.rows.concat(groups.rows);
     let scope_column = catalog::OBJECTIVE_PROGRESS.def().column("scope").expect("the catalog has it");
@@ -329,6 +332,10 @@ pub fn build_watching<'scope>(
         ArcsOut::Effect(effect) => Some(Concluded::Effect(effect)),
         ArcsOut::Traced(_) => None,
     }));
+    let next = next.concat(dialogues.out.clone().flat_map(|out| match out {
+        DialoguesOut::Effect(effect) => Some(Concluded::Effect(effect)),
+        DialoguesOut::Refused(_) => None,
+    }));
     // A stream that goes another way would be copied.
     let traced = watching.quest.map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
@@ -351,6 +358,7 @@ pub fn build_watching<'scope>(
             behaviours.rows,
             spending.rows,
             arcs.rows,
+            dialogues.rows,
             lore.rows,
             levels.rows,
             community,
@@ -391,6 +399,7 @@ pub fn build_watching<'scope>(
             behaviours.base,
             spending.base,
             arcs.base,
+            dialogues.base,
             rules.base,
             kept_events.base,
         ]),
@@ -422,6 +431,10 @@ pub fn build_watching<'scope>(
             npcs.out.flat_map(|out| match out {
                 NpcsOut::Refused(refused) => Some(refused),
                 NpcsOut::Effect(_) | NpcsOut::Saying(_) => None,
+            }),
+            dialogues.out.flat_map(|out| match out {
+                DialoguesOut::Refused(refused) => Some(refused),
+                DialoguesOut::Effect(_) => None,
             }),
             kept_events.out,
             tapped.refused,

@@ -8,6 +8,7 @@ pub mod behaviours;
 pub mod clock;
 pub mod community;
 pub mod definitions;
+pub mod dialogues;
 pub mod entities;
 mod events;
 pub mod facts;

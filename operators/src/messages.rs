@@ -140,7 +140,7 @@ pub struct FactEffect {
 
 pub use worldflow_schemas::event::RULES;
 
-/// The order of effects within a tick: updates by events first, then effects of quests, of storylets, of arcs, and of rules.
+/// The order of effects within a tick: updates by events first, then effects of quests, of storylets, of arcs, of dialogues, and of rules.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EffectOrder {
     /// By an event: (at, source, id), and the fact's place among the updates of that event.
@@ -179,6 +179,15 @@ pub enum EffectOrder {
         /// The holder.
         holder: Holder,
         /// Place in the list of effects.
+        place: u32,
+    },
+    /// By a dialogue: (player, NPC, place among what it does in the tick).
+    Dialogue {
+        /// The player.
+        player: Sym,
+        /// The NPC.
+        npc: Sym,
+        /// Place among what it does in the tick.
         place: u32,
     },
 }
@@ -223,7 +232,8 @@ impl EffectOrder {
             EffectOrder::Quest { .. } => 1,
             EffectOrder::Storylet { .. } => 2,
             EffectOrder::Arc { .. } => 3,
-            EffectOrder::Rule(_) => 4,
+            EffectOrder::Dialogue { .. } => 4,
+            EffectOrder::Rule(_) => 5,
         };
         match (self, other) {
             (EffectOrder::Rule(a), EffectOrder::Rule(b)) => a.cmp_order(b),
@@ -233,6 +243,12 @@ impl EffectOrder {
             ) => (arc.cmp_text(*arc_b))
                 .then_with(|| holder.scope.cmp(&holder_b.scope))
                 .then_with(|| holder.id.cmp_text(holder_b.id))
+                .then_with(|| place.cmp(place_b)),
+            (
+                EffectOrder::Dialogue { player, npc, place },
+                EffectOrder::Dialogue { player: player_b, npc: npc_b, place: place_b },
+            ) => (player.cmp_text(*player_b))
+                .then_with(|| npc.cmp_text(*npc_b))
                 .then_with(|| place.cmp(place_b)),
             (
                 EffectOrder::Storylet { storylet, player, place },

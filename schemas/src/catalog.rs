@@ -104,6 +104,12 @@ pub const ARC_TENSION: ViewId = ViewId(34);
 pub const ARC_BRANCHES: ViewId = ViewId(35);
 /// How far the limits of storylets are used up.
 pub const STORYLET_LIMITS: ViewId = ViewId(36);
+/// Where players are in dialogue.
+pub const DIALOGUES: ViewId = ViewId(37);
+/// What is said in dialogue.
+pub const DIALOGUE_LINES: ViewId = ViewId(38);
+/// What players may choose in dialogue.
+pub const DIALOGUE_OPTIONS: ViewId = ViewId(39);
 
 /// Every view that is built in.
 pub static CATALOG: &[ViewDef] = &[
@@ -877,6 +883,73 @@ pub static CATALOG: &[ViewDef] = &[
         deterministic: true,
         doc: "How far the limits of storylets over all players are used up: a row for each that has some, and where each NPC has a limit of its own one for each that has said it.",
     },
+    ViewDef {
+        name: "dialogues",
+        key: 3,
+        columns: &[
+            REALM,
+            col("player", Text, "The player."),
+            col("npc", Text, "The NPC that was addressed."),
+            col("node", Text, "The node of the Yarn file that it is at, or was at when it ended."),
+            col("state", Text, "choosing: it waits for the player; ended."),
+            col("why", Text, "Why it ended: over, edited, left, no_choice, no_node, or too_long."),
+            col("turn", Int, "How often the player has chosen in it, from 1."),
+            col("since", ColumnType::Tick, "Since when that is so."),
+        ],
+        filters: &["player", "npc"],
+        deterministic: true,
+        doc: "Where each player is in a dialogue with an NPC.",
+    },
+    ViewDef {
+        name: "dialogue_lines",
+        key: 4,
+        columns: &[
+            REALM,
+            col("player", Text, "The player."),
+            col("npc", Text, "The NPC that was addressed."),
+            col("number", Int, "Its place in the dialogue, from 1."),
+            col("kind", Text, "line, or command: what the game is to do."),
+            col(
+                "speaker",
+                Text,
+                "Who says it, as the Yarn file has it before the colon; empty when nobody is named.",
+            ),
+            col("key", Text, "The key of its text."),
+            col(
+                "text",
+                Text,
+                "The text in the language of the file, with its values; of a command what it says.",
+            ),
+            col("arguments", Text, "The values in the text, as a list in JSON; empty without any."),
+            col("said", ColumnType::Tick, "When it was said."),
+        ],
+        filters: &["player", "npc"],
+        deterministic: true,
+        doc: "What was said in each dialogue since the player last chose, and what the game is to do.",
+    },
+    ViewDef {
+        name: "dialogue_options",
+        key: 4,
+        columns: &[
+            REALM,
+            col("player", Text, "The player."),
+            col("npc", Text, "The NPC that was addressed."),
+            col("place", Int, "Its place, from 1."),
+            col("key", Text, "The key of its text; by it or by its place it is chosen."),
+            col("text", Text, "The text in the language of the file, with its values."),
+            col("arguments", Text, "The values in the text, as a list in JSON; empty without any."),
+            col("available", Bool, "Whether it can be chosen."),
+            col(
+                "why",
+                Text,
+                "Why it cannot: condition, or decided when the player has chosen otherwise before.",
+            ),
+            col("chosen", Bool, "Whether the player has chosen it before."),
+        ],
+        filters: &["player", "npc"],
+        deterministic: true,
+        doc: "What each player may choose in a dialogue now.",
+    },
 ];
 
 /// The catalog as markdown, for the docs.
@@ -943,6 +1016,9 @@ mod tests {
             (ARC_TENSION, "arc_tension"),
             (ARC_BRANCHES, "arc_branches"),
             (STORYLET_LIMITS, "storylet_limits"),
+            (DIALOGUES, "dialogues"),
+            (DIALOGUE_LINES, "dialogue_lines"),
+            (DIALOGUE_OPTIONS, "dialogue_options"),
         ] {
             assert_eq!(id.def().name, name);
             assert_eq!(view(name), Some(id));

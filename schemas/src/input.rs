@@ -6,8 +6,8 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
-    StoryletDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, SqlViewDef, StoryletDef,
 };
 use crate::event::{Event, EventId};
 use crate::sym::Sym;
@@ -158,6 +158,8 @@ pub enum DefinitionEdit {
     Prompt(Sym, #[serde(with = "json_text")] Option<Arc<PromptDef>>),
     /// An arc.
     Arc(Sym, #[serde(with = "json_text")] Option<Arc<ArcDef>>),
+    /// A node of dialogue.
+    Dialogue(Sym, #[serde(with = "json_text")] Option<Arc<DialogueDef>>),
 }
 
 /// All definitions there are, by id. What was written before there were any of a kind has none of it.
@@ -186,6 +188,8 @@ pub struct Only {
     pub prompts: Vec<Sym>,
     /// Arcs.
     pub arcs: Vec<Sym>,
+    /// Nodes of dialogue.
+    pub dialogues: Vec<Sym>,
 }
 
 /// An edit of definitions that makes a revision, if it changes anything.

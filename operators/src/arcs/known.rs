@@ -1,4 +1,4 @@
-//! What is known of the world as of a tick, for both machines of arcs.
+//! What is known of the world as of a tick, for both machines of arcs and for dialogue.
 //!
 //! Kept as last told; it holds no base state.
 
@@ -17,41 +17,41 @@ use crate::quests::{Actor, Context, Plan, depends};
 
 /// The last of everything that was told.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// The quests that conditions may name.
-    pub(super) plan: Plan,
-    pub(super) context: Context,
-    pub(super) players: FxHashMap<Sym, PlayerNow>,
+    pub(crate) plan: Plan,
+    pub(crate) context: Context,
+    pub(crate) players: FxHashMap<Sym, PlayerNow>,
 }
 
 /// What is told in a tick and acted on, and whom the rest of it concerns.
 #[derive(Default)]
-pub(super) struct Told {
-    pub(super) arcs: Vec<(Sym, Option<Arc<ArcDef>>)>,
-    pub(super) events: Vec<Event>,
-    pub(super) felt: Vec<Felt>,
-    pub(super) closed: Vec<Holder>,
+pub(crate) struct Told {
+    pub(crate) arcs: Vec<(Sym, Option<Arc<ArcDef>>)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) felt: Vec<Felt>,
+    pub(crate) closed: Vec<Holder>,
     /// Players of whom something is told.
-    pub(super) players: Vec<Sym>,
+    pub(crate) players: Vec<Sym>,
     /// Where players were until now.
-    pub(super) moved: Vec<(PlayerNow, PlayerPlace)>,
+    pub(crate) moved: Vec<(PlayerNow, PlayerPlace)>,
     /// What is other for everyone, as bits of what conditions depend on; facts apart.
-    pub(super) changed: u16,
+    pub(crate) changed: u16,
     /// Facts that are other, but for those of players.
-    pub(super) facts: Vec<(Holder, Sym)>,
+    pub(crate) facts: Vec<(Holder, Sym)>,
     /// Whether quests were edited.
-    pub(super) quests: bool,
+    pub(crate) quests: bool,
 }
 
 impl Known {
     /// Nothing but the world's definitions.
-    pub(super) fn new(realm: Sym, world: &WorldDef) -> Known {
+    pub(crate) fn new(realm: Sym, world: &WorldDef) -> Known {
         let (plan, context) = (Plan::new(world), Context::new(world, realm));
         Known { plan, context, players: FxHashMap::default() }
     }
 
     /// Takes in what a tick tells.
-    pub(super) fn take_in(&mut self, inputs: Vec<ArcsIn>) -> Told {
+    pub(crate) fn take_in(&mut self, inputs: Vec<ArcsIn>) -> Told {
         let mut told = Told::default();
         let (mut quests, mut moves, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         for input in inputs {
@@ -129,7 +129,7 @@ impl Known {
     }
 
     /// These are the quests that arcs ask about.
-    pub(super) fn follow(&mut self, named: impl IntoIterator<Item = Sym>) {
+    pub(crate) fn follow(&mut self, named: impl IntoIterator<Item = Sym>) {
         self.plan.follow(named);
         let followed = &self.plan.followed;
         self.context.stands.retain(|(of, quest), _| of.scope != Scope::Player || followed.contains(quest));
@@ -143,7 +143,7 @@ impl Known {
     }
 
     /// A holder by itself.
-    pub(super) fn actor(&self, holder: Holder) -> Actor<'static> {
+    pub(crate) fn actor(&self, holder: Holder) -> Actor<'static> {
         let place = match holder.scope {
             Scope::Player => self.players.get(&holder.id).map(|now| now.place).unwrap_or_default(),
             _ => PlayerPlace::default(),

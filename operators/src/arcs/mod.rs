@@ -34,6 +34,7 @@ use crate::messages::{ClockNow, EntityTags, FactNow, LevelNow, QuestEdit, QuestN
 use crate::presence::PlayerNow;
 
 pub(crate) use gate::gate;
+pub(crate) use known::{Known, Told};
 pub use machine::{ArcsMachine, ArcsOut};
 pub use matches::MatchesMachine;
 

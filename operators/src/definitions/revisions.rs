@@ -163,6 +163,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::Lore => "lore",
         Kind::Prompt => "prompts",
         Kind::Arc => "arcs",
+        Kind::Dialogue => "dialogues",
         Kind::Revision | Kind::Count => "revisions",
     }
 }

@@ -280,6 +280,9 @@ impl Machine for FactsMachine {
                     EffectOrder::Arc { arc, holder, .. } => {
                         (Sym::new("arcs"), EventId::Named(format!("{arc}/{}", holder.id).into()))
                     }
+                    EffectOrder::Dialogue { player, npc, .. } => {
+                        (Sym::new("dialogues"), EventId::Named(format!("{npc}/{player}").into()))
+                    }
                     EffectOrder::Rule(by) => (Sym::new(RULES), by.id()),
                 };
                 output.out.push(FactsOut::Refused(wrong.refused(source, id, fact)));

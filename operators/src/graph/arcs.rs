@@ -25,8 +25,8 @@ impl<'scope> Shared<'_, 'scope> {
         gate(events, broadcast(named, self.peers, |kinds| kinds))
     }
 
-    /// What both machines of arcs are told.
-    fn told_arcs(
+    /// What both machines of arcs are told; most of it dialogue is told, too.
+    pub(super) fn told_arcs(
         &self,
         entered: &Entered<'scope>,
         known: &Known<'scope>,

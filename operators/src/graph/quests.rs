@@ -68,6 +68,7 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         let npcs_ask = npcs_ask.concat(self.quests_of_rules(entered)).concat(self.quests_of_arcs(entered));
+        let npcs_ask = npcs_ask.concat(self.quests_of_dialogues(entered));
         let inputs = vec![
             events,
             self.quest_edits(entered, PlayersIn::Define),

@@ -61,6 +61,9 @@ impl<'scope> Shared<'_, 'scope> {
                     (format!("rule:{id}"), named(def.as_deref().map(views_named)))
                 }
                 DefinitionEdit::Arc(id, def) => (format!("arc:{id}"), named(def.as_deref().map(views_named))),
+                DefinitionEdit::Dialogue(id, def) => {
+                    (format!("dialogue:{id}"), named(def.as_deref().map(views_named)))
+                }
                 DefinitionEdit::Storylet(id, def) => {
                     (format!("storylet:{id}"), named(def.as_deref().map(views_named)))
                 }

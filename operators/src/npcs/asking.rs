@@ -103,7 +103,8 @@ impl NpcsMachine {
     /// A player addresses an NPC.
     pub(super) fn talk(&mut self, event: &Event, step: &mut Step<'_>) {
         let Some(npc) = self.npcs.get(&event.target) else { return };
-        if event.kind != npc.addressed_by || event.player.is_none() {
+        // Of an NPC with a dialogue that is the business of `dialogues`.
+        if event.kind != npc.addressed_by || event.player.is_none() || npc.def.dialogue.is_some() {
             return;
         }
         let pair = Pair { player: event.player, npc: event.target };

@@ -77,7 +77,7 @@ struct Names {
 }
 
 /// Views to whose rows an event may lead.
-const BY_EVENTS: [ViewId; 15] = [
+const BY_EVENTS: [ViewId; 18] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::COMMUNITY_PROGRESS,
@@ -93,6 +93,9 @@ const BY_EVENTS: [ViewId; 15] = [
     catalog::ARC_STATE,
     catalog::ARC_TENSION,
     catalog::ARC_BRANCHES,
+    catalog::DIALOGUES,
+    catalog::DIALOGUE_LINES,
+    catalog::DIALOGUE_OPTIONS,
 ];
 
 /// Views to whose rows it leads that an NPC has something to say.

@@ -75,6 +75,7 @@ impl Difference {
         all.extend(plain("behaviour", &old.behaviours, &new.behaviours));
         all.extend(plain("prompt", &old.prompts, &new.prompts));
         all.extend(arcs(&old.arcs, &new.arcs));
+        all.extend(plain("dialogue", &old.dialogues, &new.dialogues));
         all.extend(plain("lore", &old.lore, &new.lore));
         all.extend(plain("view", &shapes(old), &shapes(new)));
         all.extend(plain(TEXT, &texts(old), &texts(new)));
@@ -121,6 +122,7 @@ fn edit(kind: &str, id: &str, new: &LoadedWorld) -> DefinitionEdit {
         "prompt" => DefinitionEdit::Prompt(sym, new.prompts.get(id).cloned()),
         "storylet" => DefinitionEdit::Storylet(sym, new.storylets.get(id).cloned()),
         "arc" => DefinitionEdit::Arc(sym, new.arcs.get(id).cloned()),
+        "dialogue" => DefinitionEdit::Dialogue(sym, new.dialogues.get(id).cloned()),
         "lore" => DefinitionEdit::Lore(sym, new.lore.get(id).cloned()),
         "view" => DefinitionEdit::View(sym, new.views.get(id).cloned()),
         _ => DefinitionEdit::Npc(sym, new.npcs.get(id).cloned()),

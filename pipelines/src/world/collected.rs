@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef,
-    StoryletDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, EntityDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, StoryletDef, WorldDef,
 };
 
 use super::node::{Key, Node, NodeValue};
 use super::problem::{Place, Problems, Severity, did_you_mean};
 use super::spot::{Document, Spot};
 use super::templates::Made;
-use super::{reading, shape};
+use super::{reading, shape, yarn};
 
 /// A definition and where it is written.
 #[derive(Debug)]
@@ -41,6 +41,14 @@ pub(crate) struct Definitions<'a> {
     pub(crate) entities: Collected<'a, EntityDef>,
     pub(crate) lore: Collected<'a, LoreDef>,
     pub(crate) arcs: Collected<'a, ArcDef>,
+    /// Nodes of Yarn files.
+    pub(crate) dialogues: Collected<'a, DialogueDef>,
+    /// What is said in them.
+    pub(crate) spoken: Vec<yarn::Text<'a>>,
+    /// The conditions that they ask for.
+    pub(crate) dialogue_asks: Vec<yarn::Asked<'a>>,
+    /// Whether they could not be compiled.
+    pub(crate) dialogue_unread: bool,
     /// Ids of definitions of which too little could be read: known, so that naming them is no
     /// second problem.
     pub(crate) unreadable: Vec<String>,

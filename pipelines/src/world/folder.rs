@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::greenvale;
 use super::lore::{MOST_DOCUMENT_BYTES, SHARED, shared_folders};
 use super::texts::TEXT;
+use super::yarn::{DIALOGUE, YARN};
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -95,7 +96,7 @@ const SQL: [&str; 1] = ["sql"];
 const MARKDOWN: [&str; 1] = ["md"];
 
 /// The extensions of what may be meant as a part of a world, however they are written.
-const MEANT: [&str; 4] = ["yaml", "yml", "sql", "json"];
+const MEANT: [&str; 5] = ["yaml", "yml", "sql", "json", "yarn"];
 
 /// What to do about a folder or a file that cannot be read.
 fn unreadable(cause: &std::io::Error) -> &'static str {
@@ -136,7 +137,7 @@ impl Folder {
         if !folder.files.contains_key("world.yaml") {
             return Err(FolderError::NoWorld { path: path.to_owned() });
         }
-        let others = [(VIEWS, &SQL[..]), (LORE, &MARKDOWN[..])];
+        let others = [(VIEWS, &SQL[..]), (LORE, &MARKDOWN[..]), (DIALOGUE, &YARN[..])];
         for (name, extensions) in FOLDERS.into_iter().map(|name| (name, &YAML[..])).chain(others) {
             let inner = path.join(name);
             if inner.is_dir() {
@@ -164,6 +165,7 @@ impl Folder {
             && match parts[0] {
                 _ if parts.len() == 1 => yaml,
                 VIEWS => path.ends_with(".sql") && parts.len() <= depth_of(VIEWS) + 1,
+                DIALOGUE => path.ends_with(".yarn") && parts.len() <= MAX_DEPTH + 1,
                 LORE => path.ends_with(".md") && parts.len() <= MAX_DEPTH + 1,
                 SHARED => path.ends_with(".md") && (3..=MAX_DEPTH + 2).contains(&parts.len()),
                 folder => yaml && FOLDERS.contains(&folder) && parts.len() <= depth_of(folder) + 1,
@@ -251,8 +253,9 @@ impl Folder {
         let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
         let lower = extension.to_ascii_lowercase();
         let folder = file.split_once('/').map(|(folder, _)| folder);
-        let known =
-            folder.is_some_and(|folder| FOLDERS.contains(&folder) || [VIEWS, TESTS, LORE].contains(&folder));
+        let known = folder.is_some_and(|folder| {
+            FOLDERS.contains(&folder) || [VIEWS, TESTS, LORE, DIALOGUE].contains(&folder)
+        });
         let is_read = self.files.contains_key(file) || (folder == Some(TESTS) && YAML.contains(&extension));
         let meant = MEANT.contains(&lower.as_str()) || (folder == Some(LORE) && lower == MARKDOWN[0]);
         // Other tools have files in JSON beside a world.

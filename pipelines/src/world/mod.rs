@@ -24,6 +24,7 @@ mod templates;
 mod texts;
 mod tier_servers;
 mod vocabulary;
+pub mod yarn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,8 +32,8 @@ use std::sync::Arc;
 
 use worldflow_operators::sql::View;
 use worldflow_schemas::definitions::{
-    ArcDef, BehaviourDef, ClimateDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef, ScheduleDef, SqlViewDef,
-    StoryletDef, WorldDef,
+    ArcDef, BehaviourDef, ClimateDef, DialogueDef, LoreDef, NpcDef, PromptDef, QuestDef, RuleDef,
+    ScheduleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::{DefinitionEdit, Only};
 use worldflow_schemas::{Command, Sym};
@@ -80,6 +81,8 @@ pub struct LoadedWorld {
     pub lore: BTreeMap<String, Arc<LoreDef>>,
     /// Arcs by id.
     pub arcs: BTreeMap<String, Arc<ArcDef>>,
+    /// Nodes of dialogue by title.
+    pub dialogues: BTreeMap<String, Arc<DialogueDef>>,
     /// The texts that players see, in every language; `None` when the world declares none.
     pub texts: Option<Arc<Texts>>,
     /// Where quests stand, by id: `quests/daily.yaml:12:1`.
@@ -168,6 +171,7 @@ impl LoadedWorld {
             lore: ids(self.lore.keys().collect()),
             prompts: ids(self.prompts.keys().collect()),
             arcs: ids(self.arcs.keys().collect()),
+            dialogues: ids(self.dialogues.keys().collect()),
         }));
         let climates = self.climates.iter();
         let climates = climates.map(|(id, def)| DefinitionEdit::Climate(Sym::new(id), Some(def.clone())));
@@ -193,7 +197,10 @@ impl LoadedWorld {
         let prompts = prompts.map(|(id, def)| DefinitionEdit::Prompt(Sym::new(id), Some(def.clone())));
         let arcs = self.arcs.iter();
         let arcs = arcs.map(|(id, def)| DefinitionEdit::Arc(Sym::new(id), Some(def.clone())));
-        all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain(arcs).chain([only]).collect()
+        let dialogues = self.dialogues.iter();
+        let dialogues = dialogues.map(|(id, def)| DefinitionEdit::Dialogue(Sym::new(id), Some(def.clone())));
+        let all = all.chain(storylets).chain(behaviours).chain(lore).chain(prompts).chain(arcs);
+        all.chain(dialogues).chain([only]).collect()
     }
 }
 
@@ -219,7 +226,8 @@ pub fn texts(folder: &Folder) -> (Option<Texts>, Problems) {
     let mut problems = Problems::default();
     let documents = spot::parse_all(folder, &mut problems);
     let made = templates::expand(&documents, &mut problems);
-    let definitions = Definitions::collect(&documents, &made, &mut problems);
+    let mut definitions = Definitions::collect(&documents, &made, &mut problems);
+    yarn::read(folder, &mut definitions, &mut problems);
     (texts::read(&definitions, &documents, &mut problems), problems)
 }
 
@@ -234,6 +242,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
     let mut definitions = Definitions::collect(&documents, &made, &mut problems);
     definitions.lore = lore::collect(&lore, &mut problems);
     definitions.unparsed = spot::unparsed(folder, &documents);
+    yarn::read(folder, &mut definitions, &mut problems);
     let before = problems.0.len();
     let views = sql_views::planned(folder, &definitions, &mut problems);
     let incomplete = problems.0.len() > before;
@@ -267,6 +276,7 @@ fn load(folder: &Folder) -> (Option<LoadedWorld>, Problems) {
             prompts: shared(definitions.prompts),
             lore: shared(definitions.lore),
             arcs: shared(definitions.arcs),
+            dialogues: shared(definitions.dialogues),
             texts: texts.map(Arc::new),
             places,
             places_of_arcs,

@@ -32,9 +32,10 @@ impl fmt::Display for Spot<'_> {
     }
 }
 
-/// Parses every file but those in SQL and Markdown; those that are not YAML are reported and left out.
+/// Parses every file but those in SQL, Markdown and Yarn; those that are not YAML are reported and left out.
 pub(crate) fn parse_all(folder: &Folder, problems: &mut Problems) -> Vec<Document> {
-    let is_yaml = |(file, _): &(&String, &Vec<u8>)| !file.ends_with(".sql") && !file.ends_with(".md");
+    let is_yaml =
+        |(file, _): &(&String, &Vec<u8>)| ![".sql", ".md", ".yarn"].iter().any(|other| file.ends_with(other));
     let files: Vec<(&String, &Vec<u8>)> = folder.files.iter().filter(is_yaml).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     // Few files are parsed before a thread has started.

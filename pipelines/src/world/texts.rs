@@ -54,6 +54,7 @@ pub(super) fn read(
     }
     let mut reading = Reading { texts, problems };
     reading.definitions(definitions);
+    reading.spoken(definitions);
     let source = reading.texts.source.name().to_owned();
     files.iter().filter(|(name, _)| *name == source).for_each(|(_, file)| reading.sources(file));
     for (name, file) in files.iter().filter(|(name, _)| *name != source) {
@@ -117,6 +118,12 @@ impl Reading<'_> {
                 let spot = placed.spot.key("lines").item(index);
                 self.source(format!("stories.{id}.lines.{}", index + 1), line, spot);
             }
+        }
+    }
+
+    fn spoken(&mut self, definitions: &Definitions<'_>) {
+        for text in &definitions.spoken {
+            self.source(text.key.clone(), &text.text, text.spot);
         }
     }
 

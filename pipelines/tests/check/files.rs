@@ -67,10 +67,10 @@ fn what_lies_in_a_world_is_read_or_said() {
         hint: check the indentation and the quotes around here; text with `: ` or ` #` needs quotes
 
         warning: notes/plan.yml: nothing reads the folder `notes/`: notes/plan.yml
-        hint: a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
+        hint: a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
 
         warning: quest/a.yaml: nothing reads the folder `quest/`: quest/a.yaml and 1 more
-        hint: did you mean `quests`? a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
+        hint: did you mean `quests`? a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
 
         warning: quests/w.json: nothing reads this file
         hint: files of a world are YAML, of which JSON is a part: call it `w.yaml`
@@ -79,22 +79,22 @@ fn what_lies_in_a_world_is_read_or_said() {
         hint: call it `z.yaml`: the ending is written small
 
         warning: quets.yaml: nothing reads this file
-        hint: did you mean `quests`? a world is world.yaml with arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it
+        hint: did you mean `quests`? a world is world.yaml with arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it
 
         warning: rule/a.yaml: nothing reads the folder `rule/`: rule/a.yaml
-        hint: did you mean `rules`? a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
+        hint: did you mean `rules`? a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
 
         warning: rules/v.sql: nothing reads this file
         hint: views in SQL are read in `views/`: move it to `views/v.sql`
 
         warning: test/a.yaml: nothing reads the folder `test/`: test/a.yaml
-        hint: did you mean `tests`? a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
+        hint: did you mean `tests`? a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
 
         warning: top.sql: nothing reads this file
         hint: views in SQL are read in `views/`: move it to `views/top.sql`
 
         warning: view/a.sql: nothing reads the folder `view/`: view/a.sql
-        hint: did you mean `views`? a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
+        hint: did you mean `views`? a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views
 
         warning: views/x.SQL: nothing reads this file
         hint: call it `x.sql`: the ending is written small

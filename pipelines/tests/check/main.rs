@@ -3,6 +3,7 @@
 mod arcs;
 mod broken;
 mod calendars;
+mod dialogue;
 mod expressions;
 mod files;
 mod growth;

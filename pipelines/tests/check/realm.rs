@@ -287,7 +287,7 @@ fn climates_npcs_and_schedules() {
         hint: did you mean `elder`? targets are declared in entities.yaml, as ids or tags
 
         warning: quest.yaml: nothing reads this file
-        hint: did you mean `quests`? a world is world.yaml with arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it
+        hint: did you mean `quests`? a world is world.yaml with arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it
 
         error: schedules.yaml:1:14: `noon` is no moment of world time
           |

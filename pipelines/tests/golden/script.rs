@@ -52,9 +52,15 @@ impl Golden {
     /// Edits rules at a tick: to what this YAML says of them, `null` for none.
     pub(crate) fn edit_rules(&mut self, tick: Tick, yaml: &str) {
         let rules: BTreeMap<String, Option<RuleDef>> = serde_saphyr::from_str(yaml).expect("rules");
-        let edits = rules
-            .into_iter()
-            .map(|(id, def)| Command::Define(DefinitionEdit::Rule(Sym::new(&id), def.map(Arc::new))));
+        self.edit(
+            tick,
+            rules.into_iter().map(|(id, def)| DefinitionEdit::Rule(Sym::new(&id), def.map(Arc::new))),
+        );
+    }
+
+    /// Edits definitions at a tick.
+    pub(crate) fn edit(&mut self, tick: Tick, edits: impl IntoIterator<Item = DefinitionEdit>) {
+        let edits = edits.into_iter().map(Command::Define);
         let place = self.ticks.iter().position(|sealed| sealed.tick >= tick).unwrap_or(self.ticks.len());
         if self.ticks.get(place).is_none_or(|sealed| sealed.tick != tick) {
             self.ticks.insert(place, SealedTick { tick, ..SealedTick::default() });

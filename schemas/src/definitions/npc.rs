@@ -38,6 +38,10 @@ pub struct NpcDef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"tavern_talk")]
     pub template: Option<String>,
+    /// The node of a Yarn file that begins when a player addresses it; then nothing else answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"maren_hello")]
+    pub dialogue: Option<String>,
     /// The voice that its lines are spoken with, as the game knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"old_woman_2")]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dates::DatesTest;
+use super::dialogue::DialogueWorldDef;
 use super::guard::{GuardDef, ModerationDef};
 use super::journal::{GrantsDef, JournalDef};
 use super::lore::LoreIndexDef;
@@ -98,6 +99,9 @@ pub struct WorldDef {
     /// Where views go, besides sockets and HTTP.
     #[serde(default)]
     pub sinks: BTreeMap<String, SinkDef>,
+    /// What dialogue in Yarn may do: `dialogue: {commands: [give]}`.
+    #[serde(default, skip_serializing_if = "DialogueWorldDef::is_default")]
+    pub dialogue: DialogueWorldDef,
 }
 
 fn tick_ms() -> u32 {

@@ -34,7 +34,7 @@ const PUBLIC: [ViewId; 7] = [
 const PUBLIC_SCOPES: [&str; 2] = ["realm", "region"];
 
 /// Views of which a player may see its own rows: those whose `player` it is, or whose holder.
-const OWN: [ViewId; 12] = [
+const OWN: [ViewId; 15] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::CONTRIBUTIONS,
@@ -47,6 +47,9 @@ const OWN: [ViewId; 12] = [
     catalog::QUEST_BINDINGS,
     catalog::ARC_STATE,
     catalog::ARC_BRANCHES,
+    catalog::DIALOGUES,
+    catalog::DIALOGUE_LINES,
+    catalog::DIALOGUE_OPTIONS,
 ];
 
 /// Whether the bearer may subscribe to a view at all. What a designer's view shows of whom nobody has said, so

@@ -8,6 +8,7 @@ use super::Checker;
 use crate::world::folder::{FOLDERS, Folder, LORE, TESTS, VIEWS};
 use crate::world::lore::SHARED;
 use crate::world::problem::{Problem, Severity, hint};
+use crate::world::yarn::DIALOGUE;
 
 const FILES: [&str; 11] = [
     "world",
@@ -25,7 +26,7 @@ const FILES: [&str; 11] = [
 
 /// Whether a folder of this name is read.
 fn is_folder(name: &str) -> bool {
-    FOLDERS.contains(&name) || [VIEWS, TESTS, LORE, SHARED].contains(&name)
+    FOLDERS.contains(&name) || [VIEWS, TESTS, LORE, DIALOGUE, SHARED].contains(&name)
 }
 
 /// Whether a file lies in a folder that is read, and is of its kind.
@@ -50,6 +51,11 @@ fn how_to_be_read(file: &str) -> String {
         }
         "sql" => format!("call it `{stem}.sql`: the ending is written small"),
         "md" => format!("call it `{stem}.md`: the ending is written small"),
+        "yarn" if lower == extension => {
+            format!("dialogue is read in `dialogue/`: move it to `dialogue/{stem}.yarn`")
+        }
+        "yarn" => format!("call it `{stem}.yarn`: the ending is written small"),
+        _ if file.starts_with("dialogue/") => "dialogue is written in Yarn: `dialogue/*.yarn`".to_owned(),
         _ if file.starts_with("lore/") => "lore is written in Markdown: `lore/*.md`".to_owned(),
         "yaml" | "yml" if views => "views are written in SQL: `views/*.sql`".to_owned(),
         "json" => format!("files of a world are YAML, of which JSON is a part: call it `{stem}.yaml`"),
@@ -57,7 +63,7 @@ fn how_to_be_read(file: &str) -> String {
         _ => hint(
             stem,
             FILES,
-            "a world is world.yaml with arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it",
+            "a world is world.yaml with arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, text and views beside it",
         ),
     }
 }
@@ -90,11 +96,11 @@ impl Checker<'_> {
                 1 => String::new(),
                 n => format!(" and {} more", n - 1),
             };
-            let known = FOLDERS.into_iter().chain([VIEWS, TESTS, LORE]);
+            let known = FOLDERS.into_iter().chain([VIEWS, TESTS, LORE, DIALOGUE]);
             let hint = hint(
                 folder,
                 known,
-                "a world's folders are arcs, behaviours, climates, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views",
+                "a world's folders are arcs, behaviours, climates, dialogue, entities, lore, npcs, quests, rules, schedules, stories, templates, tests, text and views",
             );
             let message = format!("nothing reads the folder `{folder}/`: {}{more}", files[0]);
             self.unread(files[0], message, hint);

@@ -13,6 +13,7 @@ mod conditions;
 mod contradictions;
 mod dates;
 mod day;
+mod dialogue;
 mod facts;
 mod files;
 mod growth;
@@ -91,6 +92,7 @@ pub(crate) fn check(
     checker.check_behaviours();
     checker.check_arcs();
     checker.check_lore();
+    checker.check_dialogue();
     checker.check_quests();
     checker.check_quest_cycles();
     checker.check_quest_moves();

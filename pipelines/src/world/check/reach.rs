@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use worldflow_operators::levels::level_of;
-use worldflow_schemas::definitions::{Action, Condition, Effect, QuestDef, QuestState, Slot};
+use worldflow_schemas::definitions::{Action, Condition, Effect, QuestDef, QuestState, Slot, StepDef};
 use worldflow_schemas::input::Scope;
 
 use super::Checker;
@@ -133,6 +133,15 @@ impl<'c, 'q> Reach<'c, 'q> {
             if let Action::Set { fact, .. } | Action::Add { fact, .. } | Action::Clamp { fact, .. } = action {
                 only_set_by.remove(fact.as_str());
             }
+        }
+        let steps = definitions.dialogues.values().flat_map(|node| &node.definition.steps);
+        for step in steps {
+            if let StepDef::Set { fact, .. } | StepDef::Add { fact, .. } = step {
+                only_set_by.remove(fact.as_str());
+            }
+        }
+        if definitions.dialogue_unread {
+            only_set_by.clear();
         }
         let facts = definitions.world.iter().flat_map(|world| &world.definition.facts);
         for (fact, _) in facts.filter(|(_, declared)| !declared.changed_by.is_empty()) {
