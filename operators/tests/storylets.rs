@@ -13,7 +13,7 @@ use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
 use worldflow_schemas::catalog::{NPC_LINES, NPC_REQUESTS, STORYLET_MEMORY};
 use worldflow_schemas::definitions::{NpcDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::Scope;
-use worldflow_schemas::{Sym, Tick, Value};
+use worldflow_schemas::{Event, Sym, Tick, Value};
 
 /// Ten ticks a second.
 fn village() -> WorldDef {

@@ -174,6 +174,10 @@ impl<'scope> Shared<'_, 'scope> {
             DefinitionEdit::Storylet(storylet, def) => Some((storylet, def)),
             _ => None,
         });
+        let nodes = entered.defined.clone().flat_map(|edit| match edit {
+            DefinitionEdit::Dialogue(node, def) => Some((node, def)),
+            _ => None,
+        });
         let inputs = vec![
             broadcast(self.rule_edits(entered), peers, |(id, def)| RulesIn::Define(id, def)),
             self.quest_edits(entered, RulesIn::DefineQuest),
@@ -181,6 +185,7 @@ impl<'scope> Shared<'_, 'scope> {
             broadcast(arcs, peers, |(arc, def)| RulesIn::DefineArc(arc, def)),
             broadcast(npcs, peers, |(npc, def)| RulesIn::DefineNpc(npc, def)),
             broadcast(storylets, peers, |(storylet, def)| RulesIn::DefineStorylet(storylet, def)),
+            broadcast(nodes, peers, |(node, def)| RulesIn::DefineDialogue(node, def)),
             broadcast(known.clock.clone(), peers, RulesIn::Clock),
             broadcast(known.weather.clone(), peers, RulesIn::Weather),
             facts,

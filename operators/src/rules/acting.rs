@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::{
-    ArcDef, Condition, NpcDef, QuestDef, RuleDef, SqlViewDef, StoryletDef, WorldDef,
+    ArcDef, Condition, DialogueDef, NpcDef, QuestDef, RuleDef, SqlViewDef, StoryletDef, WorldDef,
 };
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::value::DEC_ONE;
@@ -68,6 +68,8 @@ pub enum RulesIn {
     DefineNpc(Sym, Option<Arc<NpcDef>>),
     /// A storylet is added, replaced or removed. Broadcast.
     DefineStorylet(Sym, Option<Arc<StoryletDef>>),
+    /// A node of dialogue is added, replaced or removed. Broadcast.
+    DefineDialogue(Sym, Option<Arc<DialogueDef>>),
 }
 
 /// What rules conclude for the next tick, with the depth of their chains.
@@ -200,6 +202,7 @@ impl RulesMachine {
                 RulesIn::DefineStorylet(storylet, def) => {
                     self.depths.define_storylet(storylet, def.as_deref());
                 }
+                RulesIn::DefineDialogue(node, def) => self.depths.define_dialogue(node, def.as_deref()),
                 RulesIn::Clock(clock) => self.context.clock = Some(clock),
                 RulesIn::Weather(weather) => drop(self.context.weather.insert(weather.zone, weather)),
                 RulesIn::Fact(fact) => self.context.facts.tell(fact),

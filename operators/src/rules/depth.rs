@@ -8,7 +8,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog::{self, ViewId};
-use worldflow_schemas::definitions::{ArcDef, NpcDef, StoryletDef, WorldDef};
+use worldflow_schemas::definitions::{ArcDef, DialogueDef, NpcDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
@@ -99,13 +99,14 @@ const BY_EVENTS: [ViewId; 18] = [
 ];
 
 /// Views to whose rows it leads that an NPC has something to say.
-const BY_SPEECH: [ViewId; 6] = [
+const BY_SPEECH: [ViewId; 7] = [
     catalog::NPC_REQUESTS,
     catalog::NPC_LINES,
     catalog::NPC_SENTENCES,
     catalog::NPC_VERDICTS,
     catalog::STORYLET_MEMORY,
     catalog::STORYLET_REACH,
+    catalog::STORYLET_LIMITS,
 ];
 
 /// Views of arcs.
@@ -170,6 +171,11 @@ impl Depths {
     /// A storylet is another.
     pub(super) fn define_storylet(&mut self, storylet: Sym, def: Option<&StoryletDef>) {
         self.paths.define_storylet(storylet, def);
+    }
+
+    /// A node of dialogue is another.
+    pub(super) fn define_dialogue(&mut self, node: Sym, def: Option<&DialogueDef>) {
+        self.paths.define_dialogue(node, def);
     }
 
     /// A quest is another, or an arc by a name that no quest can have.

@@ -1,12 +1,16 @@
-//! What stories make of what a rule does: from a fact or an event by arcs, NPCs and storylets to the facts that they change.
+//! What stories make of what a rule does: from a fact or an event by arcs, NPCs, storylets and dialogue to the facts that they change.
 //!
-//! `fact, kind of event ─named by→ arc, NPC, storylet ─effects, a tick later→ fact`, with the numbers of ticks that a way may take
+//! `fact, kind of event ─named by→ arc, NPC, storylet, node ─effects, a tick later→ fact`, with the numbers of ticks that a way may take
 //!
 //! It looks at definitions alone: more is taken for a consequence than is. What takes longer than [`WINDOW`] is a delay.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use worldflow_schemas::Sym;
-use worldflow_schemas::definitions::{ArcDef, Condition, Effect, NpcDef, Pattern, StoryTrigger, StoryletDef};
+use worldflow_schemas::definitions::{
+    ArcDef, Condition, DialogueDef, Effect, NpcDef, Pattern, StepDef, StoryTrigger, StoryletDef,
+};
+
+use crate::dialogues::CHOOSE;
 
 /// In how many ticks, the one in which it acts included, what a rule does is known to lead to something.
 pub(super) const WINDOW: u64 = 8;
@@ -32,7 +36,7 @@ pub(super) struct Reached {
     pub(super) speech: Ticks,
 }
 
-/// An arc, an NPC or a storylet, as far as it leads from one thing to another.
+/// An arc, an NPC, a storylet or a node of dialogue, as far as it leads from one thing to another.
 #[derive(Default, Debug)]
 struct Story {
     /// The kinds of events that it is about.
@@ -47,6 +51,8 @@ struct Story {
     changes: FxHashSet<Sym>,
     /// The storylet that follows it.
     then: Option<Sym>,
+    /// It is decided over all players whether it comes, a tick later, and for some the choice is made anew then.
+    claimed: bool,
 }
 
 /// A story by what it is and its id.
@@ -55,6 +61,7 @@ enum Of {
     Arc(Sym),
     Npc(Sym),
     Storylet(Sym),
+    Dialogue(Sym),
 }
 
 /// The ways that the stories of a realm make.
@@ -82,6 +89,10 @@ impl Paths {
 
     pub(super) fn define_storylet(&mut self, storylet: Sym, def: Option<&StoryletDef>) {
         self.define(Of::Storylet(storylet), def.map(story_of_storylet));
+    }
+
+    pub(super) fn define_dialogue(&mut self, node: Sym, def: Option<&DialogueDef>) {
+        self.define(Of::Dialogue(node), def.map(story_of_dialogue));
     }
 
     fn define(&mut self, of: Of, story: Option<Story>) {
@@ -132,6 +143,7 @@ impl Paths {
             let mut npcs = self.stories.iter().filter(|(of, _)| matches!(of, Of::Npc(_)));
             npcs.any(|(_, npc)| npc.kinds.contains(&kind))
         });
+        let claims = self.stories.values().any(|story| story.claimed);
         let mut reached = Reached::default();
         loop {
             let mut grown = false;
@@ -144,6 +156,9 @@ impl Paths {
                 let asked = story.asks.iter().filter_map(|fact| facts.get(fact));
                 let mut ticks = asked.fold(Ticks::from(met), |all, of| all | *of);
                 ticks |= if story.sees { seen << 1 } else { 0 };
+                if claims && matches!(of, Of::Storylet(_)) {
+                    ticks |= ticks << 1;
+                }
                 grown |= add(&mut at, *of, ticks);
                 let ticks = at.get(of).copied().unwrap_or(0);
                 for fact in &story.changes {
@@ -164,6 +179,8 @@ impl Paths {
             match of {
                 Of::Arc(arc) => drop(reached.arcs.insert(arc, ticks)),
                 Of::Npc(_) | Of::Storylet(_) => reached.speech |= ticks,
+                // Any event may lead to rows of dialogue.
+                Of::Dialogue(_) => {}
             }
         }
         reached
@@ -226,17 +243,29 @@ fn story_of_arc(def: &ArcDef) -> Story {
 }
 
 fn story_of_storylet(def: &StoryletDef) -> Story {
-    let mut story = Story::default();
-    match def.trigger {
+    let mut story = Story { claimed: def.limits.are_shared(), ..Story::default() };
+    match &def.trigger {
         StoryTrigger::Addressed | StoryTrigger::Bark {} => story.addressed = true,
         // Of what is said by itself it matters what it waits for.
         StoryTrigger::Holds {} => {
             story.asks(&def.when);
             def.criteria.values().for_each(|criterion| story.asks(&criterion.when));
         }
+        StoryTrigger::Happens(pattern) => drop(story.kinds.insert(Sym::new(&pattern.event))),
         StoryTrigger::FollowUp {} => {}
     }
     story.changes(&def.effects);
     story.then = def.then.as_ref().map(|then| Sym::new(&then.storylet));
+    story
+}
+
+/// A node may be come to whenever anybody is addressed, or a player chooses.
+fn story_of_dialogue(def: &DialogueDef) -> Story {
+    let mut story = Story { addressed: true, ..Story::default() };
+    story.kinds.insert(Sym::new(CHOOSE));
+    story.changes.extend(def.steps.iter().filter_map(|step| match step {
+        StepDef::Set { fact, .. } | StepDef::Add { fact, .. } => Some(Sym::new(fact)),
+        _ => None,
+    }));
     story
 }

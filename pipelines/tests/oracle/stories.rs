@@ -13,6 +13,8 @@ struct Then {
     met: BTreeSet<String>,
     changed: BTreeSet<String>,
     by_story: BTreeSet<String>,
+    /// Storylets that were met, but not because they follow another.
+    fresh: BTreeSet<String>,
 }
 
 fn waits_for(when: &Condition, facts: &BTreeSet<String>, views: bool) -> bool {
@@ -28,6 +30,8 @@ fn waits_for(when: &Condition, facts: &BTreeSet<String>, views: bool) -> bool {
 impl Oracle {
     /// Whether stories lead from a fact, or from a kind of event, to a row of a fact or of what was said, so many ticks later.
     pub fn stories_lead(&self, from: Result<&str, &str>, age: Tick, view: &str, fact: Option<&str>) -> bool {
+        // Where some are decided over all players all may come a tick later.
+        let claims = self.spoken.storylets.values().any(|def| def.limits.are_shared());
         let mut all: Vec<Then> = Vec::new();
         let mut next = Then::default();
         if let Ok(fact) = from {
@@ -55,12 +59,17 @@ impl Oracle {
                             .is_some_and(|then| then.storylet == *id)
                     })
                 };
-                let met = match def.trigger {
+                let met = match &def.trigger {
                     StoryTrigger::Addressed | StoryTrigger::Bark {} => addressed,
                     StoryTrigger::Holds {} => conditions.any(|when| waits_for(when, &now.changed, views)),
+                    StoryTrigger::Happens(pattern) => Some(pattern.event.as_str()) == kind,
                     StoryTrigger::FollowUp {} => false,
                 };
-                if met || follows() {
+                if met {
+                    now.fresh.insert(id.clone());
+                }
+                let late = claims && all.last().is_some_and(|then| then.fresh.contains(id));
+                if met || late || follows() {
                     now.met.insert(id.clone());
                     next.by_story.extend(def.effects.iter().map(|effect| match effect {
                         Effect::Set { fact, .. } | Effect::Add { fact, .. } => fact.clone(),

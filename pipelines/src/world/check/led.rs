@@ -1,6 +1,6 @@
 //! What a rule leads to at once, by itself and through stories: facts, NPCs that speak, arcs.
 //!
-//! What is limited, or takes its time, leads to nothing here: a storylet with `limits`, one that is said by itself (once in some
+//! What is limited, or takes its time, leads to nothing here: a storylet with `limits`, a line of dialogue, one that is said by itself (once in some
 //! seconds), and a beat that does not come again.
 
 use std::collections::BTreeSet;
