@@ -159,7 +159,62 @@ c: {who: elder, lines: Hm., trigger: {holds: {}}, limits: {realm: {cooldown: 1m}
 d: {who: elder, lines: Hm., trigger: {happens: {event: kil, target: wolf, within: 3s}}}
 e: {who: elder, lines: Hm., trigger: {happens: {event: kill, target: wolf, when: {near: wolf}}}, limits: {realm: {most: 2000000}}}
 ",
-        expect![[""]],
+        expect![[r#"
+            error: stories/all.yaml:2:50: it may never be said
+              |
+            2 | a: {who: elder, lines: Hm., limits: {npc: {most: 0}, realm: {cooldown: 0s}, at_once: {most: 0, lasts: 0s}}}
+              |                                                  ^
+            hint: give at least 1, or remove the storylet
+
+            error: stories/all.yaml:2:72: `cooldown` is no time at all
+              |
+            2 | a: {who: elder, lines: Hm., limits: {npc: {most: 0}, realm: {cooldown: 0s}, at_once: {most: 0, lasts: 0s}}}
+              |                                                                        ^^
+            hint: give a span such as `20m`, or remove it
+
+            error: stories/all.yaml:2:93: it may never be said
+              |
+            2 | a: {who: elder, lines: Hm., limits: {npc: {most: 0}, realm: {cooldown: 0s}, at_once: {most: 0, lasts: 0s}}}
+              |                                                                                             ^
+            hint: give at least 1, or remove the storylet
+
+            error: stories/all.yaml:2:103: `lasts` is no time at all
+              |
+            2 | a: {who: elder, lines: Hm., limits: {npc: {most: 0}, realm: {cooldown: 0s}, at_once: {most: 0, lasts: 0s}}}
+              |                                                                                                       ^^
+            hint: give a span such as `8s`, or remove it
+
+            error: stories/all.yaml:3:51: it would be said every few seconds for as long as it holds
+              |
+            3 | b: {who: elder, lines: Hm., trigger: {holds: {}}, limits: {at_once: {most: 1}}}
+              |                                                   ^^^^^^
+            hint: give `limits: {once: true}`, or a cooldown: `limits: {player: {cooldown: 10m}}`
+
+            error: stories/all.yaml:5:56: unknown kind of event `kil`
+              |
+            5 | d: {who: elder, lines: Hm., trigger: {happens: {event: kil, target: wolf, within: 3s}}}
+              |                                                        ^^^
+            hint: did you mean `kill`? kinds are declared in world.yaml under `kinds`
+
+            error: stories/all.yaml:5:83: `within` is for objectives of quests
+              |
+            5 | d: {who: elder, lines: Hm., trigger: {happens: {event: kil, target: wolf, within: 3s}}}
+              |                                                                                   ^^
+            hint: remove it
+
+            error: stories/all.yaml:6:76: `progress` and `near` cannot be asked for here
+              |
+            6 | e: {who: elder, lines: Hm., trigger: {happens: {event: kill, target: wolf, when: {near: wolf}}}, limits: {realm: {most: 2000000}}}
+              |                                                                            ^^^^
+            hint: conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets
+
+            error: stories/all.yaml:6:121: 2000000 is too many
+              |
+            6 | e: {who: elder, lines: Hm., trigger: {happens: {event: kill, target: wolf, when: {near: wolf}}}, limits: {realm: {most: 2000000}}}
+              |                                                                                                                         ^^^^^^^
+            hint: at most 1000000
+
+        "#]],
     );
 }
 
