@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use support::npcs::{answer, fact_of, talk_to};
+use support::npcs::{answer, fact_of, player, talk_to};
 use support::{Script, check_law, drive, rows, shown, world};
 use worldflow_operators::messages::FactNow;
 use worldflow_operators::npcs::{NpcsIn, NpcsMachine};
@@ -395,6 +395,31 @@ fn a_rate_is_exact_at_the_edges_of_its_window() {
     assert_eq!(asked("ada"), [2, 3, 7, 8, 12, 13]);
     assert_eq!(asked("vip"), [2, 3, 4, 7, 8, 9, 12, 13, 14]);
     assert!(came(&run, 6).contains(&"ada smith rate_limited".to_owned()), "{:?}", came(&run, 6));
+}
+
+#[test]
+fn what_nobody_asked_for_meets_no_rate_of_the_player() {
+    let prompt = r#"{"sections": {"ask": {"role": "user", "text": "What do they say?"}}}"#;
+    let prompt = serde_json::from_str(prompt).expect("a prompt");
+    let storylet = serde_json::from_value(json!({
+        "who": "smith", "trigger": {"holds": {}}, "lines": "Hm.", "ask": {"prompt": "gossip", "every": "20ms"},
+    }));
+    let storylet = Arc::new(storylet.expect("a storylet"));
+    let script = Script::from([
+        (
+            1,
+            vec![
+                define("smith", Some("gold"), "low"),
+                NpcsIn::DefinePrompt(Sym::new("gossip"), Some(Arc::new(prompt))),
+                NpcsIn::DefineStorylet(Sym::new("rumour"), Some(storylet)),
+            ],
+        ),
+        (2, vec![player("ada", "", true)]),
+        (3, vec![talk(1, "ada", "smith")]),
+    ]);
+    let run = drive(&mut npcs(), &script, 0, 3);
+    assert_eq!(came(&run, 2), ["ask smith/ada/1"]);
+    assert_eq!(came(&run, 3), ["ada smith rate_limited"], "a talk may not ask at all");
 }
 
 #[test]

@@ -53,8 +53,7 @@ impl NpcsMachine {
             }
             let around = known.around(pair.player, pending.region);
             let holds = npcs.get(&pair.npc).is_some_and(|npc| around.meets(&npc.when));
-            let away = talk.asked.unasked && !known.is_present(pair.player);
-            if !holds || away || told.left.contains(&pair.player) {
+            if !holds || told.left.contains(&pair.player) {
                 over.push(pair);
             }
         }
@@ -137,7 +136,7 @@ impl NpcsMachine {
         let pair = wish.pair;
         let npc = self.npcs.get(&pair.npc).ok_or(Why::NoTier)?;
         let (asked, why) = ((npc.tier, npc.def.priority), npc.asks_nobody(&self.tiers));
-        if let Some(why) = why.or_else(|| self.limited(pair, asked, wish.region, step)) {
+        if let Some(why) = why.or_else(|| self.limited(pair, asked, (wish.region, wish.unasked), step)) {
             return Err(why);
         }
         let npc = self.npcs.get(&pair.npc).ok_or(Why::NoTier)?;

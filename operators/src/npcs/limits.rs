@@ -158,12 +158,12 @@ impl NpcsMachine {
         value.and_then(|value| limits.players.get(&value)).unwrap_or(&limits.others)
     }
 
-    /// Why a talk may not ask, as far as limits go. When it may, it counts as having asked.
+    /// Why a talk may not ask, as far as limits go. When it may, and the player has spoken, it counts as having asked.
     pub(super) fn limited(
         &mut self,
         pair: Pair,
         (tier, class): (Sym, Priority),
-        region: Sym,
+        (region, unasked): (Sym, bool),
         step: &mut Step<'_>,
     ) -> Option<Why> {
         let of_player = self.limits_of(pair.player, region);
@@ -173,6 +173,9 @@ impl NpcsMachine {
         }
         if self.limits.is_used_up(pair, of_player, today) {
             return Some(Why::OverBudget);
+        }
+        if unasked {
+            return None;
         }
         let kept = self.limits.kept[class as usize];
         let rates = &of_player.rates[class as usize];

@@ -57,7 +57,8 @@ impl Direct {
         ask.render(&[])?;
         let (heard, mut sentences) = unbounded_channel();
         let guard = self.guard.as_ref();
-        let mut hearing = Hearing::new(Around::of(&self.realm), guard, ask.request.clone(), (&ask, false), heard);
+        let mut hearing =
+            Hearing::new(Around::of(&self.realm), guard, ask.request.clone(), (&ask, false), heard);
         let mut first = Some(first);
         let mut look = |sentences: &mut tokio::sync::mpsc::UnboundedReceiver<_>| {
             while sentences.try_recv().is_ok() {
