@@ -10,17 +10,18 @@ use worldflow_schemas::definitions::Condition;
 #[derive(Debug, Default)]
 pub(super) struct Depending {
     by_fact: FxHashMap<Sym, Vec<Sym>>,
-    /// The facts on which it depends whether NPCs speak at all.
-    of_npcs: FxHashSet<Sym>,
+    /// The facts on which it depends whether NPCs speak at all, or what a tier is asked.
+    of_all: FxHashSet<Sym>,
 }
 
 impl Depending {
-    /// The index of these: storylets with their conditions, and the conditions of NPCs.
+    /// The index of these: storylets with their conditions, the conditions of NPCs, and the facts that prompts read.
     pub(super) fn of<'a>(
         storylets: impl Iterator<Item = (Sym, Vec<&'a Condition>)>,
         npcs: impl Iterator<Item = &'a Condition>,
+        prompts: impl Iterator<Item = Sym>,
     ) -> Depending {
-        let mut all = Depending::default();
+        let mut all = Depending { of_all: prompts.collect(), ..Depending::default() };
         for (storylet, conditions) in storylets {
             let mut facts = FxHashSet::default();
             conditions.into_iter().for_each(|condition| facts_named(condition, &mut facts));
@@ -28,13 +29,13 @@ impl Depending {
                 all.by_fact.entry(fact).or_default().push(storylet);
             }
         }
-        npcs.for_each(|condition| facts_named(condition, &mut all.of_npcs));
+        npcs.for_each(|condition| facts_named(condition, &mut all.of_all));
         all
     }
 
     /// The storylets that one of these facts may have made fit; `None` if it may be any.
     pub(super) fn on(&self, facts: &[Sym]) -> Option<Vec<Sym>> {
-        if facts.iter().any(|fact| self.of_npcs.contains(fact)) {
+        if facts.iter().any(|fact| self.of_all.contains(fact)) {
             return None;
         }
         let mut storylets: Vec<Sym> =
@@ -71,13 +72,18 @@ mod tests {
         let a = condition(
             r#"{"any": [{"facts": {"met": true}}, {"not": {"facts": {"fame": {"at_least": 2}}}}]}"#,
         );
-        let b = condition(r#"{"level": {"at_least": 2}, "compare": "fame > mood"}"#);
+        let b = condition(r#"{"level": {"at_least": 2}, "compare": "fame - mood > 0"}"#);
         let of_npc = condition(r#"{"facts": {"banned": false}}"#);
         let (one, two) = (Sym::new("one"), Sym::new("two"));
         let storylets = [(one, vec![&a]), (two, vec![&b])];
-        let all = Depending::of(storylets.into_iter(), std::iter::once(&of_npc));
+        let all = Depending::of(
+            storylets.into_iter(),
+            std::iter::once(&of_npc),
+            std::iter::once(Sym::new("unrest")),
+        );
         let on = |fact| all.on(&[Sym::new(fact)]).map(|on| on.len());
         assert_eq!((on("met"), on("mood"), on("fame"), on("coin")), (Some(1), Some(1), Some(2), Some(0)));
         assert_eq!(on("banned"), None, "an NPC may speak now that did not");
+        assert_eq!(on("unrest"), None, "what would be asked is another question");
     }
 }

@@ -137,6 +137,14 @@ pub(crate) fn quests_of_prompt(def: &PromptDef) -> Vec<Sym> {
     read.collect()
 }
 
+/// The facts that a prompt reads.
+fn facts_of_prompt(def: &PromptDef) -> impl Iterator<Item = Sym> + '_ {
+    def.context.iter().filter_map(|name| match Reads::of(name) {
+        Some(Reads::Fact(fact)) => Some(Sym::new(fact)),
+        _ => None,
+    })
+}
+
 fn quests_of<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Vec<Sym> {
     fn visit(when: &Condition, quests: &mut Vec<Sym>) {
         quests.extend(when.quests.keys().map(|quest| Sym::new(quest)));
@@ -397,7 +405,8 @@ impl NpcsMachine {
         if edited {
             self.timed = self.npcs.values().any(|npc| npc.timed);
             let whens = self.npcs.values().map(|npc| &npc.def.when);
-            self.depending = Depending::of(self.storylets.unasked(), whens);
+            let facts = self.prompts.values().flat_map(|prompt| facts_of_prompt(&prompt.def));
+            self.depending = Depending::of(self.storylets.unasked(), whens, facts);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
             let of_prompts = self.prompts.values().flat_map(|prompt| quests_of_prompt(&prompt.def));
             self.known.follow(of_npcs.chain(of_prompts).chain(quests_of(self.storylets.conditions())));

@@ -171,7 +171,7 @@ mod tests {
             ("SELECT grant FROM grants WHERE status IN ('pending', 'delivered')", Some("grants")),
             ("SELECT quest, count(*) AS n FROM grants WHERE quest IS NOT NULL GROUP BY quest", None),
             ("SELECT count(*) AS n FROM grants", None),
-            ("SELECT grant FROM grants ORDER BY tick DESC LIMIT 10", None),
+            ("SELECT grant, tick FROM grants ORDER BY tick DESC LIMIT 10", None),
             (
                 "SELECT l.player FROM levels AS l WHERE EXISTS (SELECT * FROM grants AS g WHERE g.player = l.player)",
                 None,

@@ -36,7 +36,7 @@ talk:
   bands: {phase: {}, fact.mood: {low: 0, lower: 0}}
   sections:
     persona: {}
-    place: {text: \"It is {fase}.\"}
+    place: {text: \"It is {phse}.\"}
     silent: {}
     both: {text: Hm., lore: 2}
     much: {lore: 500}
@@ -54,7 +54,7 @@ talk:
             "3:11: bands that cannot be told apart",
             "3:22: bands that cannot be told apart",
             "`fact.mood` is not read",
-            "nothing replaces `{fase}`",
+            "nothing replaces `{phse}`",
             "a section that says nothing",
             "a text and lore in one section",
             "500 pieces of lore",

@@ -59,11 +59,12 @@ fn what_is_near_is_what_a_look_at_everything_finds() {
         };
         let _ = writeln!(script, "{tick} event {what} player=p{player} region={}{with}", REGIONS[region]);
     }
+    let files: Vec<_> = files.collect();
+    let golden = Golden::new(&files, &script);
     // An hour later nobody is known to stand anywhere.
     let end = 303 + 36_001;
     let _ = writeln!(script, "{end} wait");
-    let golden = Golden::new(&files.collect::<Vec<_>>(), &script);
-    let found = rows_of(&golden.run(), "traces_near");
+    let found = rows_of(&Golden::new(&files, &script).run(), "traces_near");
 
     let (mut stand, mut traces, mut most) = (BTreeMap::new(), Vec::new(), 0);
     for tick in 3..303 {
