@@ -81,10 +81,10 @@ impl World {
         let least = |of, most| 1 + draw(of, n, most);
         def["when"] =
             json!({"facts": {format!("fact{}", draw("fact", n, FACTS)): {"at_least": least("least", 5)}}});
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             def["when"]["phase"] = json!(PHASES[usize::try_from(n / 3 % 4).unwrap_or(0)]);
         }
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             def["when"]["facts"][format!("news{}", draw("news", n, REALM_FACTS))] = json!(true);
         }
         let friend = json!({"facts": {format!("fact{}", draw("friend", n, FACTS)): {"at_least": 3}}});

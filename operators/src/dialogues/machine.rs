@@ -140,7 +140,7 @@ impl DialoguesMachine {
                 continue;
             };
             let when = Cond::new(&door.when, &mut self.known.plan);
-            self.doors.insert(npc, (door, when));
+            self.doors.insert(npc, (*door, when));
         }
         if follows {
             let of_nodes = self.nodes.values().flat_map(|def| &def.conditions);

@@ -39,7 +39,7 @@ pub enum DialoguesIn {
     /// A node is defined, or no longer. Broadcast, also in the tick of a load.
     Define(Sym, Option<Arc<DialogueDef>>),
     /// How an NPC is addressed, or that it has no dialogue. Broadcast, also in the tick of a load.
-    Door(Sym, Option<Door>),
+    Door(Sym, Option<Box<Door>>),
     /// What conditions are tested against, and events whose target may be an NPC, by the player.
     World(ArcsIn),
 }

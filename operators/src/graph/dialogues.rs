@@ -22,7 +22,7 @@ impl<'scope> Shared<'_, 'scope> {
             _ => None,
         });
         let doors = entered.defined.clone().flat_map(|edit| match edit {
-            DefinitionEdit::Npc(id, def) => Some((id, def.as_deref().and_then(Door::of))),
+            DefinitionEdit::Npc(id, def) => Some((id, def.as_deref().and_then(Door::of).map(Box::new))),
             _ => None,
         });
         let world = self.told_arcs(entered, known).into_iter();

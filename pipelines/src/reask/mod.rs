@@ -228,7 +228,10 @@ fn world(of: &Reask, rebuilt: &Rebuilt) -> Result<WorldDef, ReaskError> {
         tier.model.clone_from(model);
     }
     if tier.model.is_empty() {
-        let (what, hint) = ("which model it is asked for", "its server lists none: name one with --model");
+        let (what, hint) = (
+            "which model it is asked for",
+            "its server lists none, or cannot be reached: name one with --model",
+        );
         return Err(ReaskError::NoServer { tier: of.tier.clone(), what, hint });
     }
     let mut world = WorldDef::clone(base);

@@ -26,7 +26,7 @@ tavern_talk:
 
 const NPCS: &str = "\
 maren: {template: tavern_talk, tier: gold, budget: 20s, patience: 50s, persona: You keep the inn., barks: [Sit down.]}
-pell: {tier: gold, patience: 500ms, persona: You are Pell., prompt: Name a price., barks: [Half of double.]}
+pell: {tier: gold, patience: 3s, persona: You are Pell., prompt: Name a price., barks: [Half of double.]}
 ";
 
 /// What the player says; part of it is in no output.
@@ -180,7 +180,10 @@ async fn what_cannot_be_asked_is_counted_and_a_tier_that_is_down_is_said_so() {
     talk(&server, &first).await;
     server.stop();
     let before = files(&data);
-    let down = reask(&data, &["--tier", "gold", "--with-keys", "--url", "http://127.0.0.1:9"]);
+    let down = reask(
+        &data,
+        &["--tier", "gold", "--with-keys", "--url", "http://127.0.0.1:9", "--model", "simulated"],
+    );
     assert_eq!(down.status.code(), Some(1), "{down:?}");
     let why = "tier `gold` has answered none of 3 requests: the server cannot be reached\nhint: ";
     assert!(down.stderr.contains(why), "{down:?}");

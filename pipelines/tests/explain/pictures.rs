@@ -201,10 +201,27 @@ end: {trigger: {changes: {view: arc_state, where: {arc: siege, phase: ended}}}, 
     let edges = of.edges.iter().filter(|edge| ours(edge.from) || ours(edge.to));
     let lines = edges
         .map(|edge| format!("{} {:?} {} [{}]\n", name(edge.from), edge.leads, name(edge.to), edge.label));
-    expect![[r#""#]].assert_eq(&lines.collect::<String>());
+    expect![[r#"
+        quest first Requires arc siege []
+        rule cheer Emits arc siege [kill wolf]
+        fact mood Gates beat siege.skirmish [>= 2]
+        fact renown Gates beat siege.storm [parley: == 2]
+        arc siege Triggers rule end [changes: phase == ended]
+        arc siege LeadsOn beat siege.skirmish [begins]
+        beat siege.skirmish LeadsOn beat siege.storm []
+        beat siege.storm Triggers rule cheer [appears or changes: reached == true]
+        beat siege.storm Changes fact renown [= 2]
+        beat siege.storm LeadsOn beat siege.peace [parley: on talk elder]
+    "#]]
+    .assert_eq(&lines.collect::<String>());
     let about = of.nodes.iter().filter(|node| matches!(node.kind, Kind::Arc | Kind::Beat));
     let about = about.map(|node| format!("{}: {}\n", node.id, node.lines.join("; ")));
-    expect![[r#""#]].assert_eq(&about.collect::<String>());
+    expect![[r#"
+        siege: +20 kill beast; half of it goes in 10m
+        siege.peace: tension down to 5; then it ends
+        siege.skirmish: tension up to 40
+        siege.storm: tension over 60, and below it again; at least 20s; again → again; over: after 1m → it ends
+    "#]].assert_eq(&about.collect::<String>());
     let file = of.nodes.iter().find(|node| node.id == "siege.storm").and_then(|node| node.file);
     assert_eq!(file.map(|file| of.files[file].as_str()), Some("arcs/all.yaml"));
     assert!(dot(&of).contains("siege.peace") && svg(&of).contains("class=\"beat\""), "{}", svg(&of));

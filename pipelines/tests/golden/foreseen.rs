@@ -178,9 +178,47 @@ chased:
     hunt: {moved_from: chase, tension: {build_up: 90}}
     end: {tension: {relax: 5}}
 ";
-    of_arcs(&[HUNTED, renamed], expect![[r#""#]]).await;
+    of_arcs(
+        &[HUNTED, renamed],
+        expect![[r#"
+        revision 1
+          ~ arc chased, until now hunted
+              beats.quiet: until now calm
+              beats.quiet.branches.away: until now on
+              beats.quiet.branches.away.to: chase → hunt
+              beats.quiet.branches.away.moved_from: nothing → on
+              beats.quiet.moved_from: nothing → calm
+              beats.hunt: until now chase
+              beats.hunt.moved_from: nothing → chase
+              moved_from: nothing → hunted
+
+          nobody moves
+        stays, whatever is edited or undone
+          arc chased: how far 2 holders have come, 1 choice
+    "#]],
+    )
+    .await;
     // To undo it is to go back: the former folder says nothing of it.
-    of_arcs(&[HUNTED, renamed, HUNTED], expect![[r#""#]]).await;
+    of_arcs(
+        &[HUNTED, renamed, HUNTED],
+        expect![[r#"
+        revision 2
+          ~ arc hunted, until now chased
+              beats.chase: until now hunt
+              beats.chase.moved_from: chase → nothing
+              beats.calm: until now quiet
+              beats.calm.branches.on: until now away
+              beats.calm.branches.on.moved_from: on → nothing
+              beats.calm.branches.on.to: hunt → chase
+              beats.calm.moved_from: calm → nothing
+              moved_from: hunted → nothing
+
+          nobody moves
+        stays, whatever is edited or undone
+          arc hunted: how far 2 holders have come, 1 choice
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -188,9 +226,43 @@ async fn what_an_edit_of_an_arc_does_to_its_holders() {
     // The beat that ann is in is gone, and bob's wants less.
     let shorter =
         HUNTED.replace("    chase: {tension: {build_up: 90}}\n", "").replace("to: chase", "to: end");
-    of_arcs(&[HUNTED, &shorter.replace("build_up: 15", "build_up: 5")], expect![[r#""#]]).await;
-    of_arcs(&[HUNTED, ""], expect![[r#""#]]).await;
-    of_arcs(&["", HUNTED], expect![[r#""#]]).await;
+    of_arcs(
+        &[HUNTED, &shorter.replace("build_up: 15", "build_up: 5")],
+        expect![[r#"
+        revision 1
+          ~ arc hunted
+              beats.calm.branches.on.to: chase → end
+              beats.calm.tension.build_up: 15 → 5
+              beats.chase: {"tension":{"build_up":90}} → nothing
+
+          arc hunted: 2 get further
+        stays, whatever is edited or undone
+          arc hunted: how far 2 holders have come, 1 choice
+    "#]],
+    )
+    .await;
+    of_arcs(
+        &[HUNTED, ""],
+        expect![[r#"
+        revision 1
+          - arc hunted
+
+          arc hunted: 2 lose it
+        stays, whatever is edited or undone
+          arc hunted: what 2 holders had of it, for when it is there again
+    "#]],
+    )
+    .await;
+    of_arcs(
+        &["", HUNTED],
+        expect![[r#"
+        revision 1
+          + arc hunted
+
+          nobody moves
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ fn beats_and_ways_are_counted_and_what_nobody_came_to_is_found() {
         [
             (Trouble::BeatNotReached, "hunted", "arcs.yaml:2:1"),
             (Trouble::WayNotTaken, "hunted", "arcs.yaml:2:1"),
-            (Trouble::ArcNeverBegun, "shut", "arcs.yaml:16:1"),
+            (Trouble::ArcNeverBegun, "shut", "arcs.yaml:14:1"),
         ],
         "{said}"
     );
