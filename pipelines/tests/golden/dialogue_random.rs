@@ -148,11 +148,8 @@ impl Writer {
             }
             7..=10 => self.options(node, depth),
             _ => {
-                let _ = writeln!(
-                    self.text,
-                    "{indent}<<if {}>>\n{indent}    <<stop>>\n{indent}<<endif>>",
-                    "$a > 40"
-                );
+                let _ =
+                    writeln!(self.text, "{indent}<<if $a > 40>>\n{indent}    <<stop>>\n{indent}<<endif>>");
             }
         }
     }
