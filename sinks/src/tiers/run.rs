@@ -136,13 +136,19 @@ impl Run {
     /// Reads what has changed. Rows that came and went unseen are never asked.
     fn catch_up(&mut self, tick: Tick) {
         let closed = self.look_at_gates();
+        // What is asked in one tick is asked at one instant, but in its order.
+        let mut asked = Instant::now();
+        let mut next = || {
+            asked += Duration::from_nanos(1);
+            asked
+        };
         let views = self.realm.views.clone();
         // The view is not held while requests are made: who waits for it then is the graph's collector.
         match self.at.and_then(|at| views.read(NPC_REQUESTS).since(at)) {
             Some(deltas) => {
                 for delta in &deltas {
                     for (row, diff) in &delta.changes {
-                        if *diff < 0 { self.cancel(&request_of(row)) } else { self.want(row, tick) }
+                        if *diff < 0 { self.cancel(&request_of(row)) } else { self.want(row, tick, next()) }
                     }
                     self.at = Some(delta.tick);
                 }
@@ -155,7 +161,7 @@ impl Run {
                     view.get(&[Value::id(self.realm.name), Value::Text(request.clone())]).is_none()
                 });
                 gone.iter().for_each(|request| self.cancel(request));
-                view.rows(&Filter::all()).for_each(|row| self.want(row, tick));
+                view.rows(&Filter::all()).for_each(|row| self.want(row, tick, next()));
                 self.at = Some(tick);
                 self.begun.clear();
             }
@@ -181,12 +187,12 @@ impl Run {
         begun.into_iter().map(|(pair, said)| (pair, said.into_values().collect())).collect()
     }
 
-    fn want(&mut self, row: &Row, tick: Tick) {
+    fn want(&mut self, row: &Row, tick: Tick, now: Instant) {
         let name = request_of(row);
         if self.keys.contains_key(&name) {
             return;
         }
-        let ask = Arc::new(Ask::of(row, tick, self.realm.world.tick_ms, Instant::now()));
+        let ask = Arc::new(Ask::of(row, tick, self.realm.world.tick_ms, now));
         let npc = Sym::find(ask.npc()).unwrap_or(Sym::NONE);
         if let Some(said) = self.begun.remove(&(npc, ask.player)) {
             self.keys.insert(name.clone(), name.clone());

@@ -111,9 +111,11 @@ async fn lists_of_prompts_are_answered_as_one_or_refused_as_one() {
 
 #[tokio::test]
 async fn batching_is_continuous_and_goes_by_priority() {
-    let server = open(SimulatedTierConfig { max_num_seqs: 2, priority_scheduling: true, ..quick() });
-    let ask = |said: String, priority: i64| {
-        let body = chat(&said, json!({"priority": priority, "max_tokens": 60}));
+    let per_token = Duration::from_millis(2);
+    let server =
+        open(SimulatedTierConfig { max_num_seqs: 2, priority_scheduling: true, per_token, ..quick() });
+    let ask = |said: &str, priority: i64, most: u64| {
+        let body = chat(said, json!({"priority": priority, "max_tokens": most}));
         let url = format!("{}/v1/chat/completions", server.url());
         tokio::spawn(async move {
             let request =
@@ -122,11 +124,12 @@ async fn batching_is_continuous_and_goes_by_priority() {
             (answer.expect("a body"), tokio::time::Instant::now())
         })
     };
-    let mut first = vec![ask("a".to_owned(), 0), ask("b".to_owned(), 0)];
+    // One ends long before the other: a single place becomes free.
+    let mut first = vec![ask("a", 0, 60), ask("b", 0, 240)];
     until("two run", || server.measured().running == 2).await;
-    let low = ask("low".to_owned(), 9);
+    let low = ask("low", 9, 60);
     until("one waits", || server.measured().waiting == 1).await;
-    let high = ask("high".to_owned(), -1);
+    let high = ask("high", -1, 60);
     let ((_, low), (_, high)) = (soon(low).await.expect("it ends"), soon(high).await.expect("it ends"));
     assert!(high < low, "the lower number first");
     for one in first.drain(..) {
