@@ -34,23 +34,13 @@ const MOST_STEPS: usize = 20;
 /// When the folder no longer holds that moment, or there is no such arc.
 pub async fn explain_arc(of: &Explain) -> Result<ArcExplanation, ExplainError> {
     let trace = Trace::of(of)?;
-    let asked = match of.who {
-        Who::Player(player) => Holder { scope: Scope::Player, id: player },
-        Who::Holder(holder) => holder,
-    };
+    let asked = of.who.holder();
     let mut now = run(&trace, asked, Begin::Newest).await?;
     let def = def_of(&trace, &now)?;
     let mut holder = asked;
     if def.scope != asked.scope {
         let Who::Player(player) = of.who else {
-            let (scope, given) = (def.scope.name(), asked.scope.name());
-            return Err(ExplainError::OtherScope {
-                what: "arc",
-                quest: of.quest,
-                scope,
-                holder: asked.id,
-                given,
-            });
+            return Err(ExplainError::other_scope("arc", of.quest, def.scope, asked));
         };
         let Some(found) = holder_at(&now.picture.place, def.scope, of.realm) else {
             return Ok(without_holder(of, &trace, &now, def.scope, player));

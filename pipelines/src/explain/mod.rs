@@ -92,6 +92,16 @@ pub enum Who {
     Holder(Holder),
 }
 
+impl Who {
+    /// Who is looked at first: a player by themselves.
+    fn holder(self) -> Holder {
+        match self {
+            Who::Player(player) => Holder { scope: Scope::Player, id: player },
+            Who::Holder(holder) => holder,
+        }
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -214,6 +224,13 @@ pub enum ExplainError {
     Unseen(Tick),
 }
 
+impl ExplainError {
+    fn other_scope(what: &'static str, id: Sym, scope: Scope, asked: Holder) -> ExplainError {
+        let (scope, given) = (scope.name(), asked.scope.name());
+        ExplainError::OtherScope { what, quest: id, scope, holder: asked.id, given }
+    }
+}
+
 /// A copy of the realm that was traced to its end.
 struct Seen {
     rebuilt: Rebuilt,
@@ -238,23 +255,13 @@ enum Begin {
 pub async fn explain(of: &Explain) -> Result<Explanation, ExplainError> {
     let trace = Trace::of(of)?;
     let Trace { until, moments, .. } = trace;
-    let asked = match of.who {
-        Who::Player(player) => Holder { scope: Scope::Player, id: player },
-        Who::Holder(holder) => holder,
-    };
+    let asked = of.who.holder();
     let mut now = trace.run(asked, Begin::Newest).await?;
     let def = trace.def(&now)?;
     let mut holder = asked;
     if def.scope != asked.scope {
         let Who::Player(player) = of.who else {
-            let (scope, given) = (def.scope.name(), asked.scope.name());
-            return Err(ExplainError::OtherScope {
-                what: "quest",
-                quest: of.quest,
-                scope,
-                holder: asked.id,
-                given,
-            });
+            return Err(ExplainError::other_scope("quest", of.quest, def.scope, asked));
         };
         let Some(found) = holder_at(&now.picture.place, def.scope, of.realm) else {
             return Ok(without_holder(of, &trace, &now, def.scope, player));
@@ -309,7 +316,25 @@ fn without_holder(of: &Explain, trace: &Trace<'_>, now: &Seen, scope: Scope, pla
     told
 }
 
-/// What every trace of one question has in common: a past that is fixed to one tick, since the realm may be writing on.
+/// Fixes a past to one tick, since the realm may be writing on: to what is asked for, but nothing that is not known yet. Returns the
+/// tick, and what is asked for in UTC milliseconds.
+pub(crate) fn fix(
+    config: &mut RebuildConfig,
+    until: Option<When>,
+    known_ms: Option<i64>,
+) -> Result<(Tick, TickLength, Option<i64>), OpenError> {
+    let (_, length) = tick_of(config)?;
+    let asked_ms = until.map(|until| until.utc_ms(length));
+    config.until_ms = match (asked_ms, known_ms) {
+        (Some(asked), Some(known)) => Some(asked.min(known)),
+        (asked, known) => asked.or(known),
+    };
+    let (until, _) = tick_of(config)?;
+    config.until_ms = Some(length.utc_ms(until));
+    Ok((until, length, asked_ms))
+}
+
+/// What every trace of one question has in common: a past that is fixed to one tick.
 struct Trace<'a> {
     of: &'a Explain,
     config: RebuildConfig,
@@ -328,15 +353,8 @@ impl<'a> Trace<'a> {
             until_ms: None,
             privacy: Privacy::none(),
         };
-        let (_, length) = tick_of(&config)?;
+        let (until, length, asked_ms) = fix(&mut config, of.at, of.known_ms)?;
         let moments = Moments { length };
-        let asked_ms = of.at.map(|at| at.utc_ms(length));
-        config.until_ms = match (asked_ms, of.known_ms) {
-            (Some(asked), Some(known)) => Some(asked.min(known)),
-            (asked, known) => asked.or(known),
-        };
-        let (until, _) = tick_of(&config)?;
-        config.until_ms = Some(length.utc_ms(until));
         let mut later = None;
         if let (Some(at), Some(asked)) = (of.at, asked_ms.map(|ms| length.tick_at(ms))) {
             let first = first_of(&of.folder)?;

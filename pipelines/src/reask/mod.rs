@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use worldflow_engine::defined::Defined;
 use worldflow_engine::privacy::Privacy;
-use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, retrace, tick_of};
+use worldflow_engine::rebuild::{RebuildConfig, Rebuilt, retrace};
 use worldflow_engine::runtime::OpenError;
 use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_sinks::tiers::{Again, Reask as Asking, ReaskConfig, TiersError};
 
-use crate::explain::When;
+use crate::explain::{When, fix};
 use crate::graph::graphs;
 use crate::world::{GivenTier, LoadedWorld, did_you_mean, served, usual_tier};
 
@@ -155,15 +155,7 @@ async fn past(of: &Reask) -> Result<(Rebuilt, Defined, Collected), ReaskError> {
         // Rows are opened where they are collected: the replay itself needs no key.
         privacy: Privacy::none(),
     };
-    let (_, length) = tick_of(&config)?;
-    let asked_ms = of.until.map(|until| until.utc_ms(length));
-    config.until_ms = match (asked_ms, of.known_ms) {
-        (Some(asked), Some(known)) => Some(asked.min(known)),
-        (asked, known) => asked.or(known),
-    };
-    let (until, _) = tick_of(&config)?;
-    // What is written meanwhile is not looked at.
-    config.until_ms = Some(length.utc_ms(until));
+    let (until, length, _) = fix(&mut config, of.until, of.known_ms)?;
     let since_ms = of.since.map(|since| since.utc_ms(length));
     let since = since_ms.map_or(0, |ms| length.tick_at(ms));
     let journaled = journal::read(&of.folder, since, until)?;
