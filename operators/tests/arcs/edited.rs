@@ -27,16 +27,21 @@ fn so_far() -> Script<worldflow_operators::arcs::ArcsIn> {
     ])
 }
 
+/// The same with other names for its first two beats, and for the way between them.
+fn renamed() -> Json {
+    let mut renamed =
+        path("alpha", "beta", json!({"alpha": {"moved_from": "first"}, "beta": {"moved_from": "second"}}));
+    renamed["beats"]["alpha"]["branches"] =
+        json!({"went": {"chosen_by": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
+    renamed
+}
+
 const BEFORE: [&str; 2] = ["1: ann first build_up", "4: ann second build_up"];
 
 #[test]
 fn beats_and_branches_have_other_names_and_nothing_is_lost() {
     let mut script = so_far();
-    let mut renamed =
-        path("alpha", "beta", json!({"alpha": {"moved_from": "first"}, "beta": {"moved_from": "second"}}));
-    renamed["beats"]["alpha"]["branches"] =
-        json!({"went": {"chosen_by": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
-    script.insert(6, vec![define("a", renamed)]);
+    script.insert(6, vec![define("a", renamed())]);
     script.insert(7, vec![kill(3, "ann", 2)]);
     let run = run(&script, 8);
     assert_eq!(beats(&run)[..2], BEFORE);
@@ -54,11 +59,7 @@ fn beats_and_branches_have_other_names_and_nothing_is_lost() {
 #[test]
 fn beats_and_branches_have_their_former_names_again() {
     let mut script = so_far();
-    let mut renamed =
-        path("alpha", "beta", json!({"alpha": {"moved_from": "first"}, "beta": {"moved_from": "second"}}));
-    renamed["beats"]["alpha"]["branches"] =
-        json!({"went": {"chosen_by": {"event": "choose"}, "to": "beta", "moved_from": "on"}});
-    script.insert(6, vec![define("a", renamed)]);
+    script.insert(6, vec![define("a", renamed())]);
     script.insert(7, vec![define("a", path("first", "second", json!({})))]);
     script.insert(8, vec![kill(3, "ann", 2)]);
     let run = run(&script, 9);

@@ -25,18 +25,8 @@ bram: {barks: [Mind the sparks.]}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_model_would_be_asked_is_shown_message_by_message() {
-    let folder = worlds::small();
-    let speakers = "entities:\n  bram: {kind: npc}\n";
-    let tier = "tiers:\n  gold: {url: \"http://127.0.0.1:9\", model: bard}\n";
-    let world = worlds::WORLD.replace("entities:\n", speakers) + tier;
-    let lore = "# Wolves\n\nThe wolves came down from the ridge in the hard winter.\n";
-    let files = [
-        ("world.yaml", world.as_str()),
-        ("npcs.yaml", NPCS),
-        ("npcs/prompts.yaml", PROMPTS),
-        ("lore/wolves.md", lore),
-    ];
-    worlds::write(&folder.path().join("world"), &files);
+    let tier = "{url: \"http://127.0.0.1:9\", model: bard}";
+    let folder = worlds::speaking("bram", tier, (NPCS, PROMPTS));
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     let server = Server::run(&world, &data, &[]);
     let mut player = Client::open(&server, server.token("player"), Encoding::Json).await;

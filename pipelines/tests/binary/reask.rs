@@ -41,21 +41,9 @@ fn simulated(seed: u64, per_token_ms: u64) -> SimulatedTier {
 }
 
 fn world(url: &str) -> tempfile::TempDir {
-    let folder = worlds::small();
-    let speakers = "entities:\n  pell: {kind: npc}\n";
-    let tier = format!(
-        "tiers:\n  gold: {{url: \"{url}\", model: simulated, max_in_flight: 2, price: {{input: 1000, output: 2000}}}}\n"
-    );
-    let world = worlds::WORLD.replace("entities:\n", speakers) + &tier;
-    let lore = "# Wolves\n\nThe wolves came down from the ridge in the hard winter.\n";
-    let files = [
-        ("world.yaml", world.as_str()),
-        ("npcs.yaml", NPCS),
-        ("npcs/prompts.yaml", PROMPTS),
-        ("lore/wolves.md", lore),
-    ];
-    worlds::write(&folder.path().join("world"), &files);
-    folder
+    let price = "{input: 1000, output: 2000}";
+    let tier = format!("{{url: \"{url}\", model: simulated, max_in_flight: 2, price: {price}}}");
+    worlds::speaking("pell", &tier, (NPCS, PROMPTS))
 }
 
 /// Two answers of Maren, a request to Pell that is taken back, and one that is not answered in time.

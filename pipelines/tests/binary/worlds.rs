@@ -61,3 +61,19 @@ pub(crate) fn small() -> tempfile::TempDir {
     write(&folder.path().join("world"), &[("world.yaml", WORLD), ("quests/hunt.yaml", QUESTS)]);
     folder
 }
+
+/// The small world with somebody more, a tier, NPCs with prompts, and something to know of wolves.
+pub(crate) fn speaking(more: &str, tier: &str, (npcs, prompts): (&str, &str)) -> tempfile::TempDir {
+    let folder = small();
+    let world = WORLD.replace("entities:\n", &format!("entities:\n  {more}: {{kind: npc}}\n"));
+    let world = format!("{world}tiers:\n  gold: {tier}\n");
+    let lore = "# Wolves\n\nThe wolves came down from the ridge in the hard winter.\n";
+    let files = [
+        ("world.yaml", world.as_str()),
+        ("npcs.yaml", npcs),
+        ("npcs/prompts.yaml", prompts),
+        ("lore/wolves.md", lore),
+    ];
+    write(&folder.path().join("world"), &files);
+    folder
+}
