@@ -192,6 +192,7 @@ impl ArcsMachine {
         while let Some((_, key)) = self.timers.pop_due(tick) {
             look.insert(key);
         }
+        let all = std::mem::take(&mut self.all);
         if self.arcs.is_empty() {
             return;
         }
@@ -203,7 +204,7 @@ impl ArcsMachine {
         for holder in own.chain(groups).chain(told.closed.iter().copied()) {
             look.extend(self.arcs.keys().map(|arc| (holder, *arc)));
         }
-        let everything = self.all || !told.arcs.is_empty() || told.changed == depends::ALL;
+        let everything = all || !told.arcs.is_empty() || told.changed == depends::ALL;
         let named = |fact: Sym| {
             let mut asks = self.arcs.values().flat_map(ArcPlan::all_asks);
             asks.any(|asks| asks.names(fact))
@@ -231,7 +232,6 @@ impl ArcsMachine {
                 look.extend(begins.map(|(arc, _)| (*holder, *arc)));
             }
         }
-        self.all = false;
     }
 
     fn may_begin_by_time(&self) -> bool {

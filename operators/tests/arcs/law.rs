@@ -1,9 +1,10 @@
 //! The law of base state at every tick, and the same rows for any number of shards.
 
-use worldflow_operators::arcs::ArcsIn;
-use worldflow_schemas::Tick;
+use worldflow_operators::arcs::{ArcsIn, ArcsMachine};
+use worldflow_operators::machine::{Machine, Output};
+use worldflow_schemas::{Sym, Tick};
 
-use super::both::Both;
+use super::both::{Both, valley};
 use super::random::{Draw, script};
 use crate::support::{Changed, Run, check_law, drive};
 
@@ -41,4 +42,13 @@ fn any_number_of_shards_says_the_same() {
         assert_eq!(one, said(2), "seed {seed}");
         assert_eq!(one, said(5), "seed {seed}");
     }
+}
+
+#[test]
+fn a_realm_without_arcs_sleeps_after_a_load() {
+    let mut machine = ArcsMachine::new(Sym::new("realm"), &valley(), (0, 1));
+    machine.loaded(10, Vec::new(), &mut Output::default());
+    assert_eq!(machine.alarm(), Some(11), "everything is looked at once");
+    machine.step(11, Vec::new(), &mut Output::default());
+    assert_eq!(machine.alarm(), None);
 }
