@@ -86,6 +86,22 @@ async fn what_nobody_asked_for_is_another_question() {
 }
 
 #[tokio::test]
+async fn who_has_less_time_does_not_wait_for_the_answer_of_who_has_more() {
+    for (budgets, requests) in [([None, Some(2_000)], 2), ([Some(2_000), None], 1)] {
+        let server = open(slow());
+        let mut fake = one(&server, json!({}));
+        let edge = fake.open();
+        let wish = |number: u64, budget_ms| Wish { budget_ms, ..long(number, Some("d1")) };
+        fake.wish(&[wish(1, budgets[0])]);
+        until("it is under way", || server.measured().running == 1).await;
+        fake.wish(&[wish(2, budgets[1])]);
+        let shared = [fake.reply().await.shared, fake.reply().await.shared];
+        assert_eq!((shared[0], shared[1], server.measured().requests), (false, requests == 1, requests));
+        edge.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_may_follow_the_bark_is_waited_for_beyond_the_budget() {
     let server = open(SimulatedTierConfig { first_token: Duration::from_millis(200), ..quick() });
     let tier = json!({"first_token": "1ms", "ms_per_token": 1});

@@ -98,6 +98,20 @@ async fn each_fault_has_its_end() {
 }
 
 #[tokio::test]
+async fn a_request_is_asked_twice_at_most() {
+    let server = open(quick());
+    let (mut fake, edge) = one(&server, json!({}));
+    // Enough for several retries.
+    for number in 1..=40 {
+        fake.asked(Wish::new(number, "earn a retry")).await;
+    }
+    server.next_faults([Fault::Error500; 3]);
+    let reply = fake.asked(Wish { budget_ms: Some(9_000), ..Wish::new(41, "hail") }).await;
+    assert_eq!((reply.finish, server.measured().requests), (Finish::Failed, 42));
+    edge.close().await;
+}
+
+#[tokio::test]
 async fn retries_are_few() {
     let server = open(quick());
     // A breaker must not hide it: it opens after five in a row, so every fifth is good.
