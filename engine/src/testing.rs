@@ -68,6 +68,8 @@ pub struct Ran {
     pub catalog: Vec<(Tick, CatalogEdit)>,
     /// The rows at the end.
     pub views: ViewStore,
+    /// How often workers said how far they had come. A graph in which nothing is due says nothing.
+    pub reports: u64,
     /// What the run began with.
     loaded: Vec<BaseRow>,
 }
@@ -129,6 +131,7 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
 
     let mut merger = Merger::new(plan.workers);
     let mut rest = given.as_slice();
+    let mut said = 0;
     loop {
         let (now, later) = rest.split_at(rest.len().min(IN_FLIGHT));
         let next = later.first().map_or(last + 1, |sealed| sealed.tick);
@@ -138,6 +141,7 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
                 FromWorker::Report { worker, frontier, produced } => merger.add(worker, frontier, produced),
                 FromWorker::Failed { worker, .. } => panic!("worker {worker} panicked; its message is above"),
             }
+            said += 1;
         }
         rest = later;
         if rest.is_empty() {
@@ -151,6 +155,7 @@ pub fn run(graph: &Arc<dyn BuildGraph>, ticks: &[SealedTick], plan: &Plan) -> Ra
         refusals: Vec::new(),
         catalog: Vec::new(),
         views: ViewStore::new(ViewStore::MOST_CHANGES),
+        reports: said,
         loaded: plan.load.clone().map(|(_, rows)| rows).unwrap_or_default(),
     };
     while let Some((tick, output)) = merger.next_before(last + 1) {

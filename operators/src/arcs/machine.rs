@@ -43,6 +43,8 @@ pub struct ArcsMachine {
     timers: Timers<(Holder, Sym)>,
     /// Whether everything is to be looked at, after a load.
     all: bool,
+    /// Whether somebody is there for whom an arc has not begun that may begin by time alone.
+    may_begin: bool,
     pub(super) trace: Option<Trace>,
 }
 
@@ -72,6 +74,7 @@ impl ArcsMachine {
             holders: own.map(|holder| (holder, Here { members: 1, ..Here::default() })).collect(),
             timers: Timers::default(),
             all: false,
+            may_begin: false,
             trace: None,
         }
     }
@@ -193,6 +196,7 @@ impl ArcsMachine {
             look.insert(key);
         }
         let all = std::mem::take(&mut self.all);
+        self.may_begin = false;
         if self.arcs.is_empty() {
             return;
         }
@@ -224,18 +228,16 @@ impl ArcsMachine {
             }
         }
         // What may begin by time alone is looked at in every tick.
-        if self.may_begin_by_time() {
-            for (holder, here) in &self.holders {
+        if self.arcs.values().any(|plan| plan.asks.timed) {
+            for (holder, here) in self.holders.iter().filter(|(_, here)| here.members > 0) {
                 let timed =
                     self.arcs.iter().filter(|(_, plan)| plan.asks.timed && plan.scope == holder.scope);
                 let begins = timed.filter(|(arc, _)| !here.states.contains_key(arc));
+                let before = look.len();
                 look.extend(begins.map(|(arc, _)| (*holder, *arc)));
+                self.may_begin |= look.len() > before;
             }
         }
-    }
-
-    fn may_begin_by_time(&self) -> bool {
-        self.arcs.values().any(|plan| plan.asks.timed)
     }
 
     /// `edited`: whether arcs are other in this tick.
@@ -393,7 +395,7 @@ impl Machine for ArcsMachine {
 
     fn alarm(&self) -> Option<Tick> {
         let next = self.known.context.now + 1;
-        let at_once = (self.all || self.may_begin_by_time()).then_some(next);
+        let at_once = (self.all || self.may_begin).then_some(next);
         let pictured = self.trace.as_ref().and_then(|trace| trace.alarm(self.known.context.now));
         at_once.into_iter().chain(self.timers.first()).chain(pictured).min()
     }

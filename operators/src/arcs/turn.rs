@@ -193,7 +193,8 @@ impl Turn<'_> {
             return None;
         }
         let (_, beat) = self.plan.beat(state.beat)?;
-        if state.entered >= tick || beat.asks.timed {
+        // Before what it waits for is reached no condition matters.
+        if state.entered >= tick || (beat.asks.timed && state.reach == Reach::Reached) {
             return Some(tick + 1);
         }
         let falls = |bound: Option<u64>| state.tension.falls_to(bound?, tick, course);

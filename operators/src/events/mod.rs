@@ -275,11 +275,12 @@ impl Machine for EventsMachine {
     }
 
     fn loaded(&mut self, tick: Tick, inputs: Vec<EventsIn>, output: &mut Output<Refused>) {
-        for input in inputs {
-            if let EventsIn::Needed(needed) = input {
-                self.need(needed, tick + 1);
-            }
-        }
+        let needed = inputs.into_iter().filter_map(|input| match input {
+            EventsIn::Needed(needed) => Some(needed),
+            EventsIn::Events(_) => None,
+        });
+        // Whoever says nothing needs nothing any more.
+        self.need(needed.last().unwrap_or_default(), tick + 1);
         let rows = self.parts.values().flat_map(|part| &part.rows);
         rows.for_each(|row| output.insert(self.view, row.clone()));
         self.measure();

@@ -80,17 +80,23 @@ impl Keeping {
 
     /// The rows of a machine that is given back what this one has kept.
     fn again(&self, tick: Tick, needed: EventsIn) -> BTreeMap<String, Diff> {
+        let again = self.loaded(tick, vec![needed]);
+        assert_eq!(again.machine.alarm(), self.machine.alarm());
+        again.rows
+    }
+
+    fn loaded(&self, tick: Tick, told: Vec<EventsIn>) -> Keeping {
         let mut again = Keeping::new(self.machine.most);
         for (key, value) in &self.base {
             let (operator, route) = (EventsMachine::NAME.into(), Sym::new("test"));
             let (key, value) = (key.as_slice().into(), value.as_slice().into());
             again.machine.load(BaseRow { operator, route, key, value });
         }
+        again.base = self.base.clone();
         let mut output = Output::default();
-        again.machine.loaded(tick, vec![needed], &mut output);
-        assert_eq!(again.machine.alarm(), self.machine.alarm());
+        again.machine.loaded(tick, told, &mut output);
         again.take(output);
-        again.rows
+        again
     }
 }
 
@@ -166,4 +172,15 @@ fn what_a_player_wrote_is_neither_shown_nor_kept() {
     let kept_bytes: Vec<u8> = kept.base.into_values().flatten().collect();
     assert!(!String::from_utf8_lossy(&kept_bytes).contains("secret"));
     assert!(String::from_utf8_lossy(&kept_bytes).contains("bow"));
+}
+
+#[test]
+fn events_that_no_view_needs_after_a_start_go_in_its_first_tick() {
+    let mut kept = Keeping::new(100);
+    let kills = "now() <= at + INTERVAL '50 ms' AND kind = 'kill'";
+    kept.step(1, vec![needed(kills), EventsIn::Events(vec![event(1, 1, "kill")])]);
+    let mut again = kept.loaded(1, Vec::new());
+    assert_eq!((again.rows.len(), again.machine.alarm()), (1, Some(2)));
+    again.step(2, Vec::new());
+    assert_eq!((again.rows.len(), again.base.len(), again.machine.alarm()), (0, 0, None));
 }

@@ -261,6 +261,8 @@ struct Step<'a> {
     done: FxHashMap<(Sym, Sym), Vec<Sym>>,
     /// What is to follow in this tick because it could not in the one before: player and storylet.
     follows: Vec<(Sym, Sym)>,
+    /// Players of whom a request has come to its end: what may not be asked beside another may be now.
+    closed: Vec<Sym>,
 }
 
 impl NpcsMachine {
@@ -487,6 +489,7 @@ impl Machine for NpcsMachine {
             touched: FxHashSet::default(),
             done: FxHashMap::default(),
             follows: Vec::new(),
+            closed: Vec::new(),
         };
         self.storylets.claimed.clear();
         if told.changed || self.has_timed_request() {
@@ -534,7 +537,8 @@ impl Machine for NpcsMachine {
     }
 
     fn alarm(&self) -> Option<Tick> {
-        if self.has_timed_request() || self.unasked_is_timed() {
+        let somebody = || self.known.present().next().is_some();
+        if self.has_timed_request() || (self.unasked_is_timed() && somebody()) {
             return Some(self.known.now() + 1);
         }
         [self.deadlines.first(), self.storylets.follows.first(), self.speaks_again()]

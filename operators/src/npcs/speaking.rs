@@ -128,6 +128,7 @@ impl NpcsMachine {
     /// Speaks to those whom nobody has spoken to unasked of late, if there is something to say.
     pub(super) fn speak_unasked(&mut self, concerned: Concerned, step: &mut Step<'_>) {
         let Concerned { mut everyone, mut players, facts, facts_of_all, reopened } = concerned;
+        players.append(&mut step.closed);
         while let Some((_, player)) = self.silent.pop_due(step.tick) {
             players.push(player);
         }
@@ -214,10 +215,11 @@ impl NpcsMachine {
         let (choice, rests, asks) = if let Some(among) = among {
             (self.storylets.best_of((Cue::Holds, among), &npcs, &around, &mut noted), None, false)
         } else {
-            let asks = self.asks_of(player, &npcs, &around);
+            let (asks, again) = self.asks_of(player, &npcs, &around);
             let choice = self.storylets.best_unasked(&npcs, &around, &asks, &mut noted);
             let asks = self.storylets.that_ask(&npcs, around.plan()).is_empty();
-            (choice, self.storylets.rests_until(Cue::Holds, &npcs, &around), !asks)
+            let rests = self.storylets.rests_until(Cue::Holds, &npcs, &around);
+            (choice, rests.into_iter().chain(again).min(), !asks)
         };
         self.note(player, &noted, step);
         let Some(choice) = choice else {
@@ -252,20 +254,23 @@ impl NpcsMachine {
         if looks { Some(self.known.now() + 1) } else { self.silent.first() }
     }
 
-    /// What storylets would ask that these may say unasked: the digest of each, where nothing stands in the way of asking.
-    fn asks_of(&self, player: Sym, npcs: &[Sym], around: &Around<'_>) -> Asks {
+    /// What storylets would ask that these may say unasked: the digest of each, where nothing stands in the way of asking; and
+    /// when the next may ask that has asked something else just now.
+    fn asks_of(&self, player: Sym, npcs: &[Sym], around: &Around<'_>) -> (Asks, Option<Tick>) {
         let mut asks = Asks::default();
+        let mut next: Option<Tick> = None;
         for (choice, prompt, every) in self.storylets.that_ask(npcs, around.plan()) {
             let pair = Pair { player, npc: choice.npc };
             if self.talks.get(&pair).is_some_and(|talk| talk.pending.is_some()) {
                 continue;
             }
             let Some(digest) = self.digest_of(choice.npc, prompt, around) else { continue };
-            if self.storylets.wonders(player, choice.storylet, &digest, around.ticks(every), around.now()) {
-                asks.insert(choice, digest);
+            match self.storylets.wonders_from(player, choice.storylet, &digest, around.ticks(every)) {
+                Some(from) if from <= around.now() => drop(asks.insert(choice, digest)),
+                from => next = next.into_iter().chain(from).min(),
             }
         }
-        asks
+        (asks, next)
     }
 
     /// A storylet is said, or asks a tier for what is said.

@@ -295,10 +295,10 @@ impl Storylets {
         npcs.iter().flat_map(of).collect()
     }
 
-    /// Whether a storylet may ask this unasked: it has asked something else last, and not just now.
-    pub(super) fn wonders(&self, player: Sym, storylet: Sym, digest: &str, every: u64, now: Tick) -> bool {
-        let last = self.wondered.get(&(player, storylet));
-        last.is_none_or(|(at, before)| before != digest && now.saturating_sub(*at) >= every)
+    /// From which tick on a storylet may ask this unasked; never what it has asked last.
+    pub(super) fn wonders_from(&self, player: Sym, storylet: Sym, digest: &str, every: u64) -> Option<Tick> {
+        let Some((at, before)) = self.wondered.get(&(player, storylet)) else { return Some(0) };
+        (before != digest).then(|| at.saturating_add(every))
     }
 
     /// The best that these NPCs may say to a player unasked. One that asks a tier must be among `asks`.

@@ -98,6 +98,12 @@ impl Golden {
         ran
     }
 
+    /// How often a world that is loaded at a tick is woken until the end.
+    pub(crate) fn wakes_after(&self, tick: Tick) -> u64 {
+        let rows = self.run().snapshot_at(tick);
+        run(&self.graph, &self.ticks, &Plan { load: Some((tick, rows)), ..self.plan(1, 4096) }).reports
+    }
+
     /// The changes of some views, a line each, with refusals.
     pub(crate) fn changes(&self, views: &[&str]) -> String {
         Golden::show(&self.run(), views)

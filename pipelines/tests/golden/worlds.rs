@@ -336,3 +336,22 @@ none: {title: None, stages: {only: {objectives: {never: {event: gather}}}}}
     assert_eq!(refused, ["10: refused unknown_state: the climate of zone `moor_zone` has no state `lava`"]);
     golden.check_laws();
 }
+
+#[test]
+fn a_realm_in_which_nothing_is_due_sleeps_after_a_restart() {
+    let quest = "
+hunt:
+  title: Hunt
+  accept: auto
+  stages:
+    all: {objectives: {wolves: {event: kill, target: wolf, count: 2}}}
+";
+    let script = "
+        10 event kill player=ann target=wolf
+        10 event talk player=ann target=elder
+        100000 wait
+    ";
+    // The hours of the world, the weather in each, and the phases of its days: sixteen hours of a minute each.
+    let wakes = world(quest, script).wakes_after(20);
+    assert!(wakes < 1_000, "woken {wakes} times in 100,000 ticks");
+}
