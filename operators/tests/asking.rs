@@ -354,9 +354,13 @@ fn an_answer_may_follow_the_bark_while_it_is_wanted() {
 }
 
 fn asks(trigger: Json) -> NpcsIn {
+    asks_every("200ms", trigger)
+}
+
+fn asks_every(every: &str, trigger: Json) -> NpcsIn {
     storylet(
         "rumour",
-        json!({"who": "maren", "trigger": trigger, "when": {"region": "inn"}, "ask": {"prompt": "gossip", "every": "200ms"},
+        json!({"who": "maren", "trigger": trigger, "when": {"region": "inn"}, "ask": {"prompt": "gossip", "every": every},
                "emotion": "wary", "intensity": 80, "lines": ["They say little.", "They say less."]}),
     )
 }
@@ -508,4 +512,36 @@ fn what_is_kept_of_answers_in_progress_is_all_there_is() {
 fn told(inputs: &[NpcsIn]) -> Vec<NpcsIn> {
     let acts = |input: &&NpcsIn| matches!(input, NpcsIn::Event(_) | NpcsIn::Reply(_) | NpcsIn::Sentence(_));
     inputs.iter().filter(|input| !acts(input)).cloned().collect()
+}
+
+#[test]
+fn what_may_not_be_asked_yet_is_asked_when_its_time_has_come() {
+    let unrest = |n| fact(Scope::Realm, "realm", "unrest", Value::Int(n));
+    let first = |every, patience| {
+        let npc = npc(json!({"patience": patience}));
+        let story = asks_every(every, json!({"holds": {}}));
+        vec![npc, prompt("gossip", GOSSIP), story, player("ann", "inn", true), clock("night", 1)]
+    };
+    let asked = |script: &Script<NpcsIn>, until: Tick| -> Vec<Tick> {
+        let run = drive(&mut machine(), script, 0, until);
+        run.keys().copied().filter(|tick| !opened(&run, *tick).is_empty()).collect()
+    };
+    let soon = Script::from([
+        (1, first("10s", "100ms")),
+        (5, vec![reply("maren/ann/1", Ok("Wolves!"), &[])]),
+        // Five seconds of silence are over, the ten are not.
+        (700, vec![unrest(2)]),
+        (1_005, vec![reply("maren/ann/2", Ok("Unrest."), &[])]),
+    ]);
+    assert_eq!(asked(&soon, 20_000), [1, 1_001], "ten seconds after the first");
+    check_law(machine, &soon, 1_200, told);
+    let busy = Script::from([
+        (1, first("200ms", "20s")),
+        (5, vec![reply("maren/ann/1", Ok("Wolves!"), &[])]),
+        (1_000, vec![talk(1, "ann", "hi")]),
+        (1_500, vec![unrest(2)]),
+        (2_000, vec![reply("maren/ann/2", Ok("Well."), &[])]),
+        (2_600, vec![reply("maren/ann/3", Ok("Unrest."), &[])]),
+    ]);
+    assert_eq!(asked(&busy, 20_000), [1, 1_000, 2_000], "when the answer has come");
 }

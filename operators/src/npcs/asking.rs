@@ -11,7 +11,7 @@ use crate::facts::span_ticks;
 use crate::messages::Refused;
 
 use super::known::Around;
-use super::prompts::{Occasion, Question};
+use super::prompts::{Occasion, Question, Turn};
 use super::saying::Spoken;
 use super::talk::{Asked, Details, Judged, Pair, Part, Pending, Why};
 use super::{Npc, NpcsMachine, NpcsOut, Saying, Step, Told, prompt};
@@ -88,6 +88,7 @@ impl NpcsMachine {
         }
         step.output.remove(NPC_REQUESTS, pending.row(self.realm, pair, &asked));
         step.touched.insert(pair);
+        step.closed.push(pair.player);
         Some(Closed { pending, asked })
     }
 
@@ -218,15 +219,15 @@ impl NpcsMachine {
     }
 
     /// What was said last between two, the oldest first.
-    fn last_lines(&self, pair: Pair) -> String {
-        let Some(talk) = self.talks.get(&pair) else { return String::new() };
+    fn last_lines(&self, pair: Pair) -> Vec<Turn> {
+        let Some(talk) = self.talks.get(&pair) else { return Vec::new() };
         let from = talk.said.len().saturating_sub(LINES_READ);
-        let turn = |(_, line): &(u64, super::talk::Line)| {
-            let said = &line.details.said;
-            let of_npc = format!("{}: {}", pair.npc, line.text);
-            if said.is_empty() { of_npc } else { format!("{}: {said}\n{of_npc}", pair.player) }
-        };
-        talk.said.iter().skip(from).map(turn).collect::<Vec<_>>().join("\n")
+        let turns = talk.said.iter().skip(from).flat_map(|(_, line)| {
+            let said = (!line.details.said.is_empty())
+                .then(|| Turn::Player { player: pair.player, said: line.details.said.clone() });
+            said.into_iter().chain([Turn::Npc { npc: pair.npc, line: line.text.clone() }])
+        });
+        turns.collect()
     }
 
     /// A sentence of an answer has come.

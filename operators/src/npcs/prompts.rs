@@ -3,12 +3,13 @@
 //! `definition, world around a player ─read→ values ─→ digest, sections`
 //!
 //! The digest covers who is asked, the revision of the prompt and of the NPC, and the values that the prompt reads, each in its band.
-//! Nothing else reaches the sections, so requests of one digest are one question. What a player has said is sealed here: it stands
-//! beside the section that says it, and whoever asks the model puts it in.
+//! Nothing else reaches the sections, so requests of one digest are one question. What a player says, and has said before, is sealed
+//! here: it stands beside the section that says it, and whoever asks the model puts it in.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use worldflow_schemas::definitions::{
     Audience, Cut, NpcDef, Ordered, PromptDef, QuestState, Reads, Role, SectionDef,
@@ -22,6 +23,8 @@ use super::prompt;
 
 /// The name in a section that stands for what the player has said.
 const SAID: &str = "said";
+/// The name that stands for what was said last between the two.
+const LINES: &str = "lines";
 /// The section that says who the NPC is, unless it has a text.
 const PERSONA: &str = "persona";
 
@@ -41,13 +44,23 @@ pub(super) struct Occasion<'a> {
     /// What the player has said, sealed; empty when nothing was.
     pub(super) said: &'a str,
     /// What was said last between the two, the oldest first.
-    pub(super) lines: &'a str,
+    pub(super) lines: &'a [Turn],
     /// What the NPC has said last to the player, the oldest first.
     pub(super) last: Vec<&'a str>,
     /// Whether nobody has asked for it.
     pub(super) unasked: bool,
     /// Whether an answer is still said when the bark has been.
     pub(super) follows_up: bool,
+}
+
+/// One of two has said something.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Turn {
+    /// What a player has said, sealed.
+    Player { player: Sym, said: ArcStr },
+    /// What an NPC has said.
+    Npc { npc: Sym, line: ArcStr },
 }
 
 /// A question, whole.
@@ -71,8 +84,8 @@ impl Prompt {
         Prompt { revision: revision(&*def), def }
     }
 
-    fn hears(&self) -> bool {
-        self.def.context.iter().any(|name| name == SAID)
+    fn reads(&self, what: &str) -> bool {
+        self.def.context.iter().any(|name| name == what)
     }
 
     /// The question that it puts.
@@ -88,14 +101,16 @@ impl Prompt {
         let revision = format!("{:016x}", self.revision ^ occasion.revision.rotate_left(1));
         let place = if is_shared { around.region.as_str() } else { "" };
         let digest = digest(&(occasion.npc.as_str(), id.as_str(), &revision, locale, place, &values));
+        let reads_lines = self.reads(LINES) && !is_shared;
         let word = |name: &str| match name {
-            // It is put in by whoever asks; a place has heard nothing.
+            // They are put in by whoever asks; a place has heard nothing.
             SAID => is_shared.then(String::new),
+            LINES if reads_lines && !occasion.lines.is_empty() => None,
             Reads::NPC => Some(occasion.npc.as_str().to_owned()),
             _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
         };
         // What is said beside what the digest covers would not be the same question.
-        let hears = self.hears() && !is_shared;
+        let hears = self.reads(SAID) && !is_shared;
         let sections = def.sections.iter().map(|(name, section)| {
             let mut said = json!({"section": name, "role": section.role.name()});
             if section.cut != Cut::End {
@@ -112,6 +127,9 @@ impl Prompt {
             }
             if hears && (text.contains("{said}") || section.lore.is_some()) {
                 said["said"] = occasion.said.into();
+            }
+            if reads_lines && text.contains("{lines}") && !occasion.lines.is_empty() {
+                said["lines"] = json!(occasion.lines);
             }
             for (key, value) in [("most", section.most), ("gives_way", section.gives_way)] {
                 if let Some(value) = value {
@@ -168,7 +186,13 @@ fn value(reads: Reads<'_>, is_shared: bool, occasion: &Occasion<'_>, around: &Ar
     match reads {
         Reads::Player => id(Some(around.player())),
         Reads::Said => text(occasion.said),
-        Reads::Lines => text(occasion.lines),
+        Reads::Lines => {
+            let turn = |turn: &Turn| match turn {
+                Turn::Player { player, said } => format!("{player}: {said}"),
+                Turn::Npc { npc, line } => format!("{npc}: {line}"),
+            };
+            text(&occasion.lines.iter().map(turn).collect::<Vec<_>>().join("\n"))
+        }
         Reads::Phase => id(around.clock().map(|clock| clock.phase)),
         Reads::Season => id(around.clock().map(|clock| clock.season)),
         Reads::Weather => id(around.weather().map(|weather| weather.state)),

@@ -15,7 +15,8 @@ pub struct PromptDef {
     /// One line, for those who read it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub doc: String,
-    /// Who hears what is answered. What is for a place reads nothing that is one player's: `audience: place`.
+    /// For whom an answer is made. What is for a place reads nothing that is one player's, and all who ask there share it; each line
+    /// is still one player's: `audience: place`.
     #[serde(default)]
     pub audience: Audience,
     /// What of the world it reads; sections may say nothing else: `context: [phase, weather, fact.trust, said]`.
@@ -41,14 +42,14 @@ pub struct PromptDef {
     pub max_tokens: Option<u32>,
 }
 
-/// Who hears an answer.
+/// For whom an answer is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
     /// One player.
     #[default]
     Player,
-    /// Whoever is in the region.
+    /// Everyone in the region alike.
     Place,
 }
 
