@@ -168,6 +168,7 @@ impl Run {
             && route::fit(&request.need(now), &tier.offer(now)).is_some();
         if once_more && tier.retries.take() {
             request.retried = true;
+            request.wasted = (answer.prompt_tokens, answer.tokens);
             tier.counts.count(Happened::Retried);
             return self.put_back(name, replica, now);
         }
@@ -193,9 +194,12 @@ impl Run {
     }
 
     /// Hands the reply over to everyone who waits for it.
-    fn submit(&mut self, name: &ArcStr, reply: Reply) {
+    fn submit(&mut self, name: &ArcStr, mut reply: Reply) {
         let Some(request) = self.requests.get_mut(name) else { return };
         request.stage = Stage::Answered;
+        let (of_prompt, of_answer) = request.wasted;
+        reply.prompt_tokens = reply.prompt_tokens.saturating_add(of_prompt);
+        reply.tokens = reply.tokens.saturating_add(of_answer);
         for (index, member) in request.members.iter().enumerate() {
             let of_member = if index == 0 {
                 Reply { request: member.request.clone(), ..reply.clone() }

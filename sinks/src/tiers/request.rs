@@ -42,6 +42,8 @@ pub(super) struct Request {
     pub(super) tried: Vec<Sym>,
     /// Whether it has been sent a second time.
     pub(super) retried: bool,
+    /// What an answer that was not let through has cost: tokens of the prompt and of the answer.
+    pub(super) wasted: (u32, u32),
     /// The server that could not answer it.
     pub(super) avoid: Option<usize>,
     /// How often servers had no room for it.
@@ -60,6 +62,7 @@ impl Request {
             heard: Vec::new(),
             tried: Vec::new(),
             retried: false,
+            wasted: (0, 0),
             avoid: None,
             pushed_back: 0,
             key,
