@@ -155,7 +155,6 @@ pub fn ruling(world: &WorldDef) -> WorldDef {
     let mut ruling = world.clone();
     ruling.workers = 0;
     ruling.journal = JournalDef::default();
-    ruling.text = None;
     (ruling.guard, ruling.moderation) = Default::default();
     ruling.sources.clear();
     ruling.sinks.clear();

@@ -77,7 +77,7 @@ struct Names {
 }
 
 /// Views to whose rows an event may lead.
-const BY_EVENTS: [ViewId; 18] = [
+const BY_EVENTS: [ViewId; 19] = [
     catalog::QUEST_STATE,
     catalog::OBJECTIVE_PROGRESS,
     catalog::COMMUNITY_PROGRESS,
@@ -96,6 +96,7 @@ const BY_EVENTS: [ViewId; 18] = [
     catalog::DIALOGUES,
     catalog::DIALOGUE_LINES,
     catalog::DIALOGUE_OPTIONS,
+    catalog::NPC_DIRECTIVES,
 ];
 
 /// Views to whose rows it leads that an NPC has something to say.
