@@ -99,17 +99,17 @@ fn every_planted_fault_is_found_and_nothing_else_is_said_to_be_wrong() {
         );
     }
     expect![[r#"
-        quests/all.yaml:42:1: hoard (goes round): it goes round by itself: player `fighter-007` finished it 20 times, once in 1 s, and it paid 2500 gold in all
+        quests/all.yaml:42:1: hoard (goes round): it goes round by itself: player `fighter-007` finished it 20 times, once in 1 s, and it paid 2400 gold in all
           give it an objective that takes a deed, or `repeat: {cooldown: ...}`; it was taken out after 1.8 min so that the others could go on
         quests/all.yaml:23:1: after_shut (never available): `quests: {shut: done}` never held for anybody
           look first at what keeps `shut` from it
         quests/all.yaml:19:1: shut (never available): `facts: {gate_open: true}` never held for anybody
           look what brings it about, or simulate more days
-        quests/all.yaml:11:1: impossible (never finished): 40 players began it, and nobody finished it; 18 were abandoned; 167 deeds for `pick.sealed`, and none counted
+        quests/all.yaml:11:1: impossible (never finished): 40 players began it, and nobody finished it; 22 were abandoned; 184 deeds for `pick.sealed`, and none counted
           look at its pattern: what it asks for together may be nowhere at any time
-        quests/all.yaml:28:1: crossroads (dead end): 20 players took branch `left` of `choose`, and none of them finished; 11 stand at `lost.bears`
+        quests/all.yaml:28:1: crossroads (dead end): 17 players took branch `left` of `choose`, and none of them finished; 8 stand at `lost.bears`
           look at the stages behind it: what they ask for may be nowhere
-        quests/all.yaml:28:1: crossroads (never counts): 75 deeds for `lost.bears`, and none counted
+        quests/all.yaml:28:1: crossroads (never counts): 60 deeds for `lost.bears`, and none counted
           look at its pattern: what it asks for together may be nowhere at any time
     "#]].assert_eq(&found);
     let of = |id: &str| report.quests.iter().find(|quest| quest.id == id).expect("it is there");

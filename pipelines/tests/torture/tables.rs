@@ -76,11 +76,11 @@ async fn in_postgres(url: &str) -> Held {
     Held { at, rows }
 }
 
-/// A row as both databases can say it: without what is absent, truth and fractions as numbers, and lists that are kept as text as
-/// lists.
+/// A row as both databases can say it: without what is absent, which is an empty text where a column must say something; truth and
+/// fractions as numbers, and lists that are kept as text as lists.
 fn plain(row: &Value) -> String {
     let row = row.as_object().unwrap_or_else(|| panic!("a row is an object: {row}"));
-    let columns = row.iter().filter(|(_, value)| !value.is_null());
+    let columns = row.iter().filter(|(_, value)| !value.is_null() && value.as_str() != Some(""));
     let columns = columns.map(|(name, value)| (name.clone(), plain_value(value)));
     Value::Object(columns.collect::<Map<_, _>>()).to_string()
 }

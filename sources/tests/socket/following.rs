@@ -365,19 +365,19 @@ async fn ticks_that_went_by_unseen_are_told_and_not_counted() {
     let mut client = JsonClient::open(&server, &server.dashboard).await;
     client.send(json!({"follow": {"id": 1, "kinds": ["boss"]}})).await;
     client.expect("subscribed").await;
-    // The hub does not run between these, and its channel holds two.
+    // The hub does not run between these, and its channel holds two. A tick of the realm's own may push the sixth out.
     for tick in 1..=7 {
         server.realm.events.send(tick_of(tick, ["boss", "kill", "step"])).expect("it is followed");
     }
     let mut ticks = Vec::new();
     let mut first = true;
-    while ticks.len() < 2 {
+    while ticks.last() != Some(&json!(7)) {
         let body = client.expect("events").await;
         assert_eq!((&body["missed"], &body["missed_uncounted"]), (&json!(0), &json!(first)), "{body}");
         first = false;
         ticks.extend(body["events"].as_array().expect("a list").iter().map(|_| body["tick"].clone()));
     }
-    assert_eq!(ticks, [json!(6), json!(7)]);
+    assert!(ticks == [json!(6), json!(7)] || ticks == [json!(7)], "{ticks:?}");
     server.realm.events.send(tick_of(8, ["boss"])).expect("it is followed");
     assert_eq!(client.expect("events").await["missed_uncounted"], false);
 }
