@@ -202,4 +202,13 @@ mod tests {
         worlds.begin(None, &world(6), None).expect("writable");
         assert_eq!(worlds.eras.len(), 1);
     }
+
+    #[test]
+    fn what_the_graph_reads_rules_and_where_the_world_runs_does_not() {
+        let text = serde_json::json!({"source": "en", "locales": ["de"], "fact": "language"});
+        let both = serde_json::json!({"name": "tiny", "seed": 1, "tick_ms": 10, "workers": 3, "text": text});
+        let ruled = ruling(&serde_json::from_value(both).expect("a world"));
+        assert_eq!(serde_json::to_value(&ruled).expect("a world")["text"], text);
+        assert_eq!(ruled.workers, 0);
+    }
 }

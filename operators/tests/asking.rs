@@ -545,3 +545,17 @@ fn what_may_not_be_asked_yet_is_asked_when_its_time_has_come() {
     ]);
     assert_eq!(asked(&busy, 20_000), [1, 1_000, 2_000], "when the answer has come");
 }
+
+#[test]
+fn where_nobody_is_time_wakes_no_npc() {
+    let by_day = storylet(
+        "s",
+        json!({"who": "maren", "trigger": {"holds": {}}, "when": {"hours": "08:00-18:00"}, "lines": "Hm."}),
+    );
+    let script = Script::from([
+        (1, vec![npc(json!({})), by_day, player("ann", "inn", true)]),
+        (50, vec![player("ann", "inn", false)]),
+    ]);
+    let run = drive(&mut machine(), &script, 0, 1_000);
+    assert!((50..60).contains(&run.len()), "stepped {} times", run.len());
+}

@@ -232,10 +232,10 @@ impl ArcsMachine {
             for (holder, here) in self.holders.iter().filter(|(_, here)| here.members > 0) {
                 let timed =
                     self.arcs.iter().filter(|(_, plan)| plan.asks.timed && plan.scope == holder.scope);
-                let begins = timed.filter(|(arc, _)| !here.states.contains_key(arc));
-                let before = look.len();
-                look.extend(begins.map(|(arc, _)| (*holder, *arc)));
-                self.may_begin |= look.len() > before;
+                for (arc, _) in timed.filter(|(arc, _)| !here.states.contains_key(arc)) {
+                    look.insert((*holder, *arc));
+                    self.may_begin = true;
+                }
             }
         }
     }

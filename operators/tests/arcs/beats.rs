@@ -239,3 +239,20 @@ fn a_group_that_is_closed_leaves_nothing() {
     assert!(run[&4].rows.values().all(|diff| *diff < 0) && run[&4].rows.len() == 2);
     assert!(run[&4].base.values().all(Option::is_none));
 }
+
+#[test]
+fn time_wakes_it_only_where_it_may_change_anything() {
+    let stepped = |arc: Json| -> usize {
+        let script = Script::from([
+            (1, vec![define("a", arc), place("ann", "moor", "")]),
+            (10, vec![place("ann", "", "")]),
+        ]);
+        run(&script, 1_000).len()
+    };
+    let by_day = json!({"hours": "08:00-18:00"});
+    let mut begins = arc("player", rise_and_fall());
+    begins["when"] = by_day.clone();
+    assert_eq!(stepped(begins), 10, "as long as somebody is there who may begin it");
+    let waits = json!({"build": {"tension": {"build_up": 50}, "when": by_day}});
+    assert!(stepped(arc("player", waits)) < 10, "what it waits for comes first");
+}

@@ -101,3 +101,33 @@ turns:
     );
     ends(&golden, "mood", "turns", 38);
 }
+
+#[test]
+fn so_does_one_that_lets_an_npc_sense_what_makes_it_decide() {
+    let rules = "
+senses:
+  trigger: {appears_or_changes: {view: npc_directives}}
+  do:
+    - {emit: {event: sense, target: wolf, with: {thing: ann, distance: 4, hostile: true}}}
+";
+    let world_yaml = format!("{WORLD}\n").replace(
+        "kinds: {talk: {}}",
+        "kinds: {talk: {}, sense: {attributes: {thing: id, distance: number, hostile: bool, attacks: bool}}}",
+    );
+    let golden = Golden::new(
+        &[
+            ("world.yaml", &world_yaml),
+            ("entities.yaml", "wolf: {kind: npc}\n"),
+            ("behaviours.yaml", "hunters: {who: wolf, traits: {aggression: 0.9}}\n"),
+            ("rules.yaml", rules),
+        ],
+        "
+        5 presence ann s1 moor -
+        6 event sense target=wolf thing=ann distance=4 hostile=true
+        120 wait
+        ",
+    );
+    let said = golden.changes(&["npc_directives"]);
+    assert_eq!(said.matches("refused too_deep: the rule `senses`").count(), 1, "{said}");
+    golden.check_laws();
+}
