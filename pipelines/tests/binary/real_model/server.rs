@@ -86,7 +86,9 @@ impl Llama {
             );
         }
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
+        // A connection ends with the runtime of the test that opened it, so none is kept for the next test.
+        let client = Client::builder().no_proxy().tls_certs_only([]).pool_max_idle_per_host(0);
+        let client = client.build().expect("a client");
         Llama { url, client, _child: child, _input: input }
     }
 
