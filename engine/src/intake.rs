@@ -406,6 +406,11 @@ impl Intake {
         floors
     }
 
+    /// The first tick with pending inputs.
+    pub(crate) fn first_pending(&self) -> Option<Tick> {
+        self.pending.first_key_value().map(|(tick, _)| *tick)
+    }
+
     /// The last tick with pending inputs.
     pub(crate) fn last_pending(&self) -> Option<Tick> {
         self.pending.last_key_value().map(|(tick, _)| *tick)

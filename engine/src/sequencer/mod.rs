@@ -425,13 +425,15 @@ impl Sequencer {
     }
 
     /// Keeps ticks reserved ahead of `next`, so that an idle tick needs no sync. Ticks that wait for a source
-    /// are not: after a crash what it says belongs to them.
+    /// are not, nor are those for which it has spoken and that are not yet journaled: after a crash what it says
+    /// belongs to them.
     fn reserve(&mut self, next: Tick) {
         let Some(journal) = &self.journal else { return };
         let ahead = match self.mode {
             Mode::RealTime { .. } => {
-                let held = self.held.map_or(Tick::MAX, |held| held.saturating_sub(next));
-                self.length.ticks(self.reserve_ms).min(held)
+                let taken = self.held.into_iter().chain(self.intake.first_pending()).min();
+                let free = taken.map_or(Tick::MAX, |taken| taken.saturating_sub(next));
+                self.length.ticks(self.reserve_ms).min(free)
             }
             Mode::Manual { .. } | Mode::Virtual { .. } => 0,
         };

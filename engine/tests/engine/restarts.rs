@@ -235,6 +235,64 @@ async fn positions_that_waited_for_their_tick_at_a_crash_are_taken_again() {
     last.close().await.expect("closes");
 }
 
+/// More ticks than are journaled at once are due at once; wherever the journal ends, the rest counts in its own ticks.
+#[tokio::test]
+async fn what_a_crash_takes_of_a_backlog_counts_in_its_own_ticks_when_it_comes_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first_ms = 1_000_000;
+    let last = 2_000_u64;
+    let config = |folder: &Path| RealmConfig {
+        mode: Mode::RealTime { wall: Arc::new(move || first_ms + 60_000) },
+        event_time: vec![EventTimeSource {
+            source: "test".into(),
+            lateness_ms: 0,
+            idle_ms: 120_000,
+            begins_ms: Some(first_ms),
+        }],
+        journal: JournalConfig { segment_bytes: 0, ..JournalConfig::default() },
+        snapshots: SnapshotConfig { at_close: false, ..SnapshotConfig::default() },
+        ..config_in(folder)
+    };
+    let at = |n| first_ms + 10 * i64::try_from(n).expect("small");
+    let all = || (0..=last).map(|n| item("ada", "kill", at(n), EventId::Position(n))).collect();
+    let running = open(config(folder.path()), graph()).await.expect("opens");
+    running.realm.admission.submit(batch("test", all())).await.expect("runs");
+    let mut progress = running.realm.progress.clone();
+    progress.wait_for(|progress| progress.tick + 1 >= 100_000 + last).await.expect("runs");
+    let whole = tempfile::tempdir().expect("a folder");
+    crash_copy(folder.path(), whole.path());
+    running.close().await.expect("closes");
+
+    let journal = whole.path().join("journal");
+    let segments =
+        fs::read_dir(&journal).expect("a folder").map(|entry| entry.expect("readable").file_name());
+    let mut segments: Vec<_> = segments.filter(|name| !name.to_string_lossy().starts_with('.')).collect();
+    segments.sort();
+    assert!(segments.len() > 4, "{segments:?}");
+    let mut crashed_within = 0;
+    for kept in 1..segments.len() {
+        let copy = tempfile::tempdir().expect("a folder");
+        crash_copy(whole.path(), copy.path());
+        for lost in &segments[kept..] {
+            fs::remove_file(copy.path().join("journal").join(lost)).expect("removed");
+        }
+        let again = open(config(copy.path()), graph()).await.expect("opens");
+        let (reply, outcomes) = tokio::sync::oneshot::channel();
+        let resent = Batch { reply: Some(reply), watermark_ms: Some(i64::MAX), ..batch("test", all()) };
+        again.realm.admission.submit(resent).await.expect("runs");
+        let outcomes = outcomes.await.expect("runs");
+        crashed_within += u32::from(outcomes.contains(&Outcome::Duplicate { tick: 100_000 }));
+        for (n, outcome) in (0..).zip(outcomes) {
+            let (Outcome::Accepted { tick } | Outcome::Duplicate { tick }) = outcome else {
+                panic!("{n}: {outcome:?}");
+            };
+            assert_eq!(tick, 100_000 + n, "with {kept} of {} segments", segments.len());
+        }
+        again.close().await.expect("closes");
+    }
+    assert!(crashed_within > 2, "a part of it was there");
+}
+
 #[tokio::test]
 async fn inputs_without_ids_are_always_new_also_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
