@@ -353,6 +353,17 @@ fn an_answer_may_follow_the_bark_while_it_is_wanted() {
     assert!(said(&never, 52).is_empty());
 }
 
+#[test]
+fn a_bark_that_an_answer_may_follow_is_heard_within_the_budget() {
+    // Ticks of 10 ms; the patience is ten of them.
+    for (budget, bark) in [("80ms", 8), ("20ms", 3), ("1s", 12), ("async", 12)] {
+        let maren = npc(json!({"late": "follow_up", "budget": budget}));
+        let script = Script::from([(1, vec![maren]), (2, vec![talk(1, "ann", "hi")])]);
+        let ran = drive(&mut machine(), &script, 0, 30);
+        assert_eq!(said(&ran, bark), [format!("+1 ann maren 1 Hm. authored late - {bark} -")], "{budget}");
+    }
+}
+
 fn asks(trigger: Json) -> NpcsIn {
     asks_every("200ms", trigger)
 }

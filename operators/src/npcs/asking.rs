@@ -166,7 +166,7 @@ impl NpcsMachine {
             storylet: wish.storylet.map_or(Sym::NONE, |(storylet, _)| storylet),
             said: wish.said.into(),
             unasked: wish.unasked,
-            patience: if follows_up { patience } else { 0 },
+            patience: if follows_up { npc.barks_after(patience, self.length) } else { 0 },
             ..Asked::default()
         };
         self.cancel(pair, step);

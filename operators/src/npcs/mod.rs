@@ -226,7 +226,14 @@ impl Npc {
         }
     }
 
-    /// Within which the first words must come, if there is a hurry. A budget is real time, like the tiers' own.
+    /// After how many ticks the bark is said that an answer may follow: within the patience, and so that it is heard in the
+    /// budget.
+    fn barks_after(&self, patience: u64, length: TickLength) -> u64 {
+        let Some(Budget::Within(budget)) = self.def.budget else { return patience };
+        patience.min(length.ticks(budget.ms).saturating_sub(TICKS_TO_BE_HEARD)).max(1)
+    }
+
+    /// Within which the first sentence must be heard, if there is a hurry. A budget is real time, like the tiers' own.
     fn budget_ms(&self) -> Option<u64> {
         match self.def.budget {
             Some(Budget::Within(budget)) => Some(budget.ms),
@@ -235,6 +242,9 @@ impl Npc {
         }
     }
 }
+
+/// So many ticks go by until what is said in one is heard, at the most.
+const TICKS_TO_BE_HEARD: u64 = 2;
 
 /// The inputs of a tick that are acted on, and whether a premise may have changed.
 #[derive(Default)]

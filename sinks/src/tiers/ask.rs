@@ -72,13 +72,15 @@ impl Ask {
         let deadline = now + Duration::from_millis(span_ms(number(row, "deadline").saturating_sub(tick)));
         let passed_ms = span_ms(tick.saturating_sub(number(row, "asked")));
         let budget_ms = is_given(row, "budget_ms").then(|| number(row, "budget_ms"));
+        let margin = Duration::from_millis(tick_ms.into()) + ON_THE_WAY;
+        let in_time = |until: Instant| until.checked_sub(margin).unwrap_or(now).max(now);
         let within = budget_ms
             .map(|budget_ms| now + Duration::from_millis(budget_ms.min(DAY_MS).saturating_sub(passed_ms)));
         // At the deadline the graph says the bark by itself, and takes the request back.
         let waits = parameters["late"] == true;
-        let first = within.filter(|within| *within < deadline && !waits).unwrap_or(deadline + GRACE);
-        let margin = Duration::from_millis(span_ms(MARGIN_TICKS));
-        let whole = deadline.checked_sub(margin).unwrap_or(now).max(now);
+        let within = within.filter(|within| *within < deadline && !waits);
+        let first = within.map_or(deadline + GRACE, in_time);
+        let whole = in_time(deadline);
         Ask {
             player: id(row, "player"),
             tier: id(row, "tier"),
@@ -142,8 +144,8 @@ impl Ask {
     }
 }
 
-/// So long before its deadline an answer is ended that is not whole, so that it is in time.
-const MARGIN_TICKS: u64 = 3;
+/// What is said must be at the socket in time: it waits for a tick, and then takes about so long.
+const ON_THE_WAY: Duration = Duration::from_millis(10);
 /// So long after the deadline it is the graph that must have said so.
 const GRACE: Duration = Duration::from_millis(100);
 /// Nothing is waited for longer.

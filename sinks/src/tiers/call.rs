@@ -24,6 +24,8 @@ pub const MOST_STREAM_BYTES: usize = 2 * 1024 * 1024;
 /// The most text of an answer that is read.
 pub const MOST_TEXT_BYTES: usize = 16 * 1024;
 
+/// Why an answer is not waited for any longer.
+pub(super) const LATE: &str = "no sentence that may be shown came in time";
 /// How long the end of a body is waited for when all has been said.
 const LINGER: Duration = Duration::from_millis(20);
 
@@ -43,7 +45,7 @@ pub(super) struct Line {
 /// Until when an answer is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until {
-    /// The first words.
+    /// The first sentence that may be shown.
     pub(super) first: Instant,
     /// All of it.
     pub(super) whole: Instant,
@@ -63,6 +65,8 @@ pub(super) enum Outcome {
     Answered(Answer),
     /// The server had no room for it, and may say for how long.
     PushedBack(Option<Duration>),
+    /// There is some, and no sentence that may be shown came in its time.
+    Late(Answer),
     /// There is none.
     Failed(Fault, String),
 }
@@ -77,12 +81,23 @@ pub(super) struct Answer {
     pub(super) tokens: u32,
 }
 
+/// What a piece of an answer has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Come {
+    /// Nothing of the answer may be shown yet.
+    Unshown,
+    /// Some of it has been shown.
+    Shown,
+    /// There is no use in hearing more.
+    Over,
+}
+
 /// What a failure says of the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
     /// It cannot be reached, is silent, or failed by itself.
     Broken,
-    /// The first words were not there in the time of the request.
+    /// No sentence that may be shown was there in the time of the request.
     Late,
     /// It is there, and what it said is of no use.
     Useless,
@@ -97,7 +112,7 @@ impl Line {
         tokens: u64,
         until: Until,
         (guard, attempt): (Option<&Guard>, u32),
-        piece: impl FnMut(&str) -> bool,
+        piece: impl FnMut(&str) -> Come,
     ) -> Ended {
         let sent = Instant::now();
         let reading = Reading {
@@ -108,6 +123,7 @@ impl Line {
             },
             stall: self.stall,
             spoken: Spoken::default(),
+            is_shown: false,
             last: sent,
             piece,
         };
@@ -152,6 +168,8 @@ struct Reading<F> {
     until: Until,
     stall: Duration,
     spoken: Spoken,
+    /// Some of it has been shown.
+    is_shown: bool,
     /// When the last text came.
     last: Instant,
     piece: F,
@@ -171,7 +189,7 @@ fn useless(reason: &str) -> Broke {
     Broke::By(Fault::Useless, reason.to_owned())
 }
 
-impl<F: FnMut(&str) -> bool> Reading<F> {
+impl<F: FnMut(&str) -> Come> Reading<F> {
     async fn exchange(mut self, line: &Line, url: Url, body: String) -> Outcome {
         let mut request = line.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         if let Some(key) = &line.key {
@@ -201,9 +219,11 @@ impl<F: FnMut(&str) -> bool> Reading<F> {
 
     /// What comes next, if it comes in time.
     async fn in_time<T>(&self, future: impl Future<Output = reqwest::Result<T>>) -> Result<T, Broke> {
+        let goes_on = (self.last + self.stall).min(self.until.whole);
         let until = match self.spoken.first {
             None => self.until.first,
-            Some(_) => (self.last + self.stall).min(self.until.whole),
+            Some(_) if !self.is_shown => self.until.first.min(goes_on),
+            Some(_) => goes_on,
         };
         match tokio::time::timeout_at(until, future).await {
             Ok(Ok(next)) => Ok(next),
@@ -256,8 +276,10 @@ impl<F: FnMut(&str) -> bool> Reading<F> {
         let piece = self.spoken.take(data, part, self.sent);
         if !piece.is_empty() {
             self.last = Instant::now();
-            if !(self.piece)(&piece) {
-                return Err(Broke::Enough);
+            match (self.piece)(&piece) {
+                Come::Unshown => {}
+                Come::Shown => self.is_shown = true,
+                Come::Over => return Err(Broke::Enough),
             }
         }
         if self.spoken.text.len() > MOST_TEXT_BYTES {
@@ -284,6 +306,11 @@ impl<F: FnMut(&str) -> bool> Reading<F> {
         }
         if !text.is_empty() {
             self.spoken.finish = Finish::Truncated;
+            let now = Instant::now();
+            let is_late = !self.is_shown && now >= self.until.first && now < self.sent + line.timeout;
+            if is_late && matches!(broke, Broke::Silence) {
+                return Outcome::Late(self.spoken.answer(text, self.sent));
+            }
             return Outcome::Answered(self.spoken.answer(text, self.sent));
         }
         match broke {
@@ -293,7 +320,7 @@ impl<F: FnMut(&str) -> bool> Reading<F> {
                 let ms = line.timeout.as_millis();
                 Outcome::Failed(Fault::Broken, format!("no answer within {ms} ms"))
             }
-            Broke::Silence => Outcome::Failed(Fault::Late, "the first words did not come in time".to_owned()),
+            Broke::Silence => Outcome::Failed(Fault::Late, LATE.to_owned()),
         }
     }
 }

@@ -9,7 +9,7 @@ use worldflow_engine::realm::Realm;
 use worldflow_schemas::{Row, Tick};
 
 use super::ask::Ask;
-use super::call::Outcome;
+use super::call::{LATE, Outcome};
 use super::error::TiersError;
 use super::hear::{Around, Hearing, guard_of};
 use super::tier::Tier;
@@ -70,14 +70,15 @@ impl Direct {
         let url = self.tier.replicas[server % self.tier.replicas.len()].url.clone();
         let by = (guard.map(|guard| &**guard), 0);
         let hear = |piece: &str| {
-            let goes_on = hearing.hear(piece);
+            let come = hearing.hear(piece);
             look(&mut sentences);
-            goes_on
+            come
         };
         let ended = self.tier.line.ask(url, &ask, ask.max_tokens, ask.until, by, hear).await;
         let answer = match ended.outcome {
             Outcome::Answered(answer) => answer,
             Outcome::PushedBack(_) => return Err("the server had no room".to_owned()),
+            Outcome::Late(_) => return Err(LATE.to_owned()),
             Outcome::Failed(_, reason) => return Err(reason),
         };
         let judged = hearing.finish(answer.finish);

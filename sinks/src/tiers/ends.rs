@@ -11,7 +11,7 @@ use worldflow_schemas::input::{Finish, Reply};
 use worldflow_schemas::{ArcStr, Sym};
 
 use super::ask::Ask;
-use super::call::{Answer, Ended, Fault, Outcome};
+use super::call::{Answer, Ended, Fault, LATE, Outcome};
 use super::counts::Happened;
 use super::hear::{Heard, Judgement};
 use super::post::{Letter, Post};
@@ -46,6 +46,15 @@ impl Run {
                 server.pushed_back(sent, after, now);
                 tier.counts.count(Happened::PushedBack);
                 self.pushed_back(name, replica, now);
+            }
+            Outcome::Late(answer) => {
+                let Answer { prompt_tokens, tokens, .. } = reply::estimated(&request.ask, answer);
+                tier.counts.count(Happened::Failed);
+                if let Some(request) = self.requests.get_mut(name) {
+                    let (of_prompt, of_answer) = request.wasted;
+                    request.wasted = (of_prompt + prompt_tokens, of_answer + tokens);
+                }
+                self.failed(name, (Fault::Late, LATE), took, now);
             }
             Outcome::Failed(fault, reason) => {
                 tier.counts.count(Happened::Failed);

@@ -16,6 +16,7 @@ use worldflow_schemas::input::Finish;
 use worldflow_schemas::{ArcStr, Sym, Value};
 
 use super::ask::Ask;
+use super::call::Come;
 use crate::guard::{self, Code, Form, Guard, Head, Judge, Outcome, Reference, Saying, Told, Verdict};
 
 /// A sentence that may be said.
@@ -111,12 +112,16 @@ impl Hearing {
         }
     }
 
-    /// The next piece. Whether there is any use in hearing more.
-    pub(super) fn hear(&mut self, piece: &str) -> bool {
+    /// The next piece.
+    pub(super) fn hear(&mut self, piece: &str) -> Come {
         let (around, prompt) = (&self.around, &self.prompt);
         let told = self.judge.read(piece.as_bytes(), &|id| reference(around, prompt, id));
         self.take(told);
-        !self.judge.is_over()
+        match (self.judge.is_over(), self.said.is_empty()) {
+            (true, _) => Come::Over,
+            (false, true) => Come::Unshown,
+            (false, false) => Come::Shown,
+        }
     }
 
     /// Nothing follows: it ended so.

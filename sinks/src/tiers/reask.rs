@@ -227,11 +227,11 @@ impl Reask {
                 let sent = Instant::now();
                 let mut first_sentence = None;
                 let hear = |piece: &str| {
-                    let goes_on = hearing.hear(piece);
+                    let come = hearing.hear(piece);
                     if first_sentence.is_none() && sentences.try_recv().is_ok() {
                         first_sentence = Some(sent.elapsed());
                     }
-                    goes_on
+                    come
                 };
                 let by = (guard.as_deref(), u32::from(asking.retried));
                 let ended = line.ask(url, &asking.ask, asking.tokens, asking.ask.until, by, hear).await;
@@ -254,7 +254,8 @@ impl Reask {
         let server = &mut self.tier.replicas[replica];
         server.over();
         match outcome {
-            Outcome::Answered(answer) => {
+            // It is given all the time that there is, so it is never late.
+            Outcome::Answered(answer) | Outcome::Late(answer) => {
                 server.answered();
                 self.heard = Some(now);
                 let answer = reply::estimated(&asking.ask, answer);

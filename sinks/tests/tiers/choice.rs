@@ -38,7 +38,7 @@ async fn without_a_tier_the_budget_chooses_and_a_tier_that_is_named_wins() {
     let mut fake = three(&servers);
     let edge = fake.open();
     for (number, wish, tier) in [
-        (1, by_budget(1, Some(99), 6), "gold"),
+        (1, by_budget(1, Some(99), 5), "gold"),
         (2, by_budget(2, Some(900), 12), "silver"),
         (3, by_budget(3, Some(4_000), 12), "silver"),
         (4, by_budget(4, None, 12), "bronze"),
@@ -77,8 +77,8 @@ async fn a_short_time_makes_a_short_answer() {
     let servers = servers();
     let mut fake = three(&servers);
     let edge = fake.open();
-    // 99 ms less a batch's 2, less 25 for the first token, at 9 each; a moment has passed.
-    assert!(fake.asked(by_budget(1, Some(115), 64)).await.outcome.is_ok());
+    // 115 ms less a batch's 2, less 25 for the first token, at 9 each; a moment has passed.
+    assert!(fake.asked(by_budget(1, Some(135), 64)).await.outcome.is_ok());
     let asked = servers[0].asked()[0].max_tokens;
     assert!((8..=9).contains(&asked), "{asked}");
     edge.close().await;
