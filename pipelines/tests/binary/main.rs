@@ -14,6 +14,7 @@ mod documented;
 mod edited_views;
 mod edits;
 mod explain;
+mod faults;
 mod grants;
 mod guide;
 mod http;

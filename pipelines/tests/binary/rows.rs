@@ -27,6 +27,7 @@ pub(crate) fn key_columns(view: &str) -> &'static [&'static str] {
         "facts" => &["realm", "scope", "holder", "fact"],
         "npc_requests" => &["realm", "request"],
         "npc_lines" => &["realm", "player", "npc", "line"],
+        "npc_sentences" => &["realm", "player", "npc", "line", "sentence"],
         "revisions" => &["realm", "revision"],
         _ => panic!("these tests do not read {view}"),
     }
@@ -78,6 +79,9 @@ pub(crate) fn typed(rows: Option<v1::Rows>) -> Vec<Value> {
         View::NpcLines(rows) => objects!(rows.rows,
             realm player npc line text provenance why tier tick storylet request finish prompt_tokens tokens
             first_ms took_ms),
+        View::NpcSentences(rows) => objects!(rows.rows,
+            realm player npc line sentence text voice emotion intensity action locale provenance why tier storylet last
+            tick),
         other => panic!("these tests do not read {other:?} in protobuf"),
     }
 }
