@@ -22,6 +22,7 @@ use worldflow_engine::runtime::RunningRealm;
 use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::definitions::{ModerationDef, SinkDef};
 use worldflow_schemas::{Input, Sym, Tick, catalog};
+use worldflow_sinks::answers;
 use worldflow_sinks::health::{Health, Pace, health_router};
 use worldflow_sinks::http_views::{Authorize, HttpError, Scope, views_router};
 use worldflow_sinks::live_page::{LivePage, live_page_router};
@@ -447,7 +448,8 @@ fn app(
     };
     // The page is open on the loopback: whoever is there can read the data folder too.
     let page_authorize = (!ip.is_loopback()).then(|| Arc::clone(&authorize));
-    let page = LivePage { realms: seen.clone(), sinks: statuses, authorize: page_authorize };
+    let answered = seen.iter().map(|realm| (realm.name, answers::follow(realm.clone()))).collect();
+    let page = LivePage { realms: seen.clone(), sinks: statuses, answered, authorize: page_authorize };
     let mut app = router(edges.clone())
         .merge(views_router(seen, authorize))
         .merge(health_router(health))

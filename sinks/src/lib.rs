@@ -1,5 +1,6 @@
 //! Sinks: one file each, one list.
 
+pub mod answers;
 pub mod arrow;
 pub mod guard;
 pub mod health;
@@ -10,3 +11,4 @@ pub mod simulated_tier;
 pub mod sql;
 pub mod tiers;
 pub mod view_at;
+mod window;

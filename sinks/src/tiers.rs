@@ -31,7 +31,6 @@ pub(crate) mod servers;
 mod spoken;
 mod sse;
 mod tier;
-mod window;
 
 use std::collections::BTreeMap;
 

@@ -348,7 +348,12 @@ async fn the_live_page_follows_the_world() {
     };
     fake.put(1, catalog::QUEST_STATE, quest("ann", "active"));
     fake.put(2, catalog::QUEST_STATE, quest("bob", "active"));
-    let page = LivePage { realms: vec![fake.realm.clone()], sinks: Vec::new(), authorize: None };
+    let page = LivePage {
+        realms: vec![fake.realm.clone()],
+        sinks: Vec::new(),
+        answered: Vec::new(),
+        authorize: None,
+    };
     let server = Server::start(live_page_router(page)).await;
 
     let html = server.get("/").await;
@@ -404,7 +409,12 @@ async fn the_live_page_says_what_a_tier_costs_today() {
         ];
         fake.put(tick, catalog::SPENDING, row(catalog::SPENDING, &of));
     }
-    let page = LivePage { realms: vec![fake.realm.clone()], sinks: Vec::new(), authorize: None };
+    let page = LivePage {
+        realms: vec![fake.realm.clone()],
+        sinks: Vec::new(),
+        answered: Vec::new(),
+        authorize: None,
+    };
     let server = Server::start(live_page_router(page)).await;
     let tiers = server.events("/live").await.next().await["tiers"].clone();
     let costs: Vec<_> = (tiers.as_array().expect("a list").iter())
@@ -412,4 +422,58 @@ async fn the_live_page_says_what_a_tier_costs_today() {
         .collect();
     let dec = Value::Dec(250_000).to_json();
     assert_eq!(costs, [("gold".into(), dec), ("silver".into(), serde_json::Value::Null)]);
+}
+
+#[tokio::test]
+async fn the_live_page_says_who_answers_players() {
+    let mut fake = Fake::new("greenvale", 1);
+    let row = |view: ViewId, of: &[(&str, Value)]| {
+        let value = |name: &str| of.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+        let columns = view.def().columns.iter().map(|column| value(column.name).unwrap_or(Value::Null));
+        Row::new(columns.collect::<Vec<_>>())
+    };
+    let pair = |player: &str| [("realm", sym("greenvale")), ("player", sym(player)), ("npc", sym("maren"))];
+    let request = |player: &str, unasked: bool| {
+        let parameters = Value::text(&serde_json::json!({"form": "line", "unasked": unasked}).to_string());
+        let of = [("request", Value::text(&format!("maren/{player}/1"))), ("parameters", parameters)];
+        row(catalog::NPC_REQUESTS, &[&pair(player)[..], &of].concat())
+    };
+    let sentence = |player: &str, line: u64, place: u64, why: &str, from: &str| {
+        let why = if why.is_empty() { Value::Null } else { Value::text(why) };
+        let of =
+            [("line", int(line)), ("sentence", int(place)), ("provenance", Value::text(from)), ("why", why)];
+        row(catalog::NPC_SENTENCES, &[&pair(player)[..], &of].concat())
+    };
+    let answered = worldflow_sinks::answers::follow(fake.realm.clone());
+    let page = LivePage {
+        realms: vec![fake.realm.clone()],
+        sinks: Vec::new(),
+        answered: vec![(fake.realm.name, answered.clone())],
+        authorize: None,
+    };
+    let server = Server::start(live_page_router(page)).await;
+    let mut events = server.events("/live").await;
+    assert_eq!(events.next().await["answered"], serde_json::json!({"by": {}, "ms": null}));
+    // Each tick is seen before the next.
+    let mut seen = answered.clone();
+    for (tick, view, row, counts) in [
+        (2, catalog::NPC_REQUESTS, request("ann", false), false),
+        (3, catalog::NPC_SENTENCES, sentence("ann", 1, 0, "", "model"), true),
+        (4, catalog::NPC_SENTENCES, sentence("ann", 1, 1, "", "model"), false),
+        (5, catalog::NPC_SENTENCES, sentence("bob", 1, 0, "no_tier", "authored"), true),
+        // Nobody has asked for these.
+        (6, catalog::NPC_REQUESTS, request("eve", true), false),
+        (7, catalog::NPC_SENTENCES, sentence("eve", 1, 0, "", "authored"), false),
+        (8, catalog::NPC_REQUESTS, request("joe", false), false),
+        (9, catalog::NPC_SENTENCES, sentence("joe", 1, 0, "", "authored"), true),
+    ] {
+        fake.put(tick, view, row);
+        if counts {
+            seen.changed().await.expect("the realm runs");
+        } else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let by = serde_json::json!({"by": {"bark": 1, "model": 1, "storylet": 1}, "ms": null});
+    assert_eq!(events.at(9).await["answered"], by);
 }

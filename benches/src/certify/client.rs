@@ -36,6 +36,13 @@ pub(super) struct Streamed {
     pub(super) done: bool,
 }
 
+impl Streamed {
+    /// Tokens of the answer: one for each piece where the server says nothing.
+    pub(super) fn tokens(&self) -> u64 {
+        self.usage.map_or(self.pieces.len() as u64, |(_, tokens)| tokens)
+    }
+}
+
 impl Server {
     pub(super) async fn open(
         url: &str,

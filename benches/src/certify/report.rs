@@ -28,22 +28,24 @@ fn ms(span: Duration) -> f64 {
 /// How fast both are, by the size of the batch.
 pub(super) fn speed(real: &[Batch], simulated: &[Batch]) -> String {
     let mut out = String::from(
-        "\nhow fast it is, in ms        first text         a token       whole answer       the simulator: first text, a token, whole\n\
-         batch               p50     p95         p50        p50     p95               p50     p50     p50\n",
+        "\nhow fast it is, in ms        first text         a token       whole answer   tokens/s   the simulator: first text, a token, whole, tokens/s\n\
+         batch               p50     p95         p50        p50     p95                     p50     p50     p50\n",
     );
     for (real, simulated) in real.iter().zip(simulated) {
         let _ = writeln!(
             out,
-            "{:>5}         {:>9.1} {:>7.1} {:>11.2} {:>10.0} {:>7.0} {:>17.1} {:>7.2} {:>7.0}",
+            "{:>5}         {:>9.1} {:>7.1} {:>11.2} {:>10.0} {:>7.0} {:>10.1} {:>12.1} {:>7.2} {:>7.0} {:>9.1}",
             real.size,
             ms(real.first_token()),
             ms(real.first_tokens(95)),
             ms(real.per_token()),
             ms(real.whole(50)),
             ms(real.whole(95)),
+            real.tokens_per_s(),
             ms(simulated.first_token()),
             ms(simulated.per_token()),
             ms(simulated.whole(50)),
+            simulated.tokens_per_s(),
         );
     }
     out

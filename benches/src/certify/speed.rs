@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::client::{Server, Streamed};
 
@@ -29,6 +30,8 @@ pub(super) struct Batch {
     /// How many at a time.
     pub(super) size: usize,
     streams: Vec<Streamed>,
+    /// How long all rounds took.
+    took: Duration,
 }
 
 /// Sends so many streams at a time, so often. Prompts differ from the first word on, so that no cache answers.
@@ -39,8 +42,9 @@ pub(super) async fn measure(
     tokens: u32,
     salt: u64,
 ) -> anyhow::Result<Batch> {
-    let mut streams = Vec::new();
+    let (mut streams, mut took) = (Vec::new(), Duration::ZERO);
     for round in 0..rounds {
+        let began = Instant::now();
         let mut asked = JoinSet::new();
         for place in 0..size {
             let said = format!(
@@ -59,8 +63,9 @@ pub(super) async fn measure(
             );
             streams.push(stream);
         }
+        took += began.elapsed();
     }
-    Ok(Batch { size, streams })
+    Ok(Batch { size, streams, took })
 }
 
 /// The value that a part of a hundred of the sorted ones are at most.
@@ -83,12 +88,19 @@ impl Batch {
         quantile(self.streams.iter().filter_map(|stream| stream.pieces.first().copied()).collect(), percent)
     }
 
+    /// Tokens of all streams in a second.
+    pub(super) fn tokens_per_s(&self) -> f64 {
+        let tokens: u64 = self.streams.iter().map(Streamed::tokens).sum();
+        #[expect(clippy::cast_precision_loss, reason = "statistics")]
+        let tokens = tokens as f64;
+        tokens / self.took.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
     /// How long a token takes after the first, of half of the streams at most.
     pub(super) fn per_token(&self) -> Duration {
         let each = |stream: &Streamed| {
             let (first, last) = (stream.pieces.first()?, stream.pieces.last()?);
-            let tokens = stream.usage.map_or(stream.pieces.len() as u64, |(_, tokens)| tokens);
-            Some((*last - *first) / u32::try_from(tokens.max(2) - 1).ok()?)
+            Some((*last - *first) / u32::try_from(stream.tokens().max(2) - 1).ok()?)
         };
         quantile(self.streams.iter().filter_map(each).collect(), 50)
     }
@@ -122,10 +134,11 @@ mod tests {
     #[test]
     fn a_batch_says_how_fast_it_was_and_who_was_late() {
         let streams = vec![stream(&[20, 30, 40]), stream(&[90, 150, 210]), stream(&[30, 40, 50])];
-        let batch = Batch { size: 3, streams };
+        let batch = Batch { size: 3, streams, took: Duration::from_millis(250) };
         let ms = Duration::from_millis;
         assert_eq!((batch.first_token(), batch.first_tokens(95)), (ms(30), ms(90)));
         assert_eq!((batch.per_token(), batch.whole(50), batch.whole(95)), (ms(10), ms(50), ms(210)));
+        assert!((batch.tokens_per_s() - 36.0).abs() < 1e-9, "nine tokens in a quarter of a second");
         let [gold, silver, _] = DEADLINES;
         assert_eq!((batch.late(gold), batch.late(silver)), ((1, 3), (0, 3)));
     }

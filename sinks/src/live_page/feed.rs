@@ -16,6 +16,7 @@ use worldflow_schemas::{Sym, Tick, Value};
 
 use super::fold::{Counts, Folded, Funnel, Recent};
 use super::weather;
+use crate::answers::Answered;
 use crate::health::sink_json;
 use crate::http_views::row_json;
 use crate::sql::SinkStatus;
@@ -38,6 +39,7 @@ pub(super) fn open(
     realm: Realm,
     realms: Vec<Sym>,
     sinks: Vec<watch::Receiver<SinkStatus>>,
+    answered: Option<watch::Receiver<Arc<Answered>>>,
 ) -> watch::Receiver<Arc<str>> {
     let (told, seen) = watch::channel(Arc::<str>::from(""));
     let mut feed = Feed {
@@ -51,6 +53,7 @@ pub(super) fn open(
         realm,
         realms,
         sinks,
+        answered,
     };
     tokio::spawn(async move {
         let mut every = tokio::time::interval(EVERY);
@@ -84,6 +87,7 @@ struct Feed {
     realm: Realm,
     realms: Vec<Sym>,
     sinks: Vec<watch::Receiver<SinkStatus>>,
+    answered: Option<watch::Receiver<Arc<Answered>>>,
     /// By game server.
     online: Folded<Counts<2>>,
     /// By status.
@@ -167,6 +171,7 @@ impl Feed {
             "sparks": sparks.collect::<Map<_, _>>(),
             "lines": self.lines.fold.json(NPC_LINES.def(), MOST_ROWS),
             "tiers": self.tiers(tick),
+            "answered": self.answered.as_ref().map(|answered| answered.borrow().json()),
             "rejections": self.rejections.fold.json(REJECTIONS.def(), MOST_ROWS),
             "sinks": self.sinks.iter().map(|sink| sink_json(&sink.borrow())).collect::<Vec<_>>(),
         })

@@ -263,6 +263,16 @@ function drawTiers(tiers) {
   byId("tier-list").replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "tier"), columns.map(([, title, doc]) => h("th", { class: "n", title: doc }, title)))), h("tbody", {}, tiers.map(row))));
 }
 
+// Who players heard first when they spoke to somebody, and how soon.
+const SAID_BY = { model: "by a model", storylet: "by what is written for it", bark: "by a bark instead" };
+function drawAnswered(answered) {
+  const by = answered ? answered.by : {};
+  const sum = Object.values(by).reduce((a, b) => a + b, 0);
+  const shares = Object.keys(SAID_BY).filter((who) => by[who]).map((who) => `${Math.round(by[who] / sum * 100)} % ${SAID_BY[who]}`);
+  const ms = answered && answered.ms ? `; first sentence of the last minute: half within ${count(answered.ms.p50)} ms, 95 in 100 within ${count(answered.ms.p95)} ms, 99 within ${count(answered.ms.p99)} ms` : "";
+  byId("answered").textContent = sum ? `${count(sum)} answered: ${shares.join(", ")}${ms}` : "";
+}
+
 function drawRejections(rejections, now) {
   if (!rejections.length) { byId("rejected").replaceChildren(h("p", { class: "empty" }, "nothing has been refused")); return; }
   const row = (r) => h("tr", {}, h("td", { class: "code" }, ago(now - r.at)), h("td", {}, r.source), h("td", { class: "code" }, h("code", {}, r.code)),
@@ -301,6 +311,7 @@ function draw(data) {
   if (changed("sinks", data.sinks.map((k) => [k.sink, k.error, k.target, k.tick === null, Math.round(k.lag_ms / 1000)]))) drawSinks(data.sinks);
   if (changed("lines", data.lines, second)) drawLines(data.lines, data.tick, data.tick_ms);
   if (changed("tiers", data.tiers)) drawTiers(data.tiers);
+  if (changed("answered", data.answered)) drawAnswered(data.answered);
   if (changed("rejections", data.rejections, second)) drawRejections(data.rejections, data.utc_ms);
   moveHand();
 }

@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::Sym;
 
+use crate::answers::Answered;
 use crate::http_views::{Authorize, HttpError, Scope};
 use crate::sql::SinkStatus;
 
@@ -43,6 +44,8 @@ pub struct LivePage {
     pub realms: Vec<Realm>,
     /// The sinks, by realm.
     pub sinks: Vec<(Sym, watch::Receiver<SinkStatus>)>,
+    /// How players are answered, by realm.
+    pub answered: Vec<(Sym, watch::Receiver<Arc<Answered>>)>,
     /// Who may look. Without it the page is open: for a server that listens on the loopback only.
     pub authorize: Option<Authorize>,
 }
@@ -61,7 +64,8 @@ pub fn live_page_router(page: LivePage) -> Router {
         let name = realm.name;
         let sinks =
             page.sinks.iter().filter(|(realm, _)| *realm == name).map(|(_, sink)| sink.clone()).collect();
-        (name, feed::open(realm, names.clone(), sinks))
+        let answered = page.answered.iter().find(|(realm, _)| *realm == name).map(|(_, of)| of.clone());
+        (name, feed::open(realm, names.clone(), sinks, answered))
     };
     let feeds = page.realms.iter().cloned().map(feed).collect();
     let viewers = Arc::new(Semaphore::new(MOST_VIEWERS));

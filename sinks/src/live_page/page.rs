@@ -34,7 +34,7 @@ pub(super) fn html() -> Markup {
                     (card("weather", "Weather", html! { div #zones {} }))
                     (card("quests", "Quests", html! { div #funnel {} }))
                     (card("npcs", "NPCs say", html! { ol #lines {} }))
-                    (card("tiers", "Tiers", html! { div #tier-list {} }))
+                    (card("tiers", "Tiers", html! { p #answered .soft {} div #tier-list {} }))
                     (card("rejections", "Rejections", html! { div #rejected {} }))
                 }
                 noscript { p { "This page needs its script, which this server serves itself." } }

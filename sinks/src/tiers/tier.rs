@@ -17,7 +17,7 @@ use super::queue::{BatchLimits, Queue};
 use super::replica::Replica;
 use super::route::Offer;
 use super::servers;
-use super::window::{Quantiles, Window};
+use crate::window::{Quantiles, Window};
 
 /// Tokens of an answer, where nothing was measured and nothing is asked.
 const USUAL_TOKENS: u64 = 32;
@@ -290,7 +290,7 @@ mod tests {
             open(gold(serde_json::json!({"max_in_flight": 2, "batch": {"wait": "0ms"}}))).expect("a tier");
         let offer = tier.offer(now);
         assert_eq!((offer.first_token_ms, offer.us_per_token, offer.queue_ms), (25, 9_000, 0));
-        for _ in 0..super::super::window::LEAST_SAMPLES {
+        for _ in 0..crate::window::LEAST_SAMPLES {
             let (text, first) = ("Aye.".to_owned(), Duration::from_millis(40));
             let answer = Answer { text, finish: Finish::Stop, first, prompt_tokens: 9, tokens: 11 };
             tier.learn(&answer, Duration::from_millis(60), now);

@@ -6,10 +6,10 @@ use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 /// How long a histogram is filled; the one before it counts too.
-pub(super) const TURN: Duration = Duration::from_secs(30);
+pub(crate) const TURN: Duration = Duration::from_secs(30);
 
 /// Of fewer measurements nothing is concluded.
-pub(super) const LEAST_SAMPLES: u64 = 20;
+pub(crate) const LEAST_SAMPLES: u64 = 20;
 
 /// After so many measurements the quantiles are worked out anew.
 const FRESH: u32 = 16;
@@ -19,15 +19,15 @@ const MOST: u64 = 10_000_000;
 
 /// Three quantiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Quantiles {
-    pub(super) p50: u64,
-    pub(super) p95: u64,
-    pub(super) p99: u64,
+pub(crate) struct Quantiles {
+    pub(crate) p50: u64,
+    pub(crate) p95: u64,
+    pub(crate) p99: u64,
 }
 
 /// What was measured in the last one or two turns.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     now: Histogram<u32>,
     before: Histogram<u32>,
     turned: Instant,
@@ -36,12 +36,12 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(now: Instant) -> Window {
+    pub(crate) fn new(now: Instant) -> Window {
         let empty = Histogram::new_with_max(MOST, 2).expect("a histogram of two digits up to ten million");
         Window { now: empty.clone(), before: empty, turned: now, known: None, since_known: 0 }
     }
 
-    pub(super) fn record(&mut self, value: u64, now: Instant) {
+    pub(crate) fn record(&mut self, value: u64, now: Instant) {
         self.turn(now);
         self.now.saturating_record(value.max(1));
         self.since_known += 1;
@@ -51,7 +51,7 @@ impl Window {
     }
 
     /// The quantiles, if enough was measured.
-    pub(super) fn quantiles(&mut self, now: Instant) -> Option<Quantiles> {
+    pub(crate) fn quantiles(&mut self, now: Instant) -> Option<Quantiles> {
         self.turn(now);
         self.known
     }
