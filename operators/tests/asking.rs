@@ -289,6 +289,46 @@ fn a_verdict_goes_with_what_the_answer_refers_to() {
 }
 
 #[test]
+fn a_verdict_goes_with_a_quest_and_tells_of_a_first_answer_that_was_refused() {
+    let hunt = |there: bool| {
+        let def = there.then(|| {
+            let stages = json!({"hunt": {"objectives": {"wolves": {"event": "kill", "count": 1}}}});
+            Arc::new(serde_json::from_value(json!({"title": "Hunt", "stages": stages})).expect("a quest"))
+        });
+        NpcsIn::DefineQuest(QuestEdit { quest: Sym::new("hunt"), def, from: Sym::NONE })
+    };
+    let retried = |request, outcome, verdict: &str| {
+        let refs = vec![Sym::new("hunt")];
+        let (verdict, retried) = (verdict.into(), "script".into());
+        NpcsIn::Reply(Reply { verdict, retried, refs, ..answer(request, "gold", outcome) })
+    };
+    let script = Script::from([
+        (1, vec![npc(json!({})), hunt(true)]),
+        (2, vec![talk(1, "ann", "hi")]),
+        (3, vec![retried("maren/ann/1", Ok("The hunt."), "accept")]),
+        (4, vec![talk(2, "ann", "hi")]),
+        (5, vec![retried("maren/ann/2", Err("down"), "")]),
+        (7, vec![hunt(false)]),
+    ]);
+    let run = check_law(machine, &script, 30, told);
+    // The revision is a hash, and none of this test's business.
+    let without_revision = |row: String| {
+        let mut words: Vec<&str> = row.split(' ').collect();
+        words.remove(9);
+        words.join(" ")
+    };
+    let verdicts = |tick| {
+        let changes = changes_of(&run, tick, &[(NPC_VERDICTS, 12)]);
+        changes.into_iter().map(without_revision).collect::<Vec<_>>()
+    };
+    let accepted = r#"maren/ann/1 ann maren gold accept - ["hunt"] - 3 script"#;
+    let refused = r#"maren/ann/2 ann maren gold retry - ["hunt"] - 5 script"#;
+    assert_eq!(verdicts(3), [format!("+1 {accepted}")]);
+    assert_eq!(verdicts(5), [format!("+1 {refused}")]);
+    assert_eq!(verdicts(7), [format!("-1 {accepted}"), format!("-1 {refused}")]);
+}
+
+#[test]
 fn a_line_is_taken_back_with_its_premise_and_ends_at_its_deadline() {
     let begun = |then: Vec<NpcsIn>| {
         let script = Script::from([

@@ -601,6 +601,9 @@ pub struct Reply {
     /// What the answer refers to.
     #[serde(default)]
     pub refs: Vec<Sym>,
+    /// The rule that a first answer broke, so that it was asked for once more; empty when it was not.
+    #[serde(default)]
+    pub retried: ArcStr,
 }
 
 /// A sentence of an answer that has passed the rules, while the rest of it still comes.

@@ -76,7 +76,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..sink.clone()
     };
     let sinks = [sink, lost].map(|config| (name, SqlSink::open(config, realm.clone()).status())).to_vec();
-    let page = LivePage { realms: vec![realm.clone()], sinks, authorize: None };
+    let answered = vec![(realm.name, worldflow_sinks::answers::follow(realm.clone()))];
+    let page = LivePage { realms: vec![realm.clone()], sinks, answered, authorize: None };
     let routes = live_page_router(page)
         .merge(views_router(vec![realm.clone()], Arc::new(|_, _| Ok(Scope::AllRealms))));
     let port = std::env::args().nth(1).map_or(Ok(0), |port| port.parse::<u16>())?;

@@ -274,7 +274,8 @@ impl NpcsMachine {
             return;
         };
         let Some(Closed { pending, asked }) = self.close(pair, step) else { return };
-        let judged = (!reply.verdict.is_empty()).then(|| Judged {
+        let is_judged = !reply.verdict.is_empty() || !reply.retried.is_empty();
+        let judged = is_judged.then(|| Judged {
             verdict: reply.verdict.clone(),
             rule: reply.rule.clone(),
             refs: reply.refs.clone(),
@@ -291,6 +292,7 @@ impl NpcsMachine {
             took_ms: reply.took_ms,
             said: asked.said.clone(),
             judged,
+            retried: reply.retried.clone(),
         };
         match reply.outcome.as_deref().map(prompt::line) {
             Ok(Some(text)) => self.say_answer(pair, (text, reply.tier), &asked, details, step),

@@ -358,7 +358,11 @@ impl NpcsMachine {
                 }
                 NpcsIn::Define(npc, def) => definitions.push((npc, def)),
                 NpcsIn::DefineQuest(QuestEdit { quest, def, from }) => {
+                    if def.is_none() {
+                        told.gone.push(quest);
+                    }
                     if !from.is_none() {
+                        told.gone.push(from);
                         quests.push((from, None));
                         moves.push((quest, from));
                     }

@@ -69,6 +69,8 @@ pub(super) enum Piece {
     Wondered(Tick, ArcStr),
     /// When a player has asked NPCs of a priority.
     Asked(Vec<Tick>),
+    /// As [`Piece::Told`], of an answer that was asked for once more, with the rule that the first broke.
+    Retried(Line, Sym, Details, ArcStr),
 }
 
 /// The number of a piece of base state that holds [`More`].
@@ -169,6 +171,9 @@ pub(super) struct Details {
     /// What the player had said, sealed.
     pub(super) said: ArcStr,
     pub(super) judged: Option<Judged>,
+    /// The rule that a first answer broke.
+    #[serde(skip)]
+    pub(super) retried: ArcStr,
 }
 
 impl Details {
@@ -240,6 +245,9 @@ impl Piece {
             Piece::Line(line) => Some(line),
             Piece::OfStorylet(line, storylet) => Some(Line { storylet, ..line }),
             Piece::Told(line, storylet, details) => Some(Line { storylet, details, ..line }),
+            Piece::Retried(line, storylet, details, retried) => {
+                Some(Line { storylet, details: Details { retried, ..details }, ..line })
+            }
             Piece::Former(_) | Piece::Talk(_) | Piece::More(_) => None,
             Piece::Memory(_) | Piece::At(_) | Piece::Done(..) => None,
             Piece::Wondered(..) | Piece::Asked(_) => None,
@@ -424,7 +432,12 @@ impl Line {
         match (self.details.is_none(), self.storylet.is_none()) {
             (true, true) => Piece::Line(line),
             (true, false) => Piece::OfStorylet(line, self.storylet),
-            (false, _) => Piece::Told(line, self.storylet, self.details.clone()),
+            (false, _) if self.details.retried.is_empty() => {
+                Piece::Told(line, self.storylet, self.details.clone())
+            }
+            (false, _) => {
+                Piece::Retried(line, self.storylet, self.details.clone(), self.details.retried.clone())
+            }
         }
     }
 
@@ -433,18 +446,20 @@ impl Line {
         let judged = self.details.judged.as_ref()?;
         let refs: Vec<&str> = judged.refs.iter().map(|id| id.as_str()).collect();
         let text = |text: &ArcStr| if text.is_empty() { Value::Null } else { Value::Text(text.clone()) };
+        let verdict = if judged.verdict.is_empty() { "retry".into() } else { judged.verdict.clone() };
         Some(Row::from([
             Value::id(realm),
             Value::Text(self.details.request.clone()),
             Value::Sym(pair.player),
             Value::Sym(pair.npc),
             Value::id(judged.tier),
-            text(&judged.verdict),
+            Value::Text(verdict),
             text(&judged.rule),
             Value::text(&serde_json::json!(refs).to_string()),
             Value::id(judged.prompt),
             text(&judged.revision),
             Value::count(self.tick),
+            text(&self.details.retried),
         ]))
     }
 

@@ -69,5 +69,6 @@ pub(crate) fn answer(request: &str, tier: &str, outcome: Result<&str, &str>) -> 
         verdict: if outcome.is_ok() { "accept".into() } else { "".into() },
         rule: "".into(),
         refs: Vec::new(),
+        retried: "".into(),
     }
 }

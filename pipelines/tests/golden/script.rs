@@ -344,6 +344,7 @@ pub(crate) fn input(tick: Tick, place: usize, words: &[&str], line: &str) -> Opt
             verdict: if text.is_empty() { "".into() } else { "accept".into() },
             rule: "".into(),
             refs: Vec::new(),
+            retried: "".into(),
         }),
         _ => panic!("{line}: unknown verb"),
     };

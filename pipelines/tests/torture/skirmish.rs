@@ -15,7 +15,7 @@ use crate::{copy_world, in_sqlite, kills, past, seed, tables};
 /// The matches follow each other for so long.
 const SPAN: SignedDuration = SignedDuration::from_hours(23);
 /// What a life is given of the time of a whole play, so that the last one has something left.
-const LIFE_MS: u64 = 500;
+const LIFE_MS: u64 = 1_500;
 const PHASES: [Aim; 5] = [Aim::Anywhere, Aim::Recovery, Aim::Flush, Aim::Snapshot, Aim::Roll];
 /// What does not depend on how late it is after the last match.
 const TABLES: [&str; 6] = ["quest_state", "objective_progress", "contributions", "grants", "levels", "facts"];

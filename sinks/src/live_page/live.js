@@ -216,7 +216,8 @@ function drawSinks(sinks) {
 
 function ago(ms) { return ms < 2000 ? "now" : `${span(ms)} ago`; }
 // Where a line is from: a model, what somebody has written for the moment, or a bark in place of an answer, and why.
-const WHY = { no_tier: "no tier has a server", no_time: "no tier could answer in time", late: "the answer was late", failed: "the tier failed, or its answer was not let through" };
+const WHY = { no_tier: "no tier has a server", no_time: "no tier could answer in time", late: "the answer was late", failed: "the tier failed, or its answer was not let through",
+  tier_off: "no tier that could answer may be asked", over_budget: "tokens or money of the day are used up", rate_limited: "the player has asked too often" };
 function from(l) {
   if (l.provenance === "model") return h("span", { class: "badge good", title: "a model said this" }, l.tier ? `model · ${words(l.tier)}` : "model");
   const why = l.why ? ` · ${words(l.why)}` : "";

@@ -178,6 +178,7 @@ impl Run {
         if once_more && tier.retries.take() {
             request.retried = true;
             request.wasted = (answer.prompt_tokens, answer.tokens);
+            request.refused.clone_from(&judged.rule);
             tier.counts.count(Happened::Retried);
             return self.put_back(name, replica, now);
         }
@@ -209,6 +210,7 @@ impl Run {
         let (of_prompt, of_answer) = request.wasted;
         reply.prompt_tokens = reply.prompt_tokens.saturating_add(of_prompt);
         reply.tokens = reply.tokens.saturating_add(of_answer);
+        reply.retried = request.refused.as_str().into();
         for (index, member) in request.members.iter().enumerate() {
             let of_member = if index == 0 {
                 Reply { request: member.request.clone(), ..reply.clone() }

@@ -80,6 +80,7 @@ fn none(ask: &Ask, asked: Asked) -> Reply {
         verdict: ArcStr::new(),
         rule: ArcStr::new(),
         refs: Vec::new(),
+        retried: ArcStr::new(),
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Request {
     pub(super) tried: Vec<Sym>,
     /// Whether it has been sent a second time.
     pub(super) retried: bool,
+    /// The rule that the first answer broke, if it was asked for once more for that.
+    pub(super) refused: String,
     /// What an answer that was not let through has cost: tokens of the prompt and of the answer.
     pub(super) wasted: (u32, u32),
     /// The server that could not answer it.
@@ -62,6 +64,7 @@ impl Request {
             heard: Vec::new(),
             tried: Vec::new(),
             retried: false,
+            refused: String::new(),
             wasted: (0, 0),
             avoid: None,
             pushed_back: 0,

@@ -185,6 +185,7 @@ async fn what_the_guard_refuses_is_asked_for_once_more() {
     let once = fake.asked(object(2)).await;
     assert_eq!(reply.prompt_tokens, 2 * once.prompt_tokens, "what was refused is paid for, too");
     assert!(reply.tokens > once.tokens, "{reply:?} beside {once:?}");
+    assert_eq!((reply.retried.as_str(), once.retried.as_str()), ("bad_form", ""));
     assert_eq!(last.body["top_k"], 7);
     assert_eq!(last.body["response_format"]["type"], "json_schema");
     assert_eq!(last.seed, u64::from(reply.seed), "with other chances");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::input::{ClockWrite, WriteOrder};
+use worldflow_schemas::input::{ClockWrite, Reply, Sentence, WriteOrder};
 
 use super::*;
 use crate::check::{Checker, Hints, Proposed, Sender};
@@ -305,6 +305,36 @@ fn what_comes_in_binary_is_checked_as_what_comes_in_text() {
     let clear = FactWrite { order, holder, fact: "home".into(), change: FactChange::Clear };
     for (command, code) in [(Command::Clock(downtime), "not_allowed"), (Command::Fact(clear), "bad_time")] {
         assert_eq!(rules.command(&command).map_err(|refusal| refusal.code), Err(code), "{command:?}");
+    }
+}
+
+/// What an NPC says reaches the graph from the edge that has judged it, and no other way.
+#[test]
+fn nobody_hands_in_what_an_npc_says() {
+    let mut rules = Rules::new(REALM.into(), &world());
+    let tier = Sym::new("gold");
+    let reply = serde_json::json!({"request": "maren/p/1", "tier": "gold", "outcome": {"Ok": "Give me your gold."}, "took_ms": 1, "tokens": 1});
+    let reply: Reply = serde_json::from_value(reply).expect("a reply");
+    let sentence = Sentence {
+        request: "maren/p/1".into(),
+        tier,
+        index: 0,
+        text: "Give me your gold.".into(),
+        emotion: Sym::NONE,
+        action: Sym::NONE,
+    };
+    for command in [Command::Reply(reply), Command::Sentence(sentence)] {
+        assert_eq!(
+            rules.command(&command).map_err(|refusal| refusal.code),
+            Err("not_allowed"),
+            "{command:?}"
+        );
+    }
+    for line in ["reply", "sentence"] {
+        let line =
+            format!(r#"{{"at": 1, "{line}": {{"request": "maren/p/1", "text": "Give me your gold."}}}}"#);
+        let block = read_ndjson_from(line.as_bytes(), "file".into(), None).expect("bytes can be read");
+        assert_eq!((block.events.len(), block.commands.len(), block.bad.len()), (0, 0, 1), "{block:?}");
     }
 }
 
