@@ -9,10 +9,12 @@
 mod bm25;
 mod embedder;
 mod index;
+mod onnx;
 mod route;
 mod search;
 mod store;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::tiers::TiersError;
 
 pub use embedder::{Embedder, Embedding, MOST_DIMENSIONS, MOST_TEXTS, Server};
 pub use index::{Asker, Hit, Index, LoreChunk};
+pub use onnx::Onnx;
 pub use route::lore_router;
 pub use search::{Found, MOST_FOUND, MOST_QUESTION_BYTES, Question, Ranking, Searcher};
 pub use store::{LoreStore, TABLE};
@@ -49,14 +52,26 @@ pub enum LoreError {
     /// It cannot be asked.
     #[error(transparent)]
     Tier(#[from] TiersError),
+    /// The variable that a path refers to is not set.
+    #[error(
+        "lore.embedder.onnx.{key}: the variable `{variable}` is not set\nhint: set it to the path of the file"
+    )]
+    Unset {
+        /// The key.
+        key: &'static str,
+        /// The variable.
+        variable: String,
+    },
 }
 
-/// The embedder that a world asks for; `None` when its lore is searched by words.
+/// The embedder that a world asks for; `None` when its lore is searched by words. Paths in the world begin at `folder`, or where
+/// this process is when it lies in none.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn embedder_of(
     world: &worldflow_schemas::definitions::WorldDef,
+    folder: Option<&Path>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Arc<dyn Embedder>>, LoreError> {
     match &world.lore.embedder {
@@ -65,6 +80,7 @@ pub fn embedder_of(
             let def = world.tiers.get(tier).ok_or_else(|| LoreError::Unknown { tier: tier.clone() })?;
             Ok(Some(Arc::new(Server::open(tier, def, variable)?)))
         }
+        EmbedderDef::Onnx(def) => Ok(Some(Onnx::open(def, folder, variable)?)),
     }
 }
 
