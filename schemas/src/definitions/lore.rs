@@ -83,27 +83,21 @@ pub enum EmbedderDef {
 #[serde(deny_unknown_fields)]
 pub struct OnnxDef {
     /// The path of the model, an ONNX file.
-    #[schemars(example = &"models/model.onnx")]
     pub model: String,
     /// The path of the model's tokenizer, `tokenizer.json`.
-    #[schemars(example = &"models/tokenizer.json")]
     pub tokenizer: String,
     /// The path of ONNX Runtime's library. When absent: what the variable `ORT_DYLIB_PATH` says, or else the library that
     /// the system has under its usual name, such as `libonnxruntime.so`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"${ORT_LIBRARY}")]
     pub library: Option<String>,
     /// How many tokens of a text count at most; 256 when absent. No more than the model reads.
     #[serde(default = "most_tokens", skip_serializing_if = "is_usual_most_tokens")]
-    #[schemars(example = 256)]
     pub most_tokens: u32,
     /// What makes one vector of those of the tokens, where the model gives these.
     #[serde(default, skip_serializing_if = "PoolingDef::is_usual")]
-    #[schemars(example = PoolingDef::Cls)]
     pub pooling: PoolingDef,
     /// How many threads the model is run on; 1 when absent.
     #[serde(default = "threads", skip_serializing_if = "is_one")]
-    #[schemars(example = 2)]
     pub threads: u32,
 }
 

@@ -72,6 +72,20 @@ async fn a_text_has_the_same_vector_alone_and_beside_longer_ones() {
 }
 
 #[tokio::test]
+async fn a_question_does_not_wait_for_all_lore() {
+    let onnx = onnx(&json!({}));
+    vectors(&onnx, &["What is loaded is loaded."]).await;
+    let lore = vec!["The lake is deep. ".repeat(60); MOST_TEXTS];
+    let question = ["how deep is the lake".to_owned()];
+    let asked = tokio::select! {
+        biased;
+        lore = onnx.embed(&lore) => panic!("{} texts came first", lore.map_or(0, |lore| lore.len())),
+        asked = onnx.embed(&question) => asked,
+    };
+    assert_eq!(asked.expect("it is installed").len(), 1);
+}
+
+#[tokio::test]
 async fn what_says_the_same_in_other_words_is_nearer() {
     let onnx = onnx(&json!({}));
     for (said, meant, other) in [
