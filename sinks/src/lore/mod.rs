@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::ArcStr;
 use worldflow_schemas::definitions::EmbedderDef;
@@ -108,6 +109,7 @@ impl Lore {
             changed,
             failed,
             failures: 0,
+            again: Instant::now(),
             closing: told_to_close,
         };
         Lore { searcher, vectors, closing, task: tokio::spawn(run.run()) }
@@ -141,6 +143,8 @@ struct Run {
     /// A search has found that the embedder is down.
     failed: Arc<Notify>,
     failures: u32,
+    /// When it is asked again, if it is down.
+    again: Instant,
     closing: watch::Receiver<bool>,
 }
 
@@ -161,18 +165,19 @@ impl Run {
         let mut progress = self.realm.progress.clone();
         progress.mark_changed();
         loop {
-            let backoff = (FIRST_BACKOFF * (1 << self.failures.min(10) >> 1)).min(LAST_BACKOFF);
             let down = self.searcher.is_down();
             tokio::select! {
+                biased;
+                () = self.failed.notified() => self.failed_once_more(self.failures.max(1)),
+                // A moment, not a span: ticks go by in the meantime.
+                () = tokio::time::sleep_until(self.again), if down => {
+                    self.embed().await;
+                    continue;
+                }
                 changed = progress.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                }
-                () = self.failed.notified() => self.failures = self.failures.max(1),
-                () = tokio::time::sleep(backoff), if down => {
-                    self.embed().await;
-                    continue;
                 }
             }
             self.searcher.catch_up();
@@ -183,6 +188,13 @@ impl Run {
                 self.embed().await;
             }
         }
+    }
+
+    /// It has failed so many times by now, and is not asked again at once.
+    fn failed_once_more(&mut self, failures: u32) {
+        self.failures = failures;
+        let backoff = (FIRST_BACKOFF * (1 << failures.min(10) >> 1)).min(LAST_BACKOFF);
+        self.again = Instant::now() + backoff;
     }
 
     fn tell(&self) {
@@ -225,7 +237,7 @@ impl Run {
                             "lore is searched by words: it cannot be embedded"
                         );
                     }
-                    self.failures = self.failures.saturating_add(1);
+                    self.failed_once_more(self.failures.saturating_add(1));
                     self.searcher.set_down(Some(reason));
                     return;
                 }
