@@ -169,10 +169,10 @@ impl Serving {
             if let Some(defined) = defined {
                 defined.taken().await?;
             }
+            let lore = open_lore(&realm, world.path.as_deref(), config.quiet)?;
             let editing = Editing::of(realm.clone(), world);
             measured.push(Measured { editing: editing.clone(), sizes });
             editable.push(Editable { editing, folder: folder.clone() });
-            let lore = open_lore(&realm, config.quiet)?;
             for sink in sql_sinks(&realm, &folder, config.postgres.as_deref())? {
                 lore_stores.extend(open_lore_store(&lore, &realm, &sink));
                 sinks.push((name, SqlSink::open(sink, realm.clone())));
@@ -415,8 +415,9 @@ fn sql_sinks(realm: &Realm, folder: &Path, postgres: Option<&str>) -> anyhow::Re
 }
 
 /// A realm that is not in use asks no embedder.
-fn open_lore(realm: &Realm, quiet: bool) -> anyhow::Result<Lore> {
-    let embedder = if quiet { None } else { embedder_of(&realm.world, |name| std::env::var(name).ok())? };
+fn open_lore(realm: &Realm, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Lore> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let embedder = if quiet { None } else { embedder_of(&realm.world, folder, variable)? };
     Ok(Lore::open(realm.clone(), embedder))
 }
 

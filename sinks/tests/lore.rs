@@ -144,6 +144,29 @@ async fn a_reader_who_fell_behind_reads_the_view_again() {
 }
 
 #[tokio::test]
+async fn an_embedder_that_was_down_is_asked_again_while_ticks_go_by() {
+    let mut fake = Fake::new("vale", 1);
+    let counting = Arc::new(Counting::default());
+    counting.is_down.store(true, Ordering::SeqCst);
+    let lore = Lore::open(fake.realm.clone(), Some(counting.clone()));
+    fake.apply(1, vec![chunk("vale", "lake", 1, "the bells ring", None)]);
+    let question = question(None, "bells", 3);
+    let found = until(&lore, &question, Ranking::Bm25).await;
+    assert!(found.why.is_some(), "{found:?}");
+    counting.is_down.store(false, Ordering::SeqCst);
+    // A tick each 5 ms, where it is asked again after half a second.
+    for tick in 2.. {
+        fake.apply(tick, Vec::new());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if lore.searcher().search(&question).await.ranking == Ranking::Cosine {
+            break;
+        }
+        assert!(tick < 2_000, "it is not asked again");
+    }
+    lore.close().await;
+}
+
+#[tokio::test]
 async fn only_what_changed_is_embedded_again() {
     let mut fake = Fake::new("vale", 1);
     let counting = Arc::new(Counting::default());

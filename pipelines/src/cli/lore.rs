@@ -60,8 +60,9 @@ pub(super) fn run(args: &LoreArgs) -> anyhow::Result<ExitCode> {
     let rows: Vec<_> =
         world.lore.iter().flat_map(|(id, def)| rows(realm, Sym::new(id), def).into_values()).collect();
     let mut index = Index::of(&rows);
-    let embedder =
-        if args.lexical { None } else { embedder_of(&world.world, |name| std::env::var(name).ok())? };
+    let variable = |name: &str| std::env::var(name).ok();
+    let folder = world.path.as_deref();
+    let embedder = if args.lexical { None } else { embedder_of(&world.world, folder, variable)? };
     let k = usize::from(args.k);
     let by_vector = embedder.map(|embedder| by_vector(&mut index, &embedder, &args.text, &asker, k));
     let (ranking, why, hits) = match by_vector.transpose() {

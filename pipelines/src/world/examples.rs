@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::folder::Folder;
 
 /// What the demo world does not show, by the kind of file. Each could stand in a world.
-pub(super) const RARE: [(&str, &str); 14] = [
+pub(super) const RARE: [(&str, &str); 15] = [
     ("arcs", include_str!("examples/arcs.yaml")),
     ("behaviours", include_str!("examples/behaviours.yaml")),
     ("lore", include_str!("examples/lore.yaml")),
@@ -25,6 +25,8 @@ pub(super) const RARE: [(&str, &str); 14] = [
     ("tests", include_str!("examples/tests.yaml")),
     ("text", include_str!("examples/text.yaml")),
     ("world", include_str!("examples/world.yaml")),
+    // Of what makes lore comparable a world has one.
+    ("world", include_str!("examples/onnx.yaml")),
 ];
 
 /// Quests with the keys for which the demo world has no use.
@@ -222,10 +224,11 @@ mod tests {
         of::<BTreeMap<String, ScenarioDef>>("tests");
         of::<BTreeMap<String, TextDef>>("text");
         // The rest of a world is what every world has.
-        let text = RARE.iter().find(|(of, _)| *of == "world").map_or("", |(_, text)| *text);
-        let world = format!("name: example\nseed: 7\n{text}");
-        if let Err(error) = serde_saphyr::from_str::<WorldDef>(&world) {
-            panic!("examples/world.yaml: {error}");
+        for (_, text) in RARE.iter().filter(|(of, _)| *of == "world") {
+            let world = format!("name: example\nseed: 7\n{text}");
+            if let Err(error) = serde_saphyr::from_str::<WorldDef>(&world) {
+                panic!("{error} in:\n{text}");
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ mod lore;
 mod new;
 mod npcs;
 mod old_grants;
+mod onnx;
 mod outage;
 mod past;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the sinks")]

@@ -133,6 +133,76 @@ fn an_embedder_is_a_tier_and_shared_folders_are_there() {
 }
 
 #[test]
+fn a_model_has_paths_and_numbers_that_can_be() {
+    let onnx = |keys: &str| format!("{WORLD}lore: {{embedder: {{onnx: {{{keys}}}}}}}\n");
+    wrong(
+        &[("world.yaml", &onnx("model: '', tokenizer: t.json, most_tokens: 9000, threads: 0"))],
+        expect![[r#"
+            error: world.yaml:18:33: `model` is no path
+               |
+            18 | lore: {embedder: {onnx: {model: '', tokenizer: t.json, most_tokens: 9000, threads: 0}}}
+               |                                 ^^
+            hint: a path is relative to the world's folder
+
+            error: world.yaml:18:69: a text cannot have 9000 tokens
+               |
+            18 | lore: {embedder: {onnx: {model: '', tokenizer: t.json, most_tokens: 9000, threads: 0}}}
+               |                                                                     ^^^^
+            hint: it may be 16 to 8192
+
+            error: world.yaml:18:84: a model cannot be run on 0 threads
+               |
+            18 | lore: {embedder: {onnx: {model: '', tokenizer: t.json, most_tokens: 9000, threads: 0}}}
+               |                                                                                    ^
+            hint: it may be 1 to 64
+
+        "#]],
+    );
+    wrong(
+        &[("world.yaml", &onnx("model: m.onnx, tokeniser: t.json, pooling: max"))],
+        expect![[r#"
+            error: world.yaml:18:41: unknown key `tokeniser`
+               |
+            18 | lore: {embedder: {onnx: {model: m.onnx, tokeniser: t.json, pooling: max}}}
+               |                                         ^^^^^^^^^
+            hint: did you mean `tokenizer`? it may be `model`, `tokenizer`, `library`, `most_tokens`, `pooling` or `threads`
+
+            error: world.yaml:18:69: unknown choice `max`
+               |
+            18 | lore: {embedder: {onnx: {model: m.onnx, tokeniser: t.json, pooling: max}}}
+               |                                                                     ^^^
+            hint: it may be `mean` or `cls`
+
+        "#]],
+    );
+    // Of a folder on the disk it can be said what is not there.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (path, text) in [
+        ("world.yaml", onnx("model: lore/m.onnx, tokenizer: lore/t.json, library: '${LIBRARY}'").as_str()),
+        ("climates/mild.yaml", CLIMATE),
+        ("lore/t.json", "{}"),
+        ("lore/other.json", "{}"),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    let folder = Folder::read(folder.path()).expect("a folder that can be read");
+    expect![[r#"
+        warning: lore/other.json: nothing reads this file
+        hint: lore is written in Markdown: `lore/*.md`
+
+        warning: world.yaml:18:33: there is no file `lore/m.onnx`
+           |
+        18 | lore: {embedder: {onnx: {model: lore/m.onnx, tokenizer: lore/t.json, library: '${LIBRARY}'}}}
+           |                                 ^^^^^^^^^^^
+        hint: a path is relative to the world's folder; until the file is there, lore is searched by words
+
+    "#]]
+    .assert_eq(&check(&folder).to_string());
+}
+
+#[test]
 fn a_document_of_10_mb_is_refused_at_its_place() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |path: &str, text: &str| {

@@ -73,6 +73,67 @@ pub enum EmbedderDef {
     Lexical,
     /// A tier that answers `/v1/embeddings`, from `tiers`.
     Tier(String),
+    /// A model that runs in this process.
+    Onnx(OnnxDef),
+}
+
+/// A model in ONNX that makes vectors of texts, run by ONNX Runtime, a library that is loaded when the first text is
+/// embedded. A path is relative to the world's folder, or a reference to a variable that holds it: `${LORE_MODEL}`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnnxDef {
+    /// The path of the model, an ONNX file.
+    pub model: String,
+    /// The path of the model's tokenizer, `tokenizer.json`.
+    pub tokenizer: String,
+    /// The path of ONNX Runtime's library. When absent: what the variable `ORT_DYLIB_PATH` says, or else the library that
+    /// the system has under its usual name, such as `libonnxruntime.so`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+    /// How many tokens of a text count at most; 256 when absent. No more than the model reads.
+    #[serde(default = "most_tokens", skip_serializing_if = "is_usual_most_tokens")]
+    pub most_tokens: u32,
+    /// What makes one vector of those of the tokens, where the model gives these.
+    #[serde(default, skip_serializing_if = "PoolingDef::is_usual")]
+    pub pooling: PoolingDef,
+    /// How many threads the model is run on; 1 when absent.
+    #[serde(default = "threads", skip_serializing_if = "is_one")]
+    pub threads: u32,
+}
+
+/// What makes one vector of those of the tokens of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolingDef {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// The first token's, which stands for the whole text in some models.
+    Cls,
+}
+
+impl PoolingDef {
+    /// Whether it is what absent means.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == PoolingDef::default()
+    }
+}
+
+fn most_tokens() -> u32 {
+    256
+}
+
+fn is_usual_most_tokens(tokens: &u32) -> bool {
+    *tokens == most_tokens()
+}
+
+fn threads() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 #[cfg(test)]
@@ -86,6 +147,11 @@ mod tests {
         let tier = read(r#"{"embedder": {"tier": "vectors"}}"#).expect("a tier").embedder;
         assert_eq!(tier, EmbedderDef::Tier("vectors".to_owned()));
         assert!(read(r#"{"embedder": "tier"}"#).is_err());
+        let onnx = r#"{"embedder":{"onnx":{"model":"m.onnx","tokenizer":"t.json"}}}"#;
+        let read = read(onnx).expect("a model");
+        let EmbedderDef::Onnx(def) = &read.embedder else { panic!("{read:?}") };
+        assert_eq!((def.most_tokens, def.threads, def.pooling), (256, 1, PoolingDef::Mean));
+        assert_eq!(serde_json::to_string(&read).expect("plain data"), onnx, "what is usual is not written");
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use dates::{ChanceTest, Dates, DatesTest};
 pub use dialogue::{DialogueDef, DialogueWorldDef, Formula, Function, LineDef, OptionDef, StepDef};
 pub use guard::{GuardDef, HttpModerationDef, LeaksDef, ModerationDef, MostSaid, NpcGuardDef, RepetitionDef};
 pub use journal::{GrantsDef, JournalDef, Size};
-pub use lore::{EmbedderDef, LoreDef, LoreHeadDef, LoreIndexDef};
+pub use lore::{EmbedderDef, LoreDef, LoreHeadDef, LoreIndexDef, OnnxDef, PoolingDef};
 pub use npc::{Budget, LateReplies, NpcDef};
 pub use objective::{Aggregate, Every, ObjectiveDef, Since};
 pub use one_or_many::OneOrMany;

@@ -1,6 +1,7 @@
 //! Embedders: from texts to vectors, of which those of alike texts point the same way.
 //!
-//! There is one, a server that answers `POST /v1/embeddings`. Another one is another implementation of [`Embedder`].
+//! Here is what each of them is, and the one that asks a server, `POST /v1/embeddings`; the one that runs a model in this process
+//! is [`Onnx`](super::Onnx). Another one is another implementation of [`Embedder`].
 
 use std::fmt::Debug;
 use std::pin::Pin;

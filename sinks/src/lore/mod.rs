@@ -9,15 +9,18 @@
 mod bm25;
 mod embedder;
 mod index;
+mod onnx;
 mod route;
 mod search;
 mod store;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use worldflow_engine::realm::Realm;
 use worldflow_schemas::ArcStr;
 use worldflow_schemas::definitions::EmbedderDef;
@@ -26,6 +29,7 @@ use crate::tiers::TiersError;
 
 pub use embedder::{Embedder, Embedding, MOST_DIMENSIONS, MOST_TEXTS, Server};
 pub use index::{Asker, Hit, Index, LoreChunk};
+pub use onnx::Onnx;
 pub use route::lore_router;
 pub use search::{Found, MOST_FOUND, MOST_QUESTION_BYTES, Question, Ranking, Searcher};
 pub use store::{LoreStore, TABLE};
@@ -49,14 +53,26 @@ pub enum LoreError {
     /// It cannot be asked.
     #[error(transparent)]
     Tier(#[from] TiersError),
+    /// The variable that a path refers to is not set.
+    #[error(
+        "lore.embedder.onnx.{key}: the variable `{variable}` is not set\nhint: set it to the path of the file"
+    )]
+    Unset {
+        /// The key.
+        key: &'static str,
+        /// The variable.
+        variable: String,
+    },
 }
 
-/// The embedder that a world asks for; `None` when its lore is searched by words.
+/// The embedder that a world asks for; `None` when its lore is searched by words. Paths in the world begin at `folder`, or where
+/// this process is when it lies in none.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub fn embedder_of(
     world: &worldflow_schemas::definitions::WorldDef,
+    folder: Option<&Path>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Arc<dyn Embedder>>, LoreError> {
     match &world.lore.embedder {
@@ -65,6 +81,7 @@ pub fn embedder_of(
             let def = world.tiers.get(tier).ok_or_else(|| LoreError::Unknown { tier: tier.clone() })?;
             Ok(Some(Arc::new(Server::open(tier, def, variable)?)))
         }
+        EmbedderDef::Onnx(def) => Ok(Some(Onnx::open(def, folder, variable)?)),
     }
 }
 
@@ -92,6 +109,7 @@ impl Lore {
             changed,
             failed,
             failures: 0,
+            again: Instant::now(),
             closing: told_to_close,
         };
         Lore { searcher, vectors, closing, task: tokio::spawn(run.run()) }
@@ -125,6 +143,8 @@ struct Run {
     /// A search has found that the embedder is down.
     failed: Arc<Notify>,
     failures: u32,
+    /// When it is asked again, if it is down.
+    again: Instant,
     closing: watch::Receiver<bool>,
 }
 
@@ -145,18 +165,19 @@ impl Run {
         let mut progress = self.realm.progress.clone();
         progress.mark_changed();
         loop {
-            let backoff = (FIRST_BACKOFF * (1 << self.failures.min(10) >> 1)).min(LAST_BACKOFF);
             let down = self.searcher.is_down();
             tokio::select! {
+                biased;
+                () = self.failed.notified() => self.failed_once_more(self.failures.max(1)),
+                // A moment, not a span: ticks go by in the meantime.
+                () = tokio::time::sleep_until(self.again), if down => {
+                    self.embed().await;
+                    continue;
+                }
                 changed = progress.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                }
-                () = self.failed.notified() => self.failures = self.failures.max(1),
-                () = tokio::time::sleep(backoff), if down => {
-                    self.embed().await;
-                    continue;
                 }
             }
             self.searcher.catch_up();
@@ -167,6 +188,13 @@ impl Run {
                 self.embed().await;
             }
         }
+    }
+
+    /// It has failed so many times by now, and is not asked again at once.
+    fn failed_once_more(&mut self, failures: u32) {
+        self.failures = failures;
+        let backoff = (FIRST_BACKOFF * (1 << failures.min(10) >> 1)).min(LAST_BACKOFF);
+        self.again = Instant::now() + backoff;
     }
 
     fn tell(&self) {
@@ -209,7 +237,7 @@ impl Run {
                             "lore is searched by words: it cannot be embedded"
                         );
                     }
-                    self.failures = self.failures.saturating_add(1);
+                    self.failed_once_more(self.failures.saturating_add(1));
                     self.searcher.set_down(Some(reason));
                     return;
                 }

@@ -63,7 +63,8 @@ fn resolved(
     value.ok_or_else(|| TiersError::Unset { tier: tier.to_owned(), variable: name.to_owned() })
 }
 
-fn reference(text: &str) -> Option<&str> {
+/// The variable that a text refers to, if it is a reference: `${NAME}`.
+pub(crate) fn reference(text: &str) -> Option<&str> {
     let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     name.filter(|name| !name.is_empty())
 }

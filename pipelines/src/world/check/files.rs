@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use worldflow_schemas::definitions::SourceDef;
+use worldflow_schemas::definitions::{EmbedderDef, SourceDef};
 
 use super::Checker;
 use crate::world::folder::{FOLDERS, Folder, LORE, TESTS, VIEWS};
@@ -70,16 +70,20 @@ fn how_to_be_read(file: &str) -> String {
 
 impl Checker<'_> {
     pub(super) fn check_files(&mut self) {
-        let mut maps = BTreeSet::new();
+        // What the world file names as mappings and as a tokenizer.
+        let mut used = BTreeSet::new();
         let world = self.definitions.world.as_ref();
         for source in world.iter().flat_map(|world| world.definition.sources.values()) {
             let (SourceDef::Recording { map, .. } | SourceDef::Kinesis { map, .. }) = source;
-            maps.extend(map.as_deref());
+            used.extend(map.as_deref());
+        }
+        if let Some(EmbedderDef::Onnx(def)) = world.map(|world| &world.definition.lore.embedder) {
+            used.insert(&def.tokenizer);
         }
         let named = |file: &str| {
             let stem = file.trim_end_matches(".yaml").trim_end_matches(".yml");
             let is_map = stem.ends_with("map") || stem.ends_with("mapping");
-            maps.contains(file) || FILES.contains(&stem) || is_map
+            used.contains(file) || FILES.contains(&stem) || is_map
         };
         let folder = self.folder;
         let strays = folder.files.keys().filter(|file| !has_place(file)).chain(&folder.unread);

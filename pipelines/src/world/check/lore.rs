@@ -1,16 +1,24 @@
 //! Lore: documents, who knows them, and how they are searched.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use worldflow_operators::lore::chunks;
-use worldflow_schemas::definitions::EmbedderDef;
+use worldflow_schemas::definitions::{EmbedderDef, OnnxDef};
 
 use super::{Checker, MAX_ID, Sort};
+use crate::secrets::is_reference;
 use crate::world::lore::{SHARED, shared_name};
 use crate::world::spot::Spot;
 
 /// The most names that the head of a document may list of a kind.
 const MOST_NAMES: usize = 64;
+
+/// How many tokens of a text may count in a model, at least and at most.
+const TOKENS: RangeInclusive<u32> = 16..=8_192;
+
+/// The most threads that a model may be run on.
+const MOST_THREADS: u32 = 64;
 
 impl Checker<'_> {
     pub(super) fn check_lore(&mut self) {
@@ -65,11 +73,50 @@ impl Checker<'_> {
         }
     }
 
+    /// What is not there is no error: the world runs without it, and it may be there where the world is run.
+    fn check_onnx(&mut self, def: &OnnxDef, spot: Spot<'_>) {
+        let paths = [("model", Some(&def.model)), ("tokenizer", Some(&def.tokenizer))];
+        for (key, path) in paths.into_iter().chain([("library", def.library.as_ref())]) {
+            let Some(path) = path else { continue };
+            let spot = spot.key(key);
+            if path.trim().is_empty() {
+                self.error(spot, format!("`{key}` is no path"), "a path is relative to the world's folder");
+            } else if !is_reference(path)
+                && let Some(folder) = &self.folder.path
+                && !folder.join(path).is_file()
+            {
+                let hint = "a path is relative to the world's folder; until the file is there, lore is searched \
+                            by words";
+                self.warn(spot, format!("there is no file `{path}`"), hint);
+            }
+        }
+        if !TOKENS.contains(&def.most_tokens) {
+            let hint = format!("it may be {} to {}", TOKENS.start(), TOKENS.end());
+            self.error(
+                spot.key("most_tokens"),
+                format!("a text cannot have {} tokens", def.most_tokens),
+                hint,
+            );
+        }
+        if !(1..=MOST_THREADS).contains(&def.threads) {
+            let hint = format!("it may be 1 to {MOST_THREADS}");
+            self.error(
+                spot.key("threads"),
+                format!("a model cannot be run on {} threads", def.threads),
+                hint,
+            );
+        }
+    }
+
     fn check_lore_index(&mut self) {
         let Some(world) = &self.definitions.world else { return };
         let (index, spot) = (&world.definition.lore, world.spot.key("lore"));
-        if let EmbedderDef::Tier(tier) = &index.embedder {
-            self.known(Sort::Tier, tier, spot.key("embedder").key("tier"));
+        match &index.embedder {
+            EmbedderDef::Lexical => {}
+            EmbedderDef::Tier(tier) => {
+                self.known(Sort::Tier, tier, spot.key("embedder").key("tier"));
+            }
+            EmbedderDef::Onnx(def) => self.check_onnx(def, spot.key("embedder").key("onnx")),
         }
         let mut names = BTreeSet::new();
         for (number, place) in index.shared.iter().enumerate() {
