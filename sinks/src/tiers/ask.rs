@@ -229,12 +229,12 @@ mod tests {
             let need = Ask::of(&row(asked, deadline, budget_ms, "normal"), 10, 10, now).need(now);
             (need.first_ms, need.whole_ms)
         };
-        assert_eq!(left(10, 210, Value::Int(300)), (300, 1_970), "and an answer needs some ticks");
-        assert_eq!(left(5, 205, Value::Int(300)), (250, 1_920));
-        assert_eq!(left(5, 25, Value::Int(300)), (120, 120), "nothing is read after the deadline");
-        assert_eq!(left(10, 210, Value::Null), (1_970, 1_970), "no hurry");
+        assert_eq!(left(10, 210, Value::Int(300)), (280, 1_980), "and an answer waits for a tick");
+        assert_eq!(left(5, 205, Value::Int(300)), (230, 1_930));
+        assert_eq!(left(5, 25, Value::Int(300)), (130, 130), "nothing is read after the deadline");
+        assert_eq!(left(10, 210, Value::Null), (1_980, 1_980), "no hurry");
         assert_eq!(left(1, 5, Value::Int(300)), (0, 0));
-        assert_eq!(left(1, i64::MAX, Value::Int(i64::MAX)).1, DAY_MS - 30);
+        assert_eq!(left(1, i64::MAX, Value::Int(i64::MAX)).1, DAY_MS - 20);
     }
 
     #[test]
@@ -242,8 +242,8 @@ mod tests {
         let now = Instant::now();
         let until = |budget_ms| Ask::of(&row(10, 210, Value::Int(budget_ms), "normal"), 10, 10, now).until;
         let at = |ms| now + Duration::from_millis(ms);
-        assert_eq!((until(300).first, until(300).whole), (at(300), at(1_970)));
-        assert_eq!((until(2_000).first, until(2_000).whole), (at(2_000) + GRACE, at(1_970)));
+        assert_eq!((until(300).first, until(300).whole), (at(280), at(1_980)));
+        assert_eq!((until(2_000).first, until(2_000).whole), (at(2_000) + GRACE, at(1_980)));
     }
 
     #[test]
