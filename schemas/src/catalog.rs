@@ -13,6 +13,7 @@ mod running;
 mod saved;
 mod stories;
 mod view;
+mod whose;
 mod world;
 
 pub(crate) use designed::hashes;
@@ -20,6 +21,7 @@ pub use designed::{DesignedColumn, DesignedView};
 pub use names::{MOST_COLUMNS, MOST_NAME_BYTES, MOST_OWN_VIEWS, ViewProblem, is_name};
 pub use realm::{Catalog, CatalogEdit};
 pub use view::{Column, ColumnType, ViewDef, ViewId, ids, view};
+pub use whose::Named;
 
 const fn col(name: &'static str, kind: ColumnType, doc: &'static str) -> Column {
     Column { name, kind, doc }

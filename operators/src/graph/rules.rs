@@ -17,6 +17,7 @@ use super::{Concluded, Entered, Known, Shared, Stream};
 use crate::definitions::Defined;
 use crate::machine::{Produced, ViewRow};
 use crate::messages::ViewNow;
+use crate::npcs::views_of_prompt;
 use crate::rules::{
     Acted, Fired, RowsIn, RowsMachine, RowsOut, RulesIn, RulesMachine, RulesOut, quests_named,
 };
@@ -46,7 +47,7 @@ impl<'scope> Shared<'_, 'scope> {
         })
     }
 
-    /// The views that are named by the conditions of each definition.
+    /// The views that are named by the conditions of each definition, and those of which prompts read rows.
     fn asks(&self, entered: &Entered<'scope>) -> Stream<'scope, (Sym, Vec<Sym>)> {
         entered.all_defined.clone().flat_map(|Defined { edit, from }| {
             let named = |def: Option<BTreeSet<String>>| -> Vec<Sym> {
@@ -66,6 +67,9 @@ impl<'scope> Shared<'_, 'scope> {
                 }
                 DefinitionEdit::Storylet(id, def) => {
                     (format!("storylet:{id}"), named(def.as_deref().map(views_named)))
+                }
+                DefinitionEdit::Prompt(id, def) => {
+                    (format!("prompt:{id}"), def.as_deref().map(views_of_prompt).unwrap_or_default())
                 }
                 _ => return Vec::new(),
             };

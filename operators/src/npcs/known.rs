@@ -8,9 +8,11 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{Event, Sym, Tick, Value};
 
 use crate::facts::span_ticks;
-use crate::messages::{ClockNow, PlayerPlace, QuestNow, ZoneWeather};
+use crate::messages::{ClockNow, PlayerPlace, QuestNow, ViewNow, ZoneWeather};
 use crate::presence::PlayerNow;
 use crate::quests::{Actor, Cond, Context, Matcher, Plan};
+
+use super::rows::RowsRead;
 
 /// The last of everything that was told.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Known {
     pub(super) plan: Plan,
     pub(super) context: Context,
     players: FxHashMap<Sym, PlayerNow>,
+    /// The rows that prompts read.
+    pub(super) rows: RowsRead,
     /// The languages of the world.
     text: Option<TextLocales>,
 }
@@ -27,12 +31,24 @@ impl Known {
     /// Nothing but the world's definitions.
     pub(super) fn new(realm: Sym, world: &WorldDef) -> Known {
         let (plan, context) = (Plan::new(world), Context::new(world, realm));
-        Known { plan, context, players: FxHashMap::default(), text: world.text.clone() }
+        let (players, rows) = (FxHashMap::default(), RowsRead::default());
+        Known { plan, context, players, rows, text: world.text.clone() }
     }
 
     /// Where a player is from now on. Returns what was known before.
     pub(super) fn tell_player(&mut self, now: PlayerNow) -> Option<PlayerNow> {
         self.players.insert(now.player, now)
+    }
+
+    /// What is seen of views from now on.
+    pub(super) fn tell_views(&mut self, told: Vec<ViewNow>) {
+        self.rows.tell(&told);
+        self.context.views.tell(told);
+    }
+
+    /// These are the views of which prompts read rows.
+    pub(super) fn read(&mut self, views: impl Iterator<Item = Sym>) {
+        self.rows.follow(views, &self.context.views);
     }
 
     /// Where a holder stands from now on.
@@ -128,10 +144,19 @@ impl Around<'_> {
         self.known.context.seed
     }
 
+    /// The player's holder of a scope.
+    pub(super) fn holder(&self, scope: Scope) -> Option<Holder> {
+        self.actor.holder_of(scope, self.known.context.realm)
+    }
+
+    /// What prompts read of rows.
+    pub(super) fn rows(&self) -> &RowsRead {
+        &self.known.rows
+    }
+
     /// Whose fact of this name it is.
     pub(super) fn holder_of_fact(&self, fact: Sym) -> Option<Holder> {
-        let context = &self.known.context;
-        self.actor.holder_of(context.facts.scope(fact)?, context.realm)
+        self.holder(self.known.context.facts.scope(fact)?)
     }
 
     /// What a fact is for a holder, or its default.

@@ -18,6 +18,7 @@ mod limits;
 mod prompt;
 mod prompts;
 mod reach;
+mod rows;
 mod saying;
 mod speaking;
 mod storylet_limits;
@@ -45,6 +46,7 @@ use crate::spending::SpendingOut;
 use crate::timers::Timers;
 
 pub use reach::reach;
+pub(crate) use rows::views_of_prompt;
 pub use storylet_limits::{Claim, Saying, StoryletLimitsIn, StoryletLimitsMachine, StoryletLimitsOut};
 
 use depending::Depending;
@@ -392,7 +394,7 @@ impl NpcsMachine {
             }
             told.changed = true;
         }
-        self.known.context.views.tell(seen);
+        self.known.tell_views(seen);
         // Edits of one NPC in one tick have no order of their own: the text decides.
         definitions.sort_by_cached_key(|(npc, def)| {
             (npc.as_str(), def.as_ref().and_then(|def| serde_json::to_string(def).ok()))
@@ -422,6 +424,8 @@ impl NpcsMachine {
             self.timed = self.npcs.values().any(|npc| npc.timed);
             let whens = self.npcs.values().map(|npc| &npc.def.when);
             let facts = self.prompts.values().flat_map(|prompt| facts_of_prompt(&prompt.def));
+            let read = self.prompts.values().flat_map(|prompt| views_of_prompt(&prompt.def));
+            self.known.read(read);
             self.depending = Depending::of(self.storylets.unasked(), whens, facts);
             let of_npcs = self.npcs.values().flat_map(|npc| quests_named(&npc.def));
             let of_prompts = self.prompts.values().flat_map(|prompt| quests_of_prompt(&prompt.def));

@@ -4,7 +4,8 @@
 //!
 //! The digest covers who is asked, the revision of the prompt and of the NPC, and the values that the prompt reads, each in its band.
 //! Nothing else reaches the sections, so requests of one digest are one question. What a player says, and has said before, is sealed
-//! here: it stands beside the section that says it, and whoever asks the model puts it in.
+//! here: it stands beside the section that says it, and whoever asks the model puts it in. So do rows of views, in which there may be
+//! what players have chosen.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -74,6 +75,16 @@ pub(super) struct Question {
     pub(super) max_tokens: u32,
 }
 
+/// What is read by a name.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Read {
+    /// A value, in its band.
+    Value(String),
+    /// Rows of a view, a line each.
+    Rows(Vec<String>),
+}
+
 /// The revision of a definition: a hash of its text.
 pub(super) fn revision(def: &impl serde::Serialize) -> u64 {
     xxh3_64(serde_json::to_string(def).unwrap_or_default().as_bytes())
@@ -92,53 +103,12 @@ impl Prompt {
     pub(super) fn question(&self, id: Sym, occasion: &Occasion<'_>, around: &Around<'_>) -> Question {
         let def = &*self.def;
         let is_shared = def.audience == Audience::Place;
-        let read = |name: &String| {
-            let value = value(Reads::of(name)?, is_shared, occasion, around);
-            Some((name.clone(), self.in_band(name, value)))
-        };
-        let values: Vec<(String, String)> = def.context.iter().filter_map(read).collect();
+        let read = self.read(is_shared, occasion, around);
         let locale = around.locale().unwrap_or_default();
         let revision = format!("{:016x}", self.revision ^ occasion.revision.rotate_left(1));
         let place = if is_shared { around.region.as_str() } else { "" };
-        let digest = digest(&(occasion.npc.as_str(), id.as_str(), &revision, locale, place, &values));
-        let reads_lines = self.reads(LINES) && !is_shared;
-        let word = |name: &str| match name {
-            // They are put in by whoever asks; a place has heard nothing.
-            SAID => is_shared.then(String::new),
-            LINES if reads_lines && !occasion.lines.is_empty() => None,
-            Reads::NPC => Some(occasion.npc.as_str().to_owned()),
-            _ => values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()),
-        };
-        // What is said beside what the digest covers would not be the same question.
-        let hears = self.reads(SAID) && !is_shared;
-        let sections = def.sections.iter().map(|(name, section)| {
-            let mut said = json!({"section": name, "role": section.role.name()});
-            if section.cut != Cut::End {
-                said["cut"] = json!(section.cut);
-            }
-            let text = if name == PERSONA && section.text.is_empty() {
-                &occasion.def.persona
-            } else {
-                &section.text
-            };
-            match section.lore {
-                Some(most) => said["lore"] = most.into(),
-                None => said["content"] = prompt::fill(text, word).into(),
-            }
-            if hears && (text.contains("{said}") || section.lore.is_some()) {
-                said["said"] = occasion.said.into();
-            }
-            if reads_lines && text.contains("{lines}") && !occasion.lines.is_empty() {
-                said["lines"] = json!(occasion.lines);
-            }
-            for (key, value) in [("most", section.most), ("gives_way", section.gives_way)] {
-                if let Some(value) = value {
-                    said[key] = value.into();
-                }
-            }
-            said
-        });
-        let messages = Json::Array(sections.collect()).to_string().into();
+        let digest = digest(&(occasion.npc.as_str(), id.as_str(), &revision, locale, place, &read));
+        let messages = self.sections(&read, is_shared, occasion);
         let mut parameters = json!({"form": def.answers.name()});
         if !def.sampling.is_usual() {
             parameters["sampling"] = serde_json::to_value(&def.sampling).unwrap_or_default();
@@ -155,7 +125,7 @@ impl Prompt {
             }
         }
         Question {
-            messages,
+            messages: Json::Array(messages).to_string().into(),
             digest,
             prompt: id,
             revision: revision.into(),
@@ -163,6 +133,74 @@ impl Prompt {
             parameters: parameters.to_string().into(),
             max_tokens: def.max_tokens.unwrap_or(occasion.def.max_tokens),
         }
+    }
+
+    /// What it reads, by the names of its context.
+    fn read(&self, is_shared: bool, occasion: &Occasion<'_>, around: &Around<'_>) -> Vec<(&str, Read)> {
+        let read = self.def.context.iter().filter_map(|name| {
+            let read = match Reads::of(name)? {
+                Reads::Rows(view) => {
+                    let (view, most) = (Sym::new(view), self.def.most_rows(name));
+                    Read::Rows(around.rows().lines(view, most, (occasion.npc, around), is_shared))
+                }
+                reads => Read::Value(self.in_band(name, value(reads, is_shared, occasion, around))),
+            };
+            Some((name.as_str(), read))
+        });
+        read.collect()
+    }
+
+    /// The sections, each with what is put in by whoever asks.
+    fn sections(&self, read: &[(&str, Read)], is_shared: bool, occasion: &Occasion<'_>) -> Vec<Json> {
+        let reads_lines = self.reads(LINES) && !is_shared && !occasion.lines.is_empty();
+        let word = |name: &str| match name {
+            // They are put in by whoever asks; a place has heard nothing.
+            SAID => is_shared.then(String::new),
+            LINES if reads_lines => None,
+            Reads::NPC => Some(occasion.npc.as_str().to_owned()),
+            _ => match read.iter().find(|(other, _)| *other == name)? {
+                (_, Read::Value(value)) => Some(value.clone()),
+                (_, Read::Rows(rows)) => rows.is_empty().then(String::new),
+            },
+        };
+        // What is said beside what the digest covers would not be the same question.
+        let hears = self.reads(SAID) && !is_shared;
+        let sections = self.def.sections.iter().map(|(name, section)| {
+            let mut said = json!({"section": name, "role": section.role.name()});
+            if section.cut != Cut::End {
+                said["cut"] = json!(section.cut);
+            }
+            let text = if name == PERSONA && section.text.is_empty() {
+                &occasion.def.persona
+            } else {
+                &section.text
+            };
+            match section.lore {
+                Some(most) => said["lore"] = most.into(),
+                None => said["content"] = prompt::fill(text, word).into(),
+            }
+            if hears && (text.contains("{said}") || section.lore.is_some()) {
+                said["said"] = occasion.said.into();
+            }
+            if reads_lines && text.contains("{lines}") {
+                said["lines"] = json!(occasion.lines);
+            }
+            for (name, read) in read {
+                if let Read::Rows(rows) = read
+                    && !rows.is_empty()
+                    && text.contains(&format!("{{{name}}}"))
+                {
+                    said["rows"][name] = json!(rows);
+                }
+            }
+            for (key, value) in [("most", section.most), ("gives_way", section.gives_way)] {
+                if let Some(value) = value {
+                    said[key] = value.into();
+                }
+            }
+            said
+        });
+        sections.collect()
     }
 
     /// What is read of a value: the name of its band, where there are bands.
@@ -212,6 +250,8 @@ fn value(reads: Reads<'_>, is_shared: bool, occasion: &Occasion<'_>, around: &Ar
             let state = around.quest(Sym::new(quest)).map_or(QuestState::Hidden, |(state, _)| state);
             Some(Value::Sym(Sym::new(state.name())))
         }
+        // They are no value.
+        Reads::Rows(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::saying::Spoken;
 use super::storylet_limits::{Occasion, Saying};
 use super::storylets::{Asks, Choice, Cue, FOLLOWS, Memory, QUIET};
 use super::talk::{Details, Pair, Piece, WONDERED, Why};
-use super::{NpcsIn, NpcsMachine, NpcsOut, Step, prompt};
+use super::{NpcsIn, NpcsMachine, NpcsOut, Step, prompt, rows};
 use crate::machine::Output;
 use crate::messages::{EffectOrder, FactEffect};
 
@@ -36,6 +36,8 @@ pub(super) struct Concerned {
     pub(super) facts: Vec<(Sym, Sym)>,
     /// Facts of others that are other, which may be anybody's to see.
     pub(super) facts_of_all: Vec<Sym>,
+    /// Rows that came or went: of which view, and whose by its key.
+    pub(super) rows: Vec<(Sym, Option<Sym>)>,
     /// Storylets for which there is room again.
     pub(super) reopened: Vec<Sym>,
 }
@@ -56,6 +58,7 @@ impl Concerned {
                 self.facts.push((now.holder.id, now.fact));
             }
             NpcsIn::Fact(now) => self.facts_of_all.push(now.fact),
+            NpcsIn::Seen(now) => self.rows.push(rows::concerned(now)),
             NpcsIn::Quest(now) if now.holder.scope == Scope::Player => self.players.push(now.holder.id),
             _ => self.everyone = true,
         }
@@ -127,13 +130,18 @@ impl NpcsMachine {
 
     /// Speaks to those whom nobody has spoken to unasked of late, if there is something to say.
     pub(super) fn speak_unasked(&mut self, concerned: Concerned, step: &mut Step<'_>) {
-        let Concerned { mut everyone, mut players, facts, facts_of_all, reopened } = concerned;
+        let Concerned { mut everyone, mut players, facts, facts_of_all, rows, reopened } = concerned;
         players.append(&mut step.closed);
         while let Some((_, player)) = self.silent.pop_due(step.tick) {
             players.push(player);
         }
         if !self.storylets.speaks_unasked() {
             return;
+        }
+        for (view, player) in rows {
+            let is_read = self.known.rows.is_read(view);
+            everyone |= self.depending.sees(view) || (is_read && player.is_none());
+            players.extend(player.filter(|_| is_read));
         }
         let of_all = self.depending.on(&facts_of_all);
         everyone |= of_all.is_none() || self.look_at_all || self.unasked_is_timed();

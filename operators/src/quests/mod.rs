@@ -55,4 +55,5 @@ pub use messages::{Asked, Conclusion, Contribution, Gain, Hit, HitOn, Verb, gran
 pub(crate) use picture::node;
 pub(crate) use plan::Plan;
 pub use players::{PlayersIn, PlayersMachine, PlayersOut};
+pub(crate) use seen::{SeenViews, hashed};
 pub use sharing::{Member, SharedHit, Spread, Together};

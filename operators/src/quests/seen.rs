@@ -19,7 +19,8 @@ use crate::messages::ViewNow;
 /// The values of a key as hashes.
 type Key = SmallVec<[u128; 4]>;
 
-fn hashed(value: &Value) -> u128 {
+/// A value of a key: the same for all that compare as the same.
+pub(crate) fn hashed(value: &Value) -> u128 {
     let number = value.as_millionths().and_then(|number| i64::try_from(number).ok());
     number.map_or_else(|| value.text_hash128(), |number| Value::Dec(number).text_hash128())
 }
@@ -54,6 +55,11 @@ impl SeenViews {
                 }
             }
         }
+    }
+
+    /// The rows of a view.
+    pub(crate) fn rows_of(&self, view: Sym) -> impl Iterator<Item = (ViewId, &Row)> {
+        self.views.get(&view).into_iter().flat_map(FxHashMap::values).map(|(id, row)| (*id, row))
     }
 
     /// Whether all of these are told.

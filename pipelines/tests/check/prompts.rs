@@ -87,6 +87,97 @@ talk:
     );
 }
 
+const VIEWS: &str = "\
+CREATE VIEW memories AS SELECT player, 'elder' AS npc, level, 'x' AS text FROM levels;
+CREATE VIEW ranks AS SELECT level, max(player) AS player FROM levels WHERE level IS NOT NULL GROUP BY level;
+CREATE VIEW stands AS SELECT scope, holder, quest, state FROM quest_state;
+CREATE VIEW places AS SELECT region, count(*) AS n FROM presence WHERE region IS NOT NULL GROUP BY region;
+CREATE VIEW crowds AS SELECT region, count(*) AS n, max(player) AS player FROM presence WHERE region IS NOT NULL GROUP BY region;
+CREATE VIEW all_levels AS SELECT level, count(*) AS n FROM levels WHERE level IS NOT NULL GROUP BY level;
+CREATE VIEW known AS SELECT player FROM levels;
+";
+
+fn with_views(prompt: &str) -> String {
+    problems(&[("npcs.yaml", NPCS), ("npcs/prompts.yaml", prompt), ("views/all.sql", VIEWS)])
+}
+
+#[test]
+fn rows_are_read_of_views_that_say_whose_they_are() {
+    let right = with_views(
+        "\
+talk:
+  context: [rows.memories, rows.places, rows.crowds, rows.all_levels]
+  at_most: {rows.memories: 3, rows.places: 32}
+  sections: {persona: {}, past: {text: \"{rows.memories} {rows.places} {rows.crowds} {rows.all_levels}\"}}
+",
+    );
+    says_only(&right, &[]);
+    let wrong = with_views(
+        "\
+talk:
+  context: [rows.memoris, rows.levels, rows.ranks, rows.stands, rows.known, rows.places, row.places]
+  at_most: {rows.memories: 3, rows.places: 0, phase: 2}
+  bands: {rows.places: {few: 0}}
+  sections: {persona: {}, past: {text: \"{rows.crowds}\"}}
+",
+    );
+    says_only(
+        &wrong,
+        &[
+            "npcs/prompts.yaml:2:13: unknown view `memoris`",
+            "npcs/prompts.yaml:2:27: `levels` is a view of every world, and a prompt reads those of its own world",
+            "npcs/prompts.yaml:2:40: whose the rows of `ranks` are is not said by their key",
+            "npcs/prompts.yaml:2:52: whose the rows of `stands` are is not said by their key",
+            "npcs/prompts.yaml:2:65: rows of `known` say nothing but whose they are",
+            "nothing is called `row.places`",
+            "no rows are read of `rows.memories`",
+            "no rows are read of `phase`",
+            "npcs/prompts.yaml:3:31: 0 rows",
+            "`rows.places` is no number",
+            "nothing replaces `{rows.crowds}`",
+        ],
+    );
+    for hint in [
+        "did you mean `memories`?",
+        "`CREATE VIEW ... FROM levels`",
+        "select `player` first",
+        "`SELECT holder AS player ... WHERE scope = 'player'`",
+        "1 to 32",
+    ] {
+        assert!(wrong.contains(hint), "{hint}\n\nis not in\n\n{wrong}");
+    }
+}
+
+#[test]
+fn a_place_hears_no_rows_of_players() {
+    let said = with_views(
+        "\
+talk:
+  audience: place
+  context: [rows.memories, rows.places, rows.crowds, rows.all_levels]
+  sections: {persona: {}}
+",
+    );
+    says_only(
+        &said,
+        &[
+            "npcs/prompts.yaml:3:13: rows of `memories` have a `player`, and a place hears the answer",
+            "npcs/prompts.yaml:3:41: rows of `crowds` have a `player`, and a place hears the answer",
+        ],
+    );
+}
+
+#[test]
+fn a_view_in_sql_with_a_problem_is_not_unknown_as_well() {
+    let prompt = "talk: {context: [rows.broken], sections: {persona: {}}}\n";
+    let said = problems(&[
+        ("npcs.yaml", NPCS),
+        ("npcs/prompts.yaml", prompt),
+        ("views/all.sql", "CREATE VIEW broken AS SELECT playr FROM levels;\n"),
+    ]);
+    assert!(said.contains("playr") && !said.contains("unknown view"), "{said}");
+}
+
 #[test]
 fn prompts_that_are_used_must_be_there_and_say_the_persona() {
     let said = problems(&[
@@ -107,4 +198,17 @@ fn prompts_that_are_used_must_be_there_and_say_the_persona() {
     ] {
         assert!(said.contains(message), "{message}\n\nis not in\n\n{said}");
     }
+}
+
+#[test]
+fn what_asks_by_itself_needs_no_other_limit() {
+    let said = problems(&[
+        ("npcs.yaml", NPCS),
+        ("npcs/prompts.yaml", "talk: {context: [phase], sections: {persona: {}}}\n"),
+        (
+            "stories.yaml",
+            "gossip: {who: elder, trigger: {holds: {}}, ask: {prompt: talk, every: 1m}, lines: Hm.}\n",
+        ),
+    ]);
+    says_only(&said, &[]);
 }

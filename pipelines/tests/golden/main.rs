@@ -15,6 +15,7 @@ mod foreseen;
 mod lifecycle;
 mod lore;
 mod orders;
+mod prompt_rows;
 mod rewards;
 mod roles;
 mod rows_of_views;

@@ -17,6 +17,7 @@ use worldflow_schemas::input::{
     WriteOrder,
 };
 use worldflow_schemas::{Event, EventId, Input, Sym, Tick, Value, catalog};
+use worldflow_sinks::tiers::prompt::render;
 
 /// A golden world: its files and what happens in it.
 pub(crate) struct Golden {
@@ -178,6 +179,39 @@ impl Golden {
             assert!(rows.iter().all(|row| row[0] == Value::id(Sym::new(REALM))), "{}", view.def().name);
         }
     }
+}
+
+/// A request as a model server would be sent it.
+pub(crate) struct Asked {
+    pub(crate) tick: Tick,
+    pub(crate) request: String,
+    pub(crate) digest: String,
+    /// Role and text.
+    pub(crate) messages: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// All that is said to the model.
+    pub(crate) fn text(&self) -> String {
+        self.messages.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// The requests of a run, in the order of ticks.
+pub(crate) fn asked(ran: &Ran) -> Vec<Asked> {
+    let column = |row: &[Value], name: &str| {
+        row[catalog::NPC_REQUESTS.def().column(name).expect("the catalog has it")].to_string()
+    };
+    let of_requests = ran.changes.iter().flat_map(|(tick, changes)| {
+        let opened = changes.iter().filter(|(view, _, diff)| *view == catalog::NPC_REQUESTS && *diff > 0);
+        opened.map(move |(_, row, _)| Asked {
+            tick: *tick,
+            request: column(row, "request"),
+            digest: column(row, "digest"),
+            messages: render(&column(row, "messages"), &[], None).expect("a prompt").messages,
+        })
+    });
+    of_requests.collect()
 }
 
 /// Whose row it is: the holder unless it is ann, and the objective.

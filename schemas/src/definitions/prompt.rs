@@ -19,13 +19,16 @@ pub struct PromptDef {
     /// is still one player's: `audience: place`.
     #[serde(default)]
     pub audience: Audience,
-    /// What of the world it reads; sections may say nothing else: `context: [phase, weather, fact.trust, said]`.
+    /// What of the world it reads; sections may say nothing else: `context: [phase, fact.trust, rows.memories, said]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<String>,
     /// What is read of a number, by the least of each band, so that not every change of it is another question:
     /// `bands: {fact.trust: {stranger: 0, friend: 20}}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bands: BTreeMap<String, BTreeMap<String, i64>>,
+    /// How many rows of a view are read at most, the first by their key; 8 without it: `at_most: {rows.memories: 3}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub at_most: BTreeMap<String, u32>,
     /// What is told and asked, in this order: `sections: {who: {text: "You are the smith."}}`.
     pub sections: Ordered<SectionDef>,
     /// The most tokens of all sections together; without it what the tier's context holds: `most: 600`.
@@ -40,6 +43,28 @@ pub struct PromptDef {
     /// The longest answer in tokens; without it the NPC's: `max_tokens: 48`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+}
+
+impl PromptDef {
+    /// How many rows are read where nothing says so.
+    pub const USUAL_ROWS: u32 = 8;
+    /// The most rows of a view that a prompt reads.
+    pub const MOST_ROWS: u32 = 32;
+
+    /// How many rows it reads at most by a name of its context.
+    #[must_use]
+    pub fn most_rows(&self, name: &str) -> usize {
+        let most = self.at_most.get(name).copied().unwrap_or(Self::USUAL_ROWS);
+        usize::try_from(most.min(Self::MOST_ROWS)).unwrap_or(0)
+    }
+
+    /// The views of which it reads rows.
+    pub fn views(&self) -> impl Iterator<Item = &str> {
+        self.context.iter().filter_map(|name| match Reads::of(name) {
+            Some(Reads::Rows(view)) => Some(view),
+            _ => None,
+        })
+    }
 }
 
 /// For whom an answer is made.
@@ -205,6 +230,8 @@ pub enum Reads<'n> {
     Fact(&'n str),
     /// How the player stands with a quest.
     Quest(&'n str),
+    /// The rows of a view of the world's own that are of the player, of who speaks, or everybody's.
+    Rows(&'n str),
 }
 
 impl<'n> Reads<'n> {
@@ -231,12 +258,13 @@ impl<'n> Reads<'n> {
             _ => match name.split_once('.')? {
                 ("fact", fact) if !fact.is_empty() => Reads::Fact(fact),
                 ("quest", quest) if !quest.is_empty() => Reads::Quest(quest),
+                ("rows", view) if !view.is_empty() => Reads::Rows(view),
                 _ => return None,
             },
         })
     }
 
-    /// Whether it is always one player's. A fact is when its scope says so.
+    /// Whether it is always one player's. A fact is when its scope says so, and rows are when their columns do.
     #[must_use]
     pub fn is_of_player(self) -> bool {
         matches!(self, Reads::Player | Reads::Said | Reads::Lines | Reads::Level | Reads::Quest(_))
@@ -254,15 +282,24 @@ mod tests {
         }
         assert_eq!(Reads::of("fact.trust"), Some(Reads::Fact("trust")));
         assert_eq!(Reads::of("quest.wolves"), Some(Reads::Quest("wolves")));
-        for name in ["fact.", "fact", "trust", "view.x", ""] {
+        assert_eq!(Reads::of("rows.memories"), Some(Reads::Rows("memories")));
+        for name in ["fact.", "fact", "trust", "rows.", "view.x", ""] {
             assert_eq!(Reads::of(name), None, "{name}");
         }
     }
 
     #[test]
+    fn rows_are_read_within_bounds() {
+        let def = r#"{"context": ["rows.a", "phase", "rows.b", "rows.c"], "at_most": {"rows.b": 3, "rows.c": 900}, "sections": {}}"#;
+        let def: PromptDef = serde_json::from_str(def).expect("a prompt");
+        assert_eq!(def.views().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(["rows.a", "rows.b", "rows.c"].map(|name| def.most_rows(name)), [8, 3, 32]);
+    }
+
+    #[test]
     fn what_is_written_is_read_again() {
         let written = r#"{
-            "audience": "place", "context": ["phase", "fact.mood"], "bands": {"fact.mood": {"low": 0}},
+            "audience": "place", "context": ["phase", "fact.mood", "rows.a"], "bands": {"fact.mood": {"low": 0}}, "at_most": {"rows.a": 3},
             "sections": {"who": {"text": "You are {npc}."}, "ask": {"role": "user", "text": "?", "cut": "start"}},
             "answers": "object", "sampling": {"temperature": 0.7, "stop": ["\n"]}
         }"#;

@@ -29,6 +29,7 @@ mod objectives;
 mod patterns;
 mod personal;
 mod places;
+mod prompt_rows;
 mod prompts;
 mod quests;
 mod reach;

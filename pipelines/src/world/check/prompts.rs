@@ -24,6 +24,7 @@ impl Checker<'_> {
             self.check_id("prompt", id, spot);
             self.check_context(prompt, spot);
             self.check_bands(prompt, spot.key("bands"));
+            self.check_at_most(prompt, spot.key("at_most"));
             self.check_sections(prompt, spot);
             self.check_sampling(&prompt.sampling, spot.key("sampling"));
             for (key, value) in [("most", prompt.most), ("max_tokens", prompt.max_tokens)] {
@@ -77,7 +78,7 @@ impl Checker<'_> {
                 self.error(spot, format!("`{name}` is given twice"), "remove one of them");
             }
             let Some(reads) = Reads::of(name) else {
-                let otherwise = "a prompt reads player, said, lines, phase, season, weather, region, level, locale, fact.NAME and quest.ID";
+                let otherwise = "a prompt reads player, said, lines, phase, season, weather, region, level, locale, fact.NAME, quest.ID and rows.VIEW";
                 let hint = hint(name, Reads::PLAIN, otherwise);
                 self.error(spot, format!("nothing is called `{name}`"), hint);
                 continue;
@@ -85,6 +86,7 @@ impl Checker<'_> {
             match reads {
                 Reads::Fact(fact) => drop(self.known(Sort::Fact, fact, spot)),
                 Reads::Quest(quest) => drop(self.known(Sort::Quest, quest, spot)),
+                Reads::Rows(view) => self.check_rows_read(view, prompt.audience, spot),
                 Reads::Locale
                     if self
                         .definitions
@@ -122,6 +124,9 @@ impl Checker<'_> {
                 self.error(spot, format!("`{name}` is not read"), hint);
             }
             let least: BTreeSet<i64> = bands.values().copied().collect();
+            if matches!(Reads::of(name), Some(Reads::Rows(_))) {
+                self.error(spot, format!("`{name}` is no number"), "count in the view, or say `at_most`");
+            }
             if bands.is_empty() || least.len() < bands.len() {
                 let hint = "give each band the least number that is in it: `{stranger: 0, friend: 20}`";
                 self.error(spot, "bands that cannot be told apart", hint);

@@ -104,6 +104,8 @@ impl Checker<'_> {
         }
         let mut limits = [player, npc, realm].into_iter().flatten();
         let limited = limits.any(|limit| limit.most.is_some() || limit.cooldown.is_some());
+        // What asks a tier does so when it is another question, and no sooner than `every`.
+        let limited = limited || storylet.ask.is_some();
         if matches!(storylet.trigger, StoryTrigger::Holds {}) && !once && !limited {
             let hint = "give `limits: {once: true}`, or a cooldown: `limits: {player: {cooldown: 10m}}`";
             self.error(spot, "it would be said every few seconds for as long as it holds", hint);

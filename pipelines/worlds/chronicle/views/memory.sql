@@ -50,9 +50,12 @@ WHERE n <= 20;
 
 -- The eight things that somebody remembers best of a player: recency times importance times relevance. Recency halves every two hours, so twice
 -- the importance is worth two hours, and the order never changes by itself: what was best stays best until something else comes. What was done to
--- them counts twice as much as what they only heard of. Only those whom the player has talked to remember anything.
+-- them counts twice as much as what they only heard of. Only those whom the player has talked to remember anything. `text` is what a model is told.
 CREATE VIEW memories AS
-SELECT player, npc, n, what, about, at
+SELECT player, npc, n, what, about, at,
+       CASE what WHEN 'spare' THEN 'spared ' WHEN 'harm' THEN 'harmed ' WHEN 'befriend' THEN 'was kind to ' WHEN 'quarrel' THEN 'quarrelled with '
+                 WHEN 'betray' THEN 'betrayed ' ELSE 'chose ' END
+       || CASE WHEN about = npc THEN 'you' ELSE about END AS text
 FROM (
   SELECT player, npc, what, about, at,
          row_number() OVER (PARTITION BY player, npc ORDER BY at + worth DESC, id) AS n
