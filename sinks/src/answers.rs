@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use worldflow_engine::realm::Realm;
+use worldflow_engine::view_store::Delta;
 use worldflow_schemas::catalog::{NPC_REQUESTS, NPC_SENTENCES, ViewId};
 use worldflow_schemas::{Row, Sym, Tick, Value};
 
@@ -77,30 +78,31 @@ impl Follower {
             self.asked.clear();
             return false;
         };
+        let of = |view, deltas: Vec<Arc<Delta>>| deltas.into_iter().map(move |delta| (view, delta));
+        let mut deltas: Vec<_> = of(NPC_SENTENCES, sentences).chain(of(NPC_REQUESTS, requests)).collect();
+        // A request goes in the tick in which its answer comes, or later.
+        deltas.sort_by_key(|(view, delta)| (delta.tick, *view == NPC_REQUESTS));
         let mut is_answered = false;
-        // A sentence comes in the tick in which its request goes, or before.
-        for delta in &requests {
-            for (row, _) in delta.changes.iter().filter(|(_, diff)| *diff > 0) {
-                if let Some(pair) = pair(NPC_REQUESTS, row).filter(|_| !is_unasked(row)) {
-                    self.asked.insert(pair, now);
-                }
-            }
-        }
-        for delta in &sentences {
-            for (row, _) in delta.changes.iter().filter(|(_, diff)| *diff > 0) {
-                is_answered |= self.hear(row, now);
-            }
-        }
-        for delta in &requests {
-            for (row, _) in delta.changes.iter().filter(|(_, diff)| *diff < 0) {
-                let gone = pair(NPC_REQUESTS, row).and_then(|pair| Some((pair, *self.asked.get(&pair)?)));
-                // One that takes its place in these ticks is another.
-                if let Some((pair, _)) = gone.filter(|(_, since)| *since < now) {
-                    self.asked.remove(&pair);
+        for (view, delta) in &deltas {
+            for (row, diff) in &delta.changes {
+                match (*view == NPC_SENTENCES, *diff > 0) {
+                    (true, true) => is_answered |= self.hear(row, now),
+                    (true, false) => {}
+                    (false, is_new) => self.ask(row, is_new, now),
                 }
             }
         }
         is_answered
+    }
+
+    /// A request that waits from now on, or no longer.
+    fn ask(&mut self, row: &Row, is_new: bool, now: Instant) {
+        let Some(pair) = pair(NPC_REQUESTS, row) else { return };
+        if !is_new {
+            self.asked.remove(&pair);
+        } else if !is_unasked(row) {
+            self.asked.insert(pair, now);
+        }
     }
 
     /// Whether this is the first that a player hears.

@@ -384,14 +384,16 @@ async fn the_live_page_follows_the_world() {
     events.end().await;
 }
 
+/// A row with these columns; the others are null.
+fn row(view: ViewId, of: &[(&str, Value)]) -> Row {
+    let value = |name: &str| of.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+    let columns = view.def().columns.iter().map(|column| value(column.name).unwrap_or(Value::Null));
+    Row::new(columns.collect::<Vec<_>>())
+}
+
 #[tokio::test]
 async fn the_live_page_says_what_a_tier_costs_today() {
     let mut fake = Fake::new("greenvale", 1);
-    let row = |view: ViewId, of: &[(&str, Value)]| {
-        let value = |name: &str| of.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
-        let columns = view.def().columns.iter().map(|column| value(column.name).unwrap_or(Value::Null));
-        Row::new(columns.collect::<Vec<_>>())
-    };
     for (tick, name) in [(1, "silver"), (2, "gold")] {
         fake.put(
             tick,
@@ -427,11 +429,6 @@ async fn the_live_page_says_what_a_tier_costs_today() {
 #[tokio::test]
 async fn the_live_page_says_who_answers_players() {
     let mut fake = Fake::new("greenvale", 1);
-    let row = |view: ViewId, of: &[(&str, Value)]| {
-        let value = |name: &str| of.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
-        let columns = view.def().columns.iter().map(|column| value(column.name).unwrap_or(Value::Null));
-        Row::new(columns.collect::<Vec<_>>())
-    };
     let pair = |player: &str| [("realm", sym("greenvale")), ("player", sym(player)), ("npc", sym("maren"))];
     let request = |player: &str, unasked: bool| {
         let parameters = Value::text(&serde_json::json!({"form": "line", "unasked": unasked}).to_string());
@@ -476,4 +473,13 @@ async fn the_live_page_says_who_answers_players() {
     }
     let by = serde_json::json!({"by": {"bark": 1, "model": 1, "storylet": 1}, "ms": null});
     assert_eq!(events.at(9).await["answered"], by);
+    // A request that comes and goes between two looks waits no longer: what is said later is no answer to it.
+    let gone = [sym("greenvale"), Value::text("maren/sue/1")].to_vec();
+    fake.put(10, catalog::NPC_REQUESTS, request("sue", false));
+    fake.apply(11, vec![(catalog::NPC_REQUESTS, gone, None)]);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    fake.put(12, catalog::NPC_SENTENCES, sentence("sue", 1, 0, "", "authored"));
+    fake.put(13, catalog::NPC_SENTENCES, sentence("tom", 1, 0, "failed", "authored"));
+    let by = serde_json::json!({"by": {"bark": 2, "model": 1, "storylet": 1}, "ms": null});
+    assert_eq!(events.at(13).await["answered"], by);
 }

@@ -1,7 +1,7 @@
 //! `worldflow` as a child process.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
@@ -278,6 +278,15 @@ fn printed_tokens(text: &str) -> Vec<(String, String, String)> {
         }
     }
     tokens
+}
+
+/// The folder in which `./test` has put what a test needs that is no part of the system, of which this file is one.
+pub(crate) fn installed(name: &str, file: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
+    let folder = target.join(name);
+    let hint = "`./test` installs it, and so does `./test --test binary`";
+    assert!(folder.join(file).is_file(), "there is no {file} in {}; {hint}", folder.display());
+    folder
 }
 
 /// A path as an argument.

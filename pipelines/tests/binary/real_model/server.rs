@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::channel;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::process::DEADLINE;
+use crate::process::{DEADLINE, installed};
 
 /// Under this name it knows its model.
 pub(crate) const MODEL: &str = "gemma-3-270m";
@@ -38,20 +38,9 @@ pub(crate) async fn llama() -> MutexGuard<'static, Llama> {
     LLAMA.get_or_init(|| Mutex::new(Llama::start())).lock().await
 }
 
-/// Where `./test` installs it.
-fn folder() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
-    target.join("model")
-}
-
 impl Llama {
     fn start() -> Llama {
-        let folder = folder();
-        assert!(
-            folder.join("model.gguf").is_file(),
-            "there is no model server in {}; `./test` installs it, and so does `./test --test binary`",
-            folder.display()
-        );
+        let folder = installed("model", "model.gguf");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/binary/real_model/server.py");
         let mut child = Command::new("python3")
             .arg(script)
