@@ -167,7 +167,9 @@ async fn a_stream_is_read_from_now_on_also_when_its_reader_is_killed_before_anyt
     // Where it begins is journaled once ticks have passed since it is read.
     until_metric(&server, "worldflow_kinesis_shards", 1.0).await;
     let (began, _) = view(&server, server.token("dashboard"), "clock").await;
-    while view(&server, server.token("dashboard"), "clock").await.0 < began + 5 {}
+    while view(&server, server.token("dashboard"), "clock").await.0 < began + 5 {
+        sleep(Duration::from_millis(20)).await;
+    }
     server.crash();
     kinesis.put(STREAM, "ana", kill("e-1", "ana", None).to_string().as_bytes()).await;
     let server = Server::run(&world, &data, &[]);
