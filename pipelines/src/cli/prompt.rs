@@ -13,9 +13,10 @@ use worldflow_engine::privacy::{KeysConfig, Privacy};
 use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::catalog::{ENTITIES, LORE, NPC_LINES, NPC_REQUESTS, ViewId};
+use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::{Event, EventId, Input, Row, Sym, Value};
 use worldflow_sinks::lore::{Asker, Index};
-use worldflow_sinks::tiers::prompt::{Rendered, render, wants_lore};
+use worldflow_sinks::tiers::prompt::{Rendered, context_of, render, room, wants_lore};
 
 use crate::graph::graphs;
 use crate::world::did_you_mean;
@@ -153,7 +154,7 @@ async fn asked(args: PromptArgs) -> anyhow::Result<Told> {
     let views = running.realm.views.clone();
     running.close().await?;
     anyhow::ensure!(taken, "the realm took no event");
-    told(&views, name, (npc, player), rebuilt.tick + 1)
+    told(&views, &rebuilt.world, name, (npc, player), rebuilt.tick + 1)
 }
 
 /// The ticks within which something is said or asked: what has limits over all players is said one later, or something else is.
@@ -180,7 +181,13 @@ fn check_npc(views: &ViewStore, realm: Sym, npc: &str) -> anyhow::Result<()> {
 }
 
 /// What came of it in a tick.
-fn told(views: &ViewStore, realm: Sym, (npc, player): (Sym, Sym), tick: u64) -> anyhow::Result<Told> {
+fn told(
+    views: &ViewStore,
+    world: &WorldDef,
+    realm: Sym,
+    (npc, player): (Sym, Sym),
+    tick: u64,
+) -> anyhow::Result<Told> {
     let of_pair = |view: ViewId, row: &Row, when: &str| {
         column(view, row, "npc") == npc.as_str()
             && column(view, row, "player") == player.as_str()
@@ -203,8 +210,10 @@ fn told(views: &ViewStore, realm: Sym, (npc, player): (Sym, Sym), tick: u64) -> 
     let messages = of("messages");
     let parameters: serde_json::Value = serde_json::from_str(&of("parameters")).unwrap_or_default();
     let lore = pieces(views, realm, npc, &messages);
-    let Rendered { sections, .. } = render(&messages, &lore, None).map_err(anyhow::Error::msg)?;
-    let rendered = render(&messages, &lore, parameters["most"].as_u64()).map_err(anyhow::Error::msg)?;
+    let Rendered { sections, .. } = render(&messages, &lore, None, None).map_err(anyhow::Error::msg)?;
+    let max_tokens = of("max_tokens").parse().unwrap_or_default();
+    let room = context_of(world, &of("tier")).map(|context| room(context, max_tokens));
+    let rendered = render(&messages, &lore, parameters["most"].as_u64(), room).map_err(anyhow::Error::msg)?;
     let parts = rendered.sections.iter().zip(sections);
     Ok(Told {
         tick,

@@ -208,7 +208,7 @@ pub(crate) fn asked(ran: &Ran) -> Vec<Asked> {
             tick: *tick,
             request: column(row, "request"),
             digest: column(row, "digest"),
-            messages: render(&column(row, "messages"), &[], None).expect("a prompt").messages,
+            messages: render(&column(row, "messages"), &[], None, None).expect("a prompt").messages,
         })
     });
     of_requests.collect()

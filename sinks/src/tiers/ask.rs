@@ -109,12 +109,13 @@ impl Ask {
         prompt::wants_lore(&self.messages)
     }
 
-    /// Makes what is sent of its sections.
+    /// Makes what is sent of its sections, for a context of so many tokens.
     ///
     /// # Errors
     /// When that cannot be done.
-    pub(super) fn render(&mut self, lore: &[String]) -> Result<(), String> {
-        let rendered = prompt::render(&self.messages, lore, self.most)?;
+    pub(super) fn render(&mut self, lore: &[String], context: Option<u64>) -> Result<(), String> {
+        let room = context.map(|context| prompt::room(context, self.max_tokens));
+        let rendered = prompt::render(&self.messages, lore, self.most, room)?;
         let first = rendered.messages.first().map(|(_, content)| content.as_str()).unwrap_or_default();
         (self.prefix, self.prompt_tokens) = (xxh3_64(first.as_bytes()), rendered.tokens());
         self.messages = rendered.json().into();
@@ -250,7 +251,7 @@ mod tests {
     fn a_row_says_what_is_asked() {
         let ask = |priority| {
             let mut ask = Ask::of(&row(1, 9, Value::Null, priority), 1, 10, Instant::now());
-            ask.render(&[]).expect("a prompt");
+            ask.render(&[], None).expect("a prompt");
             ask
         };
         let first = ask("critical");

@@ -54,7 +54,7 @@ impl Direct {
         first: impl FnOnce(),
     ) -> Result<String, String> {
         let mut ask = Ask::of(row, tick, self.realm.world.tick_ms, Instant::now());
-        ask.render(&[])?;
+        ask.render(&[], self.tier.context)?;
         let (heard, mut sentences) = unbounded_channel();
         let guard = self.guard.as_ref();
         let mut hearing =

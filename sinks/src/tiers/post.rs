@@ -63,7 +63,7 @@ async fn submit(realm: &Realm, (source, items): (Sym, Vec<Item>)) {
 }
 
 /// A letter as an input. Its id is the request's, with the sentence's place, so it counts once.
-fn written(realm: &Realm, letter: Letter) -> Option<(Sym, Item)> {
+pub(super) fn written(realm: &Realm, letter: Letter) -> Option<(Sym, Item)> {
     let (tier, id, command) = match letter {
         Letter::Sentence(ask, tier, heard) => {
             let Heard { index, text, emotion, action, .. } = heard;

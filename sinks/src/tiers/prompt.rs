@@ -7,6 +7,7 @@
 
 use serde_json::{Value as Json, json};
 use worldflow_engine::words::plain;
+use worldflow_schemas::definitions::{EmbedderDef, TierDef, WorldDef};
 
 /// Bytes of a prompt that are taken to be one token.
 pub(super) const BYTES_PER_TOKEN: u64 = 4;
@@ -80,11 +81,35 @@ pub fn wants_lore(messages: &str) -> Option<(String, usize)> {
     Some((said.to_owned(), usize::try_from(most).unwrap_or(usize::MAX)))
 }
 
-/// Makes the messages of a row's sections. `most` is the most tokens of all of them.
+/// How wide a context a prompt may count on: that of the tier that is named, or the widest. `None` where nobody says.
+#[must_use]
+pub fn context_of(world: &WorldDef, tier: &str) -> Option<u64> {
+    let context = |tier: &TierDef| tier.context.map(u64::from);
+    if !tier.is_empty() {
+        return world.tiers.get(tier).and_then(context);
+    }
+    let embeds = |name: &str| matches!(&world.lore.embedder, EmbedderDef::Tier(tier) if tier == name);
+    let speak = world.tiers.iter().filter(|(name, _)| !embeds(name)).map(|(_, tier)| context(tier));
+    speak.reduce(|one, other| Some(one?.max(other?))).flatten()
+}
+
+/// How many tokens of a context are left for a prompt whose answer may be so long. A tenth stays free, as tokens are only guessed.
+#[must_use]
+pub fn room(context: u64, max_tokens: u64) -> u64 {
+    (context - context / 10).saturating_sub(max_tokens)
+}
+
+/// Makes the messages of a row's sections. `most` is the most tokens of all of them. What gives way does so where they are more than
+/// there is `room` for, too; what does not is left as it is.
 ///
 /// # Errors
-/// When it is no prompt, or longer than that though all has given way that may.
-pub fn render(messages: &str, lore: &[String], most: Option<u64>) -> Result<Rendered, String> {
+/// When it is no prompt, or longer than `most` though all has given way that may.
+pub fn render(
+    messages: &str,
+    lore: &[String],
+    most: Option<u64>,
+    room: Option<u64>,
+) -> Result<Rendered, String> {
     let sections: Json = serde_json::from_str(messages).map_err(|_| "the messages are no JSON".to_owned())?;
     let sections = sections.as_array().ok_or_else(|| "the messages are no list".to_owned())?;
     let mut sections: Vec<Section> = sections.iter().map(|section| Section::of(section, lore)).collect();
@@ -93,8 +118,11 @@ pub fn render(messages: &str, lore: &[String], most: Option<u64>) -> Result<Rend
             section.shorten(most);
         }
     }
-    if let Some(most) = most {
-        give_way(&mut sections, most)?;
+    if let Some(aim) = most.into_iter().chain(room).min() {
+        give_way(&mut sections, aim);
+    }
+    if most.is_some_and(|most| total(&sections) > most) {
+        return Err("the prompt is longer than its `most`".to_owned());
     }
     let told =
         sections.iter().map(|section| (section.name.clone(), section.tokens(), section.whole)).collect();
@@ -252,19 +280,18 @@ fn cleaned(said: &str) -> String {
     text.trim().to_owned()
 }
 
-/// Cuts sections that give way, those of the highest number first, until all fit.
-fn give_way(sections: &mut [Section], most: u64) -> Result<(), String> {
+/// Cuts sections that give way, those of the highest number first, until all fit or nothing is left to be cut.
+fn give_way(sections: &mut [Section], most: u64) {
     let mut order: Vec<usize> = (0..sections.len()).filter(|at| sections[*at].gives_way.is_some()).collect();
     order.sort_by_key(|at| std::cmp::Reverse((sections[*at].gives_way, *at)));
     for at in order {
         let over = total(sections).saturating_sub(most);
         if over == 0 {
-            return Ok(());
+            return;
         }
         let left = sections[at].tokens().saturating_sub(over);
         sections[at].shorten(left);
     }
-    if total(sections) > most { Err("the prompt is longer than its `most`".to_owned()) } else { Ok(()) }
 }
 
 fn total(sections: &[Section]) -> u64 {
@@ -330,7 +357,8 @@ mod tests {
     use super::*;
 
     fn sections(sections: Json, most: Option<u64>) -> Result<Rendered, String> {
-        render(&sections.to_string(), &["Wolves fear fire.".to_owned(), "The mill is old.".to_owned()], most)
+        let lore = ["Wolves fear fire.".to_owned(), "The mill is old.".to_owned()];
+        render(&sections.to_string(), &lore, most, None)
     }
 
     #[test]
@@ -383,6 +411,52 @@ mod tests {
             sections(none, None).expect("a prompt").messages,
             [("user".to_owned(), "smith: Hm.".to_owned())]
         );
+    }
+
+    #[test]
+    fn what_gives_way_does_so_for_the_room_and_what_does_not_stays() {
+        let turns: Vec<Json> =
+            (0..8).map(|n| json!({"npc": "smith", "line": format!("line number {n}")})).collect();
+        let prompt = json!([
+            {"section": "who", "role": "system", "content": "You are the smith, and say little."},
+            {"section": "past", "role": "user", "content": "{lines}", "lines": turns, "cut": "start", "gives_way": 1},
+        ]);
+        let made = |most, room| render(&prompt.to_string(), &[], most, room);
+        let whole = made(None, None).expect("a prompt");
+        let lines = |made: &Rendered| made.messages.get(1).map_or(0, |(_, past)| past.lines().count());
+        assert_eq!((whole.tokens(), lines(&whole)), (59, 8));
+        assert_eq!(made(None, Some(59)).expect("it fits"), whole);
+        let cut = made(None, Some(50)).expect("it gives way");
+        assert!(cut.tokens() <= 50, "{cut:?}");
+        assert_eq!(cut.messages[1].1.lines().next(), Some("smith: line number 2"), "the oldest go first");
+        assert_eq!(made(Some(50), Some(900)).expect("it fits"), cut, "the lesser of the two counts");
+        let nothing_left = made(None, Some(5)).expect("who speaks is not cut");
+        assert_eq!((nothing_left.messages.len(), &nothing_left.messages[0]), (1, &whole.messages[0]));
+        assert!(made(Some(5), None).is_err());
+    }
+
+    #[test]
+    fn a_tenth_of_the_context_stays_free_beside_the_answer() {
+        assert_eq!([room(1_000, 60), room(4_096, 60), room(15, 1), room(100, 500)], [840, 3_627, 13, 0]);
+    }
+
+    #[test]
+    fn a_prompt_counts_on_the_context_of_its_tier_or_on_the_widest() {
+        let mut world: WorldDef = serde_json::from_value(json!({"name": "w", "seed": 1})).expect("a world");
+        assert_eq!(context_of(&world, ""), None, "no tier");
+        let declare = |world: &mut WorldDef, name: &str, tier: Json| {
+            world.tiers.insert(name.to_owned(), serde_json::from_value(tier).expect("a tier"));
+        };
+        declare(&mut world, "gold", json!({"url": [], "model": "m", "context": 1_000}));
+        declare(&mut world, "silver", json!({"url": [], "model": "m", "context": 4_000}));
+        assert_eq!(
+            ["", "gold", "silver", "?"].map(|tier| context_of(&world, tier)),
+            [Some(4_000), Some(1_000), Some(4_000), None]
+        );
+        world.lore.embedder = EmbedderDef::Tier("silver".to_owned());
+        assert_eq!(context_of(&world, ""), Some(1_000), "what makes vectors says nothing");
+        declare(&mut world, "bronze", json!({"url": [], "model": "m"}));
+        assert_eq!(context_of(&world, ""), None, "nobody says how wide bronze is");
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Reask {
             let drawn = xxh3_64_with_seed(ask.request.as_bytes(), seed) >> 32;
             ask.seed = u32::try_from(drawn).expect("the upper half of 64 bits");
         }
-        let made = ask.render(&question.lore);
+        let made = ask.render(&question.lore, self.tier.context);
         let ask = Arc::new(ask);
         let place = self.answers.len();
         self.answers.push(None);

@@ -21,6 +21,7 @@ use super::counts::Happened;
 use super::ends::share;
 use super::hear::{self, Around, Heard, Hearing, Judgement};
 use super::post::{self, Post};
+use super::prompt::context_of;
 use super::request::{Request, Stage, why_none};
 use super::route::{self, Offer};
 use super::tier::Tier;
@@ -215,18 +216,19 @@ impl Run {
     /// Makes the prompt whole: at once, or when its lore has been found.
     fn prepare(&mut self, key: ArcStr, ask: &Ask) {
         let mut ask = Box::new(ask.clone());
+        let context = context_of(&self.realm.world, ask.tier.as_str());
         match (ask.wants_lore(), self.lore.clone()) {
             (Some((text, k)), Some(lore)) => {
                 self.tasks.spawn(async move {
                     let npc = Some(ask.npc().to_owned());
                     let found = lore.search(&Question { npc, text, k }).await;
                     let pieces: Vec<String> = found.hits.iter().map(|hit| hit.chunk.whole()).collect();
-                    let made = ask.render(&pieces);
+                    let made = ask.render(&pieces, context);
                     Done::Prepared(key, ask, made)
                 });
             }
             _ => {
-                let made = ask.render(&[]);
+                let made = ask.render(&[], context);
                 self.prepared(&key, *ask, made);
             }
         }

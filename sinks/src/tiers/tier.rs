@@ -37,7 +37,8 @@ pub(super) struct Tier {
     pub(super) embeds: bool,
     /// The most requests that nobody asked for, waiting and in flight.
     pub(super) most_unasked: usize,
-    context: Option<u64>,
+    /// Tokens of a prompt and its answer, where it is said.
+    pub(super) context: Option<u64>,
     declared_first_ms: u64,
     declared_us_per_token: u64,
     batch_wait_ms: u64,
