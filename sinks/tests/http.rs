@@ -392,7 +392,7 @@ fn row(view: ViewId, of: &[(&str, Value)]) -> Row {
 }
 
 #[tokio::test]
-async fn the_live_page_says_what_a_tier_costs_today() {
+async fn the_live_page_says_what_a_tier_costs_today_and_why_it_is_closed() {
     let mut fake = Fake::new("greenvale", 1);
     for (tick, name) in [(1, "silver"), (2, "gold")] {
         fake.put(
@@ -411,6 +411,15 @@ async fn the_live_page_says_what_a_tier_costs_today() {
         ];
         fake.put(tick, catalog::SPENDING, row(catalog::SPENDING, &of));
     }
+    for (tick, name, why) in [(5, "gold", sym("over_budget")), (6, "silver", Value::Null)] {
+        let of = [
+            ("realm", sym("greenvale")),
+            ("tier", sym(name)),
+            ("open", Value::Bool(why == Value::Null)),
+            ("why", why),
+        ];
+        fake.put(tick, catalog::TIER_STATES, row(catalog::TIER_STATES, &of));
+    }
     let page = LivePage {
         realms: vec![fake.realm.clone()],
         sinks: Vec::new(),
@@ -420,10 +429,10 @@ async fn the_live_page_says_what_a_tier_costs_today() {
     let server = Server::start(live_page_router(page)).await;
     let tiers = server.events("/live").await.next().await["tiers"].clone();
     let costs: Vec<_> = (tiers.as_array().expect("a list").iter())
-        .map(|tier| (tier["tier"].clone(), tier["cost_today"].clone()))
+        .map(|tier| (tier["tier"].clone(), tier["cost_today"].clone(), tier["closed"].clone()))
         .collect();
-    let dec = Value::Dec(250_000).to_json();
-    assert_eq!(costs, [("gold".into(), dec), ("silver".into(), serde_json::Value::Null)]);
+    let (dec, none) = (Value::Dec(250_000).to_json(), serde_json::Value::Null);
+    assert_eq!(costs, [("gold".into(), dec, "over_budget".into()), ("silver".into(), none.clone(), none)]);
 }
 
 #[tokio::test]

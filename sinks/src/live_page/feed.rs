@@ -10,7 +10,8 @@ use tokio::time::MissedTickBehavior;
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::Filter;
 use worldflow_schemas::catalog::{
-    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS, SPENDING, TIERS,
+    ENGINE_STATS, GRANTS, NPC_LINES, PRESENCE, QUEST_STATE, REJECTIONS, SESSIONS, SPENDING, TIER_STATES,
+    TIERS,
 };
 use worldflow_schemas::{Sym, Tick, Value};
 
@@ -109,7 +110,7 @@ impl Feed {
         stats.get(&key).map_or(Json::Null, |row| row[2].to_json())
     }
 
-    /// The tiers, by name, with what each has cost today. The page shows the columns that it knows.
+    /// The tiers, by name, with what each has cost today, and why one may not be asked. The page shows the columns that it knows.
     fn tiers(&self, tick: Tick) -> Json {
         let today_ms = tick.saturating_mul(self.realm.world.tick_ms.into()) / DAY_MS * DAY_MS;
         let spent = self.realm.views.read(SPENDING);
@@ -123,11 +124,18 @@ impl Feed {
             ];
             spent.get(&key).map_or(Json::Null, |row| row[money].to_json())
         };
+        let states = self.realm.views.read(TIER_STATES);
+        let why = TIER_STATES.def().column("why").expect("the catalog has it");
+        let closed = |tier: &Value| {
+            let key = [Value::id(self.realm.name), tier.clone()];
+            states.get(&key).map_or(Json::Null, |row| row[why].to_json())
+        };
         let (view, all) = (self.realm.views.read(TIERS), Filter::all());
         let name = TIERS.def().column("tier").expect("the catalog has it");
         let rows = view.rows(&all).map(|row| {
             let mut json = row_json(TIERS.def(), row);
             json.insert("cost_today".to_owned(), cost(&row[name]));
+            json.insert("closed".to_owned(), closed(&row[name]));
             (row[name].as_str().unwrap_or_default().to_owned(), Json::Object(json))
         });
         rows.collect::<BTreeMap<_, _>>().into_values().collect()

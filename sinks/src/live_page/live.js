@@ -232,6 +232,7 @@ function drawLines(said, tick, tickMs) {
 
 // ---- Tiers: a column is shown when the view has it.
 const BREAKERS = { closed: ["good", "up"], half_open: ["warn", "trying again"], open: ["bad", "down"] };
+const CLOSED = { tier_off: ["switched off", "its `when` does not hold: it is asked nothing"], over_budget: ["money used up", "its money of the day is used up: it is asked nothing"] };
 const money = (x) => x === null || x === undefined ? "–" : Number(x).toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: Number(x) < 1 ? 4 : 2 });
 const TIER_COLUMNS = [
   ["queue", "queue", "requests that wait"],
@@ -257,9 +258,10 @@ function drawTiers(tiers) {
   const columns = TIER_COLUMNS.filter(([name]) => known(name)).concat(costs.map((name) => [name, words(name), "in the currency of the prices", (t) => money(t[name])]));
   const cell = (t) => ([name, title, , text]) => h("td", { class: "n", "data-name": title }, name === "in_flight" ? load(t) : text ? text(t) : count(t[name]));
   const row = (t) => {
-    const [kind, state] = BREAKERS[t.breaker] || ["warn", words(t.breaker)];
+    const closed = CLOSED[t.closed];
+    const [kind, state, why] = closed ? ["warn", ...closed] : BREAKERS[t.breaker] || ["warn", words(t.breaker)];
     const about = [t.class !== t.tier ? words(t.class) : null, t.replicas > 1 ? `${t.replicas} servers` : null].filter(Boolean).join(", ");
-    return h("tr", {}, h("td", { class: "name" }, h("b", {}, words(t.tier)), " ", h("span", { class: `badge ${kind}` }, state), about ? h("span", { class: "soft" }, ` ${about}`) : null), columns.map(cell(t)));
+    return h("tr", {}, h("td", { class: "name" }, h("b", {}, words(t.tier)), " ", h("span", { class: `badge ${kind}`, title: why || state }, state), about ? h("span", { class: "soft" }, ` ${about}`) : null), columns.map(cell(t)));
   };
   byId("tier-list").replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "tier"), columns.map(([, title, doc]) => h("th", { class: "n", title: doc }, title)))), h("tbody", {}, tiers.map(row))));
 }
