@@ -23,6 +23,9 @@ use super::stream::{Missed, Stream, Streamed};
 /// Changes that wait for one session before they are folded.
 pub(super) const MOST_CHANGES: usize = 16_384;
 
+/// How often that is folded for a client that reads nothing of it: each time costs as much as the changes, for everybody.
+const MOST_FOLDS: u32 = 4;
+
 /// Interludes that wait for one session before a changed subscription is owed a whole snapshot instead.
 const MOST_INTERLUDES: usize = 8;
 
@@ -158,6 +161,8 @@ struct State {
     interludes: Vec<Interlude>,
     stream: Stream,
     changes: usize,
+    /// How often they have been folded since the writer has taken any.
+    folds: u32,
     /// Bytes of changes that wait.
     bytes: usize,
     /// Bytes that the writer has taken and not written yet.
@@ -311,7 +316,9 @@ impl Inbox {
         if state.changes > MOST_CHANGES || state.bytes > most_bytes {
             state.subs.values_mut().for_each(|waiting| fold(&mut waiting.changes));
             state.count_again();
-            if state.changes > MOST_CHANGES / 2 || state.bytes > most_bytes / 2 {
+            state.folds += 1;
+            let in_vain = state.folds >= MOST_FOLDS && self.lags(&state);
+            if in_vain || state.changes > MOST_CHANGES / 2 || state.bytes > most_bytes / 2 {
                 state.fall_behind();
                 self.account(&mut state);
                 return Pushed::Behind;
@@ -425,7 +432,7 @@ impl Inbox {
             }
             taken.changes.push((waiting.sub, changes));
         }
-        state.timer = taken.due;
+        (state.timer, state.folds) = (taken.due, 0);
         let before = state.bytes + state.stream.bytes();
         taken.events = state.stream.take();
         state.count_again();
@@ -508,7 +515,7 @@ mod tests {
         inbox.owe(1);
         assert_eq!(inbox.take(Instant::now(), Tick::MAX).snapshots, [LEVELS]);
         // One row that flips: folding leaves next to nothing.
-        for tick in 0..100_000_u64 {
+        for tick in 0..60_000_u64 {
             let diff = if tick % 2 == 0 { 1 } else { -1 };
             assert_eq!(inbox.push(1, change(tick, 7, diff)), Pushed::Wake);
         }
@@ -526,6 +533,22 @@ mod tests {
         inbox.written();
         assert!((0..100_000).any(|n| inbox.push(1, change(2, n, 1)) == Pushed::Behind));
         assert_eq!(inbox.take(Instant::now(), Tick::MAX).behind, 1, "more in a tick than may wait");
+    }
+
+    #[test]
+    fn nobody_folds_for_ever_for_a_client_that_reads_nothing() {
+        let flips = |inbox: &Inbox| {
+            let flip = |tick: u64| change(tick, 7, if tick % 2 == 0 { 1 } else { -1 });
+            (0..200_000).position(|tick| inbox.push(1, flip(tick)) == Pushed::Behind)
+        };
+        let inbox = inbox(usize::MAX, usize::MAX);
+        assert_eq!(flips(&inbox), None, "its writer is about to take them");
+        inbox.take(Instant::now(), Tick::MAX);
+        // Whole flips are left out when they are folded, so as many come again.
+        assert_eq!(flips(&inbox), Some(MOST_CHANGES * MOST_FOLDS as usize));
+        inbox.written();
+        let taken = inbox.take(Instant::now(), Tick::MAX);
+        assert_eq!((taken.snapshots, taken.behind), (vec![LEVELS], 1));
     }
 
     #[test]
