@@ -4,6 +4,7 @@ pub mod certify;
 pub mod edits;
 pub mod journal;
 pub mod lore;
+pub mod memories;
 mod open_loop;
 pub mod quest_2m;
 pub mod quests_10k;

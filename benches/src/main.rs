@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use worldflow_benches::{
-    certify, edits, journal, lore, machine, quest_2m, quests_10k, restart, router, rows, simulated, sockets,
-    speak, sql, sql_rows, stores, storylets, timers, wire,
+    certify, edits, journal, lore, machine, memories, quest_2m, quests_10k, restart, router, rows, simulated,
+    sockets, speak, sql, sql_rows, stores, storylets, timers, wire,
 };
 
 /// Runs a workload and prints what it measured.
@@ -33,6 +33,8 @@ enum Workload {
     Edits(edits::EditsArgs),
     /// Ten thousand chunks of lore, searched by words and by vectors.
     Lore(lore::LoreArgs),
+    /// Ten thousand things that are remembered of a player: until the best are shown, and reading them.
+    Memories(memories::MemoriesArgs),
     /// One script against a model server and against the simulated tier with the numbers that were measured.
     Certify(certify::CertifyArgs),
     /// What router and batcher of the tiers add to a direct call, in an open loop.
@@ -77,6 +79,7 @@ fn main() -> anyhow::Result<()> {
             lore::run(&args);
             Ok(())
         }
+        Workload::Memories(args) => runtime.block_on(memories::run(&args)),
         Workload::Router(args) => router::run(&args),
         Workload::Speak(args) => runtime.block_on(speak::run(&args)),
         Workload::Simulator(args) => simulated::run(&args),
