@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -298,14 +299,17 @@ impl Tap {
             self.clock = Some(now);
         }
         for (view, row, diff) in at.rows {
-            let rows = self.rows.entry(view).or_default();
-            let times = rows.entry(row.clone()).or_default();
-            *times += diff;
-            if *times == 0 {
-                rows.remove(&row);
-            }
             for group in self.groups.values_mut() {
                 group.feed(view, [(row.clone(), tick, diff)]);
+            }
+            match self.rows.entry(view).or_default().entry(row) {
+                Entry::Occupied(mut kept) => {
+                    *kept.get_mut() += diff;
+                    if *kept.get() == 0 {
+                        kept.remove();
+                    }
+                }
+                Entry::Vacant(none) => drop(none.insert(diff)),
             }
         }
         if at.edits.is_empty() {
