@@ -140,9 +140,9 @@ impl Life {
         }
     }
 
-    /// Waits until it has published a tick that begins at this time or later.
-    pub(crate) async fn reaches(&self, utc_ms: i64) {
-        let end = Instant::now() + 5 * DEADLINE;
+    /// Waits until it has published a tick that begins at this time or later, which should take so long.
+    pub(crate) async fn reaches(&self, utc_ms: i64, planned: Duration) {
+        let end = Instant::now() + planned + 5 * DEADLINE;
         while self.tick_ms().await < utc_ms {
             assert!(Instant::now() < end, "it does not come so far");
             sleep(Duration::from_millis(100)).await;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -66,7 +67,8 @@ journal: {{snapshot_every: 300ms, segment: 20 kB}}
 
 /// Lets it play to the end of the matches, and ends it; what is in its tables then.
 async fn played(life: Life, data: &Path) -> BTreeMap<&'static str, BTreeSet<String>> {
-    life.reaches(Timestamp::now().as_millisecond() - 60_000).await;
+    let whole = Duration::from_millis(deaths() * LIFE_MS);
+    life.reaches(Timestamp::now().as_millisecond() - 60_000, whole).await;
     life.stop().await;
     let mut tables = BTreeMap::new();
     for view in TABLES {
