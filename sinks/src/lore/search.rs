@@ -26,6 +26,9 @@ const QUESTION: Duration = Duration::from_millis(500);
 /// What is kept of questions: so many that were answered, and so many vectors.
 const MOST_KEPT: usize = 1_024;
 
+/// Why a question is searched by words though all of the lore has vectors.
+const INCOMPARABLE: &str = "the question's vector cannot be compared with those of the lore";
+
 /// What is asked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Question {
@@ -170,9 +173,13 @@ impl Searcher {
         let texts = [text.to_owned()];
         let answer = tokio::time::timeout(QUESTION, embedder.embed(&texts)).await;
         let late = |_| format!("the embedder did not answer within {} ms", QUESTION.as_millis());
-        match answer.map_err(late).and_then(|vectors| vectors) {
-            Ok(vectors) => {
-                let vector: Arc<[f32]> = vectors.into_iter().next().unwrap_or_default().into();
+        let fitting = |vectors: Vec<Vec<f32>>| {
+            let vector: Arc<[f32]> = vectors.into_iter().next().unwrap_or_default().into();
+            // Of another length: it is asked again, and where it has another model all lore is embedded by that.
+            if self.read().index.fits(vector.len()) { Ok(vector) } else { Err(INCOMPARABLE.to_owned()) }
+        };
+        match answer.map_err(late).and_then(|vectors| vectors).and_then(fitting) {
+            Ok(vector) => {
                 self.kept().keep_vector(text, &vector);
                 Ok(Some(vector))
             }
@@ -318,7 +325,7 @@ impl Kept {
 
 fn lacking(index: &Index) -> String {
     match index.lacking() {
-        0 => "the question's vector cannot be compared with those of the lore".to_owned(),
+        0 => INCOMPARABLE.to_owned(),
         n => format!("{n} of {} chunks are not embedded yet", index.len()),
     }
 }
