@@ -16,7 +16,8 @@ const BUDGET: Duration = Duration::from_millis(2_000);
 /// What a machine that does other things besides may add.
 const BUSY: Duration = Duration::from_millis(4_000);
 
-fn simulated(per_token_ms: u64, fault: Option<Fault>) -> SimulatedTier {
+/// A server whose first token is there at once.
+pub(crate) fn simulated(per_token_ms: u64, fault: Option<Fault>) -> SimulatedTier {
     let tier = SimulatedTier::open(SimulatedTierConfig {
         first_token: Duration::from_millis(2),
         per_token: Duration::from_millis(per_token_ms),

@@ -1,23 +1,42 @@
 //! Lore, searched in a folder and in a realm that runs while its documents are edited.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::edits::until_revision;
 use crate::http::get;
-use crate::process::{Server, path, worldflow};
+use crate::process::{DEADLINE, Server, path, worldflow};
 use crate::worlds;
 
 const LAKE: &str = "---\nknown_by: [maren]\n---\n# The lake\nThe bell under the lake rings at night.\n";
 const MILL: &str = "# The mill\nThe wheel turns, and the miller sleeps.\n";
 
-async fn found(server: &Server, query: &str) -> Value {
+/// What the small realm finds.
+pub(crate) async fn found(server: &Server, query: &str) -> Value {
     let path = format!("/v1/realms/small/lore?{query}");
     let answer = get(server, &path, Some(server.token("dashboard"))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
 
-fn documents(found: &Value) -> Vec<&str> {
+/// Searches until what is found is so: an embedder that was down is asked again after a while.
+pub(crate) async fn until_found(server: &Server, query: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let found = found(server, query).await;
+        if is_so(&found) {
+            return found;
+        }
+        assert!(Instant::now() < end, "it stays so: {found:#}");
+        // The server bounds how often one may ask.
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The documents of what was found, the best first.
+pub(crate) fn documents(found: &Value) -> Vec<&str> {
     let hits = found["hits"].as_array().expect("hits are a list");
     hits.iter().map(|hit| hit["document"].as_str().expect("a document")).collect()
 }

@@ -19,7 +19,7 @@ fn doctor(folder: &Path) -> (Said, Value) {
 }
 
 /// Rebuilds a moment from a folder; the summary.
-fn replayed(folder: &Path, dump: &Path, more: &[&str]) -> Value {
+pub(crate) fn replayed(folder: &Path, dump: &Path, more: &[&str]) -> Value {
     let fixed = ["replay", "--journal", path(folder), "--dump", path(dump)];
     let said = worldflow(fixed.into_iter().chain(more.iter().copied()));
     assert!(said.status.success(), "{said:?}");

@@ -191,8 +191,9 @@ impl Server {
     }
 
     /// As [`Server::run`], with these variables in its environment.
-    pub(crate) fn run_with(world: &Path, data: &Path, environment: &[(&str, &str)]) -> Server {
-        let args = ["run", "--port", "0", "--data", path(data), path(world)];
+    pub(crate) fn run_with(world: &Path, data: &Path, more: &[&str], environment: &[(&str, &str)]) -> Server {
+        let fixed = ["run", "--port", "0", "--data", path(data), path(world)];
+        let args = fixed.into_iter().chain(more.iter().copied());
         Server::listening(Process::start_with(args, environment))
     }
 

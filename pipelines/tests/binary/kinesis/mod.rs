@@ -411,7 +411,7 @@ async fn a_service_that_throttles_and_fails_loses_nothing() {
     let (proxy, behind_ms) = faults::faulty(kinesis.port).await;
     let keys = "{access_key: \"${AWS_ACCESS_KEY_ID}\", secret_key: \"${AWS_SECRET_ACCESS_KEY}\"}";
     world_with(folder.path(), proxy, &format!("credentials: {keys}"));
-    let server = Server::run_with(&world, &data, &[("RUST_LOG", "trace")]);
+    let server = Server::run_with(&world, &data, &[], &[("RUST_LOG", "trace")]);
     let mut client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
     client.subscribe(&["objective_progress"]).await;
     // As long as the service says that there is more, it is told how far behind that is.

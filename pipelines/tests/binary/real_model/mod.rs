@@ -3,6 +3,7 @@
 //! It is small and says odd things, so nothing here looks at what it means. That it is taken is tested, and how it is
 //! judged, that it is streamed, and that the server stops when nobody waits any more: its own counters say so.
 
+mod embedder;
 mod server;
 
 use std::collections::BTreeMap;

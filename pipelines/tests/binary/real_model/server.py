@@ -3,7 +3,8 @@
     python3 server.py target/model
 
 The folder is what `./test` installs. Prints the server's address once it answers, and ends when its input is closed, so
-that no server outlives whoever started it. `--slots N` is how many requests it answers at a time (2).
+that no server outlives whoever started it. `--slots N` is how many requests it answers at a time (2). With `--embed` it makes
+vectors, the mean of those of the tokens, and answers `/v1/embeddings`.
 
 One thread: on a machine with few cores, threads that wait for each other take longer than one that does not. The model is
 not tuned for conversations: it goes on with the text that it is given. So the messages are put one below the other, and
@@ -22,7 +23,7 @@ CONTEXT_TOKENS = 1024
 READY_SECONDS = 60
 
 
-def serve(folder: pathlib.Path, slots: int):
+def serve(folder: pathlib.Path, slots: int, embed: bool):
     sys.path.insert(0, str(folder))
     import xllamacpp
 
@@ -42,6 +43,9 @@ def serve(folder: pathlib.Path, slots: int):
     # The most likely token each time: what is said does not depend on a seed.
     params.sampling.temp = 0
     params.warmup = False
+    if embed:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     return xllamacpp.Server(params)
 
 
@@ -64,8 +68,9 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--slots", type=int, default=2)
+    arguments.add_argument("--embed", action="store_true")
     given = arguments.parse_args()
-    server = serve(given.folder, given.slots)
+    server = serve(given.folder, given.slots, given.embed)
     wait_until_it_answers(server.listening_address)
     print(server.listening_address, flush=True)
     sys.stdin.read()

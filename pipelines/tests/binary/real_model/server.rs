@@ -22,29 +22,35 @@ use crate::process::{DEADLINE, installed};
 pub(crate) const MODEL: &str = "gemma-3-270m";
 
 /// How often its counters are looked at.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub(crate) struct Llama {
     pub(crate) url: String,
     client: Client,
-    _child: Child,
+    child: Child,
     _input: ChildStdin,
 }
 
 /// The server, for one test at a time.
 pub(crate) async fn llama() -> MutexGuard<'static, Llama> {
     static LLAMA: OnceLock<Mutex<Llama>> = OnceLock::new();
-    LLAMA.get_or_init(|| Mutex::new(Llama::start())).lock().await
+    LLAMA.get_or_init(|| Mutex::new(Llama::start(&[]))).lock().await
 }
 
 impl Llama {
-    fn start() -> Llama {
+    /// A server that makes vectors, for one test, which may kill it.
+    pub(super) fn embedder() -> Llama {
+        Llama::start(&["--slots", "1", "--embed"])
+    }
+
+    fn start(more: &[&str]) -> Llama {
         let folder = installed("model", "model.gguf");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/binary/real_model/server.py");
         let mut child = Command::new("python3")
             .arg(script)
             .arg(&folder)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -78,7 +84,7 @@ impl Llama {
         // A connection ends with the runtime of the test that opened it, so none is kept for the next test.
         let client = Client::builder().no_proxy().tls_certs_only([]).pool_max_idle_per_host(0);
         let client = client.build().expect("a client");
-        Llama { url, client, _child: child, _input: input }
+        Llama { url, client, child, _input: input }
     }
 
     /// Asks for a completion of a chat.
@@ -86,6 +92,12 @@ impl Llama {
         let request = self.client.post(format!("{}/v1/chat/completions", self.url));
         let sent = request.header("content-type", "application/json").body(body).send();
         timeout(DEADLINE, sent).await.expect("it answers in time").expect("it answers")
+    }
+
+    /// `kill -9`: nobody listens there any more.
+    pub(super) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("a child can be waited for");
     }
 
     async fn page(&self, path: &str) -> String {
