@@ -13,9 +13,10 @@ use axum::{Json as JsonBody, Router};
 use futures_util::stream;
 use serde_json::{Value as Json, json};
 
-use super::engine::{Admitted, Engine, Full, Prompt};
+use super::engine::{Admitted, Engine, Full};
 use super::frames::{self, DONE, Endpoint, Heading};
 use super::measures::Asked;
+use super::sequences::Prompt;
 use super::{Fault, Shared, words};
 
 /// What [`Fault::Long`] says.
@@ -146,7 +147,7 @@ impl Asking {
             stream: body["stream"].as_bool().unwrap_or(false),
             ends: !body["ignore_eos"].as_bool().unwrap_or(false),
             usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
-            head: head_of(&body["response_format"]["json_schema"]["schema"]["properties"]),
+            head: words::head_of(&body["response_format"]),
             body,
         })
     }
@@ -168,31 +169,17 @@ impl Asking {
     /// What will be said: the choices of each prompt, one after the other.
     fn answers(&self, seed: u64, slow: u32, fault: Option<Fault>) -> Vec<Prompt> {
         let empty = fault == Some(Fault::Empty);
-        let head = self.head.as_ref().filter(|_| fault != Some(Fault::Plain) && !empty);
+        let head = self.head.as_deref().filter(|_| fault != Some(Fault::Plain) && !empty);
         let most = usize::try_from(self.max_tokens).unwrap_or(usize::MAX);
         let each =
             self.prompts.iter().flat_map(|prompt| (0..self.choices).map(move |choice| (prompt, choice)));
         let say = |(prompt, choice): (&String, u64)| {
             let (most, ends) = if empty { (0, true) } else { (most, self.ends) };
-            let (mut tokens, cut) = words::say(seed ^ self.seed, prompt, choice, most, ends);
-            if let (Some(head), Some(first)) = (head, tokens.first_mut()) {
-                first.insert_str(0, head);
-            }
-            if let (Some(_), Some(last), false) = (head, tokens.last_mut(), cut) {
-                last.push_str("\"}");
-            }
+            let (tokens, cut) = words::answer(seed ^ self.seed, (prompt, choice), most, ends, head);
             Prompt { priority: self.priority, tokens, cut: cut && !empty, slow }
         };
         each.map(say).collect()
     }
-}
-
-/// How an object of these properties begins that has a line: with the first of the emotions that it may have.
-fn head_of(properties: &Json) -> Option<String> {
-    let emotion = properties["emotion"]["enum"][0].as_str()?;
-    properties["line"]
-        .is_object()
-        .then(|| format!(r#"{{"emotion":{},"action":null,"refs":[],"line":""#, json!(emotion)))
 }
 
 async fn answer(shared: Arc<Shared>, endpoint: Endpoint, body: &[u8]) -> Response {

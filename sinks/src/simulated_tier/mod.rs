@@ -6,13 +6,15 @@
 //! tests, the demo and benchmarks. It keeps what a client can see of the real one: continuous batching, the limit of what
 //! it admits (503), streams, abort on disconnect, priorities, lists of prompts, counters. It has no cache and preempts
 //! nothing. A step takes as long for many as for one, unless it is told how much longer ([`SimulatedTierConfig::token_beside`]).
+//! What waits and what runs (`sequences`) is without a clock: `tiers::simulated` asks it in a time that is moved by hand.
 
 mod engine;
 mod fault;
 mod frames;
 mod http;
 mod measures;
-mod words;
+pub(crate) mod sequences;
+pub(crate) mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

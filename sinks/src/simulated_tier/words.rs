@@ -1,5 +1,7 @@
-//! What a simulated model says: sentences of plain words, drawn from seeds. A word is a token.
+//! What a simulated model says: sentences of plain words, drawn from seeds. A word is a token. Where an object is asked for,
+//! they are its line.
 
+use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 const WORDS: [&str; 48] = [
@@ -13,7 +15,7 @@ const WORDS: [&str; 48] = [
 const TOKENS: (u64, u64) = (12, 40);
 
 /// An answer, token by token, and whether it was cut at `most`: one that does not end by itself always is.
-pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize, ends: bool) -> (Vec<String>, bool) {
+fn say(seed: u64, prompt: &str, choice: u64, most: usize, ends: bool) -> (Vec<String>, bool) {
     let start = xxh3_64_with_seed(prompt.as_bytes(), seed ^ choice.rotate_left(32));
     let draw = |n: u64| {
         let mut bytes = [0; 16];
@@ -39,6 +41,33 @@ pub(super) fn say(seed: u64, prompt: &str, choice: u64, most: usize, ends: bool)
     let cut = !ends || tokens.len() > most;
     tokens.truncate(most);
     (tokens, cut)
+}
+
+/// The same as the line of an object that begins with this head, if there is one.
+pub(crate) fn answer(
+    seed: u64,
+    (prompt, choice): (&str, u64),
+    most: usize,
+    ends: bool,
+    head: Option<&str>,
+) -> (Vec<String>, bool) {
+    let (mut tokens, cut) = say(seed, prompt, choice, most, ends);
+    if let (Some(head), Some(first)) = (head, tokens.first_mut()) {
+        first.insert_str(0, head);
+    }
+    if let (Some(_), Some(last), false) = (head, tokens.last_mut(), cut) {
+        last.push_str("\"}");
+    }
+    (tokens, cut)
+}
+
+/// How an object of this format begins that has a line: with the first of the emotions that it may have.
+pub(crate) fn head_of(response_format: &Json) -> Option<String> {
+    let properties = &response_format["json_schema"]["schema"]["properties"];
+    let emotion = properties["emotion"]["enum"][0].as_str()?;
+    properties["line"]
+        .is_object()
+        .then(|| format!(r#"{{"emotion":{},"action":null,"refs":[],"line":""#, json!(emotion)))
 }
 
 #[cfg(test)]
