@@ -28,6 +28,7 @@ mod request;
 mod route;
 mod run;
 pub(crate) mod servers;
+mod simulated;
 mod spoken;
 mod sse;
 mod tier;
@@ -45,6 +46,7 @@ pub use call::{MOST_BODY_BYTES, MOST_STREAM_BYTES, MOST_TEXT_BYTES};
 pub use direct::Direct;
 pub use error::TiersError;
 pub use reask::{Again, Question, Reask, ReaskConfig};
+pub use simulated::{SimulatedTiers, Told};
 
 use run::Run;
 use tier::Tier;
