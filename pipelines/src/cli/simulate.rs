@@ -18,6 +18,7 @@ use crate::world::LoadedWorld;
   worldflow simulate my_world --players 1000 --days 30 --seed 7
   worldflow simulate my_world --mix completionist=3,quitter=1
   worldflow simulate my_world --csv quests.csv --svg quests.svg
+  worldflow simulate my_world --simulated-tiers            and see what NPCs would ask of models, and what that costs
   worldflow simulate my_world --deny-wrong                 for continuous integration
   worldflow simulate --personalities                       who there is to play")]
 pub(super) struct SimulateArgs {
@@ -41,7 +42,10 @@ pub(super) struct SimulateArgs {
     /// Timely workers; the report is the same with any number.
     #[arg(long, default_value_t = 1, value_parser = super::numbers::workers())]
     workers: usize,
-    /// Write the quests into this file, and stages, curves and personalities beside it.
+    /// Answer players who talk to NPCs with simulated tiers, as fast and as dear as the world declares them; nobody answers without.
+    #[arg(long)]
+    simulated_tiers: bool,
+    /// Write the quests into this file, and stages, curves, personalities and simulated tiers beside it.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Draw curves and funnels into this file.
@@ -71,6 +75,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         mix: args.mix.clone(),
         starts_ms: args.at.as_millisecond(),
         workers: args.workers,
+        simulated_tiers: args.simulated_tiers,
     };
     let bar = progress::simulating();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -90,7 +95,8 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     Ok(if wrong && args.deny_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// `quests.csv`, `quests.stages.csv`, `quests.curves.csv`, `quests.personalities.csv`.
+/// `quests.csv`, `quests.stages.csv`, `quests.curves.csv`, `quests.personalities.csv`, and `quests.arcs.csv` and `quests.tiers.csv` where
+/// there is something to say of them.
 fn write_csv(path: &Path, report: &Report) -> anyhow::Result<()> {
     for (what, text) in csv(report) {
         let path = if what.is_empty() { path.to_owned() } else { path.with_extension(format!("{what}.csv")) };

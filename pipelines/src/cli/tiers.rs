@@ -8,11 +8,12 @@ use clap::Args;
 use reqwest::{Client, Url};
 use serde_json::Value;
 use tokio::task::{AbortHandle, JoinSet};
-use worldflow_schemas::definitions::{BRONZE, EmbedderDef, GOLD, SILVER, TierDef};
+use worldflow_schemas::definitions::{BRONZE, GOLD, SILVER, TierDef};
 use worldflow_sinks::simulated_tier::{Fault, SimulatedTier, SimulatedTierConfig};
 
 use crate::serve::RealmChoice;
-use crate::world::{GivenTier, GivenTiers, LoadedWorld, usual_tier};
+use crate::simulate::served::{self, SIMULATED};
+use crate::world::{GivenTier, GivenTiers, LoadedWorld};
 
 /// How long a server may take to say which models it has.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -159,41 +160,24 @@ async fn models(url: &str, key: Option<String>) -> Vec<String> {
     tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
 }
 
-/// The model of simulated servers.
-const SIMULATED: &str = "simulated";
-
-/// The tiers to simulate: those that the worlds declare, or gold and silver where one declares none. What embeds lore
-/// is none: it is asked for vectors.
+/// The tiers to simulate in these realms, of which no server is given.
 fn to_simulate(realms: &[RealmChoice], given: &GivenTiers) -> BTreeMap<String, TierDef> {
     let mut tiers = BTreeMap::new();
-    for world in realms.iter().map(|realm| &realm.world) {
-        let declared = world.declared_tiers().into_iter().map(|(name, tier)| (name.to_owned(), tier.clone()));
-        let mut of_world: BTreeMap<String, TierDef> = declared.collect();
-        if of_world.is_empty() {
-            of_world.extend([GOLD, SILVER].map(|name| (name.to_owned(), usual_tier())));
-        }
-        if let EmbedderDef::Tier(embedder) = &world.world.lore.embedder {
-            of_world.remove(embedder);
-        }
-        for (name, tier) in of_world {
-            tiers.entry(name).or_insert(tier);
-        }
+    for (name, tier) in realms.iter().flat_map(|realm| served::to_simulate(&realm.world)) {
+        tiers.entry(name).or_insert(tier);
     }
     tiers.retain(|name, _| !given.contains_key(name));
     tiers
 }
 
 fn simulated_server(name: &str, tier: &TierDef) -> std::io::Result<SimulatedTier> {
-    let places = usize::try_from(tier.max_in_flight).unwrap_or(usize::MAX).max(1);
+    let server = served::simulated_server(name, tier);
+    let places = server.max_num_seqs;
     SimulatedTier::open(SimulatedTierConfig {
-        model: SIMULATED.to_owned(),
         // Fewer than are sent at most, so that one sees requests wait, and the limit adapt.
         max_num_seqs: places.div_ceil(2),
         max_num_queued_reqs: Some(places.saturating_mul(3).div_ceil(4)),
-        first_token: Duration::from_millis(tier.first_token_ms(name)),
-        per_token: Duration::from_micros(tier.us_per_token(name)),
-        priority_scheduling: true,
-        ..SimulatedTierConfig::default()
+        ..server
     })
 }
 

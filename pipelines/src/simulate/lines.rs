@@ -1,9 +1,10 @@
-//! A report as CSV: a table of quests, one of their stages, one of their curves, one of personalities, and one of arcs where there are
-//! any.
+//! A report as CSV: a table of quests, one of their stages, one of their curves, one of personalities, and where there are any one of
+//! arcs and one of simulated tiers.
 
 use worldflow_schemas::input::Scope;
 
 use super::report::{Paid, QuestReport, Report};
+use super::talk::{TalkReport, TierReport, WHYS, money};
 
 /// The tables of a report: what is added to the name of the file, and the text. The first, of quests, adds nothing.
 #[must_use]
@@ -16,6 +17,9 @@ pub fn csv(report: &Report) -> Vec<(&'static str, String)> {
     ];
     if !report.arcs.is_empty() {
         tables.push(("arcs", arcs(report)));
+    }
+    if let Some(talk) = &report.talk {
+        tables.push(("tiers", tiers(talk)));
     }
     tables
 }
@@ -172,6 +176,39 @@ fn arcs(report: &Report) -> String {
         }
     }
     table.text()
+}
+
+/// A row for each tier, the one without a name for what was asked of none; and for each reason for which nothing was asked a row that
+/// counts no more than that.
+fn tiers(talk: &TalkReport) -> String {
+    let before = ["tier", "requests", "answered", "shared"];
+    let after = ["cancelled", "open", "prompt_tokens", "tokens", "money"];
+    let took =
+        ["first_p50_ms", "first_p95_ms", "first_p99_ms", "whole_p50_ms", "whole_p95_ms", "whole_p99_ms"];
+    let names: Vec<&str> =
+        before.into_iter().chain(WHYS).chain(after).chain(took).chain(["not_asked", "why"]).collect();
+    let mut table = Table::of(&names);
+    for tier in &talk.tiers {
+        table.row([tier_fields(tier), vec![String::new(); 2]].concat());
+    }
+    for (why, count) in &talk.unasked {
+        let mut row = vec![String::new(); names.len() - 2];
+        row.extend([count.to_string(), why.clone()]);
+        table.row(row);
+    }
+    table.text()
+}
+
+fn tier_fields(of: &TierReport) -> Vec<String> {
+    let mut row = vec![of.tier.clone()];
+    row.extend([of.requests, of.answered, of.shared].map(|count| count.to_string()));
+    row.extend(of.unanswered.map(|count| count.to_string()));
+    row.extend([of.cancelled, of.open, of.prompt_tokens, of.tokens].map(|count| count.to_string()));
+    row.push(of.money_e12.map(money).unwrap_or_default());
+    for took in [of.first_ms, of.whole_ms] {
+        row.extend((0..3).map(|at| took.map(|took| took[at].to_string()).unwrap_or_default()));
+    }
+    row
 }
 
 fn personalities(report: &Report) -> String {

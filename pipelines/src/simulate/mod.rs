@@ -2,9 +2,11 @@
 //! who does not and why.
 //!
 //! `world, mix, seed ─crowd→ inputs ─realm in memory→ changes ─board, tally→ report ─▶ table, CSV, chart`. The realm is the real
-//! one, on a disk that is not there and with time that is moved by hand; the same seed gives the same report to the byte.
+//! one, on a disk that is not there and with time that is moved by hand; the same seed gives the same report to the byte. Who answers
+//! when players talk to NPCs, if anybody does, is in `answering`.
 //! Players over a socket, at the pace of a wall clock, are in `bots`.
 
+mod answering;
 mod arcs;
 mod board;
 mod chart;
@@ -16,8 +18,11 @@ mod mail;
 mod personality;
 mod report;
 mod running;
+pub(crate) mod served;
+mod spread;
 mod striving;
 mod summary;
+mod talk;
 mod tally;
 mod tastes;
 mod unmet;
@@ -32,3 +37,4 @@ pub use report::{ByPersonality, Paid, QuestReport, Report, Stands, Step};
 pub use running::{SimulateConfig, SimulateError, simulate};
 pub use summary::summary;
 pub(crate) use summary::table;
+pub use talk::{TalkReport, TierReport};

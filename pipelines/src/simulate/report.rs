@@ -15,6 +15,7 @@ use super::crowd::Crowd;
 use super::findings::{Finding, findings};
 use super::personality::{Mix, PERSONALITIES};
 use super::running::{SimulateConfig, TakenOut};
+use super::talk::TalkReport;
 use super::tally::{OfQuest, Tally};
 use super::unmet::Unmet;
 use crate::world::LoadedWorld;
@@ -57,6 +58,8 @@ pub struct Report {
     pub counted_twice: u64,
     /// What was paid twice.
     pub paid_twice: u64,
+    /// What NPCs asked of simulated tiers, where there were any.
+    pub talk: Option<TalkReport>,
     /// What is wrong, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -167,6 +170,7 @@ pub(super) struct Ended<'a> {
     pub(super) tally: &'a Tally,
     pub(super) unmet: &'a Unmet,
     pub(super) taken_out: &'a [TakenOut],
+    pub(super) talk: Option<&'a TalkReport>,
     pub(super) began: Tick,
     pub(super) lasted_ms: u64,
     pub(super) day_ms: u64,
@@ -212,6 +216,7 @@ impl Report {
             paid_twice: tally.paid_twice,
             quests,
             arcs,
+            talk: ended.talk.cloned(),
             findings,
         }
     }

@@ -12,13 +12,17 @@ use worldflow_schemas::catalog;
 use worldflow_schemas::input::DefinitionEdit;
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick};
+use worldflow_sinks::tiers::TiersError;
 
+use super::answering::{self, Answering};
 use super::board::{Board, Changes};
 use super::crowd::Crowd;
 use super::gates::Gates;
 use super::mail::{Batched, Mail, SOURCE};
 use super::personality::Mix;
 use super::report::{Ended, Report};
+use super::served::served;
+use super::spread::Spread;
 use super::tally::{Looping, Tally};
 use super::unmet::Unmet;
 use crate::graph::graphs;
@@ -62,6 +66,8 @@ pub struct SimulateConfig {
     pub starts_ms: i64,
     /// Timely workers; the report is the same with any number.
     pub workers: usize,
+    /// Whether NPCs are answered by simulated tiers; by none otherwise.
+    pub simulated_tiers: bool,
 }
 
 /// A simulation cannot be run.
@@ -79,6 +85,9 @@ pub enum SimulateError {
     /// A definition was refused.
     #[error("a definition was refused: {0}")]
     Refused(String),
+    /// The tiers cannot be simulated.
+    #[error(transparent)]
+    Tiers(#[from] TiersError),
 }
 
 /// A quest that went round by itself and was taken out of the realm, so that the others could go on.
@@ -91,11 +100,17 @@ pub(super) struct TakenOut {
     pub(super) looping: Looping,
 }
 
+/// After something for which NPCs may ask so many ticks are looked at one by one: what is asked in them is asked there.
+const LOOKED_AT: u64 = 2;
+
 /// The realm, and what it has told.
 struct Playing {
     realm: RunningRealm,
     changes: Receiver<(Tick, Changes)>,
     open: Tick,
+    answering: Option<Answering>,
+    /// What players have sent and the realm has not got yet.
+    spread: Spread,
 }
 
 impl Playing {
@@ -103,8 +118,10 @@ impl Playing {
         let length = TickLength { tick_ms: world.world.tick_ms };
         let began = length.tick_at(config.starts_ms);
         let (tell, changes) = channel();
+        let of_talk = answering::READ.into_iter().filter(|_| config.simulated_tiers);
+        let reads: Vec<catalog::ViewId> = READ.into_iter().chain(of_talk).collect();
         let recorder: Recorder = Box::new(move |tick, changes| {
-            let read = changes.iter().filter(|(view, _, _)| READ.contains(view));
+            let read = changes.iter().filter(|(view, _, _)| reads.contains(view));
             let read: Changes = read.cloned().collect();
             if !read.is_empty() {
                 // Nobody listens any more once the simulation has ended.
@@ -121,7 +138,9 @@ impl Playing {
             ..RealmConfig::in_memory(name, Arc::clone(&world.world))
         };
         let realm = open(engine, graphs(name)).await?;
-        let mut playing = Playing { realm, changes, open: began };
+        let answering =
+            config.simulated_tiers.then(|| Answering::new(world, &realm.realm, began)).transpose()?;
+        let mut playing = Playing { realm, changes, open: began, answering, spread: Spread::default() };
         let definitions = Batched::of(definition_items(world, config.starts_ms));
         let outcomes = playing.submit("world", definitions).await?;
         playing.advance(1).await?;
@@ -162,11 +181,45 @@ impl Playing {
 
     /// Time passes up to a tick, and what has changed by then is learnt.
     async fn pass(&mut self, until: Tick, board: &mut Board, tally: &mut Tally) -> Result<(), SimulateError> {
-        self.advance(until.saturating_sub(self.open).max(1)).await?;
-        for (tick, changes) in self.changes.try_iter() {
-            board.apply(tick, &changes, tally);
+        let until = until.max(self.open + 1);
+        let mut looks = 0;
+        while self.open < until {
+            let stop = self.hand_over(until, &mut looks).await?;
+            self.advance(stop - self.open).await?;
+            for (tick, changes) in self.changes.try_iter() {
+                board.apply(tick, &changes, tally);
+                if let Some(answering) = &mut self.answering {
+                    answering.see(tick, &changes);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Hands over what is due in the open tick. Up to which tick nothing else is, of this stride.
+    async fn hand_over(&mut self, until: Tick, looks: &mut u64) -> Result<Tick, SimulateError> {
+        let told = self.answering.as_mut().map(|answering| answering.due(self.open));
+        for (source, items) in told.into_iter().flatten() {
+            let _told = self.submit(source, Batched::of(items)).await?;
+        }
+        // With the last tick of a stride goes all that is left of it.
+        let last = self.open + 1 == until;
+        let (places, items, asks) = self.spread.due(if last { Tick::MAX } else { self.open });
+        *looks = if asks { LOOKED_AT } else { looks.saturating_sub(1) };
+        if !items.is_empty() {
+            let outcomes = self.submit(SOURCE, Batched::of(items)).await?;
+            self.spread.sent(places, outcomes);
+        }
+        let Some(answering) = &self.answering else { return Ok(until) };
+        if *looks > 0 || answering.asks_by_itself {
+            return Ok(self.open + 1);
+        }
+        let of_tiers = answering.next();
+        // While something is asked anything that is done may take it back.
+        let of_players = self.spread.next(of_tiers.is_some());
+        let rest = self.spread.next(true).map(|_| until - 1);
+        let next = of_tiers.into_iter().chain(of_players).chain(rest).min();
+        Ok(next.map_or(until, |next| next.clamp(self.open + 1, until)))
     }
 }
 
@@ -179,6 +232,8 @@ pub async fn simulate(
     config: &SimulateConfig,
     told: impl Fn(u64, u64),
 ) -> Result<Report, SimulateError> {
+    let with_servers = config.simulated_tiers.then(|| served(world));
+    let world = with_servers.as_ref().unwrap_or(world);
     let tick_ms = world.world.tick_ms.max(1);
     let day_ms = day_ms(world);
     let horizon_ms = day_ms.saturating_mul(u64::from(config.days));
@@ -194,14 +249,13 @@ pub async fn simulate(
     let mut unmet = Unmet::new(world);
     let mut taken_out: Vec<TakenOut> = Vec::new();
     let (mut now_ms, mut looked_ms) = (0, 0);
-    let mut waiting: Option<(usize, oneshot::Receiver<Vec<Outcome>>)> = None;
     loop {
         // Up to the step in which somebody does something, but not past the next look.
         let next_ms = crowd.next_ms().unwrap_or(horizon_ms).min(now_ms + day_ms / LOOKS_A_DAY);
         now_ms = next_ms.max(now_ms + 1).div_ceil(step_ms).saturating_mul(step_ms).min(horizon_ms);
         playing.pass(began + now_ms / u64::from(tick_ms), &mut board, &mut tally).await?;
-        if let Some((new, outcomes)) = waiting.take() {
-            tally.heard(new, &outcomes.await.map_err(|_| SimulateError::Stopped)?);
+        if let Some((new, outcomes)) = playing.spread.outcomes().await? {
+            tally.heard(new, &outcomes);
         }
         told(now_ms, horizon_ms);
         let gates = Gates { world, board: &board, now: playing.open };
@@ -223,11 +277,12 @@ pub async fn simulate(
             mail.delivered(&grant);
         }
         let batched = mail.take();
-        if !batched.items.is_empty() {
-            let new = batched.new;
-            waiting = Some((new, playing.submit(SOURCE, batched).await?));
-        }
+        playing.spread = match &playing.answering {
+            Some(answering) => Spread::of(batched, &answering.kinds, TickLength { tick_ms }, step_ms),
+            None => Spread::at_once(batched),
+        };
     }
+    let talk = playing.answering.take().map(Answering::report);
     playing.realm.close().await?;
     tally.refused_at_the_door(&mail.refused);
     let ended = Ended {
@@ -237,6 +292,7 @@ pub async fn simulate(
         tally: &tally,
         unmet: &unmet,
         taken_out: &taken_out,
+        talk: talk.as_ref(),
         began,
         lasted_ms: horizon_ms,
         day_ms,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::arcs::ArcReport;
 use super::findings::Finding;
 use super::report::{QuestReport, Report};
+use super::talk::{TalkReport, TierReport, WHYS, money};
 use crate::spans::rounded_span;
 
 /// The widest bar, in characters.
@@ -28,6 +29,10 @@ pub fn summary(report: &Report) -> String {
     text.push('\n');
     items(&mut text, report);
     text.push('\n');
+    if let Some(of) = &report.talk {
+        talk(&mut text, of);
+        text.push('\n');
+    }
     findings(&mut text, report);
     text
 }
@@ -199,6 +204,37 @@ fn items(text: &mut String, report: &Report) {
         twice(report.counted_twice),
         twice(report.paid_twice)
     );
+}
+
+/// Each tier, and all together.
+fn talk(text: &mut String, of: &TalkReport) {
+    let before = ["tier", "asked", "answered", "shared"];
+    let after = ["taken back", "open", "tokens in", "out", "money"];
+    let took = ["first ms", "p95", "p99", "whole ms", "p95", "p99"];
+    let names = before.into_iter().chain(WHYS).chain(after).chain(took);
+    let mut rows = vec![names.map(str::to_owned).collect::<Vec<_>>()];
+    rows.extend(
+        of.tiers.iter().map(|tier| tier_row(if tier.tier.is_empty() { "none" } else { &tier.tier }, tier)),
+    );
+    rows.push(tier_row("all", &of.all));
+    table(text, &rows, &[0]);
+    let unasked: Vec<String> = of.unasked.iter().map(|(why, count)| format!("{count} {why}")).collect();
+    if !unasked.is_empty() {
+        let _ = writeln!(text, "\n  not asked: {}", unasked.join(", "));
+    }
+}
+
+fn tier_row(name: &str, of: &TierReport) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend([of.requests, of.answered, of.shared].map(|count| count.to_string()));
+    row.extend(of.unanswered.map(|count| count.to_string()));
+    row.extend([of.cancelled, of.open, of.prompt_tokens, of.tokens].map(|count| count.to_string()));
+    let nothing = || "-".to_owned();
+    row.push(of.money_e12.map_or_else(nothing, money));
+    for took in [of.first_ms, of.whole_ms] {
+        row.extend((0..3).map(|at| took.map_or_else(nothing, |took| took[at].to_string())));
+    }
+    row
 }
 
 fn findings(text: &mut String, report: &Report) {

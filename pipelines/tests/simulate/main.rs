@@ -2,6 +2,7 @@
 
 mod arcs;
 mod planted;
+mod tiers;
 
 use worldflow::simulate::{Mix, Report, SimulateConfig, Trouble, chart, csv, simulate, summary};
 use worldflow::world::{Folder, LoadedWorld};
@@ -19,7 +20,7 @@ fn world(files: &[(&str, &str)]) -> LoadedWorld {
 
 fn config(players: usize, days: u32, seed: u64, mix: &str) -> SimulateConfig {
     let mix = if mix.is_empty() { Mix::default() } else { mix.parse().expect("a mix") };
-    SimulateConfig { players, days, seed, mix, starts_ms: STARTS_MS, workers: 1 }
+    SimulateConfig { players, days, seed, mix, starts_ms: STARTS_MS, workers: 1, simulated_tiers: false }
 }
 
 fn played(world: &LoadedWorld, config: &SimulateConfig) -> Report {
