@@ -223,7 +223,7 @@ async fn an_answer_that_is_none_is_said_words_are_searched_and_the_embedder_is_a
         metrics.lines().find_map(|line| line.strip_prefix(start.as_str())?.parse::<usize>().ok())
     };
     assert_eq!(of("embedded"), Some(DOCUMENTS), "{metrics}");
-    assert!(of("failures") >= Some(2), "{metrics}");
+    assert!(of("failures") >= Some(1), "{metrics}");
 
     let late = "the embedder did not answer within 500 ms";
     let faults = [
