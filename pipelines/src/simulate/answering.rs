@@ -199,7 +199,7 @@ impl Answering {
             let tier = self.tiers.tier_of(&request);
             self.talk.ended(tier.as_str(), End::Open);
         }
-        self.talk.report()
+        self.talk.report(|tier| self.tiers.most_at_once(tier))
     }
 }
 

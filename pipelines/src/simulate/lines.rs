@@ -182,7 +182,7 @@ fn arcs(report: &Report) -> String {
 /// counts no more than that.
 fn tiers(talk: &TalkReport) -> String {
     let before = ["tier", "requests", "answered", "shared"];
-    let after = ["cancelled", "open", "prompt_tokens", "tokens", "money"];
+    let after = ["cancelled", "open", "at_once", "prompt_tokens", "tokens", "money"];
     let took =
         ["first_p50_ms", "first_p95_ms", "first_p99_ms", "whole_p50_ms", "whole_p95_ms", "whole_p99_ms"];
     let names: Vec<&str> =
@@ -203,7 +203,9 @@ fn tier_fields(of: &TierReport) -> Vec<String> {
     let mut row = vec![of.tier.clone()];
     row.extend([of.requests, of.answered, of.shared].map(|count| count.to_string()));
     row.extend(of.unanswered.map(|count| count.to_string()));
-    row.extend([of.cancelled, of.open, of.prompt_tokens, of.tokens].map(|count| count.to_string()));
+    row.extend(
+        [of.cancelled, of.open, of.at_once, of.prompt_tokens, of.tokens].map(|count| count.to_string()),
+    );
     row.push(of.money_e12.map(money).unwrap_or_default());
     for took in [of.first_ms, of.whole_ms] {
         row.extend((0..3).map(|at| took.map(|took| took[at].to_string()).unwrap_or_default()));

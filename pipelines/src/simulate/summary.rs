@@ -209,7 +209,7 @@ fn items(text: &mut String, report: &Report) {
 /// Each tier, and all together.
 fn talk(text: &mut String, of: &TalkReport) {
     let before = ["tier", "asked", "answered", "shared"];
-    let after = ["taken back", "open", "tokens in", "out", "money"];
+    let after = ["taken back", "open", "at once", "tokens in", "out", "money"];
     let took = ["first ms", "p95", "p99", "whole ms", "p95", "p99"];
     let names = before.into_iter().chain(WHYS).chain(after).chain(took);
     let mut rows = vec![names.map(str::to_owned).collect::<Vec<_>>()];
@@ -228,7 +228,9 @@ fn tier_row(name: &str, of: &TierReport) -> Vec<String> {
     let mut row = vec![name.to_owned()];
     row.extend([of.requests, of.answered, of.shared].map(|count| count.to_string()));
     row.extend(of.unanswered.map(|count| count.to_string()));
-    row.extend([of.cancelled, of.open, of.prompt_tokens, of.tokens].map(|count| count.to_string()));
+    row.extend(
+        [of.cancelled, of.open, of.at_once, of.prompt_tokens, of.tokens].map(|count| count.to_string()),
+    );
     let nothing = || "-".to_owned();
     row.push(of.money_e12.map_or_else(nothing, money));
     for took in [of.first_ms, of.whole_ms] {

@@ -44,6 +44,8 @@ pub struct TierReport {
     pub cancelled: u64,
     /// Those that are open at the end.
     pub open: u64,
+    /// The most that were under way at a time.
+    pub at_once: u64,
     /// Tokens of prompts.
     pub prompt_tokens: u64,
     /// Tokens of answers.
@@ -125,15 +127,21 @@ impl TalkTally {
         *counter += 1;
     }
 
-    pub(super) fn report(&self) -> TalkReport {
-        let mut tiers: Vec<TierReport> = self.tiers.values().map(OfTier::told).collect();
+    /// What came of all; `at_once` says how many requests were under way at a time to a tier, or to all.
+    pub(super) fn report(&self, at_once: impl Fn(Option<&str>) -> u64) -> TalkReport {
+        let told = |of: &OfTier| {
+            let report = of.told();
+            TierReport { at_once: at_once(Some(&report.tier)), ..report }
+        };
+        let mut tiers: Vec<TierReport> = self.tiers.values().map(told).collect();
         // What was asked of none has no name, and comes last.
         if tiers.first().is_some_and(|first| first.tier.is_empty()) {
             tiers.rotate_left(1);
         }
         let mut all = OfTier::default();
         self.tiers.values().for_each(|of| all.add(of));
-        TalkReport { tiers, all: all.told(), unasked: self.unasked.clone() }
+        let all = TierReport { at_once: at_once(None), ..all.told() };
+        TalkReport { tiers, all, unasked: self.unasked.clone() }
     }
 }
 
@@ -209,7 +217,7 @@ mod tests {
         tally.costs(&reply("gold", 300, 20));
         tally.costs(&reply("gold", 100, 10));
         tally.costs(&reply("silver", 7, 8));
-        let report = tally.report();
+        let report = tally.report(|tier| tier.map_or(9, |tier| tier.len() as u64));
         let [gold, silver] = &report.tiers[..] else { panic!("{report:?}") };
         assert_eq!((gold.prompt_tokens, gold.tokens), (400, 30));
         // 400 at 0.5 a million and 30 at 2 a million are 260 millionths.
@@ -232,7 +240,7 @@ mod tests {
         tally.ended("silver", End::Cancelled);
         tally.ended("", End::Unanswered(1));
         tally.ended("silver", End::Open);
-        let report = tally.report();
+        let report = tally.report(|tier| tier.map_or(9, |tier| tier.len() as u64));
         let names: Vec<&str> = report.tiers.iter().map(|of| of.tier.as_str()).collect();
         assert_eq!(names, ["gold", "silver", ""], "what was asked of none comes last");
         for of in report.tiers.iter().chain([&report.all]) {
@@ -243,5 +251,6 @@ mod tests {
         assert_eq!(report.tiers[0].first_ms, Some([50, 95, 99]));
         assert_eq!(report.all.whole_ms, Some([500, 950, 990]));
         assert_eq!(report.tiers[1].first_ms, None, "nobody was answered");
+        assert_eq!((report.tiers[1].at_once, report.all.at_once), (6, 9));
     }
 }

@@ -144,8 +144,9 @@ fn who_waits_too_long_before_a_tier_with_one_place_is_late() {
     let npcs = format!("{npcs}captain: {first}\n");
     let report = played(&talkative(narrow, &npcs, ""), &with_tiers(6));
     adds_up(&report);
-    let TierReport { answered, unanswered: [late, no_time, ..], .. } = talk(&report).all;
+    let TierReport { answered, unanswered: [late, no_time, ..], at_once, .. } = talk(&report).all;
     assert!(answered > 20 && no_time > 20 && late > 0, "{}", summary(&report));
+    assert_eq!(at_once, 1, "there is one place");
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub struct SimulatedTiers {
     waits: BTreeSet<(Instant, ArcStr)>,
     /// What is under way. The stage of its request is that of one that is being prepared: there is no task to drop.
     calls: BTreeMap<ArcStr, Call>,
+    /// The most calls that were under way at a time to each tier, and to all.
+    most: (BTreeMap<&'static str, u64>, u64),
     /// What judges answers, and of which revision of the NPCs it is.
     guard: (u64, Option<Arc<Guard>>),
     told: Vec<Told>,
@@ -116,6 +118,7 @@ impl SimulatedTiers {
             keys: FxHashMap::default(),
             waits: BTreeSet::new(),
             calls: BTreeMap::new(),
+            most: (BTreeMap::new(), 0),
             guard: (u64::MAX, None),
             told: Vec::new(),
         })
@@ -172,6 +175,13 @@ impl SimulatedTiers {
     pub fn tier_of(&self, request: &str) -> Sym {
         let request = self.keys.get(request).and_then(|key| self.requests.get(key));
         request.map_or(Sym::NONE, |request| request.tier)
+    }
+
+    /// The most requests that were under way at a time: to a tier, or to all together.
+    #[must_use]
+    pub fn most_at_once(&self, tier: Option<&str>) -> u64 {
+        let (of_each, of_all) = &self.most;
+        tier.map_or(*of_all, |tier| of_each.get(tier).copied().unwrap_or(0))
     }
 
     /// When something is due, as far as servers are asked so.
@@ -333,6 +343,10 @@ impl SimulatedTiers {
         if !request.retried {
             tier.retries.sent();
         }
+        let (of_each, of_all) = &mut self.most;
+        let of_tier = of_each.entry(to).or_default();
+        *of_tier = u64::from(tier.in_flight()).max(*of_tier);
+        *of_all = (self.calls.len() as u64).max(*of_all);
     }
 
     /// Compiles the guard anew when NPCs have been edited.
