@@ -536,7 +536,7 @@ mod tests {
     #[test]
     fn nothing_is_folded_for_a_client_that_reads_nothing() {
         let flips = |inbox: &Inbox| {
-            let flip = |tick: u64| change(tick, 7, if tick % 2 == 0 { 1 } else { -1 });
+            let flip = |tick: u64| change(tick, 7, if tick.is_multiple_of(2) { 1 } else { -1 });
             (0..100_000).position(|tick| inbox.push(1, flip(tick)) == Pushed::Behind)
         };
         let inbox = inbox(usize::MAX, usize::MAX);
