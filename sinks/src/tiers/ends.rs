@@ -193,32 +193,15 @@ impl Run {
     }
 
     fn asked(&self, request: &Request, replica: Option<usize>, took: Duration) -> Asked {
-        let tier = self.tiers.get(&request.tier);
-        Asked {
-            tier: tier.map_or(request.ask.tier, |tier| tier.name),
-            replica: replica.map_or(0, |replica| u32::try_from(replica + 1).unwrap_or(u32::MAX)),
-            model: tier.map(|tier| tier.line.model.clone()).unwrap_or_default(),
-            took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
-            seed: request.ask.seed.wrapping_add(request.retried.into()),
-        }
+        request.asked(self.tiers.get(&request.tier), replica, took)
     }
 
     /// Hands the reply over to everyone who waits for it.
-    fn submit(&mut self, name: &ArcStr, mut reply: Reply) {
+    fn submit(&mut self, name: &ArcStr, reply: Reply) {
         let Some(request) = self.requests.get_mut(name) else { return };
-        request.stage = Stage::Answered;
-        let (of_prompt, of_answer) = request.wasted;
-        reply.prompt_tokens = reply.prompt_tokens.saturating_add(of_prompt);
-        reply.tokens = reply.tokens.saturating_add(of_answer);
-        reply.retried = request.refused.as_str().into();
-        for (index, member) in request.members.iter().enumerate() {
-            let of_member = if index == 0 {
-                Reply { request: member.request.clone(), ..reply.clone() }
-            } else {
-                reply::shared(&reply, member)
-            };
+        for letter in request.replies(reply) {
             // Nobody carries it when the realm is closing; the row stays, and is asked again.
-            let _ = self.post.send(Letter::Reply(member.clone(), Box::new(of_member)));
+            let _ = self.post.send(letter);
         }
     }
 

@@ -1,16 +1,20 @@
 //! A request on its way: where it stands, and why one is not sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use worldflow_schemas::input::Finish;
+use worldflow_schemas::input::{Finish, Reply};
 use worldflow_schemas::{ArcStr, Sym};
 
 use super::ask::Ask;
 use super::hear::Heard;
+use super::post::Letter;
 use super::queue::Waiting;
+use super::reply::{self, Asked};
 use super::route::{LEAST_TOKENS, Need, Offer};
+use super::tier::Tier;
 
 /// Where a request stands whose row is there.
 #[derive(Debug)]
@@ -84,6 +88,35 @@ impl Request {
     /// What it needs from now on of the tier that has it.
     pub(super) fn need(&self, now: Instant) -> Need {
         Need { max_tokens: self.tokens, ..self.ask.need(now) }
+    }
+
+    /// How it was asked of a tier, and by which of its servers it was answered.
+    pub(super) fn asked(&self, tier: Option<&Tier>, replica: Option<usize>, took: Duration) -> Asked {
+        Asked {
+            tier: tier.map_or(self.ask.tier, |tier| tier.name),
+            replica: replica.map_or(0, |replica| u32::try_from(replica + 1).unwrap_or(u32::MAX)),
+            model: tier.map(|tier| tier.line.model.clone()).unwrap_or_default(),
+            took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
+            seed: self.ask.seed.wrapping_add(self.retried.into()),
+        }
+    }
+
+    /// It is answered: the reply of everyone who waits for it, the first of whom pays.
+    pub(super) fn replies(&mut self, mut reply: Reply) -> Vec<Letter> {
+        self.stage = Stage::Answered;
+        let (of_prompt, of_answer) = self.wasted;
+        reply.prompt_tokens = reply.prompt_tokens.saturating_add(of_prompt);
+        reply.tokens = reply.tokens.saturating_add(of_answer);
+        reply.retried = self.refused.as_str().into();
+        let of_member = |(index, member): (usize, &Arc<Ask>)| {
+            let of_member = if index == 0 {
+                Reply { request: member.request.clone(), ..reply.clone() }
+            } else {
+                reply::shared(&reply, member)
+            };
+            Letter::Reply(member.clone(), Box::new(of_member))
+        };
+        self.members.iter().enumerate().map(of_member).collect()
     }
 
     /// As it waits in a queue.
