@@ -377,6 +377,7 @@ impl Collector {
                 let _nobody_waits = waiter.send(self.next - 1);
             }
         }
+        self.views.free_spent();
         Ok(())
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Change {
     pub(crate) diff: Diff,
     /// The hash of the row's key in this process.
     pub(crate) key: u64,
+    /// Whether it has the key of the row before it, which goes: it takes that one's place.
+    pub(crate) replaces: bool,
     /// The low half of the row's hash.
     hash: u64,
 }
@@ -43,15 +45,20 @@ impl ViewChanges {
         let def = view.def();
         let salt = Salt::new(def.name);
         let mut hash = 0_u128;
-        let changes = rows.into_iter().map(|(row, diff)| {
+        let mut changes: Vec<Change> = Vec::with_capacity(rows.len());
+        for (row, diff) in rows {
             if def.deterministic {
                 hash = hash.wrapping_add(row.term(salt).wrapping_mul(widened(diff)));
             }
             #[expect(clippy::cast_possible_truncation, reason = "the low half")]
             let low = row.hash128() as u64;
-            Change { key: key_hash(row.key(def.key)), row, diff, hash: low }
-        });
-        let mut changes: Vec<Change> = changes.collect();
+            let key = key_hash(row.key(def.key));
+            let replaces = diff > 0
+                && changes.last().is_some_and(|last| {
+                    last.diff < 0 && last.key == key && last.row.key(def.key) == row.key(def.key)
+                });
+            changes.push(Change { row, diff, key, replaces, hash: low });
+        }
         add_up(&mut changes);
         ViewChanges { view, changes, hash }
     }
@@ -101,6 +108,7 @@ fn widened(diff: Diff) -> u128 {
 /// Adds up the diffs of equal rows and drops zeros.
 fn add_up(changes: &mut Vec<Change>) {
     let met = Met::new(changes.iter().map(|change| change.hash));
+    let mut added = changes.iter().any(|change| change.diff == 0);
     if !met.again.is_empty() {
         let mut places: HashTable<usize> = HashTable::with_capacity(4 * met.again.len());
         for next in 0..changes.len() {
@@ -111,12 +119,21 @@ fn add_up(changes: &mut Vec<Change>) {
             }
             let same = |place: &usize| before[*place].hash == *hash && before[*place].row == *row;
             match places.entry(*hash, same, |place| before[*place].hash) {
-                Entry::Occupied(place) => before[*place.get()].diff += std::mem::take(diff),
+                Entry::Occupied(place) => {
+                    before[*place.get()].diff += std::mem::take(diff);
+                    added = true;
+                }
                 Entry::Vacant(free) => drop(free.insert(next)),
             }
         }
     }
-    changes.retain(|change| change.diff != 0);
+    if added {
+        let mut gone = false;
+        changes.retain_mut(|change| {
+            change.replaces &= !std::mem::replace(&mut gone, change.diff == 0);
+            change.diff != 0
+        });
+    }
 }
 
 /// Which hashes may have been met more than once. Most rows of a tick are there once, and to find that out costs a bit each
@@ -187,6 +204,24 @@ mod tests {
         assert_eq!(one.hash, whole.hash);
         assert_ne!(one.hash, 0);
     }
+
+    #[test]
+    fn a_row_takes_the_place_of_the_one_before_it_as_long_as_that_is_there() {
+        let replaces = |rows: Vec<(Row, Diff)>| -> Vec<bool> {
+            let changes = ViewChanges::new(catalog::CLOCK, rows).changes;
+            changes.iter().map(|change| change.replaces).collect()
+        };
+        let columns = catalog::CLOCK.def().key;
+        let row = |key: i64, n: i64| -> Row { (0..columns).map(|_| key.into()).chain([n.into()]).collect() };
+        assert_eq!(replaces(vec![(row(1, 1), -1), (row(1, 2), 1), (row(1, 3), 1)]), [false, true, false]);
+        assert_eq!(replaces(vec![(row(1, 1), -1), (row(2, 2), 1), (row(2, 3), -1)]), [false; 3]);
+        // The one before it has come again, or has not been there.
+        let back = vec![(row(1, 1), -1), (row(1, 2), 1), (row(2, 1), -1), (row(1, 1), 1)];
+        assert_eq!(replaces(back), [false, false]);
+        let twice = vec![(row(1, 1), -1), (row(1, 2), 1), (row(1, 2), -1), (row(1, 3), 1)];
+        assert_eq!(replaces(twice), [false, false]);
+    }
+
     #[test]
     fn of_many_rows_those_that_come_and_go_are_gone_and_the_others_stay() {
         let mut rows: Vec<(Row, Diff)> = (0..5_000).map(|n| (row(n), 1)).collect();

@@ -11,7 +11,7 @@ mod filter;
 mod stored;
 
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rustc_hash::FxHashMap;
 use worldflow_schemas::catalog::{self, Catalog, CatalogEdit, MOST_OWN_VIEWS, ViewId};
@@ -48,6 +48,8 @@ pub struct ViewStore {
     views: Vec<RwLock<Option<Box<StoredView>>>>,
     shown: RwLock<Shown>,
     most_changes: usize,
+    /// Deltas that are no longer held. To free their rows takes longer than to take in those that come.
+    spent: Mutex<Vec<Arc<Delta>>>,
 }
 
 impl ViewStore {
@@ -69,7 +71,7 @@ impl ViewStore {
         // While the catalog changes, the views before and after it are both there.
         let own = (0..2 * MOST_OWN_VIEWS).map(|_| None);
         let views = built_in.chain(own).map(RwLock::new).collect();
-        ViewStore { views, shown: RwLock::default(), most_changes }
+        ViewStore { views, shown: RwLock::default(), most_changes, spent: Mutex::default() }
     }
 
     /// The catalog of the last tick applied.
@@ -123,15 +125,22 @@ impl ViewStore {
     /// As [`ViewStore::apply`], of changes that are consolidated. Those of a view that is not in the catalog go
     /// nowhere.
     pub fn apply_views(&self, tick: Tick, changes: Vec<ViewChanges>) -> Vec<ViewId> {
-        let mut changed = Vec::new();
+        let (mut changed, mut spent) = (Vec::new(), Vec::new());
         for changes in changes.into_iter().filter(|changes| !changes.is_empty() || changes.hash != 0) {
             let view = changes.view;
-            let apply = |stored: &mut StoredView| stored.apply(tick, changes, self.most_changes);
+            let apply = |stored: &mut StoredView| stored.apply(tick, changes, self.most_changes, &mut spent);
             if self.change(view, apply) == Some(true) {
                 changed.push(view);
             }
         }
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).append(&mut spent);
         changed
+    }
+
+    /// Frees what is no longer held, when nobody waits for it.
+    pub(crate) fn free_spent(&self) {
+        let spent = std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(spent);
     }
 
     /// As [`ViewStore::apply_views`], of a tick that changes the catalog too. A view that is added is found together with
@@ -155,7 +164,7 @@ impl ViewStore {
         let mut new: Vec<StoredView> = changed.iter().map(|view| StoredView::begun(*view, tick)).collect();
         for changes in of_new {
             if let Some(stored) = new.iter_mut().find(|stored| stored.id() == changes.view) {
-                stored.apply(tick, changes, self.most_changes);
+                stored.apply(tick, changes, self.most_changes, &mut Vec::new());
             }
         }
         for (stored, (_, place)) in new.into_iter().zip(&places) {

@@ -242,8 +242,14 @@ impl StoredView {
         (tick >= self.resumes_from).then(|| self.since(tick)).flatten()
     }
 
-    /// Applies the changes of a tick; whether rows have changed.
-    pub(super) fn apply(&mut self, tick: Tick, changes: ViewChanges, most_changes: usize) -> bool {
+    /// Applies the changes of a tick; whether rows have changed. Deltas that are no longer held are added to `spent`.
+    pub(super) fn apply(
+        &mut self,
+        tick: Tick,
+        changes: ViewChanges,
+        most_changes: usize,
+        spent: &mut Vec<Arc<Delta>>,
+    ) -> bool {
         let ViewChanges { changes, hash, .. } = changes;
         self.hash = self.hash.wrapping_add(hash);
         if changes.is_empty() {
@@ -267,6 +273,7 @@ impl StoredView {
             if let Some(oldest) = self.deltas.pop_front() {
                 self.held_changes -= oldest.changes.len();
                 self.complete_since = oldest.tick;
+                spent.push(oldest);
             }
         }
         true
@@ -276,19 +283,13 @@ impl StoredView {
 impl StoredView {
     /// Removals come before additions; of a row that is followed by the one that takes its place both are done at once.
     fn take_in(&mut self, changes: &[Change]) {
-        let columns = self.id.def().key;
         let mut others = Vec::new();
         let mut next = changes;
         while let Some((first, rest)) = next.split_first() {
             next = rest;
             match rest.split_first() {
-                Some((second, rest))
-                    if first.diff < 0
-                        && second.diff > 0
-                        && first.key == second.key
-                        && first.row.key(columns) == second.row.key(columns) =>
-                {
-                    self.insert(second);
+                Some((second, rest)) if first.diff < 0 && second.diff > 0 && second.replaces => {
+                    self.replace(&first.row, second);
                     next = rest;
                 }
                 _ => others.push(first),
@@ -310,6 +311,18 @@ impl StoredView {
         }
     }
 
+    /// A row takes the place of `old`, which has its key. Nearly always that is the very row that is kept, and then neither need be
+    /// looked into.
+    fn replace(&mut self, old: &Row, change: &Change) {
+        match self.rows.find_mut(change.key, |kept| kept.key == change.key && kept.row.is(old)) {
+            Some(kept) => {
+                kept.row = change.row.clone();
+                self.index_again(old, &change.row);
+            }
+            None => self.insert(change),
+        }
+    }
+
     fn insert(&mut self, change: &Change) {
         let (id, columns) = (self.id, self.id.def().key);
         let key = change.row.key(columns);
@@ -317,19 +330,23 @@ impl StoredView {
         match self.rows.entry(change.key, same, |kept| kept.key) {
             Entry::Occupied(mut found) => {
                 let old = std::mem::replace(&mut found.get_mut().row, change.row.clone());
-                // What an index says of a row is its key, by a column.
-                for index in self
-                    .indexes
-                    .iter_mut()
-                    .filter(|index| old.get(index.column) != change.row.get(index.column))
-                {
-                    index.remove(id, &old);
-                    index.insert(id, &change.row);
-                }
-                return;
+                self.index_again(&old, &change.row);
             }
-            Entry::Vacant(free) => drop(free.insert(Kept { key: change.key, row: change.row.clone() })),
+            Entry::Vacant(free) => {
+                free.insert(Kept { key: change.key, row: change.row.clone() });
+                self.indexes.iter_mut().for_each(|index| index.insert(id, &change.row));
+            }
         }
-        self.indexes.iter_mut().for_each(|index| index.insert(id, &change.row));
+    }
+
+    /// What an index says of a row is its key, by a column.
+    fn index_again(&mut self, old: &Row, new: &Row) {
+        let id = self.id;
+        for index in self.indexes.iter_mut().filter(|index| index.keys.get().is_some()) {
+            if old.get(index.column) != new.get(index.column) {
+                index.remove(id, old);
+                index.insert(id, new);
+            }
+        }
     }
 }
