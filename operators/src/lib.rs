@@ -13,6 +13,7 @@ pub mod entities;
 mod events;
 pub mod facts;
 pub mod graph;
+mod kept_rows;
 pub mod levels;
 pub mod lore;
 pub mod machine;

@@ -19,6 +19,7 @@ use worldflow_schemas::input::{Holder, Scope};
 use worldflow_schemas::{ArcStr, Diff, Row, Sym, Tick, Value};
 
 use super::plan::{TriggerPlan, holder_of, is_kept, key_text};
+use crate::kept_rows::KeptRows;
 use crate::machine::{Machine, Output};
 use crate::messages::{ClockNow, ViewNow};
 
@@ -71,7 +72,7 @@ pub struct RowsMachine {
     now: Tick,
     clock: Option<ClockNow>,
     rules: BTreeMap<&'static str, TriggerPlan>,
-    kept: FxHashMap<ViewId, FxHashMap<Row, Diff>>,
+    kept: KeptRows,
     /// The views that conditions name, by the definition, and whether that is news.
     asks: FxHashMap<Sym, Vec<Sym>>,
     asks_anew: bool,
@@ -91,6 +92,17 @@ fn by_key(view: ViewId, changed: FxHashMap<Row, Diff>) -> ByKey {
     by_key
 }
 
+fn fired(realm: Sym, rule: &str, view: ViewId, row: &Row) -> Fired {
+    Fired {
+        rule: Sym::new(rule),
+        holder: holder_of(view, row, realm),
+        key: key_text(view, row),
+        row: Some((view, row.clone())),
+        existing: false,
+        by_time: false,
+    }
+}
+
 impl RowsMachine {
     /// Worker `index` of `peers`, without rows and rules. What the world itself asks for is asked from its first tick on.
     #[must_use]
@@ -107,22 +119,10 @@ impl RowsMachine {
             now: 0,
             clock: None,
             rules: BTreeMap::new(),
-            kept: FxHashMap::default(),
+            kept: KeptRows::default(),
             asks_anew: !asked_by_world.is_empty(),
             asks: FxHashMap::from_iter([(Sym::NONE, asked_by_world)]),
             asked: BTreeSet::new(),
-        }
-    }
-
-    fn keep(&mut self, view: ViewId, row: &Row, diff: Diff) {
-        if !is_kept(view) {
-            return;
-        }
-        let rows = self.kept.entry(view).or_default();
-        let count = rows.entry(row.clone()).or_insert(0);
-        *count += diff;
-        if *count == 0 {
-            rows.remove(row);
         }
     }
 
@@ -131,17 +131,6 @@ impl RowsMachine {
         let by_rule =
             |trigger: &TriggerPlan| matches!(trigger, TriggerPlan::Rows { rows, .. } if rows.is_of(view));
         self.asked.contains(view.def().name) || self.rules.values().any(by_rule)
-    }
-
-    fn fired(&self, rule: &str, view: ViewId, row: &Row) -> Fired {
-        Fired {
-            rule: Sym::new(rule),
-            holder: holder_of(view, row, self.realm),
-            key: key_text(view, row),
-            row: Some((view, row.clone())),
-            existing: false,
-            by_time: false,
-        }
     }
 
     fn test_rows(&self, view: ViewId, by_key: &ByKey, output: &mut Output<RowsOut>) {
@@ -153,7 +142,7 @@ impl RowsMachine {
             let passes = rows.filter(view);
             for (before, after) in by_key.values() {
                 if let Some(row) = trigger.triggered(&passes, before.as_ref(), after.as_ref()) {
-                    output.out.push(RowsOut::Fired(self.fired(rule, view, row)));
+                    output.out.push(RowsOut::Fired(fired(self.realm, rule, view, row)));
                 }
             }
         }
@@ -197,10 +186,10 @@ impl RowsMachine {
         if new().next().is_none() {
             return;
         }
-        for (view, rows) in &self.kept {
+        for view in self.kept.views() {
             if self.asked.contains(view.def().name) && !before.contains(view.def().name) {
-                let row = |row: &Row| ViewNow::Row { view: *view, row: row.clone(), there: true };
-                output.out.extend(rows.keys().map(row).map(RowsOut::Seen));
+                let row = |row: &Row| ViewNow::Row { view, row: row.clone(), there: true };
+                output.out.extend(self.kept.of(view).map(|(kept, _)| RowsOut::Seen(row(kept))));
             }
         }
     }
@@ -211,18 +200,20 @@ impl RowsMachine {
         Some(clock.world_ms_at(tick - 1, self.tick_ms))
     }
 
-    fn test_periods(&self, tick: Tick, world_before: Option<i64>, output: &mut Output<RowsOut>) {
+    fn test_periods(&mut self, tick: Tick, world_before: Option<i64>, output: &mut Output<RowsOut>) {
         for (rule, trigger) in &self.rules {
             let TriggerPlan::Every { span, each } = trigger else { continue };
             if !self.is_over(*span, tick, world_before) {
                 continue;
             }
             if let Some(rows) = each {
-                for (view, there) in self.kept.iter().filter(|(view, _)| rows.is_of(**view)) {
-                    let passes = rows.filter(*view);
-                    let fired =
-                        there.keys().filter(|row| passes(row)).map(|row| self.fired(rule, *view, row));
-                    output.out.extend(fired.map(|fired| RowsOut::Fired(Fired { by_time: true, ..fired })));
+                for view in self.kept.views().into_iter().filter(|view| rows.is_of(*view)) {
+                    let passes = rows.filter(view);
+                    let passing = self.kept.of(view).map(|(row, _)| row).filter(|row| passes(row));
+                    let fired = passing
+                        .map(|row| Fired { by_time: true, ..fired(self.realm, rule, view, row) })
+                        .map(RowsOut::Fired);
+                    output.out.extend(fired);
                 }
             } else if self.is_first {
                 output.out.push(RowsOut::Fired(Fired {
@@ -275,10 +266,10 @@ impl RowsMachine {
             if let TriggerPlan::Rows { rows, existing: true, .. } = &trigger
                 && !self.rules.contains_key(rule.as_str())
             {
-                for (view, there) in self.kept.iter().filter(|(view, _)| rows.is_of(**view)) {
-                    let passes = rows.filter(*view);
-                    for row in there.keys().filter(|row| passes(row)) {
-                        let fired = Fired { existing: true, ..self.fired(rule.as_str(), *view, row) };
+                for view in self.kept.views().into_iter().filter(|view| rows.is_of(*view)) {
+                    let passes = rows.filter(view);
+                    for row in self.kept.of(view).map(|(row, _)| row).filter(|row| passes(row)) {
+                        let fired = Fired { existing: true, ..fired(self.realm, rule.as_str(), view, row) };
                         output.out.push(RowsOut::Fired(fired));
                     }
                 }
@@ -299,15 +290,17 @@ impl Machine for RowsMachine {
 
     fn loaded(&mut self, tick: Tick, inputs: Vec<RowsIn>, output: &mut Output<RowsOut>) {
         self.now = tick;
-        let mut edits = Vec::new();
+        let (mut edits, mut rows) = (Vec::new(), Vec::new());
         for input in inputs {
             match input {
-                RowsIn::Row(view, row, diff) => self.keep(view, &row, diff),
+                RowsIn::Row(view, row, diff) if is_kept(view) => rows.push((view, row, diff)),
+                RowsIn::Row(..) => {}
                 RowsIn::Define(rule, def) => edits.push((rule, def)),
                 RowsIn::Asks(by, views) => self.note_asks(by, views),
                 RowsIn::Clock(clock) => self.clock = Some(clock),
             }
         }
+        self.kept.add(rows);
         self.ask(output);
         // No row has come for a rule that was there before.
         let kept = std::mem::take(&mut self.kept);
@@ -320,13 +313,15 @@ impl Machine for RowsMachine {
         let world_before = self.world_before(tick);
         let mut changed: BTreeMap<ViewId, FxHashMap<Row, Diff>> = BTreeMap::new();
         let mut watched: FxHashMap<ViewId, bool> = FxHashMap::default();
-        let mut edits = Vec::new();
+        let (mut edits, mut rows) = (Vec::new(), Vec::new());
         for input in inputs {
             match input {
                 RowsIn::Row(view, row, diff) => {
-                    self.keep(view, &row, diff);
                     if *watched.entry(view).or_insert_with(|| self.is_watched(view)) {
-                        *changed.entry(view).or_default().entry(row).or_insert(0) += diff;
+                        *changed.entry(view).or_default().entry(row.clone()).or_insert(0) += diff;
+                    }
+                    if is_kept(view) {
+                        rows.push((view, row, diff));
                     }
                 }
                 RowsIn::Define(rule, def) => edits.push((rule, def)),
@@ -334,6 +329,7 @@ impl Machine for RowsMachine {
                 RowsIn::Clock(clock) => self.clock = Some(clock),
             }
         }
+        self.kept.add(rows);
         for (view, changed) in changed {
             let by_key = by_key(view, changed);
             self.test_rows(view, &by_key, output);
