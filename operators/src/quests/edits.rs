@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use worldflow_schemas::definitions::{Aggregate, QuestDef, QuestState, Repeat, Since};
 use worldflow_schemas::{Sym, catalog};
 
@@ -23,6 +24,9 @@ use crate::messages::QuestEdit;
 
 /// Holders by the edited quests of which they keep something, each list in the order of its places.
 pub(super) type Keepers = FxHashMap<Ix, Vec<At>>;
+
+/// Something by an objective's place in its stage.
+type Placed<T> = SmallVec<[T; 4]>;
 
 impl Core {
     /// Takes the edits of a tick.
@@ -100,17 +104,11 @@ impl Core {
         let scope = def.map(|def| def.scope);
         let resets = def.is_some_and(reads_baselines);
         for at in keepers.iter().copied() {
-            let holder = &self.holders[at as usize];
-            let (stays, recorded) = (scope == Some(holder.holder.scope), holder.records.contains_key(&ix));
+            let stays = scope == Some(self.holders[at as usize].holder.scope);
             if !resets || !stays {
                 self.drop_baselines(at, ix);
             }
-            if !recorded {
-                continue;
-            }
-            if stays {
-                self.forget_times(at, ix);
-            } else {
+            if !stays && self.holders[at as usize].records.contains_key(&ix) {
                 self.hide_objectives(at, ix);
                 self.hide_state(at, ix);
                 self.forget(at, ix);
@@ -133,6 +131,7 @@ impl Core {
             if let Some(new) = &new
                 && scope == Some(holder.holder.scope)
             {
+                self.forget_times(at, ix);
                 self.plan_again(at, ix, old.as_ref(), new);
                 self.enter_untested(at, ix, new);
                 if let Some((old, was)) = old.as_ref().zip(was.as_ref()) {
@@ -192,7 +191,7 @@ impl Core {
         let (old_stage, new_stage) = (&old.stages[open_stage], &new.stages[stage]);
         // Where each objective of the new stage was in the old one, if its counter is the same.
         let were = &was.objectives[stage];
-        let kept: Vec<Option<usize>> = (new_stage.objectives.iter().zip(were))
+        let kept: Placed<Option<usize>> = (new_stage.objectives.iter().zip(were))
             .map(|(objective, was)| was.filter(|was| objective.counts_as(&old_stage.objectives[*was], were)))
             .collect();
         self.rename_branches(at, ix, (&**old, &**new), was);
@@ -202,8 +201,9 @@ impl Core {
         self.rename_shares(at, ix, |key| was.share(old, new, (stage, &kept), key));
         self.move_seen(at, ix, &kept);
         let holder = self.holders[at as usize].holder;
-        let needs: Vec<u32> = new_stage.objectives.iter().map(|of| of.need_in(&self.plan, holder)).collect();
-        let looked: Vec<Option<u32>> =
+        let needs: Placed<u32> =
+            new_stage.objectives.iter().map(|of| of.need_in(&self.plan, holder)).collect();
+        let looked: Placed<Option<u32>> =
             (0..needs.len()).map(|place| self.looked_at(at, ix, new_stage, place)).collect();
         let Core { holders, context, out, .. } = self;
         let Some(open) = holders[at as usize].instance_mut(ix) else { return };
@@ -233,7 +233,12 @@ impl Core {
             open.wake = Some(self.context.now);
             self.running.insert((self.context.now, at, ix));
         }
-        self.count_on(at, ix);
+        // Where only events count and the stage is not done by now, the rest of the tick has nothing to find.
+        let looks = new_stage.reads_lifetime || new_stage.reads_state || new.fail_when.is_some();
+        let idle = open.won.is_empty() && !open.failed && open.counters.iter().all(|counter| !counter.hidden);
+        if looks || !idle {
+            self.count_on(at, ix);
+        }
     }
 
     /// What is counted anew as of this tick: who has done their part, and which entities of a set were counted.
