@@ -1,4 +1,4 @@
-//! The way out: merges what the workers produce, and publishes one complete, durable tick at a time.
+//! The way out: publishes what the workers have produced, one complete, durable tick at a time.
 //!
 //! A tick is complete when every worker's outputs have passed it, and durable when the journal holds
 //! every input up to it and reserves it. Only then do rows reach the view store, answers their
@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use tokio::sync::{broadcast, oneshot, watch};
 use tracing::{error, warn};
-use worldflow_schemas::base::BaseChange;
 use worldflow_schemas::catalog::{CatalogEdit, ViewId};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
@@ -22,9 +21,10 @@ use worldflow_schemas::{Diff, Event, EventId, Row, Sym, Tick};
 use crate::admission::{Outcome, Refusal, TickEvents};
 use crate::amount::Amount;
 use crate::dedupe::SealedIds;
-use crate::graph::{Produced, Refused};
+use crate::graph::Refused;
 use crate::host::{Host, Turns};
 use crate::journal::Durable;
+use crate::merger::{Merger, TickOutput, in_order};
 use crate::observed::Observed;
 use crate::positions::Reached;
 use crate::privacy::{KeyId, Opener, may_be_sealed};
@@ -35,79 +35,6 @@ use crate::stats::Stats;
 use crate::view_changes::ViewChanges;
 use crate::view_store::ViewStore;
 use crate::workers::FromWorker;
-
-/// The changes of one tick.
-#[derive(Debug, Default)]
-pub struct TickOutput {
-    /// Changes of rows of views, each view once.
-    pub rows: Vec<ViewChanges>,
-    /// Changes of base state; the last of a piece wins.
-    pub base: Vec<BaseChange>,
-    /// Refused inputs.
-    pub refusals: Vec<Refused>,
-    /// Changes of the catalog, which come before the rows; of a name one.
-    pub catalog: Vec<CatalogEdit>,
-}
-
-/// Merges the workers' reports into complete ticks.
-#[derive(Debug)]
-pub struct Merger {
-    frontiers: Vec<Tick>,
-    ticks: BTreeMap<Tick, TickOutput>,
-}
-
-impl Merger {
-    /// Nothing has come from any of `workers` yet.
-    #[must_use]
-    pub fn new(workers: usize) -> Merger {
-        Merger { frontiers: vec![0; workers.max(1)], ticks: BTreeMap::new() }
-    }
-
-    /// Takes a report in.
-    pub fn add(&mut self, worker: usize, frontier: Tick, produced: Produced) {
-        self.frontiers[worker] = self.frontiers[worker].max(frontier);
-        for (tick, views) in produced.rows {
-            let output = &mut self.ticks.entry(tick).or_default().rows;
-            for changes in views {
-                match output.iter_mut().find(|other| other.view == changes.view) {
-                    Some(other) => other.merge(changes),
-                    None => output.push(changes),
-                }
-            }
-        }
-        for (change, tick) in produced.base {
-            self.ticks.entry(tick).or_default().base.push(change);
-        }
-        for (refused, tick) in produced.refusals {
-            self.ticks.entry(tick).or_default().refusals.push(refused);
-        }
-        for (edit, tick) in produced.catalog {
-            let edits = &mut self.ticks.entry(tick).or_default().catalog;
-            match edits.iter_mut().find(|other| other.name == edit.name) {
-                Some(other) => debug_assert_eq!(*other, edit, "a graph says one thing of a name in a tick"),
-                None => edits.push(edit),
-            }
-        }
-    }
-
-    /// Every tick before this one is complete.
-    #[must_use]
-    pub fn frontier(&self) -> Tick {
-        self.frontiers.iter().copied().min().unwrap_or(0)
-    }
-
-    /// Takes the first tick with output, if it is before `end`.
-    pub fn next_before(&mut self, end: Tick) -> Option<(Tick, TickOutput)> {
-        let first = self.ticks.first_entry()?;
-        (*first.key() < end).then(|| first.remove_entry())
-    }
-
-    /// Ticks with output that are not taken.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.ticks.len()
-    }
-}
 
 /// What the sequencer tells about a tick it has released.
 #[derive(Debug)]
@@ -438,9 +365,8 @@ impl Collector {
     }
 
     fn first_before(&self, end: Tick) -> Option<Tick> {
-        let output = self.merger.ticks.keys().next();
-        let released = self.released.keys().next();
-        output.into_iter().chain(released).min().copied().filter(|tick| *tick < end)
+        let released = self.released.keys().next().copied();
+        self.merger.first().into_iter().chain(released).min().filter(|tick| *tick < end)
     }
 
     fn publish_tick(
@@ -554,18 +480,10 @@ impl Collector {
     }
 }
 
-/// Changes in the order of views, removals before additions, then of values.
-#[must_use]
-pub fn in_order(changes: &[ViewChanges]) -> Vec<(ViewId, Row, Diff)> {
-    let rows = changes.iter().flat_map(ViewChanges::rows);
-    let mut rows: Vec<_> = rows.map(|(view, row, diff)| (view, row.clone(), diff)).collect();
-    rows.sort_unstable_by(|a, b| (a.0, a.2 > 0, &a.1).cmp(&(b.0, b.2 > 0, &b.1)));
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Produced;
 
     fn collector() -> Collector {
         let observed = Observed::new("realm".into());

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod host;
 pub mod intake;
 pub mod journal;
+mod merger;
 pub mod observed;
 pub mod positions;
 pub mod privacy;

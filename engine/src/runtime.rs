@@ -16,7 +16,7 @@ use worldflow_schemas::{Sym, Tick};
 
 use crate::admission::Admission;
 use crate::amount::Amount;
-use crate::collector::{Collecting, Collector, Merger, RealmFailed, Recorder, ToCollector};
+use crate::collector::{Collecting, Collector, RealmFailed, Recorder, ToCollector};
 use crate::dedupe::DedupeConfig;
 use crate::defined::Noting;
 use crate::disk::{Folder, SharedDisk};
@@ -24,6 +24,7 @@ use crate::folder::{DataFolder, FolderError, draw_epoch};
 use crate::host::{Host, Task};
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
+use crate::merger::Merger;
 use crate::observed::Observed;
 use crate::positions::Positions;
 use crate::privacy::{KeysConfig, KeysError, Opener, Privacy};

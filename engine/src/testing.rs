@@ -25,8 +25,8 @@ use worldflow_schemas::base::{BaseChange, BaseRow};
 use worldflow_schemas::catalog::{CatalogEdit, ViewId};
 use worldflow_schemas::{Diff, Row, Tick};
 
-use crate::collector::{Merger, in_order};
 use crate::graph::{BuildGraph, Refused};
+use crate::merger::{Merger, in_order};
 use crate::snapshot::BaseState;
 use crate::view_changes::ViewChanges;
 use crate::view_store::ViewStore;
