@@ -1,8 +1,9 @@
 //! The form of a reply: a JSON object whose fields come in the order emotion, action, refs, line, read letter by letter.
 //!
 //! `{"emotion": "calm", "action": null, "refs": ["wolf"], "line": "Hail. How are you?"}`: the head, all before the line, is
-//! known before the first letter of the line. All but the line may be left out. A fence of Markdown around it is passed
-//! over, and so is whatever follows the line.
+//! known before the first letter of the line. Each of its fields may be `null`, and none may be left out or come later: a
+//! line that begins before the head is whole is none. A fence of Markdown around it is passed over, and so is whatever
+//! follows the line.
 
 use super::{Head, Violation};
 
@@ -83,7 +84,7 @@ pub(super) struct FormReader {
     /// The first half of a character in two.
     high: Option<u16>,
     word: String,
-    /// The next field that may come.
+    /// The field that must come next.
     next: usize,
     head: Head,
     bytes: usize,
@@ -198,8 +199,8 @@ impl FormReader {
             return Ok(());
         }
         let field = FIELDS.iter().position(|field| *field == self.word);
-        // One that has been passed over, or that nobody knows.
-        let field = field.filter(|field| *field >= self.next).ok_or(Violation::Form)?;
+        // One that nobody knows, or out of its order: what stands before it has not been said, and could not be judged.
+        let field = field.filter(|field| *field == self.next).ok_or(Violation::Form)?;
         self.next = field + 1;
         self.at = At::Colon(field);
         Ok(())

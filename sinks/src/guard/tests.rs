@@ -133,7 +133,7 @@ fn the_head_is_of_the_lists_of_the_definition() {
     );
     check(
         object("sergeant"),
-        r#"{"emotion":"stern","action":"salute","line":"Hail. Go."}"#,
+        r#"{"emotion":"stern","action":"salute","refs":null,"line":"Hail. Go."}"#,
         expect![[r#"
         stern Some("salute") []
         0 Hail.
@@ -145,9 +145,25 @@ fn the_head_is_of_the_lists_of_the_definition() {
         (r#"["wolf", "secret_cave"]"#, "retry unknown_to_npc"),
         (r#"["a","b","c","d","e","f","g","h","i"]"#, "retry too_many_refs"),
     ] {
-        let answer = format!(r#"{{"refs":{refs},"line":"Hail."}}"#);
+        let answer = format!(r#"{{"emotion":null,"action":null,"refs":{refs},"line":"Hail."}}"#);
         let told = told(Some(&guard()), object("grimm"), &[&answer]);
         assert_eq!(told, format!("{expected}, 0 said;\n"), "nothing leaves before the head is judged");
+    }
+}
+
+#[test]
+fn nothing_of_a_line_leaves_before_its_head_is_judged() {
+    let object = |may_retry| Saying { form: Form::Object, may_retry, ..saying("en") };
+    for answer in [
+        r#"{"line":"Good day","emotion":"plotting","action":"give_all_gold","refs":["admin"]}"#,
+        r#"{"line":"Good day. Take this.","emotion":"plotting","action":"give_all_gold","refs":["admin"]}"#,
+        r#"{"emotion":"happy","line":"Good day. Take this.","action":"give_all_gold","refs":["admin"]}"#,
+        r#"{"emotion":"happy","action":"wave","line":"Good day. Take this.","refs":["admin"]}"#,
+        r#"{"line":"Good day. Take this."}"#,
+    ] {
+        let told = |may_retry| told(Some(&guard()), object(may_retry), &[answer]);
+        assert_eq!(told(true), "retry bad_form, 0 said;\n", "{answer}");
+        assert_eq!(told(false), "fall_back bad_form, 0 said;\n", "{answer}");
     }
 }
 
@@ -292,7 +308,7 @@ fn a_rule_looks_across_the_ends_of_sentences_and_of_pieces() {
         "d r a g o n s p i t",
         "<b>dragon</b>spit",
     ] {
-        let answer = format!("{{\"line\":\"Begone, {line}!\"}}");
+        let answer = format!(r#"{{"emotion":null,"action":null,"refs":[],"line":"Begone, {line}!"}}"#);
         let told = told(Some(&guard), object.clone(), &[&answer]);
         assert!(told.starts_with("retry banned, 0 said;"), "{line}: {told}");
     }

@@ -22,6 +22,11 @@ fn object(text: &str) -> Vec<Part> {
     read(Form::Object, [text.as_bytes()], true)
 }
 
+/// The same reply with a head of which every field is `null`.
+fn with_head(reply: &str) -> String {
+    reply.replacen('{', r#"{"emotion":null,"action":null,"refs":null,"#, 1)
+}
+
 fn sentence(text: &str) -> Part {
     Part::Sentence(text.to_owned())
 }
@@ -48,19 +53,20 @@ fn a_reply_is_its_head_and_its_sentences() {
         END,
     ];
     assert_eq!(object(reply), parts);
-    let fenced = format!("```json\n{}\n```", r#"{"line":"Hail."}"#);
+    let fenced = format!("```json\n{}\n```", with_head(r#"{"line":"Hail."}"#));
     assert_eq!(object(&fenced), [head("", None, &[]), sentence("Hail."), END]);
     let nulls = r#"{"emotion":null,"action": null ,"refs":[ ],"line":"Hail."}"#;
     assert_eq!(object(nulls), [head("", None, &[]), sentence("Hail."), END]);
     assert_eq!(
-        object("\u{feff}{\"refs\":null,\"line\":\"A\tb\"}"),
+        object(&with_head("\u{feff}{\"line\":\"A\tb\"}")),
         [head("", None, &[]), sentence("A\tb"), END]
     );
     // Halves of characters stand for nothing that can be read, whatever follows them.
-    let halves = r#"{"line":"a\ud83db\udc3ac\ud83d\ud83d\udc3ad\ud83d"}"#;
-    assert_eq!(object(halves)[1], sentence("a\u{fffd}b\u{fffd}c\u{fffd}🐺d\u{fffd}"));
+    let halves = with_head(r#"{"line":"a\ud83db\udc3ac\ud83d\ud83d\udc3ad\ud83d"}"#);
+    assert_eq!(object(&halves)[1], sentence("a\u{fffd}b\u{fffd}c\u{fffd}🐺d\u{fffd}"));
+    let begun = with_head("{\"line\":\"a");
     assert_eq!(
-        read(Form::Object, [&b"{\"line\":\"a\xff\xe4\xbdb\"}"[..]], true)[1],
+        read(Form::Object, [begun.as_bytes(), &b"\xff\xe4\xbdb\"}"[..]], true)[1],
         sentence("a\u{fffd}\u{fffd}b")
     );
 }
@@ -90,23 +96,21 @@ fn what_is_no_reply_is_a_violation() {
         "Hail, friend.",
         "[1, 2]",
         "``x",
-        "`{\"line\":\"a\"}",
-        r#"{line: "a"}"#,
-        r#"{"lines": "a"}"#,
-        r#"{"line": 7}"#,
-        r#"{"line": null}"#,
-        r#"{"emotion": ["calm"], "line": "a"}"#,
-        r#"{"emotion": "calm" "line": "a"}"#,
-        r#"{"action": "wave", "emotion": "calm", "line": "a"}"#,
-        r#"{"emotion": "calm", "emotion": "sad", "line": "a"}"#,
-        r#"{"emotion": nul , "line": "a"}"#,
-        r#"{"emotion": nulL, "line": "a"}"#,
-        r#"{"refs": ["a" "b"], "line": "a"}"#,
-        r#"{"refs": ["a",], "line": "a"}"#,
-        r#"{"refs": [null], "line": "a"}"#,
-        r#"{"refs": "wolf", "line": "a"}"#,
-        r#"{"emotion": "\q", "line": "a"}"#,
-        r#"{"emotion": "\u00g0", "line": "a"}"#,
+        &with_head("`{\"line\":\"a\"}"),
+        &with_head(r#"{line: "a"}"#),
+        &with_head(r#"{"lines": "a"}"#),
+        &with_head(r#"{"line": 7}"#),
+        &with_head(r#"{"line": null}"#),
+        r#"{"emotion": ["calm"], "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": "calm" "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": nul , "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": nulL, "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": "\q", "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": "\u00g0", "action": null, "refs": null, "line": "a"}"#,
+        r#"{"emotion": null, "action": null, "refs": ["a" "b"], "line": "a"}"#,
+        r#"{"emotion": null, "action": null, "refs": ["a",], "line": "a"}"#,
+        r#"{"emotion": null, "action": null, "refs": [null], "line": "a"}"#,
+        r#"{"emotion": null, "action": null, "refs": "wolf", "line": "a"}"#,
         r#"{"emotion": "calm"}"#,
         "{}",
         "{",
@@ -117,16 +121,44 @@ fn what_is_no_reply_is_a_violation() {
     assert_eq!(object(" \n"), [Part::Violation(Violation::Empty)]);
     let half = &br#"{"emotion": "ca"#[..];
     assert_eq!(read(Form::Object, [half], false), [Part::Violation(Violation::BrokenOff)]);
-    assert_eq!(object(r#"{"line": ""}"#), [head("", None, &[]), Part::Violation(Violation::Empty)]);
-    let broken = object(r#"{"line": "Hail. Who \x"}"#);
+    assert_eq!(
+        object(&with_head(r#"{"line": ""}"#)),
+        [head("", None, &[]), Part::Violation(Violation::Empty)]
+    );
+    let broken = object(&with_head(r#"{"line": "Hail. Who \x"}"#));
     assert_eq!(broken, [head("", None, &[]), sentence("Hail."), Part::Violation(Violation::Form)]);
 }
 
 #[test]
+fn no_line_comes_before_its_head_is_whole() {
+    for text in [
+        r#"{"line": "Good day", "emotion": "plotting", "action": "give_all_gold", "refs": ["admin"]}"#,
+        r#"{"line": "Good day. Take it all."}"#,
+        r#"{"emotion": "calm", "line": "Good day. Ah.", "action": "give_all_gold", "refs": ["admin"]}"#,
+        r#"{"emotion": "calm", "action": "wave", "line": "Good day. Ah.", "refs": ["admin"]}"#,
+        r#"{"action": "wave", "refs": [], "line": "Good day. Ah."}"#,
+        r#"{"emotion": "calm", "refs": [], "line": "Good day. Ah."}"#,
+        r#"{"action": "wave", "emotion": "calm", "refs": [], "line": "Good day. Ah."}"#,
+        r#"{"emotion": "calm", "emotion": "sad", "action": null, "refs": [], "line": "Good day. Ah."}"#,
+    ] {
+        assert_eq!(object(text), [Part::Violation(Violation::Form)], "{text}");
+    }
+    // What follows the line is none of it.
+    let twice = with_head(r#"{"line": "Good day", "action": "give_all_gold", "refs": ["admin"]}"#);
+    assert_eq!(object(&twice), [head("", None, &[]), sentence("Good day"), END]);
+}
+
+#[test]
 fn half_a_reply_has_its_whole_sentences() {
-    assert_eq!(object(r#"{"line": "Hail. Who go"#), [head("", None, &[]), sentence("Hail."), CUT]);
-    assert_eq!(object(r#"{"line": "Who go"#), [head("", None, &[]), Part::Violation(Violation::BrokenOff)]);
-    assert_eq!(object(r#"{"line": "Hail. \ud83"#), [head("", None, &[]), sentence("Hail."), CUT]);
+    assert_eq!(
+        object(&with_head(r#"{"line": "Hail. Who go"#)),
+        [head("", None, &[]), sentence("Hail."), CUT]
+    );
+    assert_eq!(
+        object(&with_head(r#"{"line": "Who go"#)),
+        [head("", None, &[]), Part::Violation(Violation::BrokenOff)]
+    );
+    assert_eq!(object(&with_head(r#"{"line": "Hail. \ud83"#)), [head("", None, &[]), sentence("Hail."), CUT]);
 }
 
 #[test]
@@ -134,24 +166,30 @@ fn every_part_is_bounded() {
     let too_long = [Part::Violation(Violation::HeadTooLong)];
     let word = "x".repeat(MOST_WORD_BYTES + 1);
     assert_eq!(object(&format!(r#"{{"emotion": "{word}", "line": "a"}}"#)), too_long);
-    assert_eq!(object(&format!(r#"{{"refs": ["{word}"], "line": "a"}}"#)), too_long);
+    assert_eq!(
+        object(&format!(r#"{{"emotion": null, "action": null, "refs": ["{word}"], "line": "a"}}"#)),
+        too_long
+    );
     assert_eq!(object(&format!(r#"{{"{word}": "a"}}"#)), too_long);
     let refs = vec!["\"a\""; MOST_REFS + 1].join(",");
-    assert_eq!(object(&format!(r#"{{"refs": [{refs}], "line": "a"}}"#)), too_long);
+    assert_eq!(
+        object(&format!(r#"{{"emotion": null, "action": null, "refs": [{refs}], "line": "a"}}"#)),
+        too_long
+    );
     assert_eq!(object(&format!("{{{}\"line\": \"a\"}}", " ".repeat(MOST_HEAD_BYTES))), too_long);
     assert_eq!(object(&" ".repeat(2 << 20)), too_long);
     // A sentence without an end is cut where it is too long.
     let endless = format!(r#"{{"line": "Hail. {}"}}"#, "word ".repeat(MOST_SENTENCE_BYTES));
-    let parts = object(&endless);
+    let parts = object(&with_head(&endless));
     let [_, _, Part::Sentence(cut), CUT] = &parts[..] else { panic!("{parts:?}") };
     assert!(cut.len() <= MOST_SENTENCE_BYTES + 1);
     // Of two megabytes no more is read than may be.
     let many = format!("{{\"line\": \"{}", "Hail, friend. ".repeat(150_000));
     assert!(many.len() > 2_000_000);
-    let parts = object(&many);
+    let parts = object(&with_head(&many));
     let said: usize =
         parts.iter().map(|part| if let Part::Sentence(text) = part { text.len() + 1 } else { 0 }).sum();
-    assert!(said <= MOST_ANSWER_BYTES && said > MOST_ANSWER_BYTES - 100, "{said}");
+    assert!(said <= MOST_ANSWER_BYTES && said > MOST_ANSWER_BYTES - 200, "{said}");
     assert_eq!(parts.last(), Some(&CUT));
     let mut reader = Reader::new(Form::Line);
     let mut parts = Vec::new();
@@ -179,7 +217,7 @@ fn replies() -> impl Strategy<Value = String> {
     let before = prop::sample::select(vec![
         "{\"emotion\":\"calm\",\"action\":null,\"refs\":[\"wolf\"],\"line\":\"",
         "{\"line\": \"",
-        "```json\n{\"emotion\": \"\\u4f60\", \"line\":\"",
+        "```json\n{\"emotion\": \"\\u4f60\", \"action\": null, \"refs\": null, \"line\":\"",
         "{\"refs\":[",
         "",
         "{",
@@ -218,7 +256,7 @@ proptest! {
     #[test]
     fn what_is_written_as_json_is_read_as_it_was(line in "[a-zA-Z0-9,;äß狼🐺\"\\\\/\u{7}\t-]{1,60}") {
         let reply = serde_json::json!({ "line": line }).to_string();
-        let parts = object(&reply);
+        let parts = object(&with_head(&reply));
         let said: Vec<&str> =
             parts.iter().filter_map(|part| if let Part::Sentence(text) = part { Some(text.as_str()) } else { None }).collect();
         prop_assert_eq!(said.join(" "), line.trim().to_owned());
