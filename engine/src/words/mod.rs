@@ -5,8 +5,10 @@
 
 mod banned;
 mod fold;
+mod named;
 mod plain;
 
 pub use banned::{ANY, Banned, BannedError, MOST_TERM_BYTES, MOST_TERMS, Wanted};
 pub use fold::{Folded, fold};
+pub use named::is_named;
 pub use plain::{Plain, plain};

@@ -23,6 +23,8 @@ pub(super) struct Ask {
     pub(super) tier: Sym,
     /// What is sent, once [`Ask::render`] has made it of the row's sections.
     pub(super) messages: ArcStr,
+    /// What the NPC knows of it, made by [`Ask::render`]: all of it that no player has said.
+    pub(super) known: ArcStr,
     pub(super) max_tokens: u64,
     /// About how long the prompt is.
     pub(super) prompt_tokens: u64,
@@ -92,6 +94,7 @@ impl Ask {
             until: Until { first, whole },
             seed: seed(&request),
             messages: messages.into(),
+            known: ArcStr::new(),
             request,
             digest: text(row, "digest").into(),
             revision: text(row, "revision").into(),
@@ -119,6 +122,7 @@ impl Ask {
         let first = rendered.messages.first().map(|(_, content)| content.as_str()).unwrap_or_default();
         (self.prefix, self.prompt_tokens) = (xxh3_64(first.as_bytes()), rendered.tokens());
         self.messages = rendered.json().into();
+        self.known = rendered.known.into();
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use worldflow_engine::defined::{Defined, Npcs};
 use worldflow_engine::realm::Realm;
 use worldflow_engine::view_store::ViewStore;
+use worldflow_engine::words::is_named;
 use worldflow_schemas::catalog::ENTITIES;
 use worldflow_schemas::definitions::WorldDef;
 use worldflow_schemas::input::Finish;
@@ -73,8 +74,8 @@ pub(super) fn guard_of(realm: Sym, world: &WorldDef, npcs: &Npcs) -> Option<Arc<
 pub(super) struct Hearing {
     key: ArcStr,
     around: Around,
-    /// The prompt as the model has it: an NPC knows of what it is told there.
-    prompt: ArcStr,
+    /// What its prompt says, but for what players have said: an NPC knows of what it is told there.
+    known: ArcStr,
     judge: Judge,
     head: Head,
     said: Vec<String>,
@@ -103,7 +104,7 @@ impl Hearing {
         Hearing {
             key,
             around,
-            prompt: ask.messages.clone(),
+            known: ask.known.clone(),
             judge: guard::judge(guard, saying),
             head: Head::default(),
             said: Vec::new(),
@@ -114,8 +115,8 @@ impl Hearing {
 
     /// The next piece.
     pub(super) fn hear(&mut self, piece: &str) -> Come {
-        let (around, prompt) = (&self.around, &self.prompt);
-        let told = self.judge.read(piece.as_bytes(), &|id| reference(around, prompt, id));
+        let (around, known) = (&self.around, &self.known);
+        let told = self.judge.read(piece.as_bytes(), &|id| reference(around, known, id));
         self.take(told);
         match (self.judge.is_over(), self.said.is_empty()) {
             (true, _) => Come::Over,
@@ -132,8 +133,8 @@ impl Hearing {
             Finish::Length => self.said.is_empty(),
             _ => true,
         };
-        let (around, prompt) = (&self.around, &self.prompt);
-        let told = self.judge.finish(whole, &|id| reference(around, prompt, id));
+        let (around, known) = (&self.around, &self.known);
+        let told = self.judge.finish(whole, &|id| reference(around, known, id));
         self.take(told);
         let end = self.end.take();
         let verdict = end.as_ref().map_or(Verdict::FallBack(Code::Unguarded), |end| end.verdict);
@@ -171,8 +172,9 @@ impl Hearing {
     }
 }
 
-/// What an id means to an NPC: it knows of what its prompt speaks of, by id or by name.
-fn reference(around: &Around, prompt: &str, id: &str) -> Reference {
+/// What an id means to an NPC: it knows of what its prompt speaks of, by id or by name. That a player speaks of something
+/// makes nobody know of it.
+fn reference(around: &Around, known: &str, id: &str) -> Reference {
     let Some(sym) = Sym::find(id) else { return Reference::Missing };
     let entities = around.views.read(ENTITIES);
     let row = entities.get(&[Value::id(around.realm), Value::Sym(sym)]);
@@ -184,7 +186,7 @@ fn reference(around: &Around, prompt: &str, id: &str) -> Reference {
         let properties: serde_json::Value = serde_json::from_str(row[at].as_str()?).ok()?;
         properties["name"].as_str().map(str::to_owned)
     });
-    let knows = |word: &str| !word.is_empty() && prompt.contains(word);
+    let knows = |name: &str| is_named(known, name);
     if knows(id) || name.as_deref().is_some_and(knows) { Reference::Known } else { Reference::UnknownToNpc }
 }
 

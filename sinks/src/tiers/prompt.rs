@@ -34,6 +34,8 @@ pub struct Rendered {
     pub messages: Vec<(String, String)>,
     /// Each section and how many tokens of it are left, and were there.
     pub sections: Vec<(String, u64, u64)>,
+    /// What the world and the NPC itself say there: all but what players have said, and what is told of marks.
+    pub known: String,
 }
 
 impl Rendered {
@@ -59,16 +61,22 @@ struct Section {
     text: String,
     /// What is put in where the text says so.
     said: Option<String>,
-    /// What was said before, the oldest first, as it is put in.
-    turns: Vec<String>,
-    /// Whether a player has said some of it.
-    has_players: bool,
+    /// What was said before, the oldest first.
+    turns: Vec<Turn>,
     /// Rows of views, by the name in braces that they are put in for.
     rows: Vec<(String, Vec<String>)>,
     cut: String,
     most: Option<u64>,
     gives_way: Option<u64>,
     whole: u64,
+}
+
+/// What somebody has said before.
+#[derive(Debug)]
+struct Turn {
+    /// As it is put in.
+    text: String,
+    of_player: bool,
 }
 
 /// What a row's sections want to know of lore: what is asked for, and how many pieces at most.
@@ -124,9 +132,10 @@ pub fn render(
     if most.is_some_and(|most| total(&sections) > most) {
         return Err("the prompt is longer than its `most`".to_owned());
     }
+    let known = sections.iter().map(Section::known).collect::<Vec<_>>().join("\n\n");
     let told =
         sections.iter().map(|section| (section.name.clone(), section.tokens(), section.whole)).collect();
-    Ok(Rendered { messages: joined(&sections), sections: told })
+    Ok(Rendered { messages: joined(&sections), sections: told, known })
 }
 
 impl Section {
@@ -148,8 +157,7 @@ impl Section {
             name: text("section"),
             role: text("role"),
             said: section["said"].as_str().filter(|_| says).map(cleaned),
-            turns: turns.iter().map(turn).collect(),
-            has_players: turns.iter().any(|turn| turn["said"].is_string()),
+            turns: turns.iter().map(Turn::of).collect(),
             rows: rows.filter(|(name, rows)| content.contains(name) && !rows.is_empty()).collect(),
             text: content,
             cut: text("cut"),
@@ -163,9 +171,10 @@ impl Section {
 
     fn bytes(&self) -> usize {
         let said = self.said.as_ref().map_or(0, |said| said.len() + BEGIN.len() + END.len());
-        let lines = |lines: &[String]| lines.iter().map(|line| line.len() + 1).sum::<usize>();
+        let turns = self.turns.iter().map(|turn| turn.text.len() + 1).sum::<usize>();
+        let lines = |rows: &[String]| rows.iter().map(|row| row.len() + 1).sum::<usize>();
         let rows = self.rows.iter().map(|(_, rows)| lines(rows) + BEGIN_ROWS.len() + END_ROWS.len() + 1);
-        self.text.len() + said + lines(&self.turns) + rows.sum::<usize>()
+        self.text.len() + said + turns + rows.sum::<usize>()
     }
 
     fn tokens(&self) -> u64 {
@@ -222,10 +231,23 @@ impl Section {
     }
 
     fn written(&self) -> String {
+        let said = self.said.as_ref().map(|said| format!("{BEGIN}{said}{END}"));
+        self.filled(said, |_| true)
+    }
+
+    /// What of it is known to the NPC: all that no player has said.
+    fn known(&self) -> String {
+        // A space, so that no word is made of what stood on both sides.
+        let said = self.said.as_ref().map(|_| " ".to_owned());
+        self.filled(said, |turn| !turn.of_player)
+    }
+
+    fn filled(&self, said: Option<String>, wanted: impl Fn(&Turn) -> bool) -> String {
         let mut parts: Vec<(&str, String)> = Vec::new();
-        parts.extend(self.said.as_ref().map(|said| (SAID, format!("{BEGIN}{said}{END}"))));
+        parts.extend(said.map(|said| (SAID, said)));
         if !self.turns.is_empty() {
-            parts.push((LINES, self.turns.join("\n")));
+            let turns = self.turns.iter().filter(|turn| wanted(turn)).map(|turn| turn.text.as_str());
+            parts.push((LINES, turns.collect::<Vec<_>>().join("\n")));
         }
         let rows = self.rows.iter();
         parts.extend(
@@ -253,13 +275,18 @@ fn texts(rows: &Json) -> Vec<String> {
     rows.map(cleaned).filter(|row| !row.is_empty()).collect()
 }
 
-/// What somebody has said before: words of a player between marks.
-fn turn(turn: &Json) -> String {
-    match (turn["player"].as_str(), turn["said"].as_str()) {
-        (Some(player), Some(said)) => format!("{player}: {BEGIN}{}{END}", cleaned(said)),
-        _ => {
-            let of = |key: &str| turn[key].as_str().unwrap_or_default();
-            format!("{}: {}", of("npc"), of("line").chars().map(unmarked).collect::<String>())
+impl Turn {
+    /// Words of a player stand between marks.
+    fn of(turn: &Json) -> Turn {
+        let of = |key: &str| turn[key].as_str().unwrap_or_default();
+        match turn["said"].as_str() {
+            Some(said) => {
+                Turn { text: format!("{}: {BEGIN}{}{END}", of("player"), cleaned(said)), of_player: true }
+            }
+            None => Turn {
+                text: format!("{}: {}", of("npc"), of("line").chars().map(unmarked).collect::<String>()),
+                of_player: false,
+            },
         }
     }
 }
@@ -296,7 +323,7 @@ fn give_way(sections: &mut [Section], most: u64) {
 
 fn total(sections: &[Section]) -> u64 {
     let messages = joined(sections);
-    Rendered { messages, sections: Vec::new() }.tokens()
+    Rendered { messages, sections: Vec::new(), known: String::new() }.tokens()
 }
 
 /// Sections of one role in a row are one message. The model is told what a player's words and rows of views are where there are any.
@@ -316,7 +343,7 @@ fn joined(sections: &[Section]) -> Vec<(String, String)> {
         }
     }
     let of_player =
-        |section: &Section| section.said.is_some() || (section.has_players && !section.turns.is_empty());
+        |section: &Section| section.said.is_some() || section.turns.iter().any(|turn| turn.of_player);
     let has_rows = |section: &Section| !section.rows.is_empty();
     let said = sections.iter().any(of_player).then_some(RULE_SAID);
     let noted = sections.iter().any(has_rows).then_some(RULE_ROWS);
@@ -411,6 +438,29 @@ mod tests {
             sections(none, None).expect("a prompt").messages,
             [("user".to_owned(), "smith: Hm.".to_owned())]
         );
+    }
+
+    #[test]
+    fn what_players_have_said_is_nothing_that_an_npc_knows() {
+        let made = sections(
+            json!([
+                {"section": "who", "role": "system", "content": "You keep the mill."},
+                {"section": "past", "role": "user", "content": "Before:\n{lines}", "lines": [
+                    {"player": "ann", "said": "what of bears"},
+                    {"npc": "smith", "line": "The ford is deep."},
+                ]},
+                {"section": "rows", "role": "user", "content": "{rows.deeds}", "rows": {"rows.deeds": ["fed a fox"]}},
+                {"section": "lore", "role": "system", "lore": 1, "said": "wolf"},
+                {"section": "ask", "role": "user", "content": "hear{said}say", "said": "hello wolfram"},
+            ]),
+            None,
+        );
+        let known = made.expect("a prompt").known;
+        let expected = "You keep the mill.\n\nBefore:\nsmith: The ford is deep.\n\n<rows>\nfed a fox\n</rows>\n\n\
+                        Wolves fear fire.\n\nhear say";
+        assert_eq!(known, expected);
+        let players = json!([{"role": "user", "content": "Before: {lines}", "lines": [{"player": "ann", "said": "wolf"}]}]);
+        assert_eq!(sections(players, None).expect("a prompt").known, "Before: ");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use worldflow_engine::admission::{Admission, Batch};
 use worldflow_engine::observed::Observed;
 use worldflow_engine::realm::{Progress, Realm};
 use worldflow_engine::view_store::ViewStore;
-use worldflow_schemas::catalog::{NPC_REQUESTS, NPC_SENTENCES, TIER_STATES, TIERS};
+use worldflow_schemas::catalog::{ENTITIES, NPC_REQUESTS, NPC_SENTENCES, TIER_STATES, TIERS};
 use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::{Command, EventId, Input, Row, Sym, Tick, Value};
 use worldflow_sinks::simulated_tier::SimulatedTier;
@@ -189,6 +189,33 @@ impl Fake {
             )
         };
         self.realm.views.apply(self.tick, (0..).zip(sentences).map(row));
+        self.tell();
+    }
+
+    /// A tick in which this is wished for with these sections in place of its own.
+    pub(crate) fn wish_with(&mut self, wish: &Wish, sections: &serde_json::Value) {
+        self.tick += 1;
+        let mut row = wish.row(self.tick).to_vec();
+        row[NPC_REQUESTS.def().column("messages").expect("a column")] = Value::text(&sections.to_string());
+        self.realm.views.apply(self.tick, [(NPC_REQUESTS, Row::new(row), 1)]);
+        self.tell();
+    }
+
+    /// A tick in which these are entities, with their properties.
+    pub(crate) fn entities(&mut self, entities: &[(&str, serde_json::Value)]) {
+        self.tick += 1;
+        let row = |(id, properties): &(&str, serde_json::Value)| {
+            let value = |column: &str| match column {
+                "realm" => Value::Sym(self.realm.name),
+                "entity" => Value::Sym(Sym::new(id)),
+                "kind" => Value::Sym(Sym::new("npc")),
+                "properties" => Value::text(&properties.to_string()),
+                _ => Value::Null,
+            };
+            let columns = ENTITIES.def().columns.iter();
+            (ENTITIES, columns.map(|column| value(column.name)).collect::<Row>(), 1)
+        };
+        self.realm.views.apply(self.tick, entities.iter().map(row));
         self.tell();
     }
 

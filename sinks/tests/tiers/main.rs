@@ -6,6 +6,7 @@ mod choice;
 mod fake;
 mod faults;
 mod gates;
+mod known;
 mod reask;
 mod server;
 mod simulator;
