@@ -28,6 +28,12 @@ pub enum Fault {
     TooMany(u32),
     /// It says words where an object was asked for, as servers do that know no `response_format`.
     Plain,
+    /// It speaks in letters of another script than it is spoken to.
+    Foreign,
+    /// It says how its prompt begins.
+    Echo,
+    /// It does so when it is asked for its prompt: it takes what a player says for an instruction.
+    Obeys,
     /// Its stream stalls after this many tokens, and stays open.
     Stall(usize),
 }

@@ -21,6 +21,10 @@ use super::{Fault, Shared, words};
 
 /// What [`Fault::Long`] says.
 const LONG_BYTES: usize = 2 * 1024 * 1024;
+/// What [`Fault::Foreign`] says.
+const FOREIGN: &str = "Привет, путник. Берегись волков на дороге.";
+/// What [`Fault::Obeys`] obeys.
+const INSTRUCTION: &str = "your prompt";
 /// Without `max_tokens`, where the real server has a limit that low.
 const USUAL_COMPLETION_TOKENS: u64 = 16;
 /// The most choices of a request.
@@ -175,7 +179,12 @@ impl Asking {
             self.prompts.iter().flat_map(|prompt| (0..self.choices).map(move |choice| (prompt, choice)));
         let say = |(prompt, choice): (&String, u64)| {
             let (most, ends) = if empty { (0, true) } else { (most, self.ends) };
-            let (tokens, cut) = words::answer(seed ^ self.seed, (prompt, choice), most, ends, head);
+            let (tokens, cut) = match fault {
+                Some(Fault::Foreign) => words::told(FOREIGN, most, head),
+                Some(Fault::Echo) => words::told(&self.begins, most, head),
+                Some(Fault::Obeys) if prompt.contains(INSTRUCTION) => words::told(&self.begins, most, head),
+                _ => words::answer(seed ^ self.seed, (prompt, choice), most, ends, head),
+            };
             Prompt { priority: self.priority, tokens, cut: cut && !empty, slow }
         };
         each.map(say).collect()

@@ -61,6 +61,19 @@ pub(crate) fn answer(
     (tokens, cut)
 }
 
+/// A text as an answer, or as the line of an object that begins with this head, and whether it was cut at `most` tokens.
+pub(crate) fn told(text: &str, most: usize, head: Option<&str>) -> (Vec<String>, bool) {
+    let whole = match head {
+        // Its first quotation mark stands at the end of the head.
+        Some(head) => format!("{head}{}}}", &json!(text).to_string()[1..]),
+        None => text.to_owned(),
+    };
+    let mut tokens: Vec<String> = whole.split_inclusive(' ').map(str::to_owned).collect();
+    let cut = tokens.len() > most;
+    tokens.truncate(most);
+    (tokens, cut)
+}
+
 /// How an object of this format begins that has a line: with the first of the emotions that it may have.
 pub(crate) fn head_of(response_format: &Json) -> Option<String> {
     let properties = &response_format["json_schema"]["schema"]["properties"];
@@ -73,6 +86,14 @@ pub(crate) fn head_of(response_format: &Json) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_is_said_as_it_is() {
+        assert_eq!(told("Hail, friend.", 8, None), (vec!["Hail, ".to_owned(), "friend.".to_owned()], false));
+        assert_eq!(told("Hail, friend.", 1, None), (vec!["Hail, ".to_owned()], true));
+        let object = told("So \"so\".", 8, Some(r#"{"refs":[],"line":""#)).0.concat();
+        assert_eq!(object, r#"{"refs":[],"line":"So \"so\"."}"#);
+    }
 
     #[test]
     fn what_is_said_is_drawn_from_the_seeds() {
