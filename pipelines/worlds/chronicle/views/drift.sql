@@ -1,4 +1,4 @@
--- Where stories go astray, and where they contradict themselves: a row is an alert, and goes when its cause does.
+-- Where stories go astray, and where they contradict themselves: a row is an alert. A drift goes when its cause does, a conflict after a day.
 
 -- What players have done in the last three hours, by theme.
 CREATE VIEW themes AS
@@ -9,8 +9,9 @@ FROM events
 WHERE kind = 'act' AND player IS NOT NULL AND now() <= at + INTERVAL '3 hours'
 GROUP BY player;
 
--- A quarter off the theme, three tenths on the side, seven tenths in keeping; and nothing of the main story for two hours. How bad it is, is how far
--- the bound is passed: below one and a half times minor, below twice moderate, else major.
+-- A quarter off the theme, three tenths on the side, seven tenths in keeping, of four deeds or more. How bad it is, is how far the bound is
+-- passed: below one and a half times minor, below twice moderate, else major. And nothing of the main story for two hours by somebody who is here,
+-- whatever else they do: rules/stories.yaml notes who comes, and the fact `went_on` goes two hours after they came or went on last.
 CREATE VIEW drift AS
 SELECT player, drift, ratio, CASE WHEN ratio / bound < 1.5 THEN 'minor' WHEN ratio / bound < 2 THEN 'moderate' ELSE 'major' END AS severity
 FROM (
@@ -22,11 +23,23 @@ FROM (
 ) AS measured
 WHERE ratio > bound
 UNION ALL
-SELECT player, 'stalled' AS drift, 1.0 AS ratio, 'moderate' AS severity
-FROM themes AS t
-WHERE NOT EXISTS (SELECT * FROM events AS e WHERE e.player = t.player AND e.kind = 'advance' AND now() <= e.at + INTERVAL '2 hours')
-      AND EXISTS (SELECT * FROM presence AS p WHERE p.player = t.player AND p.server IS NOT NULL AND now() >= p.since + INTERVAL '2 hours');
+SELECT h.holder AS player, 'stalled' AS drift, 1.0 AS ratio, 'moderate' AS severity
+FROM facts AS h
+WHERE h.scope = 'player' AND h.fact = 'here'
+      AND NOT EXISTS (SELECT * FROM facts AS g WHERE g.holder = h.holder AND g.scope = 'player' AND g.fact = 'went_on');
 
+-- What somebody was told of a quest that stood otherwise, as long as it stands so. A quest that they have never had is available. A state that began
+-- in the tick of the telling, or after what was told, says nothing of it: so what a quest becomes later makes nothing wrong that was right. Nor does
+-- it make right what was wrong: rules/stories.yaml notes it. Quests of groups are not judged.
+CREATE VIEW told_wrong AS
+SELECT e.player, e.id AS event, e.target AS quest
+FROM events AS e
+LEFT JOIN (SELECT holder, quest, state, since FROM quest_state WHERE scope = 'player') AS q ON q.holder = e.player AND q.quest = e.target
+WHERE e.kind = 'tell' AND e.player IS NOT NULL AND e.target IS NOT NULL AND now() <= e.at + INTERVAL '1 day'
+      AND e.state <> coalesce(q.state, 'available') AND (q.since IS NULL OR (q.since < e.tick AND q.since <= e.at))
+      AND NOT EXISTS (SELECT * FROM quest_state AS g WHERE g.quest = e.target AND g.scope <> 'player');
+
+-- A conflict is shown for a day from what happened on; deaths count for thirty days.
 CREATE VIEW conflicts AS
 -- The dead do not speak: ten minutes after somebody died nobody talks to them.
 SELECT e.player, e.id AS event, 'dead_npc_interaction' AS conflict, 'critical' AS severity, e.target AS about
@@ -42,14 +55,17 @@ JOIN (SELECT target, min(at) AS at FROM events WHERE kind = 'die' AND target IS 
   ON d.target = e.target
 WHERE e.kind IN ('spare', 'harm', 'kill') AND e.player IS NOT NULL AND e.at > d.at AND now() <= e.at + INTERVAL '1 day'
 UNION ALL
--- Whoever betrays a family does it no favor within the hour.
-SELECT e.player, e.id AS event, 'faction_contradiction' AS conflict, 'medium' AS severity, e.target AS about
-FROM events AS e
-JOIN (SELECT player, target, max(at) AS at FROM events WHERE kind = 'betray' AND player IS NOT NULL AND target IS NOT NULL AND now() <= at + INTERVAL '1 day' GROUP BY player, target) AS b
-  ON b.player = e.player AND b.target = e.target
-WHERE e.kind = 'favor' AND e.at >= b.at AND e.at <= b.at + INTERVAL '1 hour' AND now() <= e.at + INTERVAL '1 day'
+-- Whoever betrays a family does it no favor within the hour, whatever else they do to it later. A betrayal counts for as long as such a favor does.
+SELECT DISTINCT e.player, e.id AS event, 'faction_contradiction' AS conflict, 'medium' AS severity, e.target AS about
+FROM events AS e JOIN events AS b ON b.player = e.player AND b.target = e.target
+WHERE e.kind = 'favor' AND b.kind = 'betray' AND e.player IS NOT NULL AND e.target IS NOT NULL AND e.at >= b.at AND e.at <= b.at + INTERVAL '1 hour'
+      AND now() <= e.at + INTERVAL '1 day' AND now() <= b.at + INTERVAL '25 hours'
 UNION ALL
--- What somebody is told of a quest is how it stands.
-SELECT e.player, e.id AS event, 'quest_state_mismatch' AS conflict, 'high' AS severity, e.target AS about
-FROM events AS e JOIN quest_state AS q ON q.holder = e.player AND q.quest = e.target
-WHERE e.kind = 'tell' AND e.player IS NOT NULL AND q.scope = 'player' AND e.state <> q.state AND now() <= e.at + INTERVAL '1 day';
+-- What somebody is told of a quest is how it stands: what is told wrong, and what has been noted of it.
+SELECT player, event, 'quest_state_mismatch' AS conflict, 'high' AS severity, quest AS about
+FROM (
+  SELECT player, event, quest FROM told_wrong
+  UNION
+  SELECT player, coalesce(telling, id) AS event, target AS quest FROM events
+  WHERE kind = 'misled' AND player IS NOT NULL AND target IS NOT NULL AND now() <= at + INTERVAL '1 day'
+) AS wrong;

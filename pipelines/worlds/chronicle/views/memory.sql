@@ -1,4 +1,4 @@
--- What is remembered of players. Events count for thirty days.
+-- What is remembered of players. Everything here counts for thirty days, and is forgotten then.
 
 -- The last twenty decisions of each player.
 CREATE VIEW decisions AS
@@ -49,7 +49,7 @@ FROM (
 WHERE n <= 20;
 
 -- The eight things that somebody remembers best of a player: recency times importance times relevance. Recency halves every two hours, so twice
--- the importance is worth two hours, and the order never changes by itself: what was best stays best until something else comes. What was done to
+-- the importance is worth two hours, and the order of two never changes by itself: what was better stays better until it is forgotten. What was done to
 -- them counts twice as much as what they only heard of. Only those whom the player has talked to remember anything. `text` is what a model is told.
 CREATE VIEW memories AS
 SELECT player, npc, n, what, about, at,
@@ -72,7 +72,7 @@ FROM (
         WHERE kind = 'talk' AND player IS NOT NULL AND target IS NOT NULL AND now() <= at + INTERVAL '30 days'
       ) AS f ON f.player = e.player
       WHERE e.kind IN ('spare', 'harm', 'befriend', 'quarrel', 'betray', 'decide') AND e.player IS NOT NULL
-            AND now() <= e.at + INTERVAL '3 days'
+            AND now() <= e.at + INTERVAL '30 days'
     ) AS e
   ) AS weighed
 ) AS ranked
