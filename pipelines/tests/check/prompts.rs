@@ -52,6 +52,7 @@ talk:
             "unknown quest `hunt`",
             "nothing is called `weathr`",
             "3:11: bands that cannot be told apart",
+            "3:11: `phase` is no number",
             "3:22: bands that cannot be told apart",
             "`fact.mood` is not read",
             "nothing replaces `{phse}`",
@@ -66,6 +67,21 @@ talk:
         ],
     );
     assert!(said.contains("did you mean `weather`?") && said.contains("did you mean `phase`?"), "{said}");
+}
+
+#[test]
+fn bands_are_of_numbers() {
+    let said = of("\
+talk:
+  context: [said, level, phase, fact.saved, fact.mood]
+  bands: {level: {new: 0}, fact.mood: {low: 0}, fact.saved: {no: 0}, phase: {early: 0, late: 1}, said: {short: 0}}
+  sections: {persona: {}, ask: {role: user, text: \"{said}\"}}
+");
+    says_only(
+        &said,
+        &["3:49: `fact.saved` is no number", "3:70: `phase` is no number", "3:98: `said` is no number"],
+    );
+    assert!(said.contains("hint: bands are of `level` and of facts of type int or dec"), "{said}");
 }
 
 #[test]

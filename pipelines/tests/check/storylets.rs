@@ -330,3 +330,81 @@ blind: {who: beast, sensed_by: smell}
     "#]]
     .assert_eq(&said);
 }
+
+#[test]
+fn an_intensity_is_a_percentage() {
+    stories(
+        "a: {who: elder, lines: Hm., intensity: 100}\nb: {who: elder, lines: Hm., intensity: 500}\n",
+        expect![[r#"
+            error: stories/all.yaml:2:40: an intensity of 500
+              |
+            2 | b: {who: elder, lines: Hm., intensity: 500}
+              |                                        ^^^
+            hint: 0 to 100; without it 50
+
+        "#]],
+    );
+}
+
+#[test]
+fn what_follows_itself_has_an_end() {
+    stories(
+        "
+begins: {who: elder, lines: Hm., then: {storylet: a, after: 0s}}
+a: {who: elder, lines: Ah., trigger: {follow_up: {}}, then: {storylet: b, after: 0s}}
+b: {who: wolf, lines: Grr., trigger: {follow_up: {}}, when: {facts: {saved: true}}, then: {storylet: a, after: 0s}}
+c: {who: elder, lines: Oh., trigger: {follow_up: {}}, then: {storylet: c, after: 1h}}
+leads: {who: elder, lines: Hm., then: {storylet: c, after: 1s}}
+",
+        expect![[r#"
+            error: stories/all.yaml:3:55: these storylets follow each other without end: `a` → `b` → `a`
+              |
+            3 | a: {who: elder, lines: Ah., trigger: {follow_up: {}}, then: {storylet: b, after: 0s}}
+              |                                                       ^^^^
+            hint: give one of them `limits: {player: {most: 3}}`, or a cooldown that is longer than once round
+
+            error: stories/all.yaml:5:55: the storylet `c` follows itself without end
+              |
+            5 | c: {who: elder, lines: Oh., trigger: {follow_up: {}}, then: {storylet: c, after: 1h}}
+              |                                                       ^^^^
+            hint: give one of them `limits: {player: {most: 3}}`, or a cooldown that is longer than once round
+
+        "#]],
+    );
+}
+
+/// Whether a circle of two, of which one has these limits, is found.
+fn is_endless(limits: &str, after: &str) -> bool {
+    let stories = format!(
+        "a: {{who: elder, lines: Ah., trigger: {{follow_up: {{}}}}, limits: {limits}, then: {{storylet: b, after: {after}}}}}\n\
+         b: {{who: wolf, lines: Grr., trigger: {{follow_up: {{}}}}, then: {{storylet: a, after: 0s}}}}\n"
+    );
+    let said = problems(&[("npcs.yaml", NPCS), ("stories/all.yaml", &stories)]);
+    let endless = said.contains("without end");
+    assert!(endless || said.is_empty(), "{said}");
+    endless
+}
+
+#[test]
+fn a_limit_ends_a_circle_if_it_is_closed_when_the_circle_comes_back() {
+    for limits in [
+        "{once: true}",
+        "{player: {most: 3}}",
+        "{npc: {most: 9}}",
+        "{realm: {most: 9}}",
+        "{player: {cooldown: 3s}}",
+        "{realm: {cooldown: 3s}}",
+        "{at_once: {most: 1, lasts: 3s}}",
+    ] {
+        assert!(!is_endless(limits, "2s"), "{limits}");
+    }
+    for limits in
+        ["{}", "{player: {cooldown: 1s}}", "{at_once: {most: 1, lasts: 2s}}", "{at_once: {most: 3}}"]
+    {
+        assert!(is_endless(limits, "2s"), "{limits}");
+    }
+    // Each step takes a tick at least.
+    assert!(is_endless("{player: {cooldown: 1ms}}", "0s") && !is_endless("{player: {cooldown: 10s}}", "0s"));
+    // How long a span of world time is nobody says here.
+    assert!(!is_endless("{player: {cooldown: 1s}}", "1h world"));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{Audience, PromptDef, Reads, SamplingDef};
+use worldflow_schemas::definitions::{Audience, FactKind, PromptDef, Reads, SamplingDef};
 use worldflow_schemas::input::Scope;
 
 use super::{Checker, Sort};
@@ -124,13 +124,27 @@ impl Checker<'_> {
                 self.error(spot, format!("`{name}` is not read"), hint);
             }
             let least: BTreeSet<i64> = bands.values().copied().collect();
-            if matches!(Reads::of(name), Some(Reads::Rows(_))) {
-                self.error(spot, format!("`{name}` is no number"), "count in the view, or say `at_most`");
+            if let Some(hint) = Reads::of(name).and_then(|reads| self.is_no_number(reads)) {
+                self.error(spot, format!("`{name}` is no number"), hint);
             }
             if bands.is_empty() || least.len() < bands.len() {
                 let hint = "give each band the least number that is in it: `{stranger: 0, friend: 20}`";
                 self.error(spot, "bands that cannot be told apart", hint);
             }
+        }
+    }
+
+    /// What to do instead, where what is read has no bands. Of a fact that is not declared nothing more is said.
+    fn is_no_number(&self, reads: Reads<'_>) -> Option<&'static str> {
+        match reads {
+            Reads::Rows(_) => Some("count in the view, or say `at_most`"),
+            Reads::Level => None,
+            Reads::Fact(fact) => {
+                let def = self.definitions.world.as_ref()?.definition.facts.get(fact)?;
+                let is_number = matches!(def.kind, FactKind::Int | FactKind::Dec);
+                (!is_number).then_some("bands are of `level` and of facts of type int or dec")
+            }
+            _ => Some("bands are of `level` and of facts of type int or dec"),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Storylets: who says them, what for, and what comes of it.
 
+mod rounds;
+
 use std::collections::BTreeSet;
 
 use worldflow_schemas::definitions::{Effect, StoryLimits, StoryTrigger, StoryletDef};
@@ -11,6 +13,9 @@ use crate::world::spot::Spot;
 
 /// What a criterion may weigh, and a salience may be, either way.
 const MOST_WEIGHT: i32 = 1_000;
+
+/// The strongest that something may be said.
+const MOST_INTENSITY: u32 = 100;
 
 /// The most times that a limit may allow.
 const MOST_TIMES: u32 = 1_000_000;
@@ -38,6 +43,10 @@ impl Checker<'_> {
             if let Some(salience) = storylet.salience {
                 self.check_weight("salience", salience, spot.key("salience"));
             }
+            if let Some(intensity) = storylet.intensity.filter(|intensity| *intensity > MOST_INTENSITY) {
+                let hint = format!("0 to {MOST_INTENSITY}; without it 50");
+                self.error(spot.key("intensity"), format!("an intensity of {intensity}"), hint);
+            }
             self.check_happens(storylet, spot.key("trigger"));
             self.check_limits(storylet, spot);
             self.check_lines(storylet, spot.key("lines"));
@@ -49,6 +58,7 @@ impl Checker<'_> {
             self.check_then(storylet, spot.key("then"));
         }
         self.check_followed();
+        self.check_rounds();
     }
 
     fn check_who(&mut self, storylet: &StoryletDef, spot: Spot<'_>) {
