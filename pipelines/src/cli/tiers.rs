@@ -133,9 +133,20 @@ pub(super) async fn given_server(tier: &str, url: &str, model: Option<&str>) -> 
 /// The address of a server without what is added to it: a path that ends in `/v1` is what clients of other makes are given.
 fn address(tier: &str, given: &str) -> anyhow::Result<String> {
     let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    // What is given is shown in what is said at the start, so nothing secret may be in it.
+    let has_more =
+        |url: &Url| !url.username().is_empty() || url.password().is_some() || given.contains(['?', '#']);
+    let Some(url) = url else {
+        let shown = if given.contains(['@', '?', '#']) { "what is given" } else { given };
+        anyhow::bail!(
+            "{shown}: no address of a server for the tier `{tier}`\nhint: for example http://127.0.0.1:8000"
+        );
+    };
     anyhow::ensure!(
-        url.is_some(),
-        "{given}: no address of a server for the tier `{tier}`\nhint: for example http://127.0.0.1:8000"
+        !has_more(&url),
+        "the address of a server for the tier `{tier}` has a user, a password, a query or a fragment, which would be shown\n\
+         hint: give scheme, host and path alone, and the key in the environment variable {}_KEY",
+        tier.to_uppercase()
     );
     let plain = given.trim_end_matches('/');
     Ok(plain.strip_suffix("/v1").unwrap_or(plain).to_owned())
@@ -247,6 +258,26 @@ mod tests {
             let error = address(GOLD, wrong).expect_err("no address").to_string();
             assert!(error.contains("no address of a server") && error.contains("hint:"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_with_a_secret_is_refused_and_not_shown() {
+        for given in [
+            "http://user:PASSWORD@127.0.0.1:9/v1?key=SECRET",
+            "http://user:PASSWORD@127.0.0.1:9",
+            "http://SECRET@127.0.0.1:9",
+            "http://127.0.0.1:9/v1?key=SECRET",
+            "http://127.0.0.1:9/v1#SECRET",
+            "user:PASSWORD@127.0.0.1:9",
+            "ftp://user:PASSWORD@h",
+            "127.0.0.1/v1?key=SECRET",
+        ] {
+            let error = address(GOLD, given).expect_err("it says too much").to_string();
+            let shows = ["PASSWORD", "SECRET", "user:"].iter().any(|secret| error.contains(secret));
+            assert!(error.contains("hint:") && !shows, "{given}: {error}");
+        }
+        let error = address(GOLD, "http://h:1?key=SECRET").expect_err("it says too much").to_string();
+        assert!(error.contains("environment variable GOLD_KEY"), "{error}");
     }
 
     #[tokio::test]
