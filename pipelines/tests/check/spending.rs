@@ -1,6 +1,7 @@
 //! Limits of what models may cost that make no sense.
 
 use expect_test::{Expect, expect};
+use worldflow::world::{Folder, check};
 
 use crate::{WORLD, problems};
 
@@ -271,4 +272,19 @@ spending:
 
         "#]],
     );
+}
+
+/// What the page shows is right.
+#[test]
+fn the_examples_of_the_page_have_no_problem() {
+    let page = include_str!("../../../docs/spending.md");
+    let examples = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let [limits, switch] = examples.collect::<Vec<_>>()[..] else { panic!("two examples are shown") };
+    let talk = "kinds: {talk: {from: player}}\n";
+    for (example, more) in [(limits, talk), (switch, "")] {
+        let world = format!("name: small\nseed: 7\nentities: {{elder: {{kind: npc}}}}\n{more}{example}");
+        let mut files = vec![("world.yaml", world.as_str())];
+        files.extend((!more.is_empty()).then_some(("npcs.yaml", NPCS)));
+        assert_eq!(check(&Folder::of(files)).to_string(), "", "{world}");
+    }
 }
