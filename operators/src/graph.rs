@@ -93,7 +93,7 @@ pub struct Outputs<'scope> {
 }
 
 /// What is traced in a copy of a realm.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Watching {
     /// One quest of one holder.
     pub quest: Option<Watch>,
@@ -265,7 +265,7 @@ pub fn build_watching<'scope>(
     let lore = loads.operate(vec![documents], LoreMachine::new(realm));
 
     let told_views = told_views(&clock_now, &defined, peers);
-    let shared = Shared { realm, world, loads: &loads, peers, index, watching };
+    let shared = Shared { realm, world, loads: &loads, peers, index, watching: &watching };
     let known = Known {
         clock: clock_now,
         weather: weather_now,
@@ -337,7 +337,7 @@ pub fn build_watching<'scope>(
         DialoguesOut::Refused(_) => None,
     }));
     // A stream that goes another way would be copied.
-    let traced = watching.quest.map(|_| {
+    let traced = watching.quest.as_ref().map(|_| {
         conclusions.clone().flat_map(|conclusion| match conclusion {
             Conclusion::Traced(traced) => Some(*traced),
             _ => None,
@@ -495,7 +495,7 @@ struct Shared<'a, 'scope> {
     loads: &'a Loads<'scope>,
     index: usize,
     peers: usize,
-    watching: Watching,
+    watching: &'a Watching,
 }
 
 impl<'scope> Shared<'_, 'scope> {

@@ -134,7 +134,8 @@ fn built(graph: &WorldGraph, worker: &mut Worker, outputs: WorkerOutputs, also: 
             loads: load_stream,
             keeps_base: outputs.keeps_base(),
         };
-        let watching = Watching { quest: also.quest.map(|of| of.watch), arc: also.arc.map(|of| of.watch) };
+        let watching =
+            Watching { quest: also.quest.map(|of| of.watch.clone()), arc: also.arc.map(|of| of.watch) };
         let graph = build_watching(graph.realm, &graph.world, inputs, watching);
         if let Some((traced, tracing)) = graph.traced.zip(also.quest) {
             let told = Arc::clone(&tracing.told);

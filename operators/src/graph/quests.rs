@@ -82,7 +82,8 @@ impl<'scope> Shared<'_, 'scope> {
             concluded,
             answers,
         ];
-        let machine = PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watching.quest);
+        let machine =
+            PlayersMachine::new(Arc::clone(self.world), realm).watching(self.watching.quest.clone());
         self.loads.operate(inputs, machine)
     }
 
@@ -137,6 +138,6 @@ impl<'scope> Shared<'_, 'scope> {
             answers,
         ];
         let machine = GroupsMachine::new(Arc::clone(self.world), self.realm, self.index, peers);
-        self.loads.operate(inputs, machine.watching(self.watching.quest))
+        self.loads.operate(inputs, machine.watching(self.watching.quest.clone()))
     }
 }

@@ -89,7 +89,7 @@ impl Core {
     /// Takes an edit and carries the holders of the quest over.
     fn define(&mut self, edit: &QuestEdit, plan: Option<Rc<QuestPlan>>, keepers: &mut Keepers) {
         if let Some(trace) = &mut self.trace {
-            trace.edit(edit);
+            trace.edit(edit, self.context.now);
         }
         let QuestEdit { quest, def, from } = edit;
         let def = def.as_deref().filter(|_| plan.is_some());
@@ -123,6 +123,9 @@ impl Core {
         }
         let old = old.filter(|old| scope == Some(old.scope));
         let was = old.as_ref().zip(new.as_ref()).map(|(old, new)| Was::of(old, new));
+        if let (Some(old), Some(new), Some(was)) = (&old, &new, &was) {
+            self.trace_moved(edit, old, new, was);
+        }
         for at in keepers.iter().copied() {
             let holder = &self.holders[at as usize];
             if !holder.records.contains_key(&ix) {

@@ -121,7 +121,7 @@ impl GroupsMachine {
     /// The same, tracing a quest of one holder.
     #[must_use]
     pub fn watching(mut self, watch: Option<Watch>) -> GroupsMachine {
-        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch)));
+        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch, |scope| scope != Scope::Player)));
         self
     }
 
@@ -237,7 +237,7 @@ impl Machine for GroupsMachine {
         let way = self.core.restore(tick, std::mem::take(&mut self.pieces));
         (self.rosters.kept, self.sized) = (way.spread, way.updated);
         self.core.trace(|| By::Kept);
-        self.core.trace_end(|scope| scope != Scope::Player);
+        self.core.trace_end();
         // A fact that counts members may be new.
         for group in std::mem::take(&mut self.rosters.changed) {
             let effects = self.size_of(group);
@@ -266,7 +266,7 @@ impl Machine for GroupsMachine {
         self.core.asked(&asked, &[Verb::Abandon]);
         self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
-        self.core.trace_end(|scope| scope != Scope::Player);
+        self.core.trace_end();
         self.keep_sizes();
         self.rosters.spread(together, &mut self.core);
         self.core.drain(output, |conclusion| conclusion);

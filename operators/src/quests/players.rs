@@ -178,7 +178,7 @@ impl PlayersMachine {
     /// The same, tracing a quest of one holder.
     #[must_use]
     pub fn watching(mut self, watch: Option<Watch>) -> PlayersMachine {
-        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch)));
+        self.core.trace = watch.map(|watch| Box::new(Trace::new(watch, |scope| scope == Scope::Player)));
         self
     }
 
@@ -568,7 +568,7 @@ impl Machine for PlayersMachine {
         self.asked_anew.clear();
         self.updated = self.core.restore(tick, std::mem::take(&mut self.pieces)).updated;
         self.core.trace(|| By::Kept);
-        self.core.trace_end(|scope| scope == Scope::Player);
+        self.core.trace_end();
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);
     }
@@ -595,7 +595,7 @@ impl Machine for PlayersMachine {
         self.core.asked(&asked, &[Verb::Abandon]);
         self.core.asked(&asked, &[Verb::Revoke]);
         self.core.close_tick();
-        self.core.trace_end(|scope| scope == Scope::Player);
+        self.core.trace_end();
         self.tell_asked_anew();
         output.out.append(&mut self.told);
         self.core.drain(output, PlayersOut::Conclusion);

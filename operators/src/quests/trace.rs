@@ -19,16 +19,21 @@ use super::counting::{Counted, is_late};
 use super::holder::Instance;
 use super::matcher::{Matcher, Refuses};
 use super::messages::{Conclusion, order_of};
+use super::moves::Was;
 use super::picture::node;
 use super::plan::Ix;
 use super::quest_plan::{QuestPlan, Use};
-use super::traced::{By, Change, Lived, Missed, Of, Part, Standing, Traced, Watch, Why};
+use super::traced::{By, Change, Lived, Missed, Moved, Of, Part, Standing, Traced, Watch, Why};
 use crate::messages::{PlayerPlace, QuestEdit};
 
 /// The state of a trace.
 #[derive(Debug)]
 pub(super) struct Trace {
     watch: Watch,
+    /// The quest, by the id that it has now.
+    quest: Sym,
+    /// Whether the holder belongs to this half of quests.
+    own: bool,
     def: Option<Arc<QuestDef>>,
     /// The instance, its stage and its counters when they were last looked at.
     last: Option<Last>,
@@ -47,9 +52,19 @@ struct Last {
 }
 
 impl Trace {
-    pub(super) fn new(watch: Watch) -> Trace {
-        let orders = FxHashMap::default();
-        Trace { watch, def: None, last: None, stood: None, orders, added: None }
+    /// Of the half of quests that has holders of these scopes.
+    pub(super) fn new(watch: Watch, has: impl FnOnce(Scope) -> bool) -> Trace {
+        let (quest, own) = (watch.quest, has(watch.holder.scope));
+        Trace {
+            watch,
+            quest,
+            own,
+            def: None,
+            last: None,
+            stood: None,
+            orders: FxHashMap::default(),
+            added: None,
+        }
     }
 
     /// The tick at which it must be stepped.
@@ -62,13 +77,29 @@ impl Trace {
         self.orders = orders.into_iter().collect();
     }
 
-    pub(super) fn edit(&mut self, edit: &QuestEdit) {
-        if edit.quest == self.watch.quest {
+    pub(super) fn edit(&mut self, edit: &QuestEdit, now: Tick) {
+        if edit.from == self.quest && self.watch.ids.contains(&(now, edit.quest)) {
+            self.quest = edit.quest;
+        }
+        if edit.quest == self.quest {
             self.def.clone_from(&edit.def);
-        } else if edit.from == self.watch.quest {
+        } else if edit.from == self.quest {
             self.def = None;
         }
     }
+}
+
+/// The objectives that have other ids now: what they were and what they are.
+fn renamed(old: &QuestPlan, new: &QuestPlan, was: &Was) -> Vec<[(Sym, Sym); 2]> {
+    let stages = new.stages.iter().zip(&was.stages).zip(&was.objectives);
+    let stages = stages.filter_map(|((stage, was), of)| Some((stage, &old.stages[(*was)?], of)));
+    let objectives = stages.flat_map(|(stage, former, of)| {
+        stage.objectives.iter().zip(of).filter_map(move |(objective, was)| {
+            let was = (former.name, former.objectives[(*was)?].name);
+            Some([was, (stage.name, objective.name)])
+        })
+    });
+    objectives.filter(|[was, now]| was != now).collect()
 }
 
 /// Where an event comes from.
@@ -82,12 +113,35 @@ pub(super) struct Comes {
 impl Core {
     /// Where what is traced is kept, if it is here.
     fn watched(&self) -> Option<(At, Ix)> {
-        let watch = self.trace.as_ref()?.watch;
-        Some((self.at(watch.holder)?, self.plan.find(watch.quest)?))
+        let trace = self.trace.as_ref()?;
+        Some((self.at(trace.watch.holder)?, self.plan.find(trace.quest)?))
     }
 
     fn say(&mut self, traced: Traced) {
         self.out.out.push(Conclusion::Traced(Box::new(traced)));
+    }
+
+    /// Says what has other ids since an edit, and goes on with what was last looked at under these.
+    pub(super) fn trace_moved(&mut self, edit: &QuestEdit, old: &QuestPlan, new: &QuestPlan, was: &Was) {
+        let record = self.watched().and_then(|(at, ix)| self.holders[at as usize].records.get(&ix));
+        let instance = record.map_or(0, |record| record.instance);
+        let Some(trace) = self.trace.as_mut().filter(|trace| trace.own) else { return };
+        let own = edit.quest == trace.quest;
+        let (tick, QuestEdit { quest, from, .. }) = (self.context.now, edit);
+        let objectives = renamed(old, new, was);
+        if let Some(last) = trace.last.as_mut().filter(|_| own) {
+            let counts = std::mem::take(&mut last.counts).into_iter().map(|(objective, count)| {
+                let now = objectives.iter().find(|[was, _]| *was == (last.stage, objective));
+                (now.map_or(objective, |[_, (_, now)]| *now), count)
+            });
+            (last.counts, last.instance) = (counts.collect(), instance);
+            let place = old.stages.iter().position(|stage| stage.name == last.stage);
+            let stage = place.and_then(|place| was.stages.iter().position(|was| *was == Some(place)));
+            last.stage = stage.map_or(last.stage, |stage| new.stages[stage].name);
+        }
+        if !from.is_none() || !objectives.is_empty() {
+            self.say(Traced::Moved(Moved { tick, quest: *quest, from: *from, objectives, own, instance }));
+        }
     }
 
     /// Says what differs from what was last looked at.
@@ -192,8 +246,8 @@ impl Core {
     /// count.
     pub(super) fn trace_event(&mut self, event: &Event, comes: Comes) {
         let Some(trace) = self.trace.take() else { return };
-        let Watch { holder, quest, .. } = trace.watch;
-        if let Some(ix) = self.plan.find(quest)
+        let holder = trace.watch.holder;
+        if let Some(ix) = self.plan.find(trace.quest)
             && let Some(quest) = self.plan.get(ix).cloned()
             && quest.names(event.kind, &self.plan)
         {
@@ -333,10 +387,10 @@ impl Core {
     }
 
     /// Ends a tick.
-    pub(super) fn trace_end(&mut self, scope: impl FnOnce(Scope) -> bool) {
+    pub(super) fn trace_end(&mut self) {
         let Some(trace) = &self.trace else { return };
-        let watch = trace.watch;
-        if !scope(watch.holder.scope) {
+        let (holder, quest, until) = (trace.watch.holder, trace.quest, trace.watch.until);
+        if !trace.own {
             return;
         }
         let ended = By::State;
@@ -359,10 +413,10 @@ impl Core {
                 self.say(Traced::Stands(stands));
             }
         }
-        if tick == watch.until {
+        if tick == until {
             let def = self.trace.as_ref().and_then(|trace| trace.def.clone());
-            let ix = self.plan.ix(watch.quest);
-            let mut picture = self.picture(self.at(watch.holder), ix, def.as_deref());
+            let ix = self.plan.ix(quest);
+            let mut picture = self.picture(self.at(holder), ix, def.as_deref());
             if def.is_none() {
                 let others = self.plan.all().filter(|other| self.plan.get(*other).is_some());
                 picture.others = others.map(|other| self.plan.name(other)).collect();

@@ -13,12 +13,14 @@ use worldflow_schemas::{Event, Sym, Tick, Value};
 use crate::messages::{ClockNow, PlayerPlace, ZoneWeather};
 
 /// What is traced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watch {
     /// Whose quest.
     pub holder: Holder,
-    /// Which.
+    /// Which, by the id that it has when the trace begins.
     pub quest: Sym,
+    /// The ids that edits give it later, each with its tick, in their order.
+    pub ids: Arc<[(Tick, Sym)]>,
     /// The tick of whose end a picture is made.
     pub until: Tick,
 }
@@ -36,10 +38,29 @@ pub enum Traced {
     Missed(Missed),
     /// An event has failed the quest.
     Failing(Tick, WriteOrder),
+    /// A quest, any quest, or something of it, has another id from this tick on.
+    Moved(Moved),
     /// The state is another from the end of this tick on, or is as it was when the trace begins.
     Stands(Standing),
     /// Everything at the end of the last tick.
     Picture(Box<Picture>),
+}
+
+/// Other ids that an edit has given.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Moved {
+    /// When.
+    pub tick: Tick,
+    /// The quest, as it is called now.
+    pub quest: Sym,
+    /// What it was called; [`Sym::NONE`] when that is the same.
+    pub from: Sym,
+    /// Its objectives by stage and id, where they have others now: what they were and what they are.
+    pub objectives: Vec<[(Sym, Sym); 2]>,
+    /// Whether it is the quest that is traced.
+    pub own: bool,
+    /// The present or last instance of the quest that is traced, which may have another number now.
+    pub instance: u32,
 }
 
 /// A change of a counter.

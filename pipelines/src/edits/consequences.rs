@@ -13,7 +13,7 @@ use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::runtime::{CloseError, OpenError};
 use worldflow_engine::view_store::{Filter, ViewStore};
-use worldflow_schemas::definitions::{After, Effect, ObjectiveDef, QuestDef};
+use worldflow_schemas::definitions::{Effect, ObjectiveDef, QuestDef};
 use worldflow_schemas::input::{DefinitionEdit, Revise};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
@@ -65,18 +65,23 @@ pub struct OfQuest {
     pub lose: u64,
     /// They have completed it, and whatever is edited or undone, that stays.
     pub completed: u64,
-    /// What those completions did to facts, which stays too.
+    /// The facts that its effects name, before the edit or after it, as they are: what was done to them stays too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub effects: Vec<Effects>,
+    pub facts: Vec<FactNow>,
 }
 
-/// An effect that has been applied.
+/// A fact that is not at its default.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Effects {
-    /// `set village_saved to true`.
-    pub effect: String,
-    /// By how many completions, if it was always so.
-    pub completions: u64,
+pub struct FactNow {
+    /// Which.
+    pub fact: String,
+    /// Whose: a scope.
+    pub scope: String,
+    /// Of how many holders.
+    pub holders: u64,
+    /// Its value, if it is that of one holder.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<serde_json::Value>,
 }
 
 /// A counter that would begin again.
@@ -254,7 +259,7 @@ fn compare(
         let defs = (old.quests.get(former).map(|def| &**def), new.quests.get(id).map(|def| &**def));
         count(id, moved(edited_at, (None, none), (Some(now), &at(&now_at, key)), defs));
     }
-    stays(&mut quests, &before, old, difference);
+    stays(&mut quests, (&before, &without.views), (old, new), difference);
     Consequences {
         tick: without.tick,
         revision: edited.revision,
@@ -262,7 +267,7 @@ fn compare(
         quests,
         arcs: arcs(&edited.views, &without.views, old, new, difference),
         restarts: restarts(&was_at, old, new, difference),
-        grants: grants(&edited.views, &without.views, difference),
+        grants: grants(&edited.views, &without.views, (old, new), difference),
     }
 }
 
@@ -276,35 +281,47 @@ fn edited(difference: &Difference) -> impl Iterator<Item = (&str, &str)> {
 /// What has been completed and done of the quests that are edited.
 fn stays(
     quests: &mut BTreeMap<String, OfQuest>,
-    before: &BTreeMap<Key, Stands>,
-    old: &LoadedWorld,
+    (before, views): (&BTreeMap<Key, Stands>, &ViewStore),
+    (old, new): (&LoadedWorld, &LoadedWorld),
     difference: &Difference,
 ) {
-    let mut completed: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut completed: BTreeMap<&str, u64> = BTreeMap::new();
     for stands in before.values().filter(|stands| stands.completions > 0) {
-        let (holders, completions) = completed.entry(stands.key[2].as_str().unwrap_or_default()).or_default();
-        *holders += 1;
-        *completions += u64::try_from(stands.completions).unwrap_or(0);
+        *completed.entry(stands.key[2].as_str().unwrap_or_default()).or_default() += 1;
     }
     for (former, id) in edited(difference) {
-        let Some((holders, completions)) = completed.get(former).copied() else { continue };
+        let Some(holders) = completed.get(former).copied() else { continue };
         let of = quests.entry(id.to_owned()).or_default();
         of.completed = holders;
-        let effects = old.quests.get(former).into_iter().flat_map(|def| &def.effects);
-        of.effects = effects.map(|effect| Effects { effect: words(effect), completions }).collect();
+        let defs = [old.quests.get(former), new.quests.get(id)].into_iter().flatten();
+        let facts: BTreeSet<&str> = defs.flat_map(|def| &def.effects).map(fact_of).collect();
+        of.facts = facts.into_iter().flat_map(|fact| facts_now(views, fact)).collect();
     }
 }
 
-fn words(effect: &Effect) -> String {
+fn fact_of(effect: &Effect) -> &str {
     match effect {
-        Effect::Set { fact, to, after } => format!("set {fact} to {to}{}", ways(after)),
-        Effect::Add { fact, by, after } => format!("add {by} to {fact}{}", ways(after)),
+        Effect::Set { fact, .. } | Effect::Add { fact, .. } => fact,
     }
 }
 
-/// By which branches of which stages something is done.
-fn ways(after: &After) -> String {
-    after.iter().map(|(stage, branch)| format!(" where `{stage}` was done by `{branch}`")).collect()
+/// A fact as it is, by scope; nothing where it is at its default for everyone.
+fn facts_now(views: &ViewStore, fact: &str) -> Vec<FactNow> {
+    let view = Columns(catalog::FACTS);
+    let column = catalog::FACTS.def().column("fact").expect("the catalog has it");
+    let filter = Filter::all().and(column, [Value::id(Sym::new(fact))]);
+    let mut facts: BTreeMap<String, FactNow> = BTreeMap::new();
+    for row in views.read(catalog::FACTS).rows(&filter) {
+        let scope = view.value(row, "scope").to_string();
+        let value = Some(view.value(row, "value").to_json());
+        let now = FactNow { fact: fact.to_owned(), scope: scope.clone(), holders: 0, value };
+        let of = facts.entry(scope).or_insert(now);
+        of.holders += 1;
+        if of.holders > 1 {
+            of.value = None;
+        }
+    }
+    facts.into_values().collect()
 }
 
 /// The counters of edited quests that are not kept, and on which somebody has counted.
@@ -370,9 +387,41 @@ fn differs(was: &ObjectiveDef, now: &ObjectiveDef) -> String {
     said.join("; ")
 }
 
-fn grants(edited_views: &ViewStore, without: &ViewStore, difference: &Difference) -> Grants {
+/// The ids that quests had before, as far as revisions and definitions say so.
+fn former_ids(views: &ViewStore, worlds: [&LoadedWorld; 2]) -> Vec<(String, String)> {
+    let mut former: Vec<(String, String)> = Vec::new();
+    for (id, def) in worlds.into_iter().flat_map(|world| world.quests.iter()) {
+        former.extend(def.moved_from.iter().map(|from| (id.to_string(), from.to_string())));
+    }
+    let view = Columns(catalog::REVISIONS);
+    for row in views.read(catalog::REVISIONS).rows(&Filter::all()) {
+        let difference = view.value(row, "difference").as_str().map(serde_json::from_str);
+        let Some(Ok(serde_json::Value::Object(kinds))) = difference else { continue };
+        let renamed = kinds.get("quests").and_then(|of| of.get("renamed")?.as_object());
+        let renamed = renamed.into_iter().flatten();
+        former.extend(renamed.filter_map(|(id, from)| Some((id.clone(), from.as_str()?.to_owned()))));
+    }
+    former
+}
+
+fn grants(
+    edited_views: &ViewStore,
+    without: &ViewStore,
+    (old, new): (&LoadedWorld, &LoadedWorld),
+    difference: &Difference,
+) -> Grants {
     let view = Columns(catalog::GRANTS);
-    let ids: BTreeSet<&str> = edited(difference).flat_map(|(former, id)| [former, id]).collect();
+    // Grants keep the ids under which they were written.
+    let former = former_ids(without, [old, new]);
+    let mut ids: BTreeSet<&str> = edited(difference).flat_map(|(former, id)| [former, id]).collect();
+    loop {
+        let more = former.iter().filter(|(id, _)| ids.contains(id.as_str())).map(|(_, from)| from.as_str());
+        let more: Vec<&str> = more.filter(|from| !ids.contains(from)).collect();
+        if more.is_empty() {
+            break;
+        }
+        ids.extend(more);
+    }
     let lacks = |views: &ViewStore, key: &[Value]| views.read(catalog::GRANTS).get(key).is_none();
     let mut grants = Grants::default();
     let add = |to: &mut Vec<Counted>, row: &worldflow_schemas::Row| {

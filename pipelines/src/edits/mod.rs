@@ -16,7 +16,7 @@ mod watch;
 
 pub use arcs::OfArc;
 pub use consequences::{
-    Consequences, Counted, Effects, FORESEEN_TICKS, Foresee, Grants, OfQuest, Restart, foresee,
+    Consequences, Counted, FORESEEN_TICKS, FactNow, Foresee, Grants, OfQuest, Restart, foresee,
 };
 pub use difference::{Change, Changed, Difference};
 pub use editing::{Applied, ApplyError, Editing, start_revision};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, OfArc, OfQuest, Plan};
+use super::{Change, Changed, Consequences, Counted, FORESEEN_TICKS, FactNow, OfArc, OfQuest, Plan};
 
 /// The plan as text; ends with a line's end.
 #[must_use]
@@ -132,10 +132,12 @@ fn stays(text: &mut String, consequences: &Consequences) {
     for (id, of) in completed {
         let s = if of.completed == 1 { "" } else { "s" };
         line(text, format_args!("  {id}: completed by {} holder{s}", of.completed));
-        for effect in &of.effects {
-            let times = effect.completions;
-            let s = if times == 1 { "" } else { "s" };
-            line(text, format_args!("    applied {times} time{s}: {}", effect.effect));
+        for FactNow { fact, scope, holders, value } in &of.facts {
+            match value {
+                Some(value) if scope == "realm" => line(text, format_args!("    {fact} stays {value}")),
+                Some(value) => line(text, format_args!("    {fact} of one {scope} stays {value}")),
+                None => line(text, format_args!("    {fact} of {holders} holders ({scope}) stays as it is")),
+            }
         }
     }
     for (id, of) in reached {

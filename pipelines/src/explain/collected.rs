@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 use worldflow_operators::quests::traced::{
-    By, Change, Lived, Missed, Of, Part, Picture, Standing, Traced, Why,
+    By, Change, Lived, Missed, Moved, Of, Part, Picture, Standing, Traced, Why,
 };
 use worldflow_schemas::definitions::QuestState;
 use worldflow_schemas::input::WriteOrder;
@@ -42,6 +42,8 @@ pub(super) struct Collected {
     found_open: bool,
     kept: Option<Tick>,
     failing: Option<Deed>,
+    /// What edits have given other ids, whatever quest it is of.
+    pub(super) moved: Vec<Moved>,
     pub(super) picture: Option<Picture>,
 }
 
@@ -139,6 +141,7 @@ impl Collected {
             found_open: false,
             kept: None,
             failing: None,
+            moved: Vec::new(),
             picture: None,
         }
     }
@@ -170,6 +173,7 @@ impl Collected {
             Traced::Lived(lived) => self.lived(order, lived),
             Traced::Missed(missed) => self.missed(order, missed),
             Traced::Failing(tick, event) => self.failing = self.deed(tick, &event),
+            Traced::Moved(moved) => self.moved(moved),
             Traced::Stands(standing) => self.stands(standing),
             Traced::Picture(picture) => self.picture = Some(*picture),
         }
@@ -214,6 +218,34 @@ impl Collected {
             By::Opened => of.otherwise.push(order, why("it opened"), self.most),
             By::State | By::Kept => of.otherwise.push(order, why("what it reads has changed"), self.most),
         }
+    }
+
+    /// What is known of an objective goes on under the id that it has now.
+    fn moved(&mut self, moved: Moved) {
+        if moved.own {
+            self.instance = moved.instance;
+            let of = |[was, now]: &[Key; 2]| Some((*now, self.objectives.remove(was)?));
+            let taken: Vec<(Key, Counted)> = moved.objectives.iter().filter_map(of).collect();
+            self.objectives.extend(taken);
+            let stages = moved.objectives.iter().map(|[(was, _), (now, _)]| (was.as_str(), now.as_str()));
+            let opened: BTreeSet<&str> =
+                stages.filter(|(was, _)| self.opened.contains(*was)).map(|(_, now)| now).collect();
+            self.opened.extend(opened.into_iter().map(str::to_owned));
+        }
+        self.moved.push(moved);
+    }
+
+    /// What a quest was called when the trace began, and the ids that it has got since, each with its tick.
+    pub(super) fn ids(&self, quest: Sym) -> (Sym, Vec<(Tick, Sym)>) {
+        let (mut quest, mut ids) = (quest, Vec::new());
+        for moved in self.moved.iter().rev().filter(|moved| !moved.from.is_none()) {
+            if moved.quest == quest {
+                ids.push((moved.tick, moved.quest));
+                quest = moved.from;
+            }
+        }
+        ids.reverse();
+        (quest, ids)
     }
 
     /// Another instance begins; what did not count before it still says why.

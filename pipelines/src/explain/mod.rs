@@ -248,6 +248,16 @@ enum Begin {
     First(Option<Recorder>),
 }
 
+impl Begin {
+    fn without_recorder(&self) -> Begin {
+        match self {
+            Begin::Newest => Begin::Newest,
+            Begin::Before(ms) => Begin::Before(*ms),
+            Begin::First(_) => Begin::First(None),
+        }
+    }
+}
+
 /// Explains.
 ///
 /// # Errors
@@ -366,8 +376,22 @@ impl<'a> Trace<'a> {
         Ok(Trace { of, config, until, moments, later })
     }
 
+    /// Traces the quest under every id that it has had on the way.
     async fn run(&self, holder: Holder, begin: Begin) -> Result<Seen, ExplainError> {
-        let watch = Watch { holder, quest: self.of.quest, until: self.until };
+        let (again, ids) = (begin.without_recorder(), (self.of.quest, Vec::new()));
+        let seen = self.run_as(holder, begin, ids).await?;
+        let (quest, ids) = seen.collected.ids(self.of.quest);
+        if ids.is_empty() { Ok(seen) } else { self.run_as(holder, again, (quest, ids)).await }
+    }
+
+    /// Traces a quest that is called so when the trace begins, and is given these ids later.
+    async fn run_as(
+        &self,
+        holder: Holder,
+        begin: Begin,
+        (quest, ids): (Sym, Vec<(Tick, Sym)>),
+    ) -> Result<Seen, ExplainError> {
+        let watch = Watch { holder, quest, ids: ids.into(), until: self.until };
         let most = self.of.events.min(MOST_EVENTS);
         let collected = Arc::new(Mutex::new(Collected::new(self.moments, most)));
         let told = Arc::clone(&collected);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_engine::view_store::{Filter, ViewStore};
+use worldflow_operators::quests::traced::Moved;
 use worldflow_schemas::catalog::{self, ViewId};
 use worldflow_schemas::definitions::{Aggregate, QuestDef};
 use worldflow_schemas::input::{Holder, Scope};
@@ -17,7 +18,7 @@ use worldflow_schemas::{Diff, Row, Sym, Tick, Value};
 use super::finish::ways;
 use super::moments::Moments;
 use super::text::Tree;
-use super::{At, Begin, ExplainError, Trace};
+use super::{At, Begin, ExplainError, Seen, Trace};
 use crate::columns::Columns;
 use crate::spans::span;
 
@@ -104,7 +105,10 @@ type Place = (Key, Value, Value);
 
 /// When each holder last got further.
 struct Furthest {
-    quest: Sym,
+    /// The ids of the quest, and since when it has each.
+    ids: Vec<(Tick, Value)>,
+    /// What edits have given other ids.
+    moved: Vec<Moved>,
     /// The objectives of which the least counts, by stage and id.
     least: Vec<(String, String)>,
     /// How far each objective is, as it was last told: its value, and whether it is done.
@@ -115,22 +119,34 @@ struct Furthest {
 }
 
 impl Furthest {
-    fn of(quest: Sym, def: &QuestDef) -> Furthest {
+    fn of(def: &QuestDef, (quest, later): (Sym, &[(Tick, Sym)]), moved: Vec<Moved>) -> Furthest {
         let stages = def.stages.iter();
         let objectives =
             stages.flat_map(|(stage, def)| def.objectives.iter().map(move |(id, def)| (stage, id, def)));
         let least = objectives.filter(|(_, _, def)| def.aggregate().0 == Aggregate::Min);
         let least = least.map(|(stage, id, _)| (stage.to_owned(), id.to_owned())).collect();
-        Furthest { quest, least, far: FxHashMap::default(), last: FxHashMap::default(), first: None }
+        let ids = std::iter::once((0, quest)).chain(later.iter().copied());
+        Furthest {
+            ids: ids.map(|(tick, id)| (tick, Value::id(id))).collect(),
+            moved,
+            least,
+            far: FxHashMap::default(),
+            last: FxHashMap::default(),
+            first: None,
+        }
     }
 
     fn take(&mut self, tick: Tick, changes: &[(ViewId, Row, Diff)]) {
         // Where a snapshot is loaded everything is told, and nobody has got further.
         let first = *self.first.get_or_insert(tick) == tick;
         let view = Columns(catalog::OBJECTIVE_PROGRESS);
-        let named = Value::id(self.quest);
+        // In the tick of a move the rows under the former id go, and those under the new one come.
+        let last = self.ids.partition_point(|(since, _)| *since <= tick).saturating_sub(1);
+        let first_id = if self.ids[last].0 == tick { last.saturating_sub(1) } else { last };
+        let named = &self.ids[first_id..=last];
         let of_quest = |(id, row, _): &&(ViewId, Row, Diff)| {
-            *id == catalog::OBJECTIVE_PROGRESS && *view.value(row, "quest") == named
+            *id == catalog::OBJECTIVE_PROGRESS
+                && named.iter().any(|(_, name)| name == view.value(row, "quest"))
         };
         let of_quest: Vec<_> = changes.iter().filter(of_quest).collect();
         let place = |row: &Row| -> Place {
@@ -142,6 +158,20 @@ impl Furthest {
         let gone = of_quest.iter().filter(|(_, _, diff)| *diff < 0);
         let mut was: FxHashMap<Place, (i64, bool)> =
             gone.filter_map(|(_, row, _)| self.far.remove_entry(&place(row))).collect();
+        let now_called = self.ids[last].1.as_str();
+        let moved = self.moved.iter().filter(|of| of.tick == tick && now_called == Some(of.quest.as_str()));
+        let renamed: FxHashMap<_, _> =
+            moved.flat_map(|of| &of.objectives).map(|[was, now]| (*was, *now)).collect();
+        if !renamed.is_empty() {
+            let id = |value: &Value| value.as_str().map_or(Sym::NONE, Sym::new);
+            let called_now = |((key, stage, objective), far): (Place, (i64, bool))| {
+                let now = renamed.get(&(id(&stage), id(&objective)));
+                let (stage, objective) =
+                    now.map_or((stage, objective), |(s, o)| (Value::id(*s), Value::id(*o)));
+                ((key, stage, objective), far)
+            };
+            was = was.into_iter().map(called_now).collect();
+        }
         for (_, row, _) in of_quest.iter().filter(|(_, _, diff)| *diff > 0) {
             let place = place(row);
             let now = (view.int(row, "value"), view.is_true(row, "done"));
@@ -178,18 +208,35 @@ pub async fn stuck(of: &super::Explain) -> Result<StuckTold, ExplainError> {
     let realm = Holder { scope: Scope::Realm, id: of.realm };
     // What the quest is; then how it came there.
     let def = trace.def(&trace.run(realm, Begin::Newest).await?)?;
-    let furthest = Arc::new(Mutex::new(Furthest::of(of.quest, &def)));
+    let found = Furthest::of(&def, (of.quest, &[]), Vec::new());
+    let (mut seen, mut last) = follow(&trace, realm, found).await?;
+    // It had other ids, or something of it had: it is followed once more, under each.
+    let (quest, ids) = seen.collected.ids(of.quest);
+    if !ids.is_empty() || seen.collected.moved.iter().any(|moved| moved.quest == of.quest) {
+        let found = Furthest::of(&def, (quest, &ids), std::mem::take(&mut seen.collected.moved));
+        (seen, last) = follow(&trace, realm, found).await?;
+    }
+    let (quest, until, moments) = (of.quest, trace.until, trace.moments);
+    let now = Now { quest, def: &def, until, moments, from: seen.rebuilt.snapshot, last };
+    let told = now.told(&seen.rebuilt.views);
+    Ok(StuckTold { realm: of.realm.to_string(), asked: trace.later.clone(), ..told })
+}
+
+/// Looks at everything that is kept: when each holder last got further.
+async fn follow(
+    trace: &Trace<'_>,
+    realm: Holder,
+    furthest: Furthest,
+) -> Result<(Seen, FxHashMap<Key, Tick>), ExplainError> {
+    let furthest = Arc::new(Mutex::new(furthest));
     let told = Arc::clone(&furthest);
     let recorder = Box::new(move |tick: Tick, changes: &[(ViewId, Row, Diff)]| {
         told.lock().unwrap_or_else(PoisonError::into_inner).take(tick, changes);
     });
-    let rebuilt = trace.run(realm, Begin::First(Some(recorder))).await?.rebuilt;
-    let mut furthest = furthest.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = std::mem::take(&mut furthest.last);
-    let (quest, until, moments) = (of.quest, trace.until, trace.moments);
-    let now = Now { quest, def: &def, until, moments, from: rebuilt.snapshot, last };
-    let told = now.told(&rebuilt.views);
-    Ok(StuckTold { realm: of.realm.to_string(), asked: trace.later.clone(), ..told })
+    let quest = (trace.of.quest, Vec::new());
+    let seen = trace.run_as(realm, Begin::First(Some(recorder)), quest).await?;
+    let last = std::mem::take(&mut furthest.lock().unwrap_or_else(PoisonError::into_inner).last);
+    Ok((seen, last))
 }
 
 /// What is known at the end.

@@ -5,6 +5,7 @@ mod arcs;
 mod gates;
 mod groups;
 mod kept;
+mod moved;
 mod objectives;
 #[path = "../oracle/mod.rs"]
 mod oracle;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use worldflow::edits::Difference;
 use worldflow::explain::{
     ArcExplanation, EVENTS, Explain, ExplainError, Explanation, StuckTold, When, Who, arc_text, explain,
     explain_arc, stuck, text,
@@ -14,8 +15,8 @@ use worldflow_engine::admission::{Batch, Item};
 use worldflow_engine::journal::JournalConfig;
 use worldflow_engine::runtime::{RealmConfig, RunningRealm, open};
 use worldflow_engine::snapshot::{Retention, SnapshotConfig};
-use worldflow_schemas::input::{Command, Holder, Scope};
-use worldflow_schemas::{Input, Sym, Tick};
+use worldflow_schemas::input::{Command, Holder, Revise, Scope};
+use worldflow_schemas::{EventId, Input, Sym, Tick};
 
 use crate::script;
 
@@ -85,10 +86,7 @@ impl Played {
     }
 
     pub(crate) fn with(files: &[(&str, &str)]) -> Played {
-        let given = [("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("climates/mild.yaml", CLIMATE)];
-        let folder = Folder::of(given.into_iter().chain(files.iter().copied()));
-        let world = LoadedWorld::load(&folder).unwrap_or_else(|error| panic!("{error}"));
-        Played { folder: tempfile::tempdir().expect("a folder"), world, numbered: 0, now: 0 }
+        Played { folder: tempfile::tempdir().expect("a folder"), world: loaded(files), numbered: 0, now: 0 }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -132,6 +130,30 @@ impl Played {
         self.now = running.realm.progress.borrow().tick;
         running.close().await.expect("closes");
         self
+    }
+
+    /// Opens the realm, edits it so that it has these quests, and closes it.
+    pub(crate) async fn edit(mut self, quests: &str) -> Played {
+        let world = loaded(&[("quests/all.yaml", quests)]);
+        let retention = Retention { keep_ms: 3_600_000, at_most_bytes: 1 << 30 };
+        let running = open(self.config(retention), graphs(Sym::new("told"))).await.expect("opens");
+        self.numbered += 1;
+        let id = EventId::Named(format!("edit{}", self.numbered).as_str().into());
+        let revise = Revise {
+            source: Sym::new("edits"),
+            id: id.clone(),
+            author: "ann".into(),
+            source_revision: "".into(),
+            if_revision: None,
+            fixed: None,
+            edits: Difference::of(&self.world, &world).edits(&world),
+        };
+        let input = Input::Command(Command::Revise(revise));
+        submit(&running, "edits", vec![Item { id, input, most_per_s: None }]).await;
+        running.advance(2).await.expect("it runs");
+        self.now = running.realm.progress.borrow().tick;
+        running.close().await.expect("closes");
+        Played { world, ..self }
     }
 
     fn asked(&self, who: Who, quest: &str, at: Option<Tick>) -> Explain {
@@ -181,6 +203,12 @@ impl Played {
     pub(crate) async fn stuck_at(&self, quest: &str, at: Option<Tick>) -> Result<StuckTold, ExplainError> {
         stuck(&self.asked(holder(Scope::Realm, "told"), quest, at)).await
     }
+}
+
+fn loaded(files: &[(&str, &str)]) -> LoadedWorld {
+    let given = [("world.yaml", WORLD), ("entities.yaml", ENTITIES), ("climates/mild.yaml", CLIMATE)];
+    let folder = Folder::of(given.into_iter().chain(files.iter().copied()));
+    LoadedWorld::load(&folder).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Inputs of scripts are of the time of their tick; a tick of these worlds is a second.

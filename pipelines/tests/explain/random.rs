@@ -28,7 +28,7 @@ fn traced(case: &Case, plain: &Ran, watch: Watch) -> Traces {
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);
     let tracing = Tracing {
-        watch,
+        watch: watch.clone(),
         told: Arc::new(move |tick, traced: Vec<Traced>| {
             heard.lock().expect("nobody panics").extend(traced.into_iter().map(|traced| (tick, traced)));
         }),
@@ -64,7 +64,7 @@ fn holders(ran: &Ran) -> BTreeSet<(String, String, String)> {
 }
 
 /// What is shown of the watched quest at the end of each tick that changes it.
-fn shown(ran: &Ran, watch: Watch) -> BTreeMap<Tick, Shown> {
+fn shown(ran: &Ran, watch: &Watch) -> BTreeMap<Tick, Shown> {
     let (mut now, mut all) = (Shown::new(), BTreeMap::new());
     for (tick, changes) in &ran.changes {
         let mut touched = false;
@@ -154,7 +154,7 @@ fn check(case: &Case, plain: &Ran, traces: &Traces, counted: &mut u64) -> Result
             *counted += u64::from(matches!(change.by, By::Event(_, Part::Added)));
         }
     }
-    for (tick, rows) in shown(plain, traces.watch) {
+    for (tick, rows) in shown(plain, &traces.watch) {
         let Some((_, now)) = counters.range(..=tick).next_back() else { continue };
         for ((stage, objective), (value, need, _)) in rows {
             let def = case.quests.get(traces.watch.quest.as_str());
@@ -162,7 +162,7 @@ fn check(case: &Case, plain: &Ran, traces: &Traces, counted: &mut u64) -> Result
             let Some(def) = def.filter(|def| is_plain(def)) else { continue };
             let count = now.get(&(stage.clone(), objective.clone())).copied().unwrap_or(0);
             if count.min(need) != value {
-                let watch = traces.watch;
+                let watch = &traces.watch;
                 return Err(format!(
                     "{tick}: {watch:?} {stage}.{objective} is {value}/{need}, traced {count}: {def:?}"
                 ));
@@ -184,7 +184,7 @@ fn what_counted_comes_to_what_is_shown() {
         for (quest, scope, id) in all.iter().cycle().skip(skip).step_by(3).take(TRACED.min(all.len())) {
             let scope = Scope::ALL.into_iter().find(|of| of.name() == scope).expect("a scope");
             let holder = Holder { scope, id: Sym::new(id) };
-            let watch = Watch { holder, quest: Sym::new(quest), until: case.until };
+            let watch = Watch { holder, quest: Sym::new(quest), ids: Arc::default(), until: case.until };
             let traces = traced(&case, &plain, watch);
             pictures += traces.told.iter().filter(|(_, traced)| matches!(traced, Traced::Picture(_))).count();
             if let Err(why) = check(&case, &plain, &traces, &mut counted) {
@@ -207,9 +207,10 @@ fn a_trace_over_edits_goes_on_where_it_was() {
             let watch = Watch {
                 holder: Holder { scope, id: Sym::new(&id) },
                 quest: Sym::new(&quest),
+                ids: Arc::default(),
                 until: case.until,
             };
-            let traces = traced(&case, &plain, watch);
+            let traces = traced(&case, &plain, watch.clone());
             for (_, told) in &traces.told {
                 if let Traced::Changed(change) = told {
                     adds_up(&case, change).unwrap_or_else(|why| panic!("seed {seed}: {why}"));

@@ -17,6 +17,9 @@ const WORLD: &str = "
 name: golden
 seed: 7
 kinds: {kill: {}, gather: {}, talk: {}}
+facts:
+  mood: {scope: realm, type: int, default: 0}
+  renown: {scope: player, type: int, default: 0}
 lifetime:
   felled: {scope: player, pattern: {event: kill}}
 ";
@@ -299,6 +302,49 @@ veteran:
               veteran: 1 complete, 1 gain it
               grants to be paid:
                 veteran: 1 of medal, 1 in all
+        "#]],
+    )
+    .await;
+}
+
+/// What has been done to facts is as it is, whatever the effects are now.
+#[tokio::test]
+async fn what_effects_have_done_stays() {
+    let with = |effects: &str| format!("{}  effects: [{effects}]\n", HUNT.replace("count: 2", "count: 1"));
+    let before = with("{add: {fact: mood, by: 1}}, {add: {fact: renown, by: 3}}");
+    let others = with("{add: {fact: mood, by: 5}}, {set: {fact: renown, to: 77}}");
+    let stays = || {
+        expect![[r#"
+        revision 2
+          hunt: completed by 2 holders
+            mood stays 2
+            renown of 2 holders (player) stays as it is
+          grants:
+            hunt: 2 of cloak, 2 in all
+            hunt: 2 of experience, 20 in all
+    "#]]
+    };
+    // By neither text it is known what was done by the one before.
+    said_of(&[&before, &others, &with("{add: {fact: mood, by: 9}}")], "stays", stays()).await;
+    let none = HUNT.replace("count: 2", "count: 1");
+    said_of(&[&before, &none, &before], "stays", stays()).await;
+}
+
+/// Grants keep the ids under which they were written.
+#[tokio::test]
+async fn what_was_paid_under_a_former_id_stays() {
+    let moved = HUNT.replace("hunt:\n", "chase:\n  moved_from: hunt\n");
+    let again = HUNT.replace("hunt:\n", "pursuit:\n  moved_from: chase\n");
+    let edited = HUNT.replace("hunt:\n", "pursuit:\n").replace("Hunt", "Pursuit");
+    said_of(
+        &[HUNT, &moved, &again, &edited],
+        "stays",
+        expect![[r#"
+            revision 3
+              pursuit: completed by 1 holder
+              grants:
+                hunt: 1 of cloak, 1 in all
+                hunt: 1 of experience, 10 in all
         "#]],
     )
     .await;
