@@ -192,6 +192,14 @@ async fn a_tier_is_sent_texts_in_batches_and_each_vector_is_that_of_its_text() {
     );
 }
 
+/// A counter of lore.
+async fn counted(server: &Server, name: &str) -> usize {
+    let metrics = get(server, "/metrics", Some(server.token("dashboard"))).await.body;
+    let start = format!("worldflow_lore_{name}_total{{realm=\"small\"}} ");
+    let count = metrics.lines().find_map(|line| line.strip_prefix(start.as_str())?.parse().ok());
+    count.unwrap_or_else(|| panic!("no {name}: {metrics}"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_none_is_said_words_are_searched_and_the_embedder_is_asked_again() {
     let vectors = Vectors::start().await;
@@ -217,13 +225,9 @@ async fn an_answer_that_is_none_is_said_words_are_searched_and_the_embedder_is_a
     let asked = vectors.asked();
     assert!(asked.iter().all(|asked| asked.texts.len() <= MOST_TEXTS), "{asked:?}");
     assert_eq!(embedded(&asked).len(), DOCUMENTS, "all of them");
-    let metrics = get(&server, "/metrics", Some(server.token("dashboard"))).await.body;
-    let of = |name: &str| {
-        let start = format!("worldflow_lore_{name}_total{{realm=\"small\"}} ");
-        metrics.lines().find_map(|line| line.strip_prefix(start.as_str())?.parse::<usize>().ok())
-    };
-    assert_eq!(of("embedded"), Some(DOCUMENTS), "{metrics}");
-    assert!(of("failures") >= Some(1), "{metrics}");
+    assert_eq!(counted(&server, "embedded").await, DOCUMENTS);
+    let failures = counted(&server, "failures").await;
+    assert!(failures >= 1);
 
     let late = "the embedder did not answer within 500 ms";
     let faults = [
@@ -247,6 +251,8 @@ async fn an_answer_that_is_none_is_said_words_are_searched_and_the_embedder_is_a
         vectors.does(Does::Embeds);
         until_found(&server, &query(document), |found| by_vectors(found, document)).await;
     }
+    let since = counted(&server, "failures").await - failures;
+    assert!(since >= faults.len(), "{since} failures, of questions too");
     // What was found stays found; and all is embedded again by a server that has another model.
     vectors.does(Does::Refuses(500));
     let kept = found(&server, &query(faults.len())).await;

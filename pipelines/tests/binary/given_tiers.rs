@@ -1,4 +1,4 @@
-//! Servers that are given at the start, or simulated: `--gold URL`, `--silver URL` and `--simulated-tiers` of `run` and `demo`.
+//! Servers that are given at the start, or simulated: `--gold URL`, `--silver URL`, `--bronze URL` and `--simulated-tiers` of `run` and `demo`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn server_of(model: &str, key: Option<&str>) -> SimulatedTier {
 /// The small world with these tiers, and somebody who speaks by each of two.
 fn world_with(tiers: &str) -> tempfile::TempDir {
     let folder = worlds::small();
-    let world = worlds::WORLD.replace("entities:\n", "entities:\n  bram: {kind: npc}\n");
+    let world = worlds::WORLD.replace("entities:\n", "entities:\n  bram: {kind: npc}\n  orla: {kind: npc}\n");
     let world = format!("{world}tiers: {tiers}\n");
     worlds::write(&folder.path().join("world"), &[("world.yaml", &world), ("npcs.yaml", NPCS)]);
     folder
@@ -40,17 +40,22 @@ fn world_with(tiers: &str) -> tempfile::TempDir {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_given_at_the_start_answers_in_place_of_what_the_world_says() {
     let (gold, silver) = (server_of("bard", Some("k3y")), server_of("minstrel", None));
-    let folder =
-        world_with("{gold: {model: bard}, silver: {url: 'http://127.0.0.1:9', model: nobody_has_it}}");
+    let bronze = server_of("scribe", None);
+    let folder = world_with(
+        "{gold: {model: bard}, silver: {url: 'http://127.0.0.1:9', model: nobody_has_it}, bronze: {model: scribe}}",
+    );
+    let orla = "orla: {tier: bronze, budget: 20s, patience: 50s, max_tokens: 64, persona: You write., barks: [Hush.]}\n";
+    worlds::write(&folder.path().join("world"), &[("npcs/orla.yaml", orla)]);
     let (world, data) = (folder.path().join("world"), folder.path().join("data"));
     // Clients of other makes are given the path, too.
-    let (of_gold, of_silver) = (gold.url(), format!("{}/v1", silver.url()));
-    let given = ["--gold", of_gold.as_str(), "--silver", of_silver.as_str()];
+    let (of_gold, of_silver, of_bronze) = (gold.url(), format!("{}/v1", silver.url()), bronze.url());
+    let given = ["--gold", of_gold.as_str(), "--silver", of_silver.as_str(), "--bronze", of_bronze.as_str()];
     let server = Server::run_with(&world, &data, &given, &[("GOLD_KEY", "k3y")]);
     let said = server.said();
     for who in [
         format!("\n  tier gold    bard at {}\n", gold.url()),
         format!("\n  tier silver  minstrel at {}\n", silver.url()),
+        format!("\n  tier bronze  scribe at {}\n", bronze.url()),
     ] {
         assert!(said.contains(&who), "{who}: {said}");
     }
@@ -58,9 +63,11 @@ async fn what_is_given_at_the_start_answers_in_place_of_what_the_world_says() {
 
     let mut player = Client::open(&server, server.token("player"), Encoding::Json).await;
     player.subscribe(&["npc_lines"]).await;
-    for (npc, tier, model, asked) in
-        [("maren", "gold", "bard", &gold), ("bram", "silver", "minstrel", &silver)]
-    {
+    for (npc, tier, model, asked) in [
+        ("maren", "gold", "bard", &gold),
+        ("bram", "silver", "minstrel", &silver),
+        ("orla", "bronze", "scribe", &bronze),
+    ] {
         player.publish(&[says(npc, npc, "what news")]).await;
         let line = player.until_row("npc_lines", json!({"npc": npc, "line": 1})).await;
         assert_eq!((&line["provenance"], &line["tier"]), (&json!("model"), &json!(tier)), "{line}");

@@ -227,7 +227,7 @@ impl Run {
                     self.tell();
                 }
                 Err(reason) => {
-                    metrics::counter!("worldflow_lore_failures_total", &labels).increment(1);
+                    count_failure(&self.realm);
                     if self.failures.is_power_of_two() || self.failures == 0 {
                         let (realm, failures) = (self.realm.name.as_str(), self.failures);
                         tracing::warn!(
@@ -244,6 +244,11 @@ impl Run {
             }
         }
     }
+}
+
+/// The embedder did not answer, or with nothing that can be used.
+fn count_failure(realm: &Realm) {
+    metrics::counter!("worldflow_lore_failures_total", "realm" => realm.name.as_str()).increment(1);
 }
 
 /// A chunk that was found, as JSON.

@@ -184,6 +184,7 @@ impl Searcher {
                 Ok(Some(vector))
             }
             Err(reason) => {
+                super::count_failure(&self.0.realm);
                 self.set_down(Some(reason.clone()));
                 self.0.failed.notify_one();
                 Err(reason)
