@@ -61,6 +61,7 @@ fn the_middle_depends_on_nothing_that_touches_the_world() {
         "worldflow-schemas",
         "timely",
         "differential-dataflow",
+        "hashbrown",
         "rustc-hash",
         "smallvec",
         "sqlparser",
