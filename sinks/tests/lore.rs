@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -221,6 +221,49 @@ async fn what_was_found_is_kept_until_something_else_may_be_found() {
     assert_eq!(first, again);
     fake.apply(2, vec![chunk("vale", "bells", 1, "bells bells", None)]);
     assert_eq!(documents(&lore.searcher().search(&asked).await), ["bells"]);
+}
+
+/// What is kept of searches is no older than the realm: a search that begins when an edit is over finds it, whoever else searches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_search_finds_what_was_there_before_an_edit_that_was_over() {
+    const EDITS: u64 = 400;
+    let counting: Arc<dyn Embedder> = Arc::new(Counting::default());
+    for embedder in [None, Some(counting)] {
+        let mut fake = Fake::new("vale", 1);
+        let lore = Lore::open(fake.realm.clone(), embedder);
+        let [begun, over] = [0, 1].map(|_| Arc::new(AtomicU64::new(1)));
+        fake.apply(1, vec![chunk("vale", "log", 1, "bells of 1", None)]);
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let (searcher, begun, over) = (lore.searcher(), Arc::clone(&begun), Arc::clone(&over));
+                tokio::spawn(async move {
+                    let (mut last, mut searches) = (0, 0);
+                    while last < EDITS {
+                        let least = over.load(Ordering::SeqCst).max(last);
+                        let found = searcher.search(&question(None, "bells", 3)).await;
+                        let most = begun.load(Ordering::SeqCst);
+                        let text = found.hits[0].chunk.text.as_str();
+                        last = text.trim_start_matches("bells of ").parse().expect("a number");
+                        assert!((least..=most).contains(&last), "{last} is none of {least} to {most}");
+                        searches += 1;
+                        tokio::task::yield_now().await;
+                    }
+                    searches
+                })
+            })
+            .collect();
+        for edit in 2..=EDITS {
+            begun.store(edit, Ordering::SeqCst);
+            fake.apply(edit, vec![chunk("vale", "log", 1, &format!("bells of {edit}"), None)]);
+            over.store(edit, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        for reader in readers {
+            let searches: u64 = reader.await.expect("nothing old was found");
+            assert!(searches > 50, "{searches} searches prove little");
+        }
+        lore.close().await;
+    }
 }
 
 #[tokio::test]

@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
+use worldflow_engine::realm::Realm;
+use worldflow_engine::view_store::Filter;
+use worldflow_schemas::catalog;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Applied, Editing};
+use crate::columns::Columns;
 use crate::world::{Folder, LoadedWorld};
 
 /// How often the folder is looked at.
@@ -35,6 +39,8 @@ pub fn watch(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'st
 async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'static) {
     let mut every = tokio::time::interval(EVERY);
     let (mut done, mut last) = (None, None);
+    // The revision up to which the folder says what there is.
+    let mut known = newest(editing.realm()).map_or(0, |(revision, _)| revision);
     loop {
         every.tick().await;
         let at = path.clone();
@@ -52,19 +58,39 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
         let loaded = tokio::task::spawn_blocking(move || LoadedWorld::load(&folder)).await;
         let name = editing.realm().name;
         match loaded {
-            Ok(Ok(world)) => match editing.apply(world, "watch", None).await {
-                Ok(Applied { tick: None, edits: 0, .. }) if first => {}
-                Ok(Applied { revision, tick, edits }) => {
-                    info!(realm = name.as_str(), revision, edits, "the world has been edited");
-                    let without = if edits == 0 { "nothing differs" } else { "texts alone, at once" };
-                    let from = tick.map_or(without.to_owned(), |tick| format!("from tick {tick}"));
-                    told(format!("realm {name}: revision {revision}, {edits} definitions, {from}"));
+            Ok(Ok(world)) => {
+                let others = newest(editing.realm()).filter(|(revision, _)| *revision > known);
+                match editing.apply(world, "watch", None).await {
+                    Ok(Applied { tick: None, edits: 0, .. }) if first => {}
+                    Ok(Applied { revision, tick, edits }) => {
+                        known = revision;
+                        if let Some((revision, author)) = others.filter(|_| edits > 0) {
+                            warn!(
+                                realm = name.as_str(),
+                                revision, "what was applied is not in the folder, and is undone"
+                            );
+                            told(format!(
+                                "realm {name}: what revision {revision} by {author} has changed is taken back where the folder lacks it"
+                            ));
+                        }
+                        info!(realm = name.as_str(), revision, edits, "the world has been edited");
+                        let without = if edits == 0 { "nothing differs" } else { "texts alone, at once" };
+                        let from = tick.map_or(without.to_owned(), |tick| format!("from tick {tick}"));
+                        told(format!("realm {name}: revision {revision}, {edits} definitions, {from}"));
+                    }
+                    Err(refused) => {
+                        warn!(
+                            realm = name.as_str(),
+                            code = refused.code(),
+                            "an edit is not taken: {refused}"
+                        );
+                        told(format!(
+                            "realm {name}: nothing is changed: {refused}\nhint: {}",
+                            refused.hint()
+                        ));
+                    }
                 }
-                Err(refused) => {
-                    warn!(realm = name.as_str(), code = refused.code(), "an edit is not taken: {refused}");
-                    told(format!("realm {name}: nothing is changed: {refused}\nhint: {}", refused.hint()));
-                }
-            },
+            }
             Ok(Err(error)) => {
                 warn!(realm = name.as_str(), "an edit is not taken: the world has errors");
                 told(format!("realm {name}: nothing is changed\n{error}"));
@@ -72,6 +98,15 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
             Err(_) => return,
         }
     }
+}
+
+/// The last revision of a realm, and who made it.
+fn newest(realm: &Realm) -> Option<(u64, String)> {
+    let view = Columns(catalog::REVISIONS);
+    let (rows, all) = (realm.views.read(catalog::REVISIONS), Filter::all());
+    let revisions =
+        rows.rows(&all).map(|row| (view.count(row, "revision"), view.value(row, "author").to_string()));
+    revisions.max()
 }
 
 fn fingerprint(folder: &Folder) -> u128 {

@@ -234,6 +234,13 @@ async fn a_watched_folder_edits_the_realm_as_it_is_saved() {
     save(&worlds::QUESTS.replace("Three wolves", "Wolves"));
     let rows = until_revision(&server, 3).await;
     assert_eq!(rows.len(), 3, "what has errors is no revision: {rows:?}");
+    // What is applied from elsewhere is not in the folder.
+    let body = json!({"revision": 3, "files": {"world.yaml": worlds::WORLD, "quests/hunt.yaml": edited()}});
+    let answer = post(&server, "/v1/apply", Some(server.token("designer")), &body.to_string()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    save(&worlds::QUESTS.replace("Three wolves", "Some wolves"));
+    server.until_said("realm small: what revision 4 by ");
+    assert_eq!(until_revision(&server, 5).await.len(), 5);
     let said = server.interrupt();
     assert!(said.stdout.contains("nothing is changed\nerror: quests/hunt.yaml"), "{said:?}");
     assert!(said.stdout.contains("realm small: revision 3"), "{said:?}");
