@@ -299,6 +299,12 @@ impl Resolver<'_> {
         span: Span,
     ) -> Result<Typed> {
         let hint = "write row_number() OVER (PARTITION BY ... ORDER BY ...) AS n, and WHERE n <= 3 around it";
+        if ["count", "sum", "avg", "min", "max"].contains(&name) {
+            let hint = format!(
+                "add up in a query with GROUP BY, and join it: JOIN (SELECT a, {name}(b) AS n FROM ... GROUP BY a) AS t ON t.a = ..."
+            );
+            return Err(SqlError::at(span, format!("{name} OVER is not supported"), hint));
+        }
         if name != "row_number" {
             return Err(SqlError::at(span, format!("{name} OVER is not supported"), hint));
         }
@@ -457,6 +463,7 @@ fn unknown(name: &str, span: Span) -> SqlError {
         "stddev" | "variance" | "median" | "percentile_cont" => {
             "sum, count, avg, min and max can be combined"
         }
+        "power" | "pow" => "write it out: x * x",
         "iif" | "if" => "write CASE WHEN ... THEN ... ELSE ... END",
         "unixepoch" | "strftime" | "datetime" | "date" | "extract" => {
             "the world's own calendar is in the view `clock`"
@@ -474,6 +481,8 @@ fn unknown(name: &str, span: Span) -> SqlError {
         "now",
         "world_now",
     ]);
+    // Of names as short as these, one that begins otherwise is another one.
+    let known = known.filter(|known| known.chars().next() == name.chars().next());
     let hint = if instead.is_empty() {
         near(name, known, "docs/sql.md lists the functions")
     } else {

@@ -156,7 +156,7 @@ impl Planner<'_> {
         outer: Option<&Scope>,
     ) -> Result<Condition> {
         let span = ast.span();
-        let mut resolver = Resolver::new(scope, outer, self.tick_ms).noting(self.missed);
+        let mut resolver = Resolver::new(scope, outer, self.tick_ms).noting(self.noted);
         if let Some(bound) = bound(ast, &mut resolver)? {
             let expr = Expr::Not(Box::new(Expr::IsNull(Box::new(bound.moment.clone()))));
             return Ok(Condition { columns: expr.columns(), expr, equal: None, bound: Some(bound), span });
@@ -165,6 +165,7 @@ impl Planner<'_> {
             && comparison(op) == Some(Comparison::Equal)
         {
             let (left, right) = (resolver.expr(left)?, resolver.expr(right)?);
+            resolver.note_compared(&left, &right);
             return equality(left, right, self.tick_ms);
         }
         let expr = resolver.expr(ast)?.into_truth()?.expr;

@@ -5,6 +5,7 @@
 //! would meet every row.
 
 use sqlparser::ast::{self, Spanned};
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
 
@@ -13,6 +14,7 @@ use super::error::{Result, SqlError};
 use super::events;
 use super::expr::{Comparison, Expr};
 use super::kind::Kind;
+use super::origin::origins;
 use super::parse::{folded, single};
 use super::plan::{How, Node, While};
 use super::query::{MAX_LIMIT, Planned, Planner, not_too_wide, renamed, set_limit, unbounded};
@@ -51,6 +53,9 @@ impl Planner<'_> {
             }
             let mut columns = Scope::of(&factor.name, &factor.planned.columns).columns;
             columns.iter_mut().for_each(|named| named.column.nullable |= factor.how == How::Left);
+            for (named, origin) in columns.iter_mut().zip(origins(&factor.planned.node, self.relations)) {
+                named.origin = origin;
+            }
             scope.columns.extend(columns);
             ends.push(scope.columns.len());
         }
@@ -156,6 +161,13 @@ impl Planner<'_> {
                     subquery.span(),
                     "a query in FROM without a name",
                     "write (SELECT ...) AS name",
+                ));
+            }
+            ast::TableFactor::Table { name, sample: Some(_), .. } => {
+                return Err(SqlError::at(
+                    self.word(Keyword::TABLESAMPLE, name.span()),
+                    "TABLESAMPLE is not supported",
+                    "a view is of all rows, and chance belongs to rules: leave it out, or choose rows in WHERE",
                 ));
             }
             ast::TableFactor::NestedJoin { .. } => {

@@ -30,6 +30,8 @@ pub(super) struct CreateStatement {
     pub(super) query: Box<Query>,
     /// Its text.
     pub(super) sql: String,
+    /// Its key words, in their order.
+    pub(super) words: Vec<(Keyword, Span)>,
 }
 
 impl CreateStatement {
@@ -102,7 +104,12 @@ fn statement(dialect: &PostgreSqlDialect, text: &str, tokens: &[TokenWithSpan]) 
     let (Some(statement), None) = (parsed.next(), parsed.next()) else {
         return Err(SqlError::at(first, "two statements without a `;` between them", "end each with `;`"));
     };
-    create_view(statement, first, &text[offset(text, first.start)..offset(text, last.end)])
+    let words = tokens.iter().filter_map(|token| match &token.token {
+        Token::Word(word) if word.keyword != Keyword::NoKeyword => Some((word.keyword, token.span)),
+        _ => None,
+    });
+    let sql = &text[offset(text, first.start)..offset(text, last.end)];
+    create_view(statement, first, sql, words.collect())
 }
 
 /// The byte at a place.
@@ -139,7 +146,12 @@ fn of_parser(error: &ParserError, first: Span, last: Span) -> SqlError {
 
 const FORM: &str = "a file of views has only `CREATE VIEW name AS SELECT ...;`";
 
-fn create_view(statement: Statement, place: Span, sql: &str) -> Result<CreateStatement> {
+fn create_view(
+    statement: Statement,
+    place: Span,
+    sql: &str,
+    words: Vec<(Keyword, Span)>,
+) -> Result<CreateStatement> {
     let Statement::CreateView(view) = statement else {
         return Err(SqlError::at(place, "this is not a view", FORM));
     };
@@ -172,6 +184,7 @@ fn create_view(statement: Statement, place: Span, sql: &str) -> Result<CreateSta
         columns: columns.into_iter().map(|column| column.name).collect(),
         query,
         sql: sql.to_owned(),
+        words,
     })
 }
 

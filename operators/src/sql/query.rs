@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{self, Spanned};
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
 
@@ -11,10 +12,11 @@ use super::calls::ordered;
 use super::error::{Result, SqlError};
 use super::expr::Expr;
 use super::kind::{Column, Relation};
+use super::origin::Noted;
 use super::packed::MAX_COLUMNS;
 use super::parse::folded;
 use super::plan::{Node, Op, Order, SetOp, Top};
-use super::resolve::{Missed, Resolver};
+use super::resolve::Resolver;
 use super::scope::Scope;
 use super::typed::{Typed, common};
 
@@ -43,8 +45,10 @@ pub(super) struct Planner<'a> {
     pub(super) pending: &'a BTreeSet<String>,
     /// Whether one of them was wanted.
     pub(super) blocked: &'a Cell<bool>,
-    /// Names that are not known.
-    pub(super) missed: &'a Missed,
+    /// What is noted on the way.
+    pub(super) noted: &'a Noted,
+    /// The key words of the statement, in their order.
+    pub(super) words: &'a [(Keyword, Span)],
 }
 
 impl Planner<'_> {
@@ -71,14 +75,17 @@ impl Planner<'_> {
             format_clause,
             pipe_operators,
         } = query;
-        let others = fetch.is_some()
-            || !locks.is_empty()
-            || for_clause.is_some()
-            || settings.is_some()
-            || format_clause.is_some();
-        if others || !pipe_operators.is_empty() {
+        let others = [
+            (fetch.is_some(), Keyword::FETCH),
+            (!locks.is_empty() || for_clause.is_some(), Keyword::FOR),
+            (settings.is_some(), Keyword::SETTINGS),
+            (format_clause.is_some(), Keyword::FORMAT),
+            // They begin with a sign.
+            (!pipe_operators.is_empty(), Keyword::NoKeyword),
+        ];
+        if let Some((_, word)) = others.into_iter().find(|(is, _)| *is) {
             return Err(SqlError::at(
-                body.span(),
+                self.word(word, body.span()),
                 "a clause after the query is not supported",
                 "a query is SELECT ... [ORDER BY ... LIMIT n]",
             ));
@@ -99,7 +106,14 @@ impl Planner<'_> {
             }
         }
         let planned = planner.body(body)?;
-        first_rows(planned, order_by.as_ref(), limit_clause.as_ref(), body.span(), self.tick_ms)
+        let limit = limit_clause.as_ref().map(|limit| (limit, self.word(Keyword::LIMIT, body.span())));
+        first_rows(planned, order_by.as_ref(), limit, self.tick_ms)
+    }
+
+    /// Where a key word stands behind a part of the text, which the parser does not say; that part, if it is not found.
+    pub(super) fn word(&self, word: Keyword, behind: Span) -> Span {
+        let found = self.words.iter().find(|(known, span)| *known == word && span.start >= behind.end);
+        found.map_or(behind, |(_, span)| *span)
     }
 
     fn body(&self, body: &ast::SetExpr) -> Result<Planned> {
@@ -252,18 +266,17 @@ pub(super) fn set_limit(node: &mut Node, limit: u64) {
 fn first_rows(
     planned: Planned,
     order_by: Option<&ast::OrderBy>,
-    limit: Option<&ast::LimitClause>,
-    span: Span,
+    limit: Option<(&ast::LimitClause, Span)>,
     tick_ms: u32,
 ) -> Result<Planned> {
     let hint = "a view has no order: leave ORDER BY out, or add LIMIT";
-    let (order_by, limit) = match (order_by, limit) {
+    let (order_by, limit, span) = match (order_by, limit) {
         (None, None) => return Ok(planned),
-        (Some(order_by), Some(limit)) => (order_by, limit),
+        (Some(order_by), Some((limit, span))) => (order_by, limit, span),
         (Some(order_by), None) => return Err(SqlError::at(order_by.span(), "ORDER BY without LIMIT", hint)),
-        (None, Some(limit)) => {
+        (None, Some((_, span))) => {
             return Err(SqlError::at(
-                limit.span().union(&span),
+                span,
                 "LIMIT without ORDER BY",
                 "say which rows are the first: ORDER BY ... LIMIT n",
             ));

@@ -3,8 +3,6 @@
 //! Where rows are grouped, what is outside of aggregates must be made of the expressions that they are grouped
 //! by. What is not supported is refused here with what to write instead.
 
-use std::cell::RefCell;
-
 use sqlparser::ast::{self, BinaryOperator, Spanned, UnaryOperator};
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
@@ -13,6 +11,7 @@ use super::error::{Result, SqlError};
 use super::expr::{Arithmetic, Comparison, Expr};
 use super::kind::{Column, Kind};
 use super::literals::{interval_literal, literal, too_large};
+use super::origin::Noted;
 use super::parse::folded;
 use super::plan::{Aggregate, Hop, Top};
 use super::scope::{Lost, Scope};
@@ -51,12 +50,9 @@ pub(super) struct Resolver<'a> {
     /// Whether an aggregate was met where rows are not grouped.
     pub(super) met_aggregate: bool,
     /// Names that are not known, where more is looked for than the first.
-    missed: Option<&'a Missed>,
+    pub(super) noted: Option<&'a Noted>,
     depth: usize,
 }
-
-/// Names of a view that are not known. What is found after the first is found as if that were NULL.
-pub(super) type Missed = RefCell<Vec<SqlError>>;
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(scope: &'a Scope, outer: Option<&'a Scope>, tick_ms: u32) -> Resolver<'a> {
@@ -69,20 +65,20 @@ impl<'a> Resolver<'a> {
             hop: None,
             top: None,
             met_aggregate: false,
-            missed: None,
+            noted: None,
             depth: 0,
         }
     }
 
     /// The same; names that are not known are noted there.
-    pub(super) fn noting(self, missed: &'a Missed) -> Resolver<'a> {
-        Resolver { missed: Some(missed), ..self }
+    pub(super) fn noting(self, noted: &'a Noted) -> Resolver<'a> {
+        Resolver { noted: Some(noted), ..self }
     }
 
     /// Notes that a name is not known, and goes on as if it were NULL.
     pub(super) fn missing(&self, error: SqlError, span: Span) -> Result<Typed> {
-        let Some(missed) = self.missed else { return Err(error) };
-        let mut missed = missed.borrow_mut();
+        let Some(noted) = self.noted else { return Err(error) };
+        let mut missed = noted.missed.borrow_mut();
         // An expression may be looked at twice.
         if !missed.contains(&error) {
             missed.push(error);
@@ -292,6 +288,9 @@ impl<'a> Resolver<'a> {
     ) -> Result<Typed> {
         if let Some(comparison) = comparison(op) {
             let (left, right) = (self.expr(left)?, self.expr(right)?);
+            if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+                self.note_compared(&left, &right);
+            }
             return compared(comparison, left, right, self.tick_ms);
         }
         let arithmetic = match op {
@@ -314,6 +313,14 @@ impl<'a> Resolver<'a> {
                 Ok(Typed::truth(make(Box::new(left.expr), Box::new(right.expr)), nullable, span))
             }
             BinaryOperator::StringConcat => super::calls::concat(vec![left, right], span),
+            BinaryOperator::PGRegexMatch
+            | BinaryOperator::PGRegexIMatch
+            | BinaryOperator::PGRegexNotMatch
+            | BinaryOperator::PGRegexNotIMatch => Err(SqlError::at(
+                span,
+                format!("the operator `{op}` is not supported: it compares with a regular expression"),
+                "write LIKE with `%` and `_`",
+            )),
             _ => Err(SqlError::at(
                 span,
                 format!("the operator `{op}` is not supported"),
@@ -341,6 +348,7 @@ impl<'a> Resolver<'a> {
 
     fn same(&mut self, left: &ast::Expr, right: &ast::Expr, span: Span) -> Result<Typed> {
         let (left, right) = (self.expr(left)?, self.expr(right)?);
+        self.note_compared(&left, &right);
         let (left, right, _) = unify(left, right, self.tick_ms)?;
         Ok(Typed::truth(Expr::Same(Box::new(left.expr), Box::new(right.expr)), false, span))
     }
@@ -358,7 +366,10 @@ impl<'a> Resolver<'a> {
         for when in whens {
             let condition = self.expr(&when.condition)?;
             conditions.push(match &operand {
-                Some(operand) => compared(Comparison::Equal, operand.clone(), condition, self.tick_ms)?,
+                Some(operand) => {
+                    self.note_compared(operand, &condition);
+                    compared(Comparison::Equal, operand.clone(), condition, self.tick_ms)?
+                }
                 None => condition.into_truth()?,
             });
             results.push(self.expr(&when.result)?);
@@ -400,7 +411,9 @@ impl<'a> Resolver<'a> {
         };
         let mut all = vec![self.expr(inner)?];
         for item in list {
-            all.push(self.expr(item)?);
+            let item = self.expr(item)?;
+            self.note_compared(&all[0], &item);
+            all.push(item);
         }
         let (mut all, kind, nullable) = self.alike(all, span)?;
         if kind == Kind::Any {

@@ -4,6 +4,7 @@ use sqlparser::tokenizer::Span;
 
 use super::error::SqlError;
 use super::kind::Column;
+use super::origin::Origin;
 
 /// A column that can be named.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Named {
     pub(super) column: Column,
     /// Whether it can be named with its table only, as the second of `USING`.
     pub(super) hidden: bool,
+    /// The column of a relation that it is, if it is one unchanged.
+    pub(super) origin: Option<Origin>,
 }
 
 /// Columns in the order of the row.
@@ -29,8 +32,12 @@ pub(super) enum Lost {
 
 impl Scope {
     pub(super) fn of(table: &str, columns: &[Column]) -> Scope {
-        let named =
-            |column: &Column| Named { table: table.to_owned(), column: column.clone(), hidden: false };
+        let named = |column: &Column| Named {
+            table: table.to_owned(),
+            column: column.clone(),
+            hidden: false,
+            origin: None,
+        };
         Scope { columns: columns.iter().map(named).collect() }
     }
 

@@ -1,6 +1,7 @@
 //! SELECT: what is selected, grouped and numbered.
 
 use sqlparser::ast::{self, Spanned};
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
 
@@ -31,14 +32,14 @@ enum From<'a> {
 impl Planner<'_> {
     /// Plans a SELECT.
     pub(super) fn select(&self, select: &ast::Select) -> Result<Planned> {
-        only_supported(select)?;
+        self.only_supported(select)?;
         let joined = self.joined(select, None)?;
         let Joined { node, scope, .. } = joined;
         let items = items(&select.projection, &scope)?;
         not_too_wide(items.len(), select.select_token.0.span)?;
         let by = group_by(&select.group_by, &items, &scope)?;
         let is_grouped = !by.is_empty() || select.having.is_some();
-        let mut resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.missed);
+        let mut resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.noted);
         let selected = if is_grouped {
             grouped(&mut resolver, &by, &items, select.having.as_ref())
         } else {
@@ -46,7 +47,7 @@ impl Planner<'_> {
             let plain = selected(&mut resolver, &items);
             match plain {
                 Err(_) if resolver.met_aggregate => {
-                    resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.missed);
+                    resolver = Resolver::new(&scope, None, self.tick_ms).noting(self.noted);
                     grouped(&mut resolver, &by, &items, None)
                 }
                 plain => plain.map(|typed| (typed, None)),
@@ -62,6 +63,55 @@ impl Planner<'_> {
             }
         };
         finished(node, resolver, &items, typed, having, distinct)
+    }
+
+    /// Everything of a SELECT that is not known here is refused.
+    pub(super) fn only_supported(&self, select: &ast::Select) -> Result<()> {
+        let span = select.select_token.0.span;
+        let refused = [
+            (select.top.is_some(), "TOP", "write ORDER BY ... LIMIT n"),
+            (select.into.is_some(), "INTO", "the view's name stands in CREATE VIEW"),
+            (!select.lateral_views.is_empty(), "LATERAL VIEW", "use a join"),
+            (select.prewhere.is_some(), "PREWHERE", "write WHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY", "join once for every step, in views over views"),
+            (
+                !select.cluster_by.is_empty()
+                    || !select.distribute_by.is_empty()
+                    || !select.sort_by.is_empty(),
+                "an order of rows",
+                "a view has no order",
+            ),
+            (!select.named_window.is_empty(), "WINDOW", "write the window in OVER (...)"),
+            (
+                select.qualify.is_some(),
+                "QUALIFY",
+                "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3",
+            ),
+            (
+                select.value_table_mode.is_some() || select.exclude.is_some(),
+                "this form of SELECT",
+                "write SELECT a, b FROM ...",
+            ),
+            (
+                select.select_modifiers.is_some() || !select.optimizer_hints.is_empty(),
+                "this form of SELECT",
+                "write SELECT a, b FROM ...",
+            ),
+            (
+                !matches!(select.flavor, ast::SelectFlavor::Standard),
+                "FROM before SELECT",
+                "write SELECT a, b FROM ...",
+            ),
+            (select.from.is_empty(), "SELECT without FROM", "a view is made from other views"),
+            (select.projection.is_empty(), "SELECT without columns", "name the columns"),
+        ];
+        match refused.into_iter().find(|(is, ..)| *is) {
+            Some((_, what @ "QUALIFY", hint)) => {
+                Err(SqlError::at(self.word(Keyword::QUALIFY, span), format!("{what} is not supported"), hint))
+            }
+            Some((_, what, hint)) => Err(SqlError::at(span, format!("{what} is not supported"), hint)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -278,50 +328,6 @@ fn group_by<'a>(by: &'a ast::GroupByExpr, items: &[Item<'a>], scope: &Scope) -> 
         });
     }
     Ok(all)
-}
-
-/// Everything of a SELECT that is not known here is refused.
-pub(super) fn only_supported(select: &ast::Select) -> Result<()> {
-    let span = select.select_token.0.span;
-    let refused = [
-        (select.top.is_some(), "TOP", "write ORDER BY ... LIMIT n"),
-        (select.into.is_some(), "INTO", "the view's name stands in CREATE VIEW"),
-        (!select.lateral_views.is_empty(), "LATERAL VIEW", "use a join"),
-        (select.prewhere.is_some(), "PREWHERE", "write WHERE"),
-        (!select.connect_by.is_empty(), "CONNECT BY", "join once for every step, in views over views"),
-        (
-            !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty(),
-            "an order of rows",
-            "a view has no order",
-        ),
-        (!select.named_window.is_empty(), "WINDOW", "write the window in OVER (...)"),
-        (
-            select.qualify.is_some(),
-            "QUALIFY",
-            "write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3",
-        ),
-        (
-            select.value_table_mode.is_some() || select.exclude.is_some(),
-            "this form of SELECT",
-            "write SELECT a, b FROM ...",
-        ),
-        (
-            select.select_modifiers.is_some() || !select.optimizer_hints.is_empty(),
-            "this form of SELECT",
-            "write SELECT a, b FROM ...",
-        ),
-        (
-            !matches!(select.flavor, ast::SelectFlavor::Standard),
-            "FROM before SELECT",
-            "write SELECT a, b FROM ...",
-        ),
-        (select.from.is_empty(), "SELECT without FROM", "a view is made from other views"),
-        (select.projection.is_empty(), "SELECT without columns", "name the columns"),
-    ];
-    match refused.into_iter().find(|(is, ..)| *is) {
-        Some((_, what, hint)) => Err(SqlError::at(span, format!("{what} is not supported"), hint)),
-        None => Ok(()),
-    }
 }
 
 /// Whether an expression is a constant TRUE.

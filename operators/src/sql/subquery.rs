@@ -8,7 +8,6 @@ use super::plan::{How, Node};
 use super::query::Planner;
 use super::resolve::Resolver;
 use super::scope::Scope;
-use super::select::only_supported;
 use super::typed::{Typed, unify};
 
 /// A condition on a query.
@@ -46,10 +45,10 @@ impl Planner<'_> {
         let Some(Subquery { of, query, negated }) = of(ast) else { return Ok(node) };
         let how = if negated { How::Anti } else { How::Semi };
         let of =
-            of.map(|of| Resolver::new(scope, None, self.tick_ms).noting(self.missed).expr(of)).transpose()?;
+            of.map(|of| Resolver::new(scope, None, self.tick_ms).noting(self.noted).expr(of)).transpose()?;
         let (right, mut keys) = match plain(query) {
             Some(select) => {
-                only_supported(select)?;
+                self.only_supported(select)?;
                 let Joined { node: right, scope: inner, outer_keys } = self.joined(select, Some(scope))?;
                 let mut keys = outer_keys;
                 if let Some(of) = of {
@@ -59,7 +58,7 @@ impl Planner<'_> {
                     else {
                         return Err(one_column(query));
                     };
-                    let item = Resolver::new(&inner, None, self.tick_ms).noting(self.missed).expr(expr)?;
+                    let item = Resolver::new(&inner, None, self.tick_ms).noting(self.noted).expr(expr)?;
                     keys.push(self.member(of, item, negated)?);
                 }
                 (right, keys)

@@ -1,6 +1,6 @@
 //! Files of views become views: planned in the order in which they need each other, each with its key.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{self, Spanned};
@@ -9,6 +9,7 @@ use worldflow_schemas::catalog::{CATALOG, ColumnType, DesignedColumn, DesignedVi
 
 use super::error::{Result, SqlError};
 use super::kind::{Column, Kind, Relation};
+use super::origin::{Compared, Noted, Origin, origins};
 use super::parse::{CreateStatement, folded, statements};
 use super::plan::Node;
 use super::query::{Planned, Planner};
@@ -34,6 +35,10 @@ pub struct View {
     pub key: usize,
     /// Its plan.
     pub plan: Node,
+    /// Where each of its columns comes from, if it is handed on as it is.
+    pub origins: Vec<Option<Origin>>,
+    /// The texts that columns of relations are compared with in it.
+    pub compared: Vec<Compared>,
 }
 
 impl View {
@@ -111,7 +116,7 @@ pub fn plan<'a>(
         let before = waiting.len();
         for (file, statement) in waiting {
             blocked.set(false);
-            let missed = RefCell::default();
+            let noted = Noted::default();
             let name = folded(&statement.name);
             let planner = Planner {
                 relations: &relations,
@@ -120,16 +125,18 @@ pub fn plan<'a>(
                 with: Vec::new(),
                 pending: &pending,
                 blocked: &blocked,
-                missed: &missed,
+                noted: &noted,
+                words: &statement.words,
             };
             let planned = planner.view(&file, &statement);
-            let missed = missed.into_inner();
+            let missed = noted.missed.into_inner();
             match planned {
                 // What else is wrong may follow from names that are not known.
                 _ if !blocked.get() && !missed.is_empty() => {
                     problems.extend(missed.into_iter().map(|error| (file.clone(), error)));
                 }
-                Ok(view) => {
+                Ok(mut view) => {
+                    view.compared = noted.compared.into_inner();
                     pending.remove(&name);
                     relations.insert(name.clone(), relation(&view));
                     plans.insert(name, view.plan.clone());
@@ -237,7 +244,7 @@ pub fn plan_query_over(
     relations.extend(views.iter().map(|view| (view.name.clone(), relation(view))));
     let plans = views.iter().map(|view| (view.name.clone(), view.plan.clone())).collect();
     let (pending, blocked) = (BTreeSet::new(), Cell::new(false));
-    let missed = RefCell::default();
+    let noted = Noted::default();
     let planner = Planner {
         relations: &relations,
         plans: &plans,
@@ -245,10 +252,11 @@ pub fn plan_query_over(
         with: Vec::new(),
         pending: &pending,
         blocked: &blocked,
-        missed: &missed,
+        noted: &noted,
+        words: &statement.words,
     };
     let planned = planner.whole(&statement.query);
-    match missed.into_inner().into_iter().next() {
+    match noted.missed.into_inner().into_iter().next() {
         Some(error) => Err(error),
         None => planned.map(|planned| (planned.node, planned.columns)),
     }
@@ -296,6 +304,8 @@ impl Planner<'_> {
             sql: statement.sql.clone(),
             columns,
             key,
+            origins: origins(&plan, self.relations),
+            compared: Vec::new(),
             plan,
         };
         view.designed()

@@ -256,7 +256,7 @@ fn clauses() {
         ],
         &expect![[r#"
             CREATE VIEW v AS SELECT player FROM levels LIMIT 3
-              1:18: LIMIT without ORDER BY
+              1:44: LIMIT without ORDER BY
               hint: say which rows are the first: ORDER BY ... LIMIT n
             CREATE VIEW v AS SELECT player, level FROM levels ORDER BY level LIMIT 3 OFFSET 2
               1:81: OFFSET is not supported
@@ -271,10 +271,10 @@ fn clauses() {
               1:18: DISTINCT ON is not supported
               hint: number the rows: row_number() OVER (PARTITION BY ... ORDER BY ...) AS n, and WHERE n = 1 around it
             CREATE VIEW v AS SELECT player FROM levels FOR UPDATE
-              1:18: a clause after the query is not supported
+              1:44: a clause after the query is not supported
               hint: a query is SELECT ... [ORDER BY ... LIMIT n]
             CREATE VIEW v AS SELECT player FROM levels QUALIFY row_number() OVER (ORDER BY level) = 1
-              1:18: QUALIFY is not supported
+              1:44: QUALIFY is not supported
               hint: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3
             CREATE VIEW v AS WITH RECURSIVE r AS (SELECT player FROM levels) SELECT player FROM r
               1:18: WITH RECURSIVE is not supported
@@ -393,8 +393,8 @@ fn time_and_statements() {
               1:33: there is no function `random` of that form
               hint: a view is a function of the world: chance belongs to rules
             CREATE VIEW v AS SELECT region, player FROM presence WHERE region LIKE 'm%' AND player ~ 'a.*'
-              1:81: the operator `~` is not supported
-              hint: docs/sql.md lists the operators
+              1:81: the operator `~` is not supported: it compares with a regular expression
+              hint: write LIKE with `%` and `_`
             CREATE OR REPLACE VIEW v AS SELECT player FROM levels
               1:1: OR REPLACE is not supported
               hint: a view is replaced when its text changes: write `CREATE VIEW`
@@ -447,4 +447,51 @@ fn a_text_that_lies_too_deep_or_is_too_long_is_refused() {
             "{said}: {problems:?}"
         );
     }
+}
+
+/// Clauses are marked where they stand, though the parser does not say where that is.
+#[test]
+fn clauses_are_marked_where_they_stand() {
+    check(
+        &[
+            "SELECT player FROM levels LIMIT 3",
+            "SELECT player FROM levels WHERE level > 3 FETCH FIRST 3 ROWS ONLY",
+            "SELECT player FROM levels FOR UPDATE",
+            "SELECT player, level FROM levels QUALIFY row_number() OVER (ORDER BY level) < 3",
+            "SELECT player FROM levels TABLESAMPLE BERNOULLI (10)",
+            "SELECT player, sum(level) OVER () AS n FROM levels",
+            "SELECT player FROM levels WHERE player ~ 'x'",
+            "SELECT power(level, 2) AS n FROM levels",
+            "SELECT sustr(player, 2) AS n FROM levels",
+        ],
+        &expect![[r#"
+            CREATE VIEW v AS SELECT player FROM levels LIMIT 3
+              1:44: LIMIT without ORDER BY
+              hint: say which rows are the first: ORDER BY ... LIMIT n
+            CREATE VIEW v AS SELECT player FROM levels WHERE level > 3 FETCH FIRST 3 ROWS ONLY
+              1:60: a clause after the query is not supported
+              hint: a query is SELECT ... [ORDER BY ... LIMIT n]
+            CREATE VIEW v AS SELECT player FROM levels FOR UPDATE
+              1:44: a clause after the query is not supported
+              hint: a query is SELECT ... [ORDER BY ... LIMIT n]
+            CREATE VIEW v AS SELECT player, level FROM levels QUALIFY row_number() OVER (ORDER BY level) < 3
+              1:51: QUALIFY is not supported
+              hint: write SELECT ... FROM (SELECT ..., row_number() OVER (...) AS n ...) AS t WHERE n <= 3
+            CREATE VIEW v AS SELECT player FROM levels TABLESAMPLE BERNOULLI (10)
+              1:44: TABLESAMPLE is not supported
+              hint: a view is of all rows, and chance belongs to rules: leave it out, or choose rows in WHERE
+            CREATE VIEW v AS SELECT player, sum(level) OVER () AS n FROM levels
+              1:33: sum OVER is not supported
+              hint: add up in a query with GROUP BY, and join it: JOIN (SELECT a, sum(b) AS n FROM ... GROUP BY a) AS t ON t.a = ...
+            CREATE VIEW v AS SELECT player FROM levels WHERE player ~ 'x'
+              1:50: the operator `~` is not supported: it compares with a regular expression
+              hint: write LIKE with `%` and `_`
+            CREATE VIEW v AS SELECT power(level, 2) AS n FROM levels
+              1:25: there is no function `power` of that form
+              hint: write it out: x * x
+            CREATE VIEW v AS SELECT sustr(player, 2) AS n FROM levels
+              1:25: there is no function `sustr` of that form
+              hint: did you mean `substr`? docs/sql.md lists the functions
+        "#]],
+    );
 }
