@@ -77,6 +77,9 @@ impl Parser<'_> {
         let hint = match &lexed.token {
             Token::Compare(_) => "each comparison has two sides; join comparisons with `and`",
             Token::Sign('-') => "an id with `-` in it needs quotes",
+            Token::Word(word) if matches!(word.as_str(), "and" | "or" | "in" | "between") => {
+                "something is missing before it"
+            }
             Token::Word(_) | Token::Text(_) => "join two conditions with `and` or `or`",
             _ => "look at what stands before it",
         };
