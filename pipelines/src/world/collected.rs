@@ -21,6 +21,28 @@ pub(crate) struct Placed<'a, T> {
     pub(crate) spot: Spot<'a>,
     /// Whether all of it could be read; what could not has been reported.
     pub(crate) whole: bool,
+    /// What could not be read of it, by the places of keys and values.
+    pub(crate) unread: Vec<Place>,
+}
+
+/// Whether all that is written at a spot could be read; `unread` is what could not, of the definition that it is in.
+pub(crate) fn is_read(unread: &[Place], spot: Spot<'_>) -> bool {
+    fn within(node: &Node, unread: &[Place]) -> bool {
+        let is = |place: Place| unread.contains(&place);
+        is(node.place)
+            || match &node.value {
+                NodeValue::Map(entries) => {
+                    entries.iter().any(|(key, node)| is(key.place) || within(node, unread))
+                }
+                NodeValue::List(items) => items.iter().any(|node| within(node, unread)),
+                _ => false,
+            }
+    }
+    unread.is_empty() || !spot.node.is_some_and(|node| within(node, unread))
+}
+
+fn unread(misfits: &[shape::ShapeProblem]) -> Vec<Place> {
+    misfits.iter().filter_map(|misfit| misfit.about).collect()
 }
 
 /// Definitions of one kind by id.
@@ -103,7 +125,12 @@ impl<'a> Definitions<'a> {
         let id = name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
         match climate {
             Some(definition) => {
-                let placed = Placed { definition, spot: Spot::top(document), whole: misfits.is_empty() };
+                let placed = Placed {
+                    definition,
+                    spot: Spot::top(document),
+                    whole: misfits.is_empty(),
+                    unread: unread(&misfits),
+                };
                 add(&mut self.climates, "climate", id, placed, problems);
             }
             None => self.unreadable.push(id),
@@ -118,10 +145,11 @@ impl<'a> Definitions<'a> {
         let Some(mut definition) = world else { return };
         let entities = spot.key("entities");
         for (id, entity) in std::mem::take(&mut definition.entities) {
-            let placed = Placed { definition: entity, spot: entities.name(&id), whole: true };
+            let placed =
+                Placed { definition: entity, spot: entities.name(&id), whole: true, unread: Vec::new() };
             add(&mut self.entities, "entity", id, placed, problems);
         }
-        self.world = Some(Placed { definition, spot, whole: misfits.is_empty() });
+        self.world = Some(Placed { definition, spot, whole: misfits.is_empty(), unread: unread(&misfits) });
     }
 }
 
@@ -171,7 +199,8 @@ fn collect_map<'a, T: DeserializeOwned>(
         match definition {
             Some(definition) => {
                 let whole = misfits.is_empty();
-                let placed = Placed { definition, spot: spot_of(document, key, node), whole };
+                let spot = spot_of(document, key, node);
+                let placed = Placed { definition, spot, whole, unread: unread(&misfits) };
                 add(into, kind, key.text.clone(), placed, problems);
             }
             None => unreadable.push(key.text.clone()),

@@ -3,14 +3,18 @@
 //! `"level >= 5 and phase == night"` → `{all: [{level: {at_least: 5}}, {phase: night}]}`. So shape and check of conditions, and
 //! all that is made of them, know one form. What no key can say (arithmetic, two facts, rows of views) becomes the key `compare`.
 
+use std::cell::RefCell;
+
 use worldflow_schemas::definitions::Condition;
 use worldflow_schemas::definitions::expression::{
     Compare, Comparison, Expr, ExprKind, ExpressionError, Part, RowExpr, Subject, parse,
 };
 
+use super::misfit::one_of;
 use super::node::{Key, Node, NodeValue};
-use super::problem::Place;
+use super::problem::{Place, hint};
 use super::reading;
+use super::shape::STATES;
 
 type Tree = Result<Node, ExpressionError>;
 
@@ -19,15 +23,26 @@ type Tree = Result<Node, ExpressionError>;
 pub(crate) struct Parsed {
     /// What it says.
     pub(crate) expr: Expr,
-    /// The map that says the same.
+    /// The map that says the same of all parts that are right.
     pub(crate) tree: Node,
+    /// What is wrong with the others.
+    pub(crate) wrong: Vec<ExpressionError>,
 }
 
-/// Reads the text of a node.
-pub(crate) fn read(text: &str, node: &Node) -> Result<Parsed, ExpressionError> {
-    let expr = parse(text)?;
-    let tree = Builder { text, node }.condition(&expr)?;
-    Ok(Parsed { expr, tree })
+/// Reads the text of a node. A part that is wrong, of those that are joined with `and` or `or`, is left out of the map; with no part
+/// left, what is wrong with each is the error.
+pub(crate) fn read(text: &str, node: &Node) -> Result<Parsed, Vec<ExpressionError>> {
+    let expr = parse(text).map_err(|error| vec![error])?;
+    let builder = Builder { text, node, wrong: RefCell::default() };
+    let tree = builder.condition(&expr);
+    let mut wrong = builder.wrong.into_inner();
+    match tree {
+        Ok(tree) => Ok(Parsed { expr, tree, wrong }),
+        Err(error) => {
+            wrong.push(error);
+            Err(wrong)
+        }
+    }
 }
 
 /// The condition that a text is, without a file around it.
@@ -48,6 +63,8 @@ pub fn condition(text: &str) -> Result<Condition, String> {
 struct Builder<'a> {
     text: &'a str,
     node: &'a Node,
+    /// What is wrong with parts that are left out.
+    wrong: RefCell<Vec<ExpressionError>>,
 }
 
 impl Builder<'_> {
@@ -107,8 +124,20 @@ impl Builder<'_> {
     }
 
     fn list(&self, of: &Expr, key: &str, items: &[Expr]) -> Tree {
-        let items = items.iter().map(|item| self.condition(item)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.map(of, key, self.at(of, NodeValue::List(items))))
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for item in items {
+            match self.condition(item) {
+                Ok(item) => right.push(item),
+                Err(error) => wrong.push(error),
+            }
+        }
+        // One is told by whoever asked, where nothing is left.
+        let last = if right.is_empty() { wrong.pop() } else { None };
+        self.wrong.borrow_mut().extend(wrong);
+        match last {
+            Some(error) => Err(error),
+            None => Ok(self.map(of, key, self.at(of, NodeValue::List(right)))),
+        }
     }
 
     fn negated(&self, of: &Expr, negated: bool, inner: Node) -> Node {
@@ -158,7 +187,10 @@ impl Builder<'_> {
                 format!("`{}` is no number, which `{}` needs", self.slice(of), compare.sign()),
                 "use `==`, `!=` or `in [...]`",
             )),
-            subject => Ok(self.negated(expr, compare == Compare::IsNot, self.chosen(of, &subject, node))),
+            subject => {
+                are_states(&subject, &[value])?;
+                Ok(self.negated(expr, compare == Compare::IsNot, self.chosen(of, &subject, node)))
+            }
         }
     }
 
@@ -235,7 +267,10 @@ impl Builder<'_> {
                 let hint = "write `clock.time between 20:00 and 06:00`, or `weather.lasting >= 10m`";
                 Err(ExpressionError::of(expr, "this is in no list", hint))
             }
-            subject => Ok(self.chosen(of, &subject, list)),
+            subject => {
+                are_states(&subject, &items.iter().collect::<Vec<_>>())?;
+                Ok(self.chosen(of, &subject, list))
+            }
         }
     }
 
@@ -298,4 +333,23 @@ impl Builder<'_> {
         };
         Some(self.at(expr, value))
     }
+}
+
+/// That a quest is compared with states of quests.
+fn are_states(subject: &Subject<'_>, values: &[&Expr]) -> Result<(), ExpressionError> {
+    if !matches!(subject, Subject::Quest(_)) {
+        return Ok(());
+    }
+    for value in values {
+        let state = match &value.kind {
+            ExprKind::Text(text) => text,
+            ExprKind::Name(parts) if parts.len() == 1 => &parts[0].text,
+            _ => continue,
+        };
+        if !STATES.contains(&state.as_str()) {
+            let message = format!("unknown state of a quest `{state}`");
+            return Err(ExpressionError::of(value, message, hint(state, STATES, &one_of(&STATES))));
+        }
+    }
+    Ok(())
 }

@@ -164,7 +164,7 @@ pub(super) fn collect<'a>(written: &'a [Written<'a>], problems: &mut Problems) -
             &mut all,
             "document",
             id.clone(),
-            Placed { definition, spot, whole: misfits.is_empty() },
+            Placed { definition, spot, whole: misfits.is_empty(), unread: Vec::new() },
             problems,
         );
     }

@@ -50,8 +50,11 @@ fn read_with<T: DeserializeOwned>(
         let within = stood.iter().any(|path: &Vec<String>| error.path.starts_with(path));
         // What is wrong because something was cut out of it is not another problem.
         if !within && !cut_at.contains(&error.path) {
+            let place = error.place.or(key_place).unwrap_or(node.place);
+            let about = node_at(&mut tree, &error.path).map_or(place, |node| node.place);
             notes.borrow_mut().insert(ShapeProblem {
-                place: error.place.or(key_place).unwrap_or(node.place),
+                place,
+                about: (!error.missing || !error.path.is_empty()).then_some(about),
                 message: error.message,
                 hint: error.hint,
             });
@@ -74,7 +77,7 @@ fn read_with<T: DeserializeOwned>(
 
 /// Puts something into the map at the path for a key that is missing; false where there is no map.
 fn stand_in(tree: &mut Node, path: &[String], field: &str) -> bool {
-    let Some(node) = at(tree, path) else { return false };
+    let Some(node) = node_at(tree, path) else { return false };
     let place = node.place;
     let entry = (
         Key { text: field.to_owned(), place },
@@ -90,7 +93,7 @@ fn stand_in(tree: &mut Node, path: &[String], field: &str) -> bool {
 }
 
 /// The node at a path.
-fn at<'t>(tree: &'t mut Node, path: &[String]) -> Option<&'t mut Node> {
+fn node_at<'t>(tree: &'t mut Node, path: &[String]) -> Option<&'t mut Node> {
     let mut node = tree;
     for step in path {
         node = match &mut node.value {
@@ -107,7 +110,7 @@ fn at<'t>(tree: &'t mut Node, path: &[String]) -> Option<&'t mut Node> {
 /// Removes the node at the path; false for the root.
 fn cut(tree: &mut Node, path: &[String], cut_at: &mut BTreeSet<Vec<String>>) -> bool {
     let Some((last, parents)) = path.split_last() else { return false };
-    let Some(node) = at(tree, parents) else { return false };
+    let Some(node) = node_at(tree, parents) else { return false };
     cut_at.insert(parents.to_vec());
     match &mut node.value {
         NodeValue::Map(entries) => entries.retain(|(key, _)| key.text != *last),

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Visitor};
 
+use worldflow_schemas::definitions::expression::ExpressionError;
+
 use super::choice::Variant;
 use super::expression;
 use super::misfit::{Misfit, expected_text, listed, number, one_of};
@@ -21,6 +23,10 @@ use crate::secrets::{is_secret_key, masked};
 const ON: &str = "on";
 const INSTEAD_OF_ON: [&str; 2] = ["trigger", "changed_by"];
 
+/// The states of quests.
+pub(super) const STATES: [&str; 9] =
+    ["hidden", "available", "offered", "active", "ready", "done", "failed", "expired", "abandoned"];
+
 /// What an item of a list is called, which has no key.
 pub(super) const ITEM: &str = "-";
 
@@ -28,6 +34,8 @@ pub(super) const ITEM: &str = "-";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ShapeProblem {
     pub(crate) place: Place,
+    /// The node or key that it is about; nothing for a key that is missing in the definition itself, where nothing is lost with it.
+    pub(crate) about: Option<Place>,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
@@ -44,7 +52,8 @@ pub(super) struct At<'a> {
 
 impl<'a> At<'a> {
     fn note(&self, place: Place, message: String, hint: String) {
-        self.notes.borrow_mut().insert(ShapeProblem { place, message, hint: Some(hint) });
+        let problem = ShapeProblem { place, about: Some(place), message, hint: Some(hint) };
+        self.notes.borrow_mut().insert(problem);
     }
 
     /// Gives an error that arose here its place, and serde's own words better ones.
@@ -86,8 +95,6 @@ impl<'a> At<'a> {
         error.message = "expected a name or a list of names".to_owned();
         error.hint =
             Some("write `wolf` or `[wolf, bear]`; a name that looks like a number needs quotes".to_owned());
-        const STATES: [&str; 9] =
-            ["hidden", "available", "offered", "active", "ready", "done", "failed", "expired", "abandoned"];
         for node in texts {
             if let NodeValue::Text(text) = &node.value
                 && !STATES.contains(&text.as_str())
@@ -193,6 +200,7 @@ impl At<'_> {
     ) -> Result<V::Value, Misfit> {
         match expression::read(text, self.node) {
             Ok(parsed) => {
+                parsed.wrong.into_iter().for_each(|error| self.note_within(text, error));
                 let at = At { node: &parsed.tree, key: self.key, name: self.name, notes: self.notes };
                 // What is wrong within is wrong with the text as a whole: that is what can be cut out.
                 at.map(Some(fields), visitor).map_err(|error| Misfit {
@@ -201,11 +209,25 @@ impl At<'_> {
                     ..error
                 })
             }
-            Err(error) => Err(Misfit {
-                place: Some(self.node.place_within(text, error.from, error.to)),
-                ..Misfit::new(error.message, Some(error.hint))
-            }),
+            Err(wrong) => {
+                let mut wrong = wrong.into_iter();
+                let first = wrong.next();
+                wrong.for_each(|error| self.note_within(text, error));
+                let misfit = first.map(|error| Misfit {
+                    place: Some(self.node.place_within(text, error.from, error.to)),
+                    ..Misfit::new(error.message, Some(error.hint))
+                });
+                Err(misfit.unwrap_or_else(|| Misfit::new("this is no condition".to_owned(), None)))
+            }
         }
+    }
+
+    /// Notes what is wrong with a part of a text.
+    fn note_within(self, text: &str, error: ExpressionError) {
+        let place = self.node.place_within(text, error.from, error.to);
+        let (message, hint) = (error.message, Some(error.hint));
+        let about = Some(self.node.place);
+        self.notes.borrow_mut().insert(ShapeProblem { place, about, message, hint });
     }
 }
 

@@ -58,11 +58,11 @@ fn days_and_dates_must_be_possible() {
               |                                           ^^^^^^^^^^^^^^^^
             hint: it ends before it begins; swap the two
 
-            error: quests/wolves.yaml:10:10: `Moon/Base` is not an IANA time zone; write for example `Europe/Berlin`
+            error: quests/wolves.yaml:10:38: unknown time zone `Moon/Base`
                |
             10 | - {dates: {months: [12], zone: Moon/Base}}
-               |    ^^^^^
-            hint: write for example `{weekdays: [saturday], zone: Europe/Berlin}`
+               |                                ^^^^^^^^^
+            hint: use a name of the IANA database, such as `Europe/Berlin` or `UTC`
 
             error: quests/wolves.yaml:11:20: unknown occasion `fair`
                |
@@ -106,11 +106,42 @@ fn an_occasion_must_be_at_some_time() {
                | ^^^^
             hint: give `from`, `until`, `weekdays`, `days`, `months` or `hours`
 
-            error: world.yaml:20:3: `tomorrow` is no moment; write for example `2026-12-20 04:00`
+            error: world.yaml:20:18: `tomorrow` is no moment
                |
             20 | feast: {until: tomorrow, zone: UTC}
-               | ^^^^^
-            hint: write for example `{weekdays: [saturday], zone: Europe/Berlin}`
+               |                ^^^^^^^^
+            hint: write for example `2026-12-20 04:00`
+
+        "#]],
+    );
+}
+
+/// Each is marked where it stands.
+#[test]
+fn moments_and_zones_of_windows_are_told_apart() {
+    let stages = "stages: {s: {objectives: {o: {event: kill}}}}";
+    quest(
+        &format!(
+            "wolves:\n  title: W\n  {stages}\n  window: {{from: 2026-02-30 04:00, until: soon, zone: Europe/Berln}}\n"
+        ),
+        expect![[r#"
+            error: quests/wolves.yaml:4:18: `2026-02-30 04:00` is no moment
+              |
+            4 | window: {from: 2026-02-30 04:00, until: soon, zone: Europe/Berln}
+              |                ^^^^^^^^^^^^^^^^
+            hint: write for example `2026-12-20 04:00`
+
+            error: quests/wolves.yaml:4:43: `soon` is no moment
+              |
+            4 | window: {from: 2026-02-30 04:00, until: soon, zone: Europe/Berln}
+              |                                         ^^^^
+            hint: write for example `2026-12-20 04:00`
+
+            error: quests/wolves.yaml:4:55: unknown time zone `Europe/Berln`
+              |
+            4 | window: {from: 2026-02-30 04:00, until: soon, zone: Europe/Berln}
+              |                                                     ^^^^^^^^^^^^
+            hint: did you mean `Europe/Berlin`? use a name of the IANA database, such as `Europe/Berlin` or `UTC`
 
         "#]],
     );

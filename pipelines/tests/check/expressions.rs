@@ -65,13 +65,13 @@ fn names_and_types_are_looked_at_where_they_stand() {
     requires(
         "saved >= 3",
         expect![[r#"
-        error: quests/wolves.yaml:4:22: the fact `saved` is `true` or `false`, which `at_least` cannot compare
-          |
-        4 | requires: saved >= 3
-          |                    ^
-        hint: use `is`, `is_not` or `one_of`
+            error: quests/wolves.yaml:4:22: the fact `saved` is `true` or `false`, which `>=` cannot compare
+              |
+            4 | requires: saved >= 3
+              |                    ^
+            hint: use `==`, `!=` or `in [...]`
 
-    "#]],
+        "#]],
     );
     requires(
         "region.mood >= 3",
@@ -266,4 +266,66 @@ fn a_text_is_the_map_that_says_the_same() {
             yaml => assert_eq!(condition_of_text(text), Ok(map(yaml)), "{text}"),
         }
     }
+}
+
+/// What is wrong with one part of a text does not hide what is wrong with another.
+#[test]
+fn all_parts_of_a_text_are_looked_at() {
+    requires(
+        "mod > 3 and clok.phase == night and mood >= 'x' and quest.wolves == dne",
+        expect![[r#"
+            error: quests/wolves.yaml:4:13: unknown fact `mod`
+              |
+            4 | requires: mod > 3 and clok.phase == night and mood >= 'x' and quest.wolves == dne
+              |           ^^^
+            hint: did you mean `mood`? facts are declared in world.yaml under `facts`
+
+            error: quests/wolves.yaml:4:25: nothing is called `clok.phase`
+              |
+            4 | requires: mod > 3 and clok.phase == night and mood >= 'x' and quest.wolves == dne
+              |                       ^^^^^^^^^^
+            hint: names are `clock.phase`, `clock.season`, `clock.time`, `moon.<name>`, `weather.state`, `weather.intensity`, `weather.lasting`, `region`, `player.level`, `quest.<id>`, and facts: `<fact>`, or with their scope, `player.<fact>`; and rows of views: `view.<name>[<key>].<column>`
+
+            error: quests/wolves.yaml:4:57: `>=` needs a number
+              |
+            4 | requires: mod > 3 and clok.phase == night and mood >= 'x' and quest.wolves == dne
+              |                                                       ^^^
+            hint: compare text with `==`, `!=` or `in [...]`
+
+            error: quests/wolves.yaml:4:81: unknown state of a quest `dne`
+              |
+            4 | requires: mod > 3 and clok.phase == night and mood >= 'x' and quest.wolves == dne
+              |                                                                               ^^^
+            hint: did you mean `done`? it may be `hidden`, `available`, `offered`, `active`, `ready`, `done`, `failed`, `expired` or `abandoned`
+
+        "#]],
+    );
+    requires(
+        "clok.phase == night or not seson.x",
+        expect![[r#"
+        error: quests/wolves.yaml:4:13: nothing is called `clok.phase`
+          |
+        4 | requires: clok.phase == night or not seson.x
+          |           ^^^^^^^^^^
+        hint: names are `clock.phase`, `clock.season`, `clock.time`, `moon.<name>`, `weather.state`, `weather.intensity`, `weather.lasting`, `region`, `player.level`, `quest.<id>`, and facts: `<fact>`, or with their scope, `player.<fact>`; and rows of views: `view.<name>[<key>].<column>`
+
+        error: quests/wolves.yaml:4:40: nothing is called `seson.x`
+          |
+        4 | requires: clok.phase == night or not seson.x
+          |                                      ^^^^^^^
+        hint: names are `clock.phase`, `clock.season`, `clock.time`, `moon.<name>`, `weather.state`, `weather.intensity`, `weather.lasting`, `region`, `player.level`, `quest.<id>`, and facts: `<fact>`, or with their scope, `player.<fact>`; and rows of views: `view.<name>[<key>].<column>`
+
+    "#]],
+    );
+    requires(
+        "mood >= and (",
+        expect![[r#"
+        error: quests/wolves.yaml:4:21: expected a name or a value, found `and`
+          |
+        4 | requires: mood >= and (
+          |                   ^^^
+        hint: something is missing before it
+
+    "#]],
+    );
 }

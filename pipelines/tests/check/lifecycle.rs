@@ -227,11 +227,11 @@ rats:
                |          ^^^^^^^^
             hint: write for example `{day: 1, at: "04:00", zone: Europe/Berlin}`
 
-            error: quests/wolves.yaml:14:3: `tomorrow` is no moment; write for example `2026-12-20 04:00`
+            error: quests/wolves.yaml:14:18: `tomorrow` is no moment
                |
             14 | window: {from: tomorrow, zone: UTC}
-               | ^^^^^^
-            hint: write for example `{from: 2026-12-20 04:00, zone: UTC}`
+               |                ^^^^^^^^
+            hint: write for example `2026-12-20 04:00`
 
         "#]],
     );

@@ -3,6 +3,7 @@
 mod arcs;
 mod broken;
 mod calendars;
+mod columns;
 mod dialogue;
 mod expressions;
 mod files;

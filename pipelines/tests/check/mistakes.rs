@@ -243,11 +243,17 @@ ball:
               |                                         ^^^^^^^^^^^^^^^^
             hint: it ends before it begins; swap the two
 
-            error: quests/wolves.yaml:7:3: `Europe/Berlinn` is not an IANA time zone; write for example `Europe/Berlin`
+            error: quests/wolves.yaml:7:18: `tomorrow` is no moment
               |
             7 | window: {from: tomorrow, zone: Europe/Berlinn}
-              | ^^^^^^
-            hint: write for example `{from: 2026-12-20 04:00, zone: UTC}`
+              |                ^^^^^^^^
+            hint: write for example `2026-12-20 04:00`
+
+            error: quests/wolves.yaml:7:34: unknown time zone `Europe/Berlinn`
+              |
+            7 | window: {from: tomorrow, zone: Europe/Berlinn}
+              |                                ^^^^^^^^^^^^^^
+            hint: did you mean `Europe/Berlin`? use a name of the IANA database, such as `Europe/Berlin` or `UTC`
 
         "#]],
     );

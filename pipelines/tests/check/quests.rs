@@ -330,3 +330,63 @@ fn what_is_moved_is_moved_from_what_is_gone_and_once() {
         "#]],
     );
 }
+
+/// What is missing or wrong in one place is not held against what is written in another.
+#[test]
+fn a_key_that_is_missing_hides_nothing() {
+    quest(
+        "wolves:
+  stages:
+    s: {complete: {at_least: 3}, objectives: {a: {event: kill}, b: {event: talk}}}
+    t: {complete: {at_least: 3}, objectives: {a: {event: kill}, b: 5}}
+    u: {complete: {at_least: 3}}
+bears:
+  titel: B
+  title: B
+  stages: {s: {complete: {at_least: 2}, objectives: {a: {event: kill}}}, t: {objectives: {a: {title: A}}}}
+",
+        expect![[r#"
+            error: quests/wolves.yaml:1:1: `title` is missing
+              |
+            1 | wolves:
+              | ^^^^^^
+            hint: add `title:` here
+
+            error: quests/wolves.yaml:3:30: the stage `s` asks for 3 objectives and has 2
+              |
+            3 | s: {complete: {at_least: 3}, objectives: {a: {event: kill}, b: {event: talk}}}
+              |                          ^
+            hint: 2 of its objectives are not optional; ask for at most 2, or use `complete: all`
+
+            error: quests/wolves.yaml:4:68: expected a map, found the number 5
+              |
+            4 | t: {complete: {at_least: 3}, objectives: {a: {event: kill}, b: 5}}
+              |                                                                ^
+
+            error: quests/wolves.yaml:5:5: `objectives` is missing
+              |
+            5 | u: {complete: {at_least: 3}}
+              | ^
+            hint: add `objectives:` here
+
+            error: quests/wolves.yaml:7:3: unknown key `titel`
+              |
+            7 | titel: B
+              | ^^^^^
+            hint: did you mean `title`? it may be `title`, `roles`, `scope`, `accept`, `turn_in`, `requires`, `exclusive_group`, `credit`, `pool`, `window`, `deadline`, `fail_on`, `fail_when`, `repeat`, `stages`, `rewards`, `effects` or `moved_from`
+
+            error: quests/wolves.yaml:9:37: the stage `s` asks for 2 objectives and has 1
+              |
+            9 | stages: {s: {complete: {at_least: 2}, objectives: {a: {event: kill}}}, t: {objectives: {a: {title: A}}}}
+              |                                   ^
+            hint: 1 of its objectives are not optional; ask for at most 1, or use `complete: all`
+
+            error: quests/wolves.yaml:9:91: nothing counts for `a`
+              |
+            9 | stages: {s: {complete: {at_least: 2}, objectives: {a: {event: kill}}}, t: {objectives: {a: {title: A}}}}
+              |                                                                                         ^
+            hint: give it `event: <kind>`, or `holds: <condition>`
+
+        "#]],
+    );
+}

@@ -359,3 +359,12 @@ round:
     let through = round.replace("to: a}", "}");
     assert!(!said(nothing, asks, &through).contains("feeds itself"), "an arc that ends is no circle");
 }
+
+#[test]
+fn a_value_that_is_given_is_compared_with_nothing() {
+    let said = crate::problems(&[(
+        "rules/all.yaml",
+        "r: {trigger: {every: {span: 1h}}, do: [{set: {fact: mood, to: yes}}]}\n",
+    )]);
+    assert!(said.contains("hint: give it a value of its own type") && !said.contains("compare"), "{said}");
+}

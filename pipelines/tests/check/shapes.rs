@@ -301,7 +301,7 @@ fn types_of_facts_and_attributes_are_checked() {
                |
             12 | - set: {fact: saved, to: 1}
                |                          ^
-            hint: compare it with a value of its own type
+            hint: give it a value of its own type
 
             error: quests/wolves.yaml:13:29: the fact `mood` is a whole number, and `0.5` is added
                |

@@ -250,7 +250,7 @@ c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: 
               |
             5 | c: {who: elder, lines: Hm., effects: [{set: {fact: saved, to: 3}}, {add: {fact: saved, by: 1}}, {set: {fact: mood, to: 1, after: {s: left}}}]}
               |                                                               ^
-            hint: compare it with a value of its own type
+            hint: give it a value of its own type
 
             error: stories/all.yaml:5:92: nothing can be added to the fact `saved`, which is no number
               |

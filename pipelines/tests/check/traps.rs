@@ -301,7 +301,7 @@ text: {title: T, requires: \"level >= '3'\", stages: {s: {objectives: {o: {event
               |                            ^^^^^^^^^^^^^^
             hint: ask for less, or give more `experience` for other quests
 
-            error: quests/wolves.yaml:6:38: `at_least` needs a number
+            error: quests/wolves.yaml:6:38: `>=` needs a number
               |
             6 | text: {title: T, requires: "level >= '3'", stages: {s: {objectives: {o: {event: kill}}}}}
               |                                      ^^^

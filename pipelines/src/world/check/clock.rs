@@ -180,14 +180,21 @@ impl Checker<'_> {
         if minutes(at).is_none() {
             self.error(spot.key("at"), format!("`{at}` is no time of day"), TIME);
         }
-        if jiff::tz::TimeZone::get(zone).is_err() {
+        self.check_time_zone(zone, spot.key("zone"));
+    }
+
+    /// Whether a time zone is none, which is then reported.
+    pub(super) fn check_time_zone(&mut self, zone: &str, spot: Spot<'_>) -> bool {
+        let is_none = jiff::tz::TimeZone::get(zone).is_err();
+        if is_none {
             let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
             let hint = super::hint(
                 zone,
                 known.iter().map(String::as_str),
                 "use a name of the IANA database, such as `Europe/Berlin` or `UTC`",
             );
-            self.error(spot.key("zone"), format!("unknown time zone `{zone}`"), hint);
+            self.error(spot, format!("unknown time zone `{zone}`"), hint);
         }
+        is_none
     }
 }

@@ -78,6 +78,10 @@ impl Checker<'_> {
             self.error(within(spot, &written, left.from, right.to), message, hint);
             return;
         }
+        self.check_row_compared(&left, &right, &written, spot);
+        if matches!(&left.kind, ExprKind::Text(_)) {
+            self.check_row_compared(&right, &left, &written, spot);
+        }
         let right_is_word = matches!(&right.kind, ExprKind::Name(parts) if parts.len() == 1);
         let of_left = self.term(&left, &written, spot, false);
         let of_right = self.term(&right, &written, spot, right_is_word);

@@ -54,7 +54,9 @@ impl Checker<'_> {
         // What cannot be read has been reported.
         if let Ok(parsed) = expression::read(text, node) {
             self.check_scopes(&parsed.expr, text, spot);
+            let before = std::mem::replace(&mut self.in_text, true);
             self.check_keys(condition, Spot { node: Some(&parsed.tree), ..spot });
+            self.in_text = before;
         }
     }
 
@@ -236,23 +238,41 @@ impl Checker<'_> {
     /// A map that is no comparison: one of its keys or values is wrong.
     fn check_comparison_names(&mut self, map: &serde_json::Map<String, serde_json::Value>, spot: Spot<'_>) {
         for (name, value) in map {
-            if !COMPARISONS.contains(&name.as_str()) {
+            let Some(comparison) = COMPARISONS.into_iter().find(|known| known == name) else {
                 let otherwise = format!("comparisons are {}", COMPARISONS.join(", "));
                 self.error(
                     spot.name(name),
                     format!("unknown comparison `{name}`"),
                     hint(name, COMPARISONS, &otherwise),
                 );
-            } else if name == "one_of" && !value.is_array() {
+                continue;
+            };
+            if name == "one_of" && !value.is_array() {
                 self.error(spot.key(name), "`one_of` needs a list", "write `{one_of: [a, b]}`");
             } else if !matches!(name.as_str(), "is" | "is_not" | "one_of") && !value.is_number() {
                 let hint = match value.as_str().map(str::parse::<f64>) {
-                    Some(Ok(_)) => "remove the quotes",
-                    _ => "compare text with `is`, `is_not` or `one_of`",
+                    Some(Ok(_)) => "remove the quotes".to_owned(),
+                    _ => format!("compare text with {}", self.equalities()),
                 };
-                self.error(spot.key(name), format!("`{name}` needs a number"), hint);
+                self.error(spot.key(name), format!("`{}` needs a number", self.written(comparison)), hint);
             }
         }
+    }
+
+    /// A comparison as its author wrote it: in a text it is a sign.
+    fn written(&self, comparison: &'static str) -> &'static str {
+        match comparison {
+            "at_least" if self.in_text => ">=",
+            "at_most" if self.in_text => "<=",
+            "above" if self.in_text => ">",
+            "below" if self.in_text => "<",
+            other => other,
+        }
+    }
+
+    /// The comparisons that any value has, as they are written.
+    fn equalities(&self) -> &'static str {
+        if self.in_text { "`==`, `!=` or `in [...]`" } else { "`is`, `is_not` or `one_of`" }
     }
 
     fn check_range(&mut self, what: &str, operand: Operand, range: &TestRange, spot: Spot<'_>) {
@@ -265,8 +285,9 @@ impl Checker<'_> {
         }
         for (name, _) in bounds(range) {
             if operand != Operand::Number {
-                let message = format!("{what} is {}, which `{name}` cannot compare", operand.label());
-                self.error(spot.key(name), message, "use `is`, `is_not` or `one_of`");
+                let name_there = self.written(name);
+                let message = format!("{what} is {}, which `{name_there}` cannot compare", operand.label());
+                self.error(spot.key(name), message, format!("use {}", self.equalities()));
             }
         }
         let lowest = range.at_least.as_ref().or(range.above.as_ref()).and_then(serde_json::Number::as_f64);
@@ -301,6 +322,18 @@ impl Checker<'_> {
         value: &serde_json::Value,
         spot: Spot<'_>,
     ) {
+        self.check_value(what, operand, value, "compare it with a value of its own type", spot);
+    }
+
+    /// A value that must be of the operand's type; `otherwise` is what to do.
+    pub(super) fn check_value(
+        &mut self,
+        what: &str,
+        operand: Operand,
+        value: &serde_json::Value,
+        otherwise: &str,
+        spot: Spot<'_>,
+    ) {
         if !operand.fits(value) {
             let hint = match value {
                 serde_json::Value::String(text)
@@ -309,7 +342,7 @@ impl Checker<'_> {
                     "remove the quotes"
                 }
                 _ if operand == Operand::Text => "put it in quotes",
-                _ => "compare it with a value of its own type",
+                _ => otherwise,
             };
             self.error(spot, format!("{what} is {}, not `{}`", operand.label(), plain(value)), hint);
         }

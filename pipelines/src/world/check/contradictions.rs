@@ -100,7 +100,7 @@ pub(super) fn no_number(parts: &Parts<'_>) -> Option<(String, String)> {
 }
 
 /// Whether tests of one operand, each in a part of its own, exclude each other.
-fn exclude(tests: &[&Test]) -> bool {
+pub(super) fn exclude(tests: &[&Test]) -> bool {
     if tests.len() < 2 {
         return false;
     }

@@ -39,6 +39,9 @@ impl Checker<'_> {
         }
         let Some(def) = &quest.window else { return };
         let spot = spot.key("window");
+        if self.check_window_parts(&def.from, &def.until, &def.zone, spot) {
+            return;
+        }
         match Window::new(def) {
             Err(message) => {
                 self.error(spot, message, "write for example `{from: 2026-12-20 04:00, zone: UTC}`")
@@ -60,6 +63,30 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether the zone or a moment cannot be read: each is reported where it stands.
+    fn check_window_parts(
+        &mut self,
+        from: &Option<String>,
+        until: &Option<String>,
+        zone: &str,
+        spot: Spot<'_>,
+    ) -> bool {
+        let wrong_zone = self.check_time_zone(zone, spot.key("zone"));
+        // A moment is no moment in any zone.
+        let read = |from: Option<String>| {
+            Window::new(&WindowDef { from, until: None, zone: "UTC".to_owned(), closes: false })
+        };
+        let mut wrong = wrong_zone;
+        for (key, moment) in [("from", from), ("until", until)] {
+            if let Err(message) = read(moment.clone()) {
+                let (what, hint) = message.split_once("; ").unwrap_or((&message, "write `2026-12-20 04:00`"));
+                self.error(spot.key(key), what, hint);
+                wrong = true;
+            }
+        }
+        wrong
+    }
+
     /// What a condition asks of calendars.
     pub(super) fn check_calendars(&mut self, condition: &Condition, spot: Spot<'_>) {
         self.check_choice(Sort::Weekday, condition.weekday.as_ref(), spot.key("weekday"));
@@ -77,6 +104,9 @@ impl Checker<'_> {
     }
 
     fn check_dates_test(&mut self, def: &DatesTest, spot: Spot<'_>) {
+        if self.check_window_parts(&def.from, &def.until, &def.zone, spot) {
+            return;
+        }
         let window = Dates::new(def).and_then(|_| {
             let (from, until, zone) = (def.from.clone(), def.until.clone(), def.zone.clone());
             Window::new(&WindowDef { from, until, zone, closes: false })

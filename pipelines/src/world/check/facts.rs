@@ -92,7 +92,8 @@ impl Checker<'_> {
             let message = format!("the fact `{name}` is a whole number, not `{}`", plain(value));
             self.error(spot, message, "round it, or declare the fact with `type: dec`");
         } else {
-            self.check_operand(&format!("the fact `{name}`"), Operand::of_fact(kind), value, spot);
+            let what = format!("the fact `{name}`");
+            self.check_value(&what, Operand::of_fact(kind), value, "give it a value of its own type", spot);
         }
     }
 

@@ -33,7 +33,9 @@ impl Checker<'_> {
     fn check_possible_states(&mut self, condition: &Condition, spot: Spot<'_>) {
         let definitions = self.definitions;
         for (id, states) in &condition.quests {
-            let Some(quest) = definitions.quests.get(id).filter(|quest| quest.whole) else { continue };
+            let Some(quest) = definitions.quests.get(id).filter(|quest| quest.unread.is_empty()) else {
+                continue;
+            };
             let never: Option<Vec<&str>> =
                 states.as_slice().iter().map(|state| never_in(&quest.definition, *state)).collect();
             let Some(reasons) = never.filter(|reasons| !reasons.is_empty()) else { continue };

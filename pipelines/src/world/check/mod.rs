@@ -8,6 +8,7 @@ mod behaviours;
 mod branches;
 mod climates;
 mod clock;
+mod columns;
 mod comparisons;
 mod conditions;
 mod contradictions;
@@ -68,7 +69,8 @@ pub(crate) fn check(
     let views = Views::new(sql, incomplete);
     let names = Names::of(definitions, &views);
     let roles = Vec::new();
-    let mut checker = Checker { definitions, folder, names: &names, views: &views, roles, problems };
+    let mut checker =
+        Checker { definitions, folder, names: &names, views: &views, roles, in_text: false, problems };
     checker.check_files();
     checker.check_world();
     checker.check_clock();
@@ -99,6 +101,7 @@ pub(crate) fn check(
     checker.check_quest_moves();
     checker.check_rules();
     checker.check_rule_cycles();
+    checker.check_compared(sql);
     checker.check_unused();
 }
 
@@ -113,6 +116,8 @@ struct Checker<'c> {
     views: &'c Views,
     /// The roles of the quest that is being checked.
     roles: Vec<String>,
+    /// Whether the condition that is being checked is one text: what is said of it has the words of a text.
+    in_text: bool,
     problems: &'c mut Problems,
 }
 
@@ -127,13 +132,21 @@ impl Checker<'_> {
 
     /// Whether a name is declared; if not, that is reported.
     fn known(&mut self, sort: Sort, name: &str, spot: Spot<'_>) -> bool {
-        let known = self.names.of_sort(sort);
-        if known.contains(name) {
-            return true;
+        match self.unknown(sort, name) {
+            Some((message, hint)) => {
+                self.error(spot, message, hint);
+                false
+            }
+            None => true,
         }
+    }
+
+    /// That a name is not declared, and what to write, if it is not.
+    fn unknown(&self, sort: Sort, name: &str) -> Option<(String, String)> {
+        let known = self.names.of_sort(sort);
         // A whole file or world that could not be read makes everything look unknown.
-        if self.names.incomplete(sort) {
-            return true;
+        if known.contains(name) || self.names.incomplete(sort) {
+            return None;
         }
         let otherwise = match listed(known, sort) {
             // Whoever is near a name needs no list.
@@ -143,8 +156,7 @@ impl Checker<'_> {
             _ => sort.declared_in().to_owned(),
         };
         let hint = hint(name, known.iter().copied(), &otherwise);
-        self.error(spot, format!("unknown {} `{name}`", sort.label()), hint);
-        false
+        Some((format!("unknown {} `{name}`", sort.label()), hint))
     }
 
     /// An id: lower case, digits, `_`, `.` and `-`.

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use worldflow_schemas::definitions::{Condition, Hours, OneOrMany, QuestDef, QuestState, WorldDef};
+use worldflow_schemas::definitions::{
+    ClimateDef, Condition, Hours, OneOrMany, QuestDef, QuestState, Test, TestRange, WorldDef,
+};
 
 use super::Checker;
-use super::contradictions::{no_number, no_time, opposites};
+use super::contradictions::{exclude, no_number, no_time, opposites};
 use super::day::{DAY_MIN, phase_at, phases as begins_of, within};
 use crate::world::spot::Spot;
 
@@ -66,6 +68,8 @@ impl Checker<'_> {
             .or_else(|| no_number(&parts))
             .or_else(|| opposites(&parts))
             .or_else(|| no_time(&parts, condition, &world.definition))
+            .or_else(|| no_day(&parts, &world.definition))
+            .or_else(|| self.never_so_far(&parts))
             .or_else(|| self.never_here(&parts, regions, &world.definition))
     }
 
@@ -112,18 +116,45 @@ impl Checker<'_> {
             let message = format!("there is no weather in {}", listed(&names));
             return Some((message, "give the region a `zone` in world.yaml, or remove `weather`".to_owned()));
         }
-        let kinds = parts.names(|part| part.weather.as_ref().and_then(|weather| weather.kind.as_ref()))?;
+        let kinds = parts.names(|part| part.weather.as_ref().and_then(|weather| weather.kind.as_ref()));
         let climates: Option<Vec<_>> =
             climates.iter().map(|climate| self.definitions.climates.get(*climate)).collect();
-        let states: BTreeSet<&str> = climates?
-            .into_iter()
-            .flat_map(|climate| climate.definition.states.keys().map(String::as_str))
-            .collect();
-        let declared = kinds.iter().all(|kind| self.names.of_sort(super::Sort::State).contains(*kind));
-        (declared && !kinds.is_empty() && states.is_disjoint(&kinds)).then(|| {
-            let message = format!("in {} the weather is never {}", listed(&names), listed(&kinds));
-            (message, format!("there it can be {}", listed(&states)))
-        })
+        let climates: Vec<&ClimateDef> = climates?.into_iter().map(|placed| &placed.definition).collect();
+        if let Some(kinds) = &kinds {
+            let states = climates.iter().flat_map(|climate| climate.states.keys().map(String::as_str));
+            let states: BTreeSet<&str> = states.collect();
+            let declared = kinds.iter().all(|kind| self.names.of_sort(super::Sort::State).contains(*kind));
+            if declared && !kinds.is_empty() && states.is_disjoint(kinds) {
+                let message = format!("in {} the weather is never {}", listed(&names), listed(kinds));
+                return Some((message, format!("there it can be {}", listed(&states))));
+            }
+        }
+        never_this_strong(parts, kinds.as_ref(), &climates)
+    }
+
+    /// Objectives that never count as far as is asked: a value goes up to what is needed, and no further.
+    fn never_so_far(&self, parts: &Parts<'_>) -> Option<(String, String)> {
+        for (quest, objectives) in parts.0.iter().flat_map(|part| &part.progress) {
+            let Some(placed) = self.definitions.quests.get(quest) else { continue };
+            for (name, test) in objectives {
+                let stages = placed.definition.stages.iter();
+                let mut of = stages.flat_map(|(_, stage)| stage.objectives.get(name));
+                let (Some(objective), None) = (of.next(), of.next()) else { continue };
+                // Of these what is needed is known while it runs, or what is counted goes on.
+                if objective.min.is_some() || objective.percent.is_some() || objective.everyone {
+                    continue;
+                }
+                let need = objective.need();
+                if objective.holds.is_none() && exclude(&[test, &between(0.0, need.into())]) {
+                    let message = format!("`{name}` of `{quest}` counts from 0 to {need}");
+                    return Some((
+                        message,
+                        format!("ask for at most {need}, or have the objective need more"),
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// What a quest requires of others of its own exclusive group, of which at most one is ever begun.
@@ -168,6 +199,69 @@ fn exclusive_names(parts: &Parts<'_>) -> Option<(String, String)> {
         }
     }
     None
+}
+
+/// The weather is never so strong, or so weak: what a state's intensity is by its definition is all but for a tenth.
+fn never_this_strong(
+    parts: &Parts<'_>,
+    kinds: Option<&BTreeSet<&str>>,
+    climates: &[&ClimateDef],
+) -> Option<(String, String)> {
+    let tests: Vec<&Test> =
+        parts.0.iter().filter_map(|part| part.weather.as_ref()?.intensity.as_ref()).collect();
+    if tests.is_empty() {
+        return None;
+    }
+    let states = climates.iter().flat_map(|climate| &climate.states);
+    let states = states.filter(|(name, _)| kinds.is_none_or(|kinds| kinds.contains(name.as_str())));
+    let bounds: Vec<(f64, f64)> = states
+        .map(|(_, state)| ((state.intensity - AROUND).max(0.0), (state.intensity + AROUND).min(1.0)))
+        .collect();
+    let never = |(least, most): &(f64, f64)| {
+        let bound = between(least - f64::EPSILON, most + f64::EPSILON);
+        exclude(&tests.iter().copied().chain([&bound]).collect::<Vec<_>>())
+    };
+    if bounds.is_empty() || !bounds.iter().all(never) {
+        return None;
+    }
+    let least = bounds.iter().map(|(least, _)| *least).fold(f64::INFINITY, f64::min);
+    let most = bounds.iter().map(|(_, most)| *most).fold(f64::NEG_INFINITY, f64::max);
+    let of = kinds.map_or_else(|| "the weather".to_owned(), listed);
+    let message = format!("the intensity of {of} is {} to {}", plain(least), plain(most));
+    let hint = "ask for what there is, or give a state another `intensity` in climates/; the weather differs from it by a tenth at most";
+    Some((message, hint.to_owned()))
+}
+
+/// How far the intensity of the weather is from that of its state, at most.
+const AROUND: f64 = 0.1;
+
+/// A fraction without the dust of reckoning.
+fn plain(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+/// A test that a number lies between two, both included.
+fn between(least: f64, most: f64) -> Test {
+    let number = serde_json::Number::from_f64;
+    Test::Range(TestRange { at_least: number(least), at_most: number(most), ..TestRange::default() })
+}
+
+/// Days that no month has of those that are asked for.
+fn no_day(parts: &Parts<'_>, world: &WorldDef) -> Option<(String, String)> {
+    let tests: Vec<&Test> = parts.0.iter().filter_map(|part| part.day.as_ref()).collect();
+    let asked = parts.names(|part| part.month.as_ref());
+    let months = world.clock.calendar.months.iter();
+    let months =
+        months.filter(|month| asked.as_ref().is_none_or(|asked| asked.contains(month.name.as_str())));
+    let most = months.map(|month| month.days).max()?;
+    let bound = between(1.0, most.into());
+    let tests: Vec<&Test> = tests.into_iter().chain([&bound]).collect();
+    // A bound alone excludes nothing.
+    exclude(&tests).then(|| {
+        let whose = asked.as_ref().map_or_else(|| "a month".to_owned(), listed);
+        let message = format!("the days of {whose} are 1 to {most}");
+        (message, "ask for a day that there is, or give months more `days` in world.yaml".to_owned())
+    })
 }
 
 /// Hours that lie in no phase that is asked for, or exclude each other.

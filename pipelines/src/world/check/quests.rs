@@ -8,8 +8,8 @@ use worldflow_schemas::definitions::{
 use worldflow_schemas::input::Scope;
 
 use super::{Checker, Sort};
-use crate::world::collected::Placed;
-use crate::world::problem::hint;
+use crate::world::collected::{Placed, is_read};
+use crate::world::problem::{Place, hint};
 use crate::world::spot::Spot;
 
 impl Checker<'_> {
@@ -80,7 +80,7 @@ impl Checker<'_> {
         for (name, stage) in quest.stages.iter() {
             let spot = spot.key("stages");
             self.check_id("stage", name, spot.name(name));
-            self.check_stage(quest, name, stage, spot.name(name), placed.whole);
+            self.check_stage(quest, name, stage, spot.name(name), &placed.unread);
             self.check_branches(quest, name, stage, spot.name(name));
         }
         self.check_rewards(quest, spot.key("rewards"));
@@ -96,7 +96,15 @@ impl Checker<'_> {
         }
     }
 
-    fn check_stage(&mut self, quest: &QuestDef, name: &str, stage: &StageDef, spot: Spot<'_>, whole: bool) {
+    fn check_stage(
+        &mut self,
+        quest: &QuestDef,
+        name: &str,
+        stage: &StageDef,
+        spot: Spot<'_>,
+        unread: &[Place],
+    ) {
+        let whole = is_read(unread, spot);
         let needed = stage.objectives.iter().filter(|(_, objective)| !objective.optional).count();
         if needed == 0 && whole {
             let (message, hint) = if stage.objectives.is_empty() {
@@ -128,7 +136,7 @@ impl Checker<'_> {
         for (id, objective) in stage.objectives.iter() {
             let spot = spot.key("objectives").name(id);
             self.check_id("objective", id, spot);
-            self.check_objective((quest, stage), id, objective, spot, whole);
+            self.check_objective((quest, stage), id, objective, spot, is_read(unread, spot));
             self.check_since(quest, objective, spot);
             self.check_hidden_until(stage, id, objective, spot.key("hidden_until"));
             let others = objective.hidden_until.iter().chain(&objective.after).map(String::as_str);

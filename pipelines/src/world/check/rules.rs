@@ -8,9 +8,10 @@ use worldflow_schemas::definitions::{
     Action, Amount, ColumnDef, DrawnDef, EmitDef, FactDef, FactKind, Given, RuleDef, Test, Trigger,
 };
 
+use super::columns::texts;
 use super::conditions::{Operand, plain};
 use super::names::QUEST_KINDS;
-use super::views::is_of_rules;
+use super::views::{by_name, is_of_rules};
 use super::{Checker, Sort};
 use crate::world::problem::hint;
 use crate::world::spot::Spot;
@@ -99,10 +100,11 @@ impl Checker<'_> {
     }
 
     fn check_filter(&mut self, view: &'static ViewDef, filter: &BTreeMap<String, Test>, spot: Spot<'_>) {
-        let fact = filter.get("fact").and_then(|test| match test {
-            Test::Is(serde_json::Value::String(fact)) => Some(fact.as_str()),
+        let is = |column: &str| match filter.get(column) {
+            Some(Test::Is(serde_json::Value::String(text))) => Some(text.as_str()),
             _ => None,
-        });
+        };
+        let (fact, quest) = (is("fact"), is("quest"));
         for (name, test) in filter {
             let Some(column) = self.check_column(view, name, spot.name(name)) else { continue };
             let what = format!("the column `{name}`");
@@ -117,15 +119,10 @@ impl Checker<'_> {
                 (Some(operand), None) => self.check_test(&what, operand, test, spot.key(name)),
                 (None, None) => {}
             }
-            let sort = match name.as_str() {
-                "fact" => Sort::Fact,
-                "quest" => Sort::Quest,
-                "region" => Sort::Region,
-                "zone" => Sort::Zone,
-                _ => continue,
-            };
-            if let Test::Is(serde_json::Value::String(text)) = test {
-                self.known(sort, text, spot.key(name));
+            if let Some(held) = self.held(view.name, name).or_else(|| by_name(name)) {
+                for (text, spot) in texts(test, spot.key(name)) {
+                    self.check_held(held, text, quest, spot);
+                }
             }
         }
         if let Some(fact) = fact {
@@ -360,7 +357,8 @@ impl Checker<'_> {
                     self.check_operand(&format!("the attribute `{name}`"), wanted, &number, spot.key(name));
                 }
                 Given::Is(value) => {
-                    self.check_operand(&format!("the attribute `{name}`"), wanted, value, spot.key(name));
+                    let what = format!("the attribute `{name}`");
+                    self.check_value(&what, wanted, value, "give it a value of its own type", spot.key(name));
                 }
             }
         }

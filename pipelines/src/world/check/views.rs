@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use worldflow_operators::rules::{SqlViews, is_kept};
-use worldflow_operators::sql::View;
+use worldflow_operators::sql::{Origin, View};
 use worldflow_schemas::Sym;
 use worldflow_schemas::catalog::{self, CATALOG, Column, ViewDef};
 use worldflow_schemas::definitions::SqlViewDef;
 use worldflow_schemas::definitions::expression::{Expr, ExprKind, RowExpr, Subject};
 use worldflow_schemas::input::Scope;
 
+use super::columns::Holds;
 use super::comparisons::within;
 use super::conditions::Operand;
 use super::rules::operand;
@@ -25,6 +26,8 @@ pub(super) struct Views {
     pub(super) sql: SqlViews,
     /// A view in SQL has problems, and is left out.
     pub(super) incomplete: bool,
+    /// Where columns of those in SQL come from, by view and column.
+    origins: BTreeMap<(String, String), Origin>,
 }
 
 impl Views {
@@ -36,12 +39,25 @@ impl Views {
         let text = |view: &View| (Sym::new(&view.name), Some(Arc::new(SqlViewDef { sql: view.sql.clone() })));
         let mut reads = SqlViews::default();
         reads.define(sql.iter().map(text).collect());
-        Views { by_name, sql: reads, incomplete }
+        let mut origins = BTreeMap::new();
+        for view in sql {
+            for (column, origin) in view.columns.iter().zip(&view.origins) {
+                if let Some(origin) = origin {
+                    origins.insert((view.name.clone(), column.name.clone()), origin.clone());
+                }
+            }
+        }
+        Views { by_name, sql: reads, incomplete, origins }
     }
 
     /// The names of all.
     pub(super) fn names(&self) -> BTreeSet<&'static str> {
         self.by_name.keys().copied().collect()
+    }
+
+    /// The column that one of a view in SQL is, if it is one unchanged.
+    pub(super) fn origin(&self, view: &str, column: &str) -> Option<&Origin> {
+        self.origins.get(&(view.to_owned(), column.to_owned()))
     }
 
     /// A view.
@@ -88,8 +104,10 @@ impl Checker<'_> {
             self.error(at, message, format!("write `view.{}[{names}]` with a value for each", def.name));
             return None;
         }
+        let quest = quest_of(def, row);
         for (part, column) in key.iter().zip(columns) {
             self.check_key_part(part, column, text, spot);
+            self.check_key_name(part, (def, column), quest, within(spot, text, part.from, part.to));
         }
         let Some(column) = column else { return Some(Operand::Bool) };
         let at = within(spot, text, column.from, column.to);
@@ -124,27 +142,73 @@ impl Checker<'_> {
                 format!("the column `{}` is {}, and this is {}", column.name, wanted.label(), is.label());
             self.error(at, message, "give a value of the column's own type");
         }
-        self.check_key_name(part, column, at);
     }
 
     /// A word is an id of what the column holds, or stands for the holder's own.
-    fn check_key_name(&mut self, part: &Expr, column: &Column, at: Spot<'_>) {
-        let ExprKind::Name(parts) = &part.kind else { return };
-        let [word] = parts.as_slice() else { return };
-        if Scope::ALL.iter().any(|scope| scope.name() == word.text) {
+    fn check_key_name(
+        &mut self,
+        part: &Expr,
+        (view, column): (&ViewDef, &Column),
+        quest: Option<&str>,
+        at: Spot<'_>,
+    ) {
+        let (word, quoted) = match &part.kind {
+            ExprKind::Text(text) => (text, true),
+            ExprKind::Name(parts) => match parts.as_slice() {
+                [word] => (&word.text, false),
+                _ => return,
+            },
+            _ => return,
+        };
+        if !quoted && Scope::ALL.iter().any(|scope| scope.name() == word) {
             if column.name == "scope" {
-                let message = format!("`{}` stands for an id here, not for the word", word.text);
-                self.error(at, message, format!("put it in quotes: `'{}'`", word.text));
+                let message = format!("`{word}` stands for an id here, not for the word");
+                self.error(at, message, format!("put it in quotes: `'{word}'`"));
             }
             return;
         }
-        let sort = match column.name {
-            "fact" => Sort::Fact,
-            "quest" => Sort::Quest,
-            "region" => Sort::Region,
-            "zone" => Sort::Zone,
+        if let Some(held) = self.held(view.name, column.name).or_else(|| by_name(column.name)) {
+            self.check_held(held, word, quest, at);
+        }
+    }
+
+    /// A name that a column of a row is compared with.
+    pub(super) fn check_row_compared(&mut self, row: &Expr, with: &Expr, text: &str, spot: Spot<'_>) {
+        let ExprKind::Row(row @ RowExpr { view, column: Some(column), .. }) = &row.kind else { return };
+        let word = match &with.kind {
+            ExprKind::Text(text) => text,
+            ExprKind::Name(parts) if parts.len() == 1 => &parts[0].text,
             _ => return,
         };
-        self.known(sort, &word.text, at);
+        let Some(def) = self.views.get(&view.text) else { return };
+        if let Some(held) = self.held(def.name, &column.text) {
+            let at = within(spot, text, with.from, with.to);
+            self.check_held(held, word, quest_of(def, row), at);
+        }
+    }
+}
+
+/// What a column of a view in SQL is for its name alone.
+pub(super) fn by_name(column: &str) -> Option<Holds> {
+    let sort = match column {
+        "fact" => Sort::Fact,
+        "quest" => Sort::Quest,
+        "region" => Sort::Region,
+        "zone" => Sort::Zone,
+        _ => return None,
+    };
+    Some(Holds::Sort(sort))
+}
+
+/// The quest that a row is of, where its key says so.
+fn quest_of<'r>(view: &ViewDef, row: &'r RowExpr) -> Option<&'r str> {
+    let place = view.columns[1..view.key].iter().position(|column| column.name == "quest")?;
+    match &row.key.get(place)?.kind {
+        ExprKind::Text(text) => Some(text),
+        ExprKind::Name(parts) => match parts.as_slice() {
+            [word] => Some(&word.text),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn read<'a>(folder: &'a Folder, definitions: &mut Definitions<'a>, pr
         definitions
             .dialogue_asks
             .extend(node.asks.into_iter().map(|(condition, place)| Asked { condition, spot: spot(place) }));
-        let placed = Placed { definition: node.def, spot: spot(node.place), whole: true };
+        let placed = Placed { definition: node.def, spot: spot(node.place), whole: true, unread: Vec::new() };
         add(&mut definitions.dialogues, "node", node.title, placed, problems);
     }
 }
