@@ -9,7 +9,7 @@ use worldflow_schemas::Tick;
 
 use crate::disk::Folder;
 use crate::journal::survey::survey;
-use crate::journal::{JournalError, JournalReader};
+use crate::journal::{JournalError, JournalReader, follow_each_other};
 use crate::privacy;
 use crate::snapshot::{list, manifest};
 use crate::worlds::Worlds;
@@ -132,7 +132,7 @@ pub fn examine(folder: impl Into<Folder>) -> Result<Examined, JournalError> {
 
 fn look(folder: &Folder) -> Result<Examined, JournalError> {
     let mut problems = Vec::new();
-    let (worlds, tick_ms) = match Worlds::read(folder.clone()) {
+    let (worlds, tick_ms): (Vec<World>, _) = match Worlds::read(folder.clone()) {
         Ok(worlds) => {
             let eras = worlds.eras().map(|(after, name)| World { after, name: name.to_owned() });
             (eras.collect(), worlds.tick_length().map(|length| length.tick_ms))
@@ -158,6 +158,16 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
         let why = error.to_string();
         problems.push(format!("opening it is refused: {why}"));
         recovery.error = Some(why);
+    }
+    // What the newest snapshot holds is needed where that is damaged, and for whoever looks at the past.
+    let order = follow_each_other(&folder.join("journal"));
+    if recovery.error.is_none()
+        && let Err(error @ (JournalError::Missing { .. } | JournalError::OutOfOrder { .. })) = order
+    {
+        problems.push(error.to_string());
+    }
+    if worlds.is_empty() && !(segments.is_empty() && snapshots.is_empty()) {
+        problems.push("the file `worlds.json` is missing, which says what world the journal was written under; restore it from a copy".to_owned());
     }
     let (keys, damaged) = privacy::survey(&folder.join("keys"));
     problems.extend(damaged);

@@ -12,11 +12,25 @@ pub fn resolve(reference: &str, place: &str) -> anyhow::Result<String> {
             "{place} is not a reference\nhint: write ${{NAME}} and set the environment variable NAME"
         );
     };
+    // What is no name that anybody gives a variable may be the secret itself.
+    if !is_name(name) {
+        return std::env::var(name).map_err(|_| {
+            anyhow::anyhow!(
+                "{place} refers to a variable that is not set\nhint: give the name of an environment variable that holds it, such as SOME_KEY, and not the secret itself"
+            )
+        });
+    }
     std::env::var(name).map_err(|_| {
         anyhow::anyhow!(
             "{place} refers to ${{{name}}}, which is not set\nhint: set the environment variable {name}"
         )
     })
+}
+
+/// Whether a variable may be called so.
+fn is_name(name: &str) -> bool {
+    let is_of_it = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.len() < 64 && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_of_it)
 }
 
 /// `${NAME}`: a value that is taken from the environment.
@@ -245,6 +259,13 @@ mod tests {
         assert!(!literal.contains("hunter2"));
         let unset = resolve("${WORLDFLOW_SURELY_NOT_SET}", "sinks.main.url").expect_err("unset").to_string();
         assert!(unset.contains("WORLDFLOW_SURELY_NOT_SET"), "{unset}");
+        for literal in ["hunter2", "super-literal", "0123456789ABCDEF", &"A".repeat(64)] {
+            let said = resolve(&format!("${{{literal}}}"), "--token").expect_err("unset").to_string();
+            assert!(
+                said.starts_with("--token refers to a variable that is not set") && !said.contains(literal),
+                "{said}"
+            );
+        }
         assert_eq!(resolve("${PATH}", "x").ok(), std::env::var("PATH").ok());
     }
 }

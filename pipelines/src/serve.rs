@@ -248,7 +248,9 @@ impl Serving {
         let realm = &running.realm;
         let sender = Sender::trusted(Sym::new("operator"));
         let refused = |refusal: Refusal| anyhow::anyhow!("{}\nhint: {}", refusal.reason, refusal.hint);
-        let now_ms = system_wall_clock()();
+        // The time of a realm that stands still is where it stopped.
+        let now_ms = Some(*realm.progress.borrow()).filter(|now| now.tick > 0);
+        let now_ms = now_ms.map_or_else(|| system_wall_clock()(), |now| now.utc_ms);
         let (id, command) = Checker::of(realm).forget(player, &sender, now_ms).map_err(refused)?;
         let item = Item { id, input: Input::Command(command), most_per_s: None };
         let published = realm.admission.publish(sender.source, vec![item]);

@@ -13,7 +13,9 @@ mod writer;
 use std::path::PathBuf;
 
 pub use reader::{JournalReader, Recovered};
-pub(crate) use reader::{begins_at_the_beginning, last_known, needed_after, remove_through};
+pub(crate) use reader::{
+    begins_at_the_beginning, follow_each_other, last_known, needed_after, remove_through,
+};
 pub use record::{Identified, Inputs, JournaledTick, Numbered};
 pub(crate) use record::{framed, group};
 pub use writer::{Durable, Entry, JournalConfig, JournalWriter, Place};
@@ -66,6 +68,19 @@ pub enum JournalError {
         after: worldflow_schemas::Tick,
         /// What is there.
         found: Option<worldflow_schemas::Tick>,
+    },
+    /// A segment is not where it belongs.
+    #[error(
+        "{path}: it follows the inputs up to tick {}, and the segment before it those up to tick {before}\nhint: it was copied or renamed; move it out of the folder, or restore the data folder from a copy",
+        .after.map_or("none".to_owned(), |after| after.to_string())
+    )]
+    OutOfOrder {
+        /// The segment.
+        path: PathBuf,
+        /// What it follows.
+        after: Option<worldflow_schemas::Tick>,
+        /// What the one before it follows.
+        before: worldflow_schemas::Tick,
     },
     /// The inputs of a tick cannot be written down.
     #[error("the inputs of tick {tick} cannot be encoded: {what}\nhint: this is a bug in worldflow")]

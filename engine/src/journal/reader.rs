@@ -38,8 +38,8 @@ pub struct JournalReader {
     loaded: Option<Tick>,
     /// What is torn is cut off on the disk, too.
     mends: bool,
-    /// Later segments follow which are not read.
-    more: bool,
+    /// The first of the later segments that are not read, and the last tick that is wanted.
+    next: Option<(Head, Tick)>,
     /// The last tick of inputs that is known to be before what is read next.
     inputs: Option<Tick>,
     state: Recovered,
@@ -76,6 +76,7 @@ impl JournalReader {
     ) -> Result<JournalReader, JournalError> {
         let mut segments = heads(&folder)?;
         let idle = take_idle(&mut segments);
+        in_order(&segments)?;
         if let Some(loaded) = loaded {
             segments.drain(..first_needed(&segments, loaded));
         }
@@ -89,11 +90,11 @@ impl JournalReader {
             let later = |head: &Head| head.after().is_some_and(|after| after >= until);
             segments.iter().position(later).unwrap_or(segments.len())
         });
-        let more = wanted < segments.len();
+        let next = segments.get(wanted).cloned().zip(until);
         segments.truncate(wanted);
         let inputs = segments.first().and_then(Head::after).max(loaded);
         let (segments, state) = (segments.into_iter(), Recovered::default());
-        Ok(JournalReader { folder, segments, idle, loaded, mends, more, inputs, state })
+        Ok(JournalReader { folder, segments, idle, loaded, mends, next, inputs, state })
     }
 
     /// What was learnt so far.
@@ -109,12 +110,16 @@ impl JournalReader {
     /// When a segment cannot be read, or is damaged.
     pub fn next_segment(&mut self, each: &mut dyn FnMut(JournaledTick)) -> Result<bool, JournalError> {
         let Some(head) = self.segments.next() else {
+            // What is not read says whether all before it was there.
+            if let Some((next, _)) = self.next.take().filter(|(_, until)| self.inputs < Some(*until)) {
+                self.follow(&next)?;
+            }
             self.remove_idle()?;
             return Ok(false);
         };
         self.follow(&head)?;
         let Head { path, good_bytes, .. } = head;
-        let last_segment = self.segments.len() == 0 && !self.more;
+        let last_segment = self.segments.len() == 0 && self.next.is_none();
         let bytes = read_good(&self.folder.disk, &path, good_bytes)?;
         self.state.bytes += bytes.len() as u64;
         let (loaded, state, last_inputs) = (self.loaded, &mut self.state, &mut self.inputs);
@@ -331,10 +336,46 @@ pub(crate) fn last_known(folder: &Folder) -> Result<Option<Tick>, JournalError> 
     let state = Recovered::default();
     // As if everything were loaded: nothing is decoded.
     let loaded = Some(Tick::MAX);
-    let (mends, more, inputs) = (false, false, loaded);
-    let mut reader = JournalReader { folder, segments, idle, loaded, mends, more, inputs, state };
+    let (mends, next, inputs) = (false, None, loaded);
+    let mut reader = JournalReader { folder, segments, idle, loaded, mends, next, inputs, state };
     while reader.next_segment(&mut |_| {})? {}
     Ok(reader.recovered().last)
+}
+
+/// Whether each segment follows the one before it, from the first that is there on; changes nothing.
+///
+/// # Errors
+/// When one does not, or cannot be read, or is damaged.
+pub(crate) fn follow_each_other(folder: &Folder) -> Result<(), JournalError> {
+    let mut heads = heads(folder)?;
+    let idle = take_idle(&mut heads);
+    in_order(&heads)?;
+    let inputs = heads.first().and_then(Head::after);
+    let (folder, segments) = (folder.clone(), heads.into_iter());
+    // As if everything were loaded: nothing is decoded.
+    let (loaded, mends, next, state) = (Some(Tick::MAX), false, None, Recovered::default());
+    let mut reader = JournalReader { folder, segments, idle, loaded, mends, next, inputs, state };
+    while reader.next_segment(&mut |_| {})? {}
+    Ok(())
+}
+
+/// Whether each segment follows inputs that are no earlier than those that the one before it follows. What is read, and what is
+/// removed, is found by that.
+fn in_order(heads: &[Head]) -> Result<(), JournalError> {
+    let mut before: Option<Tick> = None;
+    for head in heads.iter().filter(|head| matches!(head.first, First::Whole(_))) {
+        match before {
+            Some(before) if head.after() < Some(before) => {
+                return Err(JournalError::OutOfOrder {
+                    path: head.path.clone(),
+                    after: head.after(),
+                    before,
+                });
+            }
+            _ => before = head.after(),
+        }
+    }
+    Ok(())
 }
 
 /// Whether nothing has been removed from the journal, as far as can be seen.
@@ -373,6 +414,7 @@ fn first_needed(segments: &[Head], tick: Tick) -> usize {
 /// The segments that a snapshot of that tick needs after it.
 pub(crate) fn needed_after(folder: &Folder, loaded: Option<Tick>) -> Result<Vec<PathBuf>, JournalError> {
     let mut segments = heads(folder)?;
+    in_order(&segments)?;
     if let Some(loaded) = loaded {
         segments.drain(..first_needed(&segments, loaded));
     }
@@ -383,6 +425,7 @@ pub(crate) fn needed_after(folder: &Folder, loaded: Option<Tick>) -> Result<Vec<
 /// any.
 pub(crate) fn remove_through(folder: &Folder, tick: Tick) -> Result<bool, JournalError> {
     let segments = heads(folder)?;
+    in_order(&segments)?;
     let needed = first_needed(&segments, tick);
     if needed == 0 {
         return Ok(false);

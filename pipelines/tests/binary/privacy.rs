@@ -1,10 +1,16 @@
 //! What a player says is read by who may read it, lies in no file but the tables, and is gone when they are forgotten.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use worldflow::graph::graphs;
+use worldflow::world::{Folder, LoadedWorld};
+use worldflow_engine::admission::{Item, Outcome};
+use worldflow_engine::runtime::{RealmConfig, open};
+use worldflow_schemas::{Event, EventId, Input, Sym};
 
 use crate::client::{Client, Encoding};
 use crate::databases::{in_postgres, in_sqlite, until_held};
@@ -175,6 +181,41 @@ async fn a_forgotten_player_is_in_no_view_no_table_and_no_file() {
     let audit = std::fs::read_to_string(data.join("audit.jsonl")).expect("a file");
     let acts = audit.lines().filter(|line| line.contains(r#""act":"player_forgotten""#));
     assert_eq!(acts.count(), 3, "{audit}");
+}
+
+/// Its time stands still, and it is asked in that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_realm_that_was_stopped_long_ago_forgets() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let loaded = LoadedWorld::load(&Folder::read(&world).expect("readable")).expect("a world");
+    let realm = Sym::new("small");
+    let config = RealmConfig {
+        folder: Some(data.join("small")),
+        ..RealmConfig::in_memory(realm, Arc::clone(&loaded.world))
+    };
+    let running = open(config, graphs(realm)).await.expect("opens");
+    let event = Event {
+        at_ms: 0,
+        source: "game".into(),
+        id: EventId::Named("1".into()),
+        player: "player-1".into(),
+        kind: "kill".into(),
+        target: Sym::NONE,
+        region: Sym::NONE,
+        amount: 1,
+        with: None,
+    };
+    let item = Item { id: event.id.clone(), input: Input::Event(event), most_per_s: None };
+    let published = running.realm.admission.publish("game".into(), vec![item]);
+    let (outcomes, advanced) = tokio::join!(published, running.advance(3));
+    advanced.expect("it runs");
+    assert!(matches!(outcomes.expect("it runs")[..], [Outcome::Accepted { .. }]));
+    let stopped_ms = running.realm.progress.borrow().utc_ms;
+    assert!(stopped_ms < 3_600_000, "it was decades ago: {stopped_ms}");
+    running.close().await.expect("closes");
+    let said = succeeds(["forget", "player-1", "--data", path(&data), "--world", path(&world)]);
+    assert!(said.contains("as of tick "), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

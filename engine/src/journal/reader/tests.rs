@@ -118,6 +118,42 @@ fn looking_reads_no_more_than_is_wanted_and_changes_nothing() {
 }
 
 #[test]
+fn a_gap_before_what_is_not_read_is_refused_if_it_may_hold_what_is_wanted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path(), 0, false);
+    let all = segments(&folder.path().into()).expect("readable");
+    let look = |until| drained(JournalReader::look(folder.path(), None, until)?);
+    assert_eq!(look(3).expect("whole").0, [1, 2, 3]);
+    assert!(follow_each_other(&folder.path().into()).is_ok());
+    // That of tick 3.
+    fs::remove_file(&all[3]).expect("removable");
+    assert!(matches!(look(3), Err(JournalError::Missing { after: 3, found: Some(2), .. })));
+    assert_eq!(look(2).expect("all that is wanted is there").0, [1, 2]);
+    let order = follow_each_other(&folder.path().into());
+    assert!(matches!(order, Err(JournalError::Missing { after: 3, .. })), "{order:?}");
+    // A snapshot holds it.
+    assert_eq!(read(folder.path(), Some(4)).expect("readable").0, [5]);
+}
+
+#[test]
+fn a_segment_that_was_copied_behind_the_others_is_refused_and_nothing_is_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path(), 0, false);
+    let all = segments(&folder.path().into()).expect("readable");
+    let copied = segment_path(&folder.path().into(), 99);
+    fs::copy(&all[2], &copied).expect("writable");
+    let is_it =
+        |error: JournalError| matches!(error, JournalError::OutOfOrder { path, .. } if path == copied);
+    for loaded in [None, Some(3)] {
+        assert!(is_it(read(folder.path(), loaded).expect_err("it is out of order")));
+        assert!(is_it(needed_after(&folder.path().into(), loaded).expect_err("it is out of order")));
+    }
+    assert!(is_it(remove_through(&folder.path().into(), 4).expect_err("it is out of order")));
+    assert!(is_it(follow_each_other(&folder.path().into()).expect_err("it is out of order")));
+    assert_eq!(segments(&folder.path().into()).expect("readable").len(), 7);
+}
+
+#[test]
 fn what_a_failed_write_has_left_is_cut_and_rubbish_before_a_good_frame_is_refused() {
     for rubbish in [&[0xa5; 40][..], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7], &[1; 5000]] {
         let folder = tempfile::tempdir().expect("a folder");
