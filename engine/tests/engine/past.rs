@@ -89,6 +89,22 @@ async fn every_tick_is_rebuilt_also_while_the_realm_runs_and_under_worlds_that_w
     crash_copy(folder.path(), copy.path());
     std::fs::remove_dir_all(copy.path().join("snapshots")).expect("removable");
     assert_rebuilds(copy.path(), &hashes, false).await;
+    // What is gone is seen, also where a snapshot holds it.
+    let segment = format!("journal/{}", examined.segments[1].file);
+    for (file, said) in
+        [(segment.as_str(), "a segment before it is missing"), ("worlds.json", "`worlds.json` is missing")]
+    {
+        let copy = tempfile::tempdir().expect("a folder");
+        crash_copy(folder.path(), copy.path());
+        std::fs::remove_file(copy.path().join(file)).expect("removable");
+        let looked = examine(copy.path()).expect("readable");
+        assert!(looked.recovery.error.is_none(), "it opens: {looked:#?}");
+        assert!(
+            looked.problems.iter().any(|problem| problem.contains(said)),
+            "{file}: {:#?}",
+            looked.problems
+        );
+    }
 }
 
 #[tokio::test]
