@@ -29,24 +29,12 @@ pub(super) struct Names {
     pub(super) taken: Sym,
 }
 
-const STATES: [QuestState; 9] = [
-    QuestState::Hidden,
-    QuestState::Available,
-    QuestState::Active,
-    QuestState::Ready,
-    QuestState::Done,
-    QuestState::Failed,
-    QuestState::Expired,
-    QuestState::Abandoned,
-    QuestState::Offered,
-];
-
 impl Names {
     pub(super) fn new(realm: Sym) -> Names {
         Names {
             realm,
             scopes: Scope::ALL.map(|scope| Sym::new(scope.name())),
-            states: STATES.map(|state| Sym::new(state.name())),
+            states: QuestState::ALL.map(|state| Sym::new(state.name())),
             pending: Sym::new("pending"),
             delivered: Sym::new("delivered"),
             refused: Sym::new("refused"),

@@ -454,7 +454,6 @@ fn a_text_that_lies_too_deep_or_is_too_long_is_refused() {
 fn clauses_are_marked_where_they_stand() {
     check(
         &[
-            "SELECT player FROM levels LIMIT 3",
             "SELECT player FROM levels WHERE level > 3 FETCH FIRST 3 ROWS ONLY",
             "SELECT player FROM levels FOR UPDATE",
             "SELECT player, level FROM levels QUALIFY row_number() OVER (ORDER BY level) < 3",
@@ -465,9 +464,6 @@ fn clauses_are_marked_where_they_stand() {
             "SELECT sustr(player, 2) AS n FROM levels",
         ],
         &expect![[r#"
-            CREATE VIEW v AS SELECT player FROM levels LIMIT 3
-              1:44: LIMIT without ORDER BY
-              hint: say which rows are the first: ORDER BY ... LIMIT n
             CREATE VIEW v AS SELECT player FROM levels WHERE level > 3 FETCH FIRST 3 ROWS ONLY
               1:60: a clause after the query is not supported
               hint: a query is SELECT ... [ORDER BY ... LIMIT n]

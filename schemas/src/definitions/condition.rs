@@ -253,6 +253,19 @@ pub enum QuestState {
 }
 
 impl QuestState {
+    /// All of them, in their order.
+    pub const ALL: [QuestState; 9] = [
+        QuestState::Hidden,
+        QuestState::Available,
+        QuestState::Active,
+        QuestState::Ready,
+        QuestState::Done,
+        QuestState::Failed,
+        QuestState::Expired,
+        QuestState::Abandoned,
+        QuestState::Offered,
+    ];
+
     /// Its name in files and rows.
     #[must_use]
     pub fn name(self) -> &'static str {
