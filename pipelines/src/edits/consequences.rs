@@ -14,7 +14,7 @@ use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::runtime::{CloseError, OpenError};
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::definitions::{Effect, ObjectiveDef, QuestDef};
-use worldflow_schemas::input::{DefinitionEdit, Revise};
+use worldflow_schemas::input::{DefinitionEdit, Revise, Scope};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Command, EventId, Input, Sym, Tick, Value, catalog};
 
@@ -79,7 +79,7 @@ pub struct FactNow {
     pub scope: String,
     /// Of how many holders.
     pub holders: u64,
-    /// Its value, if it is that of one holder.
+    /// Its value, if it is the realm's: what is a player's is nobody else's business.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<serde_json::Value>,
 }
@@ -313,13 +313,9 @@ fn facts_now(views: &ViewStore, fact: &str) -> Vec<FactNow> {
     let mut facts: BTreeMap<String, FactNow> = BTreeMap::new();
     for row in views.read(catalog::FACTS).rows(&filter) {
         let scope = view.value(row, "scope").to_string();
-        let value = Some(view.value(row, "value").to_json());
+        let value = (scope == Scope::Realm.name()).then(|| view.value(row, "value").to_json());
         let now = FactNow { fact: fact.to_owned(), scope: scope.clone(), holders: 0, value };
-        let of = facts.entry(scope).or_insert(now);
-        of.holders += 1;
-        if of.holders > 1 {
-            of.value = None;
-        }
+        facts.entry(scope).or_insert(now).holders += 1;
     }
     facts.into_values().collect()
 }

@@ -134,9 +134,11 @@ fn stays(text: &mut String, consequences: &Consequences) {
         line(text, format_args!("  {id}: completed by {} holder{s}", of.completed));
         for FactNow { fact, scope, holders, value } in &of.facts {
             match value {
-                Some(value) if scope == "realm" => line(text, format_args!("    {fact} stays {value}")),
-                Some(value) => line(text, format_args!("    {fact} of one {scope} stays {value}")),
-                None => line(text, format_args!("    {fact} of {holders} holders ({scope}) stays as it is")),
+                Some(value) => line(text, format_args!("    {fact} stays {value}")),
+                None => {
+                    let s = if *holders == 1 { "" } else { "s" };
+                    line(text, format_args!("    {fact} of {holders} holder{s} ({scope}) stays as it is"));
+                }
             }
         }
     }

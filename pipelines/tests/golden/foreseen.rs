@@ -328,6 +328,25 @@ async fn what_effects_have_done_stays() {
     said_of(&[&before, &others, &with("{add: {fact: mood, by: 9}}")], "stays", stays()).await;
     let none = HUNT.replace("count: 2", "count: 1");
     said_of(&[&before, &none, &before], "stays", stays()).await;
+    // What one player has is not shown.
+    let alone = |effects: &str| format!("{HUNT}  effects: [{effects}]\n");
+    said_of(
+        &[
+            &alone("{add: {fact: renown, by: 3}}"),
+            &alone("{add: {fact: mood, by: 1}}"),
+            &alone("{add: {fact: renown, by: 4}}"),
+        ],
+        "stays",
+        expect![[r#"
+            revision 2
+              hunt: completed by 1 holder
+                renown of 1 holder (player) stays as it is
+              grants:
+                hunt: 1 of cloak, 1 in all
+                hunt: 1 of experience, 10 in all
+        "#]],
+    )
+    .await;
 }
 
 /// Grants keep the ids under which they were written.
