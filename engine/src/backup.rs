@@ -13,10 +13,12 @@ use worldflow_schemas::Tick;
 
 use crate::disk::Folder;
 use crate::doctor::{Examined, examine};
+use crate::folder::FolderError;
 use crate::journal::{JournalError, JournalReader, needed_after};
 use crate::privacy::{self, KeysError};
 use crate::rebuild::is_in_use;
 use crate::snapshot::{list, manifest};
+use crate::worlds::Worlds;
 
 /// A copy cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,9 @@ pub enum BackupError {
         /// What is wrong with it.
         problems: Vec<String>,
     },
+    /// Its worlds cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -97,9 +102,7 @@ fn backup_while(
     keys: Option<&Path>,
     meanwhile: &mut dyn FnMut(),
 ) -> Result<Examined, BackupError> {
-    if !folder.join("worlds.json").exists() {
-        return Err(BackupError::Nothing(folder.to_owned()));
-    }
+    has_worlds(folder)?;
     whole_or_not(to, |part| {
         for _ in 0..TRIES {
             match copy(folder, part, meanwhile) {
@@ -122,9 +125,7 @@ fn backup_while(
 /// # Errors
 /// When a file cannot be read or written, or the backup is damaged.
 pub fn restore(backup: &Path, to: &Path, keys: Option<&Path>) -> Result<Examined, BackupError> {
-    if !backup.join("worlds.json").exists() {
-        return Err(BackupError::Nothing(backup.to_owned()));
-    }
+    has_worlds(backup)?;
     sound(backup)?;
     whole_or_not(to, |part| {
         for name in ["snapshots", "journal"] {
@@ -146,6 +147,14 @@ pub fn restore(backup: &Path, to: &Path, keys: Option<&Path>) -> Result<Examined
         }
         sound(part)
     })
+}
+
+/// Whether a realm has begun in this folder.
+fn has_worlds(folder: &Path) -> Result<(), BackupError> {
+    match Worlds::read(folder)?.eras().next() {
+        Some(_) => Ok(()),
+        None => Err(BackupError::Nothing(folder.to_owned())),
+    }
 }
 
 /// Where keys lie, in the folder of a realm and in a backup.
@@ -273,7 +282,6 @@ mod tests {
     use crate::folder::DataFolder;
     use crate::journal::{Inputs, Numbered, framed, group, remove_through};
     use crate::snapshot::{Snapshot, publish};
-    use crate::worlds::Worlds;
 
     /// Ticks 1 to 9, each in a segment of its own, and a snapshot of the first.
     fn written(folder: &Path) {

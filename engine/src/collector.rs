@@ -22,6 +22,7 @@ use crate::admission::{Outcome, Refusal, TickEvents};
 use crate::amount::Amount;
 use crate::dedupe::SealedIds;
 use crate::graph::Refused;
+use crate::hashes::Hashes;
 use crate::host::{Host, Turns};
 use crate::journal::Durable;
 use crate::merger::{Merger, TickOutput, in_order};
@@ -74,6 +75,8 @@ pub(crate) enum ToCollector {
     Wait(Tick, oneshot::Sender<Tick>),
     /// Ticks up to this one were published by an earlier run.
     Recovered(Tick),
+    /// State hashes of ticks that an earlier run published, as its journal has them.
+    Recorded(Vec<(Tick, u128)>),
     /// A thread has failed without which the realm cannot go on.
     Failed(RealmFailed),
     /// Stop once every tick before this one is published.
@@ -145,8 +148,10 @@ pub(crate) struct Collector {
     /// Every tick before this one is published.
     pub(crate) next: Tick,
     pub(crate) recovered: Option<Tick>,
-    /// Hashes that were written down by an earlier run, in the order of their ticks.
-    pub(crate) recorded: VecDeque<(Tick, u128)>,
+    /// What was written down by an earlier run.
+    pub(crate) hashes: Hashes,
+    /// The state hash of a tick that has been published, for the journal.
+    pub(crate) state: watch::Sender<Option<(Tick, u128)>>,
     pub(crate) told_at: Instant,
 }
 
@@ -243,6 +248,10 @@ impl Collector {
                 self.recovered = Some(tick);
                 self.reserved = self.reserved.max(tick);
             }
+            ToCollector::Recorded(states) => {
+                states.into_iter().for_each(|(tick, hash)| self.hashes.written(tick, hash));
+                self.compare();
+            }
             ToCollector::Failed(why) => {
                 error!(%why, "the realm stops");
                 return Err(why);
@@ -313,30 +322,35 @@ impl Collector {
     fn publish_ticks(&mut self, mut end: Tick) -> Result<bool, RealmFailed> {
         let mut changed = false;
         let mut published = *self.published.borrow();
+        let is_live = |recovered: Option<Tick>, tick| recovered.is_none_or(|recovered| tick > recovered);
         while let Some(tick) = self.first_before(end) {
-            self.compare(tick);
             if !self.erase_keys(tick)? {
                 end = tick;
                 break;
             }
             let output = self.merger.next_before(tick + 1).map(|(_, output)| output).unwrap_or_default();
             let released = self.released.remove(&tick);
-            let live = self.recovered.is_none_or(|recovered| tick > recovered);
+            let live = is_live(self.recovered, tick);
             changed |= self.publish_tick(tick, output, released, live, &mut published);
+            if !live {
+                self.hashes.came(tick, self.views.state_hash());
+            }
         }
-        self.compare(end);
         self.next = end;
+        self.compare();
+        if let Some(last) = end.checked_sub(1).filter(|last| is_live(self.recovered, *last)) {
+            self.hashes.end();
+            self.state.send_replace(Some((last, self.views.state_hash())));
+        }
         self.published.send_if_modified(|told| std::mem::replace(told, published) != published);
         Ok(changed)
     }
 
-    /// Compares what came again with what was written down, of ticks before this one that an earlier run had published.
-    fn compare(&mut self, before: Tick) {
-        while let Some((tick, hash)) = self.recorded.front().copied().filter(|(tick, _)| *tick < before) {
-            self.recorded.pop_front();
-            if self.recovered.is_some_and(|recovered| tick <= recovered) {
-                self.observed.compared_at(tick, self.views.state_hash() == hash);
-            }
+    /// Compares what came again with what was written down of it.
+    fn compare(&mut self) {
+        let end = self.recovered.map_or(0, |recovered| self.next.min(recovered.saturating_add(1)));
+        while let Some((tick, same)) = self.hashes.next_before(end) {
+            self.observed.compared_at(tick, same);
         }
     }
 
@@ -513,7 +527,8 @@ mod tests {
             waits: BTreeMap::new(),
             next: 0,
             recovered: None,
-            recorded: VecDeque::new(),
+            hashes: Hashes::new(VecDeque::new(), None),
+            state: watch::channel(None).0,
             told_at: Instant::now(),
         }
     }

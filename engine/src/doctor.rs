@@ -147,11 +147,6 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
     problems.extend(snapshots.iter().filter_map(|snapshot| {
         snapshot.error.as_ref().map(|why| format!("the snapshot of tick {}: {why}", snapshot.tick))
     }));
-    problems.extend(
-        segments
-            .iter()
-            .filter_map(|segment| segment.error.as_ref().map(|why| format!("{}: {why}", segment.file))),
-    );
     let loaded = snapshots.iter().find(|snapshot| snapshot.error.is_none()).map(|snapshot| snapshot.tick);
     let mut recovery = Recovery { snapshot: loaded, ..Recovery::default() };
     if let Err(error) = replay(&folder.join("journal"), &mut recovery) {
@@ -159,15 +154,16 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
         problems.push(format!("opening it is refused: {why}"));
         recovery.error = Some(why);
     }
+    // What opening is refused for is said once.
+    let refused = |why: &str| recovery.error.as_deref().is_some_and(|error| error.contains(why));
+    let of_segments = segments.iter().filter_map(|segment| segment.error.as_ref());
+    problems.extend(of_segments.filter(|why| !refused(why)).cloned());
     // What the newest snapshot holds is needed where that is damaged, and for whoever looks at the past.
     let order = follow_each_other(&folder.join("journal"));
     if recovery.error.is_none()
         && let Err(error @ (JournalError::Missing { .. } | JournalError::OutOfOrder { .. })) = order
     {
         problems.push(error.to_string());
-    }
-    if worlds.is_empty() && !(segments.is_empty() && snapshots.is_empty()) {
-        problems.push("the file `worlds.json` is missing, which says what world the journal was written under; restore it from a copy".to_owned());
     }
     let (keys, damaged) = privacy::survey(&folder.join("keys"));
     problems.extend(damaged);

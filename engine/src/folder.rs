@@ -47,6 +47,11 @@ pub enum FolderError {
         /// What is wrong with it.
         why: String,
     },
+    /// It is not there, and what was written under them is.
+    #[error(
+        "{0}: the file `worlds.json` is missing, which says what world the journal was written under\nhint: restore it from a copy; where the world has never been edited it is the one that a first start makes in another data folder"
+    )]
+    NoWorlds(PathBuf),
     /// A snapshot cannot be read although it has just been written.
     #[error("{0}: the snapshot that was just written cannot be read again\nhint: check the disk")]
     Snapshot(PathBuf),

@@ -14,6 +14,7 @@ pub mod disk;
 pub mod doctor;
 pub mod folder;
 pub mod graph;
+mod hashes;
 pub mod host;
 pub mod intake;
 pub mod journal;

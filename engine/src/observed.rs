@@ -36,20 +36,28 @@ struct State {
     compared: Compared,
 }
 
-/// The ticks at which the state that came of what was kept was compared with the hash that a snapshot had written down.
+/// The state that came of what was kept, compared with the hashes that the journal and the snapshots say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Where it is the same.
-    pub same: Vec<Tick>,
-    /// Where it is another: another version of the program makes other rows, or something is damaged.
+    /// It is the same at so many ticks.
+    pub same: u64,
+    /// The last tick at which they were compared.
+    pub last: Option<Tick>,
+    /// The first ticks at which it is another, at most [`MOST_DIFFERENCES`]: another version of the program makes other rows,
+    /// or something is damaged.
     pub differ: Vec<Tick>,
 }
+
+/// So many ticks at which the state is another are told.
+pub const MOST_DIFFERENCES: usize = 100;
 
 impl Compared {
     /// Adds what comes later.
     pub(crate) fn add(&mut self, later: Compared) {
-        self.same.extend(later.same);
+        self.same += later.same;
+        self.last = later.last.or(self.last);
         self.differ.extend(later.differ);
+        self.differ.truncate(MOST_DIFFERENCES);
     }
 }
 
@@ -164,20 +172,25 @@ impl Observed {
         self.lock().unsaved.clone()
     }
 
-    /// Says whether the state at a tick is the one that a snapshot had written down.
+    /// Says whether the state at a tick is the one that had been written down.
     pub(crate) fn compared_at(&self, tick: Tick, same: bool) {
         let compared = &mut self.lock().compared;
+        compared.last = Some(tick);
         if same {
-            compared.same.push(tick);
+            compared.same += 1;
             return;
         }
-        compared.differ.push(tick);
-        warn!(
-            realm = self.realm.as_str(),
-            tick,
-            "the state hash is not the one that the snapshot of this tick wrote down: another version of the program made other \
-             rows, or something is damaged; `worldflow doctor` examines the folder"
-        );
+        if compared.differ.is_empty() {
+            warn!(
+                realm = self.realm.as_str(),
+                tick,
+                "from this tick on the state hash is not the one that was written down: another version of the program made \
+                 other rows, or something is damaged; `worldflow doctor` examines the folder"
+            );
+        }
+        if compared.differ.len() < MOST_DIFFERENCES {
+            compared.differ.push(tick);
+        }
         metrics::counter!("worldflow_state_differs_total", "realm" => self.realm.as_str()).increment(1);
     }
 

@@ -21,6 +21,7 @@ use crate::dedupe::DedupeConfig;
 use crate::defined::Noting;
 use crate::disk::{Folder, SharedDisk};
 use crate::folder::{DataFolder, FolderError, draw_epoch};
+use crate::hashes::Hashes;
 use crate::host::{Host, Task};
 use crate::intake::{EventTimeSource, Intake};
 use crate::journal::{JournalConfig, JournalError, JournalReader, JournalWriter, Place};
@@ -359,6 +360,7 @@ pub(crate) async fn start(
     let (control, orders) = mpsc::unbounded_channel();
     let (progress, progress_read) = watch::channel(Progress::default());
     let (tell_published, published) = watch::channel(Amount::default());
+    let (tell_state, state) = watch::channel(None);
     let (events, _) = broadcast::channel(EVENTS_HELD);
     let views = Arc::new(ViewStore::loaded(config.held_changes, loaded));
     let collector = Collector {
@@ -388,7 +390,8 @@ pub(crate) async fn start(
         next: 0,
         // What is loaded is published as soon as it is there.
         recovered: loaded,
-        recorded: std::mem::take(&mut before.recorded),
+        hashes: Hashes::new(std::mem::take(&mut before.recorded), loaded),
+        state: tell_state,
         told_at: host.now(),
     };
     let collecting = move || Collecting { collector, messages: from_all, finish: None };
@@ -418,6 +421,8 @@ pub(crate) async fn start(
         snapshots: keeps_base,
         released: Amount::default(),
         reserved: 0,
+        state,
+        stated: None,
         held: None,
         deferred: Vec::new(),
         heard: Vec::new(),

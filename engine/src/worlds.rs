@@ -15,7 +15,7 @@ use worldflow_schemas::definitions::{JournalDef, WorldDef};
 use worldflow_schemas::tick::TickLength;
 
 use crate::disk::Folder;
-use crate::folder::{FolderError, write_durably};
+use crate::folder::{FolderError, has_begun, write_durably};
 use crate::graph::BuildGraph;
 
 /// Makes the graph of a world. Cheap to clone.
@@ -67,12 +67,16 @@ pub(crate) struct Worlds {
 }
 
 impl Worlds {
-    /// Reads what the folder says; a folder that says nothing has no era.
+    /// Reads what the folder says; one in which nothing has begun has no era.
     pub(crate) fn read(folder: impl Into<Folder>) -> Result<Worlds, FolderError> {
         let folder = folder.into();
         let path = folder.file(FILE);
         let bytes = match folder.disk.read(&path) {
             Ok(bytes) => bytes,
+            // It is written before anything else is.
+            Err(error) if error.kind() == ErrorKind::NotFound && has_begun(folder.clone()) => {
+                return Err(FolderError::NoWorlds(folder.path));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Worlds { folder, eras: Vec::new() });
             }

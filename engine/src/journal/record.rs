@@ -94,6 +94,20 @@ pub struct Inputs {
     /// Postcard of how far sources have been read with it; empty when none has.
     #[prost(bytes = "vec", tag = "8")]
     pub(crate) reached: Vec<u8>,
+    /// What a tick before it came to, which had been published when it was sealed. Programs that do not know it pass over it.
+    #[prost(message, optional, tag = "9")]
+    pub(crate) state: Option<State>,
+}
+
+/// The state hash at the end of a tick.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(crate) struct State {
+    #[prost(uint64, tag = "1")]
+    pub(crate) tick: Tick,
+    #[prost(fixed64, tag = "2")]
+    pub(crate) high: u64,
+    #[prost(fixed64, tag = "3")]
+    pub(crate) low: u64,
 }
 
 /// How many of the last events and commands of a tick had no ids, and got positions from the engine.
@@ -118,6 +132,8 @@ pub struct JournaledTick {
     pub numbered: Numbered,
     /// How far sources have been read with it.
     pub reached: Vec<Reached>,
+    /// A tick before it that had been published, and the state hash at its end.
+    pub state: Option<(Tick, u128)>,
 }
 
 impl JournaledTick {
@@ -161,7 +177,16 @@ impl Inputs {
                 [] => Vec::new(),
                 reached => postcard::to_stdvec(reached).map_err(|error| error.to_string())?,
             },
+            state: None,
         })
+    }
+
+    /// With the state hash of a tick that was published before.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "its halves")]
+    pub fn after(mut self, state: Option<(Tick, u128)>) -> Inputs {
+        self.state = state.map(|(tick, hash)| State { tick, high: (hash >> 64) as u64, low: hash as u64 });
+        self
     }
 
     /// Decodes them.
@@ -180,7 +205,9 @@ impl Inputs {
             reached => postcard::from_bytes(reached).map_err(|error| format!("positions: {error}"))?,
         };
         let sealed = SealedTick { tick: self.tick, events, commands };
-        Ok(JournaledTick { sealed, command_ids, floors, numbered, reached })
+        let hash = |state: &State| (state.tick, u128::from(state.high) << 64 | u128::from(state.low));
+        let state = self.state.as_ref().map(hash);
+        Ok(JournaledTick { sealed, command_ids, floors, numbered, reached, state })
     }
 }
 

@@ -81,7 +81,9 @@ fn look(disk: &SharedDisk, head: &Head, last: bool) -> Segment {
         Ok(Walked::Torn(at)) => {
             segment.torn_at = Some(at as u64);
             if !last {
-                segment.error = Some(format!("byte {at}: a frame is cut off, and later segments follow"));
+                let what = "a frame is cut off, and later segments follow".to_owned();
+                let (path, offset) = (head.path.clone(), at);
+                segment.error = Some(JournalError::Corrupt { path, offset, what }.to_string());
             }
         }
         Err(error) => segment.error = Some(error.to_string()),

@@ -101,6 +101,10 @@ pub(crate) struct Sequencer {
     pub(crate) snapshots: bool,
     pub(crate) released: Amount,
     pub(crate) reserved: Tick,
+    /// The state hash of the last tick that has been published.
+    pub(crate) state: watch::Receiver<Option<(Tick, u128)>>,
+    /// The last tick of which the journal says it.
+    pub(crate) stated: Option<Tick>,
     /// In real time: the first tick that waits for an event-time source.
     pub(crate) held: Option<Tick>,
     pub(crate) deferred: Vec<Batch>,
@@ -456,8 +460,12 @@ impl Sequencer {
         let (events, commands, numbered) = pending.gathered();
         let journaled = self.journal.is_some();
         if let Some(journal) = &self.journal {
+            let state = self.state.borrow().filter(|(tick, _)| Some(*tick) > self.stated);
             match Inputs::encode(tick, &events, &commands, &floors, numbered, &reached) {
-                Ok(inputs) => journal.append(Entry::Inputs(inputs)),
+                Ok(inputs) => {
+                    self.stated = state.map_or(self.stated, |(tick, _)| Some(tick));
+                    journal.append(Entry::Inputs(inputs.after(state)));
+                }
                 // What cannot be journaled must not be published: the realm stops here.
                 Err(what) => {
                     let failed = Durable::Failed(JournalError::Encode { tick, what });

@@ -81,13 +81,14 @@ impl Sequencer {
         journal: JournalReader,
         until: Option<Tick>,
     ) -> Result<Result<Recovered, JournalError>, Gone> {
-        let (read, mut ticks) = mpsc::channel(READ_AHEAD);
+        let (read, mut portions) = mpsc::channel(READ_AHEAD);
         let reading = move || read_ahead(journal, until, &read);
         let reader = match self.host.spawn_job("journal reader", reading) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(JournalError::Thread(error))),
         };
-        while let Some(ticks) = ticks.recv().await {
+        while let Some(Portion { ticks, states }) = portions.recv().await {
+            self.tell(ToCollector::Recorded(states))?;
             self.replay(ticks).await?;
         }
         Ok(reader.ended().await.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -141,27 +142,37 @@ const READ_AHEAD: usize = 4;
 /// Inputs of a portion.
 const PORTION: usize = 1 << 14;
 
+/// Ticks of a journal, and the state hashes that it says of ticks.
+#[derive(Default)]
+struct Portion {
+    ticks: Vec<JournaledTick>,
+    states: Vec<(Tick, u128)>,
+}
+
 /// Reads a journal to its end, in portions of ticks up to `until`.
 fn read_ahead(
     mut journal: JournalReader,
     until: Option<Tick>,
-    read: &mpsc::Sender<Vec<JournaledTick>>,
+    read: &mpsc::Sender<Portion>,
 ) -> Result<Recovered, JournalError> {
-    let (mut ticks, mut inputs) = (Vec::new(), 0);
-    let send = |ticks: &mut Vec<JournaledTick>| {
+    let (mut portion, mut inputs) = (Portion::default(), 0);
+    let send = |portion: &mut Portion| {
         // Whoever no longer listens has failed and says why.
-        let _gone = read.blocking_send(std::mem::take(ticks));
+        let _gone = read.blocking_send(std::mem::take(portion));
     };
+    let is_wanted = |tick: Tick| until.is_none_or(|until| tick <= until);
     while journal.next_segment(&mut |tick| {
-        if until.is_none_or(|until| tick.sealed.tick <= until) {
+        // A tick that is not wanted may say what one before it came to.
+        portion.states.extend(tick.state.filter(|(tick, _)| is_wanted(*tick)));
+        if is_wanted(tick.sealed.tick) {
             inputs += tick.sealed.len();
-            ticks.push(tick);
+            portion.ticks.push(tick);
         }
         if inputs >= PORTION {
             inputs = 0;
-            send(&mut ticks);
+            send(&mut portion);
         }
     })? {}
-    send(&mut ticks);
+    send(&mut portion);
     Ok(journal.recovered())
 }

@@ -36,7 +36,8 @@ fn disk(files: &[(&str, &[u8])]) -> SimulatedDisk {
     for folder in ["/d", "/d/journal", "/d/snapshots"] {
         disk.make_folder(Path::new(folder)).expect("it is not there");
     }
-    let of_any_world: &[u8] = br#"{"version": 1, "eras": [{"after": null, "world": {"name": "tiny"}}]}"#;
+    let of_any_world: &[u8] =
+        br#"{"version": 1, "eras": [{"after": null, "world": {"name": "tiny", "seed": 1, "tick_ms": 10}}]}"#;
     for (path, bytes) in files.iter().chain(&[("/d/worlds.json", of_any_world)]) {
         let mut file = disk.create(Path::new(path)).expect("it is not there");
         file.append(bytes).expect("there is room");

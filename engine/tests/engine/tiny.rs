@@ -81,7 +81,7 @@ pub(crate) fn graphs() -> Graphs {
     Graphs::by_world(|world| graph_worth(i64::try_from(world.seed).expect("small")))
 }
 
-fn graph_worth(worth: i64) -> Arc<dyn BuildGraph> {
+pub(crate) fn graph_worth(worth: i64) -> Arc<dyn BuildGraph> {
     Arc::new(move |worker: &mut Worker, outputs| build(worker, outputs, worth))
 }
 

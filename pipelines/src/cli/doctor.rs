@@ -137,9 +137,8 @@ fn keys(seen: &KeysSeen) -> String {
 
 fn recovery(recovery: &Recovery, length: Option<TickLength>) -> String {
     let Recovery { snapshot, ticks, inputs, last, cuts, error } = recovery;
-    if let Some(why) = error {
-        let why = why.split('\n').next().unwrap_or_default();
-        return format!("is refused: {why}");
+    if error.is_some() {
+        return "is refused".to_owned();
     }
     let from = snapshot
         .map_or("begins with nothing".to_owned(), |tick| format!("loads the snapshot of tick {tick}"));

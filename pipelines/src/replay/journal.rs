@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use worldflow_engine::privacy::{KeysConfig, Privacy};
-use worldflow_engine::rebuild::{RebuildConfig, rebuild};
-use worldflow_engine::runtime::OpenError;
+use worldflow_engine::privacy::Privacy;
+use worldflow_engine::rebuild::{RebuildConfig, first_of, rebuild};
+use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{Sym, Tick};
 
 use super::{ReplayError, dump};
@@ -17,33 +17,37 @@ pub struct JournalReplay {
     /// The folder of the realm.
     pub folder: PathBuf,
     /// The realm's name.
-    pub realm: String,
+    pub realm: Sym,
     /// Where the rows go.
     pub dump: Option<PathBuf>,
     /// Timely workers.
     pub workers: usize,
     /// The moment, UTC milliseconds; the last that is known without it.
     pub until_ms: Option<i64>,
-    /// The keys of its players, to open sealed text with; it stays sealed without them.
-    pub keys: Option<KeysConfig>,
+    /// What sealed text is opened with; [`Privacy::none`] leaves it sealed.
+    pub privacy: Privacy,
 }
 
 /// What was rebuilt: `summary.json`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct JournalSummary {
     /// The realm.
-    pub realm: String,
+    pub realm: Sym,
     /// The tick.
     pub last_tick: Tick,
+    /// Its time, UTC.
+    pub at: String,
+    /// A later moment was asked for, and nothing later is kept.
+    pub is_last: bool,
     /// It was rebuilt from the snapshot of this tick, or from the beginning of the journal.
     pub snapshot: Option<Tick>,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// The state hash at the end of the tick, in hexadecimal.
     pub state_hash: String,
-    /// On the way it was compared with what snapshots had written down at so many ticks; and at which of them it differs.
-    pub compared: usize,
-    /// As there.
+    /// On the way it was compared at so many ticks with what the journal and the snapshots say of them.
+    pub compared: u64,
+    /// The first of them at which it is another.
     pub differs: Vec<Tick>,
 }
 
@@ -53,21 +57,26 @@ pub struct JournalSummary {
 /// When the folder no longer holds that tick, or is damaged, or the dump cannot be written.
 pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, ReplayError> {
     let began = Instant::now();
-    let name = Sym::new(&plan.realm);
-    let (folder, workers, until_ms) = (plan.folder.clone(), plan.workers, plan.until_ms);
-    let privacy = match &plan.keys {
-        Some(keys) => Privacy::look(name, keys).map_err(OpenError::from)?,
-        None => Privacy::none(),
-    };
+    let (folder, name, workers) = (plan.folder.clone(), plan.realm, plan.workers);
+    let (until_ms, privacy) = (plan.until_ms, plan.privacy.clone());
     let config = RebuildConfig { folder, name, workers, until_ms, privacy };
     let rebuilt = rebuild(&config, graphs(name)).await?;
+    let length = TickLength { tick_ms: rebuilt.world.tick_ms.max(1) };
+    if rebuilt.snapshot.is_none() && rebuilt.views.state_hash() == 0 {
+        let first = first_of(&plan.folder)?;
+        if rebuilt.tick < first {
+            return Err(ReplayError::Before { folder: plan.folder.clone(), first, at: utc(length, first) });
+        }
+    }
     let summary = JournalSummary {
-        realm: plan.realm.clone(),
+        realm: name,
         last_tick: rebuilt.tick,
+        at: utc(length, rebuilt.tick),
+        is_last: until_ms.is_some_and(|ms| length.tick_at(ms) > rebuilt.tick),
         snapshot: rebuilt.snapshot,
         seconds: began.elapsed().as_secs_f64(),
         state_hash: format!("{:032x}", rebuilt.views.state_hash()),
-        compared: rebuilt.compared.same.len() + rebuilt.compared.differ.len(),
+        compared: rebuilt.compared.same + rebuilt.compared.differ.len() as u64,
         differs: rebuilt.compared.differ,
     };
     if let Some(folder) = &plan.dump {
@@ -77,4 +86,9 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
         dump::summary(folder, &summary)?;
     }
     Ok(summary)
+}
+
+fn utc(length: TickLength, tick: Tick) -> String {
+    let ms = length.utc_ms(tick);
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }
