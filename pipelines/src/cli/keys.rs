@@ -1,8 +1,9 @@
 //! The options for the keys of players.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use worldflow_engine::privacy::MasterKey;
+use worldflow_engine::privacy::{MasterKey, Privacy};
+use worldflow_schemas::Sym;
 
 use crate::keys::Keys;
 use crate::secrets::resolve;
@@ -33,5 +34,17 @@ impl KeysArgs {
         };
         let master = self.master_key.as_ref().map(master).transpose()?;
         Ok(Keys { folder: self.keys.clone(), master })
+    }
+
+    /// What opens the sealed text of a realm that keeps its data in `data` and may be running; nothing does unless it is
+    /// wanted.
+    pub(super) fn look(&self, wanted: bool, realm: Sym, data: &Path) -> anyhow::Result<Privacy> {
+        if !wanted {
+            return Ok(Privacy::none());
+        }
+        let config = self.keys()?.of(realm.as_str(), data);
+        // Beside its journal there are keys only when a player has written something.
+        let none_yet = self.keys.is_none() && !config.folder.exists();
+        if none_yet { Ok(Privacy::none()) } else { Ok(Privacy::look(realm, &config)?) }
     }
 }

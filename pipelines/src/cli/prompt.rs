@@ -9,7 +9,6 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 use worldflow_engine::admission::Item;
-use worldflow_engine::privacy::{KeysConfig, Privacy};
 use worldflow_engine::rebuild::{RebuildConfig, fork};
 use worldflow_engine::view_store::{Filter, ViewStore};
 use worldflow_schemas::catalog::{ENTITIES, LORE, NPC_LINES, NPC_REQUESTS, ViewId};
@@ -117,12 +116,7 @@ pub(super) fn run(args: PromptArgs) -> anyhow::Result<ExitCode> {
 async fn asked(args: PromptArgs) -> anyhow::Result<Told> {
     let (folder, realm) = super::replay::journal_of(args.data, args.realm)?;
     let name = Sym::new(&realm);
-    let keys = args.with_keys.then(|| args.keys.keys()).transpose()?;
-    let keys: Option<KeysConfig> = keys.map(|keys| keys.of(&realm, &folder));
-    let privacy = match &keys {
-        Some(keys) => Privacy::look(name, keys)?,
-        None => Privacy::none(),
-    };
+    let privacy = args.keys.look(args.with_keys, name, &folder)?;
     let config = RebuildConfig { folder, name, workers: 1, until_ms: args.at, privacy };
     let (running, rebuilt) = fork(&config, graphs(name)).await?;
     if let Err(error) = check_npc(&running.realm.views, name, &args.npc) {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use worldflow_engine::privacy::Privacy;
 use worldflow_engine::rebuild::is_in_use;
 use worldflow_engine::tick_clock::system_wall_clock;
 use worldflow_schemas::Sym;
@@ -85,11 +84,7 @@ pub(super) fn run(args: ReaskArgs) -> anyhow::Result<ExitCode> {
 async fn plan(args: ReaskArgs) -> anyhow::Result<Reask> {
     let (folder, realm) = super::replay::journal_of(args.journal, args.realm)?;
     let name = Sym::new(&realm);
-    let keys = args.with_keys.then(|| args.keys.keys()).transpose()?;
-    let privacy = match keys.map(|keys| keys.of(&realm, &folder)) {
-        Some(keys) => Privacy::look(name, &keys)?,
-        None => Privacy::none(),
-    };
+    let privacy = args.keys.look(args.with_keys, name, &folder)?;
     // The last second of a realm that runs may not be in its folder yet.
     let known_ms = is_in_use(&folder).then(|| system_wall_clock()() - 1_000);
     let world = args.world.map(|world| LoadedWorld::open(&world)).transpose()?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Once;
 
 use worldflow_engine::doctor::realm_folders;
+use worldflow_schemas::Sym;
 use worldflow_schemas::definitions::Span;
 
 use super::keys::KeysArgs;
@@ -115,35 +116,39 @@ pub(super) fn journal_of(folder: PathBuf, realm: Option<String>) -> anyhow::Resu
 
 fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
     let (folder, realm) = journal_of(journal, args.realm)?;
-    let keys = args.with_keys.then(|| args.keys.keys()).transpose()?;
-    let keys = keys.map(|keys| keys.of(&realm, &folder));
+    let realm = Sym::new(&realm);
+    let privacy = args.keys.look(args.with_keys, realm, &folder)?;
     let plan = JournalReplay {
         folder,
         realm,
         dump: Some(args.dump.clone()),
         workers: args.workers.unwrap_or_else(|| workers(0)),
         until_ms: args.until,
-        keys,
+        privacy,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(replay_journal(&plan))?;
     let from =
         summary.snapshot.map_or("the beginning".to_owned(), |tick| format!("the snapshot of tick {tick}"));
+    let later = if summary.is_last { "; nothing later is kept" } else { "" };
     super::show(&format!(
-        "realm {}: tick {} rebuilt from {from} in {:.3} s\nstate {}\n{}\n",
+        "realm {}: tick {} of {} rebuilt from {from} in {:.3} s{later}\nstate {}, compared on the way at {} ticks with what was written down\n{}\n",
         summary.realm,
         summary.last_tick,
+        summary.at,
         summary.seconds,
         summary.state_hash,
+        summary.compared,
         args.dump.display()
     ))?;
-    anyhow::ensure!(
-        summary.differs.is_empty(),
-        "the state of tick {} is not the one that was written down in its snapshot\nhint: another version of worldflow may \
-         make other rows; if it is the same, `worldflow doctor` examines the folder",
-        summary.differs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    );
-    Ok(ExitCode::SUCCESS)
+    match summary.differs.as_slice() {
+        [] => Ok(ExitCode::SUCCESS),
+        [first, more @ ..] => anyhow::bail!(
+            "the state of tick {first}{} is not the one that was written down then\nhint: another version of worldflow may \
+             make other rows; if it is the same, `worldflow doctor` examines the folder",
+            if more.is_empty() { "" } else { ", and of ticks after it," }
+        ),
+    }
 }
 
 pub(super) fn run(mut args: ReplayArgs) -> anyhow::Result<ExitCode> {

@@ -103,6 +103,18 @@ pub enum ReplayError {
     /// The engine stopped without saying why.
     #[error("the realm stopped before the end of the recording")]
     Stopped,
+    /// It was not there yet.
+    #[error(
+        "{folder}: nothing had happened by then: the first tick is {first}, of {at}\nhint: name a later moment"
+    )]
+    Before {
+        /// The folder of the realm.
+        folder: PathBuf,
+        /// Its first tick.
+        first: Tick,
+        /// The time of that.
+        at: String,
+    },
     /// The result cannot be written.
     #[error(transparent)]
     Dump(#[from] DumpError),

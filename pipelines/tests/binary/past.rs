@@ -84,8 +84,16 @@ async fn a_backup_under_load_is_put_back_and_is_what_the_journal_says() {
     server.stop();
     let copy = replayed(&at("saved"), &at("copy"), &until);
     assert_eq!((&copy["last_tick"], &copy["state_hash"]), (&json!(last), &live["state_hash"]));
-    let later = replayed(&data, &at("later"), &until);
+    // Nobody has written anything, so there are no keys.
+    let later = replayed(&data, &at("later"), &[&until[..], &["--with-keys"]].concat());
     assert_eq!(later["state_hash"], live["state_hash"]);
+    assert!(later["compared"].as_u64() > Some(1), "records of the journal say what ticks came to: {later}");
+    let dump = at("of");
+    let of = |until| worldflow(["replay", "--journal", path(&data), "--dump", path(&dump), "--until", until]);
+    let (early, beyond) = (of("2001-01-01T00:00:00Z"), of("2100-01-01T00:00:00Z"));
+    assert!(!early.status.success(), "{early:?}");
+    assert!(early.stderr.contains("small: nothing had happened by then: the first tick is "), "{early:?}");
+    assert!(beyond.status.success() && beyond.stdout.contains("; nothing later is kept\n"), "{beyond:?}");
     let counted = std::fs::read_to_string(at("copy/objective_progress.ndjson")).expect("it is written");
     let bob = counted.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let bob =

@@ -394,6 +394,32 @@ tiers:
     .assert_eq(&found);
 }
 
+#[test]
+fn nothing_stands_behind_the_address_of_a_server() {
+    let add = "\
+tiers:
+  gold: {url: ['http://host/base', 'http://host/base?api_key=hunter2'], model: m}
+  lead: {url: 'http://host#models', model: m}
+";
+    let npcs = "elder: {addressed_by: talk, tier: gold, barks: Hm.}\nbear: {addressed_by: talk, tier: lead, barks: Hm.}\n";
+    let found = problems(&[("world.yaml", &format!("{WORLD}{add}")), ("npcs.yaml", npcs)]);
+    expect![[r#"
+        error: world.yaml:19:36: a query or a fragment stands in the address of a server
+           |
+        19 | gold: {url: ['http://host/base', 'http://host/base?api_key=*******'], model: m}
+           |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        hint: end with the path: what is asked for is put after it; give a key by reference
+
+        error: world.yaml:20:15: a query or a fragment stands in the address of a server
+           |
+        20 | lead: {url: 'http://host#models', model: m}
+           |             ^^^^^^^^^^^^^^^^^^^^
+        hint: end with the path: what is asked for is put after it; give a key by reference
+
+    "#]]
+    .assert_eq(&found);
+}
+
 /// Whoever writes a secret by mistake gives it a name of their own.
 #[test]
 fn no_secret_of_any_name_is_shown() {

@@ -98,7 +98,7 @@ impl Checker<'_> {
         }
         if let Some(endpoint) = endpoint {
             let hint = "give keys by reference, under `credentials:`";
-            self.check_address(endpoint, spot.key("endpoint"), "KINESIS_URL", hint);
+            self.check_base_address(endpoint, spot.key("endpoint"), "KINESIS_URL", hint);
         }
         if let Some(producer) = producer {
             self.check_id("producer", producer, spot.key("producer"));

@@ -48,14 +48,14 @@ impl Checker<'_> {
         let hint = "give the key by reference: `key: ${TIER_KEY}`";
         let spot = spot.key("url");
         match &tier.url {
-            OneOrMany::One(url) => self.check_address(url, spot, "TIER_URL", hint),
+            OneOrMany::One(url) => self.check_base_address(url, spot, "TIER_URL", hint),
             OneOrMany::Many(urls) if urls.is_empty() && !spot.is_there() && !embeds => {}
             OneOrMany::Many(urls) if urls.is_empty() => {
                 self.error(spot, "there is no server", "name at least one, such as `http://127.0.0.1:8000`");
             }
             OneOrMany::Many(urls) => {
                 for (index, url) in urls.iter().enumerate() {
-                    self.check_address(url, spot.item(index), "TIER_URL", hint);
+                    self.check_base_address(url, spot.item(index), "TIER_URL", hint);
                 }
             }
         }

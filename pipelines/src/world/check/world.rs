@@ -172,6 +172,21 @@ impl Checker<'_> {
         }
     }
 
+    /// An address that what is asked for is put after.
+    pub(super) fn check_base_address(
+        &mut self,
+        address: &str,
+        spot: Spot<'_>,
+        reference: &str,
+        secret: &str,
+    ) {
+        if !is_reference(address) && address.contains(['?', '#']) {
+            let hint = "end with the path: what is asked for is put after it; give a key by reference";
+            self.error(spot, "a query or a fragment stands in the address of a server", hint);
+        }
+        self.check_address(address, spot, reference, secret);
+    }
+
     pub(super) fn check_sinks(&mut self) {
         let Some(world) = &self.definitions.world else { return };
         for (name, sink) in &world.definition.sinks {
