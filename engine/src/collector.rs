@@ -250,7 +250,7 @@ impl Collector {
             }
             ToCollector::Recorded(states) => {
                 states.into_iter().for_each(|(tick, hash)| self.hashes.written(tick, hash));
-                self.compare();
+                self.compare(self.next);
             }
             ToCollector::Failed(why) => {
                 error!(%why, "the realm stops");
@@ -324,6 +324,7 @@ impl Collector {
         let mut published = *self.published.borrow();
         let is_live = |recovered: Option<Tick>, tick| recovered.is_none_or(|recovered| tick > recovered);
         while let Some(tick) = self.first_before(end) {
+            self.compare(tick);
             if !self.erase_keys(tick)? {
                 end = tick;
                 break;
@@ -337,7 +338,7 @@ impl Collector {
             }
         }
         self.next = end;
-        self.compare();
+        self.compare(end);
         if let Some(last) = end.checked_sub(1).filter(|last| is_live(self.recovered, *last)) {
             self.hashes.end();
             self.state.send_replace(Some((last, self.views.state_hash())));
@@ -346,9 +347,9 @@ impl Collector {
         Ok(changed)
     }
 
-    /// Compares what came again with what was written down of it.
-    fn compare(&mut self) {
-        let end = self.recovered.map_or(0, |recovered| self.next.min(recovered.saturating_add(1)));
+    /// Compares what came again, of ticks before this one, with what was written down of it.
+    fn compare(&mut self, before: Tick) {
+        let end = self.recovered.map_or(0, |recovered| before.min(recovered.saturating_add(1)));
         while let Some((tick, same)) = self.hashes.next_before(end) {
             self.observed.compared_at(tick, same);
         }

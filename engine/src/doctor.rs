@@ -132,16 +132,14 @@ pub fn examine(folder: impl Into<Folder>) -> Result<Examined, JournalError> {
 
 fn look(folder: &Folder) -> Result<Examined, JournalError> {
     let mut problems = Vec::new();
-    let (worlds, tick_ms): (Vec<World>, _) = match Worlds::read(folder.clone()) {
-        Ok(worlds) => {
-            let eras = worlds.eras().map(|(after, name)| World { after, name: name.to_owned() });
-            (eras.collect(), worlds.tick_length().map(|length| length.tick_ms))
+    let (mut worlds, mut tick_ms, mut refused): (Vec<World>, _, Vec<String>) = Default::default();
+    match Worlds::read(folder.clone()) {
+        Ok(read) => {
+            worlds.extend(read.eras().map(|(after, name)| World { after, name: name.to_owned() }));
+            tick_ms = read.tick_length().map(|length| length.tick_ms);
         }
-        Err(error) => {
-            problems.push(error.to_string());
-            (Vec::new(), None)
-        }
-    };
+        Err(error) => refused.push(error.to_string()),
+    }
     let snapshots = snapshots(&folder.join("snapshots"));
     let segments = survey(&folder.join("journal"))?;
     problems.extend(snapshots.iter().filter_map(|snapshot| {
@@ -149,22 +147,22 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
     }));
     let loaded = snapshots.iter().find(|snapshot| snapshot.error.is_none()).map(|snapshot| snapshot.tick);
     let mut recovery = Recovery { snapshot: loaded, ..Recovery::default() };
-    if let Err(error) = replay(&folder.join("journal"), &mut recovery) {
-        let why = error.to_string();
-        problems.push(format!("opening it is refused: {why}"));
-        recovery.error = Some(why);
-    }
+    let replayed = replay(&folder.join("journal"), &mut recovery);
+    refused.extend(replayed.as_ref().err().map(ToString::to_string));
+    problems.extend(refused.iter().map(|why| format!("opening it is refused: {why}")));
     // What opening is refused for is said once.
-    let refused = |why: &str| recovery.error.as_deref().is_some_and(|error| error.contains(why));
-    let of_segments = segments.iter().filter_map(|segment| segment.error.as_ref());
-    problems.extend(of_segments.filter(|why| !refused(why)).cloned());
+    let is_said = |why: &&String| refused.iter().any(|said| said.contains(*why));
+    problems.extend(
+        segments.iter().filter_map(|segment| segment.error.as_ref()).filter(|why| !is_said(why)).cloned(),
+    );
     // What the newest snapshot holds is needed where that is damaged, and for whoever looks at the past.
     let order = follow_each_other(&folder.join("journal"));
-    if recovery.error.is_none()
+    if replayed.is_ok()
         && let Err(error @ (JournalError::Missing { .. } | JournalError::OutOfOrder { .. })) = order
     {
         problems.push(error.to_string());
     }
+    recovery.error = refused.into_iter().next();
     let (keys, damaged) = privacy::survey(&folder.join("keys"));
     problems.extend(damaged);
     let epoch = folder.disk.read(&folder.file("epoch")).ok();

@@ -20,9 +20,8 @@ pub(crate) struct Hashes {
 impl Hashes {
     /// What snapshots wrote down, in the order of their ticks; one of `loaded` is where it goes on.
     pub(crate) fn new(written: VecDeque<(Tick, u128)>, loaded: Option<Tick>) -> Hashes {
-        // Before the first tick the views are empty; of those before a snapshot it is not known what they came to.
-        let empty = loaded.is_none().then_some((0, 0));
-        Hashes { written, again: empty.into_iter().collect() }
+        // Before anything comes the views are empty; of ticks before a snapshot it is not known what they came to.
+        Hashes { written, again: [(loaded.unwrap_or(0), 0)].into() }
     }
 
     /// An earlier run wrote this down.
@@ -89,6 +88,8 @@ mod tests {
     fn of_ticks_that_are_remembered_no_more_nothing_is_said() {
         let mut hashes = Hashes::new([(4, 1)].into(), Some(5));
         assert_eq!(told(&mut hashes, 5), [], "it is before the snapshot");
+        hashes.written(5, 50);
+        assert_eq!(told(&mut hashes, 6), [(5, false)], "nothing came of the snapshot");
         let last = REMEMBERED as Tick + 1;
         (1..=last).for_each(|tick| hashes.came(tick, 7));
         for (tick, hash) in [(1, 8), (2, 7), (last, 8)] {

@@ -39,8 +39,8 @@ struct State {
 /// The state that came of what was kept, compared with the hashes that the journal and the snapshots say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// It is the same at so many ticks.
-    pub same: u64,
+    /// They were compared so often.
+    pub times: u64,
     /// The last tick at which they were compared.
     pub last: Option<Tick>,
     /// The first ticks at which it is another, at most [`MOST_DIFFERENCES`]: another version of the program makes other rows,
@@ -54,7 +54,7 @@ pub const MOST_DIFFERENCES: usize = 100;
 impl Compared {
     /// Adds what comes later.
     pub(crate) fn add(&mut self, later: Compared) {
-        self.same += later.same;
+        self.times += later.times;
         self.last = later.last.or(self.last);
         self.differ.extend(later.differ);
         self.differ.truncate(MOST_DIFFERENCES);
@@ -175,20 +175,20 @@ impl Observed {
     /// Says whether the state at a tick is the one that had been written down.
     pub(crate) fn compared_at(&self, tick: Tick, same: bool) {
         let compared = &mut self.lock().compared;
-        compared.last = Some(tick);
+        (compared.last, compared.times) = (Some(tick), compared.times + 1);
         if same {
-            compared.same += 1;
             return;
         }
         if compared.differ.is_empty() {
             warn!(
                 realm = self.realm.as_str(),
                 tick,
-                "from this tick on the state hash is not the one that was written down: another version of the program made \
-                 other rows, or something is damaged; `worldflow doctor` examines the folder"
+                "the state hash of this tick is not the one that was written down, and that of others may not be: another version \
+                 of the program made other rows, or something is damaged; `worldflow doctor` examines the folder"
             );
         }
-        if compared.differ.len() < MOST_DIFFERENCES {
+        // A record may say the same of a tick as a snapshot.
+        if compared.differ.len() < MOST_DIFFERENCES && compared.differ.last() != Some(&tick) {
             compared.differ.push(tick);
         }
         metrics::counter!("worldflow_state_differs_total", "realm" => self.realm.as_str()).increment(1);

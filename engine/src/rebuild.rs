@@ -51,7 +51,7 @@ pub struct Rebuilt {
     pub world: Arc<WorldDef>,
     /// The tick of the snapshot that it was rebuilt from; `None`: from the beginning of the journal.
     pub snapshot: Option<Tick>,
-    /// Where on the way the state was compared with the hash that a snapshot had written down.
+    /// Where on the way the state was compared with the hashes that records and snapshots say.
     pub compared: Compared,
 }
 

@@ -71,21 +71,26 @@ impl Worlds {
     pub(crate) fn read(folder: impl Into<Folder>) -> Result<Worlds, FolderError> {
         let folder = folder.into();
         let path = folder.file(FILE);
-        let bytes = match folder.disk.read(&path) {
+        let is_missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+        let mut read = folder.disk.read(&path);
+        let begun = read.as_ref().is_err_and(is_missing) && has_begun(folder.clone());
+        if begun {
+            // It is written before anything else is; a realm may have been opened just now.
+            read = folder.disk.read(&path);
+        }
+        let bytes = match read {
             Ok(bytes) => bytes,
-            // It is written before anything else is.
-            Err(error) if error.kind() == ErrorKind::NotFound && has_begun(folder.clone()) => {
-                return Err(FolderError::NoWorlds(folder.path));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Worlds { folder, eras: Vec::new() });
-            }
+            Err(error) if is_missing(&error) && begun => return Err(FolderError::NoWorlds(folder.path)),
+            Err(error) if is_missing(&error) => return Ok(Worlds { folder, eras: Vec::new() }),
             Err(error) => return Err(FolderError::Io { path, error }),
         };
         let wrong = |why: String| FolderError::Worlds { path: path.clone(), why };
         let file: WorldsFile = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
         if file.version > VERSION {
             return Err(wrong(format!("version {} is newer than this program knows", file.version)));
+        }
+        if file.eras.is_empty() {
+            return Err(wrong("it names no world".to_owned()));
         }
         Ok(Worlds { folder, eras: file.eras })
     }

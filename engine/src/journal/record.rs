@@ -206,7 +206,7 @@ impl Inputs {
         };
         let sealed = SealedTick { tick: self.tick, events, commands };
         let hash = |state: &State| (state.tick, u128::from(state.high) << 64 | u128::from(state.low));
-        let state = self.state.as_ref().map(hash);
+        let state = self.state.as_ref().map(hash).filter(|(tick, _)| *tick < self.tick);
         Ok(JournaledTick { sealed, command_ids, floors, numbered, reached, state })
     }
 }

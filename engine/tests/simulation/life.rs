@@ -318,7 +318,7 @@ impl Run {
         }
         let differ = running.realm.observed.compared().differ;
         if !differ.is_empty() {
-            return Err(format!("at {differ:?} the state is not what snapshots wrote down"));
+            return Err(format!("at {differ:?} the state is not what was written down"));
         }
         let (rows, expected) = (rows_of(running), self.history.rows_at(Tick::MAX)?);
         if rows != expected {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
 use worldflow_engine::privacy::{MasterKey, Privacy};
 use worldflow_schemas::Sym;
 
@@ -43,8 +44,12 @@ impl KeysArgs {
             return Ok(Privacy::none());
         }
         let config = self.keys()?.of(realm.as_str(), data);
-        // Beside its journal there are keys only when a player has written something.
-        let none_yet = self.keys.is_none() && !config.folder.exists();
-        if none_yet { Ok(Privacy::none()) } else { Ok(Privacy::look(realm, &config)?) }
+        // Beside its journal there are none while nobody has written anything.
+        if self.keys.is_none() && !config.folder.exists() {
+            let folder = config.folder.display();
+            warn!(%folder, "no keys lie here: if a text is sealed, it stays so; name their folder with --keys");
+            return Ok(Privacy::none());
+        }
+        Ok(Privacy::look(realm, &config)?)
     }
 }

@@ -132,7 +132,7 @@ fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
         summary.snapshot.map_or("the beginning".to_owned(), |tick| format!("the snapshot of tick {tick}"));
     let later = if summary.is_last { "; nothing later is kept" } else { "" };
     super::show(&format!(
-        "realm {}: tick {} of {} rebuilt from {from} in {:.3} s{later}\nstate {}, compared on the way at {} ticks with what was written down\n{}\n",
+        "realm {}: tick {} of {} rebuilt from {from} in {:.3} s{later}\nstate {}, compared {} times on the way with what was written down\n{}\n",
         summary.realm,
         summary.last_tick,
         summary.at,
