@@ -131,14 +131,17 @@ fn run_journal(args: ReplayArgs, journal: PathBuf) -> anyhow::Result<ExitCode> {
     let from =
         summary.snapshot.map_or("the beginning".to_owned(), |tick| format!("the snapshot of tick {tick}"));
     let later = if summary.is_last { "; nothing later is kept" } else { "" };
+    let compared = match summary.compared {
+        0 => "; nothing on the way says what it came to".to_owned(),
+        times => format!(", compared {times} times on the way with what was written down"),
+    };
     super::show(&format!(
-        "realm {}: tick {} of {} rebuilt from {from} in {:.3} s{later}\nstate {}, compared {} times on the way with what was written down\n{}\n",
+        "realm {}: tick {} of {} rebuilt from {from} in {:.3} s{later}\nstate {}{compared}\n{}\n",
         summary.realm,
         summary.last_tick,
         summary.at,
         summary.seconds,
         summary.state_hash,
-        summary.compared,
         args.dump.display()
     ))?;
     match summary.differs.as_slice() {

@@ -186,7 +186,7 @@ async fn killed_at_any_point_it_loses_nothing_and_counts_nothing_twice() {
         aims: [Aim::Anywhere, Aim::Recovery, Aim::PostgresFlush, Aim::Snapshot, Aim::Roll, Aim::Delivery],
         beside: &[],
     };
-    println!("{}", killed_again_and_again(&place, kills() / 2).await);
+    println!("{}", killed_again_and_again(&place, kills() / 4).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -214,5 +214,5 @@ async fn greenvale_killed_at_any_point_loses_nothing_and_counts_nothing_twice() 
         aims: [Aim::Anywhere, Aim::Recovery, Aim::Flush, Aim::Snapshot, Aim::Roll, Aim::Delivery],
         beside: &BESIDE,
     };
-    println!("{}", killed_again_and_again(&place, kills() / 4).await);
+    println!("{}", killed_again_and_again(&place, kills() * 3 / 4).await);
 }

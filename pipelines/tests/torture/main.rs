@@ -22,7 +22,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _};
 use worldflow_engine::testing::setting;
 
-/// How often it is killed in all, if nothing else is said.
+/// How often it is killed on Greenvale and on the skirmish together, if nothing else is said; a quarter of that more on a
+/// world of these tests.
 const KILLS: u64 = 200;
 /// Of every world here.
 const TICK_MS: i64 = 10;
