@@ -6,6 +6,7 @@ mod broker;
 mod calendars;
 mod chains;
 mod chronicle;
+mod chronicle_fold;
 mod dialogue;
 mod dialogue_oracle;
 mod dialogue_random;
