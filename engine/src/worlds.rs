@@ -213,6 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_names_no_world_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(FILE), r#"{"version": 1, "eras": []}"#).expect("writable");
+        let refused = Worlds::read(folder.path()).expect_err("nobody writes that").to_string();
+        assert!(refused.contains("worlds.json: it names no world"), "{refused}");
+    }
+
+    #[test]
     fn what_the_graph_reads_rules_and_where_the_world_runs_does_not() {
         let text = serde_json::json!({"source": "en", "locales": ["de"], "fact": "language"});
         let both = serde_json::json!({"name": "tiny", "seed": 1, "tick_ms": 10, "workers": 3, "text": text});

@@ -1,4 +1,9 @@
-//! Spans of time as people read them.
+//! Spans of time as people read them, and times.
+
+/// RFC 3339; the number itself where the calendar has no such time.
+pub(crate) fn utc(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+}
 
 /// The units that are said, and their milliseconds.
 const UNITS: [(&str, u64); 5] =

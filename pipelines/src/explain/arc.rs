@@ -96,7 +96,7 @@ impl Collected {
                 let ring = self.events.entry(what).or_default();
                 ring.count += 1;
                 ring.sum = ring.sum.saturating_add(by);
-                let event = Some(event_told(self.moments, &event, region));
+                let event = Some(event_told(&event, region));
                 let at = self.moments.at(tick);
                 ring.last.push_back(Deed { at, event, change: by, value: None, why: String::new() });
                 if ring.last.len() > self.most {

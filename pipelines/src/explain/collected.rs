@@ -13,6 +13,7 @@ use worldflow_schemas::{Event, EventId, Sym, Tick, Value};
 use super::conditions::Words;
 use super::moments::Moments;
 use super::told::{Before, Deed, Deeds, EventTold, Step};
+use crate::spans::utc;
 
 /// The most changes of state that are kept.
 const MOST_STEPS: usize = 20;
@@ -335,7 +336,7 @@ impl Collected {
     fn deed(&self, tick: Tick, order: &WriteOrder) -> Option<Deed> {
         let (event, region) = self.events.iter().find_map(|events| events.get(order))?;
         let at = self.moments.at(tick);
-        let event = Some(event_told(self.moments, event, *region));
+        let event = Some(event_told(event, *region));
         Some(Deed { at, event, change: 0, value: None, why: String::new() })
     }
 
@@ -366,11 +367,11 @@ impl Collected {
 }
 
 /// An event as it came in, and where it happened.
-pub(super) fn event_told(moments: Moments, event: &Event, region: Sym) -> EventTold {
+pub(super) fn event_told(event: &Event, region: Sym) -> EventTold {
     let text = |sym: Sym| if sym.is_none() { String::new() } else { sym.to_string() };
     let with = event.with.iter().flat_map(|with| with.iter());
     EventTold {
-        at: moments.utc(event.at_ms),
+        at: utc(event.at_ms),
         source: text(event.source),
         id: match &event.id {
             EventId::Position(place) => place.to_string(),

@@ -4,7 +4,7 @@ use worldflow_schemas::Tick;
 use worldflow_schemas::tick::TickLength;
 
 use super::told::At;
-use crate::spans::span;
+use crate::spans::{span, utc};
 
 /// What ticks are in UTC.
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +14,7 @@ pub(super) struct Moments {
 
 impl Moments {
     pub(super) fn at(self, tick: Tick) -> At {
-        At { tick, at: self.utc(self.length.utc_ms(tick)) }
-    }
-
-    /// RFC 3339; the number itself where the calendar has no such time.
-    pub(super) fn utc(self, ms: i64) -> String {
-        jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+        At { tick, at: utc(self.length.utc_ms(tick)) }
     }
 
     /// How long it is from one tick to another.

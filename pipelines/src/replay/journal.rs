@@ -10,6 +10,7 @@ use worldflow_schemas::{Sym, Tick};
 
 use super::{ReplayError, dump};
 use crate::graph::graphs;
+use crate::spans::utc;
 
 /// What of a realm's past is to be rebuilt.
 #[derive(Clone, Debug)]
@@ -67,13 +68,17 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
         if let Ok(first) = first_of(&plan.folder)
             && rebuilt.tick < first
         {
-            return Err(ReplayError::Before { folder: plan.folder.clone(), first, at: utc(length, first) });
+            return Err(ReplayError::Before {
+                folder: plan.folder.clone(),
+                first,
+                at: utc(length.utc_ms(first)),
+            });
         }
     }
     let summary = JournalSummary {
         realm: name,
         last_tick: rebuilt.tick,
-        at: utc(length, rebuilt.tick),
+        at: utc(length.utc_ms(rebuilt.tick)),
         is_last: until_ms.is_some_and(|ms| length.tick_at(ms) > rebuilt.tick),
         snapshot: rebuilt.snapshot,
         seconds: began.elapsed().as_secs_f64(),
@@ -88,9 +93,4 @@ pub async fn replay_journal(plan: &JournalReplay) -> Result<JournalSummary, Repl
         dump::summary(folder, &summary)?;
     }
     Ok(summary)
-}
-
-fn utc(length: TickLength, tick: Tick) -> String {
-    let ms = length.utc_ms(tick);
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }
