@@ -245,3 +245,37 @@ rats:
     "#]]
     .assert_eq(&problems(&[("entities.yaml", entities), ("quests/wolves.yaml", rats)]));
 }
+
+#[test]
+fn also_where_it_is_no_quest_that_asks() {
+    let hours = "{phase: day, hours: '22:00-04:00'}";
+    let world = format!(
+        "{}tiers:\n  gold: {{url: 'http://h', model: m, when: {{hours: '06:00-08:00', phase: night, all: [{{hours: '09:00-10:00'}}]}}}}\n",
+        crate::WORLD
+    );
+    let npcs = format!("elder: {{tier: gold, when: {hours}, barks: Hm., dialogue: elder}}\n");
+    let rules = format!(
+        "a: {{trigger: {{appears: {{view: levels}}}}, when: {hours}, do: [{{set: {{fact: saved, of: {{column: player}}, to: true}}}}]}}\n"
+    );
+    let stories = format!(
+        "a: {{who: elder, when: 'player.mood > 3 and player.mood < 2', lines: Hm.}}\nb: {{who: elder, criteria: {{late: {{when: {hours}}}}}, lines: Hm.}}\nc: {{who: elder, trigger: {{happens: {{event: kill, region: meadow, when: {{region: forest}}}}}}, lines: Hm.}}\n"
+    );
+    let yarn = "title: elder\n---\n<<if holds(\"mood > 3 and mood < 2\")>>\n    Elder: Hm.\n<<endif>>\n===\n";
+    let said = problems(&[
+        ("world.yaml", &world),
+        ("npcs.yaml", &npcs),
+        ("rules/all.yaml", &rules),
+        ("stories/all.yaml", &stories),
+        ("dialogue/a.yarn", yarn),
+    ]);
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("this never holds")).collect();
+    expect![[r#"
+        error: dialogue/a.yarn:3:6: this never holds: the fact `mood` cannot be all of this at once
+        error: npcs.yaml:1:21: this never holds: `day` is never between 22:00 and 04:00
+        error: rules/all.yaml:1:41: this never holds: `day` is never between 22:00 and 04:00
+        error: stories/all.yaml:1:23: this never holds: the fact `mood` cannot be all of this at once
+        error: stories/all.yaml:2:35: this never holds: `day` is never between 22:00 and 04:00
+        error: stories/all.yaml:3:66: this never holds: it asks for `forest` in `meadow`
+        error: world.yaml:19:37: this never holds: no hour lies in all of these ranges"#]]
+    .assert_eq(&lines.join("\n"));
+}

@@ -86,18 +86,15 @@ impl Checker<'_> {
             }
         }
         if let Some(when) = &pattern.when {
-            self.check_condition_elsewhere(when, spot.key("when"));
+            self.check_asks_elsewhere(when, spot.key("when"));
         }
     }
 
     fn check_condition_of_arc(&mut self, arc: &ArcDef, when: &Condition, spot: Spot<'_>) {
         self.check_condition_elsewhere(when, spot);
-        match self.holder_lacks(when, arc.scope) {
-            Some((message, _)) => {
-                let hint = "give the arc the scope player or region, or ask for a fact of its own scope";
-                self.error(spot, format!("this never holds: {message}"), hint);
-            }
-            None => self.check_can_hold(when, None, spot),
+        if let Some((message, _)) = self.holder_lacks(when, arc.scope) {
+            let hint = "give the arc the scope player or region, or ask for a fact of its own scope";
+            self.error(spot, format!("this never holds: {message}"), hint);
         }
     }
 

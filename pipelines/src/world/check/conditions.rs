@@ -155,11 +155,17 @@ impl Checker<'_> {
 
     /// A condition that is tested where neither quests nor entities are kept.
     pub(super) fn check_condition_elsewhere(&mut self, condition: &Condition, spot: Spot<'_>) {
+        self.check_condition(condition, spot);
+        self.check_asks_elsewhere(condition, spot);
+        self.check_can_hold(condition, None, spot);
+    }
+
+    /// What is not kept there is not asked for.
+    pub(super) fn check_asks_elsewhere(&mut self, condition: &Condition, spot: Spot<'_>) {
         fn asks(condition: &Condition) -> bool {
             let mut inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
             !condition.progress.is_empty() || condition.near.is_some() || inner.any(asks)
         }
-        self.check_condition(condition, spot);
         if asks(condition) {
             let hint =
                 "conditions of quests can; here ask for `quests`, `region`, or a fact that an effect sets";
