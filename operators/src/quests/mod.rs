@@ -21,6 +21,7 @@ mod decay;
 mod edited;
 mod edits;
 mod groups;
+mod hits;
 mod holder;
 mod ledger;
 mod lifecycle;
