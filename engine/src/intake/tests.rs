@@ -3,6 +3,7 @@
 use worldflow_schemas::input::{Command, FactChange, FactWrite, Holder, Scope, WriteOrder};
 
 use super::*;
+use crate::dedupe::{EARLIEST_MS, YOUNG_MS};
 
 const LENGTH: TickLength = TickLength { tick_ms: 1000 };
 

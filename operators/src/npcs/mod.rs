@@ -15,6 +15,8 @@ mod claiming;
 mod depending;
 mod known;
 mod limits;
+mod naming;
+mod npc;
 mod prompt;
 mod prompts;
 mod reach;
@@ -31,7 +33,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::base::{BaseName, BaseRow};
 use worldflow_schemas::catalog;
-use worldflow_schemas::definitions::{Budget, Condition, NpcDef, PromptDef, Reads, StoryletDef, WorldDef};
+use worldflow_schemas::definitions::{NpcDef, PromptDef, StoryletDef, WorldDef};
 use worldflow_schemas::input::{Reply, Sentence};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Event, Sym, Tick};
@@ -41,10 +43,10 @@ use crate::messages::{
     ClockNow, EntityTags, FactEffect, FactNow, LevelNow, QuestEdit, QuestNow, Refused, ViewNow, ZoneWeather,
 };
 use crate::presence::PlayerNow;
-use crate::quests::{Cond, Plan};
 use crate::spending::SpendingOut;
 use crate::timers::Timers;
 
+pub(crate) use naming::{kind_of_storylet, quests_named, quests_of_prompt, quests_of_storylet};
 pub use reach::reach;
 pub(crate) use rows::views_of_prompt;
 pub use storylet_limits::{Claim, Saying, StoryletLimitsIn, StoryletLimitsMachine, StoryletLimitsOut};
@@ -52,10 +54,12 @@ pub use storylet_limits::{Claim, Saying, StoryletLimitsIn, StoryletLimitsMachine
 use depending::Depending;
 use known::Known;
 use limits::Limits;
+use naming::{facts_of_prompt, quests_of};
+use npc::Npc;
 use prompts::Prompt;
 use speaking::{Concerned, Speakers};
 use storylets::{DONE, Storylets};
-use talk::{Pair, Piece, Talk, Why};
+use talk::{Pair, Piece, Talk};
 
 /// The lines of each (player, npc) that are kept.
 pub const KEPT_LINES: u64 = 20;
@@ -115,50 +119,6 @@ pub enum NpcsOut {
     Saying(Saying),
 }
 
-/// The quests that an NPC's condition names: where players stand with them must be told.
-pub(crate) fn quests_named(def: &NpcDef) -> Vec<Sym> {
-    quests_of([&def.when])
-}
-
-/// The quests that a storylet's conditions name.
-pub(crate) fn quests_of_storylet(def: &StoryletDef) -> Vec<Sym> {
-    quests_of(storylets::conditions_of(def))
-}
-
-/// The kind of the events at which a storylet may be said.
-pub(crate) fn kind_of_storylet(def: &StoryletDef) -> Option<Sym> {
-    storylets::pattern_of(def).map(|pattern| Sym::new(&pattern.event))
-}
-
-/// The quests that a prompt reads of.
-pub(crate) fn quests_of_prompt(def: &PromptDef) -> Vec<Sym> {
-    let read = def.context.iter().filter_map(|name| match Reads::of(name) {
-        Some(Reads::Quest(quest)) => Some(Sym::new(quest)),
-        _ => None,
-    });
-    read.collect()
-}
-
-/// The facts that a prompt reads.
-fn facts_of_prompt(def: &PromptDef) -> impl Iterator<Item = Sym> + '_ {
-    def.context.iter().filter_map(|name| match Reads::of(name) {
-        Some(Reads::Fact(fact)) => Some(Sym::new(fact)),
-        _ => None,
-    })
-}
-
-fn quests_of<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> Vec<Sym> {
-    fn visit(when: &Condition, quests: &mut Vec<Sym>) {
-        quests.extend(when.quests.keys().map(|quest| Sym::new(quest)));
-        for inner in when.all.iter().chain(&when.any).chain(when.not.as_deref()) {
-            visit(inner, quests);
-        }
-    }
-    let mut quests = Vec::new();
-    conditions.into_iter().for_each(|when| visit(when, &mut quests));
-    quests
-}
-
 /// Routes a reply to the worker that has the request: the id is `npc/player/number`.
 #[must_use]
 pub fn reply_route(request: &str) -> u64 {
@@ -197,56 +157,6 @@ pub struct NpcsMachine {
     deadlines: Timers<Pair>,
     limits: Limits,
 }
-
-#[derive(Debug)]
-struct Npc {
-    def: Arc<NpcDef>,
-    addressed_by: Sym,
-    tier: Sym,
-    when: Cond,
-    /// Whether its premise can change by time alone.
-    timed: bool,
-    revision: u64,
-    /// What it is asked by without a prompt of `npcs/prompts`.
-    own: Prompt,
-}
-
-impl Npc {
-    fn new(def: Arc<NpcDef>, plan: &mut Plan) -> Npc {
-        let tier = def.tier.as_deref().map_or(Sym::NONE, Sym::new);
-        let (addressed_by, when) = (Sym::new(&def.addressed_by), Cond::new(&def.when, plan));
-        let own = Prompt::new(Arc::new(prompts::own(&def)));
-        Npc { addressed_by, tier, timed: when.is_timed(), when, revision: prompts::revision(&*def), own, def }
-    }
-
-    /// Why no tier is asked, of those that the world declares.
-    fn asks_nobody(&self, tiers: &FxHashSet<Sym>) -> Option<Why> {
-        match self.def.budget {
-            Some(Budget::Within(budget)) if budget.ms == 0 => Some(Why::NoTime),
-            Some(_) if self.tier.is_none() => tiers.is_empty().then_some(Why::NoTier),
-            _ => (!tiers.contains(&self.tier)).then_some(Why::NoTier),
-        }
-    }
-
-    /// After how many ticks the bark is said that an answer may follow: within the patience, and so that it is heard in the
-    /// budget.
-    fn barks_after(&self, patience: u64, length: TickLength) -> u64 {
-        let Some(Budget::Within(budget)) = self.def.budget else { return patience };
-        patience.min(length.ticks(budget.ms).saturating_sub(TICKS_TO_BE_HEARD)).max(1)
-    }
-
-    /// Within which the first sentence must be heard, if there is a hurry. A budget is real time, like the tiers' own.
-    fn budget_ms(&self) -> Option<u64> {
-        match self.def.budget {
-            Some(Budget::Within(budget)) => Some(budget.ms),
-            Some(Budget::Async) => None,
-            None => (!self.def.patience.world).then_some(self.def.patience.ms),
-        }
-    }
-}
-
-/// So many ticks go by until what is said in one is heard, at the most.
-const TICKS_TO_BE_HEARD: u64 = 2;
 
 /// The inputs of a tick that are acted on, and whether a premise may have changed.
 #[derive(Default)]
