@@ -39,7 +39,7 @@ impl Resolver<'_> {
         if let Some(aggregate) = aggregate_call(&name, &arguments) {
             return self.aggregate(aggregate, &arguments, call.filter.as_deref(), span);
         }
-        if call.filter.is_some() || arguments.distinct {
+        if (call.filter.is_some() || arguments.distinct) && !AGGREGATES.contains(&name.as_str()) {
             return Err(SqlError::at(
                 place,
                 format!("FILTER and DISTINCT do not go with {name}"),
@@ -206,7 +206,11 @@ impl Resolver<'_> {
         }
         if self.grouped.is_none() {
             self.met_aggregate = true;
-            return Err(SqlError::at(span, "an aggregate cannot stand here", "compare aggregates in HAVING"));
+            return Err(SqlError::at(
+                span,
+                "an aggregate cannot stand here",
+                "aggregates stand in SELECT and HAVING",
+            ));
         }
         self.within_aggregate = true;
         let resolved = self.aggregate_of(call, arguments, filter, span);
@@ -432,6 +436,9 @@ fn arguments(call: &ast::Function, span: Span) -> Result<Arguments<'_>> {
     Ok(arguments)
 }
 
+/// The names of aggregates.
+const AGGREGATES: [&str; 5] = ["count", "sum", "avg", "min", "max"];
+
 fn aggregate_call(name: &str, arguments: &Arguments<'_>) -> Option<Call> {
     let call = match name {
         "count" if arguments.exprs.is_empty() && arguments.star && !arguments.distinct => {
@@ -449,7 +456,8 @@ fn aggregate_call(name: &str, arguments: &Arguments<'_>) -> Option<Call> {
 
 fn unknown(name: &str, span: Span) -> SqlError {
     let instead = match name {
-        "count" | "sum" | "avg" | "min" | "max" => {
+        "count" => "it takes one value, or `*`; of several together: count(DISTINCT concat(a, '/', b))",
+        name if AGGREGATES.contains(&name) => {
             "it takes one value; of several values the least and greatest are least(a, b) and greatest(a, b)"
         }
         "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value" | "last_value" => {
@@ -470,17 +478,8 @@ fn unknown(name: &str, span: Span) -> SqlError {
         }
         _ => "",
     };
-    let known = NAMES.iter().map(|(known, ..)| *known).chain([
-        "count",
-        "sum",
-        "avg",
-        "min",
-        "max",
-        "hop",
-        "row_number",
-        "now",
-        "world_now",
-    ]);
+    let known = NAMES.iter().map(|(known, ..)| *known);
+    let known = known.chain(AGGREGATES).chain(["hop", "row_number", "now", "world_now"]);
     // Of names as short as these, one that begins otherwise is another one.
     let known = known.filter(|known| known.chars().next() == name.chars().next());
     let hint = if instead.is_empty() {

@@ -107,21 +107,24 @@ pub(super) fn key_of(condition: &Condition, start: usize, end: usize) -> Option<
     }
 }
 
-/// The columns without which an expression is NULL.
-fn strict(expr: &Expr, found: &mut dyn FnMut(usize)) {
+/// The expression, and the parts of it without which it is NULL.
+fn strict(expr: &Expr, found: &mut dyn FnMut(&Expr)) {
+    found(expr);
     match expr {
-        Expr::Column(column, _) => found(*column),
         Expr::Cast(inner, _) => strict(inner, found),
         Expr::Arithmetic(_, left, right) => {
             strict(left, found);
             strict(right, found);
         }
+        Expr::Call(function, arguments) if function.is_strict() => {
+            arguments.iter().for_each(|argument| strict(argument, found));
+        }
         _ => {}
     }
 }
 
-/// The columns that are not NULL where a condition holds.
-pub(super) fn never_null(expr: &Expr, found: &mut dyn FnMut(usize)) {
+/// What is not NULL where a condition holds: columns, and expressions as they are written.
+pub(super) fn never_null(expr: &Expr, found: &mut dyn FnMut(&Expr)) {
     match expr {
         Expr::And(left, right) => {
             never_null(left, found);
@@ -136,11 +139,11 @@ pub(super) fn never_null(expr: &Expr, found: &mut dyn FnMut(usize)) {
             strict(left, found);
             strict(right, found);
         }
-        Expr::Column(column, Kind::Bool) => found(*column),
+        Expr::Column(_, Kind::Bool) => found(expr),
         Expr::Not(inner) => match &**inner {
             Expr::IsNull(inner) => strict(inner, found),
             Expr::In(inner, _) => strict(inner, found),
-            Expr::Column(column, _) => found(*column),
+            Expr::Column(..) => found(inner),
             _ => {}
         },
         _ => {}

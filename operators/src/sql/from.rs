@@ -19,7 +19,7 @@ use super::parse::{folded, single};
 use super::plan::{How, Node, While};
 use super::query::{MAX_LIMIT, Planned, Planner, not_too_wide, renamed, set_limit, unbounded};
 use super::scope::Scope;
-use super::select::is_true;
+use super::select::{NO_FROM, is_true};
 use super::typed::Typed;
 
 /// The tables of a query, joined, and the rows left by its conditions.
@@ -85,11 +85,7 @@ impl Planner<'_> {
             limit_rank(factor, &pool, ends[place] - factor.planned.columns.len())?;
         }
         for condition in &pool {
-            never_null(&condition.expr, &mut |column| {
-                if let Some(named) = scope.columns.get_mut(column) {
-                    named.column.nullable = false;
-                }
-            });
+            never_null(&condition.expr, &mut |expr| scope.is_never_null(expr));
         }
         let mut node = fold(factors, ons, pool)?;
         for conjunct in subqueries {
@@ -192,9 +188,9 @@ impl Planner<'_> {
     fn on(&self, factor: &Factor<'_>, scope: &mut Scope, start: usize, end: usize) -> Result<Vec<Condition>> {
         let mut conditions = Vec::new();
         for name in &factor.using {
-            let before = Scope { columns: scope.columns[..start].to_vec() };
+            let before = Scope::over(scope.columns[..start].to_vec());
             let left = before.find(None, name).map_err(|lost| before.lost(lost, None, name, factor.span))?;
-            let own = Scope { columns: scope.columns[start..end].to_vec() };
+            let own = Scope::over(scope.columns[start..end].to_vec());
             let right =
                 start + own.find(None, name).map_err(|lost| own.lost(lost, None, name, factor.span))?;
             scope.columns[right].hidden = true;
@@ -209,7 +205,7 @@ impl Planner<'_> {
             });
             conditions.push(equality(left, right, self.tick_ms)?);
         }
-        let known = Scope { columns: scope.columns[..end].to_vec() };
+        let known = Scope::over(scope.columns[..end].to_vec());
         for on in &factor.on {
             if super::subquery::is_one(on) {
                 return Err(SqlError::at(
@@ -325,11 +321,14 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
                 keys.extend(partner(&condition));
             }
         } else {
-            let mut only = Vec::new();
+            let (mut only, mut gates) = (Vec::new(), Vec::new());
             for condition in on {
                 match partner(&condition) {
                     Some(key) => keys.push(key),
                     None if own(&condition) => only.push(condition),
+                    None if condition.columns.iter().all(|column| *column < start) => {
+                        gates.push(condition.expr);
+                    }
                     None => {
                         return Err(SqlError::at(
                             condition.span,
@@ -340,6 +339,9 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
                 }
             }
             right = kept(right, only, here);
+            if let Some((key, ..)) = keys.first_mut() {
+                *key = gates.into_iter().fold(key.clone(), gated);
+            }
         }
         if keys.is_empty() {
             let message =
@@ -351,9 +353,12 @@ fn fold(factors: Vec<Factor<'_>>, ons: Vec<Vec<Condition>>, pool: Vec<Condition>
         joined = Some(kept(node, done, |column| column));
         start = end;
     }
-    joined.ok_or_else(|| {
-        SqlError::at(Span::empty(), "SELECT without FROM is not supported", "a view is made from other views")
-    })
+    joined.ok_or_else(|| SqlError::at(Span::empty(), "SELECT without FROM is not supported", NO_FROM))
+}
+
+/// A key that no row has for which a condition does not hold: NULL meets nothing.
+fn gated(key: Expr, gate: Expr) -> Expr {
+    Expr::Case(vec![(gate, key)], Box::new(Expr::Literal(Value::Null)))
 }
 
 fn taken(pool: &mut [Option<Condition>], wanted: impl Fn(&Condition) -> bool) -> Vec<Condition> {

@@ -97,9 +97,12 @@ impl Function {
     pub(super) fn name(self) -> &'static str {
         NAMES.iter().find(|(_, function, ..)| *function == self).map_or("", |(name, ..)| name)
     }
-}
 
-impl Function {
+    /// Whether it is NULL for any argument that is.
+    pub(super) fn is_strict(self) -> bool {
+        !matches!(self, Function::Coalesce | Function::Greatest | Function::Least | Function::NullIf)
+    }
+
     /// What it is given, as one writes it.
     pub(super) fn takes(self) -> &'static str {
         match self {
@@ -216,18 +219,22 @@ fn number(function: Function, value: &Value, places: Option<&Value>) -> Option<V
         (Function::Abs, Value::Int(n)) => n.checked_abs().map(Value::Int),
         (Function::Abs, Value::Dec(n)) => n.checked_abs().map(Value::Dec),
         (Function::Sign, Value::Int(n) | Value::Dec(n)) => Some(Value::Int(n.signum())),
-        (Function::Round | Function::Floor | Function::Ceil, Value::Int(n)) => Some(Value::Int(*n)),
+        (Function::Floor | Function::Ceil, Value::Int(n)) => Some(Value::Int(*n)),
         (Function::Floor, Value::Dec(n)) => Some(Value::Int(n.div_euclid(DEC_ONE))),
         (Function::Ceil, Value::Dec(n)) => {
             Some(Value::Int(-((-i128::from(*n)).div_euclid(i128::from(DEC_ONE)) as i64)))
         }
-        (Function::Round, Value::Dec(n)) => {
-            let places = if let Some(Value::Int(places)) = places { (*places).clamp(0, 6) } else { 0 };
-            let unit = 10_i128.pow(6 - u32::try_from(places).unwrap_or(6));
-            i64::try_from(nearest(i128::from(*n), unit) * unit).ok().map(Value::Dec)
-        }
+        (Function::Round, Value::Int(n)) => rounded(*n, 0, places).map(Value::Int),
+        (Function::Round, Value::Dec(n)) => rounded(*n, 6, places).map(Value::Dec),
         _ => None,
     }
+}
+
+/// To so many places behind the point, of a number that is kept with `kept` of them; a negative count is of places before it.
+fn rounded(n: i64, kept: i64, places: Option<&Value>) -> Option<i64> {
+    let places = if let Some(Value::Int(places)) = places { (*places).clamp(-20, kept) } else { 0 };
+    let unit = 10_i128.pow(u32::try_from(kept - places).ok()?);
+    i64::try_from(nearest(i128::from(n), unit) * unit).ok()
 }
 
 /// From a character on, counted from 1: a place before the first counts towards `count`.
@@ -246,6 +253,20 @@ mod tests {
         let dec = |millionths| Value::Dec(millionths);
         assert_eq!(number(Function::Round, &dec(1_255_000), Some(&Value::Int(2))), Some(dec(1_260_000)));
         assert_eq!(number(Function::Round, &dec(-1_500_000), None), Some(dec(-2_000_000)));
+        assert_eq!(
+            number(Function::Round, &dec(1_234_500_000), Some(&Value::Int(-2))),
+            Some(dec(1_200_000_000))
+        );
+        assert_eq!(number(Function::Round, &Value::Int(-15), Some(&Value::Int(-1))), Some(Value::Int(-20)));
+        assert_eq!(number(Function::Round, &Value::Int(5), Some(&Value::Int(3))), Some(Value::Int(5)));
+        assert_eq!(
+            number(Function::Round, &Value::Int(i64::MAX), Some(&Value::Int(-18))),
+            Some(Value::Int(9_000_000_000_000_000_000))
+        );
+        assert_eq!(
+            number(Function::Round, &Value::Int(i64::MAX), Some(&Value::Int(-30))),
+            Some(Value::Int(0))
+        );
         assert_eq!(number(Function::Floor, &dec(-1_500_000), None), Some(Value::Int(-2)));
         assert_eq!(number(Function::Ceil, &dec(-1_500_000), None), Some(Value::Int(-1)));
         assert_eq!(number(Function::Ceil, &dec(1_000_001), None), Some(Value::Int(2)));

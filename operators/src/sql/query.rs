@@ -100,9 +100,18 @@ impl Planner<'_> {
                 ));
             }
             for cte in &with.cte_tables {
+                let name = folded(&cte.alias.name);
+                if planner.with.iter().skip(self.with.len()).any(|(known, _)| *known == name) {
+                    let hint = "give one of them another name";
+                    return Err(SqlError::at(
+                        cte.alias.name.span,
+                        format!("`{name}` is there twice in WITH"),
+                        hint,
+                    ));
+                }
                 let planned = planner.query(&cte.query)?;
                 let planned = renamed(planned, &cte.alias)?;
-                planner.with.push((folded(&cte.alias.name), planned));
+                planner.with.push((name, planned));
             }
         }
         let planned = planner.body(body)?;
@@ -219,7 +228,7 @@ impl Planner<'_> {
         let hint = super::scope::near(
             name,
             known,
-            "docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world",
+            "docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats, tiers and pending_actions cannot be read here, as they are not functions of the world",
         );
         Err(SqlError::at(span, format!("there is no view `{name}`"), hint))
     }

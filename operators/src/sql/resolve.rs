@@ -117,6 +117,13 @@ impl<'a> Resolver<'a> {
     }
 
     fn plain(&mut self, ast: &ast::Expr) -> Result<Typed> {
+        let typed = self.written(ast)?;
+        // Beside aggregates columns are those of the groups.
+        let of_rows = self.grouped.is_none() || self.within_aggregate;
+        Ok(Typed { nullable: typed.nullable && !(of_rows && !self.scope.may_be_null(&typed.expr)), ..typed })
+    }
+
+    fn written(&mut self, ast: &ast::Expr) -> Result<Typed> {
         let span = ast.span();
         match ast {
             ast::Expr::Nested(inner) => self.expr(inner),
@@ -239,7 +246,12 @@ impl<'a> Resolver<'a> {
                 Err(lost) => return self.missing(outer.lost(lost, table.as_deref(), &text, span), span),
             },
             (Err(lost), _) => {
-                return self.missing(self.scope.lost(lost, table.as_deref(), &text, span), span);
+                let mut error = self.scope.lost(lost, table.as_deref(), &text, span);
+                if table.is_none() && name.quote_style == Some('"') {
+                    error.hint =
+                        format!("text stands between single quotes: '{}'; {}", name.value, error.hint);
+                }
+                return self.missing(error, span);
             }
         };
         Ok(found)

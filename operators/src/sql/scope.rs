@@ -3,6 +3,7 @@
 use sqlparser::tokenizer::Span;
 
 use super::error::SqlError;
+use super::expr::Expr;
 use super::kind::Column;
 use super::origin::Origin;
 
@@ -22,6 +23,8 @@ pub(super) struct Named {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     pub(super) columns: Vec<Named>,
+    /// What is computed of them and, by the conditions, not NULL.
+    never_null: Vec<Expr>,
 }
 
 /// Why a name is not found.
@@ -38,7 +41,29 @@ impl Scope {
             hidden: false,
             origin: None,
         };
-        Scope { columns: columns.iter().map(named).collect() }
+        Scope::over(columns.iter().map(named).collect())
+    }
+
+    pub(super) fn over(columns: Vec<Named>) -> Scope {
+        Scope { columns, never_null: Vec::new() }
+    }
+
+    /// Notes that a column, or what is computed of columns, is not NULL.
+    pub(super) fn is_never_null(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Column(column, _) => {
+                if let Some(named) = self.columns.get_mut(*column) {
+                    named.column.nullable = false;
+                }
+            }
+            Expr::Literal(_) => {}
+            computed => self.never_null.push(computed.clone()),
+        }
+    }
+
+    /// Whether an expression may be NULL, as far as the conditions tell.
+    pub(super) fn may_be_null(&self, expr: &Expr) -> bool {
+        !self.never_null.contains(expr)
     }
 
     /// The place of a column.

@@ -5,6 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Span;
 use worldflow_schemas::Value;
 
+use super::conditions::never_null;
 use super::error::{Result, SqlError};
 use super::expr::Expr;
 use super::from::Joined;
@@ -102,7 +103,7 @@ impl Planner<'_> {
                 "FROM before SELECT",
                 "write SELECT a, b FROM ...",
             ),
-            (select.from.is_empty(), "SELECT without FROM", "a view is made from other views"),
+            (select.from.is_empty(), "SELECT without FROM", NO_FROM),
             (select.projection.is_empty(), "SELECT without columns", "name the columns"),
         ];
         match refused.into_iter().find(|(is, ..)| *is) {
@@ -114,6 +115,9 @@ impl Planner<'_> {
         }
     }
 }
+
+/// What to do about a SELECT without FROM.
+pub(super) const NO_FROM: &str = "a view is made from other views, or of constants: SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t (n, name)";
 
 fn finished(
     node: Node,
@@ -215,12 +219,18 @@ fn grouped(
         groups.push(resolver.expr(expr)?);
     }
     resolver.grouped = Some(Grouped { by: groups, aggregates: Vec::new() });
-    let typed = selected(resolver, items)?;
+    let mut typed = selected(resolver, items)?;
     (resolver.top, resolver.hop) = (Some(resolver.top.take().flatten()), resolver.hop.take());
     let top = resolver.top.take();
     let having =
         having.map(|having| resolver.expr(having)?.into_truth()).transpose()?.map(|having| having.expr);
     resolver.top = top;
+    if let Some(having) = &having {
+        never_null(having, &mut |expr| {
+            let of = typed.iter_mut().filter(|typed| typed.expr == *expr);
+            of.for_each(|typed| typed.nullable = false);
+        });
+    }
     Ok((typed, having))
 }
 

@@ -139,6 +139,11 @@ impl Typed {
             (own, Kind::Dec) if own.is_text() => Cast::ParseDec,
             (own, Kind::Bool) if own.is_text() => Cast::ParseBool,
             (Kind::Bool, Kind::Int) => Cast::BoolToInt,
+            (Kind::Int, Kind::Bool) => {
+                let zero = Box::new(Expr::Literal(Value::Int(0)));
+                let expr = Expr::Compare(Comparison::NotEqual, Box::new(self.expr), zero);
+                return Ok(Typed { expr, kind, ..self });
+            }
             (Kind::Dec, Kind::Int) => Cast::DecToInt,
             // Milliseconds, or ticks, as they are.
             (own, Kind::Int) if own.is_moment() || own == Kind::Span => return Ok(Typed { kind, ..self }),
@@ -154,6 +159,7 @@ fn hint_between(own: Kind, wanted: Kind) -> String {
     match (own, wanted) {
         (Kind::Any, _) => "the value may be of any kind: write CAST(... AS INTEGER), DECIMAL, BOOLEAN or TEXT".to_owned(),
         (Kind::Dec, Kind::Int) => "write CAST(... AS INTEGER), which rounds, or floor(...)".to_owned(),
+        (Kind::Dec, Kind::Bool) => "compare it: `x <> 0`".to_owned(),
         (_, wanted) if matches!(wanted, Kind::Int | Kind::Dec | Kind::Bool) => format!("write CAST(... AS {})", wanted.name()),
         (_, wanted) if wanted.is_text() => "write CAST(... AS TEXT)".to_owned(),
         (Kind::World, _) | (_, Kind::World) => "world time and real time do not meet: use world_now() with world times, now() with ticks and times".to_owned(),

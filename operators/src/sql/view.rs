@@ -295,7 +295,7 @@ impl Planner<'_> {
             return Err(SqlError::at(
                 selected_at(&statement.query, &column.name).unwrap_or(statement.query.span()),
                 format!("`{}` may be NULL, and is in the key of the view", column.name),
-                key_hint(&columns, &plan, column),
+                key_hint(&statement.query, &columns, &plan, column),
             ));
         }
         let view = View {
@@ -315,17 +315,22 @@ impl Planner<'_> {
     }
 }
 
-/// Where a column of a query is selected.
-fn selected_at(query: &ast::Query, name: &str) -> Option<Span> {
+/// The SELECT that names the columns of a query.
+fn selected_from(query: &ast::Query) -> Option<&ast::Select> {
     let mut body = &*query.body;
-    let select = loop {
+    loop {
         match body {
-            ast::SetExpr::Select(select) => break select,
+            ast::SetExpr::Select(select) => return Some(select),
             ast::SetExpr::Query(query) => body = &query.body,
             ast::SetExpr::SetOperation { left, .. } => body = left,
             _ => return None,
         }
-    };
+    }
+}
+
+/// Where a column of a query is selected.
+fn selected_at(query: &ast::Query, name: &str) -> Option<Span> {
+    let select = selected_from(query)?;
     select.projection.iter().find_map(|item| match item {
         ast::SelectItem::ExprWithAlias { alias, .. } => (folded(alias) == name).then(|| item.span()),
         ast::SelectItem::UnnamedExpr(ast::Expr::Identifier(column)) => {
@@ -366,17 +371,50 @@ fn check_column(column: &Column, span: Span) -> Result<()> {
     Ok(())
 }
 
-fn key_hint(columns: &[Column], plan: &Node, nullable: &Column) -> String {
-    let otherwise = format!("write WHERE {0} IS NOT NULL, or coalesce({0}, ...) AS {0}", nullable.name);
+fn key_hint(query: &ast::Query, columns: &[Column], plan: &Node, nullable: &Column) -> String {
     let sets = plan
         .keys
         .iter()
         .filter(|key| key.len() < columns.len() && key.iter().all(|column| !columns[*column].nullable));
-    match sets.min_by_key(|key| key.len()) {
-        Some(key) => {
-            let names: Vec<&str> = key.iter().map(|column| columns[*column].name.as_str()).collect();
-            format!("select {} first, which tells the rows apart", names.join(", "))
-        }
-        None => otherwise,
+    if let Some(key) = sets.min_by_key(|key| key.len()) {
+        let names: Vec<&str> = key.iter().map(|column| columns[*column].name.as_str()).collect();
+        return format!("select {} first, which tells the rows apart", names.join(", "));
     }
+    let name = &nullable.name;
+    let Some((of, clause)) = computed_of(query, name) else {
+        return format!("write WHERE {name} IS NOT NULL in each part");
+    };
+    match nullable.kind {
+        Kind::Int | Kind::Dec | Kind::Id | Kind::Text | Kind::Bool => {
+            format!("write {clause} {of} IS NOT NULL, or coalesce({of}, ...) AS {name}")
+        }
+        _ => format!("write {clause} {of} IS NOT NULL"),
+    }
+}
+
+/// What a column of a query is, as it is written, and the clause in which it can be compared.
+fn computed_of(query: &ast::Query, name: &str) -> Option<(String, &'static str)> {
+    let select = selected_from(query)?;
+    let (place, expr) = (0..).zip(&select.projection).find_map(|(place, item)| match item {
+        ast::SelectItem::ExprWithAlias { expr, alias } => (folded(alias) == name).then_some((place, expr)),
+        ast::SelectItem::UnnamedExpr(expr) => match expr {
+            ast::Expr::Identifier(column) => (folded(column) == name).then_some((place, expr)),
+            ast::Expr::CompoundIdentifier(names) => {
+                names.last().is_some_and(|last| folded(last) == name).then_some((place, expr))
+            }
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let ast::GroupByExpr::Expressions(by, _) = &select.group_by else { return None };
+    let number = (place + 1).to_string();
+    let is_it = |by: &ast::Expr| match by {
+        ast::Expr::Value(value) => {
+            matches!(&value.value, ast::Value::Number(n, _) if n.to_string() == number)
+        }
+        ast::Expr::Identifier(column) if folded(column) == name => true,
+        by => by == expr,
+    };
+    let of_rows = by.is_empty() || by.iter().any(is_it);
+    Some((expr.to_string(), if of_rows { "WHERE" } else { "HAVING" }))
 }

@@ -262,6 +262,9 @@ impl Queries {
                     if self.dice.percent(40) {
                         on.push(Expressions::new(&mut self.dice, &more).truth(1));
                     }
+                    if self.dice.percent(30) {
+                        on.push(Expressions::new(&mut self.dice, &columns).truth(1));
+                    }
                     text = Both::filled("$ LEFT JOIN $ ON $", &[&text, &table, &Both::joined(&on, " AND ")]);
                 }
             }

@@ -38,6 +38,13 @@ fn names() {
             "SELECT realm FROM presence",
             "SELECT session FROM sessions",
             "SELECT player, count(*) FROM presence GROUP BY player",
+            "WITH a AS (SELECT player FROM presence), a AS (SELECT player FROM levels) SELECT player FROM a",
+            "SELECT count(DISTINCT player, region) AS n FROM presence",
+            "SELECT lower(DISTINCT player) AS n FROM presence",
+            "SELECT player FROM pending_actions",
+            "SELECT player, CAST(1.5 AS BOOLEAN) AS b FROM levels",
+            "SELECT player FROM presence WHERE region = \"village\"",
+            "SELECT count(*) AS n, level FROM levels GROUP BY n, level",
             "SELECT player, player FROM presence",
             "SELECT player FROM presence JOIN presence USING (player)",
             "SELECT lenght(player) AS n FROM presence",
@@ -54,7 +61,7 @@ fn names() {
               hint: did you mean `player`? the columns are player, server, region, instance, party, guild, account, since
             CREATE VIEW v AS SELECT player FROM presense
               1:37: there is no view `presense`
-              hint: did you mean `presence`? docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world
+              hint: did you mean `presence`? docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats, tiers and pending_actions cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT q.player FROM presence AS p
               1:25: there is no `q` in FROM
               hint: did you mean `p`? name a table of FROM, or its alias
@@ -66,10 +73,31 @@ fn names() {
               hint: leave it out: all rows are of one realm, and the view's rows have it as their first column
             CREATE VIEW v AS SELECT session FROM sessions
               1:38: there is no view `sessions`
-              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats and tiers cannot be read here, as they are not functions of the world
+              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats, tiers and pending_actions cannot be read here, as they are not functions of the world
             CREATE VIEW v AS SELECT player, count(*) FROM presence GROUP BY player
               1:33: a column without a name
               hint: give it one: AS name
+            CREATE VIEW v AS WITH a AS (SELECT player FROM presence), a AS (SELECT player FROM levels) SELECT player FROM a
+              1:59: `a` is there twice in WITH
+              hint: give one of them another name
+            CREATE VIEW v AS SELECT count(DISTINCT player, region) AS n FROM presence
+              1:25: there is no function `count` of that form
+              hint: it takes one value, or `*`; of several together: count(DISTINCT concat(a, '/', b))
+            CREATE VIEW v AS SELECT lower(DISTINCT player) AS n FROM presence
+              1:25: FILTER and DISTINCT do not go with lower
+              hint: they are for count, sum, avg, min and max
+            CREATE VIEW v AS SELECT player FROM pending_actions
+              1:37: there is no view `pending_actions`
+              hint: docs/catalog.md lists the views, and `events` is the stream of events; sessions, rejections, engine_stats, tiers and pending_actions cannot be read here, as they are not functions of the world
+            CREATE VIEW v AS SELECT player, CAST(1.5 AS BOOLEAN) AS b FROM levels
+              1:38: BOOLEAN is needed here, and this is DECIMAL
+              hint: compare it: `x <> 0`
+            CREATE VIEW v AS SELECT player FROM presence WHERE region = "village"
+              1:61: there is no column `village`
+              hint: text stands between single quotes: 'village'; the columns are player, server, region, instance, party, guild, account, since
+            CREATE VIEW v AS SELECT count(*) AS n, level FROM levels GROUP BY n, level
+              1:25: an aggregate cannot stand here
+              hint: aggregates stand in SELECT and HAVING
             CREATE VIEW v AS SELECT player, player FROM presence
               1:33: two columns `player`
               hint: give one of them another name: AS player_2
@@ -235,7 +263,7 @@ fn clauses() {
             "SELECT a.player FROM levels AS a FULL JOIN presence AS b ON a.player = b.player",
             "SELECT player FROM levels NATURAL JOIN presence",
             "SELECT a.player FROM levels AS a, presence AS b",
-            "SELECT a.player FROM levels AS a LEFT JOIN presence AS b ON a.player = b.player AND a.level > 3",
+            "SELECT a.player FROM levels AS a LEFT JOIN presence AS b ON a.player = b.player AND a.level > length(b.server)",
             "SELECT a.player FROM levels AS a, LATERAL (SELECT region FROM presence AS b WHERE b.player = a.player) AS c",
             "SELECT player FROM levels WHERE level = (SELECT max(level) AS m FROM levels)",
             "SELECT player FROM levels WHERE level > 3 OR EXISTS (SELECT * FROM presence)",
@@ -291,7 +319,7 @@ fn clauses() {
             CREATE VIEW v AS SELECT a.player FROM levels AS a, presence AS b
               1:52: `b` is joined without a key: every change would meet every row
               hint: join by an equality: ON a.player = b.player
-            CREATE VIEW v AS SELECT a.player FROM levels AS a LEFT JOIN presence AS b ON a.player = b.player AND a.level > 3
+            CREATE VIEW v AS SELECT a.player FROM levels AS a LEFT JOIN presence AS b ON a.player = b.player AND a.level > length(b.server)
               1:102: a condition of a LEFT JOIN that is no equality of both sides
               hint: write it in WHERE, or in a query that is joined: LEFT JOIN (SELECT ... WHERE ...) AS t ON ...
             CREATE VIEW v AS SELECT a.player FROM levels AS a, LATERAL (SELECT region FROM presence AS b WHERE b.player = a.player) AS c
@@ -320,7 +348,7 @@ fn clauses() {
               hint: aggregate in WITH or a view of its own first
             CREATE VIEW v AS SELECT player FROM levels WHERE count(*) > 3
               1:50: an aggregate cannot stand here
-              hint: compare aggregates in HAVING
+              hint: aggregates stand in SELECT and HAVING
             CREATE VIEW v AS SELECT player, rank() OVER (ORDER BY level) AS n FROM levels
               1:33: rank OVER is not supported
               hint: write row_number() OVER (PARTITION BY ... ORDER BY ...) AS n, and WHERE n <= 3 around it
@@ -344,7 +372,7 @@ fn clauses() {
               hint: the columns are 
             CREATE VIEW v AS SELECT 1 AS one
               1:18: SELECT without FROM is not supported
-              hint: a view is made from other views
+              hint: a view is made from other views, or of constants: SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t (n, name)
         "#]],
     );
 }
@@ -424,6 +452,51 @@ fn time_and_statements() {
               hint: select player first, which tells the rows apart
         "#]],
     );
+}
+
+#[test]
+fn keys_that_may_be_null() {
+    check(
+        &[
+            "SELECT tumble(world_ms, INTERVAL '6 hours') AS w, count(*) AS n FROM calendar_events GROUP BY 1",
+            "SELECT CAST(value AS INTEGER) AS i, count(*) AS n FROM facts GROUP BY i",
+            "SELECT region AS r, count(*) AS n FROM presence GROUP BY r",
+            "SELECT DISTINCT max(deadline) AS m FROM quest_state GROUP BY quest",
+            "SELECT DISTINCT x.m FROM (SELECT p.region, max(l.level) AS m FROM presence AS p LEFT JOIN levels AS l USING (player) WHERE p.region IS NOT NULL GROUP BY p.region) AS x",
+        ],
+        &expect![[r#"
+            CREATE VIEW v AS SELECT tumble(world_ms, INTERVAL '6 hours') AS w, count(*) AS n FROM calendar_events GROUP BY 1
+              1:25: `w` may be NULL, and is in the key of the view
+              hint: write WHERE tumble(world_ms, INTERVAL '6 hours') IS NOT NULL
+            CREATE VIEW v AS SELECT CAST(value AS INTEGER) AS i, count(*) AS n FROM facts GROUP BY i
+              1:30: `i` may be NULL, and is in the key of the view
+              hint: write WHERE CAST(value AS INTEGER) IS NOT NULL, or coalesce(CAST(value AS INTEGER), ...) AS i
+            CREATE VIEW v AS SELECT region AS r, count(*) AS n FROM presence GROUP BY r
+              1:25: `r` may be NULL, and is in the key of the view
+              hint: write WHERE region IS NOT NULL, or coalesce(region, ...) AS r
+            CREATE VIEW v AS SELECT DISTINCT max(deadline) AS m FROM quest_state GROUP BY quest
+              1:34: `m` may be NULL, and is in the key of the view
+              hint: write HAVING max(deadline) IS NOT NULL
+            CREATE VIEW v AS SELECT DISTINCT x.m FROM (SELECT p.region, max(l.level) AS m FROM presence AS p LEFT JOIN levels AS l USING (player) WHERE p.region IS NOT NULL GROUP BY p.region) AS x
+              1:34: `m` may be NULL, and is in the key of the view
+              hint: write WHERE x.m IS NOT NULL, or coalesce(x.m, ...) AS m
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_said_not_to_be_null_may_be_in_a_key() {
+    for query in [
+        "SELECT tumble(world_ms, INTERVAL '6 hours') AS w, count(*) AS n FROM calendar_events WHERE tumble(world_ms, INTERVAL '6 hours') IS NOT NULL GROUP BY 1",
+        "SELECT CAST(value AS INTEGER) AS i, count(*) AS n FROM facts WHERE CAST(value AS INTEGER) IS NOT NULL GROUP BY i",
+        "SELECT CAST(value AS INTEGER) + 1 AS i, count(*) AS n FROM facts WHERE CAST(value AS INTEGER) > 3 AND CAST(value AS INTEGER) + 1 IS NOT NULL GROUP BY i",
+        "SELECT DISTINCT max(deadline) AS m FROM quest_state GROUP BY quest HAVING max(deadline) IS NOT NULL",
+        "SELECT DISTINCT CASE WHEN level > 3 THEN region END AS r FROM presence JOIN levels USING (player) WHERE CASE WHEN level > 3 THEN region END IS NOT NULL",
+    ] {
+        let text = format!("CREATE VIEW v AS {query}");
+        let (views, problems) = plan([("v.sql", text.as_str())], relations(), 10);
+        assert!(problems.is_empty() && views.len() == 1, "{query}: {problems:?}");
+    }
 }
 
 #[test]
