@@ -15,6 +15,7 @@ use super::objective::ObjectivePlan;
 use super::plan::Ix;
 use super::quest_plan::{QuestPlan, StagePlan};
 use super::saved::PieceKey;
+use super::traced::By;
 use crate::piece;
 
 impl Core {
@@ -51,8 +52,10 @@ impl Core {
             open.stage_done = false;
             match self.holders[at as usize].next_stage(ix, &quest) {
                 Some(next) => {
+                    self.trace_own(at, ix, || By::Time);
                     self.count_round(at, ix, &quest, next);
                     self.open_stage(at, ix, next);
+                    self.trace_own(at, ix, || By::Again);
                 }
                 // The definition has another end now.
                 None => self.look_again(at, ix, &quest),

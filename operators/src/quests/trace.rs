@@ -151,6 +151,13 @@ impl Core {
         }
     }
 
+    /// Says it of this quest of this holder, if it is the one that is traced.
+    pub(super) fn trace_own(&mut self, at: At, ix: Ix, by: impl FnOnce() -> By) {
+        if self.trace.is_some() && self.watched() == Some((at, ix)) {
+            self.trace_changes(&by(), None);
+        }
+    }
+
     /// Returns whether the objective's counter was among what differs.
     fn trace_changes(&mut self, by: &By, of: Option<Sym>) -> bool {
         let now = self.watched().and_then(|(at, ix)| {

@@ -95,6 +95,8 @@ pub enum By {
     Edit,
     /// The stage has opened.
     Opened,
+    /// The stage has opened once more.
+    Again,
     /// A condition, a lifetime counter or the tags of entities.
     State,
     /// It was so when the trace begins.

@@ -7,7 +7,7 @@ use worldflow_schemas::definitions::{ObjectiveDef, QuestDef, QuestState, StageDe
 use worldflow_schemas::input::Holder;
 use worldflow_schemas::{Sym, Tick};
 
-use super::collected::{Collected, Counted, TIME_PASSED};
+use super::collected::{Collected, Counted};
 use super::conditions::Words;
 use super::finish;
 use super::moments::Moments;
@@ -152,11 +152,6 @@ impl Parts<'_> {
         if let Some(traced) = traced {
             told.before = self.collected.before(traced);
             told.counted = traced.deeds(self.most);
-            let passes = def.window.is_some() || def.half_life.is_some() || def.every.is_some();
-            if self.def.stages.get(stage).is_some_and(|stage| stage.times > 1) && !passes {
-                let again = told.counted.last.iter_mut().filter(|deed| deed.why == TIME_PASSED);
-                again.for_each(|deed| deed.why = "the stage opened again".to_owned());
-            }
             told.missed = traced.misses();
         }
         let lifetime = def.lifetime.as_ref().and_then(|name| self.collected.lifetimes.get(&Sym::new(name)));

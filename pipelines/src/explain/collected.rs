@@ -18,9 +18,6 @@ use crate::spans::utc;
 /// The most changes of state that are kept.
 const MOST_STEPS: usize = 20;
 
-/// Of a window, a streak, a half-life; and of a stage that opens once more.
-pub(super) const TIME_PASSED: &str = "time passed";
-
 /// An objective by stage and id.
 type Key = (Sym, Sym);
 
@@ -214,9 +211,10 @@ impl Collected {
             By::Event(_, Part::TookAway) => of.otherwise.push(order, why("took away"), self.most),
             By::Event(_, Part::SetBack) => of.otherwise.push(order, why("set it back"), self.most),
             By::Event(_, Part::OutOfOrder) => of.otherwise.push(order, why("came out of order"), self.most),
-            By::Time => of.otherwise.push(order, why(TIME_PASSED), self.most),
+            By::Time => of.otherwise.push(order, why("time passed"), self.most),
             By::Edit => of.otherwise.push(order, why("the definition was edited"), self.most),
             By::Opened => of.otherwise.push(order, why("it opened"), self.most),
+            By::Again => of.otherwise.push(order, why("the stage opened again"), self.most),
             By::State | By::Kept => of.otherwise.push(order, why("what it reads has changed"), self.most),
         }
     }
