@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::scenario::{FOLDER, check_scenarios};
-use crate::world::{Folder, Severity, Vocabulary, check};
+use crate::scenario::WholeFolder;
+use crate::world::Severity;
 
 /// Check a world: every problem at once, each with its file, line, column and a hint.
 ///
@@ -24,16 +24,15 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (name, folder, scenarios) = match &args.world {
-        Some(path) => (path.display().to_string(), Folder::read(path)?, Folder::read_part(path, FOLDER)?),
-        None => ("greenvale".to_owned(), Folder::greenvale(), Folder::greenvale_tests()),
+    let (name, folder) = match &args.world {
+        Some(path) => (path.display().to_string(), WholeFolder::read(path)?),
+        None => ("greenvale".to_owned(), WholeFolder::greenvale()),
     };
-    let mut problems = check(&folder);
-    check_scenarios(&scenarios, &Vocabulary::of(&folder), &mut problems);
+    let problems = folder.problems();
     let mut text = problems.to_string();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     if errors + warnings == 0 {
-        writeln!(text, "{name}: no problems in {} files", folder.files.len() + scenarios.files.len())?;
+        writeln!(text, "{name}: no problems in {} files", folder.files().count())?;
     } else {
         writeln!(text, "{name}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))?;
     }

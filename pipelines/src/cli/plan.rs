@@ -10,7 +10,8 @@ use worldflow_schemas::Sym;
 
 use super::server::Server;
 use crate::edits::{Difference, Files, Foresee, Plan, foresee, text};
-use crate::world::{Folder, LoadedWorld};
+use crate::scenario::WholeFolder;
+use crate::world::LoadedWorld;
 
 /// Say what an edit changes and what would come of it, before anything happens
 ///
@@ -82,10 +83,10 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn of_server(args: &PlanArgs, url: &str, token: &str) -> anyhow::Result<Plan> {
-    let folder = Folder::read(&args.world)?;
+    let folder = WholeFolder::read(&args.world)?;
     // What has errors is not sent.
-    LoadedWorld::load(&folder)?;
-    let files = Files::of(&folder)?;
+    folder.load()?;
+    let files = Files::of(&folder.world)?;
     let server = Server::at(url, token);
     let body = json!({"files": &files, "source_revision": args.source_revision});
     let answer = server.post("/v1/plan", &body).await?;
@@ -98,7 +99,7 @@ async fn of_server(args: &PlanArgs, url: &str, token: &str) -> anyhow::Result<Pl
 }
 
 async fn of_folders(args: &PlanArgs, new: &std::path::Path) -> anyhow::Result<Plan> {
-    let (old, mut new) = (LoadedWorld::open(&args.world)?, LoadedWorld::open(new)?);
+    let (old, mut new) = (LoadedWorld::open(&args.world)?, WholeFolder::read(new)?.load()?);
     new.source_revision.clone_from(&args.source_revision);
     let difference = Difference::of(&old, &new);
     let Some(data) = &args.data else {

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, check_scenarios, junit, unread};
-use crate::world::{Folder, LoadedWorld, Problems, Vocabulary};
+use crate::scenario::{self, FOLDER, Found, Scenario, Verdict, WholeFolder, check_scenarios, junit, unread};
+use crate::world::{LoadedWorld, Problems, Vocabulary};
 
 /// Run the scenarios of a world: what happens in them, and what is to come of it
 ///
@@ -34,9 +34,9 @@ pub(super) struct TestArgs {
 }
 
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
-    let (folder, files) = match &args.world {
-        Some(path) => (Folder::read(path)?, Folder::read_part(path, FOLDER)?),
-        None => (Folder::greenvale(), Folder::greenvale_tests()),
+    let WholeFolder { world: folder, scenarios: files } = match &args.world {
+        Some(path) => WholeFolder::read(path)?,
+        None => WholeFolder::greenvale(),
     };
     // What is wrong with the world is said once, and not by every scenario.
     let name = LoadedWorld::load(&folder)?.world.name.clone();
@@ -53,7 +53,11 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
         anyhow::bail!(
             "{}\nhint: scenarios are written in {FOLDER}/*.yaml; docs/testing.md says how",
             match scenarios.len() {
-                0 => format!("`{name}` has no scenarios"),
+                0 if files.files.is_empty() => format!("`{name}` has no scenarios"),
+                0 => format!(
+                    "no scenario of `{name}` can be read, and none of their files has `{}` in its name",
+                    args.filter
+                ),
                 n => format!("none of the {n} scenarios of `{name}` has `{}` in its file or id", args.filter),
             }
         );

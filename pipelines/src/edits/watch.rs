@@ -1,7 +1,8 @@
 //! `run --watch`: edits a realm as the files of its world are saved.
 //!
 //! The folder is looked at twice a second, and taken when it has been the same twice: a file that is still being
-//! written, or one of several that belong together, is not seen alone. A world with errors changes nothing.
+//! written, or one of several that belong together, is not seen alone. A world with errors changes nothing, nor does one whose
+//! scenarios have any.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Applied, Editing};
 use crate::columns::Columns;
-use crate::world::{Folder, LoadedWorld};
+use crate::scenario::WholeFolder;
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -44,7 +45,7 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
     loop {
         every.tick().await;
         let at = path.clone();
-        let Ok(read) = tokio::task::spawn_blocking(move || Folder::read(&at)).await else { return };
+        let Ok(read) = tokio::task::spawn_blocking(move || WholeFolder::read(&at)).await else { return };
         // A folder that cannot be read is being changed, or said by whoever cannot.
         let Ok(folder) = read else { continue };
         let now = Some(fingerprint(&folder));
@@ -55,10 +56,11 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
         }
         let first = done.is_none();
         done = now;
-        let loaded = tokio::task::spawn_blocking(move || LoadedWorld::load(&folder)).await;
+        let loaded = tokio::task::spawn_blocking(move || folder.load()).await;
         let name = editing.realm().name;
         match loaded {
             Ok(Ok(world)) => {
+                let warnings = world.warnings.to_string();
                 let others = newest(editing.realm()).filter(|(revision, _)| *revision > known);
                 match editing.apply(world, "watch", None).await {
                     Ok(Applied { tick: None, edits: 0, .. }) if first => {}
@@ -76,7 +78,13 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
                         info!(realm = name.as_str(), revision, edits, "the world has been edited");
                         let without = if edits == 0 { "nothing differs" } else { "texts alone, at once" };
                         let from = tick.map_or(without.to_owned(), |tick| format!("from tick {tick}"));
-                        told(format!("realm {name}: revision {revision}, {edits} definitions, {from}"));
+                        told(
+                            format!(
+                                "realm {name}: revision {revision}, {edits} definitions, {from}\n{warnings}"
+                            )
+                            .trim_end()
+                            .to_owned(),
+                        );
                     }
                     Err(refused) => {
                         warn!(
@@ -109,9 +117,9 @@ fn newest(realm: &Realm) -> Option<(u64, String)> {
     revisions.max()
 }
 
-fn fingerprint(folder: &Folder) -> u128 {
+fn fingerprint(folder: &WholeFolder) -> u128 {
     let mut hash = Xxh3::new();
-    for (path, bytes) in &folder.files {
+    for (path, bytes) in folder.files() {
         hash.update(path.as_bytes());
         hash.update(&[0]);
         hash.update(&(bytes.len() as u64).to_le_bytes());

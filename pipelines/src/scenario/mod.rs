@@ -12,6 +12,7 @@ mod run;
 mod table;
 mod unread;
 mod update;
+mod whole;
 
 pub use def::{ExpectDef, RestartDef, ScenarioDef, StepDef};
 pub use file::{FOLDER, Scenario, check_scenarios};
@@ -19,3 +20,4 @@ pub use junit::junit;
 pub use run::{Failure, Found, Verdict, run};
 pub use unread::{Unread, unread};
 pub use update::update;
+pub use whole::WholeFolder;
