@@ -30,7 +30,7 @@ use crate::observed::Observed;
 use crate::positions::Reached;
 use crate::privacy::{KeyId, Opener, may_be_sealed};
 use crate::realm::Progress;
-use crate::refused::{RefusedWrite, RefusedWrites};
+use crate::refused::{Again, RefusedWrite, RefusedWrites, unknown};
 use crate::snapshot::{TickBase, ToSnapshots};
 use crate::stats::Stats;
 use crate::view_changes::ViewChanges;
@@ -62,7 +62,7 @@ pub(crate) struct Answer {
     /// The places and ids of commands, of which the graph has the last word.
     pub(crate) commands: Vec<(usize, EventId)>,
     /// Those of commands that have been here before.
-    pub(crate) again: Vec<(usize, EventId)>,
+    pub(crate) again: Vec<Again>,
 }
 
 #[derive(Debug)]
@@ -289,12 +289,13 @@ impl Collector {
                 break;
             }
             for Answer { reply, mut outcomes, source, commands, again } in first.remove() {
-                for (place, id) in again {
-                    if let Outcome::Duplicate { tick } = outcomes[place]
-                        && let Some(refused) = self.refused.get(source, &id, tick)
-                    {
+                for Again { place, id, asks } in again {
+                    let Outcome::Duplicate { tick } = outcomes[place] else { continue };
+                    if let Some(refused) = self.refused.get(source, &id, tick) {
                         let current = refused.current().map(|current| self.opener.open_current(current));
                         outcomes[place] = Outcome::Denied(Box::new((refused.refusal(), current)));
+                    } else if asks && self.refused.may_have_forgotten(tick) {
+                        outcomes[place] = Outcome::Denied(Box::new((unknown(tick), None)));
                     }
                 }
                 for (place, id) in commands {

@@ -1,6 +1,7 @@
 //! Examines a data folder: what is in it, what is wrong with it, and what opening it would do. Changes
 //! nothing, and may look while a realm is using the folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -141,7 +142,21 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
         Err(error) => refused.push(error.to_string()),
     }
     let snapshots = snapshots(&folder.join("snapshots"));
-    let segments = survey(&folder.join("journal"))?;
+    let hash_of = |tick| snapshots.iter().find(|snapshot| snapshot.tick == tick)?.state_hash.as_deref();
+    let mut others = BTreeSet::new();
+    let segments = survey(&folder.join("journal"), &mut |tick, hash| {
+        if hash_of(tick).is_some_and(|known| known != format!("{hash:032x}")) {
+            others.insert(tick);
+        }
+    })?;
+    problems.extend(others.into_iter().map(|tick| {
+        format!("the snapshot of tick {tick} is of another past than the journal, which says another state hash of that tick")
+    }));
+    if segments.is_empty() && !snapshots.is_empty() {
+        problems.push(
+            "there are snapshots and no journal: what came after the newest snapshot is gone".to_owned(),
+        );
+    }
     problems.extend(snapshots.iter().filter_map(|snapshot| {
         snapshot.error.as_ref().map(|why| format!("the snapshot of tick {}: {why}", snapshot.tick))
     }));

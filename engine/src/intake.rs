@@ -20,6 +20,7 @@ use crate::defined::Defined;
 use crate::journal::{Identified, Numbered};
 use crate::positions::{Reached, Share, Unsealed};
 use crate::rate::RateLimits;
+use crate::refused::Again;
 
 pub use deciding::too_fast;
 use deciding::{Now, decide, within_rate};
@@ -108,7 +109,7 @@ pub(crate) struct Decided {
     /// The places and ids of accepted commands: the graph may still refuse them.
     pub(crate) commands: Vec<(usize, EventId)>,
     /// Those of commands that have been here before: the graph may have refused them.
-    pub(crate) again: Vec<(usize, EventId)>,
+    pub(crate) again: Vec<Again>,
     pub(crate) tick: Tick,
     pub(crate) refused: Vec<(Option<EventId>, Refusal)>,
 }
@@ -301,8 +302,9 @@ impl Intake {
                 Ok(Some(tick)) => {
                     // It says as much of its source's time as when it first came.
                     latest_ms = latest_ms.max(at_ms.unwrap_or(latest_ms));
-                    if asked && matches!(input, Input::Command(_)) {
-                        decided.again.push((decided.outcomes.len(), id));
+                    if let (true, Input::Command(command)) = (asked, &input) {
+                        let place = decided.outcomes.len();
+                        decided.again.push(Again { place, id, asks: command.asks() });
                     }
                     Outcome::Duplicate { tick }
                 }

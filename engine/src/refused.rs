@@ -2,7 +2,8 @@
 //! not merely that it has been here.
 //!
 //! Kept in snapshots with the ids that are remembered, and found out again from the journal after them. Only what
-//! cannot be known otherwise is here, so there is a bound: of more than that the oldest are forgotten, and are plain duplicates then.
+//! cannot be known otherwise is here, so there is a bound: of more than that the oldest are forgotten, and it is said that nobody
+//! knows.
 
 use std::collections::VecDeque;
 
@@ -52,6 +53,27 @@ impl RefusedWrite {
     }
 }
 
+/// A command that has been here before.
+#[derive(Clone, Debug)]
+pub(crate) struct Again {
+    /// Its place among the outcomes.
+    pub(crate) place: usize,
+    pub(crate) id: EventId,
+    /// Whether its sender must know if it was refused.
+    pub(crate) asks: bool,
+}
+
+/// What is told of a write of which it is not known any more whether it was refused in its tick.
+pub(crate) fn unknown(tick: Tick) -> Refusal {
+    Refusal {
+        code: "outcome_unknown",
+        path: String::new(),
+        reason: format!("it is part of tick {tick}, and whether it was refused then is no longer known"),
+        hint: "read the row: its version and value, or status, say what came of it".to_owned(),
+        retry_after_ms: None,
+    }
+}
+
 /// The last writes that were refused.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RefusedWrites {
@@ -75,6 +97,11 @@ impl RefusedWrites {
     /// The write of that id, if it was refused in that tick.
     pub(crate) fn get(&self, source: Sym, id: &EventId, tick: Tick) -> Option<&RefusedWrite> {
         self.by_id.get(&(source, id.clone())).filter(|refused| refused.tick == tick)
+    }
+
+    /// Whether one that was refused in that tick may be forgotten.
+    pub(crate) fn may_have_forgotten(&self, tick: Tick) -> bool {
+        self.order.len() >= MOST && self.order.front().is_some_and(|(oldest, _)| tick <= *oldest)
     }
 
     /// Oldest first.
@@ -118,6 +145,7 @@ mod tests {
         let found = |all: &RefusedWrites, tick: Tick, of: Tick| {
             all.get("server-1".into(), &EventId::Named(format!("w-{tick}").into()), of).is_some()
         };
+        assert!(all.may_have_forgotten(9) && all.may_have_forgotten(10) && !all.may_have_forgotten(11));
         assert!(!found(&all, 9, 9) && found(&all, 10, 10) && !found(&all, 10, 11));
         // An id that came again much later is another write, and goes in its turn.
         all.insert(refused(90_000, "w-20"));

@@ -89,6 +89,12 @@ impl Command {
         self.order().map(|order| order.at_ms)
     }
 
+    /// Whether it asks as well: a write that expects a version, and an answer to a grant, may be refused by what is there.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self, Command::IfVersion(_) | Command::GrantAnswer(_))
+    }
+
     /// Gives it another id, for a source that numbers its inputs anew.
     pub fn set_id(&mut self, id: &EventId) {
         let order = match self {
@@ -438,4 +444,39 @@ pub struct GrantAnswer {
     pub delivered: bool,
     /// Why not, when refused.
     pub reason: ArcStr,
+}
+
+/// What an answer to a grant answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answers {
+    /// That it is to be given.
+    Delivery,
+    /// That it is to be taken back.
+    Clawback,
+}
+
+impl Answers {
+    /// The id of the answer to a grant. Each of the two counts once, and one that comes late is not taken for the other.
+    #[must_use]
+    pub fn id(self, grant: &str) -> EventId {
+        let of = match self {
+            Answers::Delivery => DELIVERY,
+            Answers::Clawback => CLAWBACK,
+        };
+        EventId::Named(format!("{of}{grant}").into())
+    }
+}
+
+const DELIVERY: &str = "delivery/";
+const CLAWBACK: &str = "clawback/";
+
+impl GrantAnswer {
+    /// What it answers, if its id says so. That of a recording does not, nor does one of an earlier version: these answer what
+    /// is asked.
+    #[must_use]
+    pub fn answers(&self) -> Option<Answers> {
+        let EventId::Named(id) = &self.order.id else { return None };
+        let of = |prefix| id.strip_prefix(prefix) == Some(self.grant.as_str());
+        if of(DELIVERY) { Some(Answers::Delivery) } else { of(CLAWBACK).then_some(Answers::Clawback) }
+    }
 }

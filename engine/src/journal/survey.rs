@@ -5,7 +5,7 @@ use worldflow_schemas::Tick;
 
 use super::JournalError;
 use super::reader::{Head, Walked, heads, read_good, take_idle, walk};
-use super::record::Body;
+use super::record::{Body, JournaledTick};
 use crate::disk::{Folder, SharedDisk};
 
 /// A segment of the journal.
@@ -35,15 +35,19 @@ pub struct Segment {
     pub error: Option<String>,
 }
 
-/// Looks at every segment of a folder.
+/// Looks at every segment of a folder. `said` hears what records say of the state: a tick, and the hash at its end.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(crate) fn survey(folder: &Folder) -> Result<Vec<Segment>, JournalError> {
+pub(crate) fn survey(
+    folder: &Folder,
+    said: &mut dyn FnMut(Tick, u128),
+) -> Result<Vec<Segment>, JournalError> {
     let mut heads = heads(folder)?;
     let idle = take_idle(&mut heads);
     let count = heads.len();
-    let segments = heads.iter().enumerate().map(|(place, head)| look(&folder.disk, head, place + 1 == count));
+    let segments =
+        heads.iter().enumerate().map(|(place, head)| look(&folder.disk, head, place + 1 == count, said));
     let idle = idle.iter().map(|head| Segment { torn_at: (head.bytes > 0).then_some(0), ..begun(head) });
     Ok(segments.chain(idle).collect())
 }
@@ -54,7 +58,7 @@ fn begun(head: &Head) -> Segment {
     Segment { file, bytes: head.bytes, after: head.after(), given_up_at, ..Segment::default() }
 }
 
-fn look(disk: &SharedDisk, head: &Head, last: bool) -> Segment {
+fn look(disk: &SharedDisk, head: &Head, last: bool, said: &mut dyn FnMut(Tick, u128)) -> Segment {
     let mut segment = begun(head);
     let bytes = match read_good(disk, &head.path, head.good_bytes) {
         Ok(bytes) => bytes,
@@ -69,9 +73,13 @@ fn look(disk: &SharedDisk, head: &Head, last: bool) -> Segment {
             let Some(body) = record.body else { return Err("a record of an unknown kind".to_owned()) };
             if let Body::Inputs(inputs) = body {
                 segment.ticks += 1;
-                segment.inputs += inputs.decode()?.sealed.len() as u64;
                 segment.first = segment.first.or(Some(inputs.tick));
                 segment.last = segment.last.max(Some(inputs.tick));
+                let JournaledTick { sealed, state, .. } = inputs.decode()?;
+                segment.inputs += sealed.len() as u64;
+                if let Some((tick, hash)) = state {
+                    said(tick, hash);
+                }
             }
         }
         Ok(())

@@ -245,3 +245,31 @@ async fn a_copy_of_a_running_realm_goes_on_by_itself() {
     assert!(refused.contains("000000000001.run: its length or checksum"), "{refused}");
     assert!(std::fs::read_dir(other.path()).expect("a folder").count() == 2, "saved and data");
 }
+
+#[tokio::test]
+async fn what_is_of_another_past_or_has_no_journal_is_found() {
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    for (folder, player, ticks) in [(one.path(), "ada", 3), (other.path(), "eve", 6)] {
+        let running = open(keeping(folder, 10_000, 1 << 30, 1), graphs()).await.expect("opens");
+        for n in 0..ticks {
+            publish(&running, vec![named(player, "kill", &n.to_string())]).await;
+        }
+        running.close().await.expect("closes");
+        assert!(examine(folder).expect("readable").is_sound());
+    }
+    let snapshots = |folder: &Path| folder.join("snapshots");
+    std::fs::remove_dir_all(snapshots(other.path())).expect("removable");
+    std::fs::create_dir(snapshots(other.path())).expect("writable");
+    crash_copy(&snapshots(one.path()), &snapshots(other.path()));
+    let problems = examine(other.path()).expect("readable").problems;
+    assert!(
+        problems.iter().any(|problem| problem.contains("is of another past than the journal")),
+        "{problems:?}"
+    );
+    std::fs::remove_dir_all(one.path().join("journal")).expect("removable");
+    let problems = examine(one.path()).expect("readable").problems;
+    assert!(
+        problems.iter().any(|problem| problem.contains("there are snapshots and no journal")),
+        "{problems:?}"
+    );
+}

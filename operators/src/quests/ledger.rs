@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use worldflow_schemas::catalog;
 use worldflow_schemas::definitions::{OnRevoke, WorldDef};
-use worldflow_schemas::input::{GrantAnswer, Holder, WriteOrder};
+use worldflow_schemas::input::{Answers, GrantAnswer, Holder, WriteOrder};
 use worldflow_schemas::tick::TickLength;
 use worldflow_schemas::{ArcStr, Row, Sym, Tick, Value};
 
@@ -92,6 +92,15 @@ impl Status {
     /// Whether an answer is waited for.
     fn is_open(&self) -> bool {
         matches!(self, Status::Pending | Status::Clawback)
+    }
+
+    /// Whether this is what is waited for.
+    fn waits_for(&self, answers: Option<Answers>) -> bool {
+        match answers {
+            None => self.is_open(),
+            Some(Answers::Delivery) => *self == Status::Pending,
+            Some(Answers::Clawback) => *self == Status::Clawback,
+        }
     }
 
     /// Whether nothing has been given in the end.
@@ -303,6 +312,7 @@ impl Core {
                 .then_with(|| a.reason.cmp(&b.reason))
         });
         for answer in answers {
+            let answers = answer.answers();
             let WriteOrder { source, id, .. } = answer.order;
             match self.ledger.grants.get(&answer.grant).cloned() {
                 None => self.refused(
@@ -312,13 +322,21 @@ impl Core {
                     format!("there is no grant `{}`", answer.grant),
                     "answer with the id of a row of `grants`",
                 ),
-                Some(old) if !old.status.is_open() => self.refused(
-                    source,
-                    id,
-                    "already_answered",
-                    format!("grant `{}` has been answered before", answer.grant),
-                    "answer each grant once; only the first answer counts",
-                ),
+                Some(old) if !old.status.waits_for(answers) => {
+                    let (code, what, hint) = match answers {
+                        Some(Answers::Clawback) => (
+                            "no_clawback",
+                            "is not to be taken back",
+                            "answer with `clawback` while the status is `clawback`, once; only the first answer counts",
+                        ),
+                        _ => (
+                            "already_answered",
+                            "has been answered before",
+                            "answer each grant once; only the first answer counts; one that is to be taken back is answered with `clawback`",
+                        ),
+                    };
+                    self.refused(source, id, code, format!("grant `{}` {what}", answer.grant), hint);
+                }
                 Some(old) => {
                     let status = old.status.answered(answer.delivered, answer.reason);
                     self.change_grant(answer.grant, &old, status);

@@ -197,12 +197,22 @@ impl Client {
         WentOn { resumed: resumed.expect("it was to go on"), snapshots, rows }
     }
 
-    /// Answers a grant and waits for the ack.
+    /// Answers that a grant was given, and waits for the ack.
     pub(crate) async fn answer(&mut self, grant: &str) -> Value {
+        self.answers(json!({"grant": grant, "delivered": true}), false).await
+    }
+
+    /// Answers that a grant was taken back, and waits for the ack.
+    pub(crate) async fn answer_clawback(&mut self, grant: &str) -> Value {
+        self.answers(json!({"grant": grant, "delivered": true, "clawback": true}), true).await
+    }
+
+    async fn answers(&mut self, answer: Value, clawback: bool) -> Value {
         self.seq += 1;
         let seq = self.seq;
-        let answers = vec![v1::GrantAnswer { grant: grant.to_owned(), delivered: true, reason: None }];
-        let json = json!({"grant_answers": {"seq": seq, "answers": [{"grant": grant, "delivered": true}]}});
+        let grant = answer["grant"].as_str().expect("an id").to_owned();
+        let answers = vec![v1::GrantAnswer { grant, delivered: true, reason: None, clawback }];
+        let json = json!({"grant_answers": {"seq": seq, "answers": [answer]}});
         self.send(json, ClientFrame::GrantAnswers(v1::GrantAnswers { seq, answers })).await;
         self.acked(seq).await
     }

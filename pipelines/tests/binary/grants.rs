@@ -94,3 +94,39 @@ async fn each_is_applied_once_whoever_is_killed_between_giving_and_answering() {
     assert_eq!(gold, [("ana", 25), ("bo", 25), ("cy", 25)]);
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_is_taken_back_by_whoever_gave_it_once() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let quests = world.join("quests/hunt.yaml");
+    let text = std::fs::read_to_string(&quests).expect("a file");
+    let revoked = text.replace("  rewards:\n", "  rewards:\n    on_revoke: clawback\n");
+    assert_ne!(text, revoked);
+    std::fs::write(&quests, revoked).expect("writable");
+    let mut server = Server::run(&world, &data, &[]);
+    for (player, encoding) in [("ana", Encoding::Json), ("bo", Encoding::Protobuf)] {
+        let mut client = game_server(&server, encoding).await;
+        client.publish(&[deed(&format!("{player}-0"), player, "quest.accept", "wolf_hunt")]).await;
+        client.publish(&[1, 2, 3].map(|n| deed(&format!("{player}-{n}"), player, "kill", "wolf"))).await;
+        let is = |status| json!({"player": player, "slot": "pay", "status": status});
+        client.until_row("grants", is("pending")).await;
+        let grant = pending(&client)[0]["grant"].as_str().expect("an id").to_owned();
+        let ack = client.answer_clawback(&grant).await;
+        assert_eq!(ack["refused"], 1, "{ack}");
+        assert_eq!(client.answer(&grant).await["accepted"], 1);
+        client.publish(&[deed(&format!("{player}-4"), player, "quest.revoke", "wolf_hunt")]).await;
+        client.until_row("grants", is("clawback")).await;
+        // The ack of the delivery was lost: it is no answer to what is asked now.
+        assert_eq!(client.answer(&grant).await["duplicates"], 1);
+        server.crash();
+        server = Server::run(&world, &data, &[]);
+        let mut client = game_server(&server, encoding).await;
+        client.until_row("grants", is("clawback")).await;
+        assert_eq!(client.answer(&grant).await["duplicates"], 1);
+        assert_eq!(client.answer_clawback(&grant).await["accepted"], 1);
+        client.until_row("grants", is("taken")).await;
+        assert_eq!(client.answer_clawback(&grant).await["duplicates"], 1);
+    }
+    server.stop();
+}

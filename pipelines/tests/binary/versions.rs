@@ -495,6 +495,44 @@ async fn a_view_is_asked_for_as_of_a_tick_that_is_to_come() {
     server.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_is_forgotten_is_not_told_as_done() {
+    let folder = worlds::small();
+    let (world, data) = (folder.path().join("world"), folder.path().join("data"));
+    let facts = "facts:\n  gold: {scope: realm, type: int, default: 0}\n";
+    worlds::write(&world, &[("world.yaml", &format!("{}{facts}", worlds::WORLD))]);
+    let mut server = Server::run(&world, &data, &[]);
+    let write = |id: &str, version: u64| json!({"id": id, "fact": {"scope": "realm", "fact": "gold", "set": 1, "if_version": version}});
+    let mut client = Client::open(&server, server.token("game_server"), Encoding::Protobuf).await;
+    let code = |ack: &Value| {
+        let error = &ack["outcomes"][0]["error"];
+        error.as_str().or_else(|| error["code"].as_str()).unwrap_or_default().to_owned()
+    };
+    let (first, done) = (json!([write("first", 9)]), json!([write("done", 0)]));
+    assert_eq!(client.write(&done).await["accepted"], 1);
+    assert_eq!(code(&client.write(&first).await), "version_conflict");
+    assert_eq!(code(&client.write(&first).await), "version_conflict");
+    for n in 0..6 {
+        let many: Vec<Value> = (0..3_000).map(|m| write(&format!("w-{n}-{m}"), 9)).collect();
+        assert_eq!(client.write(&json!(many)).await["refused"], 3_000);
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    }
+    assert_eq!(code(&client.write(&json!([write("w-5-2999", 9)])).await), "version_conflict");
+    // Of neither it is known what came of it, and neither is said to be done.
+    for restarted in [false, true] {
+        if restarted {
+            server.crash();
+            server = Server::run(&world, &data, &[]);
+            client = Client::open(&server, server.token("game_server"), Encoding::Json).await;
+        }
+        for item in [&first, &done] {
+            let ack = client.write(item).await;
+            assert_eq!(code(&ack), "outcome_unknown", "{ack}");
+        }
+    }
+    server.stop();
+}
+
 #[test]
 fn the_checker_sees_a_lost_update_and_a_stale_read() {
     let noted = |operation, answer, began, answered| Noted { operation, answer, began, answered };

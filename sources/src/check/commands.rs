@@ -7,11 +7,11 @@ use worldflow_proto::v1;
 use worldflow_proto::v1::scalar::Kind;
 use worldflow_schemas::definitions::FactKind;
 use worldflow_schemas::input::{
-    ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange, FactWrite,
-    ForgetWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, Versioned, WeatherCommand,
-    WriteOrder,
+    Answers, ClockCommand, ClockWrite, CloseWrite, EntityBody, EntityChange, EntityWrite, FactChange,
+    FactWrite, ForgetWrite, GrantAnswer, Holder, MembershipWrite, PresenceWrite, Scope, Versioned,
+    WeatherCommand, WriteOrder,
 };
-use worldflow_schemas::{Command, EventId, Sym, Value};
+use worldflow_schemas::{Command, EventId, Row, Sym, Value};
 
 use super::{
     Checker, Field, Hints, Personal, Sender, at_ms, holder_text, id_text, intern, kept, long_text, quote,
@@ -138,7 +138,7 @@ impl Checker {
         Ok((id, Command::Clock(ClockWrite { order, command })))
     }
 
-    /// Turns an answer to a grant into a command. Its identity is the grant's: an answer counts once.
+    /// Turns an answer to a grant into a command. Its identity is the grant's and of what is asked: an answer counts once.
     ///
     /// # Errors
     /// The first rule it breaks; the refusal's path is relative to the answer.
@@ -150,8 +150,9 @@ impl Checker {
     ) -> Result<(EventId, Command), Refusal> {
         game_server(sender)?;
         let key = [Value::id(self.realm), Value::text(&answer.grant)];
-        let known = self.views.read(worldflow_schemas::catalog::GRANTS).get(&key).is_some();
-        if !known || answer.grant.len() > MOST_GRANT_BYTES {
+        let view = worldflow_schemas::catalog::GRANTS;
+        let row = self.views.read(view).get(&key).cloned();
+        let Some(row) = row.filter(|_| answer.grant.len() <= MOST_GRANT_BYTES) else {
             let reason = format!("there is no grant {}", quote(&answer.grant));
             return Err(refuse(
                 "unknown_grant",
@@ -159,12 +160,19 @@ impl Checker {
                 reason,
                 "answer with the id of the row of `grants`",
             ));
+        };
+        // Who answers too early may still answer when it is asked.
+        if answer.clawback && !was_asked_back(&row) {
+            let reason = format!("grant {} is not to be taken back", quote(&answer.grant));
+            let hint = "answer with `clawback` while the status is `clawback`";
+            return Err(refuse("no_clawback", "clawback", reason, hint));
         }
         let reason = match &answer.reason {
             Some(reason) => long_text("reason", reason)?,
             None => "",
         };
-        let id = EventId::Named(format!("answer/{}", answer.grant).into());
+        let answers = if answer.clawback { Answers::Clawback } else { Answers::Delivery };
+        let id = answers.id(&answer.grant);
         let order = WriteOrder { at_ms: now_ms, source: sender.source, id: id.clone() };
         let grant = answer.grant.as_str().into();
         let command = GrantAnswer { order, grant, delivered: answer.delivered, reason: reason.into() };
@@ -471,4 +479,15 @@ pub(crate) fn properties(
     };
     // A map is sorted by name already.
     properties.iter().map(property).collect()
+}
+
+/// Whether a grant is to be taken back, or was: taken, or left for a reason.
+fn was_asked_back(grant: &Row) -> bool {
+    let def = worldflow_schemas::catalog::GRANTS.def();
+    let column = |name| def.column(name).and_then(|place| grant.get(place));
+    match column("status").and_then(Value::as_str) {
+        Some("clawback" | "taken") => true,
+        Some("delivered") => column("reason").is_some_and(|reason| *reason != Value::Null),
+        _ => false,
+    }
 }

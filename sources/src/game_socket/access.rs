@@ -30,6 +30,9 @@ const PUBLIC: [ViewId; 7] = [
     catalog::COMMUNITY_PROGRESS,
 ];
 
+/// The kinds of entities that a player sees beside itself: what others are is theirs.
+const PUBLIC_KINDS: [&str; 3] = ["npc", "object", "place"];
+
 /// Scopes that belong to everyone. Who is in which party or guild is not for others to see.
 const PUBLIC_SCOPES: [&str; 2] = ["realm", "region"];
 
@@ -256,6 +259,9 @@ impl Wanted {
             return Ok(());
         }
         let def = view.def();
+        if view == catalog::ENTITIES {
+            return self.entities(def, claims.subject.as_str());
+        }
         if PUBLIC.contains(&view) {
             return match def.column("scope") {
                 Some(scope) => self.public(def, scope),
@@ -275,6 +281,26 @@ impl Wanted {
             let mut seen = Values::default();
             seen.insert(&Value::Bool(false));
             self.columns.insert(hidden, seen);
+        }
+        Ok(())
+    }
+
+    /// Either the player itself, or what is no player.
+    fn entities(&mut self, def: &ViewDef, own: &str) -> Result<(), Refusal> {
+        let (Some(entity), Some(kind)) = (def.column("entity"), def.column("kind")) else { return Ok(()) };
+        let mut public = Values::default();
+        PUBLIC_KINDS.iter().for_each(|kind| public.insert(&Value::text(kind)));
+        let is_own = self.columns.get(&entity) == Some(&Values::text(own));
+        match self.columns.get(&kind) {
+            Some(kinds) if is_own && *kinds == public => drop(self.columns.remove(&kind)),
+            None if !is_own => drop(self.columns.insert(kind, public)),
+            Some(kinds) if !is_own && !(kinds.others.is_empty() && kinds.texts.is_subset(&public.texts)) => {
+                let reason = "a player's token may see no player but its own".to_owned();
+                let hint =
+                    format!("ask for {}, or leave the column out", serde_json::json!({"entity": [own]}));
+                return Err(refuse("not_allowed", "where.kind", reason, hint));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -452,5 +478,43 @@ mod tests {
         let wanted = wanted.expect("as many as may be");
         assert_eq!(within_values(&wanted, 0), Ok(()));
         assert_eq!(within_values(&wanted, 1).map_err(|refusal| refusal.code), Err("too_many_values"));
+    }
+
+    #[test]
+    fn a_player_sees_no_other_player() {
+        let (view, player) = (catalog::ENTITIES, claims(Role::Player));
+        let new = |asked| Wanted::new(&player, view, &columns(&asked));
+        let of = |entity: &str, kind: &str| {
+            Row::from([Value::id("realm".into()), Value::id(entity.into()), Value::id(kind.into())])
+        };
+        let rows = [of("ana", "player"), of("bo", "player"), of("smith", "npc"), of("well", "place")];
+        let seen = |wanted: &Wanted| rows.each_ref().map(|row| wanted.passes(row));
+        let all = new(serde_json::json!({})).expect("what is public");
+        assert_eq!(seen(&all), [false, false, true, true]);
+        assert_eq!(
+            seen(&new(serde_json::json!({"entity": ["bo", "ana", "smith"]})).expect("public")),
+            [false, false, true, false]
+        );
+        assert_eq!(
+            seen(&new(serde_json::json!({"entity": "ana"})).expect("own")),
+            [true, false, false, false]
+        );
+        assert_eq!(
+            seen(&new(serde_json::json!({"kind": "place"})).expect("public")),
+            [false, false, false, true]
+        );
+        for asked in [
+            serde_json::json!({"kind": "player"}),
+            serde_json::json!({"kind": ["npc", "player"], "entity": "bo"}),
+        ] {
+            let code = new(asked).err().map(|refusal| (refusal.code, refusal.path));
+            assert_eq!(code, Some(("not_allowed", "where.kind".to_owned())));
+        }
+        let change = |json| serde_json::from_value::<v1::ChangeSubscription>(json).expect("a change");
+        let own = change(serde_json::json!({"id": 1, "where": {"entity": "ana"}}));
+        let own = all.changed(&player, view, &own).expect("own");
+        assert_eq!(seen(&own), [true, false, false, false]);
+        let more = change(serde_json::json!({"id": 1, "add": {"entity": "bo"}}));
+        assert_eq!(seen(&own.changed(&player, view, &more).expect("no more")), [false; 4]);
     }
 }
