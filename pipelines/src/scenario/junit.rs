@@ -10,7 +10,7 @@ use crate::xml::escaped;
 #[must_use]
 pub fn junit(world: &str, verdicts: &[Verdict], unread: &[Unread]) -> String {
     let failed = verdicts.iter().filter(|verdict| verdict.failure.is_some()).count();
-    let took: f64 = verdicts.iter().map(|verdict| verdict.took.as_secs_f64()).sum();
+    let took = verdicts.iter().map(|verdict| verdict.took).sum::<std::time::Duration>().as_secs_f64();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let name = escaped(world);
     let _ = writeln!(

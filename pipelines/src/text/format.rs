@@ -135,10 +135,19 @@ fn choose<'m>(plural: &'m Plural, number: &Decimal, counted: &Decimal, locale: &
     &case.expect("the parser insists on `other`").message
 }
 
-/// A number less a whole one; one with a fraction, or too large to be reckoned with, stays as it is.
+/// A number less a whole one; one of more digits than can be reckoned with stays as it is.
 fn less(number: &Decimal, offset: u32) -> Decimal {
-    match number.to_string().parse::<i64>() {
-        Ok(whole) if offset > 0 => Decimal::from(whole.saturating_sub(i64::from(offset))),
-        _ => number.clone(),
-    }
+    let text = number.to_string();
+    let places = text.split_once('.').map_or(0, |(_, places)| places.len());
+    let reckoned = || {
+        let whole: i128 = text.replace('.', "").parse().ok()?;
+        let unit = 10_i128.checked_pow(u32::try_from(places).ok()?)?;
+        let left = whole.checked_sub(i128::from(offset).checked_mul(unit)?)?;
+        let mut left = Decimal::from(left);
+        let places = i16::try_from(places).ok()?;
+        left.multiply_pow10(-places);
+        left.pad_end(-places);
+        Some(left)
+    };
+    if offset == 0 { number.clone() } else { reckoned().unwrap_or_else(|| number.clone()) }
 }

@@ -269,6 +269,10 @@ fn not_yaml(error: &serde_saphyr::Error, bytes: usize) -> NotYaml {
             "this file holds more than one YAML document".to_owned(),
             "remove the line `---`, or split the file in two".to_owned(),
         ),
+        other if other.to_string().contains("null into string") => (
+            "a key is nothing".to_owned(),
+            "`null`, `~` and an empty key are no names; write quotes around it if it is one".to_owned(),
+        ),
         other => (
             plain(&other.to_string()),
             "check the indentation and the quotes around here; text with `: ` or ` #` needs quotes"

@@ -56,7 +56,7 @@ fn days_and_dates_must_be_possible() {
               |
             9 | - {dates: {from: 2026-12-20 04:00, until: 2026-12-19 04:00, zone: UTC}}
               |                                           ^^^^^^^^^^^^^^^^
-            hint: it ends before it begins; swap the two
+            hint: it ends before or as it begins: let `until` be later; a moment that a change of the clock skips is the next one that there is
 
             error: quests/wolves.yaml:10:38: unknown time zone `Moon/Base`
                |

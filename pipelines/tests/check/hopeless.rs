@@ -247,6 +247,61 @@ rats:
 }
 
 #[test]
+fn requests_about_quests_and_what_decays_and_keys_that_are_nothing() {
+    quest(
+        "\
+odd:
+  title: Odd
+  stages:
+    a:
+      objectives:
+        asked: {event: quest.accept, target: odd}
+        cools: {event: kill, count: 3, half_life: 2h, latched: false}
+  fail_on: [{event: quest.abandon}]
+",
+        expect![[r#"
+            error: quests/wolves.yaml:6:24: `quest.accept` is a request, which matches no pattern
+              |
+            6 | asked: {event: quest.accept, target: odd}
+              |                ^^^^^^^^^^^^
+            hint: ask how a quest stands: `quests: {first_hunt: done}` in `when`, `requires` or `holds`
+
+            error: quests/wolves.yaml:7:55: what decays stays done once it was enough
+              |
+            7 | cools: {event: kill, count: 3, half_life: 2h, latched: false}
+              |                                               ^^^^^^^
+            hint: remove it; what is to fall again is counted in a `window`
+
+            error: quests/wolves.yaml:8:21: `quest.abandon` is a request, which matches no pattern
+              |
+            8 | fail_on: [{event: quest.abandon}]
+              |                   ^^^^^^^^^^^^^
+            hint: ask how a quest stands: `quests: {first_hunt: done}` in `when`, `requires` or `holds`
+
+        "#]],
+    );
+    quest(
+        "odd: {title: Odd, window: {from: 2026-12-20 04:00, until: 2026-12-20 04:00, zone: UTC}, stages: {a: {objectives: {b: {event: kill}}}}}\n",
+        expect![[r#"
+            error: quests/wolves.yaml:1:59: this window never opens
+              |
+            1 | odd: {title: Odd, window: {from: 2026-12-20 04:00, until: 2026-12-20 04:00, zone: UTC}, stages: {a: {objectives: {b: {event: kill}}}}}
+              |                                                           ^^^^^^^^^^^^^^^^
+            hint: it ends before or as it begins: let `until` be later; a moment that a change of the clock skips is the next one that there is
+
+        "#]],
+    );
+    quest("odd: {title: Odd, ~: 3, stages: {a: {objectives: {b: {event: kill}}}}}\n", expect![[r#"
+        error: quests/wolves.yaml:1:19: a key is nothing
+          |
+        1 | odd: {title: Odd, ~: 3, stages: {a: {objectives: {b: {event: kill}}}}}
+          |                   ^
+        hint: `null`, `~` and an empty key are no names; write quotes around it if it is one
+
+    "#]]);
+}
+
+#[test]
 fn also_where_it_is_no_quest_that_asks() {
     let hours = "{phase: day, hours: '22:00-04:00'}";
     let world = format!(

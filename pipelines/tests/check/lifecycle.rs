@@ -207,7 +207,7 @@ rats:
               |
             4 | window: {from: 2027-01-07 04:00, until: 2026-12-20 04:00, zone: UTC}
               |                                         ^^^^^^^^^^^^^^^^
-            hint: it ends before it begins; swap the two
+            hint: it ends before or as it begins: let `until` be later; a moment that a change of the clock skips is the next one that there is
 
             error: quests/wolves.yaml:5:12: there is no day of a month 32; write 1 to 31
               |

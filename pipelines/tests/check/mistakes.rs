@@ -241,7 +241,7 @@ ball:
               |
             3 | window: {from: 2026-12-20 04:00, until: 2026-12-19 04:00, zone: Europe/Berlin}
               |                                         ^^^^^^^^^^^^^^^^
-            hint: it ends before it begins; swap the two
+            hint: it ends before or as it begins: let `until` be later; a moment that a change of the clock skips is the next one that there is
 
             error: quests/wolves.yaml:7:18: `tomorrow` is no moment
               |

@@ -103,7 +103,15 @@ fn an_offset_is_taken_off_before_the_category() {
     counted(
         "en",
         text,
-        &[("0", "nobody"), ("1", "you"), ("2", "you and 1 other"), ("3", "you and 2 others")],
+        &[
+            ("0", "nobody"),
+            ("1", "you"),
+            ("2", "you and 1 other"),
+            ("3", "you and 2 others"),
+            ("2.5", "you and 1.5 others"),
+            ("0.5", "you and -0.5 others"),
+            ("99999999999999999999", "you and 99,999,999,999,999,999,998 others"),
+        ],
     );
 }
 

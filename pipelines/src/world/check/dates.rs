@@ -8,6 +8,8 @@ use super::conditions::Operand;
 use super::{Checker, Sort};
 use crate::world::spot::Spot;
 
+const NO_TIME_BETWEEN: &str = "it ends before or as it begins: let `until` be later; a moment that a change of the clock skips is the next one that there is";
+
 impl Checker<'_> {
     pub(super) fn check_repeat(&mut self, repeat: &Repeat, spot: Spot<'_>) {
         match repeat {
@@ -47,11 +49,7 @@ impl Checker<'_> {
                 self.error(spot, message, "write for example `{from: 2026-12-20 04:00, zone: UTC}`")
             }
             Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
-                self.error(
-                    spot.key("until"),
-                    "this window never opens",
-                    "it ends before it begins; swap the two",
-                );
+                self.error(spot.key("until"), "this window never opens", NO_TIME_BETWEEN);
             }
             Ok(Window { from_ms: None, until_ms: None }) => {
                 self.error(spot, "this window is always open", "give `from`, `until` or both");
@@ -117,11 +115,7 @@ impl Checker<'_> {
                 self.error(spot, message, "write for example `{weekdays: [saturday], zone: Europe/Berlin}`");
             }
             Ok(Window { from_ms: Some(from), until_ms: Some(until) }) if from >= until => {
-                self.error(
-                    spot.key("until"),
-                    "no moment lies in between",
-                    "it ends before it begins; swap the two",
-                );
+                self.error(spot.key("until"), "no moment lies in between", NO_TIME_BETWEEN);
             }
             Ok(_) if !asks => {
                 let hint = "give `from`, `until`, `weekdays`, `days`, `months` or `hours`";

@@ -208,7 +208,10 @@ impl Checker<'_> {
             || objective.percent.is_some()
             || objective.everyone
             || !objective.minus.is_empty();
-        if !falls {
+        if objective.half_life.is_some() {
+            let hint = "remove it; what is to fall again is counted in a `window`";
+            self.error(spot.name("latched"), "what decays stays done once it was enough", hint);
+        } else if !falls {
             self.error(
                 spot.name("latched"),
                 "what is counted here never falls, so `latched: false` has no effect",

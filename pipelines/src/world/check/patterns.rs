@@ -14,6 +14,13 @@ impl Checker<'_> {
     }
 
     pub(super) fn check_pattern(&mut self, pattern: &Pattern, spot: Spot<'_>) {
+        if QUEST_KINDS.contains(&pattern.event.as_str()) {
+            let message = format!("`{}` is a request, which matches no pattern", pattern.event);
+            let hint =
+                "ask how a quest stands: `quests: {first_hunt: done}` in `when`, `requires` or `holds`";
+            self.error(spot.key("event"), message, hint);
+            return;
+        }
         self.known(Sort::Kind, &pattern.event, spot.key("event"));
         self.check_targets(&pattern.event, pattern.target.as_ref(), spot.key("target"));
         if let Some(role) = &pattern.role {
