@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -173,6 +175,9 @@ impl TokenKey {
     }
 
     fn bearer(&self, token: &str) -> Option<Bearer> {
+        if asks_for_more(token) {
+            return None;
+        }
         let Signed { realm, role, sub, exp, jti } = decode(token, &self.key, &self.validation).ok()?.claims;
         let claims = Claims { role, realm: Sym::find(&realm)?, subject: subject(role, &sub).ok()? };
         #[expect(clippy::cast_possible_truncation, reason = "what is beyond the range is its end")]
@@ -183,6 +188,14 @@ impl TokenKey {
         }
         Some(Bearer { claims, until_ms: Some(until_ms), id: jti.map(|id| shorten(&id).into()) })
     }
+}
+
+/// Whether its header says that whoever does not understand something in it must refuse it (RFC 7515, 4.1.11): nothing is
+/// understood here.
+fn asks_for_more(token: &str) -> bool {
+    let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
+    let header = header.and_then(|header| serde_json::from_slice::<serde_json::Value>(&header).ok());
+    header.is_none_or(|header| header.get("crit").is_some())
 }
 
 /// By how many seconds the clocks of whoever signs and of this machine may differ.
@@ -302,6 +315,26 @@ mod tests {
             assert_eq!(subject(role, RULES).expect_err("it is taken").code, "reserved");
         }
         assert_eq!(subject(Role::Player, RULES).expect("an id").as_str(), RULES);
+    }
+
+    #[test]
+    fn a_header_that_asks_for_more_is_refused() {
+        let key = TokenKey::hs256(SECRET).expect("long enough");
+        let realm = Sym::new("signed-realm");
+        let signed = |header: &str| {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            let message = format!("{}.{}", part(header), part(&good().to_string()));
+            let key = EncodingKey::from_secret(SECRET.as_bytes());
+            let signature =
+                jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("signed");
+            format!("{message}.{signature}")
+        };
+        assert_eq!(key.bearer(&signed(r#"{"alg":"HS256"}"#)).expect("good").claims.realm, realm);
+        for header in
+            [r#"{"alg":"HS256","crit":["x"],"x":1}"#, r#"{"alg":"HS256","b64":false,"crit":["b64"]}"#]
+        {
+            assert!(key.bearer(&signed(header)).is_none(), "{header}");
+        }
     }
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -223,8 +223,10 @@ impl NpcsMachine {
         let Some(talk) = self.talks.get(&pair) else { return Vec::new() };
         let from = talk.said.len().saturating_sub(LINES_READ);
         let turns = talk.said.iter().skip(from).flat_map(|(_, line)| {
-            let said = (!line.details.said.is_empty())
-                .then(|| Turn::Player { player: pair.player, said: line.details.said.clone() });
+            let said = (!line.details.said.is_empty()).then(|| Turn::Player {
+                player: prompt::as_name(pair.player.as_str()),
+                said: line.details.said.clone(),
+            });
             said.into_iter().chain([Turn::Npc { npc: pair.npc, line: line.text.clone() }])
         });
         turns.collect()

@@ -59,7 +59,7 @@ pub(super) struct Occasion<'a> {
 #[serde(untagged)]
 pub(super) enum Turn {
     /// What a player has said, sealed.
-    Player { player: Sym, said: ArcStr },
+    Player { player: String, said: ArcStr },
     /// What an NPC has said.
     Npc { npc: Sym, line: ArcStr },
 }
@@ -159,6 +159,7 @@ impl Prompt {
             LINES if reads_lines => None,
             Reads::NPC => Some(occasion.npc.as_str().to_owned()),
             _ => match read.iter().find(|(other, _)| *other == name)? {
+                (_, Read::Value(value)) if name == "player" => Some(prompt::as_name(value)),
                 (_, Read::Value(value)) => Some(value.clone()),
                 (_, Read::Rows(rows)) => rows.is_empty().then(String::new),
             },

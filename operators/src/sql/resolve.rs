@@ -118,9 +118,10 @@ impl<'a> Resolver<'a> {
 
     fn plain(&mut self, ast: &ast::Expr) -> Result<Typed> {
         let typed = self.written(ast)?;
-        // Beside aggregates columns are those of the groups.
-        let of_rows = self.grouped.is_none() || self.within_aggregate;
-        Ok(Typed { nullable: typed.nullable && !(of_rows && !self.scope.may_be_null(&typed.expr)), ..typed })
+        // Beside aggregates columns are those of the groups, of which the conditions of rows say nothing.
+        let of_groups = self.grouped.is_some() && !self.within_aggregate;
+        let may_be_null = of_groups || self.scope.may_be_null(&typed.expr);
+        Ok(Typed { nullable: typed.nullable && may_be_null, ..typed })
     }
 
     fn written(&mut self, ast: &ast::Expr) -> Result<Typed> {

@@ -410,7 +410,7 @@ fn computed_of(query: &ast::Query, name: &str) -> Option<(String, &'static str)>
     let number = (place + 1).to_string();
     let is_it = |by: &ast::Expr| match by {
         ast::Expr::Value(value) => {
-            matches!(&value.value, ast::Value::Number(n, _) if n.to_string() == number)
+            matches!(&value.value, ast::Value::Number(n, _) if *n == number)
         }
         ast::Expr::Identifier(column) if folded(column) == name => true,
         by => by == expr,

@@ -291,14 +291,40 @@ odd:
 
         "#]],
     );
-    quest("odd: {title: Odd, ~: 3, stages: {a: {objectives: {b: {event: kill}}}}}\n", expect![[r#"
+    quest(
+        "odd: {title: Odd, requires: {quests: {odd: hidden}}, stages: {a: {objectives: {b: {event: kill}}}}}\neven: {title: Even, requires: {all: [{quests: {even: available}}]}, stages: {a: {objectives: {b: {event: kill}}}}}\n",
+        expect![[r#"
+            error: quests/wolves.yaml:1:39: `odd` is hidden as long as it is not available, so it would come and go
+              |
+            1 | odd: {title: Odd, requires: {quests: {odd: hidden}}, stages: {a: {objectives: {b: {event: kill}}}}}
+              |                                       ^^^
+            hint: ask for what happened: `quests` of others, or a fact
+
+            error: quests/wolves.yaml:2:21: `even` waits for itself in every way, so nobody can ever begin it
+              |
+            2 | even: {title: Even, requires: {all: [{quests: {even: available}}]}, stages: {a: {objectives: {b: {event: kill}}}}}
+              |                     ^^^^^^^^
+            hint: give one of them a way to begin that needs none of the others
+
+            error: quests/wolves.yaml:2:21: `even` waits until it is available, so it never is
+              |
+            2 | even: {title: Even, requires: {all: [{quests: {even: available}}]}, stages: {a: {objectives: {b: {event: kill}}}}}
+              |                     ^^^^^^^^
+            hint: ask for what happened: `quests` of others, or a fact
+
+        "#]],
+    );
+    quest(
+        "odd: {title: Odd, ~: 3, stages: {a: {objectives: {b: {event: kill}}}}}\n",
+        expect![[r#"
         error: quests/wolves.yaml:1:19: a key is nothing
           |
         1 | odd: {title: Odd, ~: 3, stages: {a: {objectives: {b: {event: kill}}}}}
           |                   ^
         hint: `null`, `~` and an empty key are no names; write quotes around it if it is one
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -10,13 +10,15 @@ mod page;
 mod weather;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -127,9 +129,27 @@ fn sse(stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(10))).into_response()
 }
 
+/// Whether a host, or an origin, is this machine by a name that nobody else can have.
+fn names_this_machine(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let authority = text.split_once("://").map_or(text, |(_, authority)| authority);
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 impl Pages {
     fn scope(&self, headers: &HeaderMap, uri: &Uri) -> Result<Scope, HttpError> {
-        self.authorize.as_ref().map_or(Ok(Scope::AllRealms), |authorize| authorize(headers, uri))
+        if let Some(authorize) = &self.authorize {
+            return authorize(headers, uri);
+        }
+        if [HOST, ORIGIN].into_iter().all(|name| headers.get(name).is_none_or(names_this_machine)) {
+            return Ok(Scope::AllRealms);
+        }
+        Err(HttpError::forbidden(
+            "the live page is for whoever is on this machine, and was asked for by another name".to_owned(),
+            "open it as http://localhost or http://127.0.0.1; what stands in front of it must not lead others here".to_owned(),
+        ))
     }
 
     fn feed(&self, scope: Scope, asked: Option<&str>) -> Result<watch::Receiver<Arc<str>>, HttpError> {
@@ -146,5 +166,38 @@ impl Pages {
         let mut feed = feed.clone();
         feed.mark_unchanged();
         Ok(feed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_else_can_have_are_this_machine() {
+        let is = |text: &'static str| names_this_machine(&HeaderValue::from_static(text));
+        for here in [
+            "localhost",
+            "localhost:7777",
+            "127.0.0.1:7777",
+            "127.8.8.8",
+            "[::1]:7777",
+            "http://localhost:7777",
+            "https://[::1]",
+        ] {
+            assert!(is(here), "{here}");
+        }
+        for other in [
+            "evil.example",
+            "localhost.evil.example",
+            "http://evil.example:7777",
+            "8.8.8.8",
+            "null",
+            "",
+            "a b",
+            "localhost@evil.example",
+        ] {
+            assert!(!is(other), "{other}");
+        }
     }
 }

@@ -291,10 +291,11 @@ impl Wanted {
         let mut public = Values::default();
         PUBLIC_KINDS.iter().for_each(|kind| public.insert(&Value::text(kind)));
         let is_own = self.columns.get(&entity) == Some(&Values::text(own));
+        let is_public = |kinds: &Values| kinds.others.is_empty() && kinds.texts.is_subset(&public.texts);
         match self.columns.get(&kind) {
             Some(kinds) if is_own && *kinds == public => drop(self.columns.remove(&kind)),
             None if !is_own => drop(self.columns.insert(kind, public)),
-            Some(kinds) if !is_own && !(kinds.others.is_empty() && kinds.texts.is_subset(&public.texts)) => {
+            Some(kinds) if !is_own && !is_public(kinds) => {
                 let reason = "a player's token may see no player but its own".to_owned();
                 let hint =
                     format!("ask for {}, or leave the column out", serde_json::json!({"entity": [own]}));

@@ -7,6 +7,7 @@ use worldflow_schemas::definitions::{
 };
 use worldflow_schemas::input::Scope;
 
+use super::never::Parts;
 use super::{Checker, Sort};
 use crate::world::collected::{Placed, is_read};
 use crate::world::problem::{Place, hint};
@@ -33,6 +34,7 @@ impl Checker<'_> {
             self.check_choice(Sort::Target, Some(names), spot.key("turn_in").key("npc"));
         }
         self.check_can_hold(&quest.requires, None, spot.key("requires"));
+        self.check_own_state(id, quest, spot.key("requires"));
         self.check_own_group(id, quest, spot);
         self.check_hopeless(id, quest, spot);
         if let Some(group) = &quest.exclusive_group {
@@ -268,6 +270,19 @@ impl Checker<'_> {
         match effect {
             Effect::Set { to, .. } => self.check_fact_value(fact, declared.kind, to, spot.key("to")),
             Effect::Add { by, .. } => self.check_fact_step(fact, declared.kind, by, spot.key("by")),
+        }
+    }
+
+    /// A quest that requires of itself to be hidden, which it is as long as what it requires does not hold.
+    fn check_own_state(&mut self, id: &str, quest: &QuestDef, spot: Spot<'_>) {
+        let mut asked = Parts::of(&quest.requires).0.into_iter().filter_map(|part| part.quests.get(id));
+        if asked.any(|states| states.as_slice() == [QuestState::Hidden]) {
+            let message = format!("`{id}` is hidden as long as it is not available, so it would come and go");
+            self.error(
+                spot.key("quests").name(id),
+                message,
+                "ask for the state of other quests, or for a fact",
+            );
         }
     }
 
