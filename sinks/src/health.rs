@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use worldflow_engine::realm::Realm;
 
-use crate::http_views::{Authorize, HttpError};
+use crate::http_views::{Authorize, HttpError, Scope};
 use crate::sql::SinkStatus;
 
 /// A realm whose tick has not grown for this long is not ready.
@@ -141,10 +141,33 @@ async fn metrics_text(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, HttpError> {
-    (health.authorize)(&headers, &uri)?;
+    let scope = (health.authorize)(&headers, &uri)?;
     let Some(metrics) = &health.metrics else {
         let message = "no metrics are recorded in this process".to_owned();
         return Err(HttpError::not_found("no_metrics", message, "run `worldflow run`".to_owned()));
     };
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response())
+    let text = match scope {
+        Scope::AllRealms => metrics.render(),
+        Scope::Realm(realm) => of_realm(&metrics.render(), realm.as_str()),
+    };
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// The figures of one realm, and those that are of none.
+fn of_realm(text: &str, realm: &str) -> String {
+    let own = format!("realm=\"{realm}\"");
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| line.starts_with('#') || !line.contains("realm=\"") || line.contains(&own)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_one_realm_sees_no_figures_of_another() {
+        let text =
+            "# TYPE ticks counter\nticks{realm=\"eu\"} 3\nticks{kind=\"a\",realm=\"us\"} 4\nmemory 5\n";
+        assert_eq!(of_realm(text, "eu"), "# TYPE ticks counter\nticks{realm=\"eu\"} 3\nmemory 5\n");
+    }
 }

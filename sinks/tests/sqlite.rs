@@ -52,6 +52,12 @@ async fn a_view_that_is_left_out_keeps_its_table_and_may_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_was_dropped_is_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scenarios::dropped(&file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_tables_are_brought_up_to_date_and_foreign_ones_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     scenarios::older_tables(&file(&folder)).await;

@@ -43,6 +43,14 @@ impl Dialect {
         }
     }
 
+    /// Which of the tables that are noted as made are not there.
+    pub(crate) fn unmade(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "to_regclass(quote_ident(view)) IS NULL",
+            Dialect::Sqlite => "view NOT IN (SELECT name FROM sqlite_master)",
+        }
+    }
+
     /// Makes the table; fails when there is one of that name.
     pub(crate) fn create(self, view: &ViewDef) -> String {
         let columns: Vec<String> = view

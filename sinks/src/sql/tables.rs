@@ -25,6 +25,9 @@ impl Connection {
         for own in OWN_TABLES {
             self.execute(own.to_owned()).await?;
         }
+        // Whoever dropped a table gets it again.
+        let unmade = self.dialect().unmade();
+        self.execute(format!("DELETE FROM worldflow_tables WHERE {unmade}")).await?;
         let shapes = self.shapes().await?;
         let gone = shapes.iter().filter(|(name, shape)| is_designed(shape) && catalog.view(name).is_none());
         for (name, _) in gone {

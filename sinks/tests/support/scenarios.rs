@@ -146,6 +146,28 @@ pub async fn restarted(database: &Database) {
     }
 }
 
+/// A table that somebody has dropped is made again, with every row, and no other waits for it.
+pub async fn dropped(database: &Database) {
+    let mut chance = Chance::new(7);
+    let mut fake = Fake::new("greenvale", 1);
+    for tick in 1..=20 {
+        let write = random_write(&mut chance, fake.realm.name, tick);
+        fake.apply(tick, vec![write]);
+    }
+    let sink = SqlSink::open(config(database), fake.realm.clone());
+    until(sink.status(), 20).await;
+    sink.close().await;
+    for view in [VIEWS[0], VIEWS[1]] {
+        database.execute(&format!("DROP TABLE {}", view.def().name)).await;
+    }
+    let write = random_write(&mut chance, fake.realm.name, 21);
+    fake.apply(21, vec![write]);
+    let sink = SqlSink::open(config(database), fake.realm.clone());
+    until(sink.status(), 21).await;
+    assert_closed_tick(database, &fake, 21).await;
+    sink.close().await;
+}
+
 /// Tables of another catalog are changed to that of today, with the rows that they have; what was never ours is left alone.
 pub async fn older_tables(database: &Database) {
     let mut fake = Fake::new("greenvale", 1);
