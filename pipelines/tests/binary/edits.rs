@@ -231,7 +231,11 @@ async fn a_watched_folder_edits_the_realm_as_it_is_saved() {
     assert_eq!(rows[1]["author"], "watch", "{rows:?}");
     save("wolf_hunt: {}\n");
     server.until_said("realm small: nothing is changed");
+    // Nor does one whose scenarios have errors, until these are mended.
+    worlds::write(&world, &[("tests/first.yaml", "first: {stepps: []}\n")]);
     save(&worlds::QUESTS.replace("Three wolves", "Wolves"));
+    server.until_said("error: tests/first.yaml");
+    std::fs::remove_file(world.join("tests/first.yaml")).expect("removable");
     let rows = until_revision(&server, 3).await;
     assert_eq!(rows.len(), 3, "what has errors is no revision: {rows:?}");
     // What is applied from elsewhere is not in the folder.
@@ -253,6 +257,10 @@ fn a_plan_is_of_a_world_and_of_a_folder_that_are_there() {
     assert!(!none.status.success(), "{none:?}");
     let same = worldflow(["plan", path(&place.at("world")), path(&place.at("world"))]);
     assert_eq!(same.stdout, "realm small\nnothing differs\n", "{same:?}");
+    worlds::write(&place.at("world"), &[("tests/first.yaml", "first: {stepps: []}\n")]);
+    let wrong = worldflow(["plan", path(&place.at("world")), path(&place.at("world"))]);
+    assert!(!wrong.status.success() && wrong.stderr.contains("tests/first.yaml:1:9"), "{wrong:?}");
+    std::fs::remove_file(place.at("world").join("tests/first.yaml")).expect("removable");
     let nowhere = worldflow([
         "plan",
         path(&place.at("world")),
