@@ -440,3 +440,36 @@ offer:
         hint: did you mean `offer`?"#]]
     .assert_eq(&unknown.to_string());
 }
+
+/// What time sets back in a stage that opens several times is told apart from what the stage sets back.
+#[tokio::test]
+async fn time_is_told_apart_from_a_stage_that_opens_again() {
+    const GARDEN: &str = "
+garden:
+  title: The garden
+  accept: auto
+  stages:
+    bed:
+      times: 2
+      objectives:
+        plant: {event: gather}
+        water: {event: talk, after: plant, within: 3s}
+        wolves: {event: kill, target: wolf, count: 2, window: 30s}
+";
+    let script = "
+        2 event gather player=ann
+        8 wait
+        9 event gather player=ann
+        10 event talk player=ann
+        11 event kill player=ann target=wolf amount=2
+        13 wait
+    ";
+    let told = Played::of(GARDEN).play(script).await.said(player("ann"), "garden", Some(13)).await;
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("→ 0")).map(str::trim).collect();
+    expect![[r#"
+        1970-01-01T00:00:06Z  -1 → 0  time passed
+        1970-01-01T00:00:12Z  -1 → 0  the stage opened again
+        1970-01-01T00:00:12Z  -1 → 0  the stage opened again
+        1970-01-01T00:00:12Z  -2 → 0  the stage opened again"#]]
+    .assert_eq(&lines.join("\n"));
+}
