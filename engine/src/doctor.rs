@@ -150,7 +150,7 @@ fn look(folder: &Folder) -> Result<Examined, JournalError> {
         }
     })?;
     problems.extend(others.into_iter().map(|tick| {
-        format!("the snapshot of tick {tick} is of another past than the journal, which says another state hash of that tick")
+        format!("the snapshot of tick {tick} is of another past than the journal, which says another state hash of that tick, or was made by another version of the program")
     }));
     if segments.is_empty() && !snapshots.is_empty() {
         problems.push(

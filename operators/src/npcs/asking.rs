@@ -227,7 +227,10 @@ impl NpcsMachine {
                 player: prompt::as_name(pair.player.as_str()),
                 said: line.details.said.clone(),
             });
-            said.into_iter().chain([Turn::Npc { npc: pair.npc, line: line.text.clone() }])
+            // A line may name the player by their id.
+            let (id, name) = (pair.player.as_str(), prompt::as_name(pair.player.as_str()));
+            let line = if id == name { line.text.clone() } else { line.text.replace(id, &name).into() };
+            said.into_iter().chain([Turn::Npc { npc: pair.npc, line }])
         });
         turns.collect()
     }

@@ -40,6 +40,8 @@ pub fn watch(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'st
 async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send + 'static) {
     let mut every = tokio::time::interval(EVERY);
     let (mut done, mut last) = (None, None);
+    // The world that was applied last: who saves scenarios alone edits nothing.
+    let mut applied = None;
     // The revision up to which the folder says what there is.
     let mut known = newest(editing.realm()).map_or(0, |(revision, _)| revision);
     loop {
@@ -48,7 +50,8 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
         let Ok(read) = tokio::task::spawn_blocking(move || WholeFolder::read(&at)).await else { return };
         // A folder that cannot be read is being changed, or said by whoever cannot.
         let Ok(folder) = read else { continue };
-        let now = Some(fingerprint(&folder));
+        let now = Some(fingerprint(folder.files()));
+        let of_world = Some(fingerprint(folder.world.files.iter()));
         let settled = now == last;
         last = now;
         if !settled || now == done {
@@ -59,10 +62,15 @@ async fn watching(editing: Editing, path: PathBuf, told: impl Fn(String) + Send 
         let loaded = tokio::task::spawn_blocking(move || folder.load()).await;
         let name = editing.realm().name;
         match loaded {
+            Ok(Ok(_)) if of_world == applied => {}
             Ok(Ok(world)) => {
                 let warnings = world.warnings.to_string();
                 let others = newest(editing.realm()).filter(|(revision, _)| *revision > known);
-                match editing.apply(world, "watch", None).await {
+                let answer = editing.apply(world, "watch", None).await;
+                if answer.is_ok() {
+                    applied = of_world;
+                }
+                match answer {
                     Ok(Applied { tick: None, edits: 0, .. }) if first => {}
                     Ok(Applied { revision, tick, edits }) => {
                         known = revision;
@@ -117,9 +125,9 @@ fn newest(realm: &Realm) -> Option<(u64, String)> {
     revisions.max()
 }
 
-fn fingerprint(folder: &WholeFolder) -> u128 {
+fn fingerprint<'f>(files: impl Iterator<Item = (&'f String, &'f Vec<u8>)>) -> u128 {
     let mut hash = Xxh3::new();
-    for (path, bytes) in folder.files() {
+    for (path, bytes) in files {
         hash.update(path.as_bytes());
         hash.update(&[0]);
         hash.update(&(bytes.len() as u64).to_le_bytes());

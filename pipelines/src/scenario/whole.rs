@@ -43,8 +43,10 @@ impl WholeFolder {
     /// # Errors
     /// With every problem.
     pub fn load(&self) -> Result<LoadedWorld, WorldError> {
-        let problems = self.problems();
-        if problems.has_errors() { Err(WorldError::Wrong(problems)) } else { LoadedWorld::load(&self.world) }
+        let mut world = LoadedWorld::load(&self.world)?;
+        let vocabulary = Vocabulary::of(&self.world);
+        check_scenarios(&self.scenarios, &vocabulary, &mut world.warnings);
+        if world.warnings.has_errors() { Err(WorldError::Wrong(world.warnings)) } else { Ok(world) }
     }
 
     /// Every file by its path.

@@ -245,6 +245,15 @@ async fn a_watched_folder_edits_the_realm_as_it_is_saved() {
     save(&worlds::QUESTS.replace("Three wolves", "Some wolves"));
     server.until_said("realm small: what revision 4 by ");
     assert_eq!(until_revision(&server, 5).await.len(), 5);
+    // Who saves scenarios alone takes nothing back.
+    let body = json!({"revision": 5, "files": {"world.yaml": worlds::WORLD, "quests/hunt.yaml": edited()}});
+    let answer = post(&server, "/v1/apply", Some(server.token("designer")), &body.to_string()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    worlds::write(&world, &[("tests/first.yaml", "first: {stepps: []}\n")]);
+    server.until_said("error: tests/first.yaml");
+    std::fs::remove_file(world.join("tests/first.yaml")).expect("removable");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(revisions(&server).await.len(), 6);
     let said = server.interrupt();
     assert!(said.stdout.contains("nothing is changed\nerror: quests/hunt.yaml"), "{said:?}");
     assert!(said.stdout.contains("realm small: revision 3"), "{said:?}");

@@ -308,6 +308,8 @@ fn world() -> LoadedWorld {
         ("world.yaml", "zones:\n  lowland: {climate: lowland}\n", ""),
         ("world.yaml", "{zone: lowland}", "{}"),
         ("world.yaml", "real_seconds_per_hour: 60", "real_seconds_per_hour: 86400"),
+        ("rules/places.yaml", "  when: {weather: {kind: rain}}\n", ""),
+        ("rules/places.yaml", "  when: {weather: {kind: storm}}\n", ""),
         ("entities.yaml", "carrion_kin:", "well: {kind: object}\ncarrion_kin:"),
     ] {
         let text = folder.files.get_mut(file).expect("the world has it");

@@ -27,6 +27,8 @@ impl Connection {
         }
         // Whoever dropped a table gets it again.
         let unmade = self.dialect().unmade();
+        let gone = format!("SELECT view FROM worldflow_tables WHERE {unmade}");
+        self.execute(format!("DELETE FROM worldflow_frontier WHERE view IN ({gone})")).await?;
         self.execute(format!("DELETE FROM worldflow_tables WHERE {unmade}")).await?;
         let shapes = self.shapes().await?;
         let gone = shapes.iter().filter(|(name, shape)| is_designed(shape) && catalog.view(name).is_none());
