@@ -48,10 +48,6 @@ impl Checker<'_> {
     }
 
     fn check_targets(&mut self, event: &str, target: Option<&OneOrMany<String>>, spot: Spot<'_>) {
-        if QUEST_KINDS.contains(&event) {
-            self.check_choice(Sort::Quest, target, spot);
-            return;
-        }
         // A kind whose targets need not be declared may name anything.
         if self.kind(event).is_none_or(|kind| kind.known_targets) {
             self.check_choice(Sort::Target, target, spot);
